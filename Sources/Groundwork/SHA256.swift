@@ -1,0 +1,46 @@
+import CCrypto
+import Foundation
+
+/// SHA-256 by OpenSSL, incremental. Digests are lower-case hexadecimal strings.
+public struct SHA256Hasher: ~Copyable {
+  private let context: OpaquePointer
+
+  public init() {
+    context = EVP_MD_CTX_new()
+    EVP_DigestInit_ex(context, EVP_sha256(), nil)
+  }
+  deinit { EVP_MD_CTX_free(context) }
+
+  public func update(_ bytes: UnsafeRawBufferPointer) {
+    guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+    EVP_DigestUpdate(context, base, bytes.count)
+  }
+
+  public consuming func finish() -> String {
+    var digest = [UInt8](repeating: 0, count: 32)
+    EVP_DigestFinal_ex(context, &digest, nil)
+    return digest.map { byte in
+      let hex = String(byte, radix: 16)
+      return byte < 16 ? "0" + hex : hex
+    }.joined()
+  }
+}
+
+public func sha256(_ data: Data) -> String {
+  let hasher = SHA256Hasher()
+  data.withUnsafeBytes { hasher.update($0) }
+  return hasher.finish()
+}
+
+public func sha256(_ text: String) -> String { sha256(Data(text.utf8)) }
+
+/// Digest of a file's bytes, read in 1 MiB pieces.
+public func sha256(fileAt url: URL) throws -> String {
+  let handle = try openForReading(url)
+  defer { try? handle.close() }
+  let hasher = SHA256Hasher()
+  while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
+    piece.withUnsafeBytes { hasher.update($0) }
+  }
+  return hasher.finish()
+}

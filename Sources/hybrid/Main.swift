@@ -1,0 +1,1 @@
+@main struct Main { static func main() { print("hybrid: not built yet") } }
