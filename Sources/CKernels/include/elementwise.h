@@ -1,0 +1,27 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+void up_add(const float *a, const float *b, float *out, ptrdiff_t count);           // out = a + b
+void up_axpy(float scale, const float *x, float *y, ptrdiff_t count);               // y += scale x
+void up_multiply(const float *a, const float *b, float *out, ptrdiff_t count);      // out = a b
+void up_multiply_add(const float *a, const float *b, float *out, ptrdiff_t count);  // out += a b
+void up_scale(float scale, float *x, ptrdiff_t count);                              // x *= scale
+double up_dot(const float *a, const float *b, ptrdiff_t count);  // float64 sum of float32 products
+double up_sum_of_squares(const float *x, ptrdiff_t count);
+// Number of NaN or infinite entries.
+ptrdiff_t up_count_nonfinite(const float *x, ptrdiff_t count);
+void up_silu(const float *x, float *y, ptrdiff_t count);                            // y = x sigmoid(x)
+void up_silu_backward(const float *x, const float *dy, float *dx, ptrdiff_t count); // dx written
+// SwiGLU on rows of [gate (width) | up (width)]: y = silu(gate) * up.
+void up_swiglu(const float *gate_up, float *y, ptrdiff_t rows, ptrdiff_t width);
+void up_swiglu_backward(const float *gate_up, const float *dy, float *d_gate_up, ptrdiff_t rows,
+                        ptrdiff_t width);
+// Copies (or adds) a [rows, width] block between buffers of different row strides.
+void up_copy_block(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride,
+                   ptrdiff_t rows, ptrdiff_t width);
+void up_add_block(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride,
+                  ptrdiff_t rows, ptrdiff_t width);
+// out[row, :] += bias ; dbias += column sums of dy.
+void up_add_bias(float *out, const float *bias, ptrdiff_t rows, ptrdiff_t width);
+void up_column_sums(const float *dy, float *sums, ptrdiff_t rows, ptrdiff_t width);

@@ -1,0 +1,90 @@
+import Glibc
+import Groundwork
+import Synchronization
+
+/// A float32 buffer, 64-byte aligned, drawn from and returned to a process-wide pool.
+///
+/// A training step of fixed shapes allocates nothing new after the first: every buffer it frees waits
+/// in the pool under its size class. Contents are undefined on creation.
+public final class Storage: @unchecked Sendable {
+  // @unchecked: the bytes are shared like any buffer; operations on one thread at a time write them.
+  public let base: UnsafeMutablePointer<Float>
+  public let count: Int
+  private let sizeClass: Int
+
+  public init(count: Int) {
+    self.count = count
+    sizeClass = StoragePool.sizeClass(for: count)
+    base = StoragePool.take(sizeClass)
+  }
+
+  deinit { StoragePool.give(base, sizeClass) }
+}
+
+/// The pool behind `Storage`, and its counters (bytes).
+public enum StoragePool {
+  struct State {
+    var free: [Int: [UInt]] = [:]
+    var live = 0
+    var peak = 0
+    var pooled = 0
+    var systemAllocations = 0
+  }
+  static let state = Mutex(State())
+
+  /// Bytes in buffers that somebody holds.
+  public static var liveBytes: Int { state.withLock { $0.live } }
+  /// Highest `liveBytes` since the last `resetPeak`.
+  public static var peakBytes: Int { state.withLock { $0.peak } }
+  /// Buffers ever asked of the system; constant from the second training step on.
+  public static var systemAllocations: Int { state.withLock { $0.systemAllocations } }
+  public static func resetPeak() { state.withLock { $0.peak = $0.live } }
+
+  /// Rounds up to 1/8 of a power of two, so that at most an eighth is wasted and sizes recur.
+  static func sizeClass(for count: Int) -> Int {
+    let floor = max(count, 16)
+    let step = max(16, (1 << (Int.bitWidth - 1 - floor.leadingZeroBitCount)) / 8)
+    return (floor + step - 1) / step * step
+  }
+
+  static func take(_ sizeClass: Int) -> UnsafeMutablePointer<Float> {
+    let bytes = sizeClass * MemoryLayout<Float>.stride
+    let reused: UInt? = state.withLock { state in
+      state.live += bytes
+      state.peak = max(state.peak, state.live)
+      guard let address = state.free[sizeClass]?.popLast() else {
+        state.systemAllocations += 1
+        return nil
+      }
+      state.pooled -= bytes
+      return address
+    }
+    if let reused { return UnsafeMutablePointer(bitPattern: reused)! }
+    var raw: UnsafeMutableRawPointer?
+    let alignment = bytes >= 1 << 21 ? 1 << 21 : 64
+    precondition(posix_memalign(&raw, alignment, bytes) == 0, "out of memory: \(bytes) bytes for a tensor")
+    if bytes >= 1 << 21 { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
+    return raw!.assumingMemoryBound(to: Float.self)
+  }
+
+  static func give(_ base: UnsafeMutablePointer<Float>, _ sizeClass: Int) {
+    let bytes = sizeClass * MemoryLayout<Float>.stride
+    state.withLock { state in
+      state.live -= bytes
+      state.pooled += bytes
+      state.free[sizeClass, default: []].append(UInt(bitPattern: base))
+    }
+  }
+
+  /// Hands every unused buffer back to the system.
+  public static func trim() {
+    let free = state.withLock { state in
+      defer {
+        state.free = [:]
+        state.pooled = 0
+      }
+      return state.free
+    }
+    for address in free.values.joined() { Glibc.free(UnsafeMutableRawPointer(bitPattern: address)) }
+  }
+}

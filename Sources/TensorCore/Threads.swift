@@ -1,0 +1,62 @@
+import CKernels
+import COpenBLAS
+import Glibc
+import Synchronization
+
+/// Parallelism of this process: our own pool of workers, with OpenBLAS pinned to one thread.
+///
+/// Every operation splits its rows over the pool into chunks that depend only on shapes and on the
+/// thread count, so the same count gives the same bits.
+public enum Threads {
+  private static let started = Mutex(false)
+
+  /// Number of threads; the first use takes UPCYCLE_THREADS or the number of processors.
+  public static var count: Int {
+    start()
+    return Int(up_threads())
+  }
+
+  public static func set(_ count: Int) {
+    start()
+    up_set_threads(Int32(count))
+  }
+
+  private static func start() {
+    started.withLock { started in
+      if started { return }
+      started = true
+      openblas_set_num_threads(1)
+      let wanted = getenv("UPCYCLE_THREADS").flatMap { Int(String(cString: $0)) }
+      up_set_threads(Int32(wanted ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    }
+  }
+
+  /// Runs `body(0) ... body(chunks - 1)`, chunks claimed by the workers as they become free. Returns
+  /// when all are done. A call from inside a chunk runs serially.
+  public static func parallel(_ chunks: Int, _ body: (Int) -> Void) {
+    if chunks <= 1 || count == 1 {
+      for chunk in 0..<chunks { body(chunk) }
+      return
+    }
+    withoutActuallyEscaping(body) { body in
+      var body = body
+      withUnsafeMutablePointer(to: &body) { context in
+        up_parallel(
+          Int32(chunks),
+          { context, chunk in
+            context!.assumingMemoryBound(to: ((Int) -> Void).self).pointee(Int(chunk))
+          }, context)
+      }
+    }
+  }
+
+  /// Splits `0..<rows` into ranges of at least `grain` rows, at most two per thread, and runs them.
+  public static func parallelRows(_ rows: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+    let pieces = max(1, min(rows / max(grain, 1), 2 * count))
+    if count == 1 || pieces == 1 {
+      if rows > 0 { body(0..<rows) }
+      return
+    }
+    parallel(pieces) { piece in body(rows * piece / pieces..<rows * (piece + 1) / pieces) }
+  }
+}
