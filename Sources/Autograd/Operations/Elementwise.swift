@@ -1,0 +1,67 @@
+import CKernels
+import TensorCore
+
+extension Tape {
+  /// a + b, same shapes (the residual connection).
+  public func add(_ a: Variable, _ b: Variable) -> Variable {
+    precondition(a.shape == b.shape)
+    let y = Tensor(a.shape)
+    parallelElements(y.count) {
+      up_add(a.value.pointer + $0.lowerBound, b.value.pointer + $0.lowerBound, y.pointer + $0.lowerBound, $0.count)
+    }
+    return record(y, inputs: [a, b]) { dy in
+      self.accumulate(dy, into: a)
+      self.accumulate(dy, into: b)
+    }
+  }
+
+  /// a * b, element by element.
+  public func multiply(_ a: Variable, _ b: Variable) -> Variable {
+    precondition(a.shape == b.shape)
+    let y = Tensor(a.shape)
+    up_multiply(a.value.pointer, b.value.pointer, y.pointer, y.count)
+    return record(y, inputs: [a, b]) { dy in
+      for (target, other) in [(a, b), (b, a)] where target.id >= 0 {
+        let d = Tensor(target.shape)
+        up_multiply(dy.pointer, other.value.pointer, d.pointer, d.count)
+        self.accumulate(d, into: target)
+      }
+    }
+  }
+
+  /// factor * x.
+  public func scale(_ x: Variable, _ factor: Float) -> Variable {
+    let y = x.value.copy()
+    up_scale(factor, y.pointer, y.count)
+    return record(y, inputs: [x]) { dy in
+      let dx = dy.copy()
+      up_scale(factor, dx.pointer, dx.count)
+      self.accumulate(dx, into: x)
+    }
+  }
+
+  /// silu(x) = x sigmoid(x).
+  public func silu(_ x: Variable) -> Variable {
+    let y = Tensor(x.shape)
+    parallelElements(y.count) { up_silu(x.value.pointer + $0.lowerBound, y.pointer + $0.lowerBound, $0.count) }
+    return record(y, inputs: [x]) { dy in
+      let dx = Tensor(x.shape)
+      let dyPointer = dy.pointer
+      parallelElements(dx.count) {
+        up_silu_backward(x.value.pointer + $0.lowerBound, dyPointer + $0.lowerBound, dx.pointer + $0.lowerBound, $0.count)
+      }
+      self.accumulate(dx, into: x)
+    }
+  }
+
+  /// Sum of all elements of a * weights, a scalar [1]: the random projection of gradient checks and the
+  /// simplest loss. Summed in float64.
+  public func dot(_ a: Variable, _ weights: Tensor) -> Variable {
+    let y = Tensor([1], values: [Float(up_dot(a.value.pointer, weights.pointer, a.value.count))])
+    return record(y, inputs: [a]) { dy in
+      let da = weights.copy().reshaped(a.shape)
+      up_scale(dy.pointer[0], da.pointer, da.count)
+      self.accumulate(da, into: a)
+    }
+  }
+}

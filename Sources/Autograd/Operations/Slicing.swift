@@ -1,0 +1,75 @@
+import CKernels
+import TensorCore
+
+extension Tape {
+  /// The same numbers under another shape.
+  public func reshape(_ x: Variable, _ shape: [Int]) -> Variable {
+    record(x.value.reshaped(shape), inputs: [x]) { dy in self.accumulate(dy.reshaped(x.shape), into: x) }
+  }
+
+  /// Columns `range` of the innermost axis, copied: [..., W] -> [..., range.count].
+  public func columns(_ x: Variable, _ range: Range<Int>) -> Variable {
+    let rows = x.rowCount
+    let y = Tensor(x.shape.dropLast() + [range.count])
+    up_copy_block(x.value.pointer + range.lowerBound, x.width, y.pointer, range.count, rows, range.count)
+    return record(y, inputs: [x]) { dy in
+      self.addingGradient(of: x) {
+        up_add_block(dy.pointer, range.count, $0.pointer + range.lowerBound, x.width, rows, range.count)
+      }
+    }
+  }
+
+  /// Variables of equal leading shape side by side along the innermost axis.
+  public func concatenate(_ parts: [Variable]) -> Variable {
+    let width = parts.reduce(0) { $0 + $1.width }
+    let rows = parts[0].rowCount
+    let y = Tensor(parts[0].shape.dropLast() + [width])
+    var column = 0
+    for part in parts {
+      up_copy_block(part.value.pointer, part.width, y.pointer + column, width, rows, part.width)
+      column += part.width
+    }
+    return record(y, inputs: parts) { dy in
+      var column = 0
+      for part in parts {
+        let d = Tensor(part.shape)
+        up_copy_block(dy.pointer + column, width, d.pointer, part.width, rows, part.width)
+        self.accumulate(d, into: part)
+        column += part.width
+      }
+    }
+  }
+
+  /// Keys of latent attention: per head the position-free part followed by the rope key that all heads
+  /// share. `nope` names the heads' slices inside `source` [..., *]; `shared` names one slice (heads 1)
+  /// inside `ropeSource`. Result [..., heads * (nope + rope)]. Backward sums the shared part over heads.
+  public func joinKeys(_ source: Variable, _ nope: HeadLayout, _ ropeSource: Variable, _ shared: HeadLayout) -> Variable {
+    let width = nope.width + shared.width
+    let rows = source.rowCount
+    let y = Tensor(source.shape.dropLast() + [nope.heads * width])
+    for head in 0..<nope.heads {
+      up_copy_block(
+        source.value.pointer + nope.offset + head * nope.stride, source.width, y.pointer + head * width, y.width,
+        rows, nope.width)
+      up_copy_block(
+        ropeSource.value.pointer + shared.offset, ropeSource.width, y.pointer + head * width + nope.width, y.width,
+        rows, shared.width)
+    }
+    return record(y, inputs: [source, ropeSource]) { dy in
+      self.addingGradient(of: source) { d in
+        for head in 0..<nope.heads {
+          up_add_block(
+            dy.pointer + head * width, y.width, d.pointer + nope.offset + head * nope.stride, source.width, rows,
+            nope.width)
+        }
+      }
+      self.addingGradient(of: ropeSource) { d in
+        for head in 0..<nope.heads {
+          up_add_block(
+            dy.pointer + head * width + nope.width, y.width, d.pointer + shared.offset, ropeSource.width, rows,
+            shared.width)
+        }
+      }
+    }
+  }
+}

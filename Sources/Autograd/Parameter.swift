@@ -1,0 +1,87 @@
+import TensorCore
+
+/// A trainable tensor under its checkpoint name.
+///
+/// Values of a model's parameters lie one after another in one buffer (see `ParameterSet`), so products
+/// with neighbouring matrices (q, k, v; gate, up) run as one. `gradient` accumulates over micro-batches.
+public final class Parameter {
+  public let name: String
+  public internal(set) var value: Tensor
+  /// nil until the first backward pass that reaches it.
+  public var gradient: Tensor?
+  /// A frozen parameter gets no gradient and costs no backward product.
+  public var isTrainable = true
+  /// Whether weight decay applies: matrices yes, norms and biases no.
+  public let decays: Bool
+
+  public init(_ name: String, _ value: Tensor, decays: Bool? = nil) {
+    self.name = name
+    self.value = value
+    self.decays = decays ?? (value.rank > 1)
+  }
+
+  public var shape: [Int] { value.shape }
+
+  /// The gradient buffer, zeroed when it is new.
+  public func gradientBuffer() -> Tensor {
+    if let gradient { return gradient }
+    let fresh = Tensor.zeros(value.shape)
+    gradient = fresh
+    return fresh
+  }
+}
+
+/// The parameters of a model in one contiguous buffer, in the order of registration, with gradients laid
+/// out the same way: one sweep clips or updates them all.
+public final class ParameterSet {
+  public let parameters: [Parameter]
+  /// All values, [count]; parameter i occupies `range(of: i)`.
+  public let values: Tensor
+  public private(set) var gradients: Tensor?
+  private let starts: [Int]
+
+  /// Moves the parameters' values into one buffer.
+  public init(_ parameters: [Parameter]) {
+    self.parameters = parameters
+    var starts: [Int] = []
+    var total = 0
+    for parameter in parameters {
+      starts.append(total)
+      total += parameter.value.count
+    }
+    self.starts = starts
+    values = Tensor([total])
+    for (parameter, start) in zip(parameters, starts) {
+      let view = Tensor(values.storage, offset: start, shape: parameter.shape)
+      view.pointer.update(from: parameter.value.pointer, count: view.count)
+      parameter.value = view
+    }
+  }
+
+  public var count: Int { values.count }
+
+  public func range(of index: Int) -> Range<Int> {
+    starts[index]..<starts[index] + parameters[index].value.count
+  }
+
+  /// Zeroes all gradients, allocating them on first use.
+  public func zeroGradients() {
+    if let gradients {
+      gradients.fill(0)
+      return
+    }
+    let all = Tensor.zeros([count])
+    gradients = all
+    for (parameter, start) in zip(parameters, starts) where parameter.isTrainable {
+      parameter.gradient = Tensor(all.storage, offset: start, shape: parameter.shape)
+    }
+  }
+
+  /// Frees the gradients (a teacher, or the end of training).
+  public func dropGradients() {
+    gradients = nil
+    for parameter in parameters { parameter.gradient = nil }
+  }
+
+  public subscript(name: String) -> Parameter? { parameters.first { $0.name == name } }
+}

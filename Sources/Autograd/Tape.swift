@@ -1,0 +1,140 @@
+import CKernels
+import TensorCore
+
+/// A value on a tape. `id` is its node, or -1 when no gradient flows through it.
+public struct Variable {
+  public let value: Tensor
+  let id: Int
+
+  public var shape: [Int] { value.shape }
+  public var width: Int { value.width }
+  public var rowCount: Int { value.rowCount }
+}
+
+/// Reverse-mode differentiation over coarse operations: a flat list of nodes with integer ids.
+///
+/// Operations are methods of the tape (one file each under `Operations/`): they compute at once and, when
+/// the tape records and an input needs a gradient, append a node whose closure adds to the gradients of
+/// its inputs. A training step has a few hundred nodes. A tape that does not record keeps nothing, so the
+/// same forward code serves inference.
+public final class Tape {
+  public let isRecording: Bool
+  private var nodes: [Node] = []
+
+  private struct Node {
+    var gradient: Tensor?
+    /// nil for an input, which keeps its gradient.
+    var backward: ((inout Tensor) -> Void)?
+  }
+
+  public init(recording: Bool) { isRecording = recording }
+
+  /// Number of recorded operations.
+  public var nodeCount: Int { nodes.count }
+
+  // MARK: Making variables
+
+  /// A value that needs no gradient.
+  public func constant(_ value: Tensor) -> Variable { Variable(value: value, id: -1) }
+
+  /// A leaf whose gradient can be read with `gradient(of:)` after `backward` (tests, checkpointing).
+  public func input(_ value: Tensor) -> Variable { isRecording ? append(value, nil) : constant(value) }
+
+  /// The result of an operation. `backward` receives d loss / d value, which it may
+  /// write over when it is unique, and adds to its inputs' gradients.
+  func record(
+    _ value: Tensor, inputs: [Variable], parameters: [Parameter] = [], backward: @escaping (inout Tensor) -> Void
+  ) -> Variable {
+    let needed = isRecording && (inputs.contains { $0.id >= 0 } || parameters.contains { $0.isTrainable })
+    return needed ? append(value, backward) : constant(value)
+  }
+
+  /// Like `record`, whatever the inputs are.
+  func recordAlways(_ value: Tensor, backward: @escaping (inout Tensor) -> Void) -> Variable {
+    isRecording ? append(value, backward) : constant(value)
+  }
+
+  private func append(_ value: Tensor, _ backward: ((inout Tensor) -> Void)?) -> Variable {
+    nodes.append(Node(gradient: nil, backward: backward))
+    return Variable(value: value, id: nodes.count - 1)
+  }
+
+  // MARK: Gradients
+
+  /// Hands `gradient` to a variable: taken over when it is the first, added otherwise.
+  func accumulate(_ gradient: Tensor, into variable: Variable) {
+    if variable.id < 0 { return }
+    guard nodes[variable.id].gradient != nil else {
+      nodes[variable.id].gradient = gradient
+      return
+    }
+    if nodes[variable.id].gradient!.isUnique() {
+      let sum = nodes[variable.id].gradient!
+      parallelElements(sum.count) { range in
+        up_axpy(1, gradient.pointer + range.lowerBound, sum.pointer + range.lowerBound, range.count)
+      }
+    } else {
+      let old = nodes[variable.id].gradient!
+      let sum = Tensor(variable.shape)
+      parallelElements(sum.count) { range in
+        up_add(
+          old.pointer + range.lowerBound, gradient.pointer + range.lowerBound,
+          sum.pointer + range.lowerBound, range.count)
+      }
+      nodes[variable.id].gradient = sum
+    }
+  }
+
+  /// Lets `body` write a variable's gradient directly: `add` says whether the buffer already holds
+  /// something to add to, or must be overwritten.
+  func withGradient(of variable: Variable, _ body: (_ buffer: Tensor, _ add: Bool) -> Void) {
+    if variable.id < 0 { return }
+    if nodes[variable.id].gradient != nil {
+      if !nodes[variable.id].gradient!.isUnique() {
+        nodes[variable.id].gradient = nodes[variable.id].gradient!.copy()
+      }
+      body(nodes[variable.id].gradient!, true)
+    } else {
+      let fresh = Tensor(variable.shape)
+      nodes[variable.id].gradient = fresh
+      body(fresh, false)
+    }
+  }
+
+  /// A variable's gradient buffer, zeroed when new: for operations that add into parts of it.
+  func addingGradient(of variable: Variable, _ body: (Tensor) -> Void) {
+    withGradient(of: variable) { buffer, add in
+      if !add {
+        parallelElements(buffer.count) { (buffer.pointer + $0.lowerBound).update(repeating: 0, count: $0.count) }
+      }
+      body(buffer)
+    }
+  }
+
+  public func gradient(of variable: Variable) -> Tensor? {
+    variable.id < 0 ? nil : nodes[variable.id].gradient
+  }
+
+  /// Runs the tape backwards from `output` with d loss / d output = `seed` (1 for a scalar loss).
+  /// Intermediate values and gradients are freed as the sweep passes them; leaves keep theirs.
+  public func backward(from output: Variable, seed: Tensor? = nil) {
+    if output.id < 0 { return }
+    nodes[output.id].gradient = seed ?? Tensor(output.shape, values: [Float](repeating: 1, count: output.value.count))
+    var id = output.id
+    while id >= 0 {
+      if let backward = nodes[id].backward {
+        nodes[id].backward = nil
+        if var gradient = nodes[id].gradient {
+          nodes[id].gradient = nil
+          backward(&gradient)
+        }
+      }
+      id -= 1
+    }
+  }
+}
+
+/// Splits a flat range over the threads in pieces of at least 16k elements.
+func parallelElements(_ count: Int, _ body: (Range<Int>) -> Void) {
+  Threads.parallelRows(count, grain: 1 << 14, body)
+}
