@@ -1,1 +1,20 @@
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+/// Whether `up_sgemm` runs on this processor (x86-64 with AVX-512F). Callers use BLAS otherwise.
+bool up_sgemm_available(void);
+
+/// C[m,n] = alpha op(A)[m,k] op(B)[k,n] + beta C, row-major float32, on the calling thread only.
+///
+/// op(X) is X, or its transpose where the flag is set: A is stored [m,k] or [k,m], B [k,n] or [n,k];
+/// `lda`, `ldb`, `ldc` are the distances between stored rows, in floats. C must not overlap A or B.
+/// `beta == 0` overwrites C without reading it. Pointers need only the alignment of a float.
+///
+/// The order of the sum over k depends on k alone, except that products with a transposed B and at
+/// most 24 rows use another one. So the same call always gives the same bits, and splitting a
+/// product by rows or columns changes none as long as every part keeps more than 24 rows.
+/// Packing buffers belong to the thread: allocated at its first call, bounded, freed at its end.
+void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+              const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+              ptrdiff_t ldc);
