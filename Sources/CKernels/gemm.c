@@ -5,9 +5,9 @@
 //   for each NC columns of C
 //     for each KC steps of the sum
 //       pack op(B)[KC, NC] into panels of 32 columns            stays in L2
-//       for each block of rows
-//         pack op(A)[rows, KC] into panels of up to 14 rows     one panel stays in L1
-//         for each panel of A, for each panel of B: register tile
+//       for each panel of up to 14 rows
+//         pack op(A)[rows, KC]                                  stays in L1
+//         for each panel of B: register tile
 //
 // A register tile reads 128 bytes of B from L2 per 14 cycles, far below what L2 delivers, and its A
 // panel from L1. After the Goto/BLIS scheme (Goto and van de Geijn 2008; Van Zee and van de Geijn
@@ -25,15 +25,14 @@ enum {
   block_k = 384,
   /// Columns per block: the packed B (KC x NC floats, 768 KB) fits an L2 of 1 MB.
   block_n = 512,
-  /// Panels of A packed together: whole cache lines of a transposed A are used while at hand.
-  block_panels = 4,
   /// Up to this many rows an untransposed B is read in place: it is used too rarely to pay a copy.
   direct_rows = 2 * gemm_mr,
   /// Up to this many rows a transposed B is used by dot products instead of being transposed.
   dot_rows = 24,
+  /// Up to this many columns as well: they would leave most of a register tile empty.
+  dot_cols = 16,
 
-  panel_a = gemm_lanes * block_k,
-  buffer_floats = block_k * block_n + block_panels * panel_a,
+  buffer_floats = block_k * block_n + block_k * gemm_lanes,
   huge_page = 2 << 20,
 };
 _Static_assert(buffer_floats * sizeof(float) <= huge_page, "one huge page holds both buffers");
@@ -60,11 +59,6 @@ static float *packing_buffer(void) {
 }
 
 // MARK: Blocks
-
-/// Row at which panel `i` of `panels` starts: panels differ by at most one row, so none is thin.
-static inline ptrdiff_t panel_start(ptrdiff_t i, ptrdiff_t panels, ptrdiff_t m) {
-  return i * m / panels;
-}
 
 /// Length of equal parts of `total` of at most `limit` each, rounded up to a multiple of `unit`.
 static inline ptrdiff_t even_part(ptrdiff_t total, ptrdiff_t limit, ptrdiff_t unit) {
@@ -115,13 +109,13 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
               float beta, float *c, ptrdiff_t ldc) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0 || alpha == 0) return scale(m, n, beta, c, ldc);
-  if (trans_b && !trans_a && m <= dot_rows)
+  if (trans_b && !trans_a && (m <= dot_rows || n <= dot_cols))
     return gemm_dot_rows(m, n, k, alpha, a_values, lda, b_values, ldb, beta, c, ldc);
 
   const operand a = {a_values, lda, trans_a}, b = {b_values, ldb, trans_b};
   float *packed_b = packing_buffer(), *packed_a = packed_b + block_k * block_n;
   const bool direct_b = !trans_b && m <= direct_rows;
-  const ptrdiff_t panels = (m + gemm_mr - 1) / gemm_mr;
+  const ptrdiff_t panels = (m + gemm_mr - 1) / gemm_mr;  // of even size, so that none is thin
   const ptrdiff_t nc = even_part(n, block_n, gemm_nr), kc = even_part(k, block_k, 8);
 
   for (ptrdiff_t j0 = 0; j0 < n; j0 += nc) {
@@ -133,28 +127,20 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
           pack_b_panel(b, p0, kb, j, at_most(gemm_nr, j1 - j),
                        packed_b + (j - j0) / gemm_nr * panel_b);
 
-      for (ptrdiff_t first = 0; first < panels; first += block_panels) {
-        const ptrdiff_t last = at_most(first + block_panels, panels);
-        for (ptrdiff_t i = first; i < last; i++) {
-          const ptrdiff_t row = panel_start(i, panels, m);
-          pack_a_panel(a, p0, kb, row, panel_start(i + 1, panels, m) - row,
-                       packed_a + (i - first) * panel_a);
-        }
-        for (ptrdiff_t i = first; i < last; i++) {
-          const ptrdiff_t row = panel_start(i, panels, m);
-          for (ptrdiff_t j = j0; j < j1; j += gemm_nr) {
-            const gemm_tile tile = {c + row * ldc + j,
-                                    ldc,
-                                    panel_start(i + 1, panels, m) - row,
-                                    at_most(gemm_nr, j1 - j),
-                                    alpha,
-                                    p0 == 0 ? beta : 1};
-            const bool in_place = direct_b && tile.cols == gemm_nr;
-            gemm_microkernel(kb, packed_a + (i - first) * panel_a,
-                             in_place ? b.values + p0 * b.ld + j
-                                      : packed_b + (j - j0) / gemm_nr * panel_b,
-                             in_place ? b.ld : gemm_nr, tile);
-          }
+      for (ptrdiff_t i = 0; i < panels; i++) {
+        const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
+        pack_a_panel(a, p0, kb, row, rows, packed_a);
+        for (ptrdiff_t j = j0; j < j1; j += gemm_nr) {
+          const gemm_tile tile = {.c = c + row * ldc + j,
+                                  .ldc = ldc,
+                                  .rows = rows,
+                                  .cols = at_most(gemm_nr, j1 - j),
+                                  .alpha = alpha,
+                                  .beta = p0 == 0 ? beta : 1};
+          if (direct_b && tile.cols == gemm_nr)
+            gemm_microkernel(kb, packed_a, b.values + p0 * b.ld + j, b.ld, tile);
+          else
+            gemm_microkernel(kb, packed_a, packed_b + (j - j0) / gemm_nr * panel_b, gemm_nr, tile);
         }
       }
     }

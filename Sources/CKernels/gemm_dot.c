@@ -1,4 +1,4 @@
-// Products with few rows (decoding): dot products along k, 16 elements of C at a time.
+// Products with few rows (decoding) or columns: dot products along k, 16 elements of C at a time.
 #include "gemm_internal.h"
 
 #if defined(__x86_64__)

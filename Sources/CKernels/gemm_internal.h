@@ -32,8 +32,8 @@ void gemm_pack_transposed(const float *src, ptrdiff_t ld, ptrdiff_t rows, ptrdif
 void gemm_pack_copied(const float *src, ptrdiff_t ld, ptrdiff_t cols, ptrdiff_t k, float *dst,
                       ptrdiff_t step);
 
-/// The whole product for few rows and both operands contiguous along k (A as stored, B transposed):
-/// a dot product per element, which reads B once and packs nothing.
+/// The whole product for few rows or columns and both operands contiguous along k (A as stored, B
+/// transposed): a dot product per element, which packs nothing and reads B from memory once.
 void gemm_dot_rows(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, const float *a, ptrdiff_t lda,
                    const float *b, ptrdiff_t ldb, float beta, float *c, ptrdiff_t ldc);
 

@@ -11,9 +11,9 @@ bool up_sgemm_available(void);
 /// `lda`, `ldb`, `ldc` are the distances between stored rows, in floats. C must not overlap A or B.
 /// `beta == 0` overwrites C without reading it. Pointers need only the alignment of a float.
 ///
-/// The order of the sum over k depends on k alone, except that products with a transposed B and at
-/// most 24 rows use another one. So the same call always gives the same bits, and splitting a
-/// product by rows or columns changes none as long as every part keeps more than 24 rows.
+/// The order of the sum over k depends on k alone, except that a product with only B transposed and
+/// at most 24 rows or 16 columns uses another one. So the same call always gives the same bits, and
+/// splitting a product by rows or columns changes none as long as the parts stay above those sizes.
 /// Packing buffers belong to the thread: allocated at its first call, bounded, freed at its end.
 void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
               const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
