@@ -1,0 +1,33 @@
+/// What mixes tokens in one layer. The raw value is the Hub's spelling in `layer_types`.
+public enum MixerKind: String, CaseIterable, Codable, Sendable {
+  /// Grouped-query attention with its own query, key and value projections.
+  case attention = "full_attention"
+  /// Multi-head latent attention: one small latent per token stands for all keys and values.
+  case latentAttention = "latent_attention"
+}
+
+/// The families whose files and names we read and write. The raw value is `model_type`.
+public enum Architecture: String, CaseIterable, Codable, Sendable {
+  case llama
+  case qwen2
+  case qwen3
+  case deepseekV2 = "deepseek_v2"
+  case deepseekV3 = "deepseek_v3"
+  /// Our own: any mixer in any layer (what the conversions write).
+  case hybrid = "upcycle_hybrid"
+
+  /// The entry of `architectures` in config.json.
+  public var className: String {
+    switch self {
+    case .llama: "LlamaForCausalLM"
+    case .qwen2: "Qwen2ForCausalLM"
+    case .qwen3: "Qwen3ForCausalLM"
+    case .deepseekV2: "DeepseekV2ForCausalLM"
+    case .deepseekV3: "DeepseekV3ForCausalLM"
+    case .hybrid: "UpcycleHybridForCausalLM"
+    }
+  }
+
+  /// Every layer of these is latent attention by definition.
+  public var isDeepSeek: Bool { self == .deepseekV2 || self == .deepseekV3 }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import Groundwork
+
+extension ModelConfig: Codable {
+  public init(from decoder: Decoder) throws {
+    try self.init(json: JSONValue(from: decoder), file: "model config")
+  }
+
+  public func encode(to encoder: Encoder) throws { try json.encode(to: encoder) }
+
+  /// Reads `config.json` of a model folder, or the file itself.
+  public init(contentsOf url: URL) throws {
+    var isDirectory: ObjCBool = false
+    _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
+    let file = isDirectory.boolValue ? url.appendingPathComponent("config.json") : url
+    try self.init(json: JSONValue(contentsOf: file), file: file.path)
+  }
+
+  /// Reads and validates the Hub's keys. Keys that do not change what is computed are ignored; an
+  /// architecture or feature that we do not implement is refused by name.
+  public init(json: JSONValue, file: String) throws {
+    guard let values = json.object else {
+      throw UpcycleError("is not a model configuration", at: file, expected: "a JSON object")
+    }
+    let model = ConfigObject(values: values, file: file)
+    let architecture = try Self.architecture(model)
+    try Self.refuseUnsupported(model, architecture: architecture)
+
+    let width = 1...(1 << 20)
+    let heads = try model.required("num_attention_heads", in: width)
+    let hidden = try model.required("hidden_size", in: width)
+    let position = try model.int("max_position_embeddings", in: 1...(1 << 40)) ?? 2048
+    let layers = try model.required("num_hidden_layers", in: 1...4096)
+    let headDim =
+      architecture.isDeepSeek ? try model.required("v_head_dim", in: width) : try model.int("head_dim", in: width)
+    if headDim == nil && hidden % heads != 0 {
+      throw model.fail("hidden_size", expected: "a multiple of num_attention_heads (\(heads)), or a head_dim")
+    }
+    self.init(
+      architecture: architecture, hiddenSize: hidden, layerCount: layers, attentionHeads: heads,
+      keyValueHeads: try model.int("num_key_value_heads", in: width) ?? heads, headDim: headDim,
+      intermediateSize: try model.required("intermediate_size", in: 1...(1 << 24)),
+      vocabularySize: try model.required("vocab_size", in: 1...(1 << 26)),
+      tieWordEmbeddings: try model.bool("tie_word_embeddings") ?? false,
+      rmsNormEps: try model.positive("rms_norm_eps") ?? 1e-6,
+      qkvBias: architecture == .qwen2 ? true : try model.bool("qkv_bias") ?? false,
+      qkNorm: architecture == .qwen3 ? true : try model.bool("qk_norm") ?? false,
+      rope: try RopeConfig(model: model, maxPosition: position), maxPosition: position,
+      bosTokenId: try model.int("bos_token_id", in: 0...(1 << 26)),
+      eosTokenIds: try Self.ids(model, "eos_token_id"),
+      mixers: try Self.mixers(model, architecture: architecture, layerCount: layers))
+    if mixers.contains(.latentAttention) {
+      latent = try LatentConfig(model: model, architecture: architecture, config: self)
+    }
+    try validate(file: file)
+  }
+
+  private static func architecture(_ model: ConfigObject) throws -> Architecture {
+    let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
+    if let type = try model.string("model_type") {
+      guard let architecture = Architecture(rawValue: type) else {
+        throw model.unsupported("model_type", "this architecture (known: \(known))")
+      }
+      return architecture
+    }
+    guard let name = try model.array("architectures")?.first?.string else {
+      throw UpcycleError("\"model_type\" is missing", at: model.file, expected: "one of \(known)")
+    }
+    guard let architecture = Architecture.allCases.first(where: { $0.className == name }) else {
+      throw model.unsupported("architectures", "this architecture (known: \(known))")
+    }
+    return architecture
+  }
+
+  private static func ids(_ model: ConfigObject, _ key: String) throws -> [Int] {
+    guard let value = model[key] else { return [] }
+    let list = value.array ?? [value]
+    return try list.map {
+      guard let id = $0.int, (0...(1 << 26)).contains(id) else { throw model.fail(key, expected: "a token id or a list of them") }
+      return id
+    }
+  }
+
+  private static func mixers(
+    _ model: ConfigObject, architecture: Architecture, layerCount: Int
+  ) throws -> [MixerKind] {
+    if architecture.isDeepSeek { return Array(repeating: .latentAttention, count: layerCount) }
+    guard let types = try model.array("layer_types") else {
+      if architecture == .hybrid { throw UpcycleError("\"layer_types\" is missing", at: model.file, expected: "\(layerCount) entries") }
+      return Array(repeating: .attention, count: layerCount)
+    }
+    guard types.count == layerCount else {
+      throw UpcycleError(
+        "\"layer_types\" does not fit num_hidden_layers", at: model.file, expected: "\(layerCount) entries",
+        found: "\(types.count)")
+    }
+    return try types.enumerated().map { layer, type in
+      guard let kind = type.string.flatMap(MixerKind.init) else {
+        let known = MixerKind.allCases.map(\.rawValue).joined(separator: ", ")
+        throw UpcycleError(
+          "this layer type is not implemented (known: \(known))", at: "\(model.file): layer_types[\(layer)]",
+          found: ConfigObject.short(type))
+      }
+      return kind
+    }
+  }
+
+  /// The configuration with the Hub's keys; reading it back gives an equal value.
+  public var json: JSONValue {
+    var object: [String: JSONValue] = [
+      "model_type": .string(architecture.rawValue),
+      "architectures": .array([.string(architecture.className)]),
+      "hidden_size": .int(hiddenSize),
+      "num_hidden_layers": .int(layerCount),
+      "num_attention_heads": .int(attentionHeads),
+      "num_key_value_heads": .int(keyValueHeads),
+      "head_dim": .int(architecture.isDeepSeek ? latent?.ropeHeadDim ?? headDim : headDim),
+      "intermediate_size": .int(intermediateSize),
+      "vocab_size": .int(vocabularySize),
+      "tie_word_embeddings": .bool(tieWordEmbeddings),
+      "rms_norm_eps": .double(rmsNormEps),
+      "hidden_act": .string("silu"),
+      "attention_bias": .bool(false),
+      "max_position_embeddings": .int(maxPosition),
+      "rope_parameters": rope.json,
+    ]
+    object["bos_token_id"] = bosTokenId.map { .int($0) }
+    if !eosTokenIds.isEmpty {
+      object["eos_token_id"] = eosTokenIds.count == 1 ? .int(eosTokenIds[0]) : .array(eosTokenIds.map { .int($0) })
+    }
+    if architecture == .hybrid {
+      object["layer_types"] = .array(mixers.map { .string($0.rawValue) })
+      object["qkv_bias"] = .bool(qkvBias)
+      object["qk_norm"] = .bool(qkNorm)
+    }
+    if architecture.isDeepSeek {
+      object["first_k_dense_replace"] = .int(layerCount)
+      object["n_routed_experts"] = .null
+    }
+    if let latent { object.merge(latent.json(config: self)) { $1 } }
+    return .object(object)
+  }
+
+  /// Writes `config.json` into a model folder.
+  public func save(to folder: URL) throws {
+    try writeFile(json.text(pretty: true) + "\n", to: folder.appendingPathComponent("config.json"))
+  }
+}

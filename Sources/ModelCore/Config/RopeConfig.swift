@@ -1,0 +1,133 @@
+import Foundation
+
+/// Rotary position embedding: which angle each pair of dimensions turns by per position.
+///
+/// The unscaled angle of pair j is theta^(-2j / D), where D is the number of rotated dimensions, or
+/// `frequencyDim` when a layer keeps only the first pairs of a wider head (aligned rope slices).
+public struct RopeConfig: Equatable, Sendable {
+  public enum Scaling: Equatable, Sendable {
+    case none
+    /// Positions divided by `factor`.
+    case linear(factor: Double)
+    case llama3(Llama3)
+    case yarn(Yarn)
+  }
+
+  /// Llama 3's rule: long wavelengths are divided by `factor`, short ones kept, with a smooth passage.
+  public struct Llama3: Equatable, Sendable {
+    public var factor: Double
+    public var lowFrequencyFactor: Double
+    public var highFrequencyFactor: Double
+    public var originalMaxPosition: Int
+
+    public init(
+      factor: Double, lowFrequencyFactor: Double = 1, highFrequencyFactor: Double = 4, originalMaxPosition: Int
+    ) {
+      self.factor = factor
+      self.lowFrequencyFactor = lowFrequencyFactor
+      self.highFrequencyFactor = highFrequencyFactor
+      self.originalMaxPosition = originalMaxPosition
+    }
+  }
+
+  /// YaRN (arXiv 2309.00071), with the two `mscale` numbers that DeepSeek added.
+  public struct Yarn: Equatable, Sendable {
+    public var factor: Double
+    public var originalMaxPosition: Int
+    public var betaFast: Double
+    public var betaSlow: Double
+    public var mscale: Double?
+    public var mscaleAllDim: Double?
+    /// Multiplies cos and sin; overrides what `factor` and the mscales give.
+    public var attentionFactor: Double?
+    /// Whether the ramp's ends are rounded outwards to whole pairs.
+    public var truncate: Bool
+
+    public init(
+      factor: Double, originalMaxPosition: Int, betaFast: Double = 32, betaSlow: Double = 1,
+      mscale: Double? = nil, mscaleAllDim: Double? = nil, attentionFactor: Double? = nil, truncate: Bool = true
+    ) {
+      self.factor = factor
+      self.originalMaxPosition = originalMaxPosition
+      self.betaFast = betaFast
+      self.betaSlow = betaSlow
+      self.mscale = mscale
+      self.mscaleAllDim = mscaleAllDim
+      self.attentionFactor = attentionFactor
+      self.truncate = truncate
+    }
+
+    /// 0.1 m ln s + 1, and 1 when nothing is stretched.
+    public static func magnitude(scale: Double, mscale: Double) -> Double {
+      scale <= 1 ? 1 : 0.1 * mscale * log(scale) + 1
+    }
+  }
+
+  public var theta: Double
+  public var scaling: Scaling
+  /// D in theta^(-2j / D) when it is not the number of rotated dimensions.
+  public var frequencyDim: Int?
+
+  public init(theta: Double = 10_000, scaling: Scaling = .none, frequencyDim: Int? = nil) {
+    self.theta = theta
+    self.scaling = scaling
+    self.frequencyDim = frequencyDim
+  }
+
+  /// What cos and sin are multiplied by (YaRN only, else 1).
+  public var magnitude: Double {
+    guard case .yarn(let yarn) = scaling else { return 1 }
+    if let attentionFactor = yarn.attentionFactor { return attentionFactor }
+    if let mscale = yarn.mscale, let all = yarn.mscaleAllDim, mscale != 0, all != 0 {
+      return Yarn.magnitude(scale: yarn.factor, mscale: mscale) / Yarn.magnitude(scale: yarn.factor, mscale: all)
+    }
+    return Yarn.magnitude(scale: yarn.factor, mscale: 1)
+  }
+
+  /// What DeepSeek multiplies the softmax scale of latent attention by: magnitude(mscale_all_dim) squared.
+  public var latentScaleFactor: Double {
+    guard case .yarn(let yarn) = scaling, let all = yarn.mscaleAllDim, all != 0 else { return 1 }
+    let magnitude = Yarn.magnitude(scale: yarn.factor, mscale: all)
+    return magnitude * magnitude
+  }
+
+  /// Angle per position of each rotated pair, highest frequency first; `dim` dimensions, dim / 2 angles.
+  public func inverseFrequencies(dim: Int) -> [Double] {
+    let width = frequencyDim ?? dim
+    let plain = (0..<dim / 2).map { pow(theta, -2 * Double($0) / Double(width)) }
+    switch scaling {
+    case .none: return plain
+    case .linear(let factor): return plain.map { $0 / factor }
+    case .llama3(let rule): return plain.map { Self.stretch($0, by: rule) }
+    case .yarn(let rule): return stretch(plain, width: width, by: rule)
+    }
+  }
+
+  private static func stretch(_ frequency: Double, by rule: Llama3) -> Double {
+    let turns = Double(rule.originalMaxPosition) * frequency / (2 * Double.pi)
+    if turns < rule.lowFrequencyFactor { return frequency / rule.factor }
+    if turns > rule.highFrequencyFactor { return frequency }
+    let kept = (turns - rule.lowFrequencyFactor) / (rule.highFrequencyFactor - rule.lowFrequencyFactor)
+    return (1 - kept) * frequency / rule.factor + kept * frequency
+  }
+
+  /// Pair index range of YaRN's ramp: pairs below `low` keep their frequency, pairs above `high` are divided.
+  public func yarnRamp(width: Int, rule: Yarn) -> (low: Double, high: Double) {
+    func pair(turns: Double) -> Double {
+      Double(width) * log(Double(rule.originalMaxPosition) / (turns * 2 * Double.pi)) / (2 * log(theta))
+    }
+    var low = pair(turns: rule.betaFast)
+    var high = pair(turns: rule.betaSlow)
+    if rule.truncate { (low, high) = (low.rounded(.down), high.rounded(.up)) }
+    return (max(low, 0), min(high, Double(width - 1)))
+  }
+
+  private func stretch(_ plain: [Double], width: Int, by rule: Yarn) -> [Double] {
+    var (low, high) = yarnRamp(width: width, rule: rule)
+    if low == high { high += 0.001 }
+    return plain.enumerated().map { index, frequency in
+      let divided = min(max((Double(index) - low) / (high - low), 0), 1)
+      return frequency / rule.factor * divided + frequency * (1 - divided)
+    }
+  }
+}
