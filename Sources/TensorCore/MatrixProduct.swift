@@ -1,5 +1,6 @@
 import CKernels
 import COpenBLAS
+import Glibc
 
 /// C[m, n] = alpha op(A) op(B) + beta C, row-major, with leading dimensions (elements between rows).
 ///
@@ -40,14 +41,24 @@ public func gemm(
   }
 }
 
+/// Our AVX-512 kernel where the processor has it (1.8-2x OpenBLAS's AVX2 kernels at this project's sizes);
+/// OpenBLAS elsewhere. UPCYCLE_BLAS=openblas forces the latter, for comparison.
+private let hasOwnKernel: Bool = {
+  if let choice = getenv("UPCYCLE_BLAS"), String(cString: choice) == "openblas" { return false }
+  return up_sgemm_available()
+}()
+
 /// The same on the calling thread alone; for use inside `Threads.parallel`.
-@inline(__always)
 public func serialGemm(
   _ transA: Bool, _ transB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
   _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
   _ c: UnsafeMutablePointer<Float>, _ ldc: Int
 ) {
   if m == 0 || n == 0 { return }
+  if hasOwnKernel {
+    up_sgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    return
+  }
   cblas_sgemm(
     CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans, blasint(m),
     blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c, blasint(ldc))

@@ -1,0 +1,65 @@
+import Foundation
+import Groundwork
+
+/// Everything that decides a training run's numbers, complete (no hidden defaults once written): it stands
+/// beside every result as `run/plan.json`.
+public struct TrainingPlan: Codable, Equatable, Sendable {
+  /// Tokens to train on; rounded down to whole steps.
+  public var tokens: Int
+  /// Sequences per optimizer step, and tokens per sequence.
+  public var batch: Int
+  public var time: Int
+  /// Sequences per forward pass; `batch` is split into micro-batches of this many.
+  public var microBatch: Int
+  public var learningRate: Double
+  /// Fraction of the steps that warm up (paper: 0.01).
+  public var warmup: Double
+  /// Final learning rate as a fraction of the peak.
+  public var floor: Double
+  public var optimizer: AdamW.Settings
+  /// Gradient norm above which gradients are scaled down; 0 for no clipping.
+  public var clip: Double
+  /// Weights of cross-entropy and of KL(teacher || student), both means per token.
+  public var ceWeight: Double
+  public var klWeight: Double
+  public var seed: UInt64
+  /// Recompute each layer's activations in the backward pass.
+  public var checkpointing: Bool
+
+  public init(
+    tokens: Int, batch: Int = 16, time: Int = 256, microBatch: Int? = nil, learningRate: Double = 1e-3,
+    warmup: Double = 0.01, floor: Double = 0, optimizer: AdamW.Settings = .init(), clip: Double = 1,
+    ceWeight: Double = 1, klWeight: Double = 0, seed: UInt64 = 1, checkpointing: Bool = false
+  ) {
+    self.tokens = tokens
+    self.batch = batch
+    self.time = time
+    self.microBatch = microBatch ?? batch
+    self.learningRate = learningRate
+    self.warmup = warmup
+    self.floor = floor
+    self.optimizer = optimizer
+    self.clip = clip
+    self.ceWeight = ceWeight
+    self.klWeight = klWeight
+    self.seed = seed
+    self.checkpointing = checkpointing
+  }
+
+  public var steps: Int { tokens / (batch * time) }
+  public var schedule: Schedule {
+    Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
+  }
+
+  public func validate() throws {
+    func require(_ ok: Bool, _ option: String, _ expected: String, _ found: Any) throws {
+      if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: "\(found)") }
+    }
+    try require(batch > 0 && time > 0, "batch and sequence length", "at least 1", "\(batch) x \(time)")
+    try require(microBatch > 0 && batch % microBatch == 0, "micro-batch", "a divisor of the batch \(batch)", microBatch)
+    try require(steps > 0, "tokens", "at least one step of \(batch * time)", tokens)
+    try require(learningRate > 0 && learningRate.isFinite, "learning rate", "a positive number", learningRate)
+    try require((0...1).contains(warmup), "warm-up", "a fraction in 0...1", warmup)
+    try require(ceWeight >= 0 && klWeight >= 0 && ceWeight + klWeight > 0, "loss weights", "one above 0", "\(ceWeight), \(klWeight)")
+  }
+}

@@ -1,0 +1,93 @@
+import Autograd
+import CKernels
+import Groundwork
+import TensorCore
+
+/// A decoder-only language model: embedding, layers (mixer + feed-forward, each behind its RMSNorm), final
+/// norm, head (tied to the embedding or not).
+public final class Decoder {
+  public let config: ModelConfig
+  public let parameters: ParameterSet
+  public let embedding: Parameter  // [vocab, D]
+  public let layers: [DecoderLayer]
+  public let finalNorm: Parameter  // [D]
+  public let head: Parameter  // [vocab, D]; the embedding itself when tied
+
+  /// - Parameter file: what error messages call the source.
+  public init(_ config: ModelConfig, weights source: any WeightSource, file: String = "model") throws {
+    self.config = config
+    let weights = WeightRequests(source)
+    embedding = try weights.tensor("model.embed_tokens.weight", [config.vocabularySize, config.hiddenSize])
+    layers = try (0..<config.layerCount).map { try DecoderLayer(config, index: $0, weights: weights) }
+    finalNorm = try weights.tensor("model.norm.weight", [config.hiddenSize])
+    head =
+      config.tieWordEmbeddings
+      ? embedding : try weights.tensor("lm_head.weight", [config.vocabularySize, config.hiddenSize])
+    parameters = try weights.finish(file: file) { name in
+      // Buffers and tied copies that some checkpoints carry.
+      name.hasSuffix("rotary_emb.inv_freq") || (config.tieWordEmbeddings && name == "lm_head.weight")
+    }
+  }
+
+  // MARK: Training
+
+  /// Final hidden states [B, T, D] (after the final norm) of ids [B * T], every sequence from position 0.
+  /// - Parameter probe: sees each layer's output (diagnosis, intermediate objectives).
+  public func hidden(
+    _ tape: Tape, ids: [Int32], batch: Int, time: Int, checkpointing: Bool = false,
+    probe: ((Int, Variable) -> Void)? = nil
+  ) -> Variable {
+    precondition(ids.count == batch * time)
+    let positionIds = (0..<batch * time).map { Int32($0 % time) }
+    var x = tape.embedding(embedding, ids: ids, leading: [batch, time])
+    for (index, layer) in layers.enumerated() {
+      if checkpointing {
+        x = tape.checkpoint(x) { layer.forward($0, $1, batch: batch, time: time, positionIds: positionIds) }
+      } else {
+        x = layer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
+      }
+      probe?(index, x)
+    }
+    return tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps))
+  }
+
+  /// Logits [rows, vocab] of hidden rows.
+  public func logits(_ hidden: Tensor) -> Tensor {
+    hidden.reshaped([hidden.rowCount, hidden.width]).matrixProduct(head.value, transposed: true)
+  }
+
+  /// Logits [B, T, vocab] of whole sequences.
+  public func logits(ids: [Int32], batch: Int, time: Int) -> Tensor {
+    let states = hidden(Tape(recording: false), ids: ids, batch: batch, time: time)
+    return logits(states.value).reshaped([batch, time, config.vocabularySize])
+  }
+
+  // MARK: Decoding
+
+  public func makeCache(capacity: Int = 0) -> SequenceCache {
+    SequenceCache(layers: layers.map { LayerCache(width: $0.mixer.cacheWidth, capacity: capacity) })
+  }
+
+  /// Feeds new tokens to each sequence (prefill of any length, or one token each) and returns their final
+  /// hidden states [sum of tokens, D], sequence after sequence.
+  public func extend(_ sequences: [(cache: SequenceCache, tokens: [Int32])]) -> Tensor {
+    let tape = Tape(recording: false)
+    var ids: [Int32] = []
+    var positionIds: [Int32] = []
+    var ranges: [Range<Int>] = []
+    for (cache, tokens) in sequences {
+      ranges.append(ids.count..<ids.count + tokens.count)
+      ids += tokens
+      positionIds += (0..<tokens.count).map { Int32(cache.length + $0) }
+    }
+    var x = tape.embedding(embedding, ids: ids, leading: [ids.count])
+    for (index, layer) in layers.enumerated() {
+      let segments = zip(sequences, ranges).map { CacheSegment(rows: $1, cache: $0.cache.layers[index]) }
+      x = layer.extend(tape, x, segments, positionIds: positionIds)
+    }
+    return tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps)).value
+  }
+
+  /// One sequence.
+  public func extend(_ cache: SequenceCache, _ tokens: [Int32]) -> Tensor { extend([(cache, tokens)]) }
+}

@@ -1,0 +1,240 @@
+import Autograd
+import CKernels
+import Groundwork
+import TensorCore
+
+/// Multi-head latent attention (DeepSeek-V2; X-EcoMLA section 2; brief 1.1).
+///
+///   c_q = x W_q_a^T (optional norm);   [q_nope | q_rope]_h = c_q W_q_b^T      (or directly from x)
+///   [c_kv | k_rope] = x W_kv_a^T;      [k_nope | v]_g = norm?(c_kv) W_kv_b^T
+///   K_g = [k_nope_g ; rope(k_rope)], Q_h = [q_nope_h ; rope(q_rope_h)], the rope key shared by all heads
+///   out = softmax(Q K^T * scale) V W_o^T,  scale = (nope + rope)^(-1/2) (times YaRN's softmax factor)
+///
+/// The cache row is [norm?(c_kv) | rope(k_rope)]: kv_lora_rank + qk_rope_head_dim numbers per token.
+/// With norms over whole query and key heads (`q_norm`, `k_norm`, before rope) the cached rope key is not yet
+/// rotated and decoding expands. Otherwise decoding absorbs W_UK into the queries and W_UV into the output (brief 2.8):
+///   score = (q_nope W_UK) . c_kv + q_rope . k_rope;   out_h = (sum_s p_s c_kv_s) W_UV^T
+///
+/// Legend: H query heads, G up-projection heads (H, or the base's KV heads), R latent rank.
+public struct LatentAttention {
+  let heads: Int
+  let groups: Int
+  let latent: LatentConfig
+  let queryRank: Int?
+  let kvRank: Int
+  let eps: Float
+  let scale: Float
+  public let queryDown: Parameter?  // [Rq, D]
+  let queryNorm: Parameter?  // [Rq]
+  public let queryUp: Parameter  // [H (nope + rope), Rq or D]
+  public let keyValueDown: Parameter  // [R + rope, D]
+  let keyValueNorm: Parameter?  // [R]
+  public let keyValueUp: Parameter  // [G (nope + V), R]
+  public let output: Parameter  // [D, H V]
+  let queryHeadNorm: Parameter?  // [nope + rope], before rope
+  let keyHeadNorm: Parameter?
+  let positions: RotaryPositions
+
+  init(_ config: ModelConfig, layer: Int, prefix: String, weights: WeightRequests) throws {
+    guard let latent = config.latent else {
+      throw UpcycleError("has a latent attention layer but no kv_lora_rank", at: prefix)
+    }
+    self.latent = latent
+    heads = config.attentionHeads
+    groups = latent.upProjectionHeads
+    let ranks = latent.ranks(layer: layer)
+    queryRank = ranks.q
+    kvRank = ranks.kv
+    eps = Float(latent.latentNormEps)
+    scale = Float(config.attentionScale(of: .latentAttention))
+    let width = config.hiddenSize
+    if let rank = queryRank {
+      queryDown = try weights.tensor("\(prefix).q_a_proj.weight", [rank, width])
+    } else {
+      queryDown = nil
+    }
+    keyValueDown = try weights.tensor("\(prefix).kv_a_proj_with_mqa.weight", [kvRank + latent.ropeHeadDim, width])
+    if let rank = queryRank, latent.latentNorm {
+      queryNorm = try weights.tensor("\(prefix).q_a_layernorm.weight", [rank])
+    } else {
+      queryNorm = nil
+    }
+    keyValueNorm = latent.latentNorm ? try weights.tensor("\(prefix).kv_a_layernorm.weight", [kvRank]) : nil
+    let queryWidth = latent.nopeHeadDim + latent.ropeHeadDim
+    queryUp = try weights.tensor(
+      queryRank == nil ? "\(prefix).q_proj.weight" : "\(prefix).q_b_proj.weight",
+      [heads * queryWidth, queryRank ?? width])
+    keyValueUp = try weights.tensor(
+      "\(prefix).kv_b_proj.weight", [groups * (latent.nopeHeadDim + latent.valueHeadDim), kvRank])
+    queryHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix).q_norm.weight", [queryWidth]) : nil
+    keyHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix).k_norm.weight", [queryWidth]) : nil
+    output = try weights.tensor("\(prefix).o_proj.weight", [width, heads * latent.valueHeadDim])
+    positions = RotaryPositions(
+      config.rope(of: .latentAttention), dim: latent.ropeHeadDim, interleaved: latent.ropeInterleaved)
+  }
+
+  private var nope: Int { latent.nopeHeadDim }
+  private var rope: Int { latent.ropeHeadDim }
+  private var valueWidth: Int { latent.valueHeadDim }
+  /// Numbers per token in the cache.
+  public var cacheWidth: Int { kvRank + rope }
+
+  // MARK: Training
+
+  /// x [B, T, D] -> [B, T, D].
+  func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+    let table = positions.table(time)
+    let projected = project(tape, x, table, positionIds)
+    let kv = expand(tape, projected.latent, columns: projected.latentColumns)
+    var keys = tape.joinKeys(kv, nopeLayout, projected.ropeKey, projected.ropeLayout)
+    if let keyHeadNorm {
+      keys = tape.rotary(tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, positions: positionIds)
+    }
+    let mixed = tape.attention(
+      q: HeadSlices(projected.query, HeadLayout(stride: nope + rope, heads: heads, width: nope + rope)),
+      k: HeadSlices(keys, HeadLayout(stride: nope + rope, heads: groups, width: nope + rope)),
+      v: HeadSlices(kv, valueLayout), batch: batch, time: time, scale: scale)
+    return tape.linear(mixed, output)
+  }
+
+  private var nopeLayout: HeadLayout { HeadLayout(stride: nope + valueWidth, heads: groups, width: nope) }
+  private var valueLayout: HeadLayout {
+    HeadLayout(offset: nope, stride: nope + valueWidth, heads: groups, width: valueWidth)
+  }
+
+  private var keyRope: HeadLayout { HeadLayout(offset: nope, stride: nope + rope, heads: groups, width: rope) }
+
+  private struct Projection {
+    var query: Variable  // [..., H (nope + rope)], rotated
+    var latent: Variable  // holds c_kv in latentColumns, normed
+    var latentColumns: Range<Int>
+    var ropeKey: Variable  // [..., rope], rotated unless key heads are normed
+    var ropeLayout: HeadLayout
+  }
+
+  private func project(_ tape: Tape, _ x: Variable, _ table: RotaryTable, _ positionIds: [Int32]) -> Projection {
+    let queryRank = self.queryRank ?? 0
+    // One product for both down-projections: [Rq | R | rope].
+    let down = tape.linear(x, queryDown.map { [$0, keyValueDown] } ?? [keyValueDown])
+    let latentColumns = queryRank..<queryRank + kvRank
+    var query: Variable
+    if queryDown == nil {
+      query = tape.linear(x, queryUp)
+    } else if let queryNorm {
+      query = tape.linear(tape.rmsNorm(tape.columns(down, 0..<queryRank), queryNorm, eps: eps), queryUp)
+    } else {
+      query = tape.linear(down, queryUp, columns: 0..<queryRank)
+    }
+    if let queryHeadNorm { query = tape.rmsNorm(query, queryHeadNorm, eps: eps) }
+    let queryRope = HeadLayout(offset: nope, stride: nope + rope, heads: heads, width: rope)
+    query = tape.rotary(query, queryRope, table, positions: positionIds)
+    // The rope key is copied out before it is rotated: `down` serves other products.
+    let key = HeadLayout(stride: rope, heads: 1, width: rope)
+    var ropeKey = tape.columns(down, queryRank + kvRank..<queryRank + kvRank + rope)
+    // With a norm over whole key heads the rope follows the norm, head by head.
+    if keyHeadNorm == nil { ropeKey = tape.rotary(ropeKey, key, table, positions: positionIds) }
+    guard let keyValueNorm else {
+      return Projection(query: query, latent: down, latentColumns: latentColumns, ropeKey: ropeKey, ropeLayout: key)
+    }
+    let normed = tape.rmsNorm(tape.columns(down, latentColumns), keyValueNorm, eps: eps)
+    return Projection(query: query, latent: normed, latentColumns: 0..<kvRank, ropeKey: ropeKey, ropeLayout: key)
+  }
+
+  /// [k_nope | v] of every head from the latent.
+  private func expand(_ tape: Tape, _ latent: Variable, columns: Range<Int>) -> Variable {
+    tape.linear(latent, keyValueUp, columns: columns)
+  }
+
+  // MARK: Decoding
+
+  /// From this many new tokens on, expanding the cache once costs less than absorbed scores over R.
+  static let expandFrom = 32
+
+  /// Rows of several sequences [N, D]; latents and rope keys join each segment's cache.
+  func extend(
+    _ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32], expandFrom: Int = Self.expandFrom
+  ) -> Variable {
+    let table = positions.table(Int(positionIds.max() ?? 0) + 1)
+    let projected = project(tape, x, table, positionIds)
+    let mixed = Tensor([x.rowCount, heads * valueWidth])
+    for segment in segments {
+      let rows = segment.cache.append(segment.rows.count)
+      let start = segment.rows.lowerBound
+      let latent = projected.latent.value
+      up_copy_block(
+        latent.pointer + start * latent.width + projected.latentColumns.lowerBound, latent.width, rows, cacheWidth,
+        segment.rows.count, kvRank)
+      let key = projected.ropeKey.value
+      up_copy_block(
+        key.pointer + start * key.width + projected.ropeLayout.offset, key.width, rows + kvRank, cacheWidth,
+        segment.rows.count, rope)
+    }
+    for segment in segments {
+      if segment.rows.count >= expandFrom || keyHeadNorm != nil {
+        attendExpanded(projected.query.value, segment, table, into: mixed)
+      } else {
+        attendAbsorbed(projected.query.value, segment, into: mixed)
+      }
+    }
+    return tape.linear(tape.constant(mixed), output)
+  }
+
+  /// Scores against the latents themselves; nothing of the cache's length times heads is expanded.
+  private func attendAbsorbed(_ query: Tensor, _ segment: CacheSegment, into mixed: Tensor) {
+    let count = segment.rows.count
+    let length = segment.cache.length
+    let width = cacheWidth
+    let perGroup = heads / groups
+    let block = nope + valueWidth
+    let absorbed = Tensor([heads, count, width])
+    let latents = Tensor([heads, count, kvRank])
+    Threads.parallel(heads) { head in
+      let q = query.pointer + segment.rows.lowerBound * query.width + head * (nope + rope)
+      let up = keyValueUp.value.pointer + head / perGroup * block * kvRank
+      let a = absorbed.pointer + head * count * width
+      serialGemm(false, false, count, kvRank, nope, 1, q, query.width, up, kvRank, 0, a, width)
+      up_copy_block(q + nope, query.width, a + kvRank, width, count, rope)
+      let cached = segment.cache.pointer
+      let l = latents.pointer + head * count * kvRank
+      up_attention_forward(
+        a, width, cached, width, cached, width, l, kvRank, nil, count, length, width, kvRank, scale)
+      serialGemm(
+        false, true, count, valueWidth, kvRank, 1, l, kvRank, up + nope * kvRank, kvRank, 0,
+        mixed.pointer + segment.rows.lowerBound * mixed.width + head * valueWidth, mixed.width)
+    }
+  }
+
+  /// Expands keys and values of the whole cache: for a long run of new tokens (prefill), or key norms.
+  private func attendExpanded(_ query: Tensor, _ segment: CacheSegment, _ table: RotaryTable, into mixed: Tensor) {
+    let length = segment.cache.length
+    let keyWidth = nope + rope
+    let (keys, kv) = expandCache(segment.cache, table)
+    let perGroup = heads / groups
+    let start = segment.rows.lowerBound
+    Threads.parallel(groups) { group in
+      for head in group * perGroup..<(group + 1) * perGroup {
+        up_attention_forward(
+          query.pointer + start * query.width + head * keyWidth, query.width, keys.pointer + group * keyWidth,
+          keys.width, kv.pointer + valueLayout.offset + group * valueLayout.stride, kv.width,
+          mixed.pointer + start * mixed.width + head * valueWidth, mixed.width, nil, segment.rows.count, length,
+          keyWidth, valueWidth, scale)
+      }
+    }
+  }
+
+  /// Keys [S, G (nope + rope)] and [k_nope | v] rows [S, G (nope + V)] of all cached tokens.
+  private func expandCache(_ cache: LayerCache, _ table: RotaryTable) -> (keys: Tensor, kv: Tensor) {
+    let tape = Tape(recording: false)
+    let rows = Tensor([cache.length, cacheWidth])
+    rows.pointer.update(from: cache.pointer, count: rows.count)
+    let cached = tape.constant(rows)
+    let kv = expand(tape, cached, columns: 0..<kvRank)
+    let shared = HeadLayout(offset: kvRank, stride: rope, heads: 1, width: rope)
+    var keys = tape.joinKeys(kv, nopeLayout, cached, shared)
+    if let keyHeadNorm {
+      keys = tape.rotary(
+        tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, positions: (0..<Int32(cache.length)).map { $0 })
+    }
+    return (keys.value, kv.value)
+  }
+}

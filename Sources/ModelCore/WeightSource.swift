@@ -1,0 +1,72 @@
+import Autograd
+import Groundwork
+import TensorCore
+
+/// Where a model's weights come from. Layers ask for each tensor by name and shape while they are built; a
+/// missing or misshapen tensor is an error that names it. There is no lenient load.
+public protocol WeightSource {
+  /// Writes tensor `name` of exactly `shape` to `destination`, converting to float32.
+  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws
+  /// Every name the source holds, to report tensors that nobody asked for; nil when it makes them up.
+  var names: Set<String>? { get }
+}
+
+/// Random weights: normal(0, deviation), the projections that write to the residual stream scaled down by
+/// sqrt(2 layers), norms 1, biases 0. Values depend on seed and name only.
+public struct RandomWeights: WeightSource {
+  let seed: UInt64
+  let deviation: Double
+  let layers: Int
+
+  public init(seed: UInt64, deviation: Double = 0.02, layers: Int) {
+    self.seed = seed
+    self.deviation = deviation
+    self.layers = layers
+  }
+
+  public var names: Set<String>? { nil }
+
+  public func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) {
+    let count = shape.reduce(1, *)
+    if shape.count == 1 {
+      destination.update(repeating: name.hasSuffix("norm.weight") ? 1 : 0, count: count)
+      return
+    }
+    let writesResidual = name.hasSuffix("o_proj.weight") || name.hasSuffix("down_proj.weight")
+    let scale = writesResidual ? deviation / Double(2 * layers).squareRoot() : deviation
+    let stream = RandomStream(seed: seed, name)
+    Threads.parallelRows(count, grain: 1 << 16) { range in
+      for i in range { destination[i] = Float(stream.normal(at: UInt64(i)) * scale) }
+    }
+  }
+}
+
+/// Collects a model's parameters while its layers are built.
+public final class WeightRequests {
+  private let source: any WeightSource
+  public private(set) var parameters: [Parameter] = []
+
+  public init(_ source: any WeightSource) { self.source = source }
+
+  /// Asks for one tensor. Matrices decay, vectors (norms, biases) do not.
+  public func tensor(_ name: String, _ shape: [Int]) throws -> Parameter {
+    let value = Tensor(shape)
+    try source.read(name, shape: shape, into: value.pointer)
+    let parameter = Parameter(name, value)
+    parameters.append(parameter)
+    return parameter
+  }
+
+  /// Fails when the source holds tensors that no layer asked for, other than `ignored` ones.
+  public func finish(file: String, ignoring ignored: (String) -> Bool = { _ in false }) throws -> ParameterSet {
+    if let names = source.names {
+      let extra = names.subtracting(parameters.map(\.name)).filter { !ignored($0) }.sorted()
+      if let first = extra.first {
+        throw UpcycleError(
+          "holds \(extra.count) tensor(s) that the config does not ask for", at: file, found: first,
+          hint: "check layer_types and the architecture in config.json")
+      }
+    }
+    return ParameterSet(parameters)
+  }
+}
