@@ -5,7 +5,7 @@ import TensorCore
 
 /// A decoder-only language model: embedding, layers (mixer + feed-forward, each behind its RMSNorm), final
 /// norm, head (tied to the embedding or not).
-public final class Decoder {
+public final class LanguageModel {
   public let config: ModelConfig
   public let parameters: ParameterSet
   public let embedding: Parameter  // [vocab, D]
