@@ -1,4 +1,73 @@
 #pragma once
+
 #include <stddef.h>
-void up_attention_forward(const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride, const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse, ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
-void up_attention_backward(const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride, const float *v, ptrdiff_t v_stride, const float *out, ptrdiff_t out_stride, const float *d_out, ptrdiff_t d_out_stride, const float *lse, float *dq, ptrdiff_t dq_stride, float *dk, ptrdiff_t dk_stride, float *dv, ptrdiff_t dv_stride, ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dim_k, ptrdiff_t dim_v, float scale);
+
+// Fused causal attention of one head, float32, forward and backward, on the calling thread.
+//
+// Shapes: q [Tq, dk], k [Tk, dk], v [Tk, dv], out [Tq, dv], lse [Tq]; each row is contiguous and
+// a `*_stride` is the number of floats from one row to the next, so slices of [B, T, H, D] buffers
+// are passed as they are. Tq <= Tk: the queries are the last Tq of Tk positions, and query i sees
+// the keys j <= Tk - Tq + i.
+//
+//   s_ij   = scale * <q_i, k_j>
+//   lse_i  = log sum_j exp(s_ij)                      (natural logarithm)
+//   p_ij   = exp(s_ij - lse_i)
+//   out_i  = sum_j p_ij v_j
+//
+// No array of size Tq x Tk exists: scores live in a tile of at most 128 keys x 64 queries, and a
+// softmax with running maximum joins the tiles (online softmax, arXiv:1805.02867; tiled forward and
+// recomputing backward as in FlashAttention, arXiv:2205.14135).
+//
+// Time: 2 Tq Tk (dk + dv) floating point operations forward without the causal half,
+// 2 Tq Tk (3 dk + 2 dv) backward. Memory: a scratch buffer of one tile per thread (below 400 KB
+// for widths up to 128, plus 4 Tq bytes in the backward), allocated at a thread's first call,
+// grown when a wider head comes, freed when the thread ends. If it cannot be had, the process aborts.
+//
+// The result depends on the inputs and the instruction set only (AVX-512, AVX2 + FMA, or plain
+// 128-bit vectors, chosen once per process): same machine type, same bits.
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Writes out, and lse unless it is NULL (training needs it for the backward).
+/// out and lse overlap no input. Relative error about 1e-6 of the largest |v|.
+void up_attention_forward(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
+  ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
+
+/// Gradients, given the forward's out and lse and the gradient dout [Tq, dv]:
+///
+///   delta_i = <dout_i, out_i>
+///   ds_ij   = p_ij (<dout_i, v_j> - delta_i)
+///   dq_i    = scale * sum_j ds_ij k_j          written
+///   dk_j   += scale * sum_i ds_ij q_i          added: query heads that share a key head accumulate
+///   dv_j   += sum_i p_ij dout_i                added
+///
+/// The gradients overlap neither the inputs nor each other.
+void up_attention_backward(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, const float *out, ptrdiff_t out_stride,
+  const float *dout, ptrdiff_t dout_stride, const float *lse,
+  float *dq, ptrdiff_t dq_stride, float *dk_, ptrdiff_t dk_stride, float *dv_, ptrdiff_t dv_stride,
+  ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
+
+/// The equation of `up_attention_forward` as plain loops in double precision: what tests compare with.
+void up_attention_forward_reference(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
+  ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
+
+/// The equations of `up_attention_backward` as plain loops in double precision.
+/// Takes out and lse like its twin but recomputes both, so that it depends on q, k, v and dout only.
+void up_attention_backward_reference(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, const float *out, ptrdiff_t out_stride,
+  const float *dout, ptrdiff_t dout_stride, const float *lse,
+  float *dq, ptrdiff_t dq_stride, float *dk_, ptrdiff_t dk_stride, float *dv_, ptrdiff_t dv_stride,
+  ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
+
+#ifdef __cplusplus
+}
+#endif
