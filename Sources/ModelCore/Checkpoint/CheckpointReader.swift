@@ -1,0 +1,103 @@
+import Foundation
+import Groundwork
+
+/// The weights of a model folder: one `model.safetensors`, or shards listed by `model.safetensors.index.json`.
+///
+/// Strict: tensors are asked for by name and shape, and `requireAllRead()` refuses leftovers.
+public final class CheckpointReader {
+  public static let singleName = "model.safetensors"
+  public static let indexName = "model.safetensors.index.json"
+
+  public let folder: URL
+  private var files: [SafetensorsFile] = []
+  private var fileOfTensor: [String: Int] = [:]
+  private var read: Set<String> = []
+
+  public init(_ folder: URL) throws {
+    self.folder = folder
+    let index = folder.appendingPathComponent(Self.indexName)
+    if FileManager.default.fileExists(atPath: index.path) {
+      try open(index: index)
+    } else {
+      let file = try SafetensorsFile(folder.appendingPathComponent(Self.singleName))
+      files = [file]
+      for name in file.names { fileOfTensor[name] = 0 }
+    }
+  }
+
+  private func open(index: URL) throws {
+    guard let weights = try JSONValue(contentsOf: index)["weight_map"]?.object else {
+      throw UpcycleError("has no \"weight_map\" object", at: index.path)
+    }
+    var numbers: [String: Int] = [:]
+    for (tensor, value) in weights.sorted(by: { $0.key < $1.key }) {
+      guard let name = value.string, !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
+        throw UpcycleError(
+          "bad shard name in \"weight_map\"", at: "\(index.path): \(shown(tensor))", expected: "a file beside the index",
+          found: shown(value.text()))
+      }
+      let number: Int
+      if let known = numbers[name] {
+        number = known
+      } else {
+        number = files.count
+        files.append(try SafetensorsFile(folder.appendingPathComponent(name)))
+        numbers[name] = number
+      }
+      guard files[number].info(tensor) != nil else {
+        throw UpcycleError("the index names a tensor that its shard does not hold", at: "\(files[number].url.path): \(shown(tensor))")
+      }
+      fileOfTensor[tensor] = number
+    }
+  }
+
+  /// Names of all tensors, sorted.
+  public var names: [String] { fileOfTensor.keys.sorted() }
+
+  public func info(_ name: String) -> TensorInfo? { fileOfTensor[name].flatMap { files[$0].info(name) } }
+
+  private func file(_ name: String, shape: [Int]) throws -> SafetensorsFile {
+    guard let number = fileOfTensor[name], let info = files[number].info(name) else {
+      throw UpcycleError(
+        "tensor is missing", at: "\(folder.path): \(name)", expected: "shape \(shape)",
+        hint: "the checkpoint does not fit its config.json")
+    }
+    guard info.shape == shape else {
+      throw UpcycleError(
+        "tensor has another shape than the config asks for", at: "\(files[number].url.path): \(name)", expected: "\(shape)",
+        found: "\(info.shape)")
+    }
+    return files[number]
+  }
+
+  /// Reads a float tensor of exactly this shape as float32 into `output`.
+  public func readFloats(_ name: String, shape: [Int], into output: UnsafeMutablePointer<Float>) throws {
+    try file(name, shape: shape).readFloats(name, into: output)
+    read.insert(name)
+  }
+
+  /// Reads a float tensor of exactly this shape as float32.
+  public func readFloats(_ name: String, shape: [Int]) throws -> [Float] {
+    let values = try file(name, shape: shape).readFloats(name)
+    read.insert(name)
+    return values
+  }
+
+  /// Reads an integer tensor.
+  public func readIntegers(_ name: String) throws -> [Int] {
+    guard let number = fileOfTensor[name] else { throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)") }
+    return try files[number].readIntegers(name)
+  }
+
+  /// Refuses a checkpoint that holds tensors nobody asked for. Stored rotary tables, and a stored copy of a
+  /// tied head, carry no information and are passed over.
+  public func requireAllRead(tiedHead: Bool) throws {
+    let extra = names.filter { name in
+      !read.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") && !(tiedHead && name == ModelConfig.headName)
+    }
+    guard let first = extra.first else { return }
+    throw UpcycleError(
+      "\(extra.count) tensor\(extra.count == 1 ? "" : "s") the config does not know", at: "\(folder.path): \(shown(first))",
+      found: info(first).map { "shape \($0.shape)" }, hint: "the checkpoint does not fit its config.json")
+  }
+}

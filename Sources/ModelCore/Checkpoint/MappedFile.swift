@@ -1,0 +1,41 @@
+import Foundation
+import Groundwork
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A file mapped read-only; the only owner unmaps it.
+///
+/// Unchecked Sendable: the mapping never changes after `init`.
+public final class MappedFile: @unchecked Sendable {
+  public let url: URL
+  public let bytes: UnsafeRawBufferPointer
+
+  public init(_ url: URL) throws {
+    self.url = url
+    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw UpcycleError(
+        errno == ENOENT ? "no such file" : "cannot be read: \(String(cString: strerror(errno)))", at: url.path)
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw UpcycleError("is not a regular file", at: url.path)
+    }
+    let length = Int(status.st_size)
+    if length == 0 {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let start = mmap(nil, length, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+      throw UpcycleError("cannot be mapped: \(String(cString: strerror(errno)))", at: url.path)
+    }
+    bytes = UnsafeRawBufferPointer(start: start, count: length)
+  }
+
+  deinit {
+    if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+  }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Groundwork
+
+/// Writes one safetensors file tensor by tensor; names and shapes are known first, the values follow in the
+/// same order. Nothing appears under the name before `commit()`.
+public final class SafetensorsWriter {
+  public let url: URL
+  public let specs: [TensorSpec]
+  public let type: ElementType
+  private let file: AtomicFile
+  private var next = 0
+
+  /// - Parameter type: F32, BF16 or F16, for every tensor of the file
+  public init(_ url: URL, tensors: [TensorSpec], type: ElementType = .float32, metadata: [String: String] = ["format": "pt"]) throws {
+    self.url = url
+    self.specs = tensors
+    self.type = type
+    guard [.float32, .bfloat16, .float16].contains(type) else {
+      throw UpcycleError("cannot write this element type", at: url.path, expected: "F32, BF16 or F16", found: type.rawValue)
+    }
+    file = try AtomicFile(url)
+    let header = Self.header(tensors, type: type, metadata: metadata)
+    var length = UInt64(header.count).littleEndian
+    try withUnsafeBytes(of: &length) { try file.write($0) }
+    try file.write(header)
+  }
+
+  /// The JSON header, padded with spaces so that the data starts at a multiple of 8.
+  private static func header(_ tensors: [TensorSpec], type: ElementType, metadata: [String: String]) -> Data {
+    var parts: [String] = []
+    if !metadata.isEmpty {
+      parts.append("\"__metadata__\":\(JSONValue.object(metadata.mapValues { .string($0) }).text())")
+    }
+    var offset = 0
+    for spec in tensors {
+      let end = offset + spec.count * type.size
+      let shape = spec.shape.map(String.init).joined(separator: ",")
+      let name = JSONValue.string(spec.name).text()
+      parts.append("\(name):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+      offset = end
+    }
+    var header = Data(("{" + parts.joined(separator: ",") + "}").utf8)
+    header.append(Data(repeating: 0x20, count: (8 - header.count % 8) % 8))
+    return header
+  }
+
+  /// Writes the next tensor; `values` must hold as many numbers as its shape says.
+  public func write(_ name: String, _ values: UnsafeBufferPointer<Float>) throws {
+    precondition(next < specs.count && specs[next].name == name, "tensors are written in the announced order")
+    precondition(values.count == specs[next].count, "\(name): \(values.count) values for shape \(specs[next].shape)")
+    next += 1
+    if type == .float32 { return try file.write(UnsafeRawBufferPointer(values)) }
+    let chunk = 1 << 18
+    var halves = [UInt16](repeating: 0, count: min(chunk, values.count))
+    for start in stride(from: 0, to: values.count, by: chunk) {
+      let part = UnsafeBufferPointer(rebasing: values[start..<min(start + chunk, values.count)])
+      halves.withUnsafeMutableBufferPointer { output in
+        if type == .bfloat16 {
+          for i in part.indices { output[i] = BFloat16.encode(part[i]) }
+        } else {
+          for i in part.indices { output[i] = Half.encode(part[i]) }
+        }
+      }
+      try halves.withUnsafeBytes { try file.write(UnsafeRawBufferPointer(rebasing: $0[..<(2 * part.count)])) }
+    }
+  }
+
+  public func write(_ name: String, _ values: [Float]) throws { try values.withUnsafeBufferPointer { try write(name, $0) } }
+
+  /// Makes the file appear; every announced tensor must have been written.
+  public func commit() throws {
+    precondition(next == specs.count, "\(specs.count - next) announced tensors were not written")
+    try file.commit()
+  }
+}
