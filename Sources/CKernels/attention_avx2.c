@@ -6,8 +6,8 @@
 #define TILE_VECTORS 6
 #pragma clang attribute push( \
   __attribute__((target("avx2,fma,bmi,bmi2"))), apply_to = function)
-#include "attention_forward.h"
-#include "attention_backward.h"
+#include "attention_kernels.h"
 #pragma clang attribute pop
-const attention_kernels up_attention_avx2 = {forward_scratch, backward_scratch, forward, backward};
+const attention_kernels up_attention_avx2 = {
+  forward_scratch, backward_scratch, forward, backward};
 #endif

@@ -8,8 +8,8 @@
 #pragma clang attribute push( \
   __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi,bmi2"))), \
   apply_to = function)
-#include "attention_forward.h"
-#include "attention_backward.h"
+#include "attention_kernels.h"
 #pragma clang attribute pop
-const attention_kernels up_attention_avx512 = {forward_scratch, backward_scratch, forward, backward};
+const attention_kernels up_attention_avx512 = {
+  forward_scratch, backward_scratch, forward, backward};
 #endif

@@ -25,7 +25,7 @@ typedef struct {
   ptrdiff_t vectors;  // those that hold queries
 } query_tile;
 
-static size_t forward_scratch(const attention_problem *p) {
+static size_t tiled_forward_scratch(const attention_problem *p) {
   return (size_t)((p->k_width + p->v_width + FORWARD_KEYS) * TILE_WIDTH);
 }
 
@@ -155,7 +155,7 @@ static void attend_tile(
                 (tile->max[c] + log2_vec(tile->sum[c])) * LN_2, rows - c * LANES);
 }
 
-static void forward(const attention_problem *problem, float *scratch) {
+static void tiled_forward(const attention_problem *problem, float *scratch) {
   query_tile tile = {
     .q_t = scratch,
     .o_t = scratch + problem->k_width * TILE_WIDTH,

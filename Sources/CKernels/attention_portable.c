@@ -2,6 +2,6 @@
 #define LANES 4
 #define MICRO_VECTORS 4
 #define TILE_VECTORS 8
-#include "attention_forward.h"
-#include "attention_backward.h"
-const attention_kernels up_attention_portable = {forward_scratch, backward_scratch, forward, backward};
+#include "attention_kernels.h"
+const attention_kernels up_attention_portable = {
+  forward_scratch, backward_scratch, forward, backward};

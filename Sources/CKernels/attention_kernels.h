@@ -1,0 +1,14 @@
+// One instruction set's attention kernels; the including file sets the constants of attention_vector.h.
+#pragma once
+
+#include "attention_backward.h"
+#include "attention_decode.h"
+
+static size_t forward_scratch(const attention_problem *problem) {
+  return problem->q_count <= DECODE_QUERIES ? decode_scratch(problem) : tiled_forward_scratch(problem);
+}
+
+static void forward(const attention_problem *problem, float *scratch) {
+  if (problem->q_count <= DECODE_QUERIES) decode(problem, scratch);
+  else tiled_forward(problem, scratch);
+}
