@@ -1,0 +1,35 @@
+import Foundation
+import Groundwork
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Ctrl-C as a flag that long work looks at between steps. The first press asks for a clean stop, the
+/// second ends the process at once.
+public enum Interrupt {
+  /// Written by a signal handler and read by polling; one machine word, so reads never tear.
+  nonisolated(unsafe) private static var flag: sig_atomic_t = 0
+
+  /// Starts listening for SIGINT and SIGTERM.
+  public static func listen() {
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { received in
+        Interrupt.raise()
+        signal(received, SIG_DFL)
+      }
+    }
+  }
+
+  public static func raise() { flag = 1 }
+  public static func clear() { flag = 0 }
+  public static var isRaised: Bool { flag != 0 }
+
+  public static func check() throws { if isRaised { throw Interrupted() } }
+}
+
+/// The user asked to stop; everything finished so far is kept.
+public struct Interrupted: Error, CustomStringConvertible {
+  public init() {}
+  public var description: String { "interrupted: the same command goes on from here" }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import Groundwork
+
+/// The folders of a checkout that the lab reads and writes.
+public struct Laboratory: Sendable {
+  /// The repository's root.
+  public let root: URL
+
+  public init(root: URL) { self.root = root }
+
+  /// The nearest folder at or above `start` that holds `experiments/`.
+  public static func containing(_ start: URL) throws -> Laboratory {
+    var folder = start.standardizedFileURL
+    while true {
+      let candidate = folder.appendingPathComponent("experiments")
+      if FileManager.default.fileExists(atPath: candidate.path) { return Laboratory(root: folder) }
+      let parent = folder.deletingLastPathComponent().standardizedFileURL
+      if parent.path == folder.path {
+        throw UpcycleError.usage(
+          "no experiments folder here or above", at: start.path, hint: "run inside the repository, or pass --root")
+      }
+      folder = parent
+    }
+  }
+
+  public var experiments: URL { root.appendingPathComponent("experiments") }
+  public var figures: URL { root.appendingPathComponent("figures") }
+  public var runs: URL { root.appendingPathComponent("runs") }
+  public var cache: URL { runs.appendingPathComponent("cache") }
+
+  /// The records of a spec in a profile: committed ones under `experiments/`, throw-away ones under `runs/`.
+  func recordFile(_ spec: Spec, _ profile: Profile) -> URL {
+    let folder = profile.recorded ? experiments.appendingPathComponent(spec.paper) : runs
+    return folder.appendingPathComponent("records/\(profile.recorded ? spec.item : spec.name).\(profile.name).jsonl")
+  }
+
+  /// Names of all specs, sorted so that table2 comes before table10. A file without a title is a
+  /// fragment for others to extend.
+  public func specNames() throws -> [String] {
+    let papers = try Self.entries(experiments).filter {
+      (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true
+    }
+    return try papers.flatMap { paper in
+      try Self.entries(paper).filter { $0.pathExtension == "json5" }
+        .filter { try JSONValue(contentsOf: $0, json5: true)["title"] != nil }
+        .map { "\(paper.lastPathComponent)/\($0.deletingPathExtension().lastPathComponent)" }
+    }.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
+  }
+
+  public func spec(_ name: String) throws -> Spec {
+    let file = experiments.appendingPathComponent("\(name).json5")
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      let known = (try? specNames()) ?? []
+      throw UpcycleError.usage(
+        "no experiment is called \"\(name)\"", at: file.path,
+        hint: known.isEmpty ? "there are none here" : "known: \(known.joined(separator: ", "))")
+    }
+    return try Spec(name: name, contentsOf: file)
+  }
+
+  /// The named specs; a paper's name stands for all of its specs, no name for all.
+  public func specs(_ names: [String]) throws -> [Spec] {
+    let all = try specNames()
+    return try (names.isEmpty ? all : names.flatMap { name in
+      let inside = all.filter { $0.hasPrefix(name + "/") }
+      return inside.isEmpty ? [name] : inside
+    }).map(spec)
+  }
+
+  static func entries(_ folder: URL) throws -> [URL] {
+    do {
+      return try FileManager.default.contentsOfDirectory(
+        at: folder, includingPropertiesForKeys: [.isDirectoryKey]
+      ).sorted { $0.path < $1.path }
+    } catch { throw UpcycleError("cannot list this folder", at: folder.path) }
+  }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import Groundwork
+
+/// Expands a spec's matrix into cells: every row of the published table through rules, the product of
+/// axes, and cells written out.
+struct Matrix {
+  /// What a rule, an axis value or a written cell says about the cells it applies to.
+  private struct Setting {
+    var when: [String: [String]] = [:]
+    var set: [String: JSONValue] = [:]
+    var pipeline: String?
+    var pending: String?
+    var baseline: String?
+
+    static let keys = ["set", "pipeline", "pending", "baseline"]
+
+    init(_ object: StrictObject) throws {
+      set = try object.object("set") ?? [:]
+      pipeline = try object.string("pipeline")
+      pending = try object.string("pending")
+      baseline = try object.string("baseline")
+      for (column, value) in try object.object("when") ?? [:] {
+        when[column] = (value.array ?? [value]).map(\.plainText)
+      }
+    }
+  }
+
+  let cells: [Cell]
+  let published: PublishedTable?
+
+  init(_ value: JSONValue, file: URL, defaults: [String: JSONValue]) throws {
+    let path = file.path
+    let object = try StrictObject(
+      value, at: "matrix", in: path,
+      known: ["published", "id", "rules", "axes", "cells", "pipeline", "pending", "baseline"])
+    let shared = try (
+      pipeline: object.string("pipeline"), pending: object.string("pending"), baseline: object.string("baseline")
+    )
+    published = try object.string("published").map { try PublishedTable($0, beside: file) }
+    let template = try object.string("id")
+    let rules = try object.list("rules") { value, place in
+      try Setting(StrictObject(value, at: place, in: path, known: Setting.keys + ["when"]))
+    }
+    var cells: [Cell] = []
+
+    if let published {
+      guard let template else { throw UpcycleError("matrix.id is missing", at: path) }
+      if let column = rules.flatMap({ $0.when.keys }).first(where: { !published.columns.contains($0) }) {
+        throw UpcycleError(
+          "matrix.rules asks for a column that was not published: \"\(column)\"", at: path,
+          hint: "published: \(published.columns.joined(separator: ", "))")
+      }
+      for (index, row) in published.rows.enumerated() {
+        let fields = Dictionary(zip(published.columns, row)) { first, _ in first }
+        let applying = rules.filter { rule in rule.when.allSatisfy { $0.value.contains(fields[$0.key] ?? "") } }
+        cells.append(
+          Cell(
+            id: try Self.fill(template, fields.mapValues { .string($0) }, in: path), row: index,
+            values: applying.reduce(into: [:]) { $0.merge($1.set) { _, new in new } },
+            pipeline: applying.compactMap(\.pipeline).last ?? shared.pipeline,
+            pending: applying.compactMap(\.pending).last ?? shared.pending,
+            baseline: applying.compactMap(\.baseline).last ?? shared.baseline))
+      }
+    }
+
+    for values in try Self.product(object.list("axes") { try Self.axis($0, place: $1, file: path) }) {
+      guard let template else { throw UpcycleError("matrix.id is missing", at: path) }
+      cells.append(
+        Cell(
+          id: try Self.fill(template, values, in: path), row: nil, values: values, pipeline: shared.pipeline,
+          pending: shared.pending, baseline: shared.baseline))
+    }
+
+    cells += try object.list("cells") { value, place in
+      let inner = try StrictObject(value, at: place, in: path, known: Setting.keys + ["id"])
+      let setting = try Setting(inner)
+      return Cell(
+        id: try inner.required("id", inner.string), row: nil, values: setting.set,
+        pipeline: setting.pipeline ?? shared.pipeline, pending: setting.pending ?? shared.pending,
+        baseline: setting.baseline ?? shared.baseline)
+    }
+
+    for cell in cells {
+      if let unknown = cell.values.keys.sorted().first(where: { defaults[$0] == nil }) {
+        throw UpcycleError(
+          "cell \"\(cell.id)\" sets an unknown variable \"\(unknown)\"", at: path,
+          hint: "\"defaults\" declares \(defaults.keys.sorted().joined(separator: ", "))")
+      }
+    }
+    let ids = cells.map(\.id)
+    if let twice = ids.first(where: { id in ids.filter { $0 == id }.count > 1 }) {
+      throw UpcycleError("two cells are called \"\(twice)\"", at: path, hint: "extend matrix.id")
+    }
+    if let cell = cells.first(where: { $0.baseline != nil && !ids.contains($0.baseline!) }) {
+      throw UpcycleError("cell \"\(cell.id)\" has an unknown baseline \"\(cell.baseline!)\"", at: path)
+    }
+    self.cells = cells
+  }
+
+  private static func axis(_ value: JSONValue, place: String, file: String) throws -> (String, [JSONValue]) {
+    let object = try StrictObject(value, at: place, in: file, known: ["variable", "values"])
+    return (try object.required("variable", object.string), try object.required("values", object.array))
+  }
+
+  /// Every combination, the last axis fastest; none without axes.
+  private static func product(_ axes: [(String, [JSONValue])]) -> [[String: JSONValue]] {
+    if axes.isEmpty { return [] }
+    return axes.reduce([[:]]) { partial, axis in
+      partial.flatMap { values in axis.1.map { values.merging([axis.0: $0]) { _, new in new } } }
+    }
+  }
+
+  /// Replaces every `{name}`.
+  static func fill(_ template: String, _ values: [String: JSONValue], in file: String) throws -> String {
+    var result = ""
+    var rest = Substring(template)
+    while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+      let name = String(rest[rest.index(after: open)..<close])
+      guard let value = values[name] else {
+        throw UpcycleError(
+          "\"\(template)\" names \"\(name)\"", at: file,
+          hint: "known: \(values.keys.sorted().joined(separator: ", "))")
+      }
+      result += rest[..<open] + value.plainText
+      rest = rest[rest.index(after: close)...]
+    }
+    return result + rest
+  }
+}

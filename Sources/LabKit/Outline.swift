@@ -1,0 +1,119 @@
+import Foundation
+import Groundwork
+
+/// Plans in words: every stage with its key, whether it is finished and how long it may take.
+public struct Outline {
+  private struct Line {
+    let node: Plan.Node
+    let done: Bool
+    let seconds: Double?
+  }
+
+  private let plans: [Plan]
+  private let lines: [[Line]]
+
+  public init(_ plans: [Plan], in laboratory: Laboratory) throws {
+    self.plans = plans
+    let sweep = Sweep(plans, in: laboratory)
+    let estimates = try sweep.estimates()
+    lines = plans.map { plan in
+      plan.order.map { key in
+        let node = plan.nodes[key]!
+        guard let seconds = estimates[key] else { return Line(node: node, done: true, seconds: nil) }
+        return Line(node: node, done: false, seconds: seconds)
+      }
+    }
+  }
+
+  public var text: String {
+    var text = ""
+    for (plan, lines) in zip(plans, lines) {
+      let todo = lines.filter { !$0.done }
+      text += "\(plan.spec.name), profile \(plan.profile.name): \(plan.profile.about)\n"
+      if let reason = plan.spec.pending { text += "  not run yet: \(reason)\n" }
+      for line in lines {
+        let state = line.done ? "done" : line.seconds.map { "about \(formatDuration($0))" } ?? "to do"
+        let cells = line.node.cells.count == 1 ? line.node.cells[0] : "\(line.node.cells.count) cells"
+        let stage = line.node.stage.name.padding(toLength: 9, withPad: " ", startingAt: 0)
+        let seed = line.node.stage.seeded ? "seed \(line.node.seed)" : "any seed"
+        text += "  \(line.node.key.prefix(10))  \(stage) \(state.padding(toLength: 12, withPad: " ", startingAt: 0)) "
+        text += "\(seed)  \(cells)\(size(line))\n"
+      }
+      let known = todo.compactMap(\.seconds).reduce(0, +)
+      let unknown = todo.filter { $0.seconds == nil }.count
+      text += "  \(plan.jobs.count) runs, \(lines.count) stages, \(lines.count - todo.count) done"
+      if !todo.isEmpty {
+        text += "; to do: \(todo.count)"
+        if known > 0 { text += ", about \(formatDuration(known))" }
+        if unknown > 0 { text += " (\(unknown) of unknown length)" }
+      }
+      text += "\n"
+    }
+    return text
+  }
+
+  /// What a big stage costs, where the recipe can tell.
+  private func size(_ line: Line) -> String {
+    guard !line.done, let cost = line.node.stage.cost(line.node.config) else { return "" }
+    var parts: [String] = []
+    if let parameters = cost.parameters { parts.append("\(formatCount(parameters)) parameters") }
+    if let bytes = cost.bytes { parts.append(String(format: "%.1f GB", Double(bytes) / 1e9)) }
+    if let operations = cost.operations { parts.append(String(format: "%.2g FLOP", operations)) }
+    return parts.isEmpty ? "" : "  (\(parts.joined(separator: ", ")))"
+  }
+
+  public var json: JSONValue {
+    .array(
+      zip(plans, lines).map { plan, lines in
+        .object([
+          "spec": .string(plan.spec.name), "profile": .string(plan.profile.name), "runs": .int(plan.jobs.count),
+          "stages": .array(
+            lines.map { line in
+              .object([
+                "key": .string(line.node.key), "stage": .string(line.node.stage.name), "done": .bool(line.done),
+                "seconds": line.seconds.map(JSONValue.double) ?? .null, "config": line.node.config,
+                "cells": .array(line.node.cells.map(JSONValue.string)), "seed": .int(line.node.seed),
+              ])
+            }),
+        ])
+      })
+  }
+}
+
+/// How many of a plan's runs have records, and whether those were made from the present settings.
+public struct RunState {
+  public let spec: Spec
+  private let profile: String
+  private let runs: Int
+  private let current: Int
+  private let stale: Int
+  private let waiting: Int
+
+  public init(_ plan: Plan, in laboratory: Laboratory) throws {
+    spec = plan.spec
+    profile = plan.profile.name
+    runs = plan.jobs.count
+    let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
+    let keys = Set(records.map(\.key))
+    current = plan.jobs.filter { keys.contains($0.key) }.count
+    stale = plan.jobs.filter { job in
+      !keys.contains(job.key) && records.contains { $0.cell == job.cell.id && $0.seed == job.seed }
+    }.count
+    waiting = plan.spec.cells.filter { $0.pipeline == nil || $0.pending != nil || plan.spec.pending != nil }.count
+  }
+
+  public var text: String {
+    if let reason = spec.pending { return "not run yet: \(reason)" }
+    var parts = ["\(profile): \(current) of \(runs) runs recorded"]
+    if stale > 0 { parts.append("\(stale) stale (made with other settings)") }
+    if waiting > 0 { parts.append("\(waiting) rows wait for later methods") }
+    return parts.joined(separator: ", ")
+  }
+
+  public var json: JSONValue {
+    .object([
+      "spec": .string(spec.name), "profile": .string(profile), "runs": .int(runs), "recorded": .int(current),
+      "stale": .int(stale), "waiting": .int(waiting),
+    ])
+  }
+}

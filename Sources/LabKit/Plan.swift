@@ -1,0 +1,166 @@
+import Foundation
+import Groundwork
+
+/// A spec expanded for one profile: which stages run for which cells and seeds, each stage once.
+public struct Plan: Sendable {
+  /// A stage with everything that decides its output.
+  public struct Node: Sendable {
+    public let key: String
+    public let stage: Stage
+    public let config: JSONValue
+    /// Role -> key.
+    public let parents: [String: String]
+    public let seed: Int
+    public let threads: Int
+    public let inputs: [String: String]
+    /// Cells that need it, for display.
+    public var cells: [String]
+  }
+
+  /// One cell with one seed: what becomes a record.
+  public struct Job: Sendable {
+    public let cell: Cell
+    /// nil when no stage of the cell is seeded.
+    public let seed: Int?
+    /// Alias -> node key, in pipeline order.
+    public let steps: [(alias: String, key: String)]
+    /// Identifies the result: all stage keys together.
+    public let key: String
+  }
+
+  public let spec: Spec
+  public let profile: Profile
+  public let nodes: [String: Node]
+  /// Node keys in the order in which they run.
+  public let order: [String]
+  public let jobs: [Job]
+
+  public init(
+    _ spec: Spec, profile name: String, seeds: [Int]? = nil, cells wanted: [String]? = nil, threads: Int,
+    registry: StageRegistry
+  ) throws {
+    self.spec = spec
+    profile = try spec.profile(name)
+    var cells = spec.pending == nil ? spec.cells.filter { $0.pipeline != nil && $0.pending == nil } : []
+    if let wanted {
+      for id in wanted where spec.cell(id) == nil {
+        throw UpcycleError.usage(
+          "\(spec.name) has no cell \"\(id)\"", hint: "cells: \(spec.cells.map(\.id).joined(separator: ", "))")
+      }
+      cells = cells.filter { wanted.contains($0.id) }
+    } else if let limit = profile.limit {
+      // The longest pipelines exercise the most; the sort is stable, so the file's order decides ties.
+      let length = { (cell: Cell) in spec.pipelines[cell.pipeline!]!.count }
+      cells = Array(
+        cells.enumerated().sorted { (length($0.element), -$0.offset) > (length($1.element), -$1.offset) }
+          .prefix(limit).map(\.element))
+    }
+
+    var nodes: [String: Node] = [:]
+    var order: [String] = []
+    var jobs: [Job] = []
+    var inputs: [String: [String: String]] = [:]  // hashing files once per distinct configuration
+    for cell in cells {
+      let scope = Scope(spec: spec, profile: profile, cell: cell)
+      var seen: Set<String> = []
+      for seed in seeds ?? profile.seeds {
+        var steps: [(alias: String, key: String)] = []
+        var depends = false  // whether the seed reaches any stage of this cell
+        for use in spec.pipelines[cell.pipeline!]! {
+          let stage = try registry.stage(use.stage, for: spec)
+          let config = try scope.resolve(use.with)
+          try Self.check(use, stage, config, spec: spec)
+          let parents = use.from.mapValues { alias in steps.first { $0.alias == alias }!.key }
+          let seedHere = stage.seeded ? seed : 0
+          depends = depends || stage.seeded
+          let subject = stage.name + config.text()
+          let hashes = try inputs[subject] ?? stage.inputs(config)
+          inputs[subject] = hashes
+          let key = Self.key(
+            stage: stage, config: config, parents: parents, seed: seedHere, threads: threads, inputs: hashes)
+          if nodes[key] == nil {
+            nodes[key] = Node(
+              key: key, stage: stage, config: config, parents: parents, seed: seedHere, threads: threads,
+              inputs: hashes, cells: [])
+            order.append(key)
+          }
+          if !nodes[key]!.cells.contains(cell.id) { nodes[key]!.cells.append(cell.id) }
+          steps.append((use.alias, key))
+        }
+        let key = sha256(steps.map { "\($0.alias)=\($0.key)" }.joined(separator: "\n"))
+        if !seen.insert(key).inserted { continue }
+        jobs.append(Job(cell: cell, seed: depends ? seed : nil, steps: steps, key: key))
+      }
+    }
+    self.nodes = nodes
+    self.order = order
+    self.jobs = jobs
+  }
+
+  private static func check(_ use: StageUse, _ stage: Stage, _ config: JSONValue, spec: Spec) throws {
+    let unknown = (config.object ?? [:]).keys.filter { !stage.parameters.contains($0) }.sorted()
+    if let first = unknown.first {
+      throw UpcycleError(
+        "the stage \"\(use.alias)\" (\(stage.name)) has an unknown parameter \"\(first)\"", at: spec.file.path,
+        hint: "known: \(stage.parameters.sorted().joined(separator: ", "))")
+    }
+    if let role = use.from.keys.sorted().first(where: { !stage.parents.contains($0) }) {
+      throw UpcycleError(
+        "the stage \"\(use.alias)\" (\(stage.name)) builds on no \"\(role)\"", at: spec.file.path,
+        hint: "roles: \(stage.parents.joined(separator: ", "))")
+    }
+  }
+
+  /// SHA-256 over everything that decides a stage's output.
+  private static func key(
+    stage: Stage, config: JSONValue, parents: [String: String], seed: Int, threads: Int, inputs: [String: String]
+  ) -> String {
+    sha256(
+      JSONValue.object([
+        "stage": .string(stage.name), "version": .int(stage.version), "config": config,
+        "parents": .object(parents.mapValues { .string($0) }), "seed": .int(seed), "threads": .int(threads),
+        "inputs": .object(inputs.mapValues { .string($0) }),
+      ]).text())
+  }
+}
+
+/// The variables of one cell: defaults, overlaid by the cell, overlaid by the profile.
+struct Scope {
+  let spec: Spec
+  let cell: Cell
+  let values: [String: JSONValue]
+
+  init(spec: Spec, profile: Profile, cell: Cell) {
+    self.spec = spec
+    self.cell = cell
+    values = spec.defaults.merging(cell.values) { _, new in new }.merging(profile.set) { _, new in new }
+  }
+
+  /// Replaces `"$name"` by the variable and `"= expression"` by its value; null parameters are dropped.
+  func resolve(_ value: JSONValue) throws -> JSONValue {
+    switch value {
+    case .string(let text) where text.hasPrefix("$"): return try variable(String(text.dropFirst()))
+    case .string(let text) where text.hasPrefix("="):
+      let number = try Expression(String(text.dropFirst())).evaluate { name in
+        guard let number = try variable(name).double else { throw failure("\"\(name)\" is not a number") }
+        return number
+      }
+      return Int(exactly: number).map(JSONValue.int) ?? .double(number)
+    case .array(let items): return .array(try items.map(resolve))
+    case .object(let object):
+      return .object(try object.mapValues(resolve).filter { $0.value != .null })
+    default: return value
+    }
+  }
+
+  private func variable(_ name: String) throws -> JSONValue {
+    guard let value = values[name] else {
+      throw failure("there is no variable \"\(name)\" (known: \(values.keys.sorted().joined(separator: ", ")))")
+    }
+    return value
+  }
+
+  private func failure(_ what: String) -> UpcycleError {
+    UpcycleError("cell \"\(cell.id)\": \(what)", at: spec.file.path)
+  }
+}

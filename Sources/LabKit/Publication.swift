@@ -1,0 +1,164 @@
+import Foundation
+import Groundwork
+
+/// Writes what readers see - csv, md and svg under `figures/` - from specs and committed records only.
+/// The same records give the same bytes.
+public struct Publication {
+  public let laboratory: Laboratory
+  /// Where the files go; the scripts are always those of the checkout.
+  public let folder: URL
+
+  public init(_ laboratory: Laboratory, into folder: URL? = nil) {
+    self.laboratory = laboratory
+    self.folder = folder ?? laboratory.figures
+  }
+
+  /// The records a spec's report shows.
+  public func records(_ spec: Spec, profile: String? = nil) throws -> [Record] {
+    guard let settings = spec.profiles[profile ?? spec.report.profile] else { return [] }
+    return try RecordFile(url: laboratory.recordFile(spec, settings)).read()
+  }
+
+  public func verdicts(_ spec: Spec, profile: String? = nil) throws -> [ClaimVerdict] {
+    let records = try records(spec, profile: profile)
+    return try spec.claims.map { try ClaimVerdict($0, spec: spec, records: records) }
+  }
+
+  // MARK: Tables
+
+  /// Writes NAME.csv and, for a table, NAME.md; gives back what was written.
+  @discardableResult
+  public func writeTable(_ spec: Spec) throws -> [URL] {
+    let table = try Table(spec, records: records(spec))
+    let base = folder.appendingPathComponent(spec.name)
+    let csv = spec.report.series.map(table.curves) ?? table.csv
+    try writeFile(csv.text, to: base.appendingPathExtension("csv"))
+    if spec.report.kind == .figure { return [base.appendingPathExtension("csv")] }
+    try writeFile(try table.markdown(), to: base.appendingPathExtension("md"))
+    return [base.appendingPathExtension("csv"), base.appendingPathExtension("md")]
+  }
+
+  // MARK: Figures
+
+  private func script(_ name: String) -> URL { laboratory.figures.appendingPathComponent("\(name).gp") }
+
+  /// Draws NAME.svg from NAME.csv with NAME.gp; nil when a table has no script.
+  @discardableResult
+  public func writeFigure(_ spec: Spec, png: Bool = false) throws -> URL? {
+    let script = script(spec.name)
+    if !FileManager.default.fileExists(atPath: script.path) {
+      if spec.report.kind == .table { return nil }
+      throw UpcycleError("this figure has no gnuplot script", at: script.path)
+    }
+    let table = try Table(spec, records: records(spec))
+    try writeTable(spec)
+    return try draw(
+      spec.name, ours: table.rows.filter { !$0.records.isEmpty }.count,
+      reason: spec.pending ?? spec.cells.compactMap(\.pending).first ?? "", png: png)
+  }
+
+  /// - Parameter ours: how many rows hold numbers of ours (the script writes "not run yet" at 0).
+  private func draw(_ name: String, ours: Int, reason: String, png: Bool) throws -> URL {
+    let svg = folder.appendingPathComponent("\(name).svg")
+    let temporary = folder.appendingPathComponent(".\(name.replacingOccurrences(of: "/", with: "-")).\(getpid()).tmp")
+    defer { try? FileManager.default.removeItem(at: temporary) }
+    let quote = { (text: String) in "'" + text.replacingOccurrences(of: "'", with: "''") + "'" }
+    let csv = folder.appendingPathComponent("\(name).csv").path
+    try makeDirectory(svg.deletingLastPathComponent())
+    try tool(
+      "gnuplot",
+      [
+        "-e", "csv=\(quote(csv)); ours=\(ours); reason=\(quote(reason)); output_file=\(quote(temporary.path))",
+        script(name).path,
+      ], at: script(name))
+    try writeFile(try readFile(temporary), to: svg)
+    if png {
+      let picture = svg.deletingPathExtension().appendingPathExtension("png")
+      try tool("rsvg-convert", ["--zoom", "2", "--background-color", "white", "-o", picture.path, svg.path], at: svg)
+    }
+    return svg
+  }
+
+  private func tool(_ name: String, _ arguments: [String], at place: URL) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [name] + arguments
+    process.currentDirectoryURL = laboratory.figures
+    var environment = ProcessInfo.processInfo.environment
+    environment["LC_ALL"] = "C.UTF-8"
+    process.environment = environment
+    let errors = Pipe()
+    process.standardError = errors
+    process.standardOutput = FileHandle.nullDevice
+    do { try process.run() } catch { throw UpcycleError("cannot start \(name)", hint: "run Scripts/setup.sh") }
+    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    if process.terminationStatus == 127 {
+      throw UpcycleError("\(name) is not installed", hint: "run Scripts/setup.sh")
+    }
+    if process.terminationStatus != 0 {
+      let lines = said.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+      throw UpcycleError("\(name) failed", at: place.path, found: lines.filter { !$0.isEmpty }.joined(separator: " "))
+    }
+  }
+
+  // MARK: Everything
+
+  /// Scripts without an experiment: they draw a committed csv of the same name (`figures/real/loss.gp`).
+  private func freeScripts(besides specs: [Spec]) throws -> [String] {
+    let known = Set(specs.map(\.name))
+    let folders = try Laboratory.entries(laboratory.figures).filter {
+      (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true
+    }
+    return try folders.flatMap { folder in
+      try Laboratory.entries(folder).filter { $0.pathExtension == "gp" }
+        .map { "\(folder.lastPathComponent)/\($0.deletingPathExtension().lastPathComponent)" }
+    }.filter { !known.contains($0) }
+  }
+
+  /// Regenerates every file; gives back the paths below `folder`, sorted.
+  @discardableResult
+  public func writeEverything(png: Bool = false) throws -> [String] {
+    let specs = try laboratory.specs([])
+    for spec in specs {
+      try writeTable(spec)
+      try writeFigure(spec, png: png)
+    }
+    for name in try freeScripts(besides: specs) {
+      let csv = laboratory.figures.appendingPathComponent("\(name).csv")
+      if folder.path != laboratory.figures.path {
+        try writeFile(try readFile(csv), to: folder.appendingPathComponent("\(name).csv"))
+      }
+      _ = try draw(name, ours: 1, reason: "", png: png)
+    }
+    return try Self.generated(in: folder)
+  }
+
+  /// Regenerates everything into a temporary folder and lists every file that differs from the committed
+  /// one, is missing, or is left over; empty when all is as it should be. Pictures (png) are not compared.
+  public func differences() throws -> [String] {
+    let temporary = FileManager.default.temporaryDirectory
+      .appendingPathComponent("upcycle-figures-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
+    defer { try? FileManager.default.removeItem(at: temporary) }
+    let expected = Set(try Publication(laboratory, into: temporary).writeEverything())
+    let present = Set(try Self.generated(in: folder))
+    return try expected.union(present).sorted().compactMap { name in
+      if !present.contains(name) { return "\(name): missing" }
+      if !expected.contains(name) { return "\(name): nothing generates it" }
+      let (old, new) = (
+        try readFile(folder.appendingPathComponent(name)), try readFile(temporary.appendingPathComponent(name))
+      )
+      return old == new ? nil : "\(name): differs from what the records give"
+    }
+  }
+
+  private static func generated(in folder: URL) throws -> [String] {
+    var names: [String] = []
+    for paper in try Laboratory.entries(folder) {
+      guard (try? paper.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true else { continue }
+      names += try Laboratory.entries(paper).filter { ["csv", "md", "svg"].contains($0.pathExtension) }
+        .map { "\(paper.lastPathComponent)/\($0.lastPathComponent)" }
+    }
+    return names.sorted()
+  }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Groundwork
+
+/// One finished cell with one seed: what was measured, and everything that produced it.
+public struct Record: Codable, Equatable, Sendable {
+  public struct Host: Codable, Equatable, Sendable {
+    public var cpu: String
+    public var cores: Int
+  }
+
+  public var spec: String
+  public var profile: String
+  public var cell: String
+  /// Absent when nothing in the cell depends on a seed.
+  public var seed: Int?
+  /// All stage keys together.
+  public var key: String
+  public var commit: String
+  public var host: Host
+  public var threads: Int
+  /// UTC, ISO 8601.
+  public var started: String
+  public var seconds: Double
+  public var tokens: Int
+  /// `alias.metric` -> value and standard error.
+  public var metrics: [String: Metric]
+  public var series: [String: [[Double]]]?
+
+  /// Whether the measurements (not the circumstances) are the same.
+  func measuresTheSame(as other: Record) -> Bool {
+    key == other.key && metrics == other.metrics && series == other.series && tokens == other.tokens
+  }
+}
+
+/// The records of a spec in a profile: JSON Lines, one per cell and seed, sorted.
+struct RecordFile {
+  let url: URL
+
+  func read() throws -> [Record] {
+    guard FileManager.default.fileExists(atPath: url.path) else { return [] }
+    let decoder = JSONDecoder()
+    let lines = String(decoding: try readFile(url), as: UTF8.self).split(separator: "\n")
+    return try lines.enumerated().map { index, line in
+      do { return try decoder.decode(Record.self, from: Data(line.utf8)) } catch {
+        throw UpcycleError("line \(index + 1) is not a record", at: url.path, found: "\(line.prefix(80))")
+      }
+    }
+  }
+
+  enum Outcome: Equatable { case added, unchanged, replaced(Record) }
+
+  /// Puts a record in its place. The latest measurement of a cell and seed stands; one that measures the
+  /// same as before leaves the file as it is.
+  func put(_ record: Record) throws -> Outcome {
+    let lock = StageCache(folder: url.deletingLastPathComponent())
+    return try lock.withLock(".\(url.lastPathComponent)", waiting: {}) {
+      var records = try read()
+      var outcome = Outcome.added
+      if let index = records.firstIndex(where: { $0.cell == record.cell && $0.seed == record.seed }) {
+        if records[index].measuresTheSame(as: record) { return .unchanged }
+        outcome = .replaced(records[index])
+        records[index] = record
+      } else {
+        records.append(record)
+      }
+      records.sort { ($0.cell, $0.seed ?? -1) < ($1.cell, $1.seed ?? -1) }
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      let lines = try records.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
+      try writeFile(lines.joined(), to: url)
+      return outcome
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import Groundwork
+
+/// What of a spec's records is shown, and how.
+public struct Report: Sendable {
+  public enum Kind: String, Sendable { case table, figure }
+  /// `beside`: one line a row, paper and ours in neighbouring columns (few values).
+  /// `stacked`: a line for the paper, one for ours and one for the difference (many values).
+  public enum Layout: String, Sendable { case beside, stacked }
+
+  public let kind: Kind
+  public let layout: Layout
+  /// The profile whose records are shown.
+  public let profile: String
+  public let columns: [Column]
+  /// A figure of curves shows this recorded series (`alias.name`) instead of the columns.
+  public let series: String?
+  public let notes: [String]
+
+  init(_ value: JSONValue, path: String, file: String) throws {
+    let object = try StrictObject(
+      value, at: path, in: file, known: ["kind", "layout", "profile", "columns", "series", "notes"])
+    kind = try Self.choice(object, "kind", .table)
+    layout = try Self.choice(object, "layout", .beside)
+    profile = try object.string("profile") ?? "micro"
+    columns = try object.list("columns") { try Column($0, path: $1, file: file) }
+    series = try object.string("series")
+    notes = try object.strings("notes") ?? []
+    let names = columns.map(\.name)
+    if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
+      throw UpcycleError("two columns are named \"\(twice)\"", at: file, hint: "give one a \"name\"")
+    }
+  }
+
+  private static func choice<T: RawRepresentable & CaseIterableByName>(
+    _ object: StrictObject, _ key: String, _ fallback: T
+  ) throws -> T where T.RawValue == String {
+    guard let text = try object.string(key) else { return fallback }
+    guard let value = T(rawValue: text) else {
+      throw UpcycleError(
+        "\(object.place(key)) is unknown", at: object.file, expected: T.names.joined(separator: " or "),
+        found: "\"\(text)\"")
+    }
+    return value
+  }
+}
+
+/// An enumeration that can list its names in an error.
+protocol CaseIterableByName { static var names: [String] { get } }
+extension Report.Kind: CaseIterableByName { static var names: [String] { ["table", "figure"] } }
+extension Report.Layout: CaseIterableByName { static var names: [String] { ["beside", "stacked"] } }
+
+/// One column: a published value, ours, or both.
+public struct Column: Sendable {
+  public let header: String
+  /// Its name in the CSV.
+  public let name: String
+  /// The published table's column.
+  public let published: String?
+  /// `alias.metric` of the records.
+  public let metric: String?
+  /// Ours when it is a setting and not a measurement: text with `{variable}`s.
+  public let ours: String?
+  public let digits: Int
+  /// Our value is multiplied by this (published values are taken as printed).
+  public let scale: Double
+  /// An exact number: must equal the published one to its printed digits, or the table says so.
+  public let exact: Bool
+  /// Also show the difference to the cell's baseline, for the paper and for ours.
+  public let againstBaseline: Bool
+  /// Why our side of the column is empty.
+  public let pending: String?
+  /// Tokens until a recorded series falls to another cell's final level.
+  public let reach: Reach?
+
+  public struct Reach: Sendable {
+    public let series: String
+    public let cell: String
+  }
+
+  init(_ value: JSONValue, path: String, file: String) throws {
+    let object = try StrictObject(
+      value, at: path, in: file,
+      known: [
+        "header", "name", "published", "metric", "ours", "digits", "scale", "exact", "against_baseline",
+        "pending", "reach",
+      ])
+    header = try object.required("header", object.string)
+    name =
+      try object.string("name")
+      ?? String(header.lowercased().map { $0.isLetter || $0.isNumber ? $0 : $0 == "%" ? "p" : "_" })
+    published = try object.string("published")
+    metric = try object.string("metric")
+    ours = try object.string("ours")
+    digits = try object.int("digits") ?? 2
+    scale = try object.double("scale") ?? 1
+    exact = try object.bool("exact") ?? false
+    againstBaseline = try object.bool("against_baseline") ?? false
+    pending = try object.string("pending")
+    reach = try object.object("reach").map { value in
+      let inner = try StrictObject(
+        .object(value), at: "\(path).reach", in: file, known: ["series", "cell"])
+      return Reach(
+        series: try inner.required("series", inner.string), cell: try inner.required("cell", inner.string))
+    }
+    if !(0...6).contains(digits) {
+      throw UpcycleError("\(path).digits is out of range", at: file, expected: "0 to 6", found: "\(digits)")
+    }
+  }
+
+  /// Whether records (rather than settings) fill it.
+  public var isMeasured: Bool { metric != nil || reach != nil || pending != nil }
+}

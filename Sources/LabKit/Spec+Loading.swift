@@ -1,0 +1,114 @@
+import Foundation
+import Groundwork
+
+extension Spec {
+  /// Reads an experiment file: strict JSON5, laid over the file it extends (`extends`, beside it).
+  public init(name: String, contentsOf file: URL) throws {
+    let tree = try Self.tree(file, depth: 0)
+    let path = file.path
+    let object = try StrictObject(
+      tree, at: "", in: path,
+      known: [
+        "title", "place", "pending", "defaults", "profiles", "pipelines", "matrix", "report", "claims",
+      ])
+    self.name = name
+    self.file = file
+    title = try object.required("title", object.string)
+    place = try object.required("place", object.string)
+    pending = try object.string("pending")
+    let defaults = try object.object("defaults") ?? [:]
+    self.defaults = defaults
+
+    var profiles: [String: Profile] = [:]
+    for (name, value) in try object.object("profiles") ?? [:] {
+      profiles[name] = try Profile(value, name: name, path: "profiles.\(name)", file: path)
+      if let unknown = profiles[name]!.set.keys.sorted().first(where: { defaults[$0] == nil }) {
+        throw UpcycleError(
+          "profiles.\(name).set names an unknown variable \"\(unknown)\"", at: path,
+          hint: "\"defaults\" declares \(defaults.keys.sorted().joined(separator: ", "))")
+      }
+    }
+    self.profiles = profiles
+
+    var pipelines: [String: [StageUse]] = [:]
+    for (name, value) in try object.object("pipelines") ?? [:] {
+      guard let list = value.array else {
+        throw UpcycleError("pipelines.\(name) is not a list", at: path, found: value.kind)
+      }
+      pipelines[name] = try Self.pipeline(list, place: "pipelines.\(name)", file: path)
+    }
+    self.pipelines = pipelines
+
+    let matrix = try Matrix(object.required("matrix") { object.values[$0] }, file: file, defaults: defaults)
+    cells = matrix.cells
+    published = matrix.published
+    report = try Report(object.required("report") { object.values[$0] }, path: "report", file: path)
+    claims = try object.list("claims") { try Claim($0, path: $1, file: path) }
+    try check()
+  }
+
+  private static func tree(_ file: URL, depth: Int) throws -> JSONValue {
+    let value = try JSONValue(contentsOf: file, json5: true)
+    guard var object = value.object else {
+      throw UpcycleError("is not an object", at: file.path, found: value.kind)
+    }
+    guard let parent = object.removeValue(forKey: "extends") else { return value }
+    guard let name = parent.string, depth < 8 else {
+      throw UpcycleError("\"extends\" must name a file, without cycles", at: file.path, found: parent.kind)
+    }
+    let base = try tree(file.deletingLastPathComponent().appendingPathComponent(name), depth: depth + 1)
+    return base.merging(.object(object))
+  }
+
+  private static func pipeline(_ list: [JSONValue], place: String, file: String) throws -> [StageUse] {
+    var uses: [StageUse] = []
+    for (index, value) in list.enumerated() {
+      let use = try StageUse(value, path: "\(place)[\(index)]", file: file)
+      for (role, alias) in use.from.sorted(by: { $0.key < $1.key })
+      where !uses.contains(where: { $0.alias == alias }) {
+        throw UpcycleError(
+          "\(place)[\(index)].from.\(role) names \"\(alias)\", which no earlier stage is called", at: file,
+          hint: "earlier: \(uses.map(\.alias).joined(separator: ", "))")
+      }
+      if uses.contains(where: { $0.alias == use.alias }) {
+        throw UpcycleError("\(place) has two stages called \"\(use.alias)\"", at: file, hint: "set \"as\"")
+      }
+      uses.append(use)
+    }
+    return uses
+  }
+
+  /// What only the whole file can tell: names that point at each other.
+  private func check() throws {
+    let path = file.path
+    for cell in cells where cell.pipeline != nil && pipelines[cell.pipeline!] == nil {
+      throw UpcycleError(
+        "cell \"\(cell.id)\" runs an unknown pipeline \"\(cell.pipeline!)\"", at: path,
+        hint: "known: \(pipelines.keys.sorted().joined(separator: ", "))")
+    }
+    for cell in cells where cell.pipeline == nil && cell.pending == nil && pending == nil {
+      throw UpcycleError(
+        "cell \"\(cell.id)\" neither runs nor says why not", at: path, hint: "set \"pipeline\" or \"pending\"")
+    }
+    if pending == nil && profiles[report.profile] == nil {
+      throw UpcycleError("report.profile is unknown: \"\(report.profile)\"", at: path)
+    }
+    for column in report.columns {
+      if let name = column.published, published?.columns.contains(name) != true {
+        throw UpcycleError(
+          "the column \"\(column.header)\" shows \"\(name)\", which was not published", at: path,
+          hint: published.map { "published: \($0.columns.joined(separator: ", "))" } ?? "set matrix.published")
+      }
+      if let cell = column.reach?.cell, self.cell(cell) == nil {
+        throw UpcycleError("the column \"\(column.header)\" refers to an unknown cell \"\(cell)\"", at: path)
+      }
+    }
+    for claim in claims {
+      for term in claim.tests.flatMap({ $0.terms.values }) where cell(term.cell) == nil {
+        throw UpcycleError(
+          "\(claim.id) refers to an unknown cell \"\(term.cell)\"", at: path,
+          hint: "cells: \(cells.prefix(12).map(\.id).joined(separator: ", "))\(cells.count > 12 ? ", …" : "")")
+      }
+    }
+  }
+}

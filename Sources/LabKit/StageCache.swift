@@ -1,0 +1,81 @@
+import Foundation
+import Groundwork
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Outputs of stages, one folder per key. A folder with `done.json` is finished and never touched again;
+/// one without is what an interrupted attempt left, and the next attempt goes on inside it.
+struct StageCache: Sendable {
+  let folder: URL
+
+  /// What `done.json` says.
+  struct Entry: Codable, Sendable {
+    var stage: String
+    var version: Int
+    var config: JSONValue
+    var parents: [String: String]
+    var seed: Int
+    var threads: Int
+    var inputs: [String: String]
+    /// Work time, added up over all attempts.
+    var seconds: Double
+    /// UTC, ISO 8601.
+    var started: String
+    var result: StageResult
+  }
+
+  func output(_ key: String) -> URL { folder.appendingPathComponent(key) }
+  private func marker(_ key: String) -> URL { output(key).appendingPathComponent("done.json") }
+  private func spent(_ key: String) -> URL { output(key).appendingPathComponent("spent.json") }
+
+  /// The finished entry, or nil.
+  func entry(_ key: String) throws -> Entry? {
+    let url = marker(key)
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+    do { return try JSONDecoder().decode(Entry.self, from: readFile(url)) } catch {
+      throw UpcycleError(
+        "is not a cache entry of this version", at: url.path, hint: "remove its folder and run again")
+    }
+  }
+
+  func finish(_ key: String, _ entry: Entry) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    try writeFile(try encoder.encode(entry), to: marker(key))
+    try? FileManager.default.removeItem(at: spent(key))
+  }
+
+  // MARK: Work time of attempts that did not finish
+
+  func secondsSpent(_ key: String) -> Double {
+    (try? JSONValue(contentsOf: spent(key)))?["seconds"]?.double ?? 0
+  }
+
+  func noteSpent(_ key: String, seconds: Double) {
+    try? writeFile(JSONValue.object(["seconds": .double(seconds)]).text() + "\n", to: spent(key))
+  }
+
+  // MARK: One process at a time
+
+  /// Runs `body` while holding the key's lock; waits for another process that holds it.
+  func withLock<T>(_ key: String, waiting: () -> Void, _ body: () throws -> T) throws -> T {
+    try makeDirectory(folder)
+    let path = folder.appendingPathComponent("\(key).lock").path
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    if descriptor < 0 { throw UpcycleError("cannot lock: \(String(cString: strerror(errno)))", at: path) }
+    defer { close(descriptor) }
+    var announced = false
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      if errno != EWOULDBLOCK && errno != EINTR {
+        throw UpcycleError("cannot lock: \(String(cString: strerror(errno)))", at: path)
+      }
+      if !announced { waiting() }
+      announced = true
+      try Interrupt.check()
+      usleep(200_000)
+    }
+    return try body()
+  }
+}

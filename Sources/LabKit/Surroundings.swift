@@ -1,0 +1,38 @@
+import Foundation
+import Groundwork
+
+/// The machine and the source that produce a record.
+struct Surroundings: Sendable {
+  let host: Record.Host
+  /// Abbreviated commit, `-dirty` when the sources differ from it; `unknown` outside git.
+  let commit: String
+
+  init(root: URL) {
+    let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let model = info.split(separator: "\n").first { $0.hasPrefix("model name") }
+    host = Record.Host(
+      cpu: model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown",
+      cores: ProcessInfo.processInfo.activeProcessorCount)
+    let head = Self.git(["rev-parse", "--short=10", "HEAD"], in: root)
+    let changes = Self.git(["status", "--porcelain", "--", "Sources", "Package.swift"], in: root)
+    commit = head.map { changes?.isEmpty == false ? "\($0)-dirty" : $0 } ?? "unknown"
+  }
+
+  private static func git(_ arguments: [String], in folder: URL) -> String? {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["git"] + arguments
+    process.currentDirectoryURL = folder
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return nil }
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    if process.terminationStatus != 0 { return nil }
+    return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  /// Now, in UTC, to the second.
+  static func timestamp() -> String { ISO8601DateFormatter().string(from: Date()) }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import Groundwork
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The one line that shows a whole sweep on standard error: stages done, what runs now, time left.
+final class SweepProgress: @unchecked Sendable {
+  // Stages may report from their own threads; `lock` guards everything below.
+  private let lock = NSLock()
+  private var todo: [String: Double?]
+  private let total: Int
+  private var done = 0
+  private var label = ""
+  private var current: (key: String, start: Double)?
+  private var fraction = 0.0
+  private var detail = ""
+  private var lastShown = -Double.infinity
+  private var finishedSeconds = 0.0
+  private let start = monotonicSeconds()
+  private let quiet: Bool
+  private let isTerminal = isatty(2) == 1
+
+  /// - Parameter todo: expected seconds by stage key, nil where unknown.
+  init(todo: [String: Double?], quiet: Bool) {
+    self.todo = todo
+    total = todo.count
+    self.quiet = quiet
+  }
+
+  func begin(_ key: String, _ label: String) {
+    lock.withLock {
+      self.label = label
+      current = (key, monotonicSeconds())
+      (fraction, detail) = (0, "")
+      show(force: true)
+    }
+  }
+
+  func update(_ done: Int, _ total: Int, _ detail: String) {
+    lock.withLock {
+      fraction = total > 0 ? min(Double(done) / Double(total), 1) : 0
+      self.detail = "\(done)/\(total)  \(detail)"
+      show(force: false)
+    }
+  }
+
+  func end(_ key: String, seconds: Double) {
+    lock.withLock {
+      if todo.removeValue(forKey: key) != nil { done += 1 }
+      finishedSeconds += seconds
+      current = nil
+    }
+  }
+
+  /// Takes a stage that needs no run off the list; true when it had not been counted before.
+  @discardableResult
+  func passed(_ key: String) -> Bool {
+    lock.withLock {
+      if todo.removeValue(forKey: key) != nil { done += 1 }
+      return seen.insert(key).inserted
+    }
+  }
+  private var seen: Set<String> = []
+
+  func say(_ line: String) { lock.withLock { write(line, ended: true) } }
+
+  func finish() {
+    lock.withLock {
+      if isTerminal && !quiet && lastShown > 0 { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
+      lastShown = -.infinity
+    }
+  }
+
+  /// Expected seconds until everything is done: the current stage by its own pace, the others by their
+  /// estimates, stages without one by the mean of what has finished.
+  private func remaining() -> Double? {
+    var rest = 0.0
+    for (key, seconds) in todo where key != current?.key {
+      guard let expected = seconds ?? (done > 0 ? finishedSeconds / Double(done) : nil) else { return nil }
+      rest += expected
+    }
+    guard let current else { return rest }
+    let elapsed = monotonicSeconds() - current.start
+    if fraction > 0.02 { return rest + elapsed * (1 - fraction) / fraction }
+    guard let expected = todo[current.key] ?? nil else { return nil }
+    return rest + max(expected - elapsed, 0)
+  }
+
+  private func show(force: Bool) {
+    let now = monotonicSeconds()
+    if now - lastShown < (isTerminal ? 0.2 : 5) && !(force && isTerminal) { return }
+    lastShown = now
+    let eta = remaining().map(formatDuration) ?? "?"
+    write("stage \(done + 1)/\(total)  \(label)  \(detail)  eta \(eta)", ended: false)
+  }
+
+  private func write(_ line: String, ended: Bool) {
+    if quiet { return }
+    let text = isTerminal ? "\r\u{1b}[K\(line)\(ended ? "\n" : "")" : line + "\n"
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+}

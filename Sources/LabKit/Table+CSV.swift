@@ -1,0 +1,111 @@
+import Foundation
+import Groundwork
+
+extension Table {
+  /// Every column with what was published, ours, the spread over seeds, the item error and the difference;
+  /// one line per cell. Comment lines say where both sides come from.
+  var csv: CSV {
+    var csv = CSV(header: ["cell"])
+    csv.comments = ["# \(spec.place): \(spec.title)".singleLine, "# published: \(source)".singleLine, "# ours: \(ours)"]
+    for column in spec.report.columns {
+      let name = column.name
+      if !column.isMeasured {
+        if column.published != nil { csv.header.append(name) }
+        if column.ours != nil { csv.header.append("\(name)_ours") }
+        continue
+      }
+      if column.published != nil { csv.header.append("\(name)_published") }
+      csv.header += ["\(name)_ours", "\(name)_std", "\(name)_stderr"]
+      if column.published != nil { csv.header.append("\(name)_delta") }
+      if column.againstBaseline {
+        if column.published != nil { csv.header.append("\(name)_vs_base_published") }
+        csv.header.append("\(name)_vs_base_ours")
+      }
+    }
+    csv.header += ["seeds", "tokens", "status"]
+    csv.rows = rows.map(line)
+    return csv
+  }
+
+  private func line(_ row: Row) -> [String] {
+    var fields = [row.cell.id]
+    for (column, value) in zip(spec.report.columns, row.values) {
+      if !column.isMeasured {
+        if column.published != nil { fields.append(value.published ?? "") }
+        if column.ours != nil { fields.append(value.setting ?? "") }
+        continue
+      }
+      let number = { (value: Double?) in value.map { Self.plain($0, column.digits + 2) } ?? "" }
+      if column.published != nil { fields.append(value.published ?? "") }
+      fields += [number(value.ours?.mean), number(value.ours?.deviation), number(value.stderr)]
+      if column.published != nil { fields.append(number(value.difference)) }
+      if column.againstBaseline {
+        if column.published != nil { fields.append(number(value.againstBaseline?.published)) }
+        fields.append(number(value.againstBaseline?.ours))
+      }
+    }
+    let tokens = row.records.map(\.tokens).max() ?? 0
+    fields += [
+      row.seeds.replacingOccurrences(of: ", ", with: " "), tokens > 0 ? "\(tokens)" : "",
+      row.pending.map { $0 == "run it" ? "not run yet" : "not run yet: \($0)" } ?? "run",
+    ]
+    return fields
+  }
+
+  /// Rounded to `digits`, without trailing zeros.
+  private static func plain(_ value: Double, _ digits: Int) -> String {
+    var text = formatted(value, digits)
+    if text.contains(".") {
+      while text.hasSuffix("0") { text.removeLast() }
+      if text.hasSuffix(".") { text.removeLast() }
+    }
+    return text
+  }
+
+  /// Curves in long form: cell, x, mean over seeds, standard deviation, seeds.
+  func curves(_ series: String) -> CSV {
+    var csv = CSV(header: ["cell", "x", "value", "std", "seeds"])
+    csv.comments = ["# \(spec.place): \(spec.title)".singleLine, "# ours: \(ours)"]
+    for row in rows {
+      let curves = row.records.compactMap { $0.series?[series] }
+      guard let first = curves.first else { continue }
+      for (index, point) in first.enumerated() where point.count == 2 {
+        let values = curves.compactMap { $0.indices.contains(index) && $0[index].count == 2 ? $0[index][1] : nil }
+        let sample = Sample(values: values)
+        csv.rows.append([
+          row.cell.id, Self.plain(point[0], 0), Self.plain(sample.mean, 5),
+          sample.deviation.map { Self.plain($0, 5) } ?? "", "\(values.count)",
+        ])
+      }
+    }
+    return csv
+  }
+
+  /// Where the published numbers come from, without the part of the source line that repeats the title.
+  var source: String {
+    guard let line = spec.published?.source, !line.isEmpty else { return "nothing was published for this" }
+    return line.replacingOccurrences(of: "source: ", with: "")
+  }
+
+  /// What our numbers are, in one line: profile, tokens, seeds, commit, machine.
+  var ours: String {
+    guard !records.isEmpty else { return "not run yet" }
+    let about = spec.profiles[profile].map { $0.about.isEmpty ? "" : " (\($0.about))" } ?? ""
+    var parts = ["profile \(profile)\(about)"]
+    let tokens = records.map(\.tokens).filter { $0 > 0 }
+    if let least = tokens.min(), let most = tokens.max() {
+      let span = least == most ? formatCount(least) : "\(formatCount(least)) to \(formatCount(most))"
+      parts.append("\(span) tokens a trained cell")
+    }
+    let seeds = Set(records.compactMap(\.seed)).sorted()
+    if !seeds.isEmpty { parts.append("seeds \(seeds.map(String.init).joined(separator: ", "))") }
+    parts.append("commit \(Set(records.map(\.commit)).sorted().joined(separator: ", "))")
+    let hosts = Set(records.map { "\($0.host.cpu), \($0.host.cores) cores, \($0.threads) threads" }).sorted()
+    parts.append(hosts.joined(separator: " and "))
+    return parts.joined(separator: "; ")
+  }
+}
+
+extension String {
+  fileprivate var singleLine: String { replacingOccurrences(of: "\n", with: " ") }
+}

@@ -1,0 +1,140 @@
+import Foundation
+import Groundwork
+
+/// A spec's report filled from records: per cell and column what was published and what we measured.
+struct Table {
+  struct Value {
+    var published: String?
+    /// One number per seed, scaled.
+    var ours: Sample?
+    /// Item-sampling standard error of our value (mean over seeds), scaled.
+    var stderr: Double?
+    /// Ours when it is a setting.
+    var setting: String?
+    /// Published and our difference to the baseline cell.
+    var againstBaseline: (published: Double?, ours: Double?)?
+    /// Why ours is empty although the cell ran.
+    var pending: String?
+
+    var publishedNumber: Double? { published.flatMap { Double($0) } }
+
+    /// Ours minus the published value.
+    var difference: Double? {
+      guard let ours, let number = publishedNumber else { return nil }
+      return ours.mean - number
+    }
+
+    /// Whether an exact value equals the published one to its printed digits; nil without both.
+    var agrees: Bool? {
+      guard let difference, let published else { return nil }
+      let decimals = published.split(separator: ".").dropFirst().first?.count ?? 0
+      return difference.magnitude <= 0.5 * pow(10, -Double(decimals)) * (1 + 1e-9)
+    }
+  }
+
+  struct Row {
+    let cell: Cell
+    let values: [Value]
+    let records: [Record]
+    /// Why there is nothing of ours.
+    let pending: String?
+
+    /// Seeds measured, such as "1, 2, 3"; "any" when none matters; empty when nothing ran.
+    var seeds: String {
+      if records.isEmpty { return "" }
+      let seeds = records.compactMap(\.seed).sorted()
+      return seeds.isEmpty ? "any" : seeds.map(String.init).joined(separator: ", ")
+    }
+  }
+
+  let spec: Spec
+  let profile: String
+  let rows: [Row]
+  let records: [Record]
+
+  init(_ spec: Spec, records: [Record]) throws {
+    self.spec = spec
+    profile = spec.report.profile
+    let cells = Set(spec.cells.map(\.id))
+    let records = records.filter { cells.contains($0.cell) }
+    self.records = records
+    let byCell = Dictionary(grouping: records, by: \.cell)
+    let settings = spec.profiles[profile]
+    rows = try spec.cells.map { cell in
+      let own = byCell[cell.id] ?? []
+      var scope = spec.defaults.merging(cell.values) { $1 }
+      scope.merge(settings?.set ?? [:]) { $1 }
+      return Row(
+        cell: cell,
+        values: try spec.report.columns.map {
+          try Self.value($0, cell, own, byCell, spec: spec, scope: scope)
+        },
+        records: own, pending: own.isEmpty ? (cell.pending ?? spec.pending ?? "run it") : nil)
+    }
+  }
+
+  private static func value(
+    _ column: Column, _ cell: Cell, _ own: [Record], _ byCell: [String: [Record]], spec: Spec,
+    scope: [String: JSONValue]
+  ) throws -> Value {
+    var value = Value()
+    value.published = column.published.flatMap { name in cell.row.flatMap { spec.published?.text(name, row: $0) } }
+    value.ours = sample(column, own, byCell)
+    if let metric = column.metric {
+      let errors = own.compactMap { $0.metrics[metric]?.stderr }
+      if !errors.isEmpty { value.stderr = errors.reduce(0, +) / Double(errors.count) * column.scale }
+    }
+    if value.ours == nil && !own.isEmpty { value.pending = column.pending }
+    if let template = column.ours, cell.pipeline != nil {
+      let text = try Matrix.fill(template, scope, in: spec.file.path)
+      // A variable set to null says that the setting does not apply to this cell.
+      if text != "null" { value.setting = text }
+    }
+    if column.againstBaseline, cell.baseline != cell.id, let base = cell.baseline.flatMap(spec.cell) {
+      let published = column.published.flatMap { name in base.row.flatMap { spec.published?.text(name, row: $0) } }
+      let reference = sample(column, byCell[base.id] ?? [], byCell)
+      value.againstBaseline = (
+        value.publishedNumber.flatMap { mine in published.flatMap { Double($0) }.map { mine - $0 } },
+        value.ours.flatMap { mine in reference.map { mine.mean - $0.mean } }
+      )
+    }
+    return value
+  }
+
+  private static func sample(_ column: Column, _ own: [Record], _ byCell: [String: [Record]]) -> Sample? {
+    let values: [Double] = own.sorted { ($0.seed ?? -1) < ($1.seed ?? -1) }.compactMap { record in
+      if let reach = column.reach {
+        let reference = (byCell[reach.cell] ?? []).first { $0.seed == record.seed }
+        guard let level = reference?.series?[reach.series]?.last?.last else { return nil }
+        return crossing(record.series?[reach.series] ?? [], level: level).map { $0 * column.scale }
+      }
+      return column.metric.flatMap { record.metrics[$0] }.map { $0.value * column.scale }
+    }
+    return values.isEmpty ? nil : Sample(values: values)
+  }
+
+  /// Where a falling curve [[x, y], …] first comes down to `level`, by linear interpolation; nil if never.
+  static func crossing(_ points: [[Double]], level: Double) -> Double? {
+    var before: [Double]?
+    for point in points where point.count == 2 {
+      if point[1] <= level {
+        guard let before, before[1] > point[1] else { return point[0] }
+        return before[0] + (point[0] - before[0]) * (before[1] - level) / (before[1] - point[1])
+      }
+      before = point
+    }
+    return nil
+  }
+}
+
+/// A number with fixed decimals; a proper minus sign is left to Markdown.
+func formatted(_ value: Double, _ digits: Int) -> String {
+  let text = String(format: "%.\(digits)f", value)
+  // -0.00 says nothing
+  return Double(text) == 0 && text.hasPrefix("-") ? String(text.dropFirst()) : text
+}
+
+func signed(_ value: Double, _ digits: Int) -> String {
+  let text = formatted(value, digits)
+  return text.hasPrefix("-") || Double(text) == 0 ? text : "+" + text
+}

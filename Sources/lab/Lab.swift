@@ -1,0 +1,82 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import LabKit
+
+@main
+struct Lab: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Runs experiments, and turns their records into tables and figures.",
+    discussion: """
+      An experiment is a file under experiments/PAPER/. It names what to run, what was published and what the
+      paper claims. Finished stages are never redone; Ctrl-C stops cleanly and the same command goes on.
+
+      Example: lab plan xecomla/table3 && lab run xecomla/table3 && lab table xecomla/table3
+      """,
+    subcommands: [
+      ListCommand.self, PlanCommand.self, RunCommand.self, StatusCommand.self, TableCommand.self,
+      FigureCommand.self, CheckCommand.self, RegenerateCommand.self,
+    ])
+}
+
+/// Which checkout a command works on.
+struct Place: ParsableArguments {
+  @Option(help: ArgumentHelp("The repository (default: the one around the current folder).", valueName: "dir"))
+  var root: String?
+
+  func laboratory() throws -> Laboratory {
+    if let root {
+      let folder = URL(fileURLWithPath: root)
+      guard FileManager.default.fileExists(atPath: folder.appendingPathComponent("experiments").path) else {
+        throw UpcycleError.usage("holds no experiments folder", at: root)
+      }
+      return Laboratory(root: folder)
+    }
+    return try Laboratory.containing(URL(fileURLWithPath: FileManager.default.currentDirectoryPath))
+  }
+}
+
+/// Which experiments, at which size.
+struct Selection: ParsableArguments {
+  @Argument(help: "Experiments such as xecomla/table3; a paper's name stands for all of its experiments.")
+  var specs: [String] = []
+
+  @Flag(help: "All experiments.")
+  var all = false
+
+  @Option(help: "smoke, micro, full or paper (default: the one the experiment reports).")
+  var profile: String?
+
+  @Option(help: ArgumentHelp("Seeds instead of the profile's, such as 1,2,3.", valueName: "list"))
+  var seeds: String?
+
+  @Option(name: .customLong("cell"), help: ArgumentHelp("Only this cell (repeatable).", valueName: "id"))
+  var cells: [String] = []
+
+  @Option(help: "Worker threads; part of a result's identity.")
+  var threads = 2
+
+  func plans(in laboratory: Laboratory, registry: StageRegistry) throws -> [Plan] {
+    if specs.isEmpty && !all {
+      throw UpcycleError.usage("no experiment is named", hint: "name one, or pass --all; lab list shows them")
+    }
+    if !(1...256).contains(threads) {
+      throw UpcycleError.usage("--threads is out of range", expected: "1 to 256", found: "\(threads)")
+    }
+    let seeds = try self.seeds.map { text in
+      try text.split(separator: ",").map { part in
+        guard let seed = Int(part.trimmingCharacters(in: .whitespaces)), seed >= 0 else {
+          throw UpcycleError.usage("--seeds is not a list of numbers", expected: "such as 1,2,3", found: text)
+        }
+        return seed
+      }
+    }
+    return try laboratory.specs(specs).map { spec in
+      try Plan(
+        spec, profile: profile ?? spec.report.profile, seeds: seeds, cells: cells.isEmpty ? nil : cells,
+        threads: threads, registry: registry)
+    }
+  }
+}
+
+func printJSON(_ value: JSONValue) { print(value.text(pretty: true)) }

@@ -1,0 +1,131 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import LabKit
+import Recipes
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Lists the experiments.", discussion: "Example: lab list")
+
+  @OptionGroup var place: Place
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let laboratory = try place.laboratory()
+      let specs = try laboratory.specs([])
+      if json {
+        printJSON(
+          .array(
+            specs.map {
+              .object([
+                "name": .string($0.name), "title": .string($0.title), "place": .string($0.place),
+                "cells": .int($0.cells.count), "pending": $0.pending.map(JSONValue.string) ?? .null,
+              ])
+            }))
+        return
+      }
+      let width = specs.map(\.name.count).max() ?? 0
+      for spec in specs {
+        let name = spec.name.padding(toLength: width, withPad: " ", startingAt: 0)
+        let state = spec.pending.map { "not run yet: \($0)" } ?? "\(spec.cells.count) cells"
+        print("\(name)  \(spec.place): \(spec.title) (\(state))")
+      }
+    }
+  }
+}
+
+struct PlanCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan", abstract: "Shows what a run would do: stages, keys, what is done, time to expect.",
+    discussion: "Example: lab plan xecomla/table3 --profile micro")
+
+  @OptionGroup var place: Place
+  @OptionGroup var selection: Selection
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let laboratory = try place.laboratory()
+      let plans = try selection.plans(in: laboratory, registry: standardStages())
+      let outline = try Outline(plans, in: laboratory)
+      if json { printJSON(outline.json) } else { print(outline.text, terminator: "") }
+    }
+  }
+}
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Runs experiments: every stage that is not finished, then records the cells.",
+    discussion: """
+      Ctrl-C stops cleanly; the same command goes on where it stopped.
+      Example: lab run xecomla/table3 --profile micro --seeds 1,2,3
+      """)
+
+  @OptionGroup var place: Place
+  @OptionGroup var selection: Selection
+  @Flag(help: "Leave out cells whose committed record was made from exactly these settings.") var skipRecorded = false
+  @Flag(help: "Print only errors.") var quiet = false
+  @Flag(help: "Run a profile that asks for consent.") var yes = false
+
+  func run() {
+    do { try runSweep() } catch let stop as Interrupted {
+      FileHandle.standardError.write(Data("\(stop)\n".utf8))
+      Foundation.exit(130)
+    } catch { runReportingErrors { throw error } }
+  }
+
+  private func runSweep() throws {
+    Interrupt.listen()
+    let laboratory = try place.laboratory()
+    let plans = try selection.plans(in: laboratory, registry: standardStages())
+    if let plan = plans.first(where: { $0.profile.consent != nil }), !yes {
+      print(try Outline(plans, in: laboratory).text, terminator: "")
+      throw UpcycleError.usage(plan.profile.consent!, hint: "pass --yes to run it all the same")
+    }
+    for plan in plans where plan.jobs.isEmpty && !quiet {
+      print("\(plan.spec.name): nothing to run\(plan.spec.pending.map { ", \($0)" } ?? "")")
+    }
+    var sweep = Sweep(plans, in: laboratory)
+    sweep.trustsRecords = skipRecorded
+    sweep.quiet = quiet
+    let start = monotonicSeconds()
+    let summary = try sweep.run()
+    if quiet { return }
+    var parts = ["\(summary.stagesRun) stages run, \(summary.stagesFound) found finished"]
+    for (count, what) in [
+      (summary.added.count, "records added"), (summary.unchanged.count, "confirmed"),
+      (summary.replaced.count, "replaced"), (summary.skipped.count, "cells skipped"),
+    ] where count > 0 { parts.append("\(count) \(what)") }
+    print("\(parts.joined(separator: ", ")) in \(formatDuration(monotonicSeconds() - start))")
+  }
+}
+
+struct StatusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Shows per experiment how many runs are recorded, stale or missing.",
+    discussion: "Example: lab status xecomla --profile micro")
+
+  @OptionGroup var place: Place
+  @OptionGroup var selection: Selection
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let laboratory = try place.laboratory()
+      var selection = selection
+      if selection.specs.isEmpty { selection.all = true }
+      let plans = try selection.plans(in: laboratory, registry: standardStages())
+      let states = try plans.map { try RunState($0, in: laboratory) }
+      if json {
+        printJSON(.array(states.map(\.json)))
+        return
+      }
+      let width = states.map(\.spec.name.count).max() ?? 0
+      for state in states {
+        print("\(state.spec.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(state.text)")
+      }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import Foundation
+import Groundwork
+import XCTest
+
+@testable import LabKit
+
+final class SweepTests: XCTestCase {
+  override func setUp() { Interrupt.clear() }
+  override func tearDown() { Interrupt.clear() }
+
+  func testRunsEveryStageOnceAndRecordsEveryCell() throws {
+    let lab = try TestLaboratory()
+    let summary = try lab.sweep(lab.plan()).run()
+    XCTAssertEqual(summary.added, ["demo/t base", "demo/t small seed 1", "demo/t small seed 2"])
+    XCTAssertEqual(lab.log.count("make"), 1, "both cells share the model")
+    XCTAssertEqual(lab.log.count("train 1"), 1)
+    XCTAssertEqual(lab.log.count("train 2"), 1)
+    let records = try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t"))
+    XCTAssertEqual(records.map(\.cell), ["base", "small", "small"])
+    XCTAssertEqual(records.map(\.seed), [nil, 1, 2])
+    XCTAssertEqual(records[1].tokens, 10)
+    XCTAssertEqual(records[1].metrics["score.avg"], Metric(39.25, stderr: 0.5))
+    XCTAssertEqual(records[1].series?["train.loss"]?.last, [100, 2])
+  }
+
+  func testFinishedStagesAreNeverRedoneAndRecordsStayByteIdentical() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan()
+    try lab.sweep(plan).run()
+    let file = lab.laboratory.recordFile(plan.spec, plan.profile)
+    let (bytes, runs) = (try readFile(file), lab.log.entries.count)
+    let again = try lab.sweep(lab.plan()).run()
+    XCTAssertEqual(lab.log.entries.count, runs)
+    XCTAssertEqual(again.stagesRun, 0)
+    XCTAssertEqual(again.unchanged.count, 3)
+    XCTAssertEqual(try readFile(file), bytes)
+    // Even from scratch: the measurements are the same, so the record stays what it was.
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    XCTAssertEqual(try lab.sweep(lab.plan()).run().unchanged.count, 3)
+    XCTAssertEqual(try readFile(file), bytes)
+  }
+
+  func testAnInterruptedStageGoesOnInItsOwnFolder() throws {
+    let lab = try TestLaboratory()
+    lab.log.stopsAtStep = 4
+    XCTAssertThrowsError(try lab.sweep(lab.plan(seeds: [1])).run()) { XCTAssertTrue($0 is Interrupted) }
+    XCTAssertEqual(lab.log.count("step"), 4)
+    let records = try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t"))
+    XCTAssertEqual(records.map(\.cell), ["base"], "what was finished is recorded")
+    Interrupt.clear()
+    lab.log.stopsAtStep = nil
+    try lab.sweep(lab.plan(seeds: [1])).run()
+    XCTAssertEqual(lab.log.count("step"), 10, "four steps before, six after")
+    XCTAssertEqual(lab.log.count("make"), 1)
+  }
+
+  func testEverythingThatDecidesAResultIsInTheKey() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    let keys = { (plan: Plan) in plan.jobs.map(\.key) }
+    XCTAssertEqual(keys(plan), keys(try lab.plan(seeds: [1])))
+    let newer = try lab.plan(seeds: [1], trainVersion: 2)
+    XCTAssertEqual(keys(plan)[0], keys(newer)[0], "the base cell does not train")
+    XCTAssertNotEqual(keys(plan)[1], keys(newer)[1])
+    XCTAssertNotEqual(keys(plan)[1], keys(try lab.plan(seeds: [2]))[1])
+    XCTAssertNotEqual(keys(plan)[0], keys(try lab.plan(seeds: [1], threads: 1))[0])
+    XCTAssertEqual(
+      plan.nodes.values.first { $0.stage.name == "train" }?.config,
+      .object(["tokens": .int(10), "rank": .int(8)]), "the profile has the last word")
+  }
+
+  func testAChangedResultReplacesTheRecord() throws {
+    let lab = try TestLaboratory()
+    try lab.sweep(lab.plan(seeds: [1])).run()
+    let summary = try lab.sweep(lab.plan(seeds: [1], trainVersion: 2)).run()
+    XCTAssertEqual(summary.replaced, ["demo/t small seed 1"])
+    XCTAssertEqual(try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")).count, 2)
+  }
+
+  func testSmokeRunsOneCellAndRecordsNothingUnderExperiments() throws {
+    let lab = try TestLaboratory()
+    let summary = try lab.sweep(lab.plan(profile: "smoke")).run()
+    XCTAssertEqual(summary.added, ["demo/t small seed 1"], "the longest pipeline")
+    let records = lab.laboratory.experiments.appendingPathComponent("demo/records")
+    XCTAssertFalse(FileManager.default.fileExists(atPath: records.path))
+  }
+
+  func testRecordedCellsCanBeSkippedWithoutACache() throws {
+    let lab = try TestLaboratory()
+    try lab.sweep(lab.plan()).run()
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let runs = lab.log.entries.count
+    var sweep = lab.sweep(try lab.plan())
+    sweep.trustsRecords = true
+    XCTAssertEqual(try sweep.run().skipped.count, 3)
+    XCTAssertEqual(lab.log.entries.count, runs)
+  }
+
+  func testTwoSweepsAtOnceRunEachStageOnce() throws {
+    let lab = try TestLaboratory()
+    let plans = try (0..<4).map { _ in try lab.plan() }
+    let sweeps = plans.map { lab.sweep($0) }
+    let failures = RunLog()
+    DispatchQueue.concurrentPerform(iterations: 4) { index in
+      do { _ = try sweeps[index].run() } catch { failures.add("\(error)") }
+    }
+    XCTAssertEqual(failures.entries, [])
+    XCTAssertEqual(lab.log.count("make"), 1)
+    XCTAssertEqual(lab.log.count("train 1"), 1)
+    XCTAssertEqual(lab.log.count("step"), 20)
+    XCTAssertEqual(try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")).count, 3)
+  }
+
+  func testAFailingStageLeavesNoDoneMarker() throws {
+    let lab = try TestLaboratory()
+    var registry = StageRegistry()
+    registry.register(
+      Stage(name: "make", version: 1, parameters: ["size"]) { _ in throw UpcycleError("no such model") })
+    for name in ["train", "score"] {
+      registry.register(
+        Stage(name: name, version: 1, parents: ["model"], parameters: ["tokens", "rank"]) { _ in StageResult() })
+    }
+    let plan = try Plan(lab.laboratory.spec("demo/t"), profile: "micro", threads: 1, registry: registry)
+    assertError("no such model") { try lab.sweep(plan).run() }
+    XCTAssertFalse(try lab.sweep(plan).isDone(plan.order[0]))
+  }
+
+  func testStagesThatAreUnknownOrMisusedAreNamedBeforeAnythingRuns() throws {
+    let lab = try TestLaboratory()
+    let spec = try lab.laboratory.spec("demo/t")
+    assertError("no stage is called \"make\"", "no stages are registered") {
+      _ = try Plan(spec, profile: "micro", threads: 1, registry: StageRegistry())
+    }
+    var registry = StageRegistry()
+    registry.register(Stage(name: "make", version: 1, parameters: ["width"]) { _ in StageResult() })
+    assertError("unknown parameter \"size\"", "known: width") {
+      _ = try Plan(spec, profile: "micro", threads: 1, registry: registry)
+    }
+    assertError("no profile \"huge\"", "micro, smoke") {
+      _ = try Plan(spec, profile: "huge", threads: 1, registry: registry)
+    }
+  }
+}
