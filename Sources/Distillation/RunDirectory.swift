@@ -1,0 +1,94 @@
+import Foundation
+import Groundwork
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Everything a training run leaves behind, under one folder:
+/// ```
+/// DIR/run/plan.json          the complete plan          DIR/run/environment.json  machine, threads, commit
+/// DIR/run/metrics.csv        one line per step          DIR/run/checkpoint/       the last whole checkpoint
+/// DIR/config.json, model.safetensors, tokenizer.json    the finished model
+/// ```
+public struct RunDirectory {
+  public let url: URL
+  public var run: URL { url.appendingPathComponent("run") }
+  var plan: URL { run.appendingPathComponent("plan.json") }
+  var metrics: URL { run.appendingPathComponent("metrics.csv") }
+  public var checkpoint: URL { run.appendingPathComponent("checkpoint") }
+  /// The finished model stands when this does.
+  public var finishedModel: URL { url.appendingPathComponent("model.safetensors") }
+
+  public init(_ url: URL) { self.url = url }
+
+  /// Creates the folder, or checks that what is there is the same run: a run resumes only under the plan it
+  /// began with.
+  func begin(plan resolved: TrainingPlan, student: String, teacher: String?, data: String) throws {
+    struct Record: Codable, Equatable {
+      var plan: TrainingPlan
+      var student: String
+      var teacher: String?
+      var data: String
+    }
+    let record = Record(plan: resolved, student: student, teacher: teacher, data: data)
+    try makeDirectory(run)
+    if FileManager.default.fileExists(atPath: plan.path) {
+      let found = try? JSONDecoder().decode(Record.self, from: readFile(plan))
+      if found != record {
+        throw UpcycleError.usage(
+          "holds a run with other settings", at: url.path, expected: "the same plan, student, teacher and data",
+          hint: "choose another --out, or delete this folder")
+      }
+      return
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try writeFile(encoder.encode(record), to: plan)
+    try writeFile(
+      JSONValue.object(machineDescription()).text(pretty: true), to: run.appendingPathComponent("environment.json"))
+  }
+
+  /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.
+  func openMetrics(keeping steps: Int, header: String) throws -> MetricsFile {
+    var kept = [header]
+    if steps > 0, let text = try? String(decoding: readFile(metrics), as: UTF8.self) {
+      kept += text.split(separator: "\n").dropFirst().prefix(steps).map(String.init)
+    }
+    try writeFile(kept.joined(separator: "\n") + "\n", to: metrics)
+    return try MetricsFile(metrics)
+  }
+}
+
+/// A CSV that grows line by line.
+final class MetricsFile {
+  private let handle: FileHandle
+  private let path: String
+
+  init(_ url: URL) throws {
+    guard let handle = try? FileHandle(forWritingTo: url) else { throw UpcycleError("cannot write", at: url.path) }
+    self.handle = handle
+    path = url.path
+    try handle.seekToEnd()
+  }
+
+  func append(_ line: String) throws {
+    do { try handle.write(contentsOf: Data((line + "\n").utf8)) } catch {
+      throw UpcycleError("cannot write: is the disk full?", at: path)
+    }
+  }
+}
+
+/// What the machine is, for records: processor, cores, threads, operating system; no host names.
+public func machineDescription() -> [String: JSONValue] {
+  var model = "unknown"
+  if let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8),
+    let line = text.split(separator: "\n").first(where: { $0.hasPrefix("model name") })
+  {
+    model = line.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? model
+  }
+  return [
+    "cpu": .string(model), "cores": .int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+    "system": .string(ProcessInfo.processInfo.operatingSystemVersionString),
+  ]
+}
