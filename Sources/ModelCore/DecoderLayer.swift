@@ -29,10 +29,10 @@ public struct DecoderLayer {
     inputNorm = try weights.tensor("\(prefix).input_layernorm.weight", [config.hiddenSize])
     switch config.mixers[index] {
     case .attention:
-      mixer = .attention(try Attention(config, prefix: "\(prefix).self_attn", weights: weights))
+      mixer = .attention(try Attention(config, layer: index, weights: weights))
     case .latentAttention:
       mixer = .latentAttention(
-        try LatentAttention(config, layer: index, prefix: "\(prefix).self_attn", weights: weights))
+        try LatentAttention(config, layer: index, weights: weights))
     }
     postNorm = try weights.tensor("\(prefix).post_attention_layernorm.weight", [config.hiddenSize])
     feedForward = try FeedForward(config, prefix: "\(prefix).mlp", weights: weights)

@@ -32,7 +32,7 @@ public struct RandomWeights: WeightSource {
       destination.update(repeating: name.hasSuffix("norm.weight") ? 1 : 0, count: count)
       return
     }
-    let writesResidual = name.hasSuffix("o_proj.weight") || name.hasSuffix("down_proj.weight")
+    let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight"].contains { name.hasSuffix($0) }
     let scale = writesResidual ? deviation / Double(2 * layers).squareRoot() : deviation
     let stream = RandomStream(seed: seed, name)
     Threads.parallelRows(count, grain: 1 << 16) { range in

@@ -20,6 +20,8 @@ public struct HeadLossSums: Sendable {
   public var divergence = 0.0
   /// Tokens that counted.
   public var tokens = 0
+
+  public init() {}
 }
 
 extension Tape {

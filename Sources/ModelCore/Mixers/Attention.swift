@@ -23,25 +23,26 @@ public struct Attention {
   let scale: Float
   let positions: RotaryPositions
 
-  init(_ config: ModelConfig, prefix: String, weights: WeightRequests) throws {
+  init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
+    let prefix = config.mixerPrefix(layer)
     heads = config.attentionHeads
     groups = config.keyValueHeads
     headWidth = config.headDim
     eps = Float(config.rmsNormEps)
     let width = config.hiddenSize
-    query = try weights.tensor("\(prefix).q_proj.weight", [heads * headWidth, width])
-    key = try weights.tensor("\(prefix).k_proj.weight", [groups * headWidth, width])
-    value = try weights.tensor("\(prefix).v_proj.weight", [groups * headWidth, width])
+    query = try weights.tensor("\(prefix)q_proj.weight", [heads * headWidth, width])
+    key = try weights.tensor("\(prefix)k_proj.weight", [groups * headWidth, width])
+    value = try weights.tensor("\(prefix)v_proj.weight", [groups * headWidth, width])
     biases =
       config.qkvBias
       ? [
-        try weights.tensor("\(prefix).q_proj.bias", [heads * headWidth]),
-        try weights.tensor("\(prefix).k_proj.bias", [groups * headWidth]),
-        try weights.tensor("\(prefix).v_proj.bias", [groups * headWidth]),
+        try weights.tensor("\(prefix)q_proj.bias", [heads * headWidth]),
+        try weights.tensor("\(prefix)k_proj.bias", [groups * headWidth]),
+        try weights.tensor("\(prefix)v_proj.bias", [groups * headWidth]),
       ] : []
-    queryNorm = config.qkNorm ? try weights.tensor("\(prefix).q_norm.weight", [headWidth]) : nil
-    keyNorm = config.qkNorm ? try weights.tensor("\(prefix).k_norm.weight", [headWidth]) : nil
-    output = try weights.tensor("\(prefix).o_proj.weight", [width, heads * headWidth])
+    queryNorm = config.qkNorm ? try weights.tensor("\(prefix)q_norm.weight", [headWidth]) : nil
+    keyNorm = config.qkNorm ? try weights.tensor("\(prefix)k_norm.weight", [headWidth]) : nil
+    output = try weights.tensor(config.outputProjectionName(layer), [width, heads * headWidth])
     scale = Float(config.attentionScale(of: .attention))
     positions = RotaryPositions(config.rope(of: .attention), dim: headWidth, interleaved: false)
   }

@@ -35,7 +35,8 @@ public struct LatentAttention {
   let keyHeadNorm: Parameter?
   let positions: RotaryPositions
 
-  init(_ config: ModelConfig, layer: Int, prefix: String, weights: WeightRequests) throws {
+  init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
+    let prefix = config.mixerPrefix(layer)
     guard let latent = config.latent else {
       throw UpcycleError("has a latent attention layer but no kv_lora_rank", at: prefix)
     }
@@ -49,26 +50,26 @@ public struct LatentAttention {
     scale = Float(config.attentionScale(of: .latentAttention))
     let width = config.hiddenSize
     if let rank = queryRank {
-      queryDown = try weights.tensor("\(prefix).q_a_proj.weight", [rank, width])
+      queryDown = try weights.tensor("\(prefix)q_a_proj.weight", [rank, width])
     } else {
       queryDown = nil
     }
-    keyValueDown = try weights.tensor("\(prefix).kv_a_proj_with_mqa.weight", [kvRank + latent.ropeHeadDim, width])
+    keyValueDown = try weights.tensor("\(prefix)kv_a_proj_with_mqa.weight", [kvRank + latent.ropeHeadDim, width])
     if let rank = queryRank, latent.latentNorm {
-      queryNorm = try weights.tensor("\(prefix).q_a_layernorm.weight", [rank])
+      queryNorm = try weights.tensor("\(prefix)q_a_layernorm.weight", [rank])
     } else {
       queryNorm = nil
     }
-    keyValueNorm = latent.latentNorm ? try weights.tensor("\(prefix).kv_a_layernorm.weight", [kvRank]) : nil
+    keyValueNorm = latent.latentNorm ? try weights.tensor("\(prefix)kv_a_layernorm.weight", [kvRank]) : nil
     let queryWidth = latent.nopeHeadDim + latent.ropeHeadDim
     queryUp = try weights.tensor(
-      queryRank == nil ? "\(prefix).q_proj.weight" : "\(prefix).q_b_proj.weight",
+      queryRank == nil ? "\(prefix)q_proj.weight" : "\(prefix)q_b_proj.weight",
       [heads * queryWidth, queryRank ?? width])
     keyValueUp = try weights.tensor(
-      "\(prefix).kv_b_proj.weight", [groups * (latent.nopeHeadDim + latent.valueHeadDim), kvRank])
-    queryHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix).q_norm.weight", [queryWidth]) : nil
-    keyHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix).k_norm.weight", [queryWidth]) : nil
-    output = try weights.tensor("\(prefix).o_proj.weight", [width, heads * latent.valueHeadDim])
+      "\(prefix)kv_b_proj.weight", [groups * (latent.nopeHeadDim + latent.valueHeadDim), kvRank])
+    queryHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix)q_norm.weight", [queryWidth]) : nil
+    keyHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix)k_norm.weight", [queryWidth]) : nil
+    output = try weights.tensor(config.outputProjectionName(layer), [width, heads * latent.valueHeadDim])
     positions = RotaryPositions(
       config.rope(of: .latentAttention), dim: latent.ropeHeadDim, interleaved: latent.ropeInterleaved)
   }

@@ -1,0 +1,55 @@
+import Autograd
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// The state of a run between two steps: parameters and both moments in float32, and the step. Batches and
+/// random draws are functions of the step, so this is all that a bit-exact resume needs.
+///
+/// One file under a name that holds the step (`state-120.safetensors`); a new one is complete before the old
+/// is removed, so kill -9 at any moment leaves a whole checkpoint.
+enum TrainingCheckpoint {
+  private static let tensors = ["parameters", "moment1", "moment2"]
+
+  static func save(_ folder: URL, step: Int, _ model: LanguageModel, _ optimizer: AdamW) throws {
+    try makeDirectory(folder)
+    let count = model.parameters.count
+    let url = folder.appendingPathComponent("state-\(step).safetensors")
+    let writer = try SafetensorsWriter(
+      url, tensors: tensors.map { TensorSpec($0, [count]) }, type: .float32,
+      metadata: ["step": String(step), "optimizer_step": String(optimizer.step)])
+    for (name, values) in zip(tensors, [model.parameters.values, optimizer.first, optimizer.second]) {
+      try writer.write(name, UnsafeBufferPointer(start: values.pointer, count: count))
+    }
+    try writer.commit()
+    for old in try states(folder) where old.step != step { try? FileManager.default.removeItem(at: old.url) }
+  }
+
+  /// Loads the newest state into model and optimizer; nil when there is none.
+  static func load(_ folder: URL, into model: LanguageModel, _ optimizer: AdamW) throws -> Int? {
+    guard let newest = try states(folder).max(by: { $0.step < $1.step }) else { return nil }
+    let file = try SafetensorsFile(newest.url)
+    let count = model.parameters.count
+    for (name, values) in zip(tensors, [model.parameters.values, optimizer.first, optimizer.second]) {
+      guard file.info(name)?.shape == [count] else {
+        throw UpcycleError(
+          "checkpoint does not fit the model", at: "\(newest.url.path): \(name)", expected: "[\(count)]",
+          found: file.info(name).map { "\($0.shape)" } ?? "nothing")
+      }
+      try file.readFloats(name, into: values.pointer)
+    }
+    optimizer.step = file.metadata["optimizer_step"].flatMap(Int.init) ?? newest.step
+    return newest.step
+  }
+
+  private static func states(_ folder: URL) throws -> [(step: Int, url: URL)] {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return [] }
+    return names.compactMap { name in
+      guard name.hasPrefix("state-"), name.hasSuffix(".safetensors"),
+        let step = Int(name.dropFirst(6).dropLast(12))
+      else { return nil }
+      return (step, folder.appendingPathComponent(name))
+    }
+  }
+}
