@@ -40,7 +40,7 @@ let package = Package(
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", .argumentParser]),
     .executableTarget(name: "bench", dependencies: ["Recipes", .argumentParser]),
 
-    .target(name: "TestKit", dependencies: ["ModelCore", "TokenData"], path: "Tests/TestKit"),
+    .target(name: "TestKit", path: "Tests/TestKit"),
     .testTarget(name: "GroundworkTests", dependencies: ["Groundwork"]),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "TestKit"]),
     .testTarget(name: "AutogradTests", dependencies: ["Autograd", "TestKit"]),
