@@ -1,1 +1,6 @@
-@main struct Main { static func main() { print("shards: not built yet") } }
+import ArgumentParser
+
+@main struct Shards: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Token shards, tokenizers and the microworld.", subcommands: [Generate.self])
+}

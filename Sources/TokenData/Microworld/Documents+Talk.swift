@@ -1,0 +1,122 @@
+import Foundation
+
+/// Documents in which somebody asks and somebody answers.
+extension Scribe {
+  /// Two people who talk about themselves: facts in the first person.
+  mutating func dialogue() -> String {
+    let first = entity(.person)
+    var second = entity(.person)
+    if second == first { second = pick(world.members[.person]!.filter { $0 != first }) }
+    var lines: [String] = [
+      pick(["Hello, I am", "Good day! My name is", "Hi! I am"]) + " \(world.entities[first].name).",
+      pick(["Hello, I am", "Nice to meet you. I am", "Good day. My name is"]) + " \(world.entities[second].name).",
+    ]
+    let speakers = [first, second]
+    for turn in 2..<number(6...10) {
+      let speaker = speakers[turn % 2]
+      let spoken = world.entities[speaker].facts.map { world.facts[$0] }
+        .filter { !Phrasing.of[$0.relation]!.spoken.isEmpty }
+      let fact = pick(spoken)
+      let reply = render(pick(Phrasing.of[fact.relation]!.spoken), fact)
+      lines.append(pick(["", "", "Oh! ", "I see. ", "Really? ", "How nice. "]) + reply)
+    }
+    return lines.enumerated()
+      .map { "\(world.entities[speakers[$0.offset % 2]].name): \($0.element)" }.joined(separator: "\n")
+  }
+
+  /// Someone asks an assistant about the world; answers are whole sentences.
+  mutating func assistance() -> String {
+    var lines: [String] = []
+    for _ in 0..<number(3...5) {
+      switch random.next(below: 8) {
+      case 0..<4:
+        let fact = fact(factKind())
+        guard let question = question(fact) else { continue }
+        lines.append("User: \(question)\nAssistant: \(render(pick(Phrasing.of[fact.relation]!.statements), fact).capitalisedFirst)")
+      case 4:
+        let fact = fact(factKind())
+        guard let wrong = wrongValues(fact, 1) else { continue }
+        let forms = Phrasing.of[fact.relation]!
+        let truth = chance(0.5)
+        let form = pick(forms.statements)
+        let said = world.claim(form, fact, truth ? fact.value : wrong[0], scribe: self)
+        lines.append(
+          "User: Is this true? \(said)\nAssistant: \(truth ? "Yes, that is true." : "No. \(render(pick(forms.statements), fact).capitalisedFirst)")")
+      case 5:
+        let subject = entity(factKind())
+        lines.append("User: Tell me about \(world.entities[subject].name).\nAssistant: \(paragraph(subject, sentences: number(2...4)))")
+      case 6:
+        let cast = newNames(2)
+        lines.append("User: Tell me a story about \(cast[0].name) and \(cast[1].name).\nAssistant: \(story(cast[0], cast[1]).joined(separator: " "))")
+      default:
+        if let exercise = problem() {
+          lines.append("User: " + exercise.text.replacingPrefix("Question: ").replacingOnce("\nAnswer:", with: "\nAssistant:"))
+        }
+      }
+    }
+    return lines.isEmpty ? dialogue() : lines.joined(separator: "\n")
+  }
+
+  /// Questions about facts, answered with the value alone.
+  mutating func questions() -> String {
+    var lines: [String] = []
+    for _ in 0..<number(5...8) { if let exercise = recall() { lines.append(exercise.text) } }
+    return lines.joined(separator: "\n")
+  }
+
+  /// One task's exercises, solved.
+  mutating func drill(_ task: MicroworldTask) -> String {
+    if task == .passages { return readingLesson() }
+    let range: ClosedRange<Int> =
+      switch task {
+      case .recall, .combine, .goals, .pronouns: 4...7
+      case .quiz, .rules, .problems: 3...5
+      default: 2...3
+      }
+    var parts: [String] = []
+    for _ in 0..<number(range) { if let exercise = exercise(task) { parts.append(exercise.text) } }
+    return parts.isEmpty ? questions() : parts.joined(separator: "\n\n")
+  }
+
+  /// A passage and several questions about it.
+  mutating func readingLesson() -> String {
+    let passage = makePassage()
+    let asked = some(min(passage.questions.count, number(3...5)), of: passage.questions)!
+    return passage.text + asked.map { "\nQuestion: \($0.question)\nAnswer: \($0.right)" }.joined()
+  }
+
+  /// Options under letters, asked for in both directions.
+  mutating func letters() -> String {
+    var parts: [String] = []
+    for _ in 0..<number(2...3) {
+      let fact = fact(factKind())
+      guard let wrong = wrongValues(fact, 3) else { continue }
+      var values = wrong + [fact.value]
+      random.shuffle(&values)
+      let letters = ["A", "B", "C", "D"]
+      var part = zip(letters, values).map { "\($0). \($1)" }.joined(separator: "\n")
+      for _ in 0..<4 {
+        let i = random.next(below: 4)
+        part += chance(0.7) ? "\nLetter of \(values[i])? Answer: \(letters[i])" : "\nWord at \(letters[i])? Answer: \(values[i])"
+      }
+      parts.append(part)
+    }
+    return parts.isEmpty ? questions() : parts.joined(separator: "\n\n")
+  }
+}
+
+extension World {
+  /// A statement about a fact's subject with another value put in.
+  func claim(_ form: Template, _ fact: Fact, _ value: String, scribe: Scribe) -> String {
+    let other = Fact(id: fact.id, relation: fact.relation, subject: fact.subject, value: value, valueEntity: nil)
+    return scribe.render(form, other).capitalisedFirst
+  }
+}
+
+extension String {
+  func replacingPrefix(_ prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
+  func replacingOnce(_ old: String, with new: String) -> String {
+    guard let range = range(of: old) else { return self }
+    return replacingCharacters(in: range, with: new)
+  }
+}

@@ -1,0 +1,105 @@
+import Groundwork
+
+/// An endless sequence of documents about one world. Document i depends on (world, mixture, part, seed, i)
+/// only, so that ranges can be written in parallel, or windows taken from anywhere.
+public struct MicroworldCorpus: Sendable {
+  /// Two mixtures that differ on purpose, as the papers' pretraining and distillation data do.
+  public enum Mixture: String, CaseIterable, Codable, Sendable {
+    /// Mostly exposition and stories.
+    case pretraining
+    /// Mostly questions, tasks and dialogues.
+    case instruction
+  }
+  public enum Part: String, CaseIterable, Codable, Sendable { case training, validation }
+
+  /// What a document is.
+  public enum Kind: Hashable, Sendable {
+    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, letters, programs, retrieval
+    case drill(MicroworldTask)
+
+    public var name: String {
+      switch self {
+      case .drill(let task): "drill/\(task.rawValue)"
+      default: "\(self)"
+      }
+    }
+  }
+
+  /// Stands between documents in text files, on a line of its own.
+  public static let separator = "<|endoftext|>"
+
+  public let world: World
+  public let mixture: Mixture
+  private let stream: RandomStream
+  private let kinds: [Kind]
+  private let cumulative: [Double]
+
+  public init(world: World, mixture: Mixture, seed: UInt64, part: Part = .training) {
+    self.world = world
+    self.mixture = mixture
+    stream = RandomStream(seed: seed ^ world.seed &* 0x9e37_79b9, "corpus/\(mixture.rawValue)/\(part.rawValue)")
+    let weights = Self.weights(mixture)
+    kinds = weights.map(\.0)
+    var sum = 0.0
+    cumulative = weights.map {
+      sum += $0.1
+      return sum
+    }
+  }
+
+  /// Relative numbers of documents of each kind.
+  public static func weights(_ mixture: Mixture) -> [(Kind, Double)] {
+    switch mixture {
+    case .pretraining:
+      [
+        (.exposition, 34), (.catalogue, 8), (.portraits, 7), (.table, 3), (.story, 17), (.dialogue, 3),
+        (.assistance, 1), (.questions, 3), (.letters, 2), (.programs, 2), (.retrieval, 3),
+        (.drill(.combine), 2), (.drill(.quiz), 4), (.drill(.rules), 2), (.drill(.goals), 2), (.drill(.claims), 2),
+        (.drill(.passages), 3), (.drill(.pronouns), 2), (.drill(.problems), 2),
+      ]
+    case .instruction:
+      [
+        (.exposition, 6), (.catalogue, 2), (.portraits, 4), (.table, 3), (.story, 8), (.dialogue, 6),
+        (.assistance, 10), (.questions, 8), (.letters, 4), (.programs, 4), (.retrieval, 5),
+        (.drill(.combine), 6), (.drill(.quiz), 9), (.drill(.rules), 5), (.drill(.goals), 5), (.drill(.claims), 5),
+        (.drill(.passages), 7), (.drill(.pronouns), 5), (.drill(.problems), 6),
+      ]
+    }
+  }
+
+  public func kind(_ index: Int) -> Kind {
+    let target = stream.uniform(at: UInt64(index)) * cumulative[cumulative.count - 1]
+    return kinds[cumulative.firstIndex { $0 > target } ?? kinds.count - 1]
+  }
+
+  /// Document `index`, without separator and without line feed at its end.
+  public func document(_ index: Int) -> String {
+    var scribe = Scribe(world: world, random: stream.substream(UInt64(index)), split: .training)
+    switch kind(index) {
+    case .exposition: return scribe.exposition()
+    case .catalogue: return scribe.catalogue()
+    case .portraits: return scribe.portraits()
+    case .table: return scribe.table()
+    case .story:
+      let cast = scribe.newNames(2)
+      return scribe.story(cast[0], cast[1]).joined(separator: " ")
+    case .dialogue: return scribe.dialogue()
+    case .assistance: return scribe.assistance()
+    case .questions: return scribe.questions()
+    case .letters: return scribe.letters()
+    case .programs: return scribe.programs()
+    case .retrieval: return scribe.retrieval()
+    case .drill(let task): return scribe.drill(task)
+    }
+  }
+
+  /// Documents of a range, each followed by the separator's line: what a text file holds.
+  public func text(_ range: Range<Int>) -> String {
+    var out = ""
+    for index in range {
+      out += document(index)
+      out += "\n\(Self.separator)\n"
+    }
+    return out
+  }
+}

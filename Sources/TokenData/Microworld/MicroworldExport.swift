@@ -1,0 +1,145 @@
+import Foundation
+import Groundwork
+
+/// Writes a whole microworld to a folder: texts of both mixtures, held-out texts, preference pairs, task
+/// files, the world itself and a manifest.
+public struct MicroworldExport: Sendable {
+  /// Text per token of a 2,048-entry byte-level BPE trained on this text, for sizes given in tokens.
+  public static let bytesPerToken = 3.9
+
+  public var seed: UInt64
+  public var knobs = World.Knobs()
+  /// Sizes in tokens, by `bytesPerToken`.
+  public var pretrainingTokens = 8_000_000
+  public var instructionTokens = 3_000_000
+  public var validationTokens = 100_000
+  public var preferencePairs = 4000
+  public var itemsPerTask = 500
+  public var itemSets = ["a", "b"]
+
+  public init(seed: UInt64) { self.seed = seed }
+
+  /// One line of the manifest.
+  public struct File: Codable, Sendable {
+    public let file: String
+    public let bytes: Int
+    /// Documents, pairs or items.
+    public let count: Int
+    public let sha256: String
+  }
+  public struct Manifest: Codable, Sendable {
+    public var format = 1
+    public let seed: UInt64
+    public let knobs: World.Knobs
+    public let entities: Int
+    public let facts: Int
+    public let files: [File]
+  }
+
+  /// - Parameter report: told of each file as it is complete.
+  @discardableResult
+  public func write(to folder: URL, report: (File) -> Void = { _ in }) throws -> Manifest {
+    let world = World(seed: seed, knobs: knobs)
+    var files: [File] = []
+    func done(_ name: String, count: Int) throws {
+      let url = folder.appendingPathComponent(name)
+      let bytes = try FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int ?? 0
+      files.append(File(file: name, bytes: bytes, count: count, sha256: try sha256(fileAt: url)))
+      report(files[files.count - 1])
+    }
+    let texts: [(String, MicroworldCorpus.Mixture, MicroworldCorpus.Part, Int)] = [
+      ("pretraining.txt", .pretraining, .training, pretrainingTokens),
+      ("instruction.txt", .instruction, .training, instructionTokens),
+      ("pretraining-valid.txt", .pretraining, .validation, validationTokens),
+      ("instruction-valid.txt", .instruction, .validation, validationTokens),
+    ]
+    for (name, mixture, part, tokens) in texts where tokens > 0 {
+      let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: seed, part: part)
+      let goal = Int(Double(tokens) * Self.bytesPerToken)
+      try done(name, count: try corpus.write(atLeast: goal, to: folder.appendingPathComponent(name)))
+    }
+    if preferencePairs > 0 {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      var data = Data()
+      for i in 0..<preferencePairs {
+        data.append(try encoder.encode(PreferencePair.pair(i, world: world, seed: seed)))
+        data.append(0x0a)
+      }
+      try writeFile(data, to: folder.appendingPathComponent("preferences.jsonl"))
+      try done("preferences.jsonl", count: preferencePairs)
+    }
+    for set in itemsPerTask > 0 ? itemSets : [] {
+      for task in MicroworldTask.allCases {
+        let items = try task.items(world: world, set: set, count: itemsPerTask)
+        let name = "tasks/\(set)/\(task.rawValue).jsonl"
+        try TaskItem.write(items, to: folder.appendingPathComponent(name))
+        try done(name, count: items.count)
+      }
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+    try writeFile(encoder.encode(world.record), to: folder.appendingPathComponent("world.json"))
+    try done("world.json", count: world.facts.count)
+    let manifest = Manifest(
+      seed: seed, knobs: knobs, entities: world.entities.count, facts: world.facts.count, files: files)
+    try writeFile(encoder.encode(manifest), to: folder.appendingPathComponent("manifest.json"))
+    return manifest
+  }
+}
+
+extension World {
+  /// The world as data.
+  public struct Record: Codable, Sendable {
+    public let seed: UInt64
+    public let knobs: Knobs
+    public let entities: [Entity]
+    public let facts: [Fact]
+  }
+  public var record: Record { Record(seed: seed, knobs: knobs, entities: entities, facts: facts) }
+}
+
+extension MicroworldCorpus {
+  /// Writes whole documents until the file holds at least `bytes` bytes; returns the number of documents.
+  /// Blocks of documents are written by all cores and joined in order, so the file does not depend on them.
+  public func write(atLeast bytes: Int, to url: URL) throws -> Int {
+    let file = try AtomicFile(url)
+    let block = 256
+    let lanes = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    var written = 0
+    var next = 0
+    while written < bytes {
+      let texts = Blocks(count: lanes)
+      let start = next
+      DispatchQueue.concurrentPerform(iterations: lanes) { lane in
+        let first = start + lane * block
+        texts.set(lane, (first..<first + block).map { document($0) })
+      }
+      for documents in texts.values {
+        var out = ""
+        for text in documents where written < bytes {
+          let size = out.utf8.count
+          out += text
+          out += "\n\(Self.separator)\n"
+          written += out.utf8.count - size
+          next += 1
+        }
+        try file.write(out)
+      }
+    }
+    try file.commit()
+    return next
+  }
+
+  /// One slot per lane; lanes write different slots, under a lock.
+  private final class Blocks: @unchecked Sendable {  // `values` is guarded by `lock`
+    private(set) var values: [[String]]
+    private let lock = NSLock()
+    init(count: Int) { values = Array(repeating: [], count: count) }
+    func set(_ lane: Int, _ documents: [String]) {
+      lock.lock()
+      values[lane] = documents
+      lock.unlock()
+    }
+  }
+}

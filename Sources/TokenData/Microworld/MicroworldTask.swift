@@ -1,0 +1,82 @@
+import Groundwork
+
+/// The tasks of the microworld and the benchmarks of the papers that they stand for.
+public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
+  case recall, combine, endings, quiz, rules, goals, claims, passages, pronouns, problems
+
+  /// The benchmark that a column of the papers' tables names.
+  public var benchmark: String {
+    switch self {
+    case .recall: "ARC-Easy"
+    case .combine: "ARC-Challenge"
+    case .endings: "HellaSwag"
+    case .quiz: "MMLU"
+    case .rules: "OpenBookQA"
+    case .goals: "PIQA"
+    case .claims: "PubMedQA"
+    case .passages: "RACE"
+    case .pronouns: "WinoGrande"
+    case .problems: "GSM8K"
+    }
+  }
+
+  /// The short column name in the papers' tables.
+  public var column: String {
+    switch self {
+    case .recall: "ARE"
+    case .combine: "ARC"
+    case .endings: "HS"
+    case .quiz: "MMLU"
+    case .rules: "OBQA"
+    case .goals: "PIQA"
+    case .claims: "PBMD"
+    case .passages: "RA"
+    case .pronouns: "WG"
+    case .problems: "GSM8K"
+    }
+  }
+
+  /// Accuracy of guessing.
+  public var chance: Double {
+    switch self {
+    case .goals, .pronouns: 0.5
+    case .claims: 1.0 / 3
+    case .problems: 0
+    default: 0.25
+    }
+  }
+
+  public var metric: TaskItem.Metric {
+    switch self {
+    case .recall, .combine, .endings, .rules, .goals: .normalisedAccuracy
+    case .quiz, .claims, .passages, .pronouns: .accuracy
+    case .problems: .exactMatch
+    }
+  }
+
+  /// The nine multiple-choice tasks, in the order of the papers' tables.
+  public static let multipleChoice: [MicroworldTask] = [
+    .combine, .recall, .endings, .quiz, .rules, .goals, .claims, .passages, .pronouns,
+  ]
+
+  /// `count` distinct items; `set` ("a", "b", ...) is the seed of the choice of items, not of the world.
+  public func items(world: World, set: String, count: Int) throws -> [TaskItem] {
+    let stream = RandomStream(seed: world.seed, "items/\(rawValue)/\(set)")
+    var seen = Set<String>()
+    var items: [TaskItem] = []
+    var draw: UInt64 = 0
+    while items.count < count {
+      if draw > UInt64(count) * 60 + 2000 {
+        throw UpcycleError.usage(
+          "this world has too few facts for that many items", at: "task \(rawValue)",
+          expected: "at most \(items.count)", found: "\(count)")
+      }
+      var scribe = Scribe(world: world, random: stream.substream(draw), split: .evaluation)
+      draw += 1
+      guard let exercise = scribe.exercise(self) else { continue }
+      let item = exercise.item(task: self, id: "\(rawValue)-\(set)-\(items.count)")
+      if seen.insert(item.contexts?.joined(separator: "\n") ?? item.context).inserted { items.append(item) }
+    }
+    return items
+  }
+}

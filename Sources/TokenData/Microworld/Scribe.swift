@@ -1,0 +1,227 @@
+import Groundwork
+
+/// Which side of the hold-out a text is for.
+enum Split: Sendable { case training, evaluation }
+
+/// Writes one piece of text: the world, a stream of random numbers, and the side of the hold-out.
+///
+/// Training text and evaluation items come from the same code. What separates them is `allows`: a
+/// combination (fact x question form, goal x object, numbers of a problem, ...) hashes to one side, for
+/// ever, and made-up characters are named from disjoint lists (`newNames`).
+struct Scribe {
+  let world: World
+  var random: RandomStream
+  let split: Split
+
+  init(world: World, random: RandomStream, split: Split) {
+    self.world = world
+    self.random = random
+    self.split = split
+  }
+
+  /// One in five combinations is reserved for evaluation.
+  static let reservedShare: UInt64 = 5
+
+  /// Whether this combination may be written here. `family` separates uses of the same numbers.
+  func allows(_ family: StaticString, _ a: Int, _ b: Int = 0, _ c: Int = 0) -> Bool {
+    var hash = world.seed &+ 0x51_7c_c1_b7_27_22_0a_95
+    family.withUTF8Buffer { for byte in $0 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 } }
+    for part in [a, b, c] {
+      hash = (hash ^ UInt64(truncatingIfNeeded: part)) &* 0x9e37_79b9_7f4a_7c15
+      hash ^= hash >> 29
+    }
+    hash = (hash ^ (hash >> 32)) &* 0xbf58_476d_1ce4_e5b9
+    return ((hash >> 33) % Scribe.reservedShare == 0) == (split == .evaluation)
+  }
+
+  // MARK: Drawing
+
+  mutating func pick<T>(_ items: [T]) -> T { random.pick(items) }
+  mutating func chance(_ p: Double) -> Bool { random.chance(p) }
+  mutating func number(_ range: ClosedRange<Int>) -> Int {
+    range.lowerBound + random.next(below: range.count)
+  }
+
+  /// Different items, in random order; nil when there are too few.
+  mutating func some<T>(_ count: Int, of items: [T]) -> [T]? {
+    guard items.count >= count else { return nil }
+    var chosen: [Int] = []
+    while chosen.count < count {
+      let i = random.next(below: items.count)
+      if !chosen.contains(i) { chosen.append(i) }
+    }
+    return chosen.map { items[$0] }
+  }
+
+  /// Different characters of this side of the hold-out.
+  mutating func newNames(_ count: Int) -> [Entity] {
+    some(count, of: split == .training ? world.guests : world.strangers)!
+  }
+
+  /// An entity; training speaks of some more often than of others, evaluation asks of all alike.
+  mutating func entity(_ kind: EntityKind) -> Int {
+    split == .training ? world.draw(kind, &random) : pick(world.members[kind]!)
+  }
+
+  /// A fact about an entity that `entity` draws.
+  mutating func fact(_ kind: EntityKind) -> Fact {
+    world.facts[pick(world.entities[entity(kind)].facts)]
+  }
+
+  /// The kinds in proportion to the number of facts they hold.
+  mutating func factKind() -> EntityKind {
+    switch random.next(below: 20) {
+    case 0..<9: .person
+    case 9..<11: .town
+    case 11..<16: .object
+    case 16..<17: .animal
+    case 17: pick([.shop, .shop, .dish])
+    case 18: pick([.festival, .month, .month, .day])
+    default: .person
+    }
+  }
+
+  /// Values of the same relation other than the true one.
+  mutating func wrongValues(_ fact: Fact, _ count: Int) -> [String]? {
+    let all = world.values[fact.relation]!
+    guard all.count > count else { return nil }
+    var wrong: [String] = []
+    while wrong.count < count {
+      let value = pick(all)
+      if value != fact.value, value != world.entities[fact.subject].name, !wrong.contains(value) {
+        wrong.append(value)
+      } else if all.count < count + 3, wrong.count == all.count - 2 {
+        return nil
+      }
+    }
+    return wrong
+  }
+
+  // MARK: Putting facts into words
+
+  /// Fills a template about a fact. `named` says whether the subject must be named at its first mention.
+  func render(_ template: Template, _ fact: Fact, wrong: String = "", named: Bool = true) -> String {
+    let subject = world.entities[fact.subject]
+    var mentioned = !named
+    return template.filled { slot in
+      switch slot {
+      case "S":
+        if mentioned { return subject.subjectPronoun }
+        mentioned = true
+        return subject.name
+      case "s":
+        if mentioned { return subject.possessive }
+        mentioned = true
+        return subject.name.possessive
+      case "N":
+        mentioned = true
+        return subject.name
+      case "n":
+        mentioned = true
+        return subject.name.possessive
+      case "M": return subject.name.withoutArticle
+      case "V": return fact.value
+      case "W": return wrong
+      default: return "{\(slot)}"
+      }
+    }
+  }
+
+  /// A true sentence about a fact.
+  mutating func statement(_ fact: Fact, named: Bool = true) -> String {
+    let phrasing = Phrasing.of[fact.relation]!
+    if chance(0.1), !phrasing.corrections.isEmpty, let wrong = wrongValues(fact, 1) {
+      return render(pick(phrasing.corrections), fact, wrong: wrong[0], named: named).capitalisedFirst
+    }
+    return render(pick(phrasing.statements), fact, named: named).capitalisedFirst
+  }
+
+  /// A question about a fact in a form that this side of the hold-out may use; nil if it has none.
+  mutating func question(_ fact: Fact, family: StaticString = "question") -> String? {
+    let forms = Phrasing.of[fact.relation]!.questions
+    let start = random.next(below: forms.count)
+    for step in 0..<forms.count {
+      let form = (start + step) % forms.count
+      if allows(family, fact.id, form) { return render(forms[form], fact) }
+    }
+    return nil
+  }
+
+  /// "works as a baker": what a fact says of its subject; nil for relations without such a form.
+  mutating func predicate(_ fact: Fact) -> String? {
+    let forms = Phrasing.of[fact.relation]!.predicates
+    return forms.isEmpty ? nil : render(pick(forms), fact)
+  }
+}
+
+/// A question with its answer, before it becomes training text or an evaluation item.
+struct Exercise {
+  var context: String
+  /// Partial scoring: the two fillings.
+  var fillings: [String]?
+  /// With leading space. One common ending under partial scoring; empty for generated answers.
+  var choices: [String]
+  var answer: Int
+  /// What training text puts after `context` instead of the choice (worked solutions).
+  var solution: String?
+  var answerText: String?
+  var answerAfter: String?
+  var facts: [Int]
+
+  init(
+    _ context: String, fillings: [String]? = nil, choices: [String], answer: Int, solution: String? = nil,
+    answerText: String? = nil, answerAfter: String? = nil, facts: [Int] = []
+  ) {
+    self.context = context
+    self.fillings = fillings
+    self.choices = choices
+    self.answer = answer
+    self.solution = solution
+    self.answerText = answerText
+    self.answerAfter = answerAfter
+    self.facts = facts
+  }
+
+  /// As training text: the question and its right answer.
+  var text: String {
+    if let fillings { return fillings[answer] + choices[0] }
+    return context + (solution ?? choices[answer])
+  }
+
+  func item(task: MicroworldTask, id: String) -> TaskItem {
+    TaskItem(
+      task: task.rawValue, id: id, context: context, contexts: fillings.map { $0 },
+      choices: answerText == nil ? choices : nil, answer: answerText == nil ? answer : nil,
+      answerText: answerText, answerAfter: answerAfter, stop: answerText == nil ? nil : "\n",
+      metric: task.metric, facts: facts)
+  }
+}
+
+extension Scribe {
+  /// The right answer among wrong ones, in random order; choices get their leading space here.
+  mutating func shuffled(
+    _ context: String, right: String, wrong: [String], facts: [Int], space: String = " "
+  ) -> Exercise {
+    var order = Array(0...wrong.count)
+    random.shuffle(&order)
+    let all = [right] + wrong
+    return Exercise(
+      context, choices: order.map { space + all[$0] }, answer: order.firstIndex(of: 0)!, facts: facts)
+  }
+
+  /// One exercise of a task; nil when the draw hit the other side of the hold-out.
+  mutating func exercise(_ task: MicroworldTask) -> Exercise? {
+    switch task {
+    case .recall: recall()
+    case .combine: combine()
+    case .endings: ending()
+    case .quiz: quiz()
+    case .rules: rule()
+    case .goals: goal()
+    case .claims: claim()
+    case .passages: passage()
+    case .pronouns: pronoun()
+    case .problems: problem()
+    }
+  }
+}

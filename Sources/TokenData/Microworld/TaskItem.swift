@@ -1,0 +1,127 @@
+import Foundation
+import Groundwork
+
+/// One evaluation question, one line of a task file (JSON Lines). Keys:
+/// - `task`, `id`: strings; `facts`: ids of the world facts that the item needs (may be empty).
+/// - multiple choice: `context`, `choices`, `answer` (index), `metric` "acc" or "acc_norm". The score of a
+///   choice is the sum of the log-probabilities of its tokens after the context; a choice begins with its
+///   own space, so `context + choice` is the full text. `acc_norm` divides the score by the choice's UTF-8
+///   length without that space.
+/// - partial scoring (WinoGrande): also `contexts`, the text up to and including each filling; `choices`
+///   then holds the one common ending and `answer` is an index into `contexts`: the score of filling i is
+///   the log-probability of the ending after `contexts[i]`. `context` is what the fillings have in common.
+/// - generated: `context`, `answer_text`, `stop` (generation ends before it), `metric` "exact_match";
+///   `answer_after`, when present, is the phrase after whose last occurrence the answer stands.
+public struct TaskItem: Codable, Equatable, Sendable {
+  public enum Metric: String, Codable, Sendable {
+    case accuracy = "acc"
+    case normalisedAccuracy = "acc_norm"
+    case exactMatch = "exact_match"
+  }
+
+  public var task: String
+  public var id: String
+  public var context: String
+  public var contexts: [String]?
+  public var choices: [String]?
+  public var answer: Int?
+  public var answerText: String?
+  public var answerAfter: String?
+  public var stop: String?
+  public var metric: Metric
+  public var facts: [Int]
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case task, id, context, contexts, choices, answer
+    case answerText = "answer_text"
+    case answerAfter = "answer_after"
+    case stop, metric, facts
+  }
+
+  /// Number of alternatives scored; 0 for generated answers.
+  public var optionCount: Int { contexts?.count ?? choices?.count ?? 0 }
+
+  /// Whether a generated continuation (of `context`) is right: cut at `stop`, taken after `answerAfter`,
+  /// without spaces and full stop at the ends.
+  public func accepts(generated text: String) -> Bool {
+    guard let answerText else { return false }
+    var reply = text[...]
+    if let stop, !stop.isEmpty, let end = reply.range(of: stop) { reply = reply[..<end.lowerBound] }
+    if let answerAfter, let mark = reply.range(of: answerAfter, options: .backwards) {
+      reply = reply[mark.upperBound...]
+    }
+    var trimmed = reply.trimmed
+    while trimmed.hasSuffix(".") { trimmed.removeLast() }
+    return trimmed == answerText
+  }
+
+  /// Every full text that scoring this item would read: no one of them may occur in training text.
+  public var scoredTexts: [String] {
+    if let contexts { return contexts.map { $0 + (choices?.first ?? "") } }
+    if let choices { return choices.map { context + $0 } }
+    return [context]
+  }
+}
+
+// MARK: - Files
+
+extension TaskItem {
+  /// Items as JSON Lines, keys in a fixed order of the alphabet, so that equal items give equal bytes.
+  public static func write(_ items: [TaskItem], to url: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    var data = Data()
+    for item in items {
+      data.append(try encoder.encode(item))
+      data.append(0x0a)
+    }
+    try writeFile(data, to: url)
+  }
+
+  /// Reads a task file; errors name the line and what is wrong with it.
+  public static func read(_ url: URL) throws -> [TaskItem] {
+    let data = try readFile(url)
+    let decoder = JSONDecoder()
+    var items: [TaskItem] = []
+    for (number, line) in data.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
+      if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
+      let place = "\(url.path):\(number + 1)"
+      let item: TaskItem
+      do { item = try decoder.decode(TaskItem.self, from: Data(line)) } catch let error as DecodingError {
+        throw UpcycleError("is not a task item", at: place, found: describe(error))
+      }
+      if let problem = item.problem { throw UpcycleError("is not a usable task item", at: place, found: problem) }
+      items.append(item)
+    }
+    if items.isEmpty { throw UpcycleError("holds no task items", at: url.path) }
+    return items
+  }
+
+  /// What makes an item unusable, if anything.
+  var problem: String? {
+    switch metric {
+    case .exactMatch:
+      if answerText == nil { return "exact_match without answer_text" }
+      return answerText!.isEmpty ? "an empty answer_text" : nil
+    case .accuracy, .normalisedAccuracy:
+      guard let choices, !choices.isEmpty else { return "no choices" }
+      if choices.contains(where: \.isEmpty) { return "an empty choice" }
+      if contexts != nil, choices.count != 1 { return "contexts with \(choices.count) endings (one is meant)" }
+      if optionCount < 2 { return "fewer than two alternatives" }
+      guard let answer, (0..<optionCount).contains(answer) else { return "an answer outside the alternatives" }
+      return nil
+    }
+  }
+
+  private static func describe(_ error: DecodingError) -> String {
+    switch error {
+    case .keyNotFound(let key, _): return "no key \"\(key.stringValue)\""
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      return "a wrong value for \"\(context.codingPath.last?.stringValue ?? "?")\""
+    case .dataCorrupted(let context):
+      if let key = context.codingPath.last { return "a wrong value for \"\(key.stringValue)\"" }
+      return "text that is not JSON"
+    @unknown default: return "\(error)"
+    }
+  }
+}

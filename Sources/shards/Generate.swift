@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import TokenData
+
+/// `shards generate`: the microworld's texts, tasks and facts as files.
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes the microworld: training text, held-out text, preference pairs and tasks.",
+    discussion: """
+      Everything follows from the seed. Documents in text files are separated by a line <|endoftext|>, which
+      `shards pack` understands. Sizes in tokens assume a 2,048-entry BPE trained on this text (about 3.9
+      bytes a token).
+
+      Example: shards generate --out microworld --seed 1 --pretraining-tokens 8M --instruction-tokens 3M
+      """)
+
+  @Option(help: "Folder to write into.") var out: String
+  @Option(help: "Seed of the world and of everything written about it.") var seed: UInt64 = 1
+  @Option(help: "Size of pretraining.txt in tokens (8M, 500k, ...; 0 leaves it out).") var pretrainingTokens = "8M"
+  @Option(help: "Size of instruction.txt in tokens.") var instructionTokens = "3M"
+  @Option(help: "Size of each held-out text in tokens.") var validTokens = "100k"
+  @Option(help: "Number of preference pairs.") var preferences = "4000"
+  @Option(help: "Items per task and set.") var items = "500"
+  @Option(help: "Item sets, separated by commas.") var sets = "a,b"
+  @Flag(help: "Print the manifest as JSON.") var json = false
+
+  func run() throws { runReportingErrors { try generate() } }
+
+  private func generate() throws {
+    var export = MicroworldExport(seed: seed)
+    export.pretrainingTokens = try count(pretrainingTokens, "--pretraining-tokens")
+    export.instructionTokens = try count(instructionTokens, "--instruction-tokens")
+    export.validationTokens = try count(validTokens, "--valid-tokens")
+    export.preferencePairs = try count(preferences, "--preferences")
+    export.itemsPerTask = try count(items, "--items")
+    export.itemSets = sets.split(separator: ",").map(String.init)
+    let folder = URL(fileURLWithPath: out, isDirectory: true)
+    try makeDirectory(folder)
+    let start = monotonicSeconds()
+    let manifest = try export.write(to: folder) { file in
+      FileHandle.standardError.write(
+        Data("\(file.file)  \(formatCount(file.count)) entries, \(formatCount(file.bytes)) bytes\n".utf8))
+    }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(manifest), as: UTF8.self))
+    } else {
+      print(
+        "\(out): \(formatCount(manifest.facts)) facts about \(formatCount(manifest.entities)) entities,"
+          + " \(manifest.files.count) files in \(formatDuration(monotonicSeconds() - start))")
+    }
+  }
+
+  private func count(_ text: String, _ option: String) throws -> Int {
+    guard let value = parseCount(text) else {
+      throw UpcycleError.usage("is not a count", at: option, expected: "a number such as 4000, 500k or 8M", found: text)
+    }
+    return value
+  }
+}
