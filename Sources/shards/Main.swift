@@ -1,6 +1,18 @@
 import ArgumentParser
+import Groundwork
+import TokenData
 
-@main struct Shards: ParsableCommand {
+/// `shards`: tokenizers and token shards on the command line.
+@main
+struct Shards: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Token shards, tokenizers and the microworld.", subcommands: [Generate.self])
+    commandName: "shards",
+    abstract: "Token shards, tokenizers and the microworld.",
+    discussion: """
+      Example:
+        shards train-tokenizer --input train.txt --vocabulary-size 4096 --out runs/tokenizer
+        shards pack --input train.txt --tokenizer runs/tokenizer --out shards/train
+        shards verify shards/train
+      """,
+    subcommands: [Pack.self, TrainTokenizer.self, Generate.self])
 }

@@ -1,0 +1,153 @@
+import Foundation
+import Groundwork
+
+/// One shard file, open for reading frames by number.
+final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
+  let url: URL
+  private let entry: ShardManifest.Shard
+  private let dtype: ShardManifest.TokenType
+  private let vocabularySize: Int
+  private let table: SeekTable
+  private let descriptor: Int32
+
+  /// Opens the file and checks its size and seek table against the manifest.
+  init(folder: URL, entry: ShardManifest.Shard, manifest: ShardManifest) throws {
+    url = folder.appendingPathComponent(entry.file)
+    self.entry = entry
+    dtype = manifest.dtype
+    vocabularySize = manifest.tokenizer.vocabularySize
+    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    self.descriptor = descriptor
+    do {
+      guard descriptor >= 0 else { throw UpcycleError("cannot open: \(String(cString: strerror(errno)))", at: url.path) }
+      var status = stat()
+      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        throw UpcycleError("is not a file", at: url.path)
+      }
+      let size = Int(status.st_size)
+      if size != entry.bytes {
+        throw UpcycleError(
+          "damaged at byte \(min(size, entry.bytes)): \(size < entry.bytes ? "truncated" : "too long")", at: url.path,
+          expected: "\(entry.bytes) bytes", found: "\(size)")
+      }
+      table = try Self.readTable(descriptor, size: size, file: url.path)
+    } catch {
+      if descriptor >= 0 { close(descriptor) }
+      throw error
+    }
+    try checkTable(frameTokens: manifest.frameTokens)
+  }
+
+  deinit { close(descriptor) }
+
+  private static func readTable(_ descriptor: Int32, size: Int, file: String) throws -> SeekTable {
+    let footerSize = min(SeekTable.footerSize, size)
+    let footer = try read(descriptor, from: size - footerSize, count: footerSize, file: file)
+    let tableSize = try footer.withUnsafeBytes { try SeekTable.size(footer: $0, fileSize: size, file: file) }
+    let bytes = try read(descriptor, from: size - tableSize, count: tableSize, file: file)
+    return try bytes.withUnsafeBytes { try SeekTable(parsing: $0, fileSize: size, file: file) }
+  }
+
+  /// All frames but the last hold `frameTokens` tokens, and together what the manifest says.
+  private func checkTable(frameTokens: Int) throws {
+    let frameBytes = frameTokens * dtype.size
+    var rest = entry.tokens * dtype.size
+    for (index, frame) in table.frames.enumerated() {
+      let expected = min(frameBytes, rest)
+      guard expected > 0, Int(frame.size) == expected else {
+        throw SeekTable.broken(
+          url.path, at: table.offsets[index], "frame \(index) of \(frame.size) bytes where the manifest has \(expected)")
+      }
+      rest -= expected
+    }
+    if rest != 0 {
+      throw SeekTable.broken(url.path, at: table.offsets.last!, "\(rest / dtype.size) tokens of the manifest are missing")
+    }
+  }
+
+  var frameCount: Int { table.frames.count }
+
+  /// The ids of one frame, checked.
+  func frame(_ number: Int, _ decompressor: borrowing FrameDecompressor) throws -> [Int32] {
+    let frame = table.frames[number]
+    let offset = table.offsets[number]
+    func broken(_ reason: String) -> UpcycleError {
+      SeekTable.broken(url.path, at: offset, "frame \(number): \(reason)")
+    }
+    let bytes = try Self.read(descriptor, from: offset, count: Int(frame.compressedSize), file: url.path)
+    guard bytes.count >= 8 else { throw broken("only \(bytes.count) bytes long") }
+    guard bytes.withUnsafeBytes({ FrameCompressor.checksum($0) }) == frame.checksum else {
+      throw broken("its checksum is not the one in the seek table")
+    }
+    let count = Int(frame.size) / dtype.size
+    var failure: String?
+    var largest: UInt32 = 0
+    let ids = [Int32](unsafeUninitializedCapacity: count) { out, initialized in
+      // Decompress into the end of the buffer and widen forwards: a 16-bit id is read before the 32-bit
+      // one that is written over it, or over a later place.
+      let raw = UnsafeMutableRawBufferPointer(out)
+      let packed = UnsafeMutableRawBufferPointer(rebasing: raw[(4 * count - Int(frame.size))..<(4 * count)])
+      failure = bytes.withUnsafeBytes { decompressor.decompress($0, into: packed) }
+      if failure == nil { largest = Self.widen(packed, dtype, into: raw, count: count) }
+      initialized = failure == nil ? count : 0
+    }
+    if let failure { throw broken(failure) }
+    guard Int(largest) < vocabularySize else {
+      throw UpcycleError(
+        "frame \(number) at byte \(offset) holds an id outside the vocabulary", at: url.path,
+        expected: "ids below \(vocabularySize)", found: "\(largest)", hint: "the shard is of another vocabulary")
+    }
+    return ids
+  }
+
+  /// Little-endian ids to Int32; gives the largest.
+  private static func widen(
+    _ packed: UnsafeMutableRawBufferPointer, _ dtype: ShardManifest.TokenType, into out: UnsafeMutableRawBufferPointer,
+    count: Int
+  ) -> UInt32 {
+    let target = out.baseAddress!.assumingMemoryBound(to: UInt32.self)
+    var largest: UInt32 = 0
+    switch dtype {
+    case .u16:
+      let source = packed.baseAddress!.assumingMemoryBound(to: UInt16.self)
+      for index in 0..<count {
+        let id = UInt32(UInt16(littleEndian: source[index]))
+        target[index] = id
+        largest = max(largest, id)
+      }
+    case .u32:
+      for index in 0..<count { largest = max(largest, UInt32(littleEndian: target[index])) }
+    }
+    return largest
+  }
+
+  /// - Throws: when the whole file does not have the manifest's SHA-256.
+  func checkDigest() throws {
+    let digest = try sha256(fileAt: url)
+    if digest != entry.sha256 {
+      throw UpcycleError(
+        "damaged: the file is not the one that was packed", at: url.path, expected: "sha256 \(entry.sha256.prefix(16))…",
+        found: "\(digest.prefix(16))…")
+    }
+  }
+
+  private static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8] {
+    var failure: Int32?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      while initialized < count {
+        let got = pread(descriptor, buffer.baseAddress! + initialized, count - initialized, off_t(offset + initialized))
+        if got < 0, errno == EINTR { continue }
+        if got <= 0 {
+          failure = got < 0 ? errno : 0
+          return
+        }
+        initialized += got
+      }
+    }
+    switch failure {
+    case nil: return bytes
+    case 0?: throw SeekTable.broken(file, at: offset + bytes.count, "truncated while it was open")
+    case let code?: throw UpcycleError("cannot be read at byte \(offset): \(String(cString: strerror(code)))", at: file)
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import Groundwork
+
+/// DIR/manifest.json: what a folder of token shards holds.
+public struct ShardManifest: Codable, Equatable, Sendable {
+  public static let fileName = "manifest.json"
+  static let formatName = "upcycle-token-shards"
+
+  public enum TokenType: String, Codable, Sendable {
+    case u16, u32
+    public var size: Int { self == .u16 ? 2 : 4 }
+  }
+
+  public struct Shard: Codable, Equatable, Sendable {
+    /// Name in the folder.
+    public var file: String
+    public var tokens: Int
+    /// Size of the file.
+    public var bytes: Int
+    public var sha256: String
+  }
+
+  /// Where documents begin: `count` little-endian u64 token offsets, ascending, the first 0; zstd.
+  public struct Documents: Codable, Equatable, Sendable {
+    public var file: String
+    public var count: Int
+    public var bytes: Int
+    public var sha256: String
+  }
+
+  public struct TokenizerIdentity: Codable, Equatable, Sendable {
+    public var fingerprint: String
+    public var vocabularySize: Int
+    public var bos: Int32?
+    public var eos: Int32?
+
+    enum CodingKeys: String, CodingKey {
+      case fingerprint, bos, eos
+      case vocabularySize = "vocabulary_size"
+    }
+  }
+
+  public var format = ShardManifest.formatName
+  public var version = 1
+  /// Over all shards.
+  public var tokens: Int
+  public var dtype: TokenType
+  public var tokenizer: TokenizerIdentity
+  /// Tokens a frame, the unit of random access; the last frame of a shard may be shorter.
+  public var frameTokens: Int
+  public var documents: Documents
+  public var shards: [Shard]
+
+  enum CodingKeys: String, CodingKey {
+    case format, version, tokens, dtype, tokenizer, documents, shards
+    case frameTokens = "frame_tokens"
+  }
+}
+
+// MARK: Reading
+
+extension ShardManifest {
+  /// Reads and checks the manifest of `folder`.
+  public init(folder: URL) throws {
+    let url = folder.appendingPathComponent(Self.fileName)
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      throw UpcycleError("is not a folder of token shards", at: folder.path, expected: "a manifest.json in it")
+    }
+    try self.init(parsing: readFile(url), file: url.path)
+  }
+
+  init(parsing data: Data, file: String) throws {
+    do { self = try JSONDecoder().decode(ShardManifest.self, from: data) } catch {
+      throw UpcycleError("is not a manifest of token shards", at: file, found: Self.reason(error))
+    }
+    try check(file: file)
+  }
+
+  private static func reason(_ error: Error) -> String {
+    func path(_ context: DecodingError.Context) -> String {
+      context.codingPath.map(\.stringValue).joined(separator: ".")
+    }
+    switch error {
+    case DecodingError.keyNotFound(let key, let context):
+      return "no key '\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))'"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+      return "a wrong type at '\(path(context))'"
+    case DecodingError.dataCorrupted(let context):
+      return context.codingPath.isEmpty ? "no valid JSON" : "an unknown value at '\(path(context))'"
+    default: return "no valid JSON"
+    }
+  }
+
+  /// Largest number of tokens a manifest may claim; keeps all arithmetic on counts far from overflow.
+  private static let mostTokens = 1 << 48
+  static let largestFrame = 1 << 22
+
+  private func check(file: String) throws {
+    func refuse(_ what: String, expected: String, found: String) -> UpcycleError {
+      UpcycleError("manifest: \(what)", at: file, expected: expected, found: found)
+    }
+    if format != Self.formatName || version != 1 {
+      throw refuse("unknown format", expected: "\(Self.formatName) version 1", found: "\(format) version \(version)")
+    }
+    let most = dtype == .u16 ? 1 << 16 : 1 << 24
+    if !(1...most).contains(tokenizer.vocabularySize) {
+      throw refuse(
+        "impossible vocabulary size for \(dtype.rawValue)", expected: "1 to \(most)", found: "\(tokenizer.vocabularySize)")
+    }
+    if !(1...Self.largestFrame).contains(frameTokens) {
+      throw refuse("impossible frame_tokens", expected: "1 to \(Self.largestFrame)", found: "\(frameTokens)")
+    }
+    var total = 0
+    for shard in shards {
+      try checkName(shard.file, refuse)
+      guard (1...Self.mostTokens).contains(shard.tokens), (1...Self.mostTokens).contains(shard.bytes) else {
+        throw refuse("impossible size of \(shard.file)", expected: "a positive number", found: "\(shard.tokens)")
+      }
+      total += shard.tokens
+      guard total <= Self.mostTokens else { throw refuse("too many tokens", expected: "2^48", found: "\(total)") }
+    }
+    if total != tokens || tokens < 1 {
+      throw refuse("token counts disagree", expected: "\(total), the sum over shards", found: "\(tokens)")
+    }
+    try checkName(documents.file, refuse)
+    if !(1...tokens).contains(documents.count) {
+      throw refuse("impossible number of documents", expected: "1 to \(tokens)", found: "\(documents.count)")
+    }
+  }
+
+  /// A shard is a plain name beside the manifest, never a path out of the folder.
+  private func checkName(_ name: String, _ refuse: (String, String, String) -> UpcycleError) throws {
+    if name.isEmpty || name.contains("/") || name.hasPrefix(".") || name.utf8.contains(0) {
+      throw refuse("a shard is not a file name", "a name like shard-00000.zst", "'\(name)'")
+    }
+  }
+
+  func write(to folder: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    var data = try encoder.encode(self)
+    data.append(0x0A)
+    try writeFile(data, to: folder.appendingPathComponent(Self.fileName))
+  }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import Groundwork
+
+/// Writes a folder of token shards, document after document. Everything goes to a hidden folder beside
+/// the target, which takes the target's name in `finish()`: an error or an interrupt leaves nothing under
+/// that name, and shards that stood there before stay until the new ones are complete.
+public final class ShardWriter {
+  public struct Options: Sendable {
+    /// Tokens a frame: the unit of decompression at random access.
+    public var frameTokens = 1 << 14
+    /// Tokens a shard file.
+    public var shardTokens = 1 << 26
+    public var compressionLevel = 3
+    public init() {}
+  }
+
+  private let folder: URL
+  private let temporary: URL
+  private let options: Options
+  private let vocabularySize: Int
+  private let dtype: ShardManifest.TokenType
+  private let identity: ShardManifest.TokenizerIdentity
+  private let compressor: FrameCompressor
+  private var frame: [UInt8] = []
+  private var shard: AtomicFile?
+  private var shardBytes = 0
+  private var frames: [SeekTable.Frame] = []
+  private var shards: [ShardManifest.Shard] = []
+  private var starts: [UInt64] = []
+  private var finishedTokens = 0
+  private var isFinished = false
+  /// Tokens taken so far.
+  public private(set) var tokens = 0
+  public var documents: Int { starts.count }
+
+  /// - Throws: when `folder` holds something other than token shards, or cannot be written.
+  public init(folder: URL, tokenizer: Tokenizer, options: Options = Options()) throws {
+    guard (1...ShardManifest.largestFrame).contains(options.frameTokens), options.shardTokens >= 1 else {
+      throw UpcycleError.usage(
+        "impossible frame or shard size", expected: "a frame of 1 to \(ShardManifest.largestFrame) tokens",
+        found: "\(options.frameTokens) and \(options.shardTokens)")
+    }
+    try Self.checkReplaceable(folder)
+    self.folder = folder.standardizedFileURL
+    self.options = options
+    vocabularySize = tokenizer.vocabularySize
+    dtype = vocabularySize <= 1 << 16 ? .u16 : .u32
+    identity = .init(
+      fingerprint: tokenizer.fingerprint, vocabularySize: vocabularySize, bos: tokenizer.bos, eos: tokenizer.eos)
+    compressor = FrameCompressor(level: options.compressionLevel)
+    temporary = self.folder.deletingLastPathComponent()
+      .appendingPathComponent(".\(self.folder.lastPathComponent).\(getpid()).tmp")
+    try? FileManager.default.removeItem(at: temporary)
+    try makeDirectory(temporary)
+  }
+
+  deinit { if !isFinished { try? FileManager.default.removeItem(at: temporary) } }
+
+  /// Only an absent folder, an empty one, or one that holds token shards may be written over.
+  private static func checkReplaceable(_ folder: URL) throws {
+    let files = FileManager.default
+    var isDirectory: ObjCBool = false
+    guard files.fileExists(atPath: folder.path, isDirectory: &isDirectory) else { return }
+    let entries = isDirectory.boolValue ? try? files.contentsOfDirectory(atPath: folder.path) : nil
+    if entries?.isEmpty == true || (try? ShardManifest(folder: folder)) != nil { return }
+    throw UpcycleError(
+      "exists and is not a folder of token shards, so it is not overwritten", at: folder.path,
+      hint: "choose another --out, or remove it yourself")
+  }
+
+  // MARK: Documents
+
+  /// Adds one document: its ids as they are, beginning and end tokens included. An empty one is nothing.
+  public func append(document ids: [Int32]) throws {
+    if ids.isEmpty { return }
+    starts.append(UInt64(tokens))
+    var rest = ids[...]
+    while !rest.isEmpty {
+      let room = min(options.frameTokens - frame.count / dtype.size, options.shardTokens - shardTokens)
+      for id in rest.prefix(room) {
+        guard id >= 0, Int(id) < vocabularySize else {
+          throw UpcycleError("token id outside the vocabulary", expected: "0 to \(vocabularySize - 1)", found: "\(id)")
+        }
+        for byte in 0..<dtype.size { frame.append(UInt8(truncatingIfNeeded: id >> Int32(8 * byte))) }
+      }
+      tokens += min(room, rest.count)
+      rest = rest.dropFirst(room)
+      if frame.count == options.frameTokens * dtype.size || shardTokens == options.shardTokens { try closeFrame() }
+      if shardTokens == options.shardTokens { try closeShard() }
+    }
+  }
+
+  private var shardTokens: Int { tokens - finishedTokens }
+
+  private func closeFrame() throws {
+    if frame.isEmpty { return }
+    let data = try frame.withUnsafeBytes { try compressor.compress($0) }
+    frames.append(
+      .init(
+        compressedSize: UInt32(data.count), size: UInt32(frame.count),
+        checksum: data.withUnsafeBytes { FrameCompressor.checksum($0) }))
+    try write(data)
+    frame.removeAll(keepingCapacity: true)
+  }
+
+  private var shardName: String { String(format: "shard-%05d.zst", shards.count) }
+
+  private func write(_ data: Data) throws {
+    let file = try shard ?? AtomicFile(temporary.appendingPathComponent(shardName))
+    shard = file
+    try file.write(data)
+    shardBytes += data.count
+  }
+
+  private func closeShard() throws {
+    try closeFrame()
+    if frames.isEmpty { return }
+    try write(SeekTable(frames).encoded)
+    try shard?.commit()
+    let url = temporary.appendingPathComponent(shardName)
+    shards.append(.init(file: shardName, tokens: shardTokens, bytes: shardBytes, sha256: try sha256(fileAt: url)))
+    finishedTokens = tokens
+    shard = nil
+    shardBytes = 0
+    frames = []
+  }
+
+  // MARK: Finishing
+
+  /// Completes the shards and gives the folder its name.
+  /// - Throws: when no token was written.
+  @discardableResult
+  public func finish() throws -> ShardManifest {
+    guard tokens > 0 else {
+      throw UpcycleError("the corpus is empty: no document with any text in it", hint: "check --input")
+    }
+    try closeShard()
+    let manifest = ShardManifest(
+      tokens: tokens, dtype: dtype, tokenizer: identity, frameTokens: options.frameTokens,
+      documents: try writeDocuments(), shards: shards)
+    try manifest.write(to: temporary)
+    try replaceFolder()
+    isFinished = true
+    return manifest
+  }
+
+  private func writeDocuments() throws -> ShardManifest.Documents {
+    let name = "documents.zst"
+    let data = try starts.map(\.littleEndian).withUnsafeBytes { try compressor.compress($0) }
+    try writeFile(data, to: temporary.appendingPathComponent(name))
+    return .init(file: name, count: starts.count, bytes: data.count, sha256: sha256(data))
+  }
+
+  private func replaceFolder() throws {
+    try Self.checkReplaceable(folder)
+    let old = temporary.appendingPathExtension("old")
+    let existed = FileManager.default.fileExists(atPath: folder.path)
+    if existed, rename(folder.path, old.path) != 0 { throw renameError() }
+    if rename(temporary.path, folder.path) != 0 {
+      let error = renameError()
+      if existed { _ = rename(old.path, folder.path) }
+      throw error
+    }
+    if existed { try? FileManager.default.removeItem(at: old) }
+  }
+
+  private func renameError() -> UpcycleError {
+    UpcycleError("cannot rename into place: \(String(cString: strerror(errno)))", at: folder.path)
+  }
+}

@@ -1,0 +1,167 @@
+import Foundation
+import Groundwork
+
+/// A folder of token shards, opened for random access. Only the frames that a window touches are read and
+/// decompressed; a few stay cached. May be used from several threads.
+///
+/// Opening checks the manifest, every shard's size and seek table. Reading checks each frame's checksum
+/// and that its ids are of the vocabulary. `verify()` also compares the whole files with their SHA-256.
+public final class TokenShards: @unchecked Sendable {  // the frame cache and decompressor are behind `lock`
+  public let folder: URL
+  public let manifest: ShardManifest
+  let shards: [ShardFile]
+  /// First token of each shard, and the total.
+  private let starts: [Int]
+  private let lock = NSLock()
+  private let decompressor = FrameDecompressor()
+  private var cache: FrameCache
+  private var documentStarts: [Int]?
+
+  /// - Parameter cachedFrames: decompressed frames kept, each of `frame_tokens` ids.
+  /// - Throws: when the folder is not one of shards, or a file is missing, truncated or foreign.
+  public init(_ folder: URL, cachedFrames: Int = 64) throws {
+    self.folder = folder
+    manifest = try ShardManifest(folder: folder)
+    var starts = [0]
+    var shards: [ShardFile] = []
+    for entry in manifest.shards {
+      shards.append(try ShardFile(folder: folder, entry: entry, manifest: manifest))
+      starts.append(starts.last! + entry.tokens)
+    }
+    self.shards = shards
+    self.starts = starts
+    cache = FrameCache(capacity: max(cachedFrames, 1))
+  }
+
+  /// Opens shards and insists that `tokenizer` made them.
+  public convenience init(_ folder: URL, tokenizer: Tokenizer, cachedFrames: Int = 64) throws {
+    try self.init(folder, cachedFrames: cachedFrames)
+    try require(tokenizer)
+  }
+
+  /// Tokens in all.
+  public var count: Int { manifest.tokens }
+  public var vocabularySize: Int { manifest.tokenizer.vocabularySize }
+
+  /// - Throws: unless the shards were packed with `tokenizer`.
+  public func require(_ tokenizer: Tokenizer) throws {
+    let packed = manifest.tokenizer
+    if packed.fingerprint == tokenizer.fingerprint { return }
+    throw UpcycleError(
+      "these shards were packed with another tokenizer", at: folder.path,
+      expected: "tokenizer \(tokenizer.fingerprint.prefix(12)) (\(tokenizer.vocabularySize) ids)",
+      found: "\(packed.fingerprint.prefix(12)) (\(packed.vocabularySize) ids)",
+      hint: "pack the text again with --tokenizer set to this model's folder")
+  }
+
+  // MARK: Reading
+
+  /// Copies the ids of tokens `range` into `out`, which holds as many.
+  public func read(_ range: Range<Int>, into out: UnsafeMutableBufferPointer<Int32>) throws {
+    guard range.lowerBound >= 0, range.upperBound <= count, out.count >= range.count else {
+      throw UpcycleError(
+        "a window outside the shards", at: folder.path, expected: "tokens 0 to \(count)",
+        found: "\(range.lowerBound) to \(range.upperBound)")
+    }
+    var position = range.lowerBound
+    var shard = shardIndex(of: position)
+    while position < range.upperBound {
+      if position >= starts[shard + 1] { shard += 1 }
+      let local = position - starts[shard]
+      let (number, offset) = local.quotientAndRemainder(dividingBy: manifest.frameTokens)
+      let frame = try self.frame(shard: shard, number: number)
+      let length = min(frame.count - offset, range.upperBound - position)
+      frame.withUnsafeBufferPointer { ids in
+        out.baseAddress!.advanced(by: position - range.lowerBound).update(from: ids.baseAddress! + offset, count: length)
+      }
+      position += length
+    }
+  }
+
+  public func read(_ range: Range<Int>) throws -> [Int32] {
+    try [Int32](unsafeUninitializedCapacity: range.count) { buffer, initialized in
+      try read(range, into: UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]))
+      initialized = range.count
+    }
+  }
+
+  private func shardIndex(of token: Int) -> Int {
+    var low = 0
+    var high = shards.count - 1
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if starts[middle] <= token { low = middle } else { high = middle - 1 }
+    }
+    return low
+  }
+
+  private func frame(shard: Int, number: Int) throws -> [Int32] {
+    lock.lock()
+    defer { lock.unlock() }
+    let key = FrameCache.Key(shard: shard, frame: number)
+    if let ids = cache[key] { return ids }
+    let ids = try shards[shard].frame(number, decompressor)
+    cache.insert(ids, for: key)
+    return ids
+  }
+
+  // MARK: Documents
+
+  /// Where each document begins, ascending; read once.
+  public func documents() throws -> [Int] {
+    lock.lock()
+    defer { lock.unlock() }
+    if let documentStarts { return documentStarts }
+    let starts = try DocumentIndex.read(folder: folder, manifest: manifest, decompressor)
+    documentStarts = starts
+    return starts
+  }
+
+  // MARK: Verifying
+
+  /// Reads everything: file digests, every frame, every id, the document index.
+  /// - Parameter progress: called with the tokens checked so far.
+  public func verify(progress: (Int) -> Void = { _ in }) throws {
+    let decompressor = FrameDecompressor()
+    var done = 0
+    for shard in shards {
+      for number in 0..<shard.frameCount {
+        done += try shard.frame(number, decompressor).count
+        progress(done)
+      }
+      try shard.checkDigest()
+    }
+    _ = try documents()
+  }
+}
+
+/// The frames used last, oldest out first.
+private struct FrameCache {
+  struct Key: Hashable {
+    var shard: Int
+    var frame: Int
+  }
+
+  private let capacity: Int
+  private var frames: [Key: (ids: [Int32], used: Int)] = [:]
+  private var clock = 0
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  subscript(key: Key) -> [Int32]? {
+    mutating get {
+      guard let ids = frames[key]?.ids else { return nil }
+      clock += 1
+      frames[key]?.used = clock
+      return ids
+    }
+  }
+
+  mutating func insert(_ ids: [Int32], for key: Key) {
+    if frames.count >= capacity, let oldest = frames.min(by: { $0.value.used < $1.value.used })?.key {
+      frames[oldest] = nil
+    }
+    clock += 1
+    frames[key] = (ids, clock)
+  }
+}

@@ -1,0 +1,52 @@
+import CZstd
+import Foundation
+import Groundwork
+
+/// A zstd compressor that writes independent frames, each with its size and checksum.
+struct FrameCompressor: ~Copyable {
+  private let context: OpaquePointer
+
+  init(level: Int) {
+    context = ZSTD_createCCtx()
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level))
+    ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+    ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
+  }
+  deinit { ZSTD_freeCCtx(context) }
+
+  /// One frame with the whole of `content`.
+  func compress(_ content: UnsafeRawBufferPointer) throws -> Data {
+    var frame = Data(count: ZSTD_compressBound(content.count))
+    let size = frame.withUnsafeMutableBytes {
+      ZSTD_compress2(context, $0.baseAddress, $0.count, content.baseAddress, content.count)
+    }
+    if ZSTD_isError(size) != 0 {
+      throw UpcycleError("zstd cannot compress: \(String(cString: ZSTD_getErrorName(size)))")
+    }
+    return frame.prefix(size)
+  }
+
+  /// The content checksum that ends a frame.
+  static func checksum(_ frame: UnsafeRawBufferPointer) -> UInt32 {
+    UInt32(littleEndian: frame.loadUnaligned(fromByteOffset: frame.count - 4, as: UInt32.self))
+  }
+}
+
+/// A zstd decompressor for single frames whose size is known.
+struct FrameDecompressor: ~Copyable {
+  private let context: OpaquePointer
+
+  init() { context = ZSTD_createDCtx() }
+  deinit { ZSTD_freeDCtx(context) }
+
+  /// Decompresses exactly one frame into exactly `out`.
+  /// - Returns: nil, or the reason why not.
+  func decompress(_ frame: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer) -> String? {
+    let length = ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count)
+    if ZSTD_isError(length) != 0 { return String(cString: ZSTD_getErrorName(length)) }
+    if length != frame.count { return "the frame is \(length) bytes long instead of \(frame.count)" }
+    let size = ZSTD_decompressDCtx(context, out.baseAddress, out.count, frame.baseAddress, frame.count)
+    if ZSTD_isError(size) != 0 { return String(cString: ZSTD_getErrorName(size)) }
+    return size == out.count ? nil : "the frame holds \(size) bytes instead of \(out.count)"
+  }
+}

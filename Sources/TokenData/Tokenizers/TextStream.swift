@@ -1,0 +1,46 @@
+/// Turns ids into text one at a time, as generation yields them: a character that spans several tokens
+/// comes out whole once its last byte is there.
+public struct TextStream {
+  private let tokenizer: Tokenizer
+  private let showingSpecials: Bool
+  private var atStart: Bool
+  private var pending: [UInt8] = []
+
+  /// - Parameter continuing: the ids continue a text, so that a leading space belongs to them.
+  public init(_ tokenizer: Tokenizer, continuing: Bool = false, showingSpecials: Bool = false) {
+    self.tokenizer = tokenizer
+    self.showingSpecials = showingSpecials
+    atStart = tokenizer.addsSpace && !continuing
+  }
+
+  /// The text that is complete after this id; bytes that can never be UTF-8 become U+FFFD.
+  public mutating func append(_ id: Int32) -> String {
+    var bytes: [UInt8] = []
+    let special = tokenizer.appendBytes(of: id, showingSpecials: showingSpecials, to: &bytes)
+    if !special {
+      if atStart, bytes.first == 0x20 { bytes.removeFirst() }
+      atStart = false
+    }
+    pending += bytes
+    let held = Self.incompleteSuffix(pending)
+    defer { pending.removeFirst(pending.count - held) }
+    return String(decoding: pending.dropLast(held), as: UTF8.self)
+  }
+
+  /// What is left when no more ids come: U+FFFD for a character that was cut off.
+  public mutating func finish() -> String {
+    defer { pending = [] }
+    return String(decoding: pending, as: UTF8.self)
+  }
+
+  /// How many bytes at the end may be the beginning of a character (0...3).
+  private static func incompleteSuffix(_ bytes: [UInt8]) -> Int {
+    for back in 1...3 where back <= bytes.count {
+      let byte = bytes[bytes.count - back]
+      if byte & 0xC0 == 0x80 { continue }
+      let needed = byte >= 0xF0 && byte < 0xF5 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1
+      return byte < 0xF5 && needed > back ? back : 0
+    }
+    return 0
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Groundwork
+
+extension Tokenizer {
+  /// Writes tokenizer.json into `folder`; loading it gives an equal tokenizer. Byte-level BPE is written
+  /// as Hugging Face's tokenizer.json, with tokenizer_config.json naming the beginning and end tokens;
+  /// piece vocabularies in our own format (see `PieceFile`).
+  public func save(to folder: URL) throws {
+    let file = folder.appendingPathComponent("tokenizer.json")
+    switch model {
+    case .pieces(let vocabulary): try writeFile(PieceFile.text(vocabulary, bos: bos, eos: eos), to: file)
+    case .byteLevel(let bpe):
+      try writeFile(huggingFaceText(bpe), to: file)
+      func name(_ id: Int32?) -> JSONValue {
+        id.flatMap { id in addedTokens.first { $0.id == id } }.map { .string($0.text) } ?? .null
+      }
+      let configuration = JSONValue.object([
+        "tokenizer_class": .string("PreTrainedTokenizerFast"), "bos_token": name(bos), "eos_token": name(eos),
+        "clean_up_tokenization_spaces": .bool(false),
+      ])
+      try writeFile(
+        configuration.text(pretty: true) + "\n", to: folder.appendingPathComponent("tokenizer_config.json"))
+    }
+  }
+
+  private func huggingFaceText(_ bpe: ByteLevelBPE) -> String {
+    var hidden = Set<Int32>()
+    let added = addedTokens.map { token -> String in
+      hidden.insert(token.id)
+      let content = JSONValue.string(token.text).text()
+      return "{\"id\": \(token.id), \"content\": \(content), \"single_word\": false, \"lstrip\": false, "
+        + "\"rstrip\": false, \"normalized\": false, \"special\": \(token.isSpecial)}"
+    }
+    let vocabulary = (0..<bpe.pieces.count).compactMap { id -> String? in
+      let bytes = bpe.pieces[id]
+      if bytes.isEmpty { return nil }
+      let isText = hidden.contains(Int32(id)) || bpe.pieces.find(Array(bytes)) != id
+      return "\(isText ? JSONValue.string(String(decoding: bytes, as: UTF8.self)).text() : spelled(bytes)): \(id)"
+    }
+    let merges = bpe.merges.map { "[\(spelled(bpe.pieces[Int($0.left)])), \(spelled(bpe.pieces[Int($0.right)]))]" }
+    var text = "{\n\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n"
+    text += "\"added_tokens\": [\n\(added.joined(separator: ",\n"))\n],\n"
+    text += "\"normalizer\": \(bpe.composes ? "{\"type\": \"NFC\"}" : "null"),\n"
+    text += "\"pre_tokenizer\": \(Self.preTokenizer(bpe.pattern).text()),\n\"post_processor\": null,\n"
+    text += "\"decoder\": \(Self.byteLevel(usingRegex: true).text()),\n"
+    text += "\"model\": {\n\"type\": \"BPE\",\n\"dropout\": null,\n\"unk_token\": null,\n"
+    text += "\"continuing_subword_prefix\": null,\n\"end_of_word_suffix\": null,\n\"fuse_unk\": false,\n"
+    text += "\"byte_fallback\": false,\n\"ignore_merges\": \(bpe.ignoresMerges),\n"
+    text += "\"vocab\": {\n\(vocabulary.joined(separator: ",\n"))\n},\n"
+    text += "\"merges\": [\n\(merges.joined(separator: ",\n"))\n]\n}\n}\n"
+    return text
+  }
+
+  /// A piece in the byte alphabet, quoted; of what JSON escapes, only two characters are in it.
+  private func spelled(_ bytes: some Sequence<UInt8>) -> String {
+    var text = "\""
+    for byte in bytes {
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text += "\\" }
+      text.unicodeScalars.append(ByteAlphabet.scalars[Int(byte)])
+    }
+    return text + "\""
+  }
+
+  private static func byteLevel(usingRegex: Bool) -> JSONValue {
+    .object([
+      "type": .string("ByteLevel"), "add_prefix_space": .bool(false), "trim_offsets": .bool(false),
+      "use_regex": .bool(usingRegex),
+    ])
+  }
+
+  private static func preTokenizer(_ pattern: SplitPattern) -> JSONValue {
+    func sequence(_ first: JSONValue, usingRegex: Bool) -> JSONValue {
+      .object(["type": .string("Sequence"), "pretokenizers": .array([first, byteLevel(usingRegex: usingRegex)])])
+    }
+    switch pattern {
+    case .gpt2: return byteLevel(usingRegex: true)
+    case .gpt2SingleDigits:
+      return sequence(.object(["type": .string("Digits"), "individual_digits": .bool(true)]), usingRegex: true)
+    case .llama3, .qwen:
+      let split = JSONValue.object([
+        "type": .string("Split"), "pattern": .object(["Regex": .string(pattern.regularExpression)]),
+        "behavior": .string("Isolated"), "invert": .bool(false),
+      ])
+      return sequence(split, usingRegex: false)
+    }
+  }
+}

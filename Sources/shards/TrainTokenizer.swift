@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import TokenData
+
+struct TrainTokenizer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train-tokenizer",
+    abstract: "Trains a byte-level BPE tokenizer and writes tokenizer.json.",
+    discussion: """
+      Example:
+        shards train-tokenizer --input tinystories/train.txt --vocabulary-size 4096 --out runs/tokenizer
+      """)
+
+  @Option(parsing: .upToNextOption, help: "Text files.") var input: [String]
+  @Option(help: "Pieces in all: special tokens, 256 bytes, merges.") var vocabularySize: Int
+  @Option(help: "The folder to write tokenizer.json into.") var out: String
+  @Option(help: "How text is cut into words: \(SplitPattern.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var pattern = SplitPattern.qwen.rawValue
+  @Option(parsing: .upToNextOption, help: "Special tokens; the first begins, the second ends a document.")
+  var special: [String] = BPETrainer.defaultSpecialTokens
+  @Option(help: "Where documents end, as for pack.") var documentSeparator = "auto"
+  @Flag(help: "No progress on standard error.") var quiet = false
+
+  func run() throws { runReportingErrors { try train() } }
+
+  private func train() throws {
+    guard let pattern = SplitPattern(rawValue: pattern) else {
+      throw UpcycleError.usage(
+        "unknown --pattern", expected: SplitPattern.allCases.map(\.rawValue).joined(separator: ", "), found: pattern)
+    }
+    var trainer = try BPETrainer(vocabularySize: vocabularySize, pattern: pattern, specialTokens: special)
+    for path in input {
+      let reader = try DocumentReader(URL(fileURLWithPath: path), separator: .init(documentSeparator))
+      try reader.forEachDocument { text, _ in trainer.add(text) }
+    }
+    let progress = Progress("train", total: vocabularySize, quiet: quiet)
+    let tokenizer = try trainer.train { progress.update($0, "pieces") }
+    try tokenizer.save(to: URL(fileURLWithPath: out))
+    progress.finish("\(formatCount(tokenizer.vocabularySize)) pieces")
+    if tokenizer.vocabularySize < vocabularySize {
+      print("the text has no more repeated pairs: \(tokenizer.vocabularySize) of \(vocabularySize) pieces")
+    }
+    print("tokenizer \(tokenizer.fingerprint.prefix(12))  \(tokenizer.vocabularySize) pieces  \(out)")
+  }
+}
