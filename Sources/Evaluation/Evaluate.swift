@@ -1,0 +1,130 @@
+import Groundwork
+import ModelCore
+import TokenData
+
+/// How items are scored.
+public struct EvaluationOptions: Sendable {
+  /// Tokens per model call.
+  public var tokensPerBatch = 2048
+  /// Longest generated answer.
+  public var maximumAnswerTokens = 96
+  /// Answers generated side by side.
+  public var answersPerBatch = 32
+
+  public init() {}
+}
+
+/// Scores task items: every alternative by the sum of its tokens' log-probabilities after the context
+/// (partial scoring where an item has several contexts and one ending), generated answers greedily until
+/// the item's stop text.
+///
+/// Deterministic; a task's scores do not depend on which other tasks are scored beside it.
+/// - Parameter progress: called with the number of items done.
+/// - Throws: when there are no items, the tokenizer does not fit the model, or an item cannot be scored.
+public func evaluate(
+  model: LanguageModel, tokenizer: Tokenizer, items: [TaskItem], options: EvaluationOptions = .init(),
+  progress: (Int) -> Void = { _ in }
+) throws -> EvaluationReport {
+  if items.isEmpty { throw UpcycleError.usage("no items to evaluate") }
+  try requireMatch(model.config, tokenizer)
+  var tasks: [String] = []
+  var byTask: [String: [TaskItem]] = [:]
+  for item in items {
+    if byTask[item.task] == nil { tasks.append(item.task) }
+    byTask[item.task, default: []].append(item)
+  }
+  var results: [ItemResult] = []
+  for task in tasks {
+    let items = byTask[task]!
+    let done = results.count
+    if items.contains(where: { $0.metric != items[0].metric }) {
+      throw UpcycleError("mixes metrics within one task", at: "task \(task)")
+    }
+    if items[0].metric == .exactMatch {
+      results += try generateAnswers(model, tokenizer, items, options) { progress(done + $0) }
+    } else {
+      results += try scoreChoices(model, tokenizer, items, options) { progress(done + $0) }
+    }
+    progress(results.count)
+  }
+  return EvaluationReport(results)
+}
+
+/// Refuses a tokenizer with ids that the model's embedding does not have.
+public func requireMatch(_ config: ModelConfig, _ tokenizer: Tokenizer, at location: String? = nil) throws {
+  if tokenizer.vocabularySize > config.vocabularySize {
+    throw UpcycleError(
+      "the tokenizer does not match the model", at: location, expected: "at most \(config.vocabularySize) tokens",
+      found: "\(tokenizer.vocabularySize)", hint: "use the tokenizer the model was trained with")
+  }
+}
+
+// MARK: - Multiple choice
+
+private func scoreChoices(
+  _ model: LanguageModel, _ tokenizer: Tokenizer, _ items: [TaskItem], _ options: EvaluationOptions,
+  progress: (Int) -> Void
+) throws -> [ItemResult] {
+  var groups: [ContinuationGroup] = []
+  var places: [[(group: Int, index: Int)]] = []
+  var itemsEnding: [Int] = []  // per group, the number of items whose groups all lie up to it
+  for (index, item) in items.enumerated() {
+    let split = ContinuationGroup.grouping(try alternatives(item, tokenizer))
+    places.append(split.places.map { (groups.count + $0.group, $0.index) })
+    groups += split.groups
+    itemsEnding += [Int](repeating: index, count: split.groups.count - 1) + [index + 1]
+  }
+  let scores = logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) { progress(itemsEnding[$0 - 1]) }
+  return zip(items, places).map { item, places in
+    result(item, scores: places.map { scores[$0.group][$0.index] })
+  }
+}
+
+/// Context and continuation ids of each alternative of an item.
+private func alternatives(_ item: TaskItem, _ tokenizer: Tokenizer) throws -> [(context: [Int32], continuation: [Int32])] {
+  let texts =
+    item.contexts.map { contexts in contexts.map { ($0, item.choices?.first ?? "") } }
+    ?? (item.choices ?? []).map { (item.context, $0) }
+  let pairs = texts.map { tokenizer.split(context: $0.0, continuation: $0.1) }
+  if pairs.count < 2 || pairs.contains(where: { $0.context.isEmpty || $0.continuation.isEmpty }) {
+    throw UpcycleError(
+      "cannot be scored", at: "task \(item.task), item \(item.id)", expected: "a context and two or more choices",
+      hint: "an empty context needs a tokenizer with a beginning token")
+  }
+  return pairs
+}
+
+private func result(_ item: TaskItem, scores: [Double]) -> ItemResult {
+  let endings = item.contexts == nil ? item.choices ?? [] : scores.map { _ in item.choices?.first ?? "" }
+  let normalised = zip(scores, endings).map { $0 / Double(max(1, $1.utf8.drop { $0 == 0x20 }.count)) }
+  return ItemResult(
+    task: item.task, id: item.id, logLikelihoods: scores, isCorrect: best(scores) == item.answer,
+    isCorrectNormalised: best(normalised) == item.answer, generated: nil, metric: item.metric,
+    chance: 1 / Double(scores.count))
+}
+
+/// Index of the largest value, the first of equals.
+private func best(_ values: [Double]) -> Int { values.indices.max { values[$0] < values[$1] } ?? 0 }
+
+// MARK: - Generated answers
+
+private func generateAnswers(
+  _ model: LanguageModel, _ tokenizer: Tokenizer, _ items: [TaskItem], _ options: EvaluationOptions,
+  progress: (Int) -> Void
+) throws -> [ItemResult] {
+  var results: [ItemResult] = []
+  while results.count < items.count {
+    let batch = items[results.count..<min(results.count + options.answersPerBatch, items.count)]
+    let texts = greedyTexts(
+      model, tokenizer, batch.map { ($0.context, $0.stop) }, maximumTokens: options.maximumAnswerTokens)
+    for (item, text) in zip(batch, texts) {
+      let right = item.accepts(generated: text)
+      results.append(
+        ItemResult(
+          task: item.task, id: item.id, logLikelihoods: [], isCorrect: right, isCorrectNormalised: right,
+          generated: text, metric: item.metric, chance: 0))
+    }
+    progress(results.count)
+  }
+  return results
+}

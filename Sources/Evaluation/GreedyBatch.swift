@@ -1,0 +1,61 @@
+import Foundation
+import ModelCore
+import TensorCore
+import TokenData
+
+/// Greedy continuations of several prompts, decoded side by side, each until its stop text, an end token or
+/// `maximumTokens`. A continuation holds everything generated, the stop text included.
+func greedyTexts(
+  _ model: LanguageModel, _ tokenizer: Tokenizer, _ prompts: [(text: String, stop: String?)], maximumTokens: Int
+) -> [String] {
+  struct Writer {
+    var cache: SequenceCache
+    var pending: [Int32]
+    var stream: TextStream
+    var text = ""
+    var isDone = false
+  }
+  let room = max(1, model.config.maxPosition - maximumTokens)
+  let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
+  var writers = prompts.map { prompt in
+    let ids = tokenizer.documentStart + tokenizer.encode(prompt.text)
+    return Writer(
+      cache: model.makeCache(capacity: ids.count + maximumTokens), pending: Array(ids.suffix(room)),
+      stream: TextStream(tokenizer, continuing: true), isDone: ids.isEmpty)
+  }
+  for _ in 0..<maximumTokens {
+    let active = writers.indices.filter { !writers[$0].isDone }
+    if active.isEmpty { break }
+    let hidden = model.extend(active.map { (writers[$0].cache, writers[$0].pending) })
+    let last = Tensor([active.count, hidden.width])
+    var row = 0
+    for (index, writer) in active.enumerated() {
+      row += writers[writer].pending.count
+      (last.pointer + index * hidden.width).update(from: hidden.pointer + (row - 1) * hidden.width, count: hidden.width)
+    }
+    let logits = model.logits(last)
+    for (index, writer) in active.enumerated() {
+      let next = largest(UnsafeBufferPointer(start: logits.pointer + index * logits.width, count: logits.width))
+      if ends.contains(next) {
+        writers[writer].isDone = true
+        continue
+      }
+      writers[writer].pending = [next]
+      writers[writer].text += writers[writer].stream.append(next)
+      if let stop = prompts[writer].stop, !stop.isEmpty, writers[writer].text.contains(stop) {
+        writers[writer].isDone = true
+      }
+    }
+  }
+  return writers.map { writer in
+    var writer = writer
+    return writer.text + writer.stream.finish()
+  }
+}
+
+/// Index of the largest logit, the first of equals.
+func largest(_ logits: UnsafeBufferPointer<Float>) -> Int32 {
+  var best = 0
+  for index in logits.indices where logits[index] > logits[best] { best = index }
+  return Int32(best)
+}

@@ -1,0 +1,47 @@
+import Foundation
+import Groundwork
+
+/// Two models on the same items: pairing removes the items' own variance.
+public struct PairedComparison: Codable, Equatable, Sendable {
+  /// Items that both were scored on.
+  public var items: Int
+  /// Mean of (second right) - (first right), with the standard error of the paired differences.
+  public var difference: Estimate
+  /// Items that only the first, or only the second, got right.
+  public var onlyFirst: Int
+  public var onlySecond: Int
+  /// Two-sided exact sign test over those items (McNemar).
+  public var pValue: Double
+
+  enum CodingKeys: String, CodingKey {
+    case items = "n"
+    case difference
+    case onlyFirst = "only_first"
+    case onlySecond = "only_second"
+    case pValue = "p_value"
+  }
+
+  /// - Parameters: results of both models, matched by task and id.
+  /// - Throws: when they share no item.
+  public init(_ first: [ItemResult], _ second: [ItemResult]) throws {
+    func key(_ item: ItemResult) -> String { "\(item.task)\u{0}\(item.id)" }
+    let known = Dictionary(second.map { (key($0), $0) }) { $1 }
+    let pairs = first.compactMap { item in known[key(item)].map { (item.counts, $0.counts) } }
+    if pairs.isEmpty { throw UpcycleError("the two evaluations share no item") }
+    items = pairs.count
+    difference = Estimate(pairs.map { ($1 ? 1 : 0) - ($0 ? 1 : 0) })
+    onlyFirst = pairs.count { $0.0 && !$0.1 }
+    onlySecond = pairs.count { !$0.0 && $0.1 }
+    pValue = Self.signTest(onlyFirst, onlySecond)
+  }
+
+  /// P(at least as lopsided a split | fair coin), both sides.
+  static func signTest(_ a: Int, _ b: Int) -> Double {
+    let n = a + b
+    var tail = 0.0
+    for k in 0...min(a, b) {
+      tail += exp(lgamma(Double(n + 1)) - lgamma(Double(k + 1)) - lgamma(Double(n - k + 1)) - Double(n) * log(2))
+    }
+    return min(1, 2 * tail)
+  }
+}

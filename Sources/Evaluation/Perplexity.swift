@@ -1,0 +1,105 @@
+import Autograd
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+
+/// What a model's next-token predictions cost on a text.
+public struct PerplexityReport: Codable, Equatable, Sendable {
+  /// Mean over predicted tokens of -log p, nats, and its standard error over windows.
+  public var loss: Double
+  public var standardError: Double
+  /// exp(loss).
+  public var perplexity: Double
+  /// Nats / ln 2 / bytes of the predicted text; nil when the tokenizer is not known.
+  public var bitsPerByte: Double?
+  public var windows: Int
+  /// Predicted tokens.
+  public var tokens: Int
+
+  enum CodingKeys: String, CodingKey {
+    case loss
+    case standardError = "stderr"
+    case perplexity
+    case bitsPerByte = "bits_per_byte"
+    case windows, tokens
+  }
+}
+
+/// Mean next-token loss over windows of a text. A window of n ids is one sequence from position 0: its
+/// first n - 1 ids predict its last n - 1. Logits live only a chunk at a time.
+/// - Parameters:
+///   - count: number of windows.
+///   - window: ids of window i, all of one length, at least 2.
+///   - tokenizer: for bits per byte.
+///   - tokensPerBatch: tokens per model call.
+/// - Throws: what `window` throws; an id outside the vocabulary; a loss that is not finite.
+public func perplexity(
+  of model: LanguageModel, windows count: Int, tokenizer: Tokenizer? = nil, tokensPerBatch: Int = 2048,
+  progress: (Int) -> Void = { _ in }, window: (Int) throws -> [Int32]
+) throws -> PerplexityReport {
+  if count < 1 { throw UpcycleError.usage("no windows to measure", hint: "the text is shorter than one window") }
+  var sums: [Double] = []
+  var tokens = 0
+  var bytes = 0
+  while sums.count < count {
+    var batch = [try window(sums.count)]
+    let length = batch[0].count
+    while sums.count + batch.count < count, (batch.count + 1) * length <= tokensPerBatch {
+      batch.append(try window(sums.count + batch.count))
+    }
+    try check(batch, length, model.config.vocabularySize)
+    if let tokenizer {
+      for ids in batch { bytes += tokenizer.decodeBytes(Array(ids.dropFirst()), continuing: true).count }
+    }
+    sums += losses(model, batch, time: length - 1)
+    tokens += batch.count * (length - 1)
+    progress(sums.count)
+  }
+  let total = sums.reduce(0, +)
+  if !total.isFinite {
+    let bad = sums.firstIndex { !$0.isFinite } ?? 0
+    throw UpcycleError("the loss is not finite", at: "window \(bad)", hint: "the weights hold NaN or infinite numbers")
+  }
+  let loss = total / Double(tokens)
+  let perWindow = Estimate(sums.map { $0 * Double(count) / Double(tokens) })
+  return PerplexityReport(
+    loss: loss, standardError: perWindow.standardError, perplexity: exp(loss),
+    bitsPerByte: tokenizer == nil || bytes == 0 ? nil : total / log(2) / Double(bytes), windows: count, tokens: tokens)
+}
+
+extension PerplexityReport {
+  /// Convenience for ids in memory: non-overlapping windows of `length` ids, at most `limit`.
+  public static func measure(
+    _ model: LanguageModel, ids: [Int32], length: Int, limit: Int? = nil, tokenizer: Tokenizer? = nil
+  ) throws -> PerplexityReport {
+    if length < 2 { throw UpcycleError.usage("a window needs two tokens", at: "length", found: "\(length)") }
+    let count = min(ids.count / length, limit ?? Int.max)
+    return try Evaluation.perplexity(of: model, windows: count, tokenizer: tokenizer) {
+      Array(ids[$0 * length..<($0 + 1) * length])
+    }
+  }
+}
+
+/// Sum of -log p over each window of the batch.
+private func losses(_ model: LanguageModel, _ batch: [[Int32]], time: Int) -> [Double] {
+  let tape = Tape(recording: false)
+  let hidden = model.hidden(tape, ids: batch.flatMap { $0.dropLast() }, batch: batch.count, time: time).value
+  let states = hidden.reshaped([batch.count, time, hidden.width])
+  return batch.indices.map { index in
+    let rows = tape.constant(states.rows(index..<index + 1))
+    return tape.headLoss(rows, head: model.head, targets: Array(batch[index].dropFirst()), scale: 1).sums.crossEntropy
+  }
+}
+
+private func check(_ batch: [[Int32]], _ length: Int, _ vocabulary: Int) throws {
+  precondition(length >= 2 && batch.allSatisfy { $0.count == length }, "windows of one length, at least 2")
+  for ids in batch {
+    if let bad = ids.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+      throw UpcycleError(
+        "an id outside the model's vocabulary", expected: "0..<\(vocabulary)", found: "\(bad)",
+        hint: "the shards were packed with another tokenizer")
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Groundwork
+import TokenData
+
+/// What one item came to.
+public struct ItemResult: Codable, Equatable, Sendable {
+  public var task: String
+  public var id: String
+  /// Log-probability of each alternative, nats; empty for generated answers.
+  public var logLikelihoods: [Double]
+  /// Whether the most probable alternative (or the generated answer) is right.
+  public var isCorrect: Bool
+  /// The same with log-probabilities divided by the alternatives' byte lengths.
+  public var isCorrectNormalised: Bool
+  /// The generated text, where the item asks for one.
+  public var generated: String?
+  public var metric: TaskItem.Metric
+  /// Probability that guessing is right.
+  public var chance: Double
+
+  /// Whether the item counts as right under its own metric.
+  public var counts: Bool { metric == .normalisedAccuracy ? isCorrectNormalised : isCorrect }
+
+  enum CodingKeys: String, CodingKey {
+    case task, id
+    case logLikelihoods = "log_likelihoods"
+    case isCorrect = "correct"
+    case isCorrectNormalised = "correct_norm"
+    case generated, metric, chance
+  }
+}
+
+/// A mean with its standard error.
+public struct Estimate: Codable, Equatable, Sendable {
+  public var value: Double
+  public var standardError: Double
+
+  public init(value: Double, standardError: Double) {
+    self.value = value
+    self.standardError = standardError
+  }
+
+  /// Mean and sample standard deviation / sqrt(n); an error of 0 for a single value.
+  public init(_ values: [Double]) {
+    let n = Double(max(values.count, 1))
+    let mean = values.reduce(0, +) / n
+    let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    value = mean
+    standardError = values.count < 2 ? 0 : (squares / (n - 1) / n).squareRoot()
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case value
+    case standardError = "stderr"
+  }
+}
+
+/// The score of one task.
+public struct TaskScore: Codable, Equatable, Sendable {
+  public var task: String
+  /// The benchmark that a microworld task stands for.
+  public var benchmark: String?
+  public var items: Int
+  /// Which of the two is the headline, `score`.
+  public var metric: TaskItem.Metric
+  public var score: Estimate
+  public var accuracy: Estimate
+  /// nil for generated answers.
+  public var normalisedAccuracy: Estimate?
+  /// Expected score of guessing.
+  public var chance: Double
+
+  enum CodingKeys: String, CodingKey {
+    case task, benchmark
+    case items = "n"
+    case metric, score
+    case accuracy = "acc"
+    case normalisedAccuracy = "acc_norm"
+    case chance
+  }
+
+  /// - Parameter results: the items of one task, at least one.
+  init(_ results: [ItemResult]) {
+    let first = results[0]
+    let known = MicroworldTask(rawValue: first.task)
+    task = first.task
+    benchmark = known?.benchmark
+    items = results.count
+    metric = first.metric
+    score = Estimate(results.map { $0.counts ? 1 : 0 })
+    accuracy = Estimate(results.map { $0.isCorrect ? 1 : 0 })
+    normalisedAccuracy =
+      first.metric == .exactMatch ? nil : Estimate(results.map { $0.isCorrectNormalised ? 1 : 0 })
+    chance = results.reduce(0) { $0 + $1.chance } / Double(results.count)
+  }
+}
+
+/// The mean over tasks, every task with equal weight.
+public struct AverageScore: Codable, Equatable, Sendable {
+  public var tasks: Int
+  public var score: Estimate
+  public var chance: Double
+
+  /// The error follows from the tasks' errors: sqrt(sum of squares) / tasks.
+  init?(_ scores: [TaskScore]) {
+    if scores.isEmpty { return nil }
+    let n = Double(scores.count)
+    tasks = scores.count
+    score = Estimate(
+      value: scores.reduce(0) { $0 + $1.score.value } / n,
+      standardError: scores.reduce(0) { $0 + $1.score.standardError * $1.score.standardError }.squareRoot() / n)
+    chance = scores.reduce(0) { $0 + $1.chance } / n
+  }
+}
+
+/// The scores of a model on a set of items.
+public struct EvaluationReport: Codable, Equatable, Sendable {
+  /// In order of the tasks' first items.
+  public var tasks: [TaskScore]
+  /// Over the multiple-choice tasks; nil without any.
+  public var average: AverageScore?
+  /// In the order of the items given, task by task.
+  public var items: [ItemResult]
+
+  public init(_ items: [ItemResult]) {
+    self.items = items
+    var order: [String] = []
+    var byTask: [String: [ItemResult]] = [:]
+    for item in items {
+      if byTask[item.task] == nil { order.append(item.task) }
+      byTask[item.task, default: []].append(item)
+    }
+    tasks = order.map { TaskScore(byTask[$0]!) }
+    average = AverageScore(tasks.filter { $0.metric != .exactMatch })
+  }
+
+  public subscript(task: String) -> TaskScore? { tasks.first { $0.task == task } }
+
+  /// The report as JSON; `items` only on request.
+  public func json(withItems: Bool) throws -> JSONValue {
+    let encoder = JSONEncoder()
+    let value = try JSONValue(parsing: encoder.encode(self), file: "report")
+    guard !withItems, case .object(var object) = value else { return value }
+    object["items"] = nil
+    return .object(object)
+  }
+
+  /// A table for people, in percent.
+  public var table: String {
+    var lines = ["task           stands for       n   metric        score   +-     acc  acc_norm  chance"]
+    func percent(_ value: Double?) -> String { value.map { String(format: "%5.1f", 100 * $0) } ?? "    -" }
+    func line(_ name: String, _ stands: String, _ n: String, _ metric: String, _ rest: String) -> String {
+      pad(name, 15) + pad(stands, 14) + String(repeating: " ", count: max(0, 4 - n.count)) + n + "   " + pad(metric, 12) + rest
+    }
+    for task in tasks {
+      lines.append(
+        line(
+          task.task, task.benchmark ?? "", "\(task.items)", task.metric.rawValue,
+          " \(percent(task.score.value))  \(percent(task.score.standardError).dropFirst()) "
+            + " \(percent(task.accuracy.value))     \(percent(task.normalisedAccuracy?.value))   \(percent(task.chance))"))
+    }
+    if let average {
+      lines.append(
+        line(
+          "average", "", "\(average.tasks)", "tasks",
+          " \(percent(average.score.value))  \(percent(average.score.standardError).dropFirst()) "
+            + "                  \(percent(average.chance))"))
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+private func pad(_ text: String, _ width: Int) -> String {
+  text + String(repeating: " ", count: max(1, width - text.count))
+}
