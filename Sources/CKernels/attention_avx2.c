@@ -2,8 +2,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define LANES 8
-#define MICRO_VECTORS 3
-#define TILE_VECTORS 6
+#define MICRO_VECTORS 2
+#define TILE_VECTORS 8
 #pragma clang attribute push( \
   __attribute__((target("avx2,fma,bmi,bmi2"))), apply_to = function)
 #include "attention_kernels.h"

@@ -2,7 +2,8 @@
 // attention_{avx512,avx2,portable}.c, which define
 //   LANES          floats per vector
 //   TILE_VECTORS   vectors in one row of a score tile
-//   MICRO_VECTORS  vectors in one row of a register tile (4 rows): rows x vectors + vectors + 1 registers
+//   MICRO_VECTORS  vectors in one row of a register tile of 4 rows; 8 accumulators at least hide the
+//                  latency of a multiply-add, and 4 x vectors + vectors + 2 registers must exist
 #pragma once
 
 #include <string.h>
@@ -14,7 +15,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-enum { MICRO_ROWS = 4, TILE_WIDTH = TILE_VECTORS * LANES };
+enum { MICRO_ROWS = 8, TILE_WIDTH = TILE_VECTORS * LANES };
 
 typedef float vec __attribute__((vector_size(LANES * 4), may_alias));
 typedef float vec_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -129,24 +130,26 @@ INLINE void accumulate(
 }
 
 /// Calls TILE(rows, vectors, row, vector) for all register tiles of the area
-/// [0, row_count) x [first_vector, end_vector); rows and vectors are literals.
+/// [0, row_count) x [first_vector, end_vector); rows (8 of one vector, 4 of several, 1 at the end)
+/// and vectors are literals.
 #define FOR_EACH_REGISTER_TILE(row_count, first_vector, end_vector, TILE) \
   do { \
     const ptrdiff_t row_count_ = (row_count), end_vector_ = (end_vector); \
     for (ptrdiff_t c_ = (first_vector); c_ < end_vector_; c_ += MICRO_VECTORS) { \
       switch (at_most(end_vector_ - c_, MICRO_VECTORS)) { \
-        case 1: ROWS_OF_TILES_(row_count_, 1, c_, TILE); break; \
-        case 2: ROWS_OF_TILES_(row_count_, 2, c_, TILE); break; \
-        case 3: ROWS_OF_TILES_(row_count_, 3, c_, TILE); break; \
-        default: ROWS_OF_TILES_(row_count_, MICRO_VECTORS, c_, TILE); \
+        case 1: ROWS_OF_TILES_(8, row_count_, 1, c_, TILE); break; \
+        case 2: ROWS_OF_TILES_(4, row_count_, 2, c_, TILE); break; \
+        case 3: ROWS_OF_TILES_(4, row_count_, 3, c_, TILE); break; \
+        default: ROWS_OF_TILES_(4, row_count_, MICRO_VECTORS, c_, TILE); \
       } \
     } \
   } while (0)
 
-#define ROWS_OF_TILES_(row_count, vectors, c, TILE) \
+#define ROWS_OF_TILES_(rows, row_count, vectors, c, TILE) \
   { \
     ptrdiff_t r_ = 0; \
-    for (; r_ + MICRO_ROWS <= row_count; r_ += MICRO_ROWS) TILE(MICRO_ROWS, vectors, r_, c); \
+    for (; r_ + rows <= row_count; r_ += rows) TILE(rows, vectors, r_, c); \
+    for (; rows > 4 && r_ + 4 <= row_count; r_ += 4) TILE(4, vectors, r_, c); \
     for (; r_ < row_count; r_++) TILE(1, vectors, r_, c); \
   }
 
