@@ -20,6 +20,7 @@ typedef struct {
   float *dk_t, *dv_t;  // the same shapes
   float *k_scaled;     // [TILE_WIDTH, padded_width]: scale * k, columns past k_width are 0
   float *p, *ds;       // [BACKWARD_QUERIES, TILE_WIDTH]
+  float *q, *dout;     // [BACKWARD_QUERIES, apart_stride(width)], see `apart`
   ptrdiff_t first, keys, padded_width;
 } key_block;
 
@@ -28,7 +29,7 @@ static ptrdiff_t round_to_lanes(ptrdiff_t n) { return (n + LANES - 1) / LANES * 
 static size_t backward_scratch(const attention_problem *p) {
   return (size_t)(
     TILE_WIDTH * (2 * p->k_width + 2 * p->v_width + round_to_lanes(p->k_width) + 2 * BACKWARD_QUERIES)
-    + p->q_count);
+    + BACKWARD_QUERIES * (apart_stride(p->k_width) + apart_stride(p->v_width)) + p->q_count);
 }
 
 /// delta_i = <dout_i, out_i>.
@@ -43,20 +44,19 @@ static void output_products(const attention_problem *problem, float *delta) {
   }
 }
 
-/// p and ds of `rows` queries from `query` on, for the block's first `vectors` vectors. With masked,
+/// p and ds of the queries query, query + 1, ... with rows q and dout, for the block's first `vectors` vectors. With masked,
 /// query r does not see the lanes l > visible + r of the last vector.
 INLINE void probabilities(
-  const attention_problem *problem, const key_block *block, const float *delta, ptrdiff_t query,
-  ptrdiff_t rows, ptrdiff_t vectors, int masked, ptrdiff_t visible) {
+  const attention_problem *problem, const key_block *block, const float *delta, rows_in q,
+  rows_in dout, ptrdiff_t query, ptrdiff_t queries, ptrdiff_t vectors, int masked, ptrdiff_t visible) {
   const float to_log2 = problem->scale * LOG2_E;
-  const rows_in q = problem->q, dout = problem->dout;
 #define PROBABILITY_TILE(rows, width, r, c) \
   do { \
     const ptrdiff_t i = query + (r); \
     float *p_at = block->p + (r) * TILE_WIDTH + (c) * LANES; \
     float *ds_at = block->ds + (r) * TILE_WIDTH + (c) * LANES; \
     vec p[MICRO_ROWS][MICRO_VECTORS] = {}, dp[MICRO_ROWS][MICRO_VECTORS] = {}; \
-    accumulate(p, rows, width, q.at + i * q.stride, q.stride, 1, block->k_t + (c) * LANES, \
+    accumulate(p, rows, width, q.at + (r) * q.stride, q.stride, 1, block->k_t + (c) * LANES, \
                TILE_WIDTH, problem->k_width); \
     UNROLL for (int y = 0; y < rows; y++) { \
       const vec lse = splat(problem->lse[i + y] * LOG2_E); \
@@ -67,13 +67,13 @@ INLINE void probabilities(
         store(p_at + y * TILE_WIDTH + x * LANES, p[y][x]); \
       } \
     } \
-    accumulate(dp, rows, width, dout.at + i * dout.stride, dout.stride, 1, \
+    accumulate(dp, rows, width, dout.at + (r) * dout.stride, dout.stride, 1, \
                block->v_t + (c) * LANES, TILE_WIDTH, problem->v_width); \
     UNROLL for (int y = 0; y < rows; y++) \
       UNROLL for (int x = 0; x < width; x++) \
         store(ds_at + y * TILE_WIDTH + x * LANES, p[y][x] * (dp[y][x] - delta[i + y])); \
   } while (0)
-  FOR_EACH_REGISTER_TILE(rows, 0, vectors, PROBABILITY_TILE);
+  FOR_EACH_REGISTER_TILE(queries, 0, vectors, PROBABILITY_TILE);
 #undef PROBABILITY_TILE
 }
 
@@ -125,10 +125,14 @@ static void join_queries(
   ptrdiff_t queries, ptrdiff_t vectors, int masked) {
   const ptrdiff_t seen = problem->k_count - problem->q_count + query - block->first;
   const ptrdiff_t visible = seen - (vectors - 1) * LANES;
-  if (masked) probabilities(problem, block, delta, query, queries, vectors, 1, visible);
-  else probabilities(problem, block, delta, query, queries, vectors, 0, visible);
-  const rows_in q = {problem->q.at + query * problem->q.stride, problem->q.stride};
-  const rows_in dout = {problem->dout.at + query * problem->dout.stride, problem->dout.stride};
+  const rows_in q = apart(
+    (rows_in){problem->q.at + query * problem->q.stride, problem->q.stride}, queries,
+    problem->k_width, block->q);
+  const rows_in dout = apart(
+    (rows_in){problem->dout.at + query * problem->dout.stride, problem->dout.stride}, queries,
+    problem->v_width, block->dout);
+  if (masked) probabilities(problem, block, delta, q, dout, query, queries, vectors, 1, visible);
+  else probabilities(problem, block, delta, q, dout, query, queries, vectors, 0, visible);
   add_key_gradient(block->dv_t, dout, problem->v_width, block->p, queries, vectors);
   add_key_gradient(block->dk_t, q, problem->k_width, block->ds, queries, vectors);
   add_query_gradient(problem, block, query, queries, at_most(vectors * LANES, block->keys));
@@ -180,7 +184,9 @@ static void backward(const attention_problem *problem, float *scratch) {
   block.k_scaled = block.dv_t + v_tile;
   block.p = block.k_scaled + block.padded_width * TILE_WIDTH;
   block.ds = block.p + BACKWARD_QUERIES * TILE_WIDTH;
-  float *delta = block.ds + BACKWARD_QUERIES * TILE_WIDTH;
+  block.q = block.ds + BACKWARD_QUERIES * TILE_WIDTH;
+  block.dout = block.q + BACKWARD_QUERIES * apart_stride(problem->k_width);
+  float *delta = block.dout + BACKWARD_QUERIES * apart_stride(problem->v_width);
   output_products(problem, delta);
   for (; block.first < problem->k_count; block.first += TILE_WIDTH) {
     block.keys = at_most(problem->k_count - block.first, TILE_WIDTH);

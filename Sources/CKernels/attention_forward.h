@@ -21,12 +21,14 @@ typedef struct {
   float *q_t;     // [k_width, TILE_WIDTH]
   float *o_t;     // [v_width, TILE_WIDTH]
   float *scores;  // [FORWARD_KEYS, TILE_WIDTH], then the probabilities in place
+  float *values;  // [FORWARD_KEYS, apart_stride(v_width)], see `apart`
   vec max[TILE_VECTORS], sum[TILE_VECTORS], rescale[TILE_VECTORS];
   ptrdiff_t vectors;  // those that hold queries
 } query_tile;
 
 static size_t tiled_forward_scratch(const attention_problem *p) {
-  return (size_t)((p->k_width + p->v_width + FORWARD_KEYS) * TILE_WIDTH);
+  return (size_t)(
+    (p->k_width + p->v_width + FORWARD_KEYS) * TILE_WIDTH + FORWARD_KEYS * apart_stride(p->v_width));
 }
 
 /// Scores of `keys` keys for the vectors from `first` on, and their maxima. With masked, key r is
@@ -94,7 +96,9 @@ static void join_block(
   const attention_problem *problem, query_tile *tile, ptrdiff_t key, ptrdiff_t full,
   ptrdiff_t diagonal) {
   const rows_in k = {problem->k.at + key * problem->k.stride, problem->k.stride};
-  const rows_in v = {problem->v.at + key * problem->v.stride, problem->v.stride};
+  const rows_in v = apart(
+    (rows_in){problem->v.at + key * problem->v.stride, problem->v.stride}, full + diagonal,
+    problem->v_width, tile->values);
   vec block_max[TILE_VECTORS];
   for (ptrdiff_t c = 0; c < tile->vectors; c++) block_max[c] = tile->max[c];
 
@@ -160,6 +164,7 @@ static void tiled_forward(const attention_problem *problem, float *scratch) {
     .q_t = scratch,
     .o_t = scratch + problem->k_width * TILE_WIDTH,
     .scores = scratch + (problem->k_width + problem->v_width) * TILE_WIDTH};
+  tile.values = tile.scores + FORWARD_KEYS * TILE_WIDTH;
   for (ptrdiff_t first = 0; first < problem->q_count; first += TILE_WIDTH)
     attend_tile(problem, &tile, first, at_most(problem->q_count - first, TILE_WIDTH));
 }
