@@ -3,15 +3,15 @@ import Groundwork
 
 /// The weights of a model folder: one `model.safetensors`, or shards listed by `model.safetensors.index.json`.
 ///
-/// Strict: tensors are asked for by name and shape, and `requireAllRead()` refuses leftovers.
-public final class CheckpointReader {
+/// Tensors are asked for by name and shape; whoever builds the model compares `names` with what it asked for.
+public final class CheckpointReader: WeightSource {
   public static let singleName = "model.safetensors"
   public static let indexName = "model.safetensors.index.json"
 
   public let folder: URL
   private var files: [SafetensorsFile] = []
-  private var fileOfTensor: [String: Int] = [:]
-  private var read: Set<String> = []
+  /// By the name in memory: which file holds the tensor, and under which name.
+  private var entries: [String: (file: Int, stored: String)] = [:]
 
   public init(_ folder: URL) throws {
     self.folder = folder
@@ -21,7 +21,7 @@ public final class CheckpointReader {
     } else {
       let file = try SafetensorsFile(folder.appendingPathComponent(Self.singleName))
       files = [file]
-      for name in file.names { fileOfTensor[name] = 0 }
+      for name in file.names { try add(name, file: 0) }
     }
   }
 
@@ -47,57 +47,49 @@ public final class CheckpointReader {
       guard files[number].info(tensor) != nil else {
         throw UpcycleError("the index names a tensor that its shard does not hold", at: "\(files[number].url.path): \(shown(tensor))")
       }
-      fileOfTensor[tensor] = number
+      try add(tensor, file: number)
     }
   }
 
-  /// Names of all tensors, sorted.
-  public var names: [String] { fileOfTensor.keys.sorted() }
+  private func add(_ stored: String, file: Int) throws {
+    if let other = entries.updateValue((file, stored), forKey: ModelConfig.name(stored: stored)) {
+      throw UpcycleError("holds one tensor under two names", at: folder.path, found: "\(shown(stored)) and \(shown(other.stored))")
+    }
+  }
 
-  public func info(_ name: String) -> TensorInfo? { fileOfTensor[name].flatMap { files[$0].info(name) } }
+  public var names: Set<String>? { Set(entries.keys) }
 
-  private func file(_ name: String, shape: [Int]) throws -> SafetensorsFile {
-    guard let number = fileOfTensor[name], let info = files[number].info(name) else {
+  public func info(_ name: String) -> TensorInfo? { entries[name].flatMap { files[$0.file].info($0.stored) } }
+
+  private func entry(_ name: String, shape: [Int]) throws -> (file: SafetensorsFile, stored: String) {
+    guard let entry = entries[name], let info = files[entry.file].info(entry.stored) else {
       throw UpcycleError(
         "tensor is missing", at: "\(folder.path): \(name)", expected: "shape \(shape)",
         hint: "the checkpoint does not fit its config.json")
     }
     guard info.shape == shape else {
       throw UpcycleError(
-        "tensor has another shape than the config asks for", at: "\(files[number].url.path): \(name)", expected: "\(shape)",
+        "tensor has another shape than the config asks for", at: "\(files[entry.file].url.path): \(entry.stored)", expected: "\(shape)",
         found: "\(info.shape)")
     }
-    return files[number]
+    return (files[entry.file], entry.stored)
   }
 
   /// Reads a float tensor of exactly this shape as float32 into `output`.
-  public func readFloats(_ name: String, shape: [Int], into output: UnsafeMutablePointer<Float>) throws {
-    try file(name, shape: shape).readFloats(name, into: output)
-    read.insert(name)
+  public func read(_ name: String, shape: [Int], into output: UnsafeMutablePointer<Float>) throws {
+    let entry = try entry(name, shape: shape)
+    try entry.file.readFloats(entry.stored, into: output)
   }
 
   /// Reads a float tensor of exactly this shape as float32.
   public func readFloats(_ name: String, shape: [Int]) throws -> [Float] {
-    let values = try file(name, shape: shape).readFloats(name)
-    read.insert(name)
-    return values
+    let entry = try entry(name, shape: shape)
+    return try entry.file.readFloats(entry.stored)
   }
 
   /// Reads an integer tensor.
   public func readIntegers(_ name: String) throws -> [Int] {
-    guard let number = fileOfTensor[name] else { throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)") }
-    return try files[number].readIntegers(name)
-  }
-
-  /// Refuses a checkpoint that holds tensors nobody asked for. Stored rotary tables, and a stored copy of a
-  /// tied head, carry no information and are passed over.
-  public func requireAllRead(tiedHead: Bool) throws {
-    let extra = names.filter { name in
-      !read.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") && !(tiedHead && name == ModelConfig.headName)
-    }
-    guard let first = extra.first else { return }
-    throw UpcycleError(
-      "\(extra.count) tensor\(extra.count == 1 ? "" : "s") the config does not know", at: "\(folder.path): \(shown(first))",
-      found: info(first).map { "shape \($0.shape)" }, hint: "the checkpoint does not fit its config.json")
+    guard let entry = entries[name] else { throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)") }
+    return try files[entry.file].readIntegers(entry.stored)
   }
 }

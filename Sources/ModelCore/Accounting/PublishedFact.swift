@@ -1,0 +1,60 @@
+/// One exact number that X-EcoMLA (paper, model cards, repository) prints about a shape, beside what the
+/// shape gives. Where the two differ the paper is wrong or its text leaves the shape out, and `note` says how.
+public struct PublishedFact: Sendable {
+  public enum Quantity: String, Sendable {
+    case kvPercent = "KV %"
+    case billionParameters = "parameters, 1e9"
+    case millionAttentionParameters = "attention parameters per layer, 1e6"
+    case parityQueryRank = "parity q rank"
+  }
+
+  public var preset: String
+  /// nil: the base model itself.
+  public var latent: Latent?
+  public var quantity: Quantity
+  /// As printed, so that its digits say how exact it is; nil: not printed, ours stands alone.
+  public var published: String?
+  public var place: String
+  public var note: String?
+
+  /// The latent shape of a row; `layers` nil: every layer.
+  public struct Latent: Sendable {
+    public var kvRank: Int
+    public var qRank: Int?
+    public var headDim: (nope: Int, rope: Int)
+    public var layers: [Int]?
+  }
+
+  /// The model that the row speaks of.
+  public func config() throws -> ModelConfig {
+    let base = try ModelConfig.preset(preset)
+    guard let latent else { return base }
+    return try base.withLatentAttention(
+      LatentConfig(
+        qRank: latent.qRank, kvRank: latent.kvRank, nopeHeadDim: latent.headDim.nope, ropeHeadDim: latent.headDim.rope,
+        valueHeadDim: base.headDim, upProjectionHeads: base.attentionHeads), layers: latent.layers)
+  }
+
+  /// The number, computed from the shape.
+  public func computed() throws -> Double {
+    let config = try config()
+    switch quantity {
+    case .kvPercent: return config.kvPercent
+    case .billionParameters: return Double(config.parameterCount) / 1e9
+    case .millionAttentionParameters: return Double(config.mixerParameterCount(layer: 0)) / 1e6
+    case .parityQueryRank:
+      guard let latent else { return 0 }
+      return try ModelConfig.preset(preset).parityQueryRank(
+        kvRank: latent.kvRank, nopeHeadDim: latent.headDim.nope, ropeHeadDim: latent.headDim.rope)
+    }
+  }
+
+  /// Whether the printed digits are a rounding (to either side at a tie) of the computed number.
+  public func agrees() throws -> Bool {
+    guard let published, let value = Double(published) else { return true }
+    let decimals = published.split(separator: ".").dropFirst().first?.count ?? 0
+    var unit = 1.0
+    for _ in 0..<decimals { unit /= 10 }
+    return abs(try computed() - value) <= unit / 2 + 1e-9
+  }
+}

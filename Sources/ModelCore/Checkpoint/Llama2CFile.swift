@@ -1,0 +1,112 @@
+import Foundation
+import Groundwork
+
+/// A llama2.c checkpoint of the first ("version 0") format as a source of Hugging Face tensors.
+///
+/// Seven int32: dim, hidden_dim, layers, heads, KV heads, vocabulary, context; a negative vocabulary means a
+/// head of its own. Then float32, each kind stacked over layers: embedding, attention norms, wq, wk, wv, wo,
+/// feed-forward norms, w1 (gate), w2 (down), w3 (up), final norm, two tables of rotary angles (passed over),
+/// and the head if there is one.
+///
+/// llama2.c rotates neighbouring dimensions (2j, 2j+1), Hugging Face rotates halves (j, j + d_h/2): the rows
+/// of each query and key head are re-ordered when they are read.
+public struct Llama2CFile: WeightSource {
+  public let config: ModelConfig
+  private let map: MappedFile
+  /// First float of each tensor, behind the header.
+  private let starts: [String: Int]
+
+  private static let headerBytes = 28
+
+  public init(_ url: URL) throws {
+    let map = try MappedFile(url)
+    self.map = map
+    guard map.bytes.count >= Self.headerBytes else {
+      throw UpcycleError(
+        "is not a llama2.c checkpoint", at: url.path, expected: "a header of 28 bytes", found: "\(map.bytes.count) bytes")
+    }
+    let header = (0..<7).map { Int(Int32(littleEndian: map.bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self))) }
+    config = try Self.config(header, file: url.path)
+    let (starts, floats) = Self.layout(config)
+    self.starts = starts
+    let expected = Self.headerBytes + 4 * floats
+    guard map.bytes.count == expected else {
+      throw UpcycleError(
+        map.bytes.count < expected ? "the llama2.c checkpoint is truncated" : "is not a version 0 llama2.c checkpoint",
+        at: url.path, expected: "\(expected) bytes", found: "\(map.bytes.count)")
+    }
+  }
+
+  private static func config(_ header: [Int], file: String) throws -> ModelConfig {
+    func field(_ index: Int, _ name: String, _ limit: Int) throws -> Int {
+      let value = name == "vocab_size" ? abs(header[index]) : header[index]
+      guard (1...limit).contains(value) else {
+        throw UpcycleError(
+          "is not a llama2.c checkpoint (\(name))", at: file, expected: "1...\(limit)", found: "\(header[index])")
+      }
+      return value
+    }
+    let dim = try field(0, "dim", 1 << 16)
+    let heads = try field(3, "n_heads", 1 << 10)
+    guard dim % heads == 0 else {
+      throw UpcycleError("is not a llama2.c checkpoint (n_heads)", at: file, expected: "a divisor of \(dim)", found: "\(heads)")
+    }
+    let config = ModelConfig(
+      hiddenSize: dim, layerCount: try field(2, "n_layers", 1 << 10), attentionHeads: heads,
+      keyValueHeads: try field(4, "n_kv_heads", 1 << 10), intermediateSize: try field(1, "hidden_dim", 1 << 20),
+      vocabularySize: try field(5, "vocab_size", 1 << 24), tieWordEmbeddings: header[5] > 0, rmsNormEps: 1e-5,
+      rope: RopeConfig(theta: 10_000), maxPosition: try field(6, "seq_len", 1 << 24), bosTokenId: header[5].magnitude > 1 ? 1 : nil,
+      eosTokenIds: header[5].magnitude > 2 ? [2] : [])
+    try config.validate(file: file)
+    return config
+  }
+
+  /// Start of every tensor and the number of floats in the file.
+  private static func layout(_ config: ModelConfig) -> (starts: [String: Int], floats: Int) {
+    var starts: [String: Int] = [:]
+    var next = 0
+    let dim = config.hiddenSize
+    let keyWidth = config.keyValueHeads * config.headDim
+    func place(_ name: String, _ count: Int) {
+      starts[name] = next
+      next += count
+    }
+    func stack(_ name: String, _ count: Int) {
+      for layer in 0..<config.layerCount { place(ModelConfig.layerPrefix(layer) + name, count) }
+    }
+    place(ModelConfig.embeddingName, config.vocabularySize * dim)
+    stack("input_layernorm.weight", dim)
+    stack("self_attn.q_proj.weight", dim * dim)
+    stack("self_attn.k_proj.weight", keyWidth * dim)
+    stack("self_attn.v_proj.weight", keyWidth * dim)
+    stack("self_attn.o_proj.weight", dim * dim)
+    stack("post_attention_layernorm.weight", dim)
+    stack("mlp.gate_proj.weight", config.intermediateSize * dim)
+    stack("mlp.down_proj.weight", config.intermediateSize * dim)
+    stack("mlp.up_proj.weight", config.intermediateSize * dim)
+    place(ModelConfig.finalNormName, dim)
+    next += config.maxPosition * config.headDim  // cosines and sines, half a head each
+    if !config.tieWordEmbeddings { place(ModelConfig.headName, config.vocabularySize * dim) }
+    return (starts, next)
+  }
+
+  public var names: Set<String>? { Set(starts.keys) }
+
+  public func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
+    guard let start = starts[name], let base = map.bytes.baseAddress else {
+      throw UpcycleError("tensor is missing", at: "\(map.url.path): \(name)", expected: "shape \(shape)")
+    }
+    let source = base + Self.headerBytes + 4 * start
+    let width = config.hiddenSize
+    guard name.hasSuffix("q_proj.weight") || name.hasSuffix("k_proj.weight") else {
+      memcpy(destination, source, 4 * shape.reduce(1, *))
+      return
+    }
+    let half = config.headDim / 2
+    for row in 0..<shape[0] {
+      let (head, dim) = row.quotientAndRemainder(dividingBy: config.headDim)
+      let from = head * config.headDim + 2 * (dim % half) + dim / half
+      memcpy(destination + row * width, source + 4 * from * width, 4 * width)
+    }
+  }
+}
