@@ -2,25 +2,11 @@ import Foundation
 import Groundwork
 import TensorCore
 
-/// The tensors of a model folder as a weight source.
-public final class CheckpointWeights: WeightSource {
-  private let reader: CheckpointReader
-
-  public init(_ folder: URL) throws { reader = try CheckpointReader(folder) }
-
-  public var names: Set<String>? { Set(reader.names) }
-
-  public func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    try reader.readFloats(name, shape: shape, into: destination)
-  }
-}
-
 /// A model folder: config.json, model.safetensors (or shards with an index), usually tokenizer.json.
 extension LanguageModel {
   /// Loads a folder; every tensor must be there in the shape the config asks for, and no other.
   public convenience init(folder: URL) throws {
-    let config = try ModelConfig(contentsOf: folder.appendingPathComponent("config.json"))
-    try self.init(config, weights: CheckpointWeights(folder), file: folder.path)
+    try self.init(ModelConfig(contentsOf: folder), weights: CheckpointReader(folder), file: folder.path)
   }
 
   /// Random weights of a seed.
@@ -29,9 +15,9 @@ extension LanguageModel {
   }
 
   /// Writes weights, then config.json: a folder with a config is whole. Files appear one by one, each complete.
-  public func save(to folder: URL, type: ElementType = .float32) throws {
+  public func save(to folder: URL, type: ElementType = .float32, shardBytes: Int = 5_000_000_000) throws {
     try makeDirectory(folder)
-    let writer = try CheckpointWriter(folder, tensors: config.tensors, type: type)
+    let writer = try CheckpointWriter(folder, tensors: config.tensors, type: type, shardBytes: shardBytes)
     for spec in config.tensors {
       guard let parameter = parameters[spec.name] else {
         preconditionFailure("no parameter named \(spec.name)")
@@ -41,4 +27,22 @@ extension LanguageModel {
     try writer.commit()
     try config.save(to: folder)
   }
+}
+
+/// Copies a model from any source into a model folder, one tensor at a time.
+public func writeModelFolder(
+  _ config: ModelConfig, from source: any WeightSource, to folder: URL, type: ElementType = .float32,
+  shardBytes: Int = 5_000_000_000
+) throws {
+  let specs = config.tensors
+  let writer = try CheckpointWriter(folder, tensors: specs, type: type, shardBytes: shardBytes)
+  let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: specs.map(\.count).max() ?? 0)
+  defer { values.deallocate() }
+  for spec in specs {
+    guard let start = values.baseAddress else { continue }
+    try source.read(spec.name, shape: spec.shape, into: start)
+    try writer.write(spec.name, UnsafeBufferPointer(start: start, count: spec.count))
+  }
+  try writer.commit()
+  try config.save(to: folder)
 }

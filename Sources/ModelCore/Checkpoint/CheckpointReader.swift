@@ -10,8 +10,7 @@ public final class CheckpointReader: WeightSource {
 
   public let folder: URL
   private var files: [SafetensorsFile] = []
-  /// By the name in memory: which file holds the tensor, and under which name.
-  private var entries: [String: (file: Int, stored: String)] = [:]
+  private var fileOfTensor: [String: Int] = [:]
 
   public init(_ folder: URL) throws {
     self.folder = folder
@@ -21,7 +20,7 @@ public final class CheckpointReader: WeightSource {
     } else {
       let file = try SafetensorsFile(folder.appendingPathComponent(Self.singleName))
       files = [file]
-      for name in file.names { try add(name, file: 0) }
+      for name in file.names { fileOfTensor[name] = 0 }
     }
   }
 
@@ -47,49 +46,41 @@ public final class CheckpointReader: WeightSource {
       guard files[number].info(tensor) != nil else {
         throw UpcycleError("the index names a tensor that its shard does not hold", at: "\(files[number].url.path): \(shown(tensor))")
       }
-      try add(tensor, file: number)
+      fileOfTensor[tensor] = number
     }
   }
 
-  private func add(_ stored: String, file: Int) throws {
-    if let other = entries.updateValue((file, stored), forKey: ModelConfig.name(stored: stored)) {
-      throw UpcycleError("holds one tensor under two names", at: folder.path, found: "\(shown(stored)) and \(shown(other.stored))")
-    }
-  }
+  public var names: Set<String>? { Set(fileOfTensor.keys) }
 
-  public var names: Set<String>? { Set(entries.keys) }
+  public func info(_ name: String) -> TensorInfo? { fileOfTensor[name].flatMap { files[$0].info(name) } }
 
-  public func info(_ name: String) -> TensorInfo? { entries[name].flatMap { files[$0.file].info($0.stored) } }
-
-  private func entry(_ name: String, shape: [Int]) throws -> (file: SafetensorsFile, stored: String) {
-    guard let entry = entries[name], let info = files[entry.file].info(entry.stored) else {
+  private func file(_ name: String, shape: [Int]) throws -> SafetensorsFile {
+    guard let number = fileOfTensor[name], let info = files[number].info(name) else {
       throw UpcycleError(
         "tensor is missing", at: "\(folder.path): \(name)", expected: "shape \(shape)",
         hint: "the checkpoint does not fit its config.json")
     }
     guard info.shape == shape else {
       throw UpcycleError(
-        "tensor has another shape than the config asks for", at: "\(files[entry.file].url.path): \(entry.stored)", expected: "\(shape)",
+        "tensor has another shape than the config asks for", at: "\(files[number].url.path): \(name)", expected: "\(shape)",
         found: "\(info.shape)")
     }
-    return (files[entry.file], entry.stored)
+    return files[number]
   }
 
   /// Reads a float tensor of exactly this shape as float32 into `output`.
   public func read(_ name: String, shape: [Int], into output: UnsafeMutablePointer<Float>) throws {
-    let entry = try entry(name, shape: shape)
-    try entry.file.readFloats(entry.stored, into: output)
+    try file(name, shape: shape).readFloats(name, into: output)
   }
 
   /// Reads a float tensor of exactly this shape as float32.
   public func readFloats(_ name: String, shape: [Int]) throws -> [Float] {
-    let entry = try entry(name, shape: shape)
-    return try entry.file.readFloats(entry.stored)
+    try file(name, shape: shape).readFloats(name)
   }
 
   /// Reads an integer tensor.
   public func readIntegers(_ name: String) throws -> [Int] {
-    guard let entry = entries[name] else { throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)") }
-    return try files[entry.file].readIntegers(entry.stored)
+    guard let number = fileOfTensor[name] else { throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)") }
+    return try files[number].readIntegers(name)
   }
 }

@@ -11,9 +11,8 @@ public struct TensorSpec: Equatable, Sendable {
   public var count: Int { shape.reduce(1, *) }
 }
 
-/// Tensor names are Hugging Face's everywhere in memory. On disk the latent layers of converted models carry
-/// the official X-EcoMLA names (`model.layers.N.mla.*`, `out_proj`), so that released checkpoints load and ours
-/// load there; `CheckpointReader` and `CheckpointWriter` translate.
+/// Checkpoint names: Hugging Face's for everything except the latent layers of converted models, which
+/// carry the official X-EcoMLA names (`model.layers.N.mla.*`, `out_proj`), so that released checkpoints load.
 extension ModelConfig {
   public static let embeddingName = "model.embed_tokens.weight"
   public static let finalNormName = "model.norm.weight"
@@ -21,24 +20,16 @@ extension ModelConfig {
 
   public static func layerPrefix(_ layer: Int) -> String { "model.layers.\(layer)." }
 
-  public static func mixerPrefix(_ layer: Int) -> String { layerPrefix(layer) + "self_attn." }
-
-  /// The name that a tensor has on disk.
-  public func storedName(_ name: String) -> String {
-    guard architecture == .hybrid, name.hasPrefix("model.layers.") else { return name }
-    let parts = name.split(separator: ".", maxSplits: 4)
-    guard parts.count == 5, parts[3] == "self_attn", let layer = Int(parts[2]), mixers.indices.contains(layer),
-      mixers[layer] == .latentAttention
-    else { return name }
-    let rest = parts[4] == "o_proj.weight" ? "out_proj.weight" : String(parts[4])
-    return Self.layerPrefix(layer) + "mla." + rest
+  /// `model.layers.N.self_attn.` or, for a latent layer of a converted model, `model.layers.N.mla.`.
+  public func mixerPrefix(_ layer: Int) -> String {
+    let module = mixers[layer] == .latentAttention && !architecture.isDeepSeek ? "mla" : "self_attn"
+    return Self.layerPrefix(layer) + module + "."
   }
 
-  /// The name that a stored tensor has in memory: the official latent names become Hugging Face's.
-  public static func name(stored: String) -> String {
-    guard stored.hasPrefix("model.layers."), stored.contains(".mla.") || stored.hasSuffix(".self_attn.out_proj.weight")
-    else { return stored }
-    return stored.replacing(".mla.", with: ".self_attn.").replacing(".out_proj.", with: ".o_proj.")
+  /// Full name of the mixer's output projection.
+  public func outputProjectionName(_ layer: Int) -> String {
+    mixerPrefix(layer)
+      + (mixers[layer] == .latentAttention && !architecture.isDeepSeek ? "out_proj.weight" : "o_proj.weight")
   }
 
   /// Every tensor of a checkpoint of this model, in file order: embedding, layers, final norm, head.
@@ -72,7 +63,7 @@ extension ModelConfig {
   }
 
   private func attentionTensors(_ layer: Int) -> [TensorSpec] {
-    let prefix = Self.mixerPrefix(layer)
+    let prefix = mixerPrefix(layer)
     let queryWidth = attentionHeads * headDim
     let keyWidth = keyValueHeads * headDim
     var all: [TensorSpec] = []
@@ -84,12 +75,12 @@ extension ModelConfig {
       all.append(TensorSpec(prefix + "q_norm.weight", [headDim]))
       all.append(TensorSpec(prefix + "k_norm.weight", [headDim]))
     }
-    return all + [TensorSpec(prefix + "o_proj.weight", [hiddenSize, queryWidth])]
+    return all + [TensorSpec(outputProjectionName(layer), [hiddenSize, queryWidth])]
   }
 
   private func latentTensors(_ layer: Int) -> [TensorSpec] {
     guard let latent else { return [] }
-    let prefix = Self.mixerPrefix(layer)
+    let prefix = mixerPrefix(layer)
     let ranks = latent.ranks(layer: layer)
     let queryWidth = attentionHeads * latent.queryKeyHeadDim
     var all: [TensorSpec] = []
@@ -108,6 +99,6 @@ extension ModelConfig {
       all.append(TensorSpec(prefix + "q_norm.weight", [latent.queryKeyHeadDim]))
       all.append(TensorSpec(prefix + "k_norm.weight", [latent.queryKeyHeadDim]))
     }
-    return all + [TensorSpec(prefix + "o_proj.weight", [hiddenSize, attentionHeads * latent.valueHeadDim])]
+    return all + [TensorSpec(outputProjectionName(layer), [hiddenSize, attentionHeads * latent.valueHeadDim])]
   }
 }
