@@ -14,5 +14,5 @@ struct Shards: ParsableCommand {
         shards pack --input train.txt --tokenizer runs/tokenizer --out shards/train
         shards verify shards/train
       """,
-    subcommands: [Pack.self, TrainTokenizer.self, Generate.self])
+    subcommands: [Pack.self, Info.self, Verify.self, Cat.self, TrainTokenizer.self, Generate.self])
 }

@@ -50,11 +50,25 @@ public final class ShardWriter {
     compressor = FrameCompressor(level: options.compressionLevel)
     temporary = self.folder.deletingLastPathComponent()
       .appendingPathComponent(".\(self.folder.lastPathComponent).\(getpid()).tmp")
+    Self.removeAbandoned(beside: self.folder)
     try? FileManager.default.removeItem(at: temporary)
     try makeDirectory(temporary)
   }
 
   deinit { if !isFinished { try? FileManager.default.removeItem(at: temporary) } }
+
+  /// Removes the unfinished folders of writers that were killed.
+  private static func removeAbandoned(beside folder: URL) {
+    let parent = folder.deletingLastPathComponent()
+    let prefix = ".\(folder.lastPathComponent)."
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
+    where name.hasPrefix(prefix) && name.hasSuffix(".tmp") {
+      guard let process = pid_t(name.dropFirst(prefix.count).dropLast(4)), kill(process, 0) != 0, errno == ESRCH else {
+        continue
+      }
+      try? FileManager.default.removeItem(at: parent.appendingPathComponent(name))
+    }
+  }
 
   /// Only an absent folder, an empty one, or one that holds token shards may be written over.
   private static func checkReplaceable(_ folder: URL) throws {
@@ -151,17 +165,19 @@ public final class ShardWriter {
     return .init(file: name, count: starts.count, bytes: data.count, sha256: sha256(data))
   }
 
+  /// Gives the new folder its name. Older shards step aside first and go when the new ones stand there.
   private func replaceFolder() throws {
     try Self.checkReplaceable(folder)
+    if rename(temporary.path, folder.path) == 0 { return }  // nothing there, or an empty folder
+    guard errno == ENOTEMPTY || errno == EEXIST else { throw renameError() }
     let old = temporary.appendingPathExtension("old")
-    let existed = FileManager.default.fileExists(atPath: folder.path)
-    if existed, rename(folder.path, old.path) != 0 { throw renameError() }
+    if rename(folder.path, old.path) != 0 { throw renameError() }
     if rename(temporary.path, folder.path) != 0 {
       let error = renameError()
-      if existed { _ = rename(old.path, folder.path) }
+      _ = rename(old.path, folder.path)
       throw error
     }
-    if existed { try? FileManager.default.removeItem(at: old) }
+    try? FileManager.default.removeItem(at: old)
   }
 
   private func renameError() -> UpcycleError {

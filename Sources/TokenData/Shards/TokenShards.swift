@@ -117,6 +117,15 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
     return starts
   }
 
+  /// The tokens of one document, its beginning token included.
+  public func document(_ number: Int) throws -> Range<Int> {
+    let starts = try documents()
+    guard starts.indices.contains(number) else {
+      throw UpcycleError("no such document", at: folder.path, expected: "0 to \(starts.count - 1)", found: "\(number)")
+    }
+    return starts[number]..<(number + 1 < starts.count ? starts[number + 1] : count)
+  }
+
   // MARK: Verifying
 
   /// Reads everything: file digests, every frame, every id, the document index.

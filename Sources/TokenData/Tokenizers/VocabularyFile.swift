@@ -89,7 +89,10 @@ enum VocabularyMergesPair {
     let specials = specialTokens(in: entries)
     let merges = try read(merges, entries: entries)
     let pieces = try entries.layout(hidden: Set(specials.map(\.id)))
-    let bpe = try ByteLevelBPE(pieces: pieces, merges: merges, pattern: pattern(of: pieces), file: vocabulary.path)
+    let pattern = pattern(of: pieces)
+    // Qwen's tokenizer brings text to its composed form first; the pair of files does not say so.
+    let bpe = try ByteLevelBPE(
+      pieces: pieces, merges: merges, pattern: pattern, composes: pattern == .qwen, file: vocabulary.path)
     return Tokenizer(
       model: .byteLevel(bpe), addedTokens: specials,
       bos: TokenNames.first(of: TokenNames.beginning, in: specials),

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import TokenData
+
+struct Cat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prints documents, or a window of tokens, of a folder of shards.",
+    discussion: """
+      With --tokenizer as text, a line <|endoftext|> between documents, so that `shards pack` can read it \
+      again; else as ids, a document a line. (`zstd -dc FILE.zst` gives a shard's raw little-endian ids.)
+
+      Examples:
+        shards cat shards/tinystories --tokenizer runs/babyllama --document 3 --count 2
+        shards cat shards/tinystories --from 100000 --tokens 256
+      """)
+
+  @Argument(help: "A folder of token shards.") var folder: String
+  @Option(help: "The tokenizer that made the shards; prints text.") var tokenizer: String?
+  @Option(help: "The first document, counted from 0.") var document: Int?
+  @Option(help: "How many documents (default: 1 with --document, else all).") var count: Int?
+  @Option(help: "The first token of a window, instead of documents.") var from: Int?
+  @Option(help: "Tokens in the window.") var tokens = 256
+
+  func run() throws { runReportingErrors { try print() } }
+
+  private func print() throws {
+    let shards = try TokenShards(URL(fileURLWithPath: folder))
+    let tokenizer = try tokenizer.map { try Tokenizer.load(from: $0) }
+    if let tokenizer { try shards.require(tokenizer) }
+    if let from {
+      guard document == nil, count == nil, from >= 0, tokens >= 0, from <= shards.count else {
+        throw UpcycleError.usage(
+          "--from takes a token, without --document or --count", expected: "0 to \(shards.count)", found: "\(from)")
+      }
+      let ids = try shards.read(from..<from + min(tokens, shards.count - from))
+      write(ids, tokenizer, continuing: true)
+      return
+    }
+    let total = try shards.documents().count
+    let first = document ?? 0
+    let count = count ?? (document == nil ? total : 1)
+    guard first >= 0, first < total, count >= 0 else {
+      throw UpcycleError.usage("no such document", at: "--document", expected: "0 to \(total - 1)", found: "\(first)")
+    }
+    for number in first..<first + min(count, total - first) {
+      if number > first, tokenizer != nil { write("\(DocumentSeparator.endOfText)\n") }
+      write(try shards.read(shards.document(number)), tokenizer, continuing: false)
+    }
+  }
+
+  private func write(_ ids: [Int32], _ tokenizer: Tokenizer?, continuing: Bool) {
+    guard let tokenizer else { return write(ids.map(String.init).joined(separator: " ") + "\n") }
+    FileHandle.standardOutput.write(Data(tokenizer.decodeBytes(ids, continuing: continuing) + [0x0A]))
+  }
+
+  private func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+}
