@@ -24,21 +24,19 @@ public struct RunDirectory {
 
   /// Creates the folder, or checks that what is there is the same run: a run resumes only under the plan it
   /// began with.
-  func begin(plan resolved: TrainingPlan, student: String, teacher: String?, data: String) throws {
+  func begin(plan resolved: TrainingPlan, identity: RunIdentity) throws {
     struct Record: Codable, Equatable {
       var plan: TrainingPlan
-      var student: String
-      var teacher: String?
-      var data: String
+      var identity: RunIdentity
     }
-    let record = Record(plan: resolved, student: student, teacher: teacher, data: data)
+    let record = Record(plan: resolved, identity: identity)
     try makeDirectory(run)
     if FileManager.default.fileExists(atPath: plan.path) {
       let found = try? JSONDecoder().decode(Record.self, from: readFile(plan))
       if found != record {
         throw UpcycleError.usage(
           "holds a run with other settings", at: url.path, expected: "the same plan, student, teacher and data",
-          hint: "choose another --out, or delete this folder")
+          hint: "choose another output folder, or delete this one")
       }
       return
     }
@@ -49,6 +47,16 @@ public struct RunDirectory {
       JSONValue.object(machineDescription()).text(pretty: true), to: run.appendingPathComponent("environment.json"))
   }
 
+  /// Called once the finished model is on disk: removes the training state, which is three times its size.
+  public func finish() throws { try? FileManager.default.removeItem(at: checkpoint) }
+
+  /// The loss curve so far: one row per step, by column name.
+  public func readMetrics() throws -> (columns: [String], rows: [[Double]]) {
+    let lines = String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n")
+    let columns = lines.first?.split(separator: ",").map(String.init) ?? []
+    return (columns, lines.dropFirst().map { $0.split(separator: ",").map { Double($0) ?? .nan } })
+  }
+
   /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.
   func openMetrics(keeping steps: Int, header: String) throws -> MetricsFile {
     var kept = [header]
@@ -57,6 +65,21 @@ public struct RunDirectory {
     }
     try writeFile(kept.joined(separator: "\n") + "\n", to: metrics)
     return try MetricsFile(metrics)
+  }
+}
+
+/// What a run is made of, as hashes or names: a resumed run must be made of the same.
+public struct RunIdentity: Codable, Equatable, Sendable {
+  public var student: String
+  public var teacher: String?
+  public var data: String
+  public var threads: Int
+
+  public init(student: String, teacher: String?, data: String, threads: Int) {
+    self.student = student
+    self.teacher = teacher
+    self.data = data
+    self.threads = threads
   }
 }
 

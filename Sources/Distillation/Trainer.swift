@@ -114,43 +114,33 @@ public final class Trainer {
 
   // MARK: A whole run
 
-  /// Trains to the end of the plan, saving into `directory` every `saveEvery` seconds and at the end;
-  /// goes on from its checkpoint when there is one.
+  /// Trains to the end of the plan, saving into `directory` every `saveEvery` seconds, and goes on from its
+  /// checkpoint when there is one. The caller saves the finished model, then calls `directory.finish()`.
   /// - Parameters:
   ///   - identity: what the run is made of (hashes), so that a folder never mixes two runs.
-  ///   - shouldStop: asked after every step; true saves a checkpoint and throws `interrupted`.
+  ///   - report: called after every step with its metrics and the rate in tokens per second.
+  ///   - shouldStop: asked after every step; true saves a checkpoint and throws.
   public func run(
-    in directory: RunDirectory, identity: (student: String, teacher: String?, data: String), saveEvery: Double = 60,
-    quiet: Bool = false, shouldStop: () -> Bool = { false }
+    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
+    report: (StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws {
-    try directory.begin(plan: plan, student: identity.student, teacher: identity.teacher, data: identity.data)
+    try directory.begin(plan: plan, identity: identity)
     if let found = try TrainingCheckpoint.load(directory.checkpoint, into: student, optimizer) { step = found }
     let metrics = try directory.openMetrics(keeping: step, header: "step,loss,ce,kl,gradient_norm,rate,seconds")
-    let progress = Progress("step", total: plan.steps, startingAt: step, quiet: quiet)
     let started = monotonicSeconds()
     let firstStep = step
     var saved = started
     while step < plan.steps {
-      let result: StepMetrics
-      do { result = try trainStep() } catch var error as UpcycleError {
-        let last = FileManager.default.fileExists(atPath: directory.checkpoint.path)
-        error.hint = [error.hint, last ? "last good checkpoint: \(directory.checkpoint.path)" : "no checkpoint yet"]
-          .compactMap { $0 }.joined(separator: "; ")
-        throw error
-      }
+      let result = try trainStep(namingCheckpointsIn: directory)
       let elapsed = monotonicSeconds() - started
       try metrics.append(
         [
           "\(result.step)", decimal(result.loss), decimal(result.crossEntropy), decimal(result.divergence),
           decimal(result.gradientNorm), String(format: "%.4e", result.rate), String(format: "%.2f", elapsed),
         ].joined(separator: ","))
-      let rate = Double((step - firstStep) * plan.batch * plan.time) / elapsed
-      progress.update(
-        step,
-        "loss \(decimal(result.loss, 3))  kl \(decimal(result.divergence, 3))  lr \(String(format: "%.1e", result.rate))  \(formatCount(Int(rate))) tok/s"
-      )
-      let stop = shouldStop()
-      if stop || (monotonicSeconds() - saved > saveEvery && step < plan.steps) {
+      report(result, Double((step - firstStep) * plan.batch * plan.time) / elapsed)
+      let stop = shouldStop() && step < plan.steps
+      if stop || monotonicSeconds() - saved > saveEvery {
         try TrainingCheckpoint.save(directory.checkpoint, step: step, student, optimizer)
         saved = monotonicSeconds()
       }
@@ -158,8 +148,19 @@ public final class Trainer {
         throw UpcycleError("interrupted after step \(step); the same command goes on from there", at: directory.url.path)
       }
     }
-    progress.finish("trained \(formatCount(plan.steps * plan.batch * plan.time)) tokens")
+    // The last state stays until the finished model is on disk (`RunDirectory.finish`).
+    try TrainingCheckpoint.save(directory.checkpoint, step: step, student, optimizer)
     student.parameters.dropGradients()
+  }
+
+  /// A step whose failure also names the last good checkpoint.
+  private func trainStep(namingCheckpointsIn directory: RunDirectory) throws -> StepMetrics {
+    do { return try trainStep() } catch var error as UpcycleError {
+      let checkpoint = try? TrainingCheckpoint.newest(directory.checkpoint)
+      let last = checkpoint.map { "last good checkpoint: \($0.path)" } ?? "no checkpoint yet"
+      error.hint = [error.hint, last].compactMap { $0 }.joined(separator: "; ")
+      throw error
+    }
   }
 }
 

@@ -43,6 +43,9 @@ enum TrainingCheckpoint {
     return newest.step
   }
 
+  /// The newest state's file.
+  static func newest(_ folder: URL) throws -> URL? { try states(folder).max { $0.step < $1.step }?.url }
+
   private static func states(_ folder: URL) throws -> [(step: Int, url: URL)] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return [] }
     return names.compactMap { name in
