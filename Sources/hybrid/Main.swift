@@ -1,1 +1,8 @@
-@main struct Main { static func main() { print("hybrid: not built yet") } }
+import ArgumentParser
+
+@main
+struct Hybrid: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Works on any model folder: information, text, scores, pretraining.",
+    subcommands: [Pretrain.self])
+}

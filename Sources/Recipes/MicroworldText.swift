@@ -1,0 +1,54 @@
+import Foundation
+import Groundwork
+import TokenData
+
+/// The generated text of the ladder's world as token shards, made on first use and kept under
+/// `runs/microworld`. The shards' folder name says everything that decides their content.
+public struct MicroworldText: Sendable {
+  /// The one world of the ladder.
+  public static let worldSeed: UInt64 = 1
+  public static let vocabularySize = 2048
+
+  public let world: World
+  private let folder: URL
+
+  public init(_ folder: URL) {
+    self.folder = folder
+    world = World(seed: Self.worldSeed)
+  }
+
+  /// Byte-level BPE of 2,048 pieces trained on both mixtures: the tokenizer of every ladder model.
+  public func trainTokenizer(documents: Int = 20_000) throws -> Tokenizer {
+    var trainer = try BPETrainer(vocabularySize: Self.vocabularySize)
+    for mixture in MicroworldCorpus.Mixture.allCases {
+      let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: Self.worldSeed)
+      for index in 0..<documents { trainer.add(corpus.document(index)) }
+    }
+    return try trainer.train()
+  }
+
+  /// At least `tokens` tokens of a mixture: documents 0, 1, 2, ... of the corpus, each behind its beginning
+  /// token and followed by its end token.
+  public func shards(
+    _ mixture: MicroworldCorpus.Mixture, _ part: MicroworldCorpus.Part = .training, tokens: Int,
+    tokenizer: Tokenizer, quiet: Bool = true
+  ) throws -> TokenShards {
+    let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: Self.worldSeed, part: part)
+    // Different text under the same name would go unnoticed, so the first documents are part of the name.
+    let sample = sha256((0..<200).map { corpus.document($0) }.joined(separator: "\n"))
+    let name = "\(mixture)-\(part)-\(tokens)-\(tokenizer.fingerprint.prefix(8))-\(sample.prefix(8))"
+    let url = folder.appendingPathComponent(name)
+    if let ready = try? TokenShards(url, tokenizer: tokenizer) { return ready }
+    let writer = try ShardWriter(folder: url, tokenizer: tokenizer)
+    let progress = Progress("\(mixture) tokens", total: tokens, quiet: quiet)
+    var index = 0
+    while writer.tokens < tokens {
+      try writer.append(document: tokenizer.encodeDocument(corpus.document(index), appendingEnd: true))
+      index += 1
+      progress.update(min(writer.tokens, tokens))
+    }
+    _ = try writer.finish()
+    progress.finish("\(formatCount(writer.tokens)) in \(formatCount(index)) documents")
+    return try TokenShards(url, tokenizer: tokenizer)
+  }
+}

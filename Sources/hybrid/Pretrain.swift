@@ -1,0 +1,47 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import LabKit
+import Recipes
+import TokenData
+
+/// `hybrid pretrain`: a ladder model from random weights on the microworld.
+struct Pretrain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Pretrain a ladder model on the generated microworld.",
+    discussion: """
+      Text, tokenizer and weights come from seeds alone; the run resumes where it was stopped.
+
+      Example: hybrid pretrain --preset nano-1b --seed 1 --tokens 8M --out experiments/teachers/nano-1b-seed1
+      """)
+
+  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol.") var preset: String
+  @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
+  @Option(help: "Training tokens.") var tokens = "8M"
+  @Option(help: "Sequences per step.") var batch = 12
+  @Option(help: "Tokens per sequence.") var sequence = 512
+  @Option(help: "Peak learning rate.") var lr = 2e-3
+  @Option(help: "Output folder.") var out: String
+  @Flag(help: "No progress line.") var quiet = false
+
+  func run() {
+    runReportingErrors {
+      guard let tokens = parseCount(tokens) else {
+        throw UpcycleError.usage("is not a number of tokens", at: "--tokens", found: self.tokens)
+      }
+      let places = try Places()
+      let text = MicroworldText(places.microworld)
+      let tokenizer: Tokenizer
+      if FileManager.default.fileExists(atPath: places.tokenizer.appendingPathComponent("tokenizer.json").path) {
+        tokenizer = try Tokenizer.load(from: places.tokenizer)
+      } else {
+        tokenizer = try text.trainTokenizer()
+        try tokenizer.save(to: places.tokenizer)
+      }
+      Interrupt.watch()
+      try Pretraining(
+        preset: preset, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr
+      ).run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
+    }
+  }
+}
