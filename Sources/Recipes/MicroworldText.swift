@@ -40,7 +40,7 @@ public struct MicroworldText: Sendable {
     let url = folder.appendingPathComponent(name)
     if let ready = try? TokenShards(url, tokenizer: tokenizer) { return ready }
     let writer = try ShardWriter(folder: url, tokenizer: tokenizer)
-    let progress = Progress("\(mixture) tokens", total: tokens, quiet: quiet)
+    let progress = ProgressLine("\(mixture) tokens", total: tokens, quiet: quiet)
     var index = 0
     while writer.tokens < tokens {
       try writer.append(document: tokenizer.encodeDocument(corpus.document(index), appendingEnd: true))

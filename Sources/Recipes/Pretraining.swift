@@ -70,9 +70,9 @@ public struct Pretraining: Codable, Equatable, Sendable {
 
 /// The progress line of a training run: loss, KL, learning rate, tokens per second, ETA.
 func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (Trainer.StepMetrics, Double) -> Void {
-  var progress: Progress?
+  var progress: ProgressLine?
   return { metrics, rate in
-    let line = progress ?? Progress("\(label) step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
+    let line = progress ?? ProgressLine("\(label) step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
     progress = line
     line.update(metrics.step, stepDetail(metrics, plan, rate))
     if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }

@@ -38,7 +38,7 @@ struct Pretrain: ParsableCommand {
         tokenizer = try text.trainTokenizer()
         try tokenizer.save(to: places.tokenizer)
       }
-      Interrupt.watch()
+      Interrupt.listen()
       try Pretraining(
         preset: preset, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr
       ).run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }

@@ -45,7 +45,7 @@ struct Pack: ParsableCommand {
     let tokenizer = try Tokenizer.load(from: tokenizer)
     let writer = try ShardWriter(folder: URL(fileURLWithPath: out), tokenizer: tokenizer, options: options)
     let bytes = files.reduce(0) { $0 + $1.size }
-    let progress = Progress("pack", total: bytes, quiet: quiet)
+    let progress = ProgressLine("pack", total: bytes, quiet: quiet)
     var finished = 0
     for file in files {
       try file.forEachDocument { text, position in

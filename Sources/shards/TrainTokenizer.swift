@@ -34,7 +34,7 @@ struct TrainTokenizer: ParsableCommand {
       let reader = try DocumentReader(URL(fileURLWithPath: path), separator: .init(documentSeparator))
       try reader.forEachDocument { text, _ in trainer.add(text) }
     }
-    let progress = Progress("train", total: vocabularySize, quiet: quiet)
+    let progress = ProgressLine("train", total: vocabularySize, quiet: quiet)
     let tokenizer = try trainer.train { progress.update($0, "pieces") }
     try tokenizer.save(to: URL(fileURLWithPath: out))
     progress.finish("\(formatCount(tokenizer.vocabularySize)) pieces")

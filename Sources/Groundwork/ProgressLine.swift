@@ -6,7 +6,7 @@ import Foundation
 
 /// A progress line on standard error: rewritten in place on a terminal, one line every few seconds
 /// otherwise; silent when `quiet`. Results go to standard output, never here.
-public final class Progress {
+public final class ProgressLine {
   private let total: Int
   private let label: String
   private let quiet: Bool
