@@ -12,11 +12,15 @@ extension Scribe {
       pick(["Hello, I am", "Nice to meet you. I am", "Good day. My name is"]) + " \(world.entities[second].name).",
     ]
     let speakers = [first, second]
-    for turn in 2..<number(6...10) {
+    var said = Set<Int>()
+    for turn in 2..<number(8...14) {
       let speaker = speakers[turn % 2]
       let spoken = world.entities[speaker].facts.map { world.facts[$0] }
         .filter { !Phrasing.of[$0.relation]!.spoken.isEmpty }
-      let fact = pick(spoken)
+      let fresh = spoken.filter { !said.contains($0.id) }
+      guard !fresh.isEmpty else { break }
+      let fact = pick(fresh)
+      said.insert(fact.id)
       let reply = render(pick(Phrasing.of[fact.relation]!.spoken), fact)
       lines.append(pick(["", "", "Oh! ", "I see. ", "Really? ", "How nice. "]) + reply)
     }
@@ -47,7 +51,7 @@ extension Scribe {
         lines.append("User: Tell me about \(world.entities[subject].name).\nAssistant: \(paragraph(subject, sentences: number(2...4)))")
       case 6:
         let cast = newNames(2)
-        lines.append("User: Tell me a story about \(cast[0].name) and \(cast[1].name).\nAssistant: \(story(cast[0], cast[1]).joined(separator: " "))")
+        lines.append("User: Tell me a story about \(cast[0].name) and \(cast[1].name).\nAssistant: \(story(cast[0], cast[1]).text)")
       default:
         if let exercise = problem() {
           lines.append("User: " + exercise.text.replacingPrefix("Question: ").replacingOnce("\nAnswer:", with: "\nAssistant:"))
@@ -60,7 +64,7 @@ extension Scribe {
   /// Questions about facts, answered with the value alone.
   mutating func questions() -> String {
     var lines: [String] = []
-    for _ in 0..<number(5...8) { if let exercise = recall() { lines.append(exercise.text) } }
+    for _ in 0..<number(7...12) { if let exercise = recall() { lines.append(exercise.text) } }
     return lines.joined(separator: "\n")
   }
 
@@ -69,12 +73,13 @@ extension Scribe {
     if task == .passages { return readingLesson() }
     let range: ClosedRange<Int> =
       switch task {
-      case .recall, .combine, .goals, .pronouns: 4...7
-      case .quiz, .rules, .problems: 3...5
-      default: 2...3
+      case .recall, .combine, .goals, .pronouns: 6...10
+      case .quiz, .rules, .problems: 4...6
+      default: 3...4
       }
     var parts: [String] = []
-    for _ in 0..<number(range) { if let exercise = exercise(task) { parts.append(exercise.text) } }
+    let goal = number(range)
+    for _ in 0..<4 * goal where parts.count < goal { if let exercise = exercise(task) { parts.append(exercise.text) } }
     return parts.isEmpty ? questions() : parts.joined(separator: "\n\n")
   }
 
@@ -95,9 +100,9 @@ extension Scribe {
       random.shuffle(&values)
       let letters = ["A", "B", "C", "D"]
       var part = zip(letters, values).map { "\($0). \($1)" }.joined(separator: "\n")
-      for _ in 0..<4 {
+      for _ in 0..<number(4...7) {
         let i = random.next(below: 4)
-        part += chance(0.7) ? "\nLetter of \(values[i])? Answer: \(letters[i])" : "\nWord at \(letters[i])? Answer: \(values[i])"
+        part += chance(0.75) ? "\nLetter of \(values[i])? Answer: \(letters[i])" : "\nWord at \(letters[i])? Answer: \(values[i])"
       }
       parts.append(part)
     }

@@ -18,10 +18,9 @@ extension Scribe {
   mutating func exposition() -> String {
     var subject = entity(factKind())
     var parts: [String] = []
-    let count = number(2...3)
-    for _ in 0..<count {
+    for _ in 0..<number(3...4) {
       let facts = world.entities[subject].facts
-      parts.append(paragraph(subject, sentences: facts.count < 3 ? facts.count : number(3...6)))
+      parts.append(paragraph(subject, sentences: facts.count < 3 ? facts.count : number(3...7)))
       // Go on to a person, a town or so that the last paragraph was about, else to something new.
       let linked = facts.compactMap { world.facts[$0].valueEntity }
       subject = !linked.isEmpty && chance(0.5) ? pick(linked) : entity(factKind())
@@ -32,7 +31,7 @@ extension Scribe {
   /// Everything that shares a value: the reverse direction of the facts.
   mutating func catalogue() -> String {
     var lines: [String] = []
-    for _ in 0..<number(3...5) {
+    for _ in 0..<number(4...6) {
       let relation: Relation = pick([
         .job, .job, .home, .home, .home, .birthMonth, .food, .petKind, .material, .material, .colour, .colour, .place,
         .place, .use, .habitat, .diet, .marketDay, .product, .river, .shopTown, .closedDay,
@@ -57,8 +56,8 @@ extension Scribe {
       }
       let list = names.dropLast().joined(separator: ", ") + " and " + names.last!
       switch random.next(below: 3) {
-      case 0: lines.append("Who or what \(form)? \(list.capitalisedFirst).")
-      case 1: lines.append("Each of these \(form): \(list).")
+      case 0: lines.append("\(kind == .person ? "Who" : "Which \(sort)") \(form)? \(list.capitalisedFirst).")
+      case 1: lines.append("Each of these \(sort == "person" ? "people" : sort + "s") \(form): \(list).")
       default:
         lines.append(names.prefix(3).map { "\($0) \(form)." .capitalisedFirst }.joined(separator: " "))
       }
@@ -69,12 +68,12 @@ extension Scribe {
   /// Short entries about one thing each, with two of its properties: the joint of two facts.
   mutating func portraits() -> String {
     var lines: [String] = []
-    for _ in 0..<number(5...8) {
+    for _ in 0..<number(7...11) {
       let kind: EntityKind = pick([.person, .person, .person, .object, .object, .town])
       let subject = entity(kind)
       let facts = world.entities[subject].facts.map { world.facts[$0] }
       guard let pair = some(2, of: facts), let a = predicate(pair[0]), let b = predicate(pair[1]),
-        allows("conjunction", pair[0].id, pair[1].id), allows("conjunction", pair[1].id, pair[0].id)
+        allowsJoint(pair[0], pair[1])
       else { continue }
       let name = world.entities[subject].name
       switch random.next(below: 3) {
@@ -100,8 +99,10 @@ extension Scribe {
       }
     let columns = some(min(relations.count, number(1...3)), of: relations)!
     var rows: [String] = []
-    for _ in 0..<number(4...6) {
+    var told = Set<Int>()
+    for _ in 0..<number(5...8) {
       let subject = entity(kind)
+      guard told.insert(subject).inserted else { continue }
       let cells = columns.map { world.fact(of: subject, $0)?.value ?? "-" }
       rows.append("\(world.entities[subject].name.withoutArticle) | " + cells.joined(separator: " | "))
     }

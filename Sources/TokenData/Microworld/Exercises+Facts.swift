@@ -18,7 +18,7 @@ extension Scribe {
     guard let pair = some(2, of: relations) else { return nil }
     let subject = entity(kind)
     guard let first = world.fact(of: subject, pair[0]), let second = world.fact(of: subject, pair[1]),
-      allows("conjunction", first.id, second.id), let a = predicate(first), let b = predicate(second)
+      allowsJoint(first, second), let a = predicate(first), let b = predicate(second)
     else { return nil }
     func fits(_ other: Int) -> Int {
       (world.fact(of: other, pair[0])?.value == first.value ? 1 : 0)
@@ -113,7 +113,7 @@ extension Scribe {
     let subject = entity(family.kind)
     let index = random.next(below: family.consequences.count)
     let consequence = family.consequences[index]
-    guard let fact = world.fact(of: subject, pick(family.relations)), allows("rule", fact.id, index),
+    guard let fact = world.fact(of: subject, pick(family.relations)), allows("rule", world.valueID(fact), index),
       let predicate = predicate(fact)
     else { return nil }
     let same = Set(world.facts(fact.relation, value: fact.value).map { world.facts[$0].subject })
@@ -132,7 +132,7 @@ extension Scribe {
 
   // MARK: A goal and what achieves it
 
-  private static let goalLeads = ["Goal: ", "Wish: ", "Plan: ", "Aim: ", "To do: "]
+  private static let goalLeads = ["Goal: ", "Wish: ", "Plan: ", "Aim: ", "To do: ", "Need: ", "Hope: ", "Idea: ", "Dream: ", "Task: "]
 
   /// "Goal: cut the cord\nSolution:" between two actions, one of which achieves the goal.
   mutating func goal() -> Exercise? {
@@ -144,7 +144,8 @@ extension Scribe {
     let use = world.useOf[object]!
     let goal = random.next(below: Use.all[use].goals.count)
     let lead = random.next(below: Self.goalLeads.count)
-    guard allows("goal", object, goal, lead), let fact = world.fact(of: object, .use) else { return nil }
+    // Both the question and the pair of goal and thing are new in evaluation.
+    guard allows("goal", use, goal, lead), allows("goal-thing", object, goal), let fact = world.fact(of: object, .use) else { return nil }
     let others = world.members[.object]!.filter { world.useOf[$0]! != use }
     let wrong = pick(others)
     let verb = pick(["use", "take", "get"])
@@ -201,7 +202,7 @@ extension Scribe {
     switch random.next(below: 10) {
     case 0..<6:
       let fact = fact(factKind())
-      guard let question = question(fact, family: "quiz"), let wrong = wrongValues(fact, 3) else { return nil }
+      guard let question = question(fact), let wrong = wrongValues(fact, 3) else { return nil }
       return lettered(question, right: fact.value, wrong: wrong, facts: [fact.id])
     case 6..<8: return category()
     default: return sum()

@@ -180,7 +180,7 @@ extension Scribe {
           "On \(days[i]) \(subject) went to the \(places[i]) and saw a \(animals[i]).",
           "On \(days[i]) \(subject) saw a \(animals[i]) in the \(places[i]).",
           "A \(animals[i]) was in the \(places[i]) when \(subject) came there on \(days[i]).",
-        ]).replacingArticle(before: animals[i]))
+        ]).withCorrectArticles)
       questions.append(("Where was \(hero.name) on \(days[i])?", "in the \(places[i])",
         (0..<count).map { "in the \(places[$0])" }, Lexicon.places.map { "in the \($0)" }))
       questions.append(("What did \(hero.name) see in the \(places[i])?", animals[i].withArticle,
@@ -239,17 +239,5 @@ extension Scribe {
     }
     random.shuffle(&lines)
     return Passage(text: withFillers(lines, opening: "\(names[0]) and three friends played a game."), questions: questions)
-  }
-}
-
-extension String {
-  /// "saw a owl" -> "saw an owl" for the given noun.
-  func replacingArticle(before noun: String) -> String {
-    guard "aeiou".contains(noun.first ?? "x") else { return self }
-    var out = self
-    for (from, to) in [(" a \(noun)", " an \(noun)"), ("A \(noun)", "An \(noun)")] {
-      if let range = out.range(of: from) { out.replaceSubrange(range, with: to) }
-    }
-    return out
   }
 }

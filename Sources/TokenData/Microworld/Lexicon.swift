@@ -16,6 +16,8 @@ enum Lexicon {
   /// Endings of women's and of men's names; the pronoun follows from the ending.
   static let femaleEnds = words("la na ra da lia nia ria sa tta ya")
   static let maleEnds = words("lo no ro do lan nin rik sen mon vin")
+  /// Words and famous names that the syllables happen to spell.
+  static let notNames = words("Lemon Lenin Benin Salsa Bella Mayo Dada Nada Salmon Hanoi Fala Alla Elda")
   static let townStarts = words(
     "Old Red Green Stone Oak Ash Elm Mill Lake Fox Swan Crow High Low Long Salt Wind Rose Thorn Deer Pine Gold")
   static let townEnds = words("ham ford ton wick field mere port bury")

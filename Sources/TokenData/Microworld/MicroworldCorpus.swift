@@ -82,12 +82,12 @@ public struct MicroworldCorpus: Sendable {
     case .table: return scribe.table()
     case .story:
       let cast = scribe.newNames(2)
-      return scribe.story(cast[0], cast[1]).joined(separator: " ")
+      return scribe.story(cast[0], cast[1]).text
     case .dialogue: return scribe.dialogue()
     case .assistance: return scribe.assistance()
     case .questions: return scribe.questions()
     case .letters: return scribe.letters()
-    case .programs: return scribe.programs()
+    case .programs: return scribe.chance(0.7) ? scribe.programs() : scribe.repository()
     case .retrieval: return scribe.retrieval()
     case .drill(let task): return scribe.drill(task)
     }

@@ -75,7 +75,7 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
       draw += 1
       guard let exercise = scribe.exercise(self) else { continue }
       let item = exercise.item(task: self, id: "\(rawValue)-\(set)-\(items.count)")
-      if seen.insert(item.contexts?.joined(separator: "\n") ?? item.context).inserted { items.append(item) }
+      if seen.insert(item.scoredTexts.sorted().joined(separator: "\n")).inserted { items.append(item) }
     }
     return items
   }

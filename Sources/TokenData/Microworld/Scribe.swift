@@ -34,6 +34,13 @@ struct Scribe {
     return ((hash >> 33) % Scribe.reservedShare == 0) == (split == .evaluation)
   }
 
+  /// Whether two facts about one subject may be joined here: decided by what they say, not by of whom, so
+  /// that a reserved question ("who is a baker and lives in Oakford?") is never asked in training.
+  func allowsJoint(_ a: Fact, _ b: Fact) -> Bool {
+    let (first, second) = (world.valueID(a), world.valueID(b))
+    return allows("conjunction", min(first, second), max(first, second))
+  }
+
   // MARK: Drawing
 
   mutating func pick<T>(_ items: [T]) -> T { random.pick(items) }
@@ -137,12 +144,12 @@ struct Scribe {
   }
 
   /// A question about a fact in a form that this side of the hold-out may use; nil if it has none.
-  mutating func question(_ fact: Fact, family: StaticString = "question") -> String? {
+  mutating func question(_ fact: Fact) -> String? {
     let forms = Phrasing.of[fact.relation]!.questions
     let start = random.next(below: forms.count)
     for step in 0..<forms.count {
       let form = (start + step) % forms.count
-      if allows(family, fact.id, form) { return render(forms[form], fact) }
+      if allows("question", fact.id, form) { return render(forms[form], fact) }
     }
     return nil
   }

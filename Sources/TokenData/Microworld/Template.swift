@@ -46,6 +46,27 @@ extension String {
     guard let first = utf8.first, first >= 0x61, first <= 0x7a else { return self }
     return String(decoding: [first - 0x20], as: UTF8.self) + dropFirst()
   }
+  /// Capitalised at its beginning and after an opening quotation mark there; "a axe" becomes "an axe".
+  var sentence: String { capitalisedFirst.withCorrectArticles }
+
+  /// "a" before a vowel becomes "an". Our words have no silent h and no "unit"-like u except "umber".
+  var withCorrectArticles: String {
+    let bytes = Array(utf8)
+    guard bytes.count > 3 else { return self }
+    var out: [UInt8] = []
+    out.reserveCapacity(bytes.count + 4)
+    for i in bytes.indices {
+      out.append(bytes[i])
+      if bytes[i] == 0x61 || bytes[i] == 0x41, i + 2 < bytes.count, bytes[i + 1] == 0x20,
+        i == 0 || bytes[i - 1] == 0x20 || bytes[i - 1] == 0x22 || bytes[i - 1] == 0x0a,
+        [0x61, 0x65, 0x69, 0x6f, 0x75].contains(bytes[i + 2])
+      {
+        out.append(0x6e)
+      }
+    }
+    return out.count == bytes.count ? self : String(decoding: out, as: UTF8.self)
+  }
+
   /// "Mira" -> "Mira's".
   var possessive: String { self + "'s" }
   /// The text after the last "the ", or all of it: "the lantern" -> "lantern".

@@ -32,8 +32,7 @@ extension World {
       for end in Lexicon.femaleEnds { names.append((start + end, .she)) }
       for end in Lexicon.maleEnds { names.append((start + end, .he)) }
     }
-    let taken = Set(
-      Lexicon.rivers + Lexicon.petNames + Lexicon.months + Lexicon.weekdays + ["Salsa", "Bella", "Mayo", "Dada"])
+    let taken = Set(Lexicon.rivers + Lexicon.petNames + Lexicon.notNames)
     names.removeAll { taken.contains($0.0) }
     random.shuffle(&names)
     let spread = weights(knobs.people, &random)
@@ -41,8 +40,8 @@ extension World {
     let rest = names[knobs.people...].map {
       Entity(kind: .person, name: $0.0, gender: $0.1, weight: 1, facts: [])
     }
-    guests = Array(rest.prefix(120))
-    strangers = Array(rest.dropFirst(120).prefix(90))
+    guests = Array(rest.prefix(knobs.guests))
+    strangers = Array(rest.dropFirst(knobs.guests).prefix(knobs.strangers))
   }
 
   private mutating func settleTowns() {

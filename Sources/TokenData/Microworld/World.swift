@@ -11,6 +11,9 @@ public struct World: Sendable {
     public var animals = 33
     public var shops = 20
     public var dishes = 20
+    /// Made-up characters of training text and of evaluation items.
+    public var guests = 400
+    public var strangers = 150
     /// Share of people with a pet; a pet gives two facts.
     public var petShare = 0.5
     /// An entity of rank r of n is spoken of in proportion to (r + n/4)^-exponent: with 0 all facts are seen
@@ -63,6 +66,9 @@ public struct World: Sendable {
   func facts(_ relation: Relation, value: String) -> [Int] {
     byValue[ValueKey(relation: relation, value: value)] ?? []
   }
+
+  /// The same number for all facts that say the same of their subjects.
+  func valueID(_ fact: Fact) -> Int { facts(fact.relation, value: fact.value)[0] }
 
   /// An entity of this kind, in proportion to its weight.
   func draw(_ kind: EntityKind, _ random: inout RandomStream) -> Int {
