@@ -51,21 +51,33 @@ public final class CheckpointWriter {
 
   public func write(_ name: String, _ values: [Float]) throws { try values.withUnsafeBufferPointer { try write(name, $0) } }
 
-  /// Makes all files appear and removes what an earlier checkpoint of another form left behind.
+  /// Makes all files appear and removes the files of an earlier checkpoint that this one does not overwrite.
   public func commit() throws {
+    let stale = Self.files(in: folder).subtracting(writers.map(\.url.lastPathComponent))
     for writer in writers { try writer.commit() }
-    let index = folder.appendingPathComponent(CheckpointReader.indexName)
-    if writers.count == 1 {
-      try? FileManager.default.removeItem(at: index)
-      return
+    if writers.count > 1 { try writeIndex() }
+    for name in stale where !(writers.count > 1 && name == CheckpointReader.indexName) {
+      try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
     }
+  }
+
+  /// Names of the weight files that a folder holds now.
+  private static func files(in folder: URL) -> Set<String> {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return Set(
+      names.filter { name in
+        name == CheckpointReader.singleName || name == CheckpointReader.indexName
+          || (name.hasPrefix("model-") && name.contains("-of-") && name.hasSuffix(".safetensors"))
+      })
+  }
+
+  private func writeIndex() throws {
     var weights: [String: JSONValue] = [:]
     for (spec, writer) in zip(specs, writerOfTensor) {
       weights[spec.name] = .string(writers[writer].url.lastPathComponent)
     }
     let total = specs.reduce(0) { $0 + $1.count * type.size }
     let json = JSONValue.object(["metadata": .object(["total_size": .int(total)]), "weight_map": .object(weights)])
-    try writeFile(json.text(pretty: true) + "\n", to: index)
-    try? FileManager.default.removeItem(at: folder.appendingPathComponent(CheckpointReader.singleName))
+    try writeFile(json.text(pretty: true) + "\n", to: folder.appendingPathComponent(CheckpointReader.indexName))
   }
 }

@@ -55,10 +55,10 @@ struct JSONScanner {
     var value = 0
     var digits = 0
     while position < bytes.count, (0x30...0x39).contains(bytes[position]) {
-      value = value * 10 + Int(bytes[position] - 0x30)
       digits += 1
-      position += 1
       guard digits <= 18 else { throw fail("a number out of range") }
+      value = value * 10 + Int(bytes[position] - 0x30)
+      position += 1
     }
     guard digits > 0 else { throw fail("no whole number") }
     return value

@@ -45,8 +45,8 @@ extension ModelConfig {
     ("smollm-135m", smolLM(hidden: 576, layers: 30, heads: 9, kvHeads: 3, feedForward: 1536)),
     ("smollm-360m", smolLM(hidden: 960, layers: 32, heads: 15, kvHeads: 5, feedForward: 2560)),
     ("smollm-1.7b", smolLM(hidden: 2048, layers: 24, heads: 32, kvHeads: 32, feedForward: 8192)),
-    ("qwen2.5-0.5b", qwen2(hidden: 896, layers: 24, heads: 14, feedForward: 4864)),
-    ("qwen2.5-1.5b", qwen2(hidden: 1536, layers: 28, heads: 12, feedForward: 8960)),
+    ("qwen2.5-0.5b", qwen2(hidden: 896, layers: 24, heads: 14, feedForward: 4864, context: 32_768)),
+    ("qwen2.5-1.5b", qwen2(hidden: 1536, layers: 28, heads: 12, feedForward: 8960, context: 131_072)),
     (
       "qwen3-1.7b",
       ModelConfig(
@@ -63,11 +63,11 @@ extension ModelConfig {
       maxPosition: 2048, bosTokenId: 1, eosTokenIds: [2])
   }
 
-  private static func qwen2(hidden: Int, layers: Int, heads: Int, feedForward: Int) -> ModelConfig {
+  private static func qwen2(hidden: Int, layers: Int, heads: Int, feedForward: Int, context: Int) -> ModelConfig {
     ModelConfig(
       architecture: .qwen2, hiddenSize: hidden, layerCount: layers, attentionHeads: heads, keyValueHeads: 2,
       intermediateSize: feedForward, vocabularySize: 151_936, tieWordEmbeddings: true, rmsNormEps: 1e-6, qkvBias: true,
-      rope: RopeConfig(theta: 1_000_000), maxPosition: 32_768, bosTokenId: 151_643, eosTokenIds: [151_645])
+      rope: RopeConfig(theta: 1_000_000), maxPosition: context, bosTokenId: 151_643, eosTokenIds: [151_645])
   }
 
   /// The ladder: small stand-ins whose attention numbers are exact fractions of the real models.

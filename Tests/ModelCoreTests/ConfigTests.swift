@@ -1,0 +1,263 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+final class ConfigTests: XCTestCase {
+  private func parse(_ text: String) throws -> ModelConfig {
+    try ModelConfig(json: JSONValue(parsing: Data(text.utf8), file: "config.json"), file: "config.json")
+  }
+
+  private let small: JSONValue = .object([
+    "model_type": .string("llama"), "hidden_size": .int(64), "num_hidden_layers": .int(2), "num_attention_heads": .int(8),
+    "num_key_value_heads": .int(4), "intermediate_size": .int(96), "vocab_size": .int(100),
+  ])
+
+  private func small(_ changes: [String: JSONValue]) throws -> ModelConfig {
+    try ModelConfig(json: small.merging(.object(changes)), file: "config.json")
+  }
+
+  /// The error's one line, or nil when nothing is thrown.
+  private func failure(_ changes: [String: JSONValue]) -> String? {
+    do {
+      _ = try small(changes)
+      return nil
+    } catch { return "\(error)" }
+  }
+
+  private func assertRefused(_ changes: [String: JSONValue], naming key: String, line: UInt = #line) {
+    guard let message = failure(changes) else { return XCTFail("accepted \(changes)", line: line) }
+    XCTAssertTrue(message.contains(key), "\"\(message)\" does not name \(key)", line: line)
+    XCTAssertFalse(message.contains("\n"), line: line)
+  }
+
+  func testOldAndNewRopeDialectsAreEqual() throws {
+    let old = try small([
+      "rope_theta": .double(500_000),
+      "rope_scaling": .object([
+        "rope_type": .string("llama3"), "factor": .double(32), "low_freq_factor": .double(1), "high_freq_factor": .double(4),
+        "original_max_position_embeddings": .int(8192),
+      ]),
+    ])
+    let new = try small([
+      "rope_parameters": .object([
+        "rope_theta": .double(500_000), "rope_type": .string("llama3"), "factor": .double(32), "low_freq_factor": .double(1),
+        "high_freq_factor": .double(4), "original_max_position_embeddings": .int(8192),
+      ])
+    ])
+    XCTAssertEqual(old, new)
+    XCTAssertEqual(old.rope.scaling, .llama3(.init(factor: 32, originalMaxPosition: 8192)))
+    XCTAssertEqual(old.headDim, 8)
+    XCTAssertFalse(old.tieWordEmbeddings)
+  }
+
+  func testTypeIsReadAsRopeTypeInOldConfigs() throws {
+    let config = try small(["rope_scaling": .object(["type": .string("yarn"), "factor": .double(4), "original_max_position_embeddings": .int(16)])])
+    XCTAssertEqual(config.rope.scaling, .yarn(.init(factor: 4, originalMaxPosition: 16)))
+  }
+
+  func testEveryPresetSurvivesARoundTrip() throws {
+    for name in ModelConfig.presetNames {
+      let config = try ModelConfig.preset(name)
+      try config.validate(file: name)
+      XCTAssertEqual(try ModelConfig(json: config.json, file: name), config, name)
+      let coded = try JSONDecoder().decode(ModelConfig.self, from: JSONEncoder().encode(config))
+      XCTAssertEqual(coded, config, name)
+    }
+    XCTAssertThrowsError(try ModelConfig.preset("llama-9")) { XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2) }
+  }
+
+  func testHybridSurvivesARoundTrip() throws {
+    let base = try ModelConfig.preset("nano-1b")
+    let latent = LatentConfig(
+      qRank: 46, kvRank: 64, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8, latentNorm: true,
+      ropeInterleaved: false, qkNorm: true, layerRanks: [3: .init(q: 40, kv: 60), 5: .init(q: 46, kv: 32)],
+      rope: RopeConfig(theta: 10_000, scaling: .yarn(.init(factor: 32, originalMaxPosition: 4096, mscale: 1, mscaleAllDim: 0)), frequencyDim: 8),
+      attentionScale: 0.25)
+    let config = try base.withLatentAttention(latent, layers: [1, 3, 5])
+    let read = try ModelConfig(json: config.json, file: "hybrid")
+    XCTAssertEqual(read, config)
+    XCTAssertEqual(read.layers(of: .latentAttention), [1, 3, 5])
+    XCTAssertEqual(read.latent?.ranks(layer: 3), .init(q: 40, kv: 60))
+    XCTAssertEqual(read.latent?.ranks(layer: 1), .init(q: 46, kv: 64))
+    XCTAssertEqual(config.baseModel, base)
+
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try config.save(to: folder)
+    XCTAssertEqual(try ModelConfig(contentsOf: folder), config)
+  }
+
+  func testOracleConfigsLoadAndRoundTrip() throws {
+    for name in ["llama_gqa_tied", "llama_rope_llama3", "llama_yarn", "qwen2_bias", "qwen3_qknorm", "mla_dense", "mla_dense_yarn"] {
+      let folder = try sharedFolder("oracles/\(name)")
+      let config = try ModelConfig(contentsOf: folder)
+      XCTAssertEqual(try ModelConfig(json: config.json, file: name), config, name)
+      let file = try SafetensorsFile(folder.appendingPathComponent("model.safetensors"))
+      let expected = Dictionary(uniqueKeysWithValues: config.tensors.map { ($0.name, $0.shape) })
+      XCTAssertEqual(Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.shape) }), expected, name)
+    }
+    let qwen = try ModelConfig(contentsOf: sharedFolder("oracles/qwen2_bias"))
+    XCTAssertTrue(qwen.qkvBias)
+    let direct = try ModelConfig(contentsOf: sharedFolder("oracles/mla_dense_yarn"))
+    XCTAssertNil(direct.latent?.qRank)
+    XCTAssertTrue(direct.latent?.latentNorm ?? false)
+    let magnitude = 0.1 * log(4.0) + 1
+    XCTAssertEqual(direct.attentionScale(of: .latentAttention), magnitude * magnitude / 20.0.squareRoot(), accuracy: 1e-12)
+  }
+
+  func testUnimplementedOraclesAreRefusedByName() throws {
+    for (name, word) in [
+      ("llama4_text", "llama4_text"), ("qwen3_moe", "qwen3_moe"), ("deepseek_v3_moe", "mixture of experts"),
+      ("deepseek_v2_moe", "mixture of experts"), ("mamba2", "mamba2"), ("qwen3_next_gdn", "qwen3_next"),
+    ] {
+      XCTAssertThrowsError(try ModelConfig(contentsOf: sharedFolder("oracles/\(name)"))) {
+        XCTAssertTrue("\($0)".contains(word), "\($0)")
+      }
+    }
+  }
+
+  func testPublishedModelsHaveThePublishedParameters() throws {
+    let json = try JSONValue(contentsOf: sharedFolder("data/model_configs.json"))
+    let presets = [
+      "Llama-3.2-1B-Instruct": "llama-3.2-1b", "Llama-3.2-3B-Instruct": "llama-3.2-3b", "Llama-3.1-8B-Instruct": "llama-3.1-8b",
+      "SmolLM-135M": "smollm-135m", "SmolLM-360M": "smollm-360m", "SmolLM-1.7B": "smollm-1.7b", "Qwen2.5-0.5B": "qwen2.5-0.5b",
+      "Qwen2.5-1.5B": "qwen2.5-1.5b", "Qwen3-1.7B": "qwen3-1.7b",
+    ]
+    var seen = 0
+    for model in json["models"]?.array ?? [] {
+      guard let name = model["name"]?.string, let preset = presets.first(where: { name.hasPrefix($0.key) })?.value else { continue }
+      let config = try ModelConfig.preset(preset)
+      XCTAssertEqual(config.parameterCount, model["computed"]?["params_total"]?.int, name)
+      XCTAssertEqual(2 * config.kvNumbersPerToken, model["computed"]?["kv_cache_bytes_per_token_bf16"]?.int, name)
+      for (key, value) in [
+        ("hidden_size", config.hiddenSize), ("num_hidden_layers", config.layerCount), ("num_attention_heads", config.attentionHeads),
+        ("num_key_value_heads", config.keyValueHeads), ("intermediate_size", config.intermediateSize),
+        ("vocab_size", config.vocabularySize), ("max_position_embeddings", config.maxPosition),
+      ] { XCTAssertEqual(value, model[key]?.int, "\(name) \(key)") }
+      XCTAssertEqual(config.rope.theta, model["rope_theta"]?.double, name)
+      XCTAssertEqual(config.rmsNormEps, model["rms_norm_eps"]?.double, name)
+      XCTAssertEqual(config.tieWordEmbeddings, model["tie_word_embeddings"]?.bool, name)
+      XCTAssertEqual(config.qkNorm, model["qk_norm"]?.bool, name)
+      XCTAssertEqual(config.qkvBias, model["qkv_bias"]?.bool, name)
+      seen += 1
+    }
+    XCTAssertEqual(seen, presets.count)
+  }
+
+  func testImpossibleValuesAreRefusedByKey() throws {
+    XCTAssertNil(failure([:]))
+    assertRefused(["hidden_size": .string("big")], naming: "hidden_size")
+    assertRefused(["hidden_size": .int(0)], naming: "hidden_size")
+    assertRefused(["hidden_size": .int(1 << 40)], naming: "hidden_size")
+    assertRefused(["hidden_size": .int(65)], naming: "hidden_size")
+    assertRefused(["vocab_size": .null], naming: "vocab_size")
+    assertRefused(["num_hidden_layers": .int(1_000_000)], naming: "num_hidden_layers")
+    assertRefused(["num_key_value_heads": .int(3)], naming: "num_key_value_heads")
+    assertRefused(["head_dim": .int(7)], naming: "head_dim")
+    assertRefused(["rms_norm_eps": .int(0)], naming: "rms_norm_eps")
+    assertRefused(["rope_theta": .string("x")], naming: "rope_theta")
+    assertRefused(["eos_token_id": .int(100)], naming: "eos_token_id")
+    assertRefused(["tie_word_embeddings": .int(1)], naming: "tie_word_embeddings")
+    assertRefused(["layer_types": .array([.string("full_attention")])], naming: "layer_types")
+    assertRefused(["rope_scaling": .object(["rope_type": .string("longrope"), "factor": .int(2)])], naming: "longrope")
+    assertRefused(["rope_scaling": .object(["rope_type": .string("yarn")])], naming: "factor")
+  }
+
+  func testUnimplementedFeaturesAreRefusedByName() {
+    assertRefused(["model_type": .string("mixtral")], naming: "mixtral")
+    assertRefused(["hidden_act": .string("gelu")], naming: "hidden_act")
+    assertRefused(["mlp_bias": .bool(true)], naming: "mlp_bias")
+    assertRefused(["attention_bias": .bool(true)], naming: "attention_bias")
+    assertRefused(["num_local_experts": .int(8)], naming: "num_local_experts")
+    assertRefused(["sliding_window": .int(128), "max_position_embeddings": .int(4096)], naming: "sliding_window")
+    assertRefused(["quantization_config": .object([:])], naming: "quantization_config")
+    assertRefused(["partial_rotary_factor": .double(0.5)], naming: "partial_rotary_factor")
+    assertRefused(["layer_types": .array([.string("full_attention"), .string("sliding_attention")])], naming: "sliding_attention")
+    XCTAssertNil(failure(["sliding_window": .int(4096), "use_sliding_window": .bool(false), "pretraining_tp": .int(1)]))
+    XCTAssertNil(failure(["sliding_window": .null, "some_future_key": .object(["a": .int(1)])]))
+  }
+
+  func testImpossibleLatentShapesAreRefused() throws {
+    let base: [String: JSONValue] = [
+      "model_type": .string("upcycle_hybrid"), "layer_types": .array([.string("full_attention"), .string("latent_attention")]),
+      "q_lora_rank": .int(32), "kv_lora_rank": .int(16), "qk_nope_head_dim": .int(4), "qk_rope_head_dim": .int(4),
+    ]
+    func with(_ changes: [String: JSONValue]) -> [String: JSONValue] { base.merging(changes) { $1 } }
+    XCTAssertNil(failure(base))
+    assertRefused(with(["kv_lora_rank": .int(65)]), naming: "kv_lora_rank")
+    assertRefused(with(["q_lora_rank": .int(65)]), naming: "q_lora_rank")
+    assertRefused(with(["qk_rope_head_dim": .int(3)]), naming: "qk_rope_head_dim")
+    assertRefused(with(["qk_rope_head_dim": .int(10)]), naming: "qk_rope_head_dim")
+    assertRefused(with(["qk_nope_head_dim": .int(9)]), naming: "qk_nope_head_dim")
+    assertRefused(with(["layer_rank_list": .object(["2": .object(["kv_rank": .int(8)])])]), naming: "layer_rank_list")
+    assertRefused(with(["layer_rank_list": .object(["1": .object(["kv_rank": .int(65)])])]), naming: "kv_lora_rank")
+    assertRefused(with(["kv_lora_rank": .null]), naming: "kv_lora_rank")
+    let config = try ModelConfig.preset("nano-1b")
+    let latent = LatentConfig(qRank: 16, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 16)
+    XCTAssertThrowsError(try config.withLatentAttention(latent, layers: [16])) {
+      XCTAssertTrue("\($0)".contains("0...15"), "\($0)")
+    }
+  }
+
+  func testRopeFollowsTheReferenceVectors() throws {
+    let vectors = try JSONValue(contentsOf: sharedFolder("vectors/yarn.json")).object ?? [:]
+    XCTAssertFalse(vectors.isEmpty)
+    for (name, vector) in vectors {
+      let rope = RopeConfig(
+        theta: try XCTUnwrap(vector["base"]?.double),
+        scaling: .yarn(
+          .init(factor: try XCTUnwrap(vector["factor"]?.double), originalMaxPosition: try XCTUnwrap(vector["orig"]?.int))))
+      let expected = try XCTUnwrap(vector["inv_freq"]?.array).compactMap(\.double)
+      for (ours, theirs) in zip(rope.inverseFrequencies(dim: try XCTUnwrap(vector["dim"]?.int)), expected) {
+        XCTAssertEqual(ours, theirs, accuracy: 1e-12 + 1e-9 * theirs, name)
+      }
+      XCTAssertEqual(rope.magnitude, try XCTUnwrap(vector["cos_sin_scale"]?.double), accuracy: 1e-9, name)
+    }
+  }
+
+  /// The ramp's ends that X-EcoMLA's settings give (pairs untouched, pairs fully divided).
+  func testYarnRampsOfTheOfficialSettings() {
+    func ramp(_ dim: Int, _ original: Int) -> [Double] {
+      let rule = RopeConfig.Yarn(factor: 32, originalMaxPosition: original)
+      let (low, high) = RopeConfig(theta: 500_000, scaling: .yarn(rule)).yarnRamp(width: dim, rule: rule)
+      return [low, high]
+    }
+    XCTAssertEqual(ramp(32, 8192), [4, 9])
+    XCTAssertEqual(ramp(32, 4096), [3, 8])
+    XCTAssertEqual(ramp(64, 8192), [9, 18])
+    XCTAssertEqual(ramp(64, 4096), [7, 16])
+  }
+
+  func testAlignedRopeKeepsTheWiderHeadsFrequencies() {
+    let whole = RopeConfig(theta: 10_000).inverseFrequencies(dim: 16)
+    let kept = RopeConfig(theta: 10_000, frequencyDim: 16).inverseFrequencies(dim: 8)
+    XCTAssertEqual(kept, Array(whole.prefix(4)))
+  }
+
+  func testOfficialFolderBecomesAHybrid() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let base = try ModelConfig.preset("llama-3.2-1b")
+    try base.save(to: folder)
+    try writeFile(#"{"d_model": 2048, "n_layer": 16, "attn_layers": [0, 2]}"#, to: folder.appendingPathComponent("MLA_config.json"))
+    try writeFile(
+      #"""
+      {"model_type": "deepseek_v3", "kv_lora_rank": 64, "q_lora_rank": 1424, "qk_rope_head_dim": 32, "qk_nope_head_dim": 32,
+       "v_head_dim": 64, "rope_theta": 500000.0, "rope_scaling": {"rope_type": "llama3", "factor": 32.0,
+       "original_max_position_embeddings": 8192}, "layer_rank_list": {"1": {"q_rank": 1424, "kv_rank": 72}}}
+      """#, to: folder.appendingPathComponent("mla_layer_config.json"))
+    let config = try ModelConfig(contentsOf: folder)
+    XCTAssertEqual(config.architecture, .hybrid)
+    XCTAssertEqual(config.layers(of: .attention), [0, 2])
+    XCTAssertEqual(config.latent?.latentNorm, false)
+    XCTAssertEqual(config.latent?.ranks(layer: 1), .init(q: 1424, kv: 72))
+    XCTAssertEqual(config.rope(of: .latentAttention).magnitude, 1.34657, accuracy: 1e-5)
+    XCTAssertEqual(config.attentionScale(of: .latentAttention), 0.125, accuracy: 1e-12)
+    let names = config.layerTensors(1).map(\.name)
+    XCTAssertTrue(names.contains("model.layers.1.mla.kv_a_proj_with_mqa.weight"))
+    XCTAssertTrue(names.contains("model.layers.1.mla.out_proj.weight"))
+    XCTAssertTrue(config.layerTensors(0).map(\.name).contains("model.layers.0.self_attn.o_proj.weight"))
+  }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+/// Mutated files must be refused or read, never crash or allocate more than they are long.
+/// `UPCYCLE_FUZZ_COUNT` sets how many (default 4000).
+final class SafetensorsFuzzTests: XCTestCase {
+  static var count: Int { ProcessInfo.processInfo.environment["UPCYCLE_FUZZ_COUNT"].flatMap { Int($0) } ?? 4000 }
+
+  /// One of several mutations: bit flips, byte changes, cuts, insertions, a length field, digits, copied spans.
+  private func mutate(_ bytes: inout [UInt8], _ draw: (Int) -> Int, headerLength: Int) {
+    for _ in 0...draw(4) {
+      guard !bytes.isEmpty else { return }
+      let front = min(bytes.count, headerLength + 16)
+      let at = draw(4) == 0 ? draw(bytes.count) : draw(front)
+      switch draw(7) {
+      case 0: bytes[at] ^= 1 << UInt8(draw(8))
+      case 1: bytes[at] = UInt8(draw(256))
+      case 2: bytes.removeSubrange(at..<min(bytes.count, at + 1 + draw(8)))
+      case 3: bytes.insert(contentsOf: (0...draw(8)).map { _ in UInt8(draw(256)) }, at: at)
+      case 4: bytes[draw(min(8, bytes.count))] = UInt8(draw(256))
+      case 5:
+        let digits = bytes.indices.prefix(front).filter { (0x30...0x39).contains(bytes[$0]) }
+        if !digits.isEmpty { bytes[digits[draw(digits.count)]] = 0x30 + UInt8(draw(10)) }
+      default:
+        let from = draw(front)
+        bytes.insert(contentsOf: Array(bytes[from..<min(bytes.count, from + 1 + draw(40))]), at: at)
+      }
+    }
+  }
+
+  private func seedFile(_ folder: URL) throws -> [UInt8] {
+    let url = folder.appendingPathComponent("seed.safetensors")
+    let specs = [TensorSpec("model.embed_tokens.weight", [4, 3]), TensorSpec("b", [5]), TensorSpec("c", [])]
+    let writer = try SafetensorsWriter(url, tensors: specs, type: .bfloat16, metadata: ["format": "pt", "note": "\u{1F600}\n"])
+    for spec in specs { try writer.write(spec.name, [Float](repeating: 1.5, count: spec.count)) }
+    try writer.commit()
+    return [UInt8](try Data(contentsOf: url))
+  }
+
+  func testMutatedFilesNeverCrash() throws {
+    // In memory where the system has such a place: the disk would cost more than everything else.
+    let memory = URL(fileURLWithPath: "/dev/shm/upcycle-\(UUID().uuidString)")
+    let folder = (try? makeDirectory(memory)) == nil ? try temporaryFolder() : memory
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let seed = try seedFile(folder)
+    let headerLength = Int(seed[0]) + Int(seed[1]) << 8
+    let stream = RandomStream(seed: 2, "safetensors fuzz")
+    var index: UInt64 = 0
+    func draw(_ bound: Int) -> Int {
+      index += 1
+      return Int(stream.bits(at: index) % UInt64(bound))
+    }
+    let url = folder.appendingPathComponent("mutant.safetensors")
+    var accepted = 0
+    for _ in 0..<Self.count {
+      var bytes = seed
+      mutate(&bytes, draw, headerLength: headerLength)
+      try Data(bytes).write(to: url)
+      do {
+        let file = try SafetensorsFile(url)
+        XCTAssertLessThanOrEqual(file.tensors.reduce(0) { $0 + $1.range.count }, bytes.count)
+        for info in file.tensors {
+          if let values = try? file.readFloats(info.name) { XCTAssertEqual(values.count, info.count) }
+          if let values = try? file.readIntegers(info.name) { XCTAssertEqual(values.count, info.count) }
+        }
+        accepted += 1
+      } catch {
+        XCTAssertTrue(error is UpcycleError, "\(error)")
+        XCTAssertFalse("\(error)".contains("\n"))
+        XCTAssertLessThan("\(error)".utf8.count, 2000)
+      }
+    }
+    XCTAssertLessThan(accepted, Self.count)
+  }
+
+  func testMutatedConfigsNeverCrash() throws {
+    let base = try ModelConfig.preset("nano-1b")
+    let latent = LatentConfig(
+      qRank: 46, kvRank: 64, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 16,
+      layerRanks: [3: .init(q: 40, kv: 60)], rope: RopeConfig(scaling: .yarn(.init(factor: 2, originalMaxPosition: 64))))
+    let seed = Array(try base.withLatentAttention(latent).json.text().utf8)
+    let stream = RandomStream(seed: 3, "config fuzz")
+    var index: UInt64 = 0
+    func draw(_ bound: Int) -> Int {
+      index += 1
+      return Int(stream.bits(at: index) % UInt64(bound))
+    }
+    for _ in 0..<(Self.count / 4) {
+      var bytes = seed
+      mutate(&bytes, draw, headerLength: seed.count)
+      do {
+        let config = try ModelConfig(json: JSONValue(parsing: Data(bytes), file: "c"), file: "c")
+        XCTAssertEqual(try ModelConfig(json: config.json, file: "again"), config)
+        XCTAssertGreaterThan(config.parameterCount, 0)
+      } catch { XCTAssertTrue(error is UpcycleError, "\(error)") }
+    }
+  }
+}
