@@ -79,7 +79,7 @@ INLINE vec exp2_vec(vec x) {
 #if LANES == 16
   const vec n = (vec)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
-  x = maximum(x, splat(-126));
+  x = blend(x < -126, splat(-126), x);  // a NaN stays one
   const vec round = splat(12582912.0f);  // 1.5 x 2^23: adding it leaves the integer in the low bits
   const vec shifted = x + round;
   const vec n = shifted - round;

@@ -16,12 +16,17 @@
 //
 // No array of size Tq x Tk exists: scores live in a tile of at most 128 keys x 64 queries, and a
 // softmax with running maximum joins the tiles (online softmax, arXiv:1805.02867; tiled forward and
-// recomputing backward as in FlashAttention, arXiv:2205.14135).
+// recomputing backward as in FlashAttention, arXiv:2205.14135). Up to three queries (decoding) take a
+// path of their own that reads every key and value once per query.
 //
 // Time: 2 Tq Tk (dk + dv) floating point operations forward without the causal half,
 // 2 Tq Tk (3 dk + 2 dv) backward. Memory: a scratch buffer of one tile per thread (below 400 KB
 // for widths up to 128, plus 4 Tq bytes in the backward), allocated at a thread's first call,
 // grown when a wider head comes, freed when the thread ends. If it cannot be had, the process aborts.
+//
+// Accuracy: exp has a relative error below 2e-7; results agree with the double precision twins within
+// 3e-6 of their largest value. A NaN in an input reaches every output row that sees it (a NaN or
+// infinity in v_j also up to 15 rows before j, as 0 times it).
 //
 // The result depends on the inputs and the instruction set only (AVX-512, AVX2 + FMA, or plain
 // 128-bit vectors, chosen once per process): same machine type, same bits.
@@ -31,7 +36,7 @@ extern "C" {
 #endif
 
 /// Writes out, and lse unless it is NULL (training needs it for the backward).
-/// out and lse overlap no input. Relative error about 1e-6 of the largest |v|.
+/// out and lse overlap no input.
 void up_attention_forward(
   const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
   const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
