@@ -19,13 +19,14 @@
 // recomputing backward as in FlashAttention, arXiv:2205.14135). Up to three queries (decoding) take a
 // path of their own that reads every key and value once per query.
 //
-// Time: 2 Tq Tk (dk + dv) floating point operations forward without the causal half,
-// 2 Tq Tk (3 dk + 2 dv) backward. Memory: a scratch buffer of one tile per thread (below 400 KB
+// Time, with N the number of pairs (i, j) that see each other (about Tq Tk - Tq^2 / 2): 2 N (dk + dv)
+// floating point operations and N exponentials forward, 2 N (3 dk + 2 dv) and N backward. Memory: a scratch buffer of one tile per thread (below 400 KB
 // for widths up to 128, plus 4 Tq bytes in the backward), allocated at a thread's first call,
 // grown when a wider head comes, freed when the thread ends. If it cannot be had, the process aborts.
 //
-// Accuracy: exp has a relative error below 2e-7; results agree with the double precision twins within
-// 3e-6 of their largest value. A NaN in an input reaches every output row that sees it (a NaN or
+// Accuracy: exp has a relative error below 2e-7; with scores of order 1 results agree with the double
+// precision twins within 3e-6 of their largest value (scores of order 10: 2e-5, the float32 rounding
+// of the score itself); ds is a difference, so its error is relative to |dout| |v|. A NaN in an input reaches every output row that sees it (a NaN or
 // infinity in v_j also up to 15 rows before j, as 0 times it).
 //
 // The result depends on the inputs and the instruction set only (AVX-512, AVX2 + FMA, or plain
