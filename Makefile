@@ -1,0 +1,70 @@
+# Two commands are all the set-up there is: `make reproduce-table3` and `make test`. Each installs what is
+# missing (Scripts/setup.sh), builds in release mode and does its job.
+
+PAPER ?= xecomla
+PROFILE ?= micro
+SEEDS ?=
+BIN := .build/release
+seeds := $(if $(SEEDS),--seeds $(SEEDS))
+
+.PHONY: help setup build test smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz clean
+
+help:
+	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: tables and pictures under figures/"
+	@echo "make test                    all tests"
+	@echo "make reproduce PAPER=xecomla [ITEM=table11] [PROFILE=micro] [SEEDS=1,2,3]"
+	@echo "make sweep SWEEP=xecomla/ablation-rank"
+	@echo "make figures                 every table and figure from the committed records, PNG too"
+	@echo "make check-figures           fails if a committed table or figure differs from its records"
+	@echo "make smoke                   one cell of every experiment, a few steps each"
+	@echo "make teachers                pretrain the ladder models anew (about an hour)"
+	@echo "make bench                   speed beside PyTorch (when installed) and the machine's ceiling"
+	@echo "make fuzz                    100,000 mutated files for every reader"
+
+setup:
+	@Scripts/setup.sh
+
+build: setup
+	@swift build -c release
+
+test: setup verify-teachers
+	swift test -c release -Xswiftc -enable-testing
+
+smoke: build
+	$(BIN)/lab run --all --profile smoke
+
+check-figures: build
+	$(BIN)/lab regenerate --check
+
+reproduce-table3:
+	@$(MAKE) --no-print-directory reproduce PAPER=xecomla ITEM=table3 PROFILE=micro
+
+reproduce: build
+	$(BIN)/lab run $(PAPER)$(if $(ITEM),/$(ITEM)) --profile $(PROFILE) $(seeds)
+	$(BIN)/lab table $(PAPER)$(if $(ITEM),/$(ITEM))
+	$(BIN)/lab figure $(PAPER)$(if $(ITEM),/$(ITEM)) --png
+	$(BIN)/lab check $(PAPER)$(if $(ITEM),/$(ITEM))
+
+sweep: build
+	$(BIN)/lab run $(SWEEP) --profile $(PROFILE) $(seeds)
+	$(BIN)/lab table $(SWEEP)
+	$(BIN)/lab figure $(SWEEP) --png
+
+figures: build
+	$(BIN)/lab table --all
+	$(BIN)/lab figure --all --png
+
+verify-teachers:
+	@cd experiments/teachers && sha256sum --quiet --check SHA256SUMS && echo "teachers: all hashes match"
+
+teachers: build
+	Scripts/teachers.sh
+
+bench: build
+	$(BIN)/bench
+
+fuzz: setup
+	UPCYCLE_FUZZ_COUNT=100000 swift test -c release -Xswiftc -enable-testing --filter Fuzz
+
+clean:
+	rm -rf .build runs
