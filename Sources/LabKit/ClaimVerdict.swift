@@ -18,16 +18,24 @@ public struct ClaimVerdict: Sendable {
       return
     }
     let results = try claim.tests.map { try Self.run($0, spec: spec, records: records) }
+    let missing = Set(results.flatMap(\.missing)).sorted()
     if results.contains(where: { $0.answer == .fails }) {
       answer = .fails
     } else {
       answer = results.allSatisfy { $0.answer == .holds } ? .holds : .undecided
     }
-    var said: Set<String> = []
-    explanation = "(" + results.map(\.text).filter { said.insert($0).inserted }.joined(separator: "; ") + ")"
+    let needs = missing.isEmpty ? [] : ["needs \(Self.list(missing))"]
+    explanation = "(" + (needs + results.map(\.text).filter { !$0.isEmpty }).joined(separator: "; ") + ")"
   }
 
-  private static func run(_ test: Claim.Test, spec: Spec, records: [Record]) throws -> (answer: Answer, text: String) {
+  private struct Result {
+    var answer: Answer
+    var text: String
+    /// Runs without which it cannot be decided.
+    var missing: [String] = []
+  }
+
+  private static func run(_ test: Claim.Test, spec: Spec, records: [Record]) throws -> Result {
     // Term -> seed -> value; a cell no seed matters to has one value for all seeds.
     var seeded: [String: [Int: Double]] = [:]
     var constant: [String: Double] = [:]
@@ -53,6 +61,7 @@ public struct ClaimVerdict: Sendable {
       try test.quantity.evaluate { constant[$0] ?? seeded[$0]![seed]! }
     }.filter(\.isFinite)
     let sample = Sample(values: values)
+    let label = named(test)
     let bounds = (
       test.lower.map { $0 - test.tolerance } ?? -.infinity, test.upper.map { $0 + test.tolerance } ?? .infinity
     )
@@ -61,21 +70,29 @@ public struct ClaimVerdict: Sendable {
       if missing.isEmpty {
         missing = ["the same \(test.seeds) seeds of \(Set(test.terms.values.map(\.cell)).sorted().joined(separator: ", "))"]
       }
-      let first = values.isEmpty ? "" : "; so far \(test.quantity.source) = \(formatted(sample.mean, 3))"
-      return (.undecided, "needs \(list(missing))\(first)")
+      let first = seeded.isEmpty || values.isEmpty ? "" : "so far \(label) = \(formatted(sample.mean, 3))"
+      return Result(answer: .undecided, text: first, missing: missing)
     }
-    guard !values.isEmpty else { return (.undecided, "\(test.quantity.source) is not a number") }
+    guard !values.isEmpty else { return Result(answer: .undecided, text: "\(label) is not a number") }
     let interval = sample.interval ?? sample.mean...sample.mean
     let inside = interval.lowerBound > bounds.0 && interval.upperBound < bounds.1
     let outside = interval.upperBound <= bounds.0 || interval.lowerBound >= bounds.1
     let range = "[\(formatted(interval.lowerBound, 3)), \(formatted(interval.upperBound, 3))]"
-    let wanted = [test.lower.map { "above \($0)" }, test.upper.map { "below \($0)" }]
+    let wanted = [test.lower.map { "above \(plain($0))" }, test.upper.map { "below \(plain($0))" }]
       .compactMap { $0 }.joined(separator: " and ")
-    let tolerance = test.tolerance > 0 ? " within \(test.tolerance)" : ""
-    let text = "\(test.quantity.source) = \(formatted(sample.mean, 3)) \(range), wanted \(wanted)\(tolerance)"
-    if inside { return (.holds, text) }
-    if outside { return (.fails, text) }
-    return (.undecided, text + ": the interval straddles the bound, needs more seeds")
+    let tolerance = test.tolerance > 0 ? " within \(plain(test.tolerance))" : ""
+    let text = "\(label) = \(formatted(sample.mean, 3)) \(range), wanted \(wanted)\(tolerance)"
+    if inside { return Result(answer: .holds, text: text) }
+    if outside { return Result(answer: .fails, text: text) }
+    return Result(answer: .undecided, text: text + ": the interval straddles the bound, needs more seeds")
+  }
+
+  /// The quantity with the cells in place of short names: `[512 SFT] - [256 SFT]`.
+  private static func named(_ test: Claim.Test) -> String {
+    let mixed = Set(test.terms.values.map(\.metric)).count > 1
+    return test.quantity.described { name in
+      test.terms[name].map { mixed ? "[\($0.cell), \($0.metric)]" : "[\($0.cell)]" } ?? name
+    }
   }
 
   private static func list(_ items: [String]) -> String {

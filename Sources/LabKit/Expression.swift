@@ -32,6 +32,22 @@ struct Expression: Sendable {
     return walk(root).sorted()
   }
 
+  /// The expression as text with its names replaced.
+  func described(_ name: (String) -> String) -> String {
+    var result = ""
+    var word = ""
+    for character in source + " " {
+      if character.isLetter || character == "_" || (!word.isEmpty && (character.isNumber || character == ".")) {
+        word.append(character)
+        continue
+      }
+      if !word.isEmpty { result += names.contains(word) ? name(word) : word }
+      word = ""
+      result.append(character)
+    }
+    return String(result.dropLast())
+  }
+
   func evaluate(_ value: (String) throws -> Double) throws -> Double {
     func walk(_ node: Node) throws -> Double {
       switch node {

@@ -11,14 +11,16 @@ struct Matrix {
     var pipeline: String?
     var pending: String?
     var baseline: String?
+    var inexact: Bool?
 
-    static let keys = ["set", "pipeline", "pending", "baseline"]
+    static let keys = ["set", "pipeline", "pending", "baseline", "inexact"]
 
     init(_ object: StrictObject) throws {
       set = try object.object("set") ?? [:]
       pipeline = try object.string("pipeline")
       pending = try object.string("pending")
       baseline = try object.string("baseline")
+      inexact = try object.bool("inexact")
       for (column, value) in try object.object("when") ?? [:] {
         when[column] = (value.array ?? [value]).map(\.plainText)
       }
@@ -59,7 +61,8 @@ struct Matrix {
             values: applying.reduce(into: [:]) { $0.merge($1.set) { _, new in new } },
             pipeline: applying.compactMap(\.pipeline).last ?? shared.pipeline,
             pending: applying.compactMap(\.pending).last ?? shared.pending,
-            baseline: applying.compactMap(\.baseline).last ?? shared.baseline))
+            baseline: applying.compactMap(\.baseline).last ?? shared.baseline,
+            isInexact: applying.compactMap(\.inexact).last ?? false))
       }
     }
 
@@ -68,7 +71,7 @@ struct Matrix {
       cells.append(
         Cell(
           id: try Self.fill(template, values, in: path), row: nil, values: values, pipeline: shared.pipeline,
-          pending: shared.pending, baseline: shared.baseline))
+          pending: shared.pending, baseline: shared.baseline, isInexact: false))
     }
 
     cells += try object.list("cells") { value, place in
@@ -77,7 +80,7 @@ struct Matrix {
       return Cell(
         id: try inner.required("id", inner.string), row: nil, values: setting.set,
         pipeline: setting.pipeline ?? shared.pipeline, pending: setting.pending ?? shared.pending,
-        baseline: setting.baseline ?? shared.baseline)
+        baseline: setting.baseline ?? shared.baseline, isInexact: setting.inexact ?? false)
     }
 
     for cell in cells {

@@ -52,13 +52,11 @@ public struct Publication {
     }
     let table = try Table(spec, records: records(spec))
     try writeTable(spec)
-    return try draw(
-      spec.name, ours: table.rows.filter { !$0.records.isEmpty }.count,
-      reason: spec.pending ?? spec.cells.compactMap(\.pending).first ?? "", png: png)
+    return try draw(spec.name, ours: table.rows.filter { !$0.records.isEmpty }.count, png: png)
   }
 
   /// - Parameter ours: how many rows hold numbers of ours (the script writes "not run yet" at 0).
-  private func draw(_ name: String, ours: Int, reason: String, png: Bool) throws -> URL {
+  private func draw(_ name: String, ours: Int, png: Bool) throws -> URL {
     let svg = folder.appendingPathComponent("\(name).svg")
     let temporary = folder.appendingPathComponent(".\(name.replacingOccurrences(of: "/", with: "-")).\(getpid()).tmp")
     defer { try? FileManager.default.removeItem(at: temporary) }
@@ -68,7 +66,7 @@ public struct Publication {
     try tool(
       "gnuplot",
       [
-        "-e", "csv=\(quote(csv)); ours=\(ours); reason=\(quote(reason)); output_file=\(quote(temporary.path))",
+        "-e", "csv=\(quote(csv)); ours=\(ours); output_file=\(quote(temporary.path))",
         script(name).path,
       ], at: script(name))
     try writeFile(try readFile(temporary), to: svg)
@@ -129,7 +127,7 @@ public struct Publication {
       if folder.path != laboratory.figures.path {
         try writeFile(try readFile(csv), to: folder.appendingPathComponent("\(name).csv"))
       }
-      _ = try draw(name, ours: 1, reason: "", png: png)
+      _ = try draw(name, ours: 1, png: png)
     }
     return try Self.generated(in: folder)
   }
@@ -141,7 +139,9 @@ public struct Publication {
       .appendingPathComponent("upcycle-figures-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
     defer { try? FileManager.default.removeItem(at: temporary) }
     let expected = Set(try Publication(laboratory, into: temporary).writeEverything())
-    let present = Set(try Self.generated(in: folder))
+    // Folders without experiments may hold figures of other origin.
+    let papers = Set(expected.map { $0.prefix { $0 != "/" } })
+    let present = Set(try Self.generated(in: folder).filter { papers.contains($0.prefix { $0 != "/" }) })
     return try expected.union(present).sorted().compactMap { name in
       if !present.contains(name) { return "\(name): missing" }
       if !expected.contains(name) { return "\(name): nothing generates it" }

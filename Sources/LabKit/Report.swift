@@ -14,16 +14,29 @@ public struct Report: Sendable {
   public let columns: [Column]
   /// A figure of curves shows this recorded series (`alias.name`) instead of the columns.
   public let series: String?
+  /// What differences to a cell's baseline are differences to, in words: "base" unless said otherwise.
+  public let baseline: String
   public let notes: [String]
 
-  init(_ value: JSONValue, path: String, file: String) throws {
+  /// - Parameter sets: lists of columns that several reports share; `{ use: "name" }` stands for one.
+  init(_ value: JSONValue, sets: [String: JSONValue], path: String, file: String) throws {
     let object = try StrictObject(
-      value, at: path, in: file, known: ["kind", "layout", "profile", "columns", "series", "notes"])
+      value, at: path, in: file, known: ["kind", "layout", "profile", "columns", "series", "baseline", "notes"])
     kind = try Self.choice(object, "kind", .table)
     layout = try Self.choice(object, "layout", .beside)
     profile = try object.string("profile") ?? "micro"
-    columns = try object.list("columns") { try Column($0, path: $1, file: file) }
+    columns = try object.list("columns") { value, place -> [Column] in
+      guard value.object?["use"] != nil else { return [try Column(value, path: place, file: file)] }
+      let name = try StrictObject(value, at: place, in: file, known: ["use"]).string("use") ?? ""
+      guard let set = sets[name]?.array else {
+        throw UpcycleError(
+          "\(place) uses unknown columns \"\(name)\"", at: file,
+          hint: "column_sets: \(sets.keys.sorted().joined(separator: ", "))")
+      }
+      return try set.enumerated().map { try Column($1, path: "column_sets.\(name)[\($0)]", file: file) }
+    }.flatMap { $0 }
     series = try object.string("series")
+    baseline = try object.string("baseline") ?? "base"
     notes = try object.strings("notes") ?? []
     let names = columns.map(\.name)
     if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
@@ -56,6 +69,8 @@ public struct Column: Sendable {
   public let name: String
   /// The published table's column.
   public let published: String?
+  /// Whose value that is: "paper" unless said otherwise.
+  public let publishedBy: String
   /// `alias.metric` of the records.
   public let metric: String?
   /// Ours when it is a setting and not a measurement: text with `{variable}`s.
@@ -69,26 +84,22 @@ public struct Column: Sendable {
   public let againstBaseline: Bool
   /// Why our side of the column is empty.
   public let pending: String?
-  /// Tokens until a recorded series falls to another cell's final level.
-  public let reach: Reach?
-
-  public struct Reach: Sendable {
-    public let series: String
-    public let cell: String
-  }
+  /// Where this recorded series falls to the final level of the cell's baseline (tokens, for a loss).
+  public let reach: String?
 
   init(_ value: JSONValue, path: String, file: String) throws {
     let object = try StrictObject(
       value, at: path, in: file,
       known: [
-        "header", "name", "published", "metric", "ours", "digits", "scale", "exact", "against_baseline",
-        "pending", "reach",
+        "header", "name", "published", "published_by", "metric", "ours", "digits", "scale", "exact",
+        "against_baseline", "pending", "reach",
       ])
     header = try object.required("header", object.string)
     name =
       try object.string("name")
       ?? String(header.lowercased().map { $0.isLetter || $0.isNumber ? $0 : $0 == "%" ? "p" : "_" })
     published = try object.string("published")
+    publishedBy = try object.string("published_by") ?? "paper"
     metric = try object.string("metric")
     ours = try object.string("ours")
     digits = try object.int("digits") ?? 2
@@ -96,12 +107,7 @@ public struct Column: Sendable {
     exact = try object.bool("exact") ?? false
     againstBaseline = try object.bool("against_baseline") ?? false
     pending = try object.string("pending")
-    reach = try object.object("reach").map { value in
-      let inner = try StrictObject(
-        .object(value), at: "\(path).reach", in: file, known: ["series", "cell"])
-      return Reach(
-        series: try inner.required("series", inner.string), cell: try inner.required("cell", inner.string))
-    }
+    reach = try object.string("reach")
     if !(0...6).contains(digits) {
       throw UpcycleError("\(path).digits is out of range", at: file, expected: "0 to 6", found: "\(digits)")
     }

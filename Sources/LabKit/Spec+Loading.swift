@@ -9,7 +9,8 @@ extension Spec {
     let object = try StrictObject(
       tree, at: "", in: path,
       known: [
-        "title", "place", "pending", "defaults", "profiles", "pipelines", "matrix", "report", "claims",
+        "title", "place", "pending", "defaults", "profiles", "pipelines", "matrix", "column_sets", "report",
+        "claims",
       ])
     self.name = name
     self.file = file
@@ -42,7 +43,9 @@ extension Spec {
     let matrix = try Matrix(object.required("matrix") { object.values[$0] }, file: file, defaults: defaults)
     cells = matrix.cells
     published = matrix.published
-    report = try Report(object.required("report") { object.values[$0] }, path: "report", file: path)
+    report = try Report(
+      object.required("report") { object.values[$0] }, sets: object.object("column_sets") ?? [:], path: "report",
+      file: path)
     claims = try object.list("claims") { try Claim($0, path: $1, file: path) }
     try check()
   }
@@ -98,9 +101,6 @@ extension Spec {
         throw UpcycleError(
           "the column \"\(column.header)\" shows \"\(name)\", which was not published", at: path,
           hint: published.map { "published: \($0.columns.joined(separator: ", "))" } ?? "set matrix.published")
-      }
-      if let cell = column.reach?.cell, self.cell(cell) == nil {
-        throw UpcycleError("the column \"\(column.header)\" refers to an unknown cell \"\(cell)\"", at: path)
       }
     }
     for claim in claims {

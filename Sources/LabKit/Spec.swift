@@ -108,6 +108,8 @@ public struct Cell: Sendable {
   public let pending: String?
   /// The cell that differences "against the base" refer to.
   public let baseline: String?
+  /// Its exact columns depend on the data (dynamic ranks), so they are shown but not compared.
+  public let isInexact: Bool
 }
 
 /// Numbers of a paper: a CSV under `experiments/<paper>/published`, whose first line names the source.

@@ -17,7 +17,7 @@ extension Table {
       if column.published != nil { csv.header.append("\(name)_published") }
       csv.header += ["\(name)_ours", "\(name)_std", "\(name)_stderr"]
       if column.published != nil { csv.header.append("\(name)_delta") }
-      if column.againstBaseline {
+      if hasBaselines {
         if column.published != nil { csv.header.append("\(name)_vs_base_published") }
         csv.header.append("\(name)_vs_base_ours")
       }
@@ -27,6 +27,8 @@ extension Table {
     return csv
   }
 
+  private var hasBaselines: Bool { spec.cells.contains { $0.baseline != nil } }
+
   private func line(_ row: Row) -> [String] {
     var fields = [row.cell.id]
     for (column, value) in zip(spec.report.columns, row.values) {
@@ -35,11 +37,11 @@ extension Table {
         if column.ours != nil { fields.append(value.setting ?? "") }
         continue
       }
-      let number = { (value: Double?) in value.map { Self.plain($0, column.digits + 2) } ?? "" }
+      let number = { (value: Double?) in value.map { plain($0, column.digits + 2) } ?? "" }
       if column.published != nil { fields.append(value.published ?? "") }
       fields += [number(value.ours?.mean), number(value.ours?.deviation), number(value.stderr)]
       if column.published != nil { fields.append(number(value.difference)) }
-      if column.againstBaseline {
+      if hasBaselines {
         if column.published != nil { fields.append(number(value.againstBaseline?.published)) }
         fields.append(number(value.againstBaseline?.ours))
       }
@@ -50,16 +52,6 @@ extension Table {
       row.pending.map { $0 == "run it" ? "not run yet" : "not run yet: \($0)" } ?? "run",
     ]
     return fields
-  }
-
-  /// Rounded to `digits`, without trailing zeros.
-  private static func plain(_ value: Double, _ digits: Int) -> String {
-    var text = formatted(value, digits)
-    if text.contains(".") {
-      while text.hasSuffix("0") { text.removeLast() }
-      if text.hasSuffix(".") { text.removeLast() }
-    }
-    return text
   }
 
   /// Curves in long form: cell, x, mean over seeds, standard deviation, seeds.
@@ -73,8 +65,8 @@ extension Table {
         let values = curves.compactMap { $0.indices.contains(index) && $0[index].count == 2 ? $0[index][1] : nil }
         let sample = Sample(values: values)
         csv.rows.append([
-          row.cell.id, Self.plain(point[0], 0), Self.plain(sample.mean, 5),
-          sample.deviation.map { Self.plain($0, 5) } ?? "", "\(values.count)",
+          row.cell.id, plain(point[0], 0), plain(sample.mean, 5),
+          sample.deviation.map { plain($0, 5) } ?? "", "\(values.count)",
         ])
       }
     }

@@ -11,7 +11,7 @@ extension Table {
     page += ["", grid.text]
     if !footnotes.reasons.isEmpty {
       page.append("")
-      page += footnotes.reasons.enumerated().map { "- [\(Footnotes.letter($0))] not run yet: \($1)" }
+      page += footnotes.reasons.enumerated().map { "- [\(Footnotes.letter($0))] not run yet: needs \($1)" }
     }
     if !spec.report.notes.isEmpty {
       page += ["", "Notes", ""]
@@ -54,12 +54,12 @@ extension Table {
     var grid = MarkdownGrid()
     for column in spec.report.columns {
       let both = column.published != nil && column.isMeasured
-      grid.add(both ? "\(column.header), paper" : column.header, right: column.isMeasured)
+      grid.add(both ? "\(column.header), \(column.publishedBy)" : column.header, right: column.isMeasured)
       if both { grid.add("\(column.header), ours", right: true) }
       if both && !column.exact { grid.add("Δ", right: true) }
       if column.againstBaseline {
-        if column.published != nil { grid.add("vs base, paper", right: true) }
-        grid.add("vs base, ours", right: true)
+        if column.published != nil { grid.add("vs \(spec.report.baseline), paper", right: true) }
+        grid.add("vs \(spec.report.baseline), ours", right: true)
       }
     }
     grid.add("seeds", right: true)
@@ -94,7 +94,7 @@ extension Table {
     for (index, column) in columns.enumerated() {
       if index == labels { grid.add("", right: false) }
       grid.add(column.header, right: column.isMeasured)
-      if column.againstBaseline { grid.add("vs base", right: true) }
+      if column.againstBaseline { grid.add("vs \(spec.report.baseline)", right: true) }
     }
     grid.add("seeds", right: true)
 

@@ -15,6 +15,8 @@ struct Table {
     var againstBaseline: (published: Double?, ours: Double?)?
     /// Why ours is empty although the cell ran.
     var pending: String?
+    /// Whether exact numbers can be expected to agree (not when the data choose the ranks).
+    var isComparable = true
 
     var publishedNumber: Double? { published.flatMap { Double($0) } }
 
@@ -26,7 +28,7 @@ struct Table {
 
     /// Whether an exact value equals the published one to its printed digits; nil without both.
     var agrees: Bool? {
-      guard let difference, let published else { return nil }
+      guard isComparable, let difference, let published else { return nil }
       let decimals = published.split(separator: ".").dropFirst().first?.count ?? 0
       return difference.magnitude <= 0.5 * pow(10, -Double(decimals)) * (1 + 1e-9)
     }
@@ -77,22 +79,22 @@ struct Table {
     _ column: Column, _ cell: Cell, _ own: [Record], _ byCell: [String: [Record]], spec: Spec,
     scope: [String: JSONValue]
   ) throws -> Value {
-    var value = Value()
+    var value = Value(isComparable: !cell.isInexact)
     value.published = column.published.flatMap { name in cell.row.flatMap { spec.published?.text(name, row: $0) } }
-    value.ours = sample(column, own, byCell)
+    value.ours = sample(column, own, baseline: cell.baseline.flatMap { byCell[$0] } ?? [])
     if let metric = column.metric {
       let errors = own.compactMap { $0.metrics[metric]?.stderr }
       if !errors.isEmpty { value.stderr = errors.reduce(0, +) / Double(errors.count) * column.scale }
     }
     if value.ours == nil && !own.isEmpty { value.pending = column.pending }
-    if let template = column.ours, cell.pipeline != nil {
+    if let template = column.ours, cell.pipeline != nil, cell.pending == nil {
       let text = try Matrix.fill(template, scope, in: spec.file.path)
       // A variable set to null says that the setting does not apply to this cell.
       if text != "null" { value.setting = text }
     }
-    if column.againstBaseline, cell.baseline != cell.id, let base = cell.baseline.flatMap(spec.cell) {
+    if column.isMeasured, cell.baseline != cell.id, let base = cell.baseline.flatMap(spec.cell) {
       let published = column.published.flatMap { name in base.row.flatMap { spec.published?.text(name, row: $0) } }
-      let reference = sample(column, byCell[base.id] ?? [], byCell)
+      let reference = sample(column, byCell[base.id] ?? [], baseline: [])
       value.againstBaseline = (
         value.publishedNumber.flatMap { mine in published.flatMap { Double($0) }.map { mine - $0 } },
         value.ours.flatMap { mine in reference.map { mine.mean - $0.mean } }
@@ -101,13 +103,14 @@ struct Table {
     return value
   }
 
-  private static func sample(_ column: Column, _ own: [Record], _ byCell: [String: [Record]]) -> Sample? {
+  private static func sample(_ column: Column, _ own: [Record], baseline: [Record]) -> Sample? {
     let values: [Double] = own.sorted { ($0.seed ?? -1) < ($1.seed ?? -1) }.compactMap { record in
-      if let reach = column.reach {
-        let reference = (byCell[reach.cell] ?? []).first { $0.seed == record.seed }
-        guard let level = reference?.series?[reach.series]?.last?.last else { return nil }
-        return crossing(record.series?[reach.series] ?? [], level: level).map { $0 * column.scale }
+      if let series = column.reach {
+        let reference = baseline.first { $0.seed == record.seed }
+        guard let level = reference?.series?[series]?.last?.last else { return nil }
+        return crossing(record.series?[series] ?? [], level: level).map { $0 * column.scale }
       }
+      if column.metric == "record.seconds" { return record.seconds * column.scale }
       return column.metric.flatMap { record.metrics[$0] }.map { $0.value * column.scale }
     }
     return values.isEmpty ? nil : Sample(values: values)
@@ -132,6 +135,16 @@ func formatted(_ value: Double, _ digits: Int) -> String {
   let text = String(format: "%.\(digits)f", value)
   // -0.00 says nothing
   return Double(text) == 0 && text.hasPrefix("-") ? String(text.dropFirst()) : text
+}
+
+/// Rounded to at most `digits` decimals, without trailing zeros.
+func plain(_ value: Double, _ digits: Int = 6) -> String {
+  var text = formatted(value, digits)
+  if text.contains(".") {
+    while text.hasSuffix("0") { text.removeLast() }
+    if text.hasSuffix(".") { text.removeLast() }
+  }
+  return text
 }
 
 func signed(_ value: Double, _ digits: Int) -> String {

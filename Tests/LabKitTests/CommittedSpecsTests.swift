@@ -1,0 +1,138 @@
+import Foundation
+import Groundwork
+import XCTest
+
+@testable import LabKit
+
+/// The experiment files of this repository, run with stages that make numbers up.
+final class CommittedSpecsTests: XCTestCase {
+  private var root: URL {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+  }
+
+  override func setUp() { Interrupt.clear() }
+
+  /// A copy of the checkout's experiments without records, and of its figure scripts.
+  private func copy() throws -> Laboratory {
+    let target = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "specs-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
+    for (folder, endings) in [("experiments", ["json5", "csv"]), ("figures", ["gp"])] {
+      let source = root.appendingPathComponent(folder)
+      let names = FileManager.default.enumerator(atPath: source.path)?.compactMap { $0 as? String } ?? []
+      for name in names where endings.contains((name as NSString).pathExtension) {
+        try writeFile(
+          readFile(source.appendingPathComponent(name)), to: target.appendingPathComponent("\(folder)/\(name)"))
+      }
+    }
+    return Laboratory(root: target)
+  }
+
+  private func registry() -> StageRegistry {
+    var registry = StageRegistry()
+    registry.register(
+      Stage(name: "teacher", version: 1, parameters: ["preset", "seed"], seeded: false) { _ in StageResult() })
+    registry.register(
+      Stage(
+        name: "convert", version: 1, parents: ["model"],
+        parameters: [
+          "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "init", "rank_rule", "delta_q", "delta_kv",
+          "sigma", "latent_norm", "rope_init", "svd",
+        ]
+      ) { context in
+        StageResult(metrics: ["loss": Metric(context.config["init"]?.string == "random" ? 7.6 : 5.2)])
+      })
+    registry.register(
+      Stage(
+        name: "distill", version: 1, parents: ["student", "teacher"],
+        parameters: ["tokens", "kl_weight", "ce_weight", "lr", "batch", "sequence", "warmup", "mixture"]
+      ) { context in
+        let tokens = context.config["tokens"]!.int!
+        var random = RandomStream(seed: UInt64(context.seed), try context.parent("student").key)
+        let slow = 2 + 3 * random.nextUniform()
+        let curve = (0...20).map { step -> [Double] in
+          let x = Double(tokens) * Double(step) / 20
+          return [x, 0.3 + slow / (1 + x / 60000)]
+        }
+        return StageResult(
+          metrics: ["loss": Metric(curve.last![1])], series: ["loss": curve, "heldout": curve], tokens: tokens)
+      })
+    registry.register(
+      Stage(
+        name: "info", version: 1, parents: ["model"],
+        parameters: ["preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers"], seeded: false
+      ) { context in
+        let rank = context.config["kv_rank"]?.double ?? 64
+        return StageResult(metrics: [
+          "kv_percent": Metric(100 * (rank + 4) / 128), "parameters": Metric(1_234_567), "q_rank": Metric(880),
+          "kv_numbers_per_token": Metric(544), "attention_parameters": Metric(10_420_000),
+        ])
+      })
+    registry.register(
+      Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items"], seeded: false) {
+        context in
+        var random = RandomStream(seed: 1, try context.parent("model").key)
+        let tasks = [
+          "arc_challenge", "arc_easy", "hellaswag", "mmlu", "openbookqa", "piqa", "pubmedqa", "race", "winogrande",
+          "avg",
+        ]
+        return StageResult(
+          metrics: Dictionary(uniqueKeysWithValues: tasks.map { ($0, Metric(40 + 5 * random.nextUniform(), stderr: 1)) }))
+      })
+    return registry
+  }
+
+  func testEverySpecDecodesAndPlansInEveryProfile() throws {
+    let laboratory = Laboratory(root: root)
+    let specs = try laboratory.specs([])
+    XCTAssertGreaterThanOrEqual(specs.count, 21)
+    for spec in specs {
+      for profile in spec.profiles.keys.sorted() {
+        let plan = try Plan(spec, profile: profile, threads: 2, registry: registry())
+        if spec.pending == nil { XCTAssertFalse(plan.jobs.isEmpty, spec.name) }
+      }
+    }
+    let claims = specs.flatMap(\.claims).map(\.id)
+    XCTAssertEqual(Set(claims), Set((1...16).map { "X-C\($0)" }))
+    XCTAssertEqual(claims.count, 16)
+  }
+
+  func testEveryPublishedRowAndColumnStandsInItsTable() throws {
+    for spec in try Laboratory(root: root).specs([]) {
+      guard let published = spec.published else { continue }
+      XCTAssertEqual(spec.cells.compactMap(\.row), Array(published.rows.indices), spec.name)
+      let shown = Set(spec.report.columns.compactMap(\.published))
+      let absent = Set(published.columns).subtracting(shown).subtracting(["avg_recomputed"])
+      XCTAssertEqual(absent, [], spec.name)
+    }
+  }
+
+  func testSmokeRunsEverySpecAndEveryFileRegeneratesToTheByte() throws {
+    let laboratory = try copy()
+    defer { try? FileManager.default.removeItem(at: laboratory.root) }
+    let specs = try laboratory.specs([])
+    let registry = registry()
+    var smoke = Sweep(
+      try specs.map { try Plan($0, profile: "smoke", threads: 2, registry: registry) }, in: laboratory)
+    smoke.quiet = true
+    XCTAssertGreaterThan(try smoke.run().added.count, 10)
+
+    let empty = try Publication(laboratory).writeEverything()
+    XCTAssertTrue(empty.contains("xecomla/table3.svg"))
+    XCTAssertEqual(try Publication(laboratory).differences(), [])
+
+    var sweep = Sweep(
+      try specs.map { try Plan($0, profile: $0.report.profile, seeds: [1, 2, 3], threads: 2, registry: registry) },
+      in: laboratory)
+    sweep.quiet = true
+    try sweep.run()
+    XCTAssertFalse(try Publication(laboratory).differences().isEmpty, "new records change the tables")
+    try Publication(laboratory).writeEverything()
+    XCTAssertEqual(try Publication(laboratory).differences(), [])
+    if let keep = ProcessInfo.processInfo.environment["KEEP"] {
+      try Publication(laboratory, into: URL(fileURLWithPath: keep)).writeEverything(png: true)
+    }
+    try writeFile("stray", to: laboratory.figures.appendingPathComponent("xecomla/table99.md"))
+    XCTAssertEqual(try Publication(laboratory).differences(), ["xecomla/table99.md: nothing generates it"])
+  }
+}

@@ -1,0 +1,21 @@
+# X-EcoMLA Figure 2: throughput and memory against batch size. Its points are not published.
+load "style.gp"
+set multiplot layout 1,2 margins 0.09,0.98,0.17,0.91 spacing 0.12
+set xlabel "batch size"
+set logscale x 2
+set xrange [8:1024]
+do for [panel in "throughput peak"] {
+  set title (panel eq "throughput" ? "decode throughput" : "peak memory")
+  set ylabel (panel eq "throughput" ? "tokens per second" : "GB")
+  if (ours == 0) {
+    set yrange [0:1]; unset ytics
+    set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+    plot NaN notitle
+    unset label 1; set ytics
+  } else {
+    set yrange [0:*]
+    plot csv using "batch_ours":(keep(strcol("cell") eq "base", column(panel."_ours"))) with linespoints lt 6 title "base", \
+      csv using "batch_ours":(keep(strcol("cell") ne "base", column(panel."_ours"))) with linespoints lt 1 title "X-EcoMLA"
+  }
+}
+unset multiplot

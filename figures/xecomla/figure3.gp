@@ -1,0 +1,18 @@
+# X-EcoMLA Figure 3: training loss by initialisation. The paper prints no points; all curves are ours.
+load "style.gp"
+set title "distillation loss of nano-1b at 53 % of the KV cache"
+set xlabel "tokens, thousands"
+set ylabel "KL from the teacher, nats per token"
+if (ours == 0) {
+  set xrange [0:1]; set yrange [0:1]; unset tics
+  set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+  plot NaN notitle
+} else {
+  set logscale y
+  set autoscale yfix
+  set key top right
+  plot csv using (column("x") / 1000):(keep(strcol("cell") eq "random", column("value"))) with lines lt 2 title "random", \
+    csv using (column("x") / 1000):(keep(strcol("cell") eq "fixed", column("value"))) with lines lt 1 title "SVD, fixed rank", \
+    csv using (column("x") / 1000):(keep(strcol("cell") eq "dynamic", column("value"))) with lines lt 5 title "SVD, dynamic rank", \
+    csv using (column("x") / 1000):(keep(strcol("cell") eq "fixed normalised", column("value"))) with lines lt 4 title "SVD, fixed rank, normalised latents"
+}

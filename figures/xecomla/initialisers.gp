@@ -1,0 +1,25 @@
+# Held-out loss before and after distillation by initialiser, at two KV sizes.
+height = 420
+load "style.gp"
+set style fill solid 0.9 noborder
+names = "'random' 'paper' 'paper + covariance' 'aligned' 'aligned + covariance'"
+set xrange [0.4:5.6]
+set xtics rotate by 25 right scale 0
+set xtics ("random" 1, "paper" 2, "paper + cov." 3, "aligned" 4, "aligned + cov." 5)
+set multiplot layout 1,2 margins 0.09,0.98,0.24,0.92 spacing 0.08
+do for [size in "53.1 15.6"] {
+  if (size eq "53.1") { set ylabel "held-out loss, nats per token" } else { unset ylabel }
+  set title size . " % of the KV cache"
+  if (ours == 0) {
+    set yrange [0:1]; unset ytics
+    set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+    plot NaN notitle
+    unset label 1; set ytics
+  } else {
+    set yrange [0:*]
+    set key top right
+    plot for [i=1:5] csv using (i - 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_before_ours"))):(0.36) with boxes lc rgb grey title (i == 1 ? "before distillation" : ""), \
+      for [i=1:5] csv using (i + 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_after_ours"))):(0.36) with boxes lc rgb blue title (i == 1 ? "after distillation" : "")
+  }
+}
+unset multiplot
