@@ -21,7 +21,7 @@ struct Verify: ParsableCommand {
     runReportingErrors {
       let shards = try TokenShards(URL(fileURLWithPath: folder))
       if let tokenizer { try shards.require(Tokenizer.load(from: tokenizer)) }
-      let progress = Progress("verify", total: shards.count, quiet: quiet)
+      let progress = ProgressLine("verify", total: shards.count, quiet: quiet)
       try shards.verify { progress.update($0, "tokens") }
       progress.finish()
       let documents = try shards.documents().count
