@@ -25,6 +25,16 @@ final class AccountingTests: XCTestCase {
     XCTAssertEqual(flagged, Self.wrong.count)
   }
 
+  func testRowsAboutOneShape() throws {
+    let base = try ModelConfig.preset("llama-3.2-1b")
+    XCTAssertEqual(try PublishedFact.matching(base).map(\.published), ["1.2358", "10.486"])
+    let latent = LatentConfig(qRank: 1440, kvRank: 48, nopeHeadDim: 32, ropeHeadDim: 32, valueHeadDim: 64, upProjectionHeads: 32)
+    let facts = try PublishedFact.matching(base.withLatentAttention(latent))
+    XCTAssertEqual(facts.map(\.published), ["7.81", "6.25", "1460", "10.404", "1.23"])
+    XCTAssertEqual(try facts.map { try $0.agrees() }, [true, false, true, true, true])
+    XCTAssertTrue(try PublishedFact.matching(ModelConfig.preset("nano-1b")).isEmpty)
+  }
+
   private func percent(_ preset: String, _ kv: Int, _ rope: Int, layers: [Int]? = nil) throws -> Double {
     let base = try ModelConfig.preset(preset)
     let latent = LatentConfig(

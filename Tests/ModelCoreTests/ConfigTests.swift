@@ -201,6 +201,14 @@ final class ConfigTests: XCTestCase {
     }
   }
 
+  func testLayerLists() throws {
+    XCTAssertEqual(try parseLayerList("all", layerCount: 3), [0, 1, 2])
+    XCTAssertEqual(try parseLayerList("3,1,0-1", layerCount: 4), [0, 1, 3])
+    for text in ["", "4", "1,", "2-1", "-1", "a", "0-9", "1-2-3"] {
+      XCTAssertThrowsError(try parseLayerList(text, layerCount: 4), text) { XCTAssertTrue("\($0)".contains("0...3"), "\($0)") }
+    }
+  }
+
   func testRopeFollowsTheReferenceVectors() throws {
     let vectors = try JSONValue(contentsOf: sharedFolder("vectors/yarn.json")).object ?? [:]
     XCTAssertFalse(vectors.isEmpty)

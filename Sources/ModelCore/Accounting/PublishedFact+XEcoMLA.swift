@@ -59,9 +59,9 @@ extension PublishedFact {
     let preset = "llama-3.2-1b"
     return [
       row(
-        preset, kv: rank, nope: dim, rope: dim, .parityQueryRank, parity, "equal parameters",
-        note: dim == 32 ? "the paper uses \(used)" : "the paper uses \(used), on whole multiples of 16"),
-      row(preset, kv: rank, q: used, nope: dim, rope: dim, .millionAttentionParameters, attention, "Table 6"),
+        preset, kv: rank, nope: dim, rope: dim, .parityQueryRank, parity, "follows from equal parameters",
+        note: dim == 32 ? "the paper uses \(used)" : "the paper uses \(used), a multiple of 16"),
+      row(preset, kv: rank, q: used, nope: dim, rope: dim, .millionAttentionParameters, attention, "follows from Table 6"),
       row(preset, kv: rank, q: used, nope: dim, rope: dim, .billionParameters, "1.23", "Tables 2, 6"),
     ]
   }
@@ -69,7 +69,7 @@ extension PublishedFact {
   private static let parameterRows: [PublishedFact] =
     [
       base("llama-3.2-1b", .billionParameters, "1.2358", "model card"),
-      base("llama-3.2-1b", .millionAttentionParameters, "10.486", "model card"),
+      base("llama-3.2-1b", .millionAttentionParameters, "10.486", "follows from the model card"),
       base("llama-3.2-3b", .billionParameters, "3.2127", "model card"),
       base("llama-3.1-8b", .billionParameters, "8.0303", "model card"),
       base("smollm-135m", .billionParameters, "0.1345", "model card"),
@@ -88,16 +88,16 @@ extension PublishedFact {
       row(
         "llama-3.2-1b", kv: 512, q: 854, nope: 32, rope: 32, .millionAttentionParameters, "10.420", "text",
         note: "wrong: the text prints r_q 854, its table 864"),
-      row("llama-3.2-3b", kv: 816, nope: 64, rope: 64, .parityQueryRank, "1508", "equal parameters"),
-      row("llama-3.2-3b", kv: 96, nope: 64, rope: 64, .parityQueryRank, "2408", "equal parameters", note: "the repository uses 2048"),
-      row("llama-3.2-3b", kv: 96, q: 2048, nope: 64, rope: 64, .billionParameters, "3.151", "repository"),
-      row("llama-3.2-3b", kv: 128, nope: 64, rope: 64, .parityQueryRank, "2368", "equal parameters"),
+      row("llama-3.2-3b", kv: 816, nope: 64, rope: 64, .parityQueryRank, "1508", "follows from equal parameters"),
+      row("llama-3.2-3b", kv: 96, nope: 64, rope: 64, .parityQueryRank, "2408", "follows from equal parameters", note: "the repository uses 2048"),
+      row("llama-3.2-3b", kv: 96, q: 2048, nope: 64, rope: 64, .billionParameters, "3.151", "follows from the repository"),
+      row("llama-3.2-3b", kv: 128, nope: 64, rope: 64, .parityQueryRank, "2368", "follows from equal parameters"),
       row(
         "llama-3.2-3b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "3.21", "Zebra-Llama, Table 1",
         note: "wrong with the repository's r_q 2048; 3.21 needs the parity rank 2368"),
       row("llama-3.2-3b", kv: 128, q: 2368, nope: 64, rope: 64, .billionParameters, "3.21", "Zebra-Llama, Table 1"),
-      row("llama-3.1-8b", kv: 128, nope: 64, rope: 64, .parityQueryRank, "2880", "equal parameters"),
-      row("llama-3.1-8b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "7.81", "repository"),
+      row("llama-3.1-8b", kv: 128, nope: 64, rope: 64, .parityQueryRank, "2880", "follows from equal parameters"),
+      row("llama-3.1-8b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "7.81", "follows from the repository"),
       row(
         "llama-3.1-8b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "8.03", "Zebra-Llama, Table 1",
         note: "wrong with the repository's r_q 2048; 8.03 needs the parity rank 2880"),

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import ModelCore
+
+/// `hybrid create`: a model folder of random weights, to test and time on real shapes.
+struct Create: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a model folder with random weights of a known shape.",
+    discussion: """
+      Values depend on the seed alone. There is no tokenizer in the folder.
+
+      Example: hybrid create --preset llama-3.2-1b --dtype bfloat16 --out runs/random-1b
+      """)
+
+  enum Precision: String, ExpressibleByArgument, CaseIterable {
+    case float32, bfloat16, float16
+    var type: ElementType {
+      switch self {
+      case .float32: .float32
+      case .bfloat16: .bfloat16
+      case .float16: .float16
+      }
+    }
+  }
+
+  @Option(help: "Known model, such as llama-3.2-1b or nano-1b.") var preset: String
+  @Option(help: "Seed of the weights.") var seed: UInt64 = 1
+  @Option(help: "Type of the stored numbers: float32, bfloat16 or float16.") var dtype = Precision.bfloat16
+  @Option(help: "Largest size of one file in bytes, such as 2G.") var shard = "5G"
+  @Option(help: "Folder to write.") var out: String
+
+  func run() {
+    runReportingErrors {
+      guard let shardBytes = parseCount(shard), shardBytes > 0 else {
+        throw UpcycleError.usage("is not a number of bytes", at: "--shard", found: shard)
+      }
+      let config = try ModelConfig.preset(preset)
+      let source = RandomWeights(seed: seed, layers: config.layerCount)
+      try writeModelFolder(config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
+      print("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
+    }
+  }
+}

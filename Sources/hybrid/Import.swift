@@ -1,0 +1,39 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import ModelCore
+import TokenData
+
+/// `hybrid import`: somebody else's checkpoint as a model folder.
+struct Import: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Turn a llama2.c checkpoint and its tokenizer into a model folder.",
+    discussion: """
+      Example: hybrid import --llama2c stories260K.bin --tokenizer tok512.bin --out runs/stories260K
+      """)
+
+  @Option(name: .customLong("llama2c"), help: "llama2.c checkpoint (version 0, float32).") var checkpoint: String
+  @Option(help: "Its tokenizer: llama2.c tokenizer.bin, a file of pieces, or tokenizer.json.") var tokenizer: String
+  @Option(help: "Folder to write.") var out: String
+
+  func run() {
+    runReportingErrors {
+      let source = try Llama2CFile(URL(fileURLWithPath: checkpoint))
+      let tokenizer = try Tokenizer.load(from: tokenizer)
+      var config = source.config
+      guard tokenizer.vocabularySize == config.vocabularySize else {
+        throw UpcycleError(
+          "the tokenizer does not belong to the checkpoint", at: self.tokenizer, expected: "\(config.vocabularySize) tokens",
+          found: "\(tokenizer.vocabularySize)")
+      }
+      config.bosTokenId = tokenizer.bos.map(Int.init)
+      // llama2.c's models put the beginning token between documents, so it ends a text as well.
+      config.eosTokenIds = [tokenizer.eos, tokenizer.bos].compactMap { $0.map(Int.init) }
+      let folder = URL(fileURLWithPath: out)
+      try makeDirectory(folder)
+      try tokenizer.save(to: folder)
+      try writeModelFolder(config, from: source, to: folder)
+      print("\(out): \(formatCount(config.parameterCount)) parameters, \(config.layerCount) layers, \(config.vocabularySize) tokens")
+    }
+  }
+}

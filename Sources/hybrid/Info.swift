@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import ModelCore
+
+/// `hybrid info`: exact parameter and cache arithmetic of any model, beside what X-EcoMLA prints.
+struct Info: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print parameters and KV cache of a model folder or a known model, converted or not.",
+    discussion: """
+      With --kv-rank the model's attention is counted as latent attention (all layers, or --layers).
+      Rows that the paper prints about the same shape stand beside ours; where it is wrong, that is said.
+
+      Example: hybrid info --preset llama-3.2-1b --kv-rank 64 --q-rank auto --rope-dim 32 --nope-dim 32
+      Example: hybrid info --published
+      """)
+
+  @Option(help: "Model folder or config.json.") var model: String?
+  @Option(help: "Known model, such as llama-3.2-1b or nano-1b (an unknown name lists them).") var preset: String?
+  @Option(help: "Width of the key/value latent.") var kvRank: Int?
+  @Option(help: "Width of the query latent: auto (parameter parity), paper, or a number.") var qRank = "auto"
+  @Option(help: "Rotated width of a head (default: half the head).") var ropeDim: Int?
+  @Option(help: "Position-free width of a head (default: the rest of the head).") var nopeDim: Int?
+  @Option(help: "Layers that become latent, such as 1,3,5 or 0-7 (default: all).") var layers: String?
+  @Option(help: "Ranks chosen by auto are multiples of this.") var granule = 1
+  @Flag(help: "Print every published row beside ours and stop.") var published = false
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      if published { return try report(PublishedFact.xecomla) }
+      let base = try source()
+      let (config, clampedFrom) = try converted(base)
+      let report = ModelReport(config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom)
+      print(json ? try report.json.text(pretty: true) : try report.text)
+    }
+  }
+
+  private func source() throws -> ModelConfig {
+    switch (model, preset) {
+    case (let folder?, nil): return try ModelConfig(contentsOf: URL(fileURLWithPath: folder))
+    case (nil, let name?): return try ModelConfig.preset(name)
+    default: throw UpcycleError.usage("give either --model DIR or --preset NAME")
+    }
+  }
+
+  private func converted(_ source: ModelConfig) throws -> (ModelConfig, clampedFrom: Int?) {
+    guard let kvRank else {
+      guard ropeDim == nil, nopeDim == nil, layers == nil, qRank == "auto" else {
+        throw UpcycleError.usage("the latent shape needs --kv-rank")
+      }
+      return (source, nil)
+    }
+    guard granule >= 1 else { throw UpcycleError.usage("bad value", at: "--granule", expected: "at least 1", found: "\(granule)") }
+    let base = source.baseModel
+    let rope = ropeDim ?? base.headDim / 2
+    let nope = nopeDim ?? max(0, base.headDim - rope)
+    var latent = LatentConfig(
+      qRank: nil, kvRank: kvRank, nopeHeadDim: nope, ropeHeadDim: rope, valueHeadDim: base.headDim,
+      upProjectionHeads: base.attentionHeads)
+    let list = try layers.map { try parseLayerList($0, layerCount: base.layerCount) }
+    _ = try base.withLatentAttention(latent, layers: list)  // refuses impossible ranks before parity is asked
+    let rank = try QueryRank(qRank).resolve(
+      base: base, kvRank: kvRank, nopeHeadDim: nope, ropeHeadDim: rope, granule: granule)
+    latent.qRank = rank.rank
+    return (try base.withLatentAttention(latent, layers: list), rank.clampedFrom)
+  }
+
+  private func report(_ facts: [PublishedFact]) throws {
+    if json { return print(JSONValue.array(try facts.map { try ModelReport.json($0) }).text(pretty: true)) }
+    for fact in facts { print(try ModelReport.line(fact, showsShape: true)) }
+  }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Groundwork
+import ModelCore
+
+/// What `hybrid info` says about one model, as text and as JSON.
+struct ModelReport {
+  let config: ModelConfig
+  let base: ModelConfig
+  let facts: [PublishedFact]
+  let clampedFrom: Int?
+
+  init(_ config: ModelConfig, facts: [PublishedFact], clampedFrom: Int?) {
+    self.config = config
+    base = config.baseModel
+    self.facts = facts
+    self.clampedFrom = clampedFrom
+  }
+
+  private var latentLayers: [Int] { config.layers(of: .latentAttention) }
+
+  // MARK: JSON
+
+  var json: JSONValue {
+    get throws {
+      var object: [String: JSONValue] = [
+        "model_type": .string(config.architecture.rawValue),
+        "layers": .int(config.layerCount),
+        "parameters": .int(config.parameterCount),
+        "embedding_parameters": .int(config.embeddingParameterCount),
+        "attention_parameters_per_layer": .int(config.mixerParameterCount(layer: latentLayers.first ?? 0)),
+        "feed_forward_parameters_per_layer": .int(config.feedForwardParameterCount),
+        "kv_numbers_per_token": .int(config.kvNumbersPerToken),
+        "kv_bytes_per_token_bf16": .int(2 * config.kvNumbersPerToken),
+        "kv_percent": .double(config.kvPercent),
+        "kv_compression": .double(100 / config.kvPercent),
+        "base_parameters": .int(base.parameterCount),
+        "base_kv_numbers_per_token": .int(config.baseKVNumbersPerToken),
+        "published": .array(try facts.map { try Self.json($0) }),
+      ]
+      if let latent = config.latent {
+        object["latent_layers"] = .array(latentLayers.map { .int($0) })
+        object["kv_rank"] = .int(latent.kvRank)
+        object["q_rank"] = latent.qRank.map { .int($0) } ?? .null
+        object["rope_dim"] = .int(latent.ropeHeadDim)
+        object["nope_dim"] = .int(latent.nopeHeadDim)
+        object["q_rank_clamped_from"] = clampedFrom.map { .int($0) }
+      }
+      return .object(object)
+    }
+  }
+
+  static func json(_ fact: PublishedFact) throws -> JSONValue {
+    var object: [String: JSONValue] = [
+      "preset": .string(fact.preset), "quantity": .string(fact.quantity.rawValue), "place": .string(fact.place),
+      "ours": .double(try fact.computed()), "agrees": .bool(try fact.agrees()),
+      "published": fact.published.flatMap(Double.init).map { .double($0) } ?? .null,
+    ]
+    object["note"] = fact.note.map { .string($0) }
+    if let latent = fact.latent {
+      object["kv_rank"] = .int(latent.kvRank)
+      object["q_rank"] = latent.qRank.map { .int($0) }
+      object["rope_dim"] = .int(latent.headDim.rope)
+      object["nope_dim"] = .int(latent.headDim.nope)
+      object["latent_layers"] = latent.layers.map { .array($0.map { .int($0) }) }
+    }
+    return .object(object)
+  }
+
+  // MARK: Text
+
+  var text: String {
+    get throws {
+      var rows = [
+        ("model", "\(config.architecture.rawValue), \(config.layerCount) layers, width \(config.hiddenSize), "
+          + "\(config.attentionHeads) query / \(config.keyValueHeads) KV heads of \(config.headDim)")
+      ]
+      if let latent = config.latent {
+        let q = latent.qRank.map(String.init) ?? "direct"
+        rows.append(
+          ("latent", "kv rank \(latent.kvRank), q rank \(q), rope \(latent.ropeHeadDim), nope \(latent.nopeHeadDim), "
+            + (latentLayers.count == config.layerCount ? "all layers" : "layers \(latentLayers.map(String.init).joined(separator: ","))")))
+        if let clampedFrom { rows.append(("", "q rank cut from \(clampedFrom), the parity rank, to the rank of the query matrix")) }
+        if !latent.layerRanks.isEmpty { rows.append(("", "\(latent.layerRanks.count) layers have ranks of their own")) }
+      }
+      let attention = config.mixerParameterCount(layer: latentLayers.first ?? 0)
+      rows.append(("parameters", grouped(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
+      rows.append(("  embedding", grouped(config.embeddingParameterCount)))
+      rows.append(("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
+      rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount)))
+      rows.append(("KV numbers per token", grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)))
+      rows.append(("KV bytes per token", "\(grouped(2 * config.kvNumbersPerToken)) in bfloat16"))
+      rows.append(("KV percent", "\(Self.digits(config.kvPercent)) %" + (config.latent == nil ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))))
+      var lines = rows.map { name, value in name.padding(toLength: 26, withPad: " ", startingAt: 0) + value }
+      if !facts.isEmpty { lines.append("X-EcoMLA about this shape:") }
+      for fact in facts { lines.append("  " + (try Self.line(fact, showsShape: false))) }
+      return lines.joined(separator: "\n")
+    }
+  }
+
+  private func against(_ ours: Int, _ theirs: Int) -> String { config.latent == nil ? "" : "   (base \(grouped(theirs)))" }
+
+  private func grouped(_ value: Int) -> String {
+    var text = ""
+    for (index, digit) in String(value).reversed().enumerated() {
+      if index > 0 && index % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return String(text.reversed())
+  }
+
+  /// Up to six decimals, without trailing zeros.
+  private static func digits(_ value: Double) -> String {
+    var text = String(format: "%.6f", value)
+    while text.hasSuffix("0") { text.removeLast() }
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
+  }
+
+  static func line(_ fact: PublishedFact, showsShape: Bool) throws -> String {
+    var text = ""
+    if showsShape {
+      text = fact.preset.padding(toLength: 13, withPad: " ", startingAt: 0)
+      if let latent = fact.latent {
+        text += "kv \(latent.kvRank)" + (latent.qRank.map { ", q \($0)" } ?? "") + ", rope \(latent.headDim.rope)"
+        if let layers = latent.layers { text += ", \(layers.count) layers" }
+      } else {
+        text += "base"
+      }
+      text = text.padding(toLength: max(text.count, 48), withPad: " ", startingAt: 0)
+    }
+    text += "\(fact.quantity.rawValue): ours \(digits(try fact.computed()))"
+    if let published = fact.published { text += ", published \(published) (\(fact.place))" } else { text += ", not published (\(fact.place))" }
+    if let note = fact.note { return text + (try fact.agrees() ? "; \(note)" : "  << \(note)") }
+    return text
+  }
+}
