@@ -22,14 +22,14 @@ final class MicroworldDisjointnessTests: XCTestCase {
     for mixture in MicroworldCorpus.Mixture.allCases {
       for part in MicroworldCorpus.Part.allCases {
         let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: 1, part: part)
-        let text = corpus.text(0..<(part == .training ? 6000 : 800))
+        let text = corpus.text(0..<(part == .training ? 2500 : 400))
         for hit in index.occurrences(in: Array(text.utf8)) {
           let string = String(decoding: hit, as: UTF8.self)
           XCTFail("\(strings[string] ?? "?") occurs in \(mixture) \(part): \(string)")
         }
       }
     }
-    for i in 0..<3000 {
+    for i in 0..<1000 {
       let pair = PreferencePair.pair(i, world: world, seed: 1)
       for hit in index.occurrences(in: Array((pair.prompt + pair.chosen).utf8)) {
         XCTFail("occurs in preference pair \(i): \(String(decoding: hit, as: UTF8.self))")

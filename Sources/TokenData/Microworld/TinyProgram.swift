@@ -135,7 +135,9 @@ public struct TinyProgram: Equatable, Sendable {
         list = list.filter { seen.insert($0).inserted }
       case .take(let n): list = Array(list.prefix(n))
       case .drop(let n): list = Array(list.dropFirst(n))
-      case .times(let n): list = list.count * n > 1000 ? [] : (0..<n).flatMap { [list] _ in list }
+      case .times(let n):
+        if list.count * n > 1000 { return nil }
+        list = (0..<n).flatMap { [list] _ in list }
       default: break
       }
       if list.count > 1000 { return nil }

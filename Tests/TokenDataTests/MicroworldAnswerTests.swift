@@ -1,0 +1,179 @@
+import Foundation
+import XCTest
+
+@testable import Groundwork
+@testable import TokenData
+
+/// Every item is checked against the world, or against its own text, by other code than wrote it.
+final class MicroworldAnswerTests: XCTestCase {
+  private let world = World(seed: 1)
+
+  private func items(_ task: MicroworldTask) throws -> [TaskItem] {
+    try task.items(world: world, set: "a", count: 500)
+  }
+
+  private func right(_ item: TaskItem) -> String { item.choices![item.answer!].trimmed }
+
+  func testItemsAreWellFormed() throws {
+    for task in MicroworldTask.allCases {
+      let items = try items(task)
+      XCTAssertEqual(items.count, 500)
+      XCTAssertEqual(Set(items.map(\.id)).count, 500, "\(task)")
+      var answers: [Int: Int] = [:]
+      for item in items {
+        XCTAssertNil(item.problem, item.id)
+        XCTAssertEqual(item.metric, task.metric)
+        XCTAssertFalse(item.context.contains("{"), item.context)
+        XCTAssertFalse(item.context.hasSuffix(" "), item.id)
+        for choice in item.choices ?? [] {
+          XCTAssertTrue(choice.hasPrefix(" ") && !choice.hasPrefix("  "), item.id)
+        }
+        if item.contexts == nil, let choices = item.choices { XCTAssertEqual(Set(choices).count, choices.count, item.id) }
+        if let answer = item.answer { answers[answer, default: 0] += 1 }
+        if task != .problems { XCTAssertEqual(item.optionCount, Int((1 / task.chance).rounded()), item.id) }
+      }
+      // No position is the right one much more often than the others.
+      for (position, count) in answers {
+        XCTAssertLessThan(Double(count) / 500, task.chance + 0.1, "\(task) answers \(position)")
+      }
+    }
+  }
+
+  func testSetsDifferAndItemsAreRepeatable() throws {
+    for task in MicroworldTask.allCases {
+      let a = try task.items(world: world, set: "a", count: 60)
+      XCTAssertEqual(a, try task.items(world: world, set: "a", count: 60))
+      XCTAssertNotEqual(a.map(\.context), try task.items(world: world, set: "b", count: 60).map(\.context))
+    }
+  }
+
+  func testRecallAnswersAreTheFact() throws {
+    for item in try items(.recall) {
+      XCTAssertEqual(world.facts[item.facts[0]].value, right(item))
+      XCTAssertTrue(item.context.contains(world.entities[world.facts[item.facts[0]].subject].name.withoutArticle))
+    }
+  }
+
+  /// Only the right answer fits both halves; chains lead to the value.
+  func testCombinedAnswersNeedBothFacts() throws {
+    for item in try items(.combine) {
+      let (a, b) = (world.facts[item.facts[0]], world.facts[item.facts[1]])
+      guard a.subject == b.subject else {
+        XCTAssertEqual(b.value, right(item))
+        continue
+      }
+      for choice in item.choices! {
+        let entity = world.entities.firstIndex { $0.name == choice.trimmed }!
+        let fits = world.fact(of: entity, a.relation)?.value == a.value && world.fact(of: entity, b.relation)?.value == b.value
+        XCTAssertEqual(fits, choice.trimmed == right(item), item.context)
+      }
+    }
+  }
+
+  func testOnlyTheRightAnswerFallsUnderTheRule() throws {
+    for item in try items(.rules) {
+      let fact = world.facts[item.facts[0]]
+      XCTAssertTrue(item.context.contains(fact.value), item.context)
+      for choice in item.choices! {
+        let entity = world.entities.firstIndex { $0.name == choice.trimmed }!
+        XCTAssertEqual(world.fact(of: entity, fact.relation)?.value == fact.value, choice.trimmed == right(item), item.context)
+      }
+    }
+  }
+
+  func testOnlyTheRightActionAchievesTheGoal() throws {
+    for item in try items(.goals) {
+      let fact = world.facts[item.facts[0]]
+      let goal = item.context.components(separatedBy: "\n")[0].components(separatedBy: ": ")[1]
+      if fact.relation == .use {
+        for choice in item.choices! {
+          let name = choice.trimmed.drop { $0 != " " }.trimmed
+          let use = world.useOf[world.entities.firstIndex { $0.name == name }!]!
+          XCTAssertEqual(Use.all[use].goals.contains(goal), choice.trimmed == right(item), item.context)
+        }
+      } else {
+        XCTAssertTrue(right(item).hasSuffix(fact.value), item.context)
+        XCTAssertTrue(goal.contains(world.entities[fact.subject].name), item.context)
+      }
+    }
+  }
+
+  func testQuizLettersStandBesideTheAnswer() throws {
+    for item in try items(.quiz) {
+      let lines = item.context.split(separator: "\n").map(String.init)
+      XCTAssertEqual(lines.count, 6)
+      let option = String(lines[1 + item.answer!].dropFirst(3))
+      if let fact = item.facts.first {
+        XCTAssertEqual(option, world.facts[fact].value)
+      } else if lines[0].contains("plus") || lines[0].contains("minus") {
+        let numbers = lines[0].dropLast().split(separator: " ").compactMap { Int($0) }
+        XCTAssertEqual(Int(option), lines[0].contains("plus") ? numbers[0] + numbers[1] : numbers[0] - numbers[1])
+      }
+      XCTAssertEqual(Set(lines[1...4].map { $0.dropFirst(3) }).count, 4, item.context)
+    }
+  }
+
+  func testPassagesHoldTheirAnswers() throws {
+    for item in try items(.passages) {
+      let passage = item.context.components(separatedBy: "\nQuestion:")[0]
+      let words = passage.split(separator: " ").count
+      XCTAssertTrue((25...130).contains(words), "\(words) words")
+      let answer = right(item)
+      let core = answer.split(separator: " ").last.map(String.init) ?? answer
+      XCTAssertTrue(passage.contains(answer.hasSuffix("coins") ? answer : core), item.context)
+      XCTAssertGreaterThanOrEqual(
+        item.choices!.filter { passage.contains($0.split(separator: " ").last!) }.count, 2, item.context)
+    }
+  }
+
+  func testReportsDecideTheirClaims() throws {
+    for item in try items(.claims) {
+      let answer = right(item)
+      let parts = item.context.components(separatedBy: "\nQuestion: Did ")
+      // What was asked: "<treatment> make the <subjects> <verb> <rest>?"
+      let asked = parts[1].components(separatedBy: "?")[0]
+      let outcome = String(asked.split(separator: " ").last!)
+      let about = parts[0].components(separatedBy: ". ").filter { $0.contains(outcome) }
+      XCTAssertFalse(about.isEmpty, item.context)
+      let unclear = about.contains { $0.contains("but some") || $0.contains("not clear") || $0.contains("other days") }
+      if unclear && about.count == 1 { XCTAssertEqual(answer, "maybe", item.context) }
+      if answer == "maybe" { XCTAssertTrue(unclear, item.context) }
+    }
+  }
+
+  func testPronounEndingsFitTheRightOne() throws {
+    for item in try items(.pronouns) {
+      let ending = item.choices![0].trimmed
+      let fits = Ambiguity.all.filter { ($0.first + $0.second).contains { $0 + "." == ending } }
+      XCTAssertFalse(fits.isEmpty)
+      let about = Set(fits.map { $0.first.contains { $0 + "." == ending } ? 0 : 1 })
+      XCTAssertTrue(about.contains(item.answer!), item.contexts![0] + " " + ending)
+      XCTAssertTrue(item.contexts!.allSatisfy { $0.hasPrefix(item.context) && $0.count > item.context.count })
+    }
+  }
+
+  func testNoEndingBelongsToBothSides() {
+    for ambiguity in Ambiguity.all {
+      XCTAssertTrue(Set(ambiguity.first).isDisjoint(with: ambiguity.second))
+    }
+  }
+
+  func testWorkedAnswersAddUp() throws {
+    let scribe = Scribe(world: world, random: RandomStream(seed: 9, "test"), split: .training)
+    var written = scribe
+    var checked = 0
+    for _ in 0..<600 {
+      guard let exercise = written.problem() else { continue }
+      checked += 1
+      for step in exercise.solution!.components(separatedBy: ". ").filter({ $0.contains("=") }) {
+        let tokens = step.split(separator: " ")
+        let (a, b, c) = (Int(tokens[0])!, Int(tokens[2])!, Int(tokens[4])!)
+        XCTAssertEqual(tokens[1] == "+" ? a + b : tokens[1] == "-" ? a - b : a * b, c, step)
+      }
+      let item = exercise.item(task: .problems, id: "x")
+      XCTAssertTrue(item.accepts(generated: exercise.solution! + "\nQuestion: more"))
+      XCTAssertFalse(item.accepts(generated: " The answer is \(Int(exercise.answerText!)! + 1)."))
+    }
+    XCTAssertGreaterThan(checked, 200)
+  }
+}
