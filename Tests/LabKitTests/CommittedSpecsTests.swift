@@ -121,9 +121,11 @@ final class CommittedSpecsTests: XCTestCase {
     XCTAssertTrue(empty.contains("xecomla/table3.svg"))
     XCTAssertEqual(try Publication(laboratory).differences(), [])
 
+    let items = ["table3", "table11", "figure3", "initialisers", "kv"]
     var sweep = Sweep(
-      try specs.map { try Plan($0, profile: $0.report.profile, seeds: [1, 2, 3], threads: 2, registry: registry) },
-      in: laboratory)
+      try specs.filter { items.contains($0.item) }.map {
+        try Plan($0, profile: $0.report.profile, seeds: [1, 2, 3], threads: 2, registry: registry)
+      }, in: laboratory)
     sweep.quiet = true
     try sweep.run()
     XCTAssertFalse(try Publication(laboratory).differences().isEmpty, "new records change the tables")

@@ -10,6 +10,7 @@ if (ours == 0) {
 } else {
   set logscale y
   set autoscale yfix
+  set ytics (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
   set key top right
   plot csv using (column("x") / 1000):(keep(strcol("cell") eq "random", column("value"))) with lines lt 2 title "random", \
     csv using (column("x") / 1000):(keep(strcol("cell") eq "fixed", column("value"))) with lines lt 1 title "SVD, fixed rank", \

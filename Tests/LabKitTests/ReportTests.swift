@@ -1,0 +1,127 @@
+import Foundation
+import Groundwork
+import XCTest
+
+@testable import LabKit
+
+final class ReportTests: XCTestCase {
+  private func record(_ cell: String, _ seed: Int?, avg: Double, kv: Double = 15.625) -> Record {
+    Record(
+      spec: "demo/t", profile: "micro", cell: cell, seed: seed, key: "\(cell)\(seed ?? 0)", commit: "abc1234567",
+      host: .init(cpu: "Test CPU", cores: 2), threads: 2, started: "2026-01-01T00:00:00Z", seconds: 1.5,
+      tokens: seed == nil ? 0 : 1000, metrics: ["score.avg": Metric(avg, stderr: 0.5), "score.kv": Metric(kv)])
+  }
+
+  private func spec() throws -> Spec { try TestLaboratory().laboratory.spec("demo/t") }
+
+  func testMarkdownTable() throws {
+    let records = [
+      record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39), record("small", 2, avg: 39.5),
+    ]
+    XCTAssertEqual(
+      try Table(spec(), records: records).markdown(),
+      """
+      # Demo Table 1: a demonstration
+
+      - Paper: a paper
+      - Ours: profile micro (tiny); 1,000 tokens a trained cell; seeds 1, 2; commit abc1234567; Test CPU, 2 cores, 2 threads; 2 of 3 rows run
+      - Repeat: `lab run demo/t --profile micro`, then `lab table demo/t`
+      - Read: ✓ an exact number equals the published one to its printed digits, ≠ it does not; ± standard deviation over seeds; Δ ours minus paper
+
+      | method         | KV %, paper | KV %, ours | avg, paper |    avg, ours |     Δ | vs base, paper | vs base, ours |           seeds |
+      | -------------- | ----------: | ---------: | ---------: | -----------: | ----: | -------------: | ------------: | --------------: |
+      | base           |         100 |  100.000 ✓ |       50.0 |        40.00 | -10.00 |                |               |             any |
+      | small → rank 8 |       15.63 |   15.625 ✓ |       48.5 | 39.25 ± 0.35 | -9.25 |          -1.50 |         -0.75 |            1, 2 |
+      | later          |         9.4 |            |         49 |              |       |          -1.00 |               | not run yet [a] |
+
+      - [a] not run yet: needs needs another method
+
+      Notes
+
+      - A note.
+
+      Claims
+
+      - **D-C1 undecided**: Small stays within two points. (needs small: 2 of 3 seeds; so far [small] - [base] = -0.750)
+
+      """)
+  }
+
+  func testExactNumbersAreComparedToThePrintedDigits() throws {
+    let table = try Table(spec(), records: [record("small", 1, avg: 1, kv: 15.7), record("base", nil, avg: 1, kv: 100)])
+    XCTAssertEqual(table.rows[1].values[1].agrees, false)
+    XCTAssertTrue(try table.markdown().contains("15.700 ≠"))
+    XCTAssertEqual(table.rows[0].values[1].agrees, true)
+  }
+
+  func testCSVHoldsBothSidesTheSpreadAndTheDifference() throws {
+    let records = [record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39), record("small", 2, avg: 40)]
+    let csv = try Table(spec(), records: records).csv
+    let row = Dictionary(uniqueKeysWithValues: zip(csv.header, csv.rows[1]))
+    XCTAssertEqual(row["avg_published"], "48.5")
+    XCTAssertEqual(row["avg_ours"], "39.5")
+    XCTAssertEqual(row["avg_std"], "0.7071")
+    XCTAssertEqual(row["avg_stderr"], "0.5")
+    XCTAssertEqual(row["avg_delta"], "-9")
+    XCTAssertEqual(row["avg_vs_base_published"], "-1.5")
+    XCTAssertEqual(row["avg_vs_base_ours"], "-0.5")
+    XCTAssertEqual(row["seeds"], "1 2")
+    XCTAssertEqual(csv.rows[2].last, "not run yet: needs another method")
+  }
+
+  func testATableWithoutRecordsStandsAllTheSame() throws {
+    let text = try Table(spec(), records: []).markdown()
+    XCTAssertTrue(text.contains("- Ours: not run yet"))
+    XCTAssertTrue(text.contains("48.5"))
+  }
+
+  func testClaimsAreDecidedOnlyByThreeSeedsAndAnInterval() throws {
+    let spec = try spec()
+    let answer = { (values: [Double]) in
+      let records = [self.record("base", nil, avg: 40)] + values.enumerated().map { self.record("small", $0 + 1, avg: $1) }
+      return try ClaimVerdict(spec.claims[0], spec: spec, records: records)
+    }
+    XCTAssertEqual(try answer([39, 39]).answer, .undecided)
+    XCTAssertTrue(try answer([39, 39]).explanation.contains("small: 2 of 3 seeds"))
+    XCTAssertEqual(try answer([39.0, 39.1, 38.9]).answer, .holds)
+    XCTAssertEqual(try answer([35.0, 35.1, 34.9]).answer, .fails)
+    let wide = try answer([39, 36, 40])
+    XCTAssertEqual(wide.answer, .undecided)
+    XCTAssertTrue(wide.explanation.contains("straddles"))
+    XCTAssertEqual(try ClaimVerdict(spec.claims[0], spec: spec, records: []).answer, .undecided)
+  }
+
+  func testSamplesUseStudentsT() {
+    let sample = Sample(values: [1, 2, 3])
+    XCTAssertEqual(sample.deviation!, 1, accuracy: 1e-12)
+    XCTAssertEqual(sample.interval!.upperBound, 2 + 4.303 / 3.0.squareRoot(), accuracy: 1e-9)
+    XCTAssertNil(Sample(values: [1]).interval)
+    XCTAssertEqual(Sample.t975(60), 2.0003, accuracy: 2e-3)
+  }
+
+  func testCrossingInterpolates() {
+    let curve = [[0.0, 4.0], [10, 2.0], [20, 1.0]]
+    XCTAssertEqual(Table.crossing(curve, level: 3), 5)
+    XCTAssertEqual(Table.crossing(curve, level: 1.5), 15)
+    XCTAssertEqual(Table.crossing(curve, level: 5), 0)
+    XCTAssertNil(Table.crossing(curve, level: 0.5))
+  }
+
+  func testNumbersReadWell() {
+    XCTAssertEqual(formatted(-0.001, 2), "0.00")
+    XCTAssertEqual(signed(0.5, 1), "+0.5")
+    XCTAssertEqual(signed(-0.04, 1), "0.0")
+    XCTAssertEqual(plain(2.5000, 4), "2.5")
+    XCTAssertEqual(plain(100, 3), "100")
+  }
+
+  func testRecordsRejectForeignLines() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan()
+    let file = lab.laboratory.recordFile(plan.spec, plan.profile)
+    try writeFile("{\"cell\": 1}\n", to: file)
+    assertError("t.micro.jsonl", "line 1 is not a record") {
+      _ = try Publication(lab.laboratory).records(plan.spec)
+    }
+  }
+}
