@@ -30,7 +30,7 @@ public struct Outline {
     for (plan, lines) in zip(plans, lines) {
       let todo = lines.filter { !$0.done }
       text += "\(plan.spec.name), profile \(plan.profile.name): \(plan.profile.about)\n"
-      if let reason = plan.spec.pending { text += "  not run yet: \(reason)\n" }
+      if let reason = plan.spec.pending { text += "  not run yet: needs \(reason)\n" }
       for line in lines {
         let state = line.done ? "done" : line.seconds.map { "about \(formatDuration($0))" } ?? "to do"
         let cells = line.node.cells.count == 1 ? line.node.cells[0] : "\(line.node.cells.count) cells"
@@ -103,7 +103,7 @@ public struct RunState {
   }
 
   public var text: String {
-    if let reason = spec.pending { return "not run yet: \(reason)" }
+    if let reason = spec.pending { return "not run yet: needs \(reason)" }
     var parts = ["\(profile): \(current) of \(runs) runs recorded"]
     if stale > 0 { parts.append("\(stale) stale (made with other settings)") }
     if waiting > 0 { parts.append("\(waiting) rows wait for later methods") }

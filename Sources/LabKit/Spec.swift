@@ -10,7 +10,7 @@ public struct Spec: Sendable {
   public let title: String
   /// Where in the paper, such as "X-EcoMLA Table 3".
   public let place: String
-  /// Why nothing of this spec runs yet, and what it needs; nil when it runs.
+  /// What must exist before anything of this spec can run; nil when it runs.
   public let pending: String?
   /// Every variable that cells and profiles may set, with its default (null: must be set where used).
   public let defaults: [String: JSONValue]
@@ -104,7 +104,7 @@ public struct Cell: Sendable {
   public let values: [String: JSONValue]
   /// The pipeline it runs; nil when nothing stands for this row yet.
   public let pipeline: String?
-  /// Why it does not run yet.
+  /// What must exist before it can run.
   public let pending: String?
   /// The cell that differences "against the base" refer to.
   public let baseline: String?

@@ -49,7 +49,7 @@ extension Table {
     let tokens = row.records.map(\.tokens).max() ?? 0
     fields += [
       row.seeds.replacingOccurrences(of: ", ", with: " "), tokens > 0 ? "\(tokens)" : "",
-      row.pending.map { $0 == "run it" ? "not run yet" : "not run yet: \($0)" } ?? "run",
+      row.pending.map { $0 == "run it" ? "not run yet" : "not run yet: needs \($0)" } ?? "run",
     ]
     return fields
   }

@@ -88,9 +88,9 @@ struct Table {
     }
     if value.ours == nil && !own.isEmpty { value.pending = column.pending }
     if let template = column.ours, cell.pipeline != nil, cell.pending == nil {
-      let text = try Matrix.fill(template, scope, in: spec.file.path)
       // A variable set to null says that the setting does not apply to this cell.
-      if text != "null" { value.setting = text }
+      let applies = !scope.contains { $0.value == .null && template.contains("{\($0.key)}") }
+      if applies { value.setting = try Matrix.fill(template, scope, in: spec.file.path) }
     }
     if column.isMeasured, cell.baseline != cell.id, let base = cell.baseline.flatMap(spec.cell) {
       let published = column.published.flatMap { name in base.row.flatMap { spec.published?.text(name, row: $0) } }

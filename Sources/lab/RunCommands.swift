@@ -29,7 +29,7 @@ struct ListCommand: ParsableCommand {
       let width = specs.map(\.name.count).max() ?? 0
       for spec in specs {
         let name = spec.name.padding(toLength: width, withPad: " ", startingAt: 0)
-        let state = spec.pending.map { "not run yet: \($0)" } ?? "\(spec.cells.count) cells"
+        let state = spec.pending.map { "not run yet: needs \($0)" } ?? "\(spec.cells.count) cells"
         print("\(name)  \(spec.place): \(spec.title) (\(state))")
       }
     }
@@ -85,7 +85,7 @@ struct RunCommand: ParsableCommand {
       throw UpcycleError.usage(plan.profile.consent!, hint: "pass --yes to run it all the same")
     }
     for plan in plans where plan.jobs.isEmpty && !quiet {
-      print("\(plan.spec.name): nothing to run\(plan.spec.pending.map { ", \($0)" } ?? "")")
+      print("\(plan.spec.name): nothing to run\(plan.spec.pending.map { ", needs \($0)" } ?? "")")
     }
     var sweep = Sweep(plans, in: laboratory)
     sweep.trustsRecords = skipRecorded

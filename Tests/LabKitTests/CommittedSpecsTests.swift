@@ -13,7 +13,10 @@ final class CommittedSpecsTests: XCTestCase {
 
   override func setUp() { Interrupt.clear() }
 
-  /// A copy of the checkout's experiments without records, and of its figure scripts.
+  /// Specs that between them use every layout, kind and pipeline.
+  private let items = ["common", "table3", "table11", "figure2", "figure3", "initialisers", "kv"]
+
+  /// A copy of some experiments without records, and of their figure scripts.
   private func copy() throws -> Laboratory {
     let target = FileManager.default.temporaryDirectory.appendingPathComponent(
       "specs-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
@@ -21,6 +24,8 @@ final class CommittedSpecsTests: XCTestCase {
       let source = root.appendingPathComponent(folder)
       let names = FileManager.default.enumerator(atPath: source.path)?.compactMap { $0 as? String } ?? []
       for name in names where endings.contains((name as NSString).pathExtension) {
+        let item = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
+        guard items.contains(item) || name.contains("published") || item == "style" else { continue }
         try writeFile(
           readFile(source.appendingPathComponent(name)), to: target.appendingPathComponent("\(folder)/\(name)"))
       }
@@ -107,7 +112,7 @@ final class CommittedSpecsTests: XCTestCase {
     }
   }
 
-  func testSmokeRunsEverySpecAndEveryFileRegeneratesToTheByte() throws {
+  func testSmokeRunsOneCellEachAndEveryFileRegeneratesToTheByte() throws {
     let laboratory = try copy()
     defer { try? FileManager.default.removeItem(at: laboratory.root) }
     let specs = try laboratory.specs([])
@@ -115,25 +120,20 @@ final class CommittedSpecsTests: XCTestCase {
     var smoke = Sweep(
       try specs.map { try Plan($0, profile: "smoke", threads: 2, registry: registry) }, in: laboratory)
     smoke.quiet = true
-    XCTAssertGreaterThan(try smoke.run().added.count, 10)
+    XCTAssertEqual(try smoke.run().added.count, 5, "one cell of every spec that runs")
 
     let empty = try Publication(laboratory).writeEverything()
     XCTAssertTrue(empty.contains("xecomla/table3.svg"))
     XCTAssertEqual(try Publication(laboratory).differences(), [])
 
-    let items = ["table3", "table11", "figure3", "initialisers", "kv"]
     var sweep = Sweep(
-      try specs.filter { items.contains($0.item) }.map {
-        try Plan($0, profile: $0.report.profile, seeds: [1, 2, 3], threads: 2, registry: registry)
-      }, in: laboratory)
+      try specs.map { try Plan($0, profile: $0.report.profile, seeds: [1, 2, 3], threads: 2, registry: registry) },
+      in: laboratory)
     sweep.quiet = true
     try sweep.run()
     XCTAssertFalse(try Publication(laboratory).differences().isEmpty, "new records change the tables")
     try Publication(laboratory).writeEverything()
     XCTAssertEqual(try Publication(laboratory).differences(), [])
-    if let keep = ProcessInfo.processInfo.environment["KEEP"] {
-      try Publication(laboratory, into: URL(fileURLWithPath: keep)).writeEverything(png: true)
-    }
     try writeFile("stray", to: laboratory.figures.appendingPathComponent("xecomla/table99.md"))
     XCTAssertEqual(try Publication(laboratory).differences(), ["xecomla/table99.md: nothing generates it"])
   }

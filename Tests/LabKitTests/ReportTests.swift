@@ -12,7 +12,10 @@ final class ReportTests: XCTestCase {
       tokens: seed == nil ? 0 : 1000, metrics: ["score.avg": Metric(avg, stderr: 0.5), "score.kv": Metric(kv)])
   }
 
-  private func spec() throws -> Spec { try TestLaboratory().laboratory.spec("demo/t") }
+  private func spec() throws -> Spec {
+    let lab = try TestLaboratory()
+    return try withExtendedLifetime(lab) { try lab.laboratory.spec("demo/t") }
+  }
 
   func testMarkdownTable() throws {
     let records = [
@@ -28,13 +31,13 @@ final class ReportTests: XCTestCase {
       - Repeat: `lab run demo/t --profile micro`, then `lab table demo/t`
       - Read: ✓ an exact number equals the published one to its printed digits, ≠ it does not; ± standard deviation over seeds; Δ ours minus paper
 
-      | method         | KV %, paper | KV %, ours | avg, paper |    avg, ours |     Δ | vs base, paper | vs base, ours |           seeds |
-      | -------------- | ----------: | ---------: | ---------: | -----------: | ----: | -------------: | ------------: | --------------: |
+      | method         | KV %, paper | KV %, ours | avg, paper |    avg, ours |      Δ | vs base, paper | vs base, ours |           seeds |
+      | -------------- | ----------: | ---------: | ---------: | -----------: | -----: | -------------: | ------------: | --------------: |
       | base           |         100 |  100.000 ✓ |       50.0 |        40.00 | -10.00 |                |               |             any |
-      | small → rank 8 |       15.63 |   15.625 ✓ |       48.5 | 39.25 ± 0.35 | -9.25 |          -1.50 |         -0.75 |            1, 2 |
-      | later          |         9.4 |            |         49 |              |       |          -1.00 |               | not run yet [a] |
+      | small → rank 8 |       15.63 |   15.625 ✓ |       48.5 | 39.25 ± 0.35 |  -9.25 |          -1.50 |         -0.75 |            1, 2 |
+      | later          |         9.4 |            |         49 |              |        |          -1.00 |               | not run yet [a] |
 
-      - [a] not run yet: needs needs another method
+      - [a] not run yet: needs another method
 
       Notes
 

@@ -47,7 +47,7 @@ final class TestLaboratory {
         rules: [
           { when: { method: "base" }, pipeline: "base" },
           { when: { method: "small" }, set: { rank: 8 }, pipeline: "train" },
-          { when: { method: "later" }, pending: "needs another method" },
+          { when: { method: "later" }, pending: "another method" },
         ],
       },
       report: {
