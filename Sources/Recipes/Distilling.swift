@@ -1,0 +1,112 @@
+import Distillation
+import Evaluation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+
+/// Distils a student from a frozen teacher on token shards (X-EcoMLA stage A, brief 1.7): student and
+/// teacher folders in, a trained model folder out, resumable, with the held-out loss on the way.
+public struct Distilling {
+  public var student: URL
+  public var teacher: URL?
+  public var data: TokenShards
+  /// Text for the held-out loss; nil for none.
+  public var heldOut: TokenShards?
+  public var plan: TrainingPlan
+
+  public init(student: URL, teacher: URL?, data: TokenShards, heldOut: TokenShards? = nil, plan: TrainingPlan) {
+    self.student = student
+    self.teacher = teacher
+    self.data = data
+    self.heldOut = heldOut
+    self.plan = plan
+  }
+
+  /// Held-out loss by training tokens, first row at 0 tokens.
+  public typealias Curve = [[Double]]
+
+  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// - Returns: the held-out curve.
+  @discardableResult
+  public func run(
+    in folder: URL, report: @escaping (Trainer.StepMetrics, Double) -> Void = { _, _ in },
+    shouldStop: () -> Bool = { false }
+  ) throws -> Curve {
+    let tokenizer = try Tokenizer.load(from: student)
+    try data.require(tokenizer)
+    try heldOut?.require(tokenizer)
+    let directory = RunDirectory(folder)
+    let curveFile = directory.run.appendingPathComponent("heldout.csv")
+    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
+      // config.json is written last: the run is complete.
+      return try HeldOutCurve(curveFile).rows
+    }
+    let model = try LanguageModel(folder: student)
+    let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
+    let trainer = try Trainer(
+      student: model, teacher: try teacher.map { try LanguageModel(folder: $0) }, batches: batches, plan: plan)
+    let identity = RunIdentity(
+      student: try modelIdentity(student), teacher: try teacher.map(modelIdentity), data: data.identity,
+      threads: Threads.count)
+    try makeDirectory(directory.run)
+    let curve = try HeldOutCurve(curveFile)
+    let every = max(1, plan.steps / 20)
+    func measure(_ step: Int) {
+      guard let heldOut, curve.lastTokens < Double(step * plan.batch * plan.time) || curve.rows.isEmpty else { return }
+      if let loss = try? heldOutLoss(model, heldOut, time: plan.time) {
+        try? curve.append(Double(step * plan.batch * plan.time), loss)
+      }
+    }
+    measure(0)
+    try trainer.run(
+      in: directory, identity: identity,
+      report: { metrics, rate in
+        if metrics.step % every == 0 || metrics.step == plan.steps { measure(metrics.step) }
+        report(metrics, rate)
+      }, shouldStop: shouldStop)
+    try tokenizer.save(to: folder)
+    try model.save(to: folder)
+    try directory.finish()
+    return curve.rows
+  }
+}
+
+/// Mean next-token loss on the first windows of held-out text: 8,192 tokens or what there is.
+public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double {
+  let length = min(time, shards.count - 1)
+  let windows = max(1, min((shards.count - 1) / length, tokens / length))
+  return try perplexity(of: model, windows: windows) { try shards.read($0 * length..<$0 * length + length + 1) }.loss
+}
+
+/// Identity of a model folder: the hash of its weights (of the index, when sharded) and its config.
+public func modelIdentity(_ folder: URL) throws -> String {
+  let single = folder.appendingPathComponent(CheckpointReader.singleName)
+  let weights =
+    FileManager.default.fileExists(atPath: single.path)
+    ? single : folder.appendingPathComponent(CheckpointReader.indexName)
+  let config = try sha256(fileAt: folder.appendingPathComponent("config.json"))
+  return String(sha256(try sha256(fileAt: weights) + config).prefix(16))
+}
+
+/// `tokens,loss` lines, kept when a run resumes.
+final class HeldOutCurve {
+  private let url: URL
+  private(set) var rows: [[Double]] = []
+
+  init(_ url: URL) throws {
+    self.url = url
+    guard FileManager.default.fileExists(atPath: url.path) else { return }
+    rows = String(decoding: try readFile(url), as: UTF8.self).split(separator: "\n").dropFirst()
+      .map { $0.split(separator: ",").compactMap { Double($0) } }.filter { $0.count == 2 }
+  }
+
+  var lastTokens: Double { rows.last?[0] ?? -1 }
+
+  func append(_ tokens: Double, _ loss: Double) throws {
+    rows.append([tokens, loss])
+    let lines = rows.map { String(format: "%.0f,%.6f", $0[0], $0[1]) }
+    try writeFile((["tokens,loss"] + lines).joined(separator: "\n") + "\n", to: url)
+  }
+}
