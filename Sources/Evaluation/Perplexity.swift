@@ -70,16 +70,7 @@ public func perplexity(
 }
 
 extension PerplexityReport {
-  /// Convenience for ids in memory: non-overlapping windows of `length` ids, at most `limit`.
-  public static func measure(
-    _ model: LanguageModel, ids: [Int32], length: Int, limit: Int? = nil, tokenizer: Tokenizer? = nil
-  ) throws -> PerplexityReport {
-    if length < 2 { throw UpcycleError.usage("a window needs two tokens", at: "length", found: "\(length)") }
-    let count = min(ids.count / length, limit ?? Int.max)
-    return try Evaluation.perplexity(of: model, windows: count, tokenizer: tokenizer) {
-      Array(ids[$0 * length..<($0 + 1) * length])
-    }
-  }
+  public func json() throws -> JSONValue { try JSONValue(parsing: JSONEncoder().encode(self), file: "report") }
 }
 
 /// Sum of -log p over each window of the batch.

@@ -145,6 +145,13 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
     return .object(object)
   }
 
+  /// Reads a report that was written with its items.
+  public init(contentsOf url: URL) throws {
+    do { self = try JSONDecoder().decode(EvaluationReport.self, from: readFile(url)) } catch is DecodingError {
+      throw UpcycleError("is not an evaluation report with items", at: url.path, hint: "write one with --out")
+    }
+  }
+
   /// A table for people, in percent.
   public var table: String {
     var lines = ["task           stands for       n   metric        score   +-     acc  acc_norm  chance"]

@@ -1,8 +1,17 @@
 import ArgumentParser
 
+/// `hybrid`: any model folder on the command line.
 @main
 struct Hybrid: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Works on any model folder: information, text, scores, pretraining.",
-    subcommands: [Info.self, Import.self, Create.self, Pretrain.self])
+    discussion: """
+      Example:
+        hybrid generate --model runs/mla-sft --prompt "Once upon a time"
+        hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid
+        hybrid evaluate --model runs/mla-sft --tasks all
+      """,
+    subcommands: [
+      Info.self, Import.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
+    ])
 }

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Evaluation
+import Foundation
+import Groundwork
+import TokenData
+
+/// `hybrid evaluate`: task scores.
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Scores a model on tasks: the microworld's, or any task file.",
+    discussion: """
+      --tasks: all, or a list of task names and JSON Lines files. Tasks of the microworld are made from its
+      seed: \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")).
+      Multiple choice compares the choices' log-probabilities (acc_norm: divided by their byte lengths); word
+      problems are generated greedily. The average is over the multiple-choice tasks.
+
+      Example:
+        hybrid evaluate --model runs/mla-sft --tasks all --items 200
+        hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl --out mla.json --against teacher.json
+      """)
+
+  @OptionGroup var model: ModelOption
+  @Option(help: "all, or names and files, separated by commas.") var tasks = "all"
+  @Option(help: "Items per task (a file: at most).") var items = 200
+  @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"
+  @Option(help: "Seed of the microworld.") var seed: UInt64 = 1
+  @Flag(help: "Print the scores as JSON.") var json = false
+  @Option(help: "File for the scores and every item's result, as JSON.") var out: String?
+  @Option(help: "A file written with --out: print the paired difference of each task to it.") var against: String?
+  @Flag(help: "No progress on standard error.") var quiet = false
+
+  func run() throws { runReportingErrors { try score() } }
+
+  private func score() throws {
+    if items < 1 { throw UpcycleError.usage("no items", at: "--items", expected: "1 or more", found: "\(items)") }
+    let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
+    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items).items()
+    let (model, tokenizer) = try self.model.loadWithTokenizer()
+    let progress = Progress("evaluate", total: chosen.count, quiet: quiet || json)
+    let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
+    progress.finish("\(formatCount(chosen.count)) items")
+    if let out { try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: URL(fileURLWithPath: out)) }
+    print(json ? try report.json(withItems: false).text(pretty: true) : report.table)
+    if let baseline { try printComparison(baseline, report) }
+  }
+
+  private func printComparison(_ first: EvaluationReport, _ second: EvaluationReport) throws {
+    if json { return }
+    print("\npaired with \(against ?? "")")
+    for task in second.tasks where first[task.task] != nil {
+      let paired = try PairedComparison(
+        first.items.filter { $0.task == task.task }, second.items.filter { $0.task == task.task })
+      print(
+        String(
+          format: "%@  %+.1f +- %.1f points  (%d won, %d lost of %d, p %.3f)",
+          task.task.padding(toLength: 12, withPad: " ", startingAt: 0), 100 * paired.difference.value,
+          100 * paired.difference.standardError, paired.onlySecond, paired.onlyFirst, paired.items, paired.pValue))
+    }
+  }
+}

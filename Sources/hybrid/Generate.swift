@@ -1,0 +1,63 @@
+import ArgumentParser
+import Evaluation
+import Foundation
+import Groundwork
+import TokenData
+
+/// `hybrid generate`: text from a prompt, streamed.
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Continues a prompt; text on standard output, measurements on standard error.",
+    discussion: """
+      The prompt is printed too, then the continuation until an end token or --tokens. An empty prompt starts
+      from the beginning-of-text token.
+
+      Example: hybrid generate --model runs/babyllama --prompt "Once upon a time" --tokens 200
+      """)
+
+  @OptionGroup var model: ModelOption
+  @Option(help: "Text to continue.") var prompt = ""
+  @Option(help: "Most new tokens.") var tokens = 200
+  @Option(help: "0 is greedy.") var temperature = 0.0
+  @Option(help: "Choose among the K most probable tokens.") var topK: Int?
+  @Option(help: "Choose among the most probable tokens that hold this much probability.") var topP: Double?
+  @Option(help: "Seed of the choices.") var seed: UInt64 = 0
+  @Flag(help: "Only the text, without a line break at its end.") var quiet = false
+
+  func run() throws { runReportingErrors { try write() } }
+
+  private func write() throws {
+    if tokens < 1 { throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)") }
+    let (model, tokenizer) = try self.model.loadWithTokenizer()
+    let ids = tokenizer.documentStart + tokenizer.encode(prompt)
+    let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
+    var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
+    let output = FileHandle.standardOutput
+    output.write(Data(prompt.utf8))
+    let report = try generate(
+      model, prompt: ids, maximum: tokens,
+      sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed), ends: ends
+    ) { token in
+      output.write(Data(stream.append(token).utf8))
+      return true
+    }
+    output.write(Data(stream.finish().utf8))
+    if quiet { return }
+    output.write(Data("\n".utf8))
+    FileHandle.standardError.write(Data(summary(report, CacheCost(model)).utf8))
+  }
+
+  private func summary(_ report: GenerationReport, _ cost: CacheCost) -> String {
+    func rate(_ value: Double) -> String { formatCount(Int(value.rounded())) }
+    return """
+      prefill  \(report.promptTokens) tokens, \(rate(report.prefillRate)) tokens/s
+      decode   \(report.newTokens) tokens, \(rate(report.decodeRate)) tokens/s
+      KV cache \(formatCount(cost.bytesPerToken)) bytes per token, \(formatCount(report.cacheBytes)) in all \
+      (\(report.cachedTokens) tokens, float32)
+      base     \(formatCount(cost.baseBytesPerToken)) bytes per token, \
+      \(formatCount(cost.baseBytesPerToken * report.cachedTokens)) in all: this model keeps \
+      \(String(format: "%.1f", cost.percent)) %
+
+      """
+  }
+}

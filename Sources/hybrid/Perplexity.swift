@@ -1,0 +1,85 @@
+import ArgumentParser
+import Evaluation
+import Foundation
+import Groundwork
+import TokenData
+
+/// `hybrid perplexity`: the mean next-token loss on a text.
+struct Perplexity: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measures the next-token loss on token shards or a text.",
+    discussion: """
+      The tokens are cut into windows of --length ids, each a sequence of its own, and every id after a
+      window's first is predicted. Windows do not overlap.
+
+      Example: hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid --windows 128
+      """)
+
+  @OptionGroup var model: ModelOption
+  @Option(help: "Folder of token shards, packed with the model's tokenizer.") var data: String?
+  @Option(help: "Or a text file, read as one document.") var text: String?
+  @Option(help: "Most windows; all without it.") var windows: Int?
+  @Option(help: "Ids per window; 256, or the model's context length where that is shorter.") var length: Int?
+  @Flag(help: "Print the measurements as JSON.") var json = false
+  @Flag(help: "No progress on standard error.") var quiet = false
+
+  func run() throws { runReportingErrors { try measure() } }
+
+  private func measure() throws {
+    let (model, tokenizer) = try self.model.loadWithTokenizer()
+    let length = self.length ?? min(256, model.config.maxPosition)
+    if length < 2 { throw UpcycleError.usage("a window needs two ids", at: "--length", found: "\(length)") }
+    if let windows, windows < 1 { throw UpcycleError.usage("no windows", at: "--windows", found: "\(windows)") }
+    let source = try TokenSource(shards: data, text: text, tokenizer: tokenizer)
+    let count = min(source.count / length, windows ?? Int.max)
+    if count == 0 {
+      throw UpcycleError(
+        "too short for one window", at: data ?? text, expected: "\(length) tokens", found: "\(source.count)",
+        hint: "choose a smaller --length")
+    }
+    let progress = Progress("perplexity", total: count, quiet: quiet || json)
+    let report = try perplexity(
+      of: model, windows: count, tokenizer: tokenizer, progress: { progress.update($0, "windows") }
+    ) { try source.read($0 * length..<($0 + 1) * length) }
+    progress.finish("\(formatCount(report.tokens)) tokens")
+    if json {
+      print(try report.json().text(pretty: true))
+    } else {
+      print(
+        String(
+          format: "loss %.4f +- %.4f nats per token   perplexity %.3f   %.4f bits per byte   %d windows of %d",
+          report.loss, report.standardError, report.perplexity, report.bitsPerByte ?? .nan, count, length))
+    }
+  }
+}
+
+/// Tokens of shards, or of a text in memory.
+private enum TokenSource {
+  case shards(TokenShards)
+  case ids([Int32])
+
+  init(shards: String?, text: String?, tokenizer: Tokenizer) throws {
+    switch (shards, text) {
+    case (let path?, nil):
+      self = .shards(try TokenShards(URL(fileURLWithPath: path, isDirectory: true), tokenizer: tokenizer))
+    case (nil, let path?):
+      let bytes = [UInt8](try readFile(URL(fileURLWithPath: path)))
+      self = .ids(tokenizer.documentStart + tokenizer.encode(bytes: bytes))
+    default: throw UpcycleError.usage("give one of --data and --text")
+    }
+  }
+
+  var count: Int {
+    switch self {
+    case .shards(let shards): shards.count
+    case .ids(let ids): ids.count
+    }
+  }
+
+  func read(_ range: Range<Int>) throws -> [Int32] {
+    switch self {
+    case .shards(let shards): try shards.read(range)
+    case .ids(let ids): Array(ids[range])
+    }
+  }
+}
