@@ -1,0 +1,106 @@
+import ModelCore
+import TensorCore
+import XCTest
+
+/// forward == prefill + decode == chunked prefill, for every mixer, at odd lengths and ragged batches.
+final class DecodingTests: XCTestCase {
+  /// max |a - b| / max |b|.
+  private func difference(_ a: Tensor, _ b: Tensor) -> Float {
+    let (x, y) = (a.toArray(), b.toArray())
+    XCTAssertEqual(x.count, y.count)
+    return zip(x, y).reduce(0) { max($0, abs($1.0 - $1.1)) } / max(b.maxMagnitude, 1e-9)
+  }
+
+  private func extendInPieces(_ model: LanguageModel, _ ids: [Int32], _ pieces: [Int]) -> Tensor {
+    let cache = model.makeCache()
+    var rows: [Float] = []
+    var start = 0
+    for piece in pieces {
+      rows += model.extend(cache, Array(ids[start..<start + piece])).toArray()
+      start += piece
+    }
+    XCTAssertEqual(start, ids.count)
+    return model.logits(Tensor([ids.count, model.config.hiddenSize], values: rows))
+  }
+
+  func testEverySplitGivesTheForwardPass() throws {
+    let time = 75
+    let splits = [
+      [75], [1, 74], [74, 1], [37, 38], [32, 31, 12], [33, 1, 1, 40], [5, 60, 10], [Int](repeating: 1, count: 75),
+      [3] + [Int](repeating: 1, count: 72),
+    ]
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let ids = TinyModels.ids(time)
+      let whole = model.logits(ids: ids, batch: 1, time: time)
+      for split in splits {
+        XCTAssertLessThan(difference(extendInPieces(model, ids, split), whole), 1e-4, "\(name), split \(split.prefix(5))")
+      }
+    }
+  }
+
+  func testAbsorbedDecodingIsExpandedDecoding() throws {
+    // 31 new tokens are absorbed, 32 are expanded; every prefix length is seen by both.
+    for (name, config) in try TinyModels.all() where config.mixers.contains(.latentAttention) {
+      let model = try TinyModels.model(config)
+      let ids = TinyModels.ids(96)
+      let absorbed = extendInPieces(model, ids, [31, 31, 31, 3])
+      let expanded = extendInPieces(model, ids, [32, 64])
+      XCTAssertLessThan(difference(absorbed, expanded), 1e-4, name)
+    }
+  }
+
+  func testARaggedBatchIsItsSequencesOneByOne() throws {
+    let lengths = [1, 40, 7, 33]
+    let steps = [1, 3, 35, 1]
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let texts = lengths.indices.map { TinyModels.ids(lengths[$0] + steps[$0], seed: UInt64($0)) }
+      let caches = texts.map { _ in model.makeCache() }
+      _ = model.extend(zip(caches, texts).enumerated().map { ($1.0, Array($1.1.prefix(lengths[$0]))) })
+      let batch = model.extend(zip(caches, texts).enumerated().map { ($1.0, Array($1.1.suffix(steps[$0]))) })
+      var row = 0
+      for (index, text) in texts.enumerated() {
+        let alone = model.logits(ids: text, batch: 1, time: text.count)
+          .reshaped([text.count, TinyModels.vocabulary]).rows(lengths[index]..<text.count)
+        let together = model.logits(batch.rows(row..<row + steps[index]))
+        XCTAssertLessThan(difference(together, alone), 1e-4, "\(name), sequence \(index)")
+        row += steps[index]
+      }
+    }
+  }
+
+  func testSnapshotsAreIndependentAndTruncationForgets() throws {
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let ids = TinyModels.ids(50)
+      let cache = model.makeCache()
+      _ = model.extend(cache, Array(ids[..<40]))
+      let copy = cache.snapshot()
+      XCTAssertEqual(copy.length, 40)
+      let first = model.extend(cache, Array(ids[40...]))
+      _ = model.extend(copy, [5, 6, 7])
+      copy.truncate(40)
+      XCTAssertEqual(copy.length, 40)
+      XCTAssertEqual(model.extend(copy, Array(ids[40...])).toArray(), first.toArray(), name)
+      cache.truncate(10)
+      let again = model.extend(cache, Array(ids[10...]))
+      XCTAssertLessThan(difference(again.rows(30..<40), first), 1e-4, name)
+    }
+  }
+
+  func testACacheHoldsWhatTheConfigurationSays() throws {
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let cache = model.makeCache(capacity: 20)
+      _ = model.extend(cache, TinyModels.ids(11))
+      let expected = config.mixers.indices.reduce(0) { sum, layer in
+        guard config.mixers[layer] == .latentAttention, let latent = config.latent else {
+          return sum + 2 * config.keyValueHeads * config.headDim
+        }
+        return sum + latent.ranks(layer: layer).kv + latent.ropeHeadDim
+      }
+      XCTAssertEqual(cache.bytes, 11 * 4 * expected, name)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Evaluation
+import Groundwork
+import ModelCore
+import TokenData
+import XCTest
+
+final class GenerationTests: XCTestCase {
+  private func text(_ model: LanguageModel, _ options: SamplingOptions, tokens: Int = 30, prompt: [Int32] = [1, 5]) throws -> [Int32] {
+    var ids: [Int32] = []
+    _ = try generate(model, prompt: prompt, maximum: tokens, sampling: options) {
+      ids.append($0)
+      return true
+    }
+    return ids
+  }
+
+  func testGreedyIsTheArgmaxOfTheForwardPass() throws {
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let ids = [1, 5] + (try text(model, .init()))
+      let logits = model.logits(ids: ids, batch: 1, time: ids.count)
+      for index in 2..<ids.count {
+        let row = logits.pointer + (index - 1) * logits.width
+        let best = (0..<logits.width).map { row[$0] }.max()!
+        XCTAssertEqual(row[Int(ids[index])], best, accuracy: 1e-3, "\(name), token \(index)")
+      }
+    }
+  }
+
+  func testTheSeedDecidesTheText() throws {
+    let model = try TinyModels.model(TinyModels.latent())
+    let options = SamplingOptions(temperature: 1.2, topK: 30, topP: 0.95, seed: 3)
+    let first = try text(model, options)
+    XCTAssertEqual(first, try text(model, options))
+    // Draws depend on their index: a shorter text is a prefix of a longer one.
+    XCTAssertEqual(Array(first.prefix(10)), try text(model, options, tokens: 10))
+    var other = options
+    other.seed = 4
+    XCTAssertNotEqual(first, try text(model, other))
+    XCTAssertEqual(try text(model, SamplingOptions(temperature: 1, topK: 1)), try text(model, .init()))
+    XCTAssertEqual(try text(model, SamplingOptions(temperature: 1, topP: 1e-9)), try text(model, .init()))
+  }
+
+  func testSamplingFollowsTheDistribution() {
+    let logits: [Float] = [0, log(3), -.infinity, log(4)]
+    func counts(_ options: SamplingOptions) -> [Int] {
+      let sampler = Sampler(options)
+      var counts = [0, 0, 0, 0]
+      logits.withUnsafeBufferPointer { for index in 0..<8000 { counts[Int(sampler.choose($0, at: index))] += 1 } }
+      return counts
+    }
+    let plain = counts(.init(temperature: 1))
+    for (count, expected) in zip(plain, [1000.0, 3000, 0, 4000]) { XCTAssertEqual(Double(count), expected, accuracy: 150) }
+    XCTAssertEqual(counts(.init(temperature: 1, topK: 2))[0], 0)
+    XCTAssertEqual(counts(.init(temperature: 1, topP: 0.87))[0], 0)
+    XCTAssertEqual(counts(.init(temperature: 1, topP: 0.5)), [0, 0, 0, 8000])
+    let hot = counts(.init(temperature: 2))
+    XCTAssertEqual(Double(hot[3]) / Double(hot[0]), 2, accuracy: 0.2)
+  }
+
+  func testEndsStopAndCostsAreCounted() throws {
+    let model = try TinyModels.model(TinyModels.latent())
+    let free = try text(model, .init())
+    let end = free[4]
+    let cut = free.firstIndex(of: end)!
+    var seen: [Int32] = []
+    let report = try generate(model, prompt: [1, 5], maximum: 30, ends: [end]) {
+      seen.append($0)
+      return true
+    }
+    XCTAssertEqual(seen, Array(free[..<cut]))
+    XCTAssertEqual(report.newTokens, cut)
+    XCTAssertEqual(report.promptTokens, 2)
+    let cost = CacheCost(model)
+    XCTAssertEqual(report.cacheBytes, report.cachedTokens * cost.bytesPerToken)
+    XCTAssertEqual(cost.bytesPerToken, 3 * (9 + 2) * 4)
+    XCTAssertEqual(cost.baseBytesPerToken, 3 * 2 * 3 * 4 * 4)
+    XCTAssertEqual(cost.percent, 100 * 11.0 / 24, accuracy: 1e-9)
+  }
+
+  func testImpossibleRequestsAreUsageErrors() throws {
+    let model = try TinyModels.model(TinyModels.config())
+    let bad: [(prompt: [Int32], options: SamplingOptions)] = [
+      ([], .init()), ([99], .init()), ([-1], .init()), ([1], .init(temperature: -1)), ([1], .init(temperature: .nan)),
+      ([1], .init(temperature: 1, topK: 0)), ([1], .init(temperature: 1, topP: 0)), ([1], .init(temperature: 1, topP: 1.5)),
+    ]
+    for (prompt, options) in bad {
+      XCTAssertThrowsError(try generate(model, prompt: prompt, maximum: 3, sampling: options)) {
+        XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+      }
+    }
+  }
+}

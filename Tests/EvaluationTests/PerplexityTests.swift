@@ -1,0 +1,68 @@
+import Evaluation
+import Foundation
+import Groundwork
+import ModelCore
+import TokenData
+import XCTest
+
+final class PerplexityTests: XCTestCase {
+  func testItIsTheMeanOverAllPredictions() throws {
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let windows = (0..<7).map { TinyModels.ids(19, seed: UInt64($0)) }
+      let report = try perplexity(of: model, windows: 7, tokensPerBatch: 60) { windows[$0] }
+      let scores = logLikelihoods(
+        model, windows.map { ContinuationGroup(context: [$0[0]], continuations: [Array($0.dropFirst())]) })
+      let expected = -scores.reduce(0) { $0 + $1[0] } / (7 * 18)
+      XCTAssertEqual(report.loss, expected, accuracy: 1e-4, name)
+      XCTAssertEqual(report.perplexity, exp(report.loss), accuracy: 1e-9)
+      XCTAssertEqual(report.tokens, 7 * 18)
+      XCTAssertNil(report.bitsPerByte)
+      XCTAssertGreaterThan(report.standardError, 0)
+    }
+  }
+
+  func testBitsPerByteCountTheBytesOfThePredictedText() throws {
+    let tokenizer = try ScoringTests.tokenizer()
+    let model = try ScoringTests.model(tokenizer, seed: 2)
+    let text = "The old cat sat down. It looked at the fish, and the fish looked at the cat."
+    let ids = tokenizer.documentStart + tokenizer.encode(text)
+    let report = try perplexity(of: model, windows: 1, tokenizer: tokenizer) { _ in ids }
+    let bits = report.loss * Double(report.tokens) / log(2)
+    XCTAssertEqual(try XCTUnwrap(report.bitsPerByte), bits / Double(text.utf8.count), accuracy: 1e-9)
+  }
+
+  func testBadWindowsAreRefused() throws {
+    let model = try TinyModels.model(TinyModels.config())
+    XCTAssertThrowsError(try perplexity(of: model, windows: 0) { _ in [1, 2] })
+    XCTAssertThrowsError(try perplexity(of: model, windows: 1) { _ in [1, 41] }) {
+      XCTAssertTrue("\($0)".contains("vocabulary"), "\($0)")
+    }
+    model.head.value.fill(.nan)
+    XCTAssertThrowsError(try perplexity(of: model, windows: 1) { _ in [1, 2, 3] }) {
+      XCTAssertTrue("\($0)".contains("not finite"), "\($0)")
+    }
+  }
+
+  func testAReportSurvivesItsFile() throws {
+    let tokenizer = try ScoringTests.tokenizer()
+    let model = try ScoringTests.model(tokenizer, seed: 2)
+    let items = try MicroworldTask.goals.items(world: World(seed: 1), set: "b", count: 12)
+    let report = try evaluate(model: model, tokenizer: tokenizer, items: items)
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("report-\(getpid()).json")
+    defer { try? FileManager.default.removeItem(at: url) }
+    try writeFile(report.json(withItems: true).text(pretty: true), to: url)
+    XCTAssertEqual(try EvaluationReport(contentsOf: url), report)
+    try writeFile(report.json(withItems: false).text(), to: url)
+    XCTAssertThrowsError(try EvaluationReport(contentsOf: url))
+
+    let paired = try PairedComparison(report.items, report.items)
+    XCTAssertEqual(paired.difference, Estimate(value: 0, standardError: 0))
+    XCTAssertEqual(paired.pValue, 1)
+    var flipped = report.items
+    for index in 0..<6 { flipped[index].isCorrectNormalised = !flipped[index].isCorrectNormalised }
+    let changed = try PairedComparison(report.items, flipped)
+    XCTAssertEqual(changed.onlyFirst + changed.onlySecond, 6)
+    XCTAssertThrowsError(try PairedComparison(report.items, []))
+  }
+}

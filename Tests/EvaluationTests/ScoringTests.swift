@@ -1,0 +1,208 @@
+import Evaluation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+import XCTest
+
+final class ScoringTests: XCTestCase {
+  /// Every continuation by a whole forward pass of its own.
+  private func reference(_ model: LanguageModel, _ group: ContinuationGroup) -> [Double] {
+    group.continuations.map { continuation in
+      let ids = group.context + continuation
+      let logits = model.logits(ids: ids, batch: 1, time: ids.count)
+      return continuation.indices.reduce(0) { sum, index in
+        let row = logits.pointer + (group.context.count + index - 1) * logits.width
+        let values = (0..<logits.width).map { Double(row[$0]) }
+        let top = values.max()!
+        return sum + values[Int(continuation[index])] - top - log(values.reduce(0) { $0 + exp($1 - top) })
+      }
+    }
+  }
+
+  func testSharedPrefixesScoreLikeWholeForwardPasses() throws {
+    let shapes: [(context: Int, continuations: [Int])] = [
+      (1, [1, 1]), (40, [3, 1, 12, 7]), (5, [9]), (33, [1]), (2, [35, 1, 40]), (70, [2, 2, 2, 2]),
+    ]
+    var seed: UInt64 = 0
+    let groups = shapes.map { shape in
+      seed += 100
+      return ContinuationGroup(
+        context: TinyModels.ids(shape.context, seed: seed),
+        continuations: shape.continuations.indices.map { TinyModels.ids(shape.continuations[$0], seed: seed + UInt64($0) + 1) })
+    }
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      for budget in [1, 100, 4096] {
+        let scores = logLikelihoods(model, groups, tokensPerBatch: budget)
+        for (group, row) in zip(groups, scores) {
+          for (score, expected) in zip(row, reference(model, group)) {
+            XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), budget \(budget)")
+          }
+        }
+      }
+      XCTAssertEqual(logLikelihoods(model, groups), logLikelihoods(model, groups), "\(name): same bits twice")
+    }
+  }
+
+  func testLongContextsLoseTheirLeftEnd() throws {
+    let model = try TinyModels.model(TinyModels.config { $0.maxPosition = 32 })
+    let ids = TinyModels.ids(60)
+    let tail = [Int32](arrayLiteral: 4, 5, 6, 7)
+    let long = logLikelihoods(model, [ContinuationGroup(context: ids, continuations: [tail, [9]])])
+    let short = logLikelihoods(model, [ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail, [9]])])
+    XCTAssertEqual(long, short)
+  }
+
+  // MARK: Text to ids
+
+  func testContinuationsAreCutAsTheHarnessDoes() throws {
+    let tokenizer = try Self.tokenizer()
+    let start = tokenizer.documentStart
+    XCTAssertEqual(start.count, 1)
+    let (context, continuation) = tokenizer.split(context: "The cat sat", continuation: " on the mat")
+    XCTAssertEqual(context, start + tokenizer.encode("The cat sat"))
+    XCTAssertEqual(context + continuation, start + tokenizer.encode("The cat sat on the mat"))
+    // A space at the end of the context belongs to the continuation.
+    let moved = tokenizer.split(context: "The cat sat ", continuation: "on the mat")
+    XCTAssertEqual(moved.context, context)
+    XCTAssertEqual(moved.continuation, continuation)
+    let empty = tokenizer.split(context: "", continuation: "The")
+    XCTAssertEqual(empty.context, start)
+    XCTAssertEqual(empty.continuation, tokenizer.encode("The"))
+  }
+
+  // MARK: Items
+
+  func testMetricsFollowFromTheScores() throws {
+    let tokenizer = try Self.tokenizer()
+    let model = try Self.model(tokenizer, seed: 4)
+    let choices = [" a", " the quick brown fox", " no", " the mat on the floor"]
+    var item = Self.item(choices: choices, answer: 0)
+    let scores = choices.map { choice -> Double in
+      let pair = tokenizer.split(context: item.context, continuation: choice)
+      return reference(model, ContinuationGroup(context: pair.context, continuations: [pair.continuation]))[0]
+    }
+    let byProbability = scores.indices.max { scores[$0] < scores[$1] }!
+    let normalised = zip(scores, choices).map { $0 / Double($1.utf8.count - 1) }
+    let byLength = normalised.indices.max { normalised[$0] < normalised[$1] }!
+    XCTAssertNotEqual(byProbability, byLength, "the example should tell the metrics apart")
+    item.answer = byLength
+    let report = try evaluate(model: model, tokenizer: tokenizer, items: [item])
+    XCTAssertTrue(report.items[0].isCorrectNormalised)
+    XCTAssertFalse(report.items[0].isCorrect)
+    XCTAssertEqual(report.tasks[0].score.value, 1)
+    XCTAssertEqual(report.tasks[0].accuracy.value, 0)
+    XCTAssertEqual(report.tasks[0].chance, 0.25)
+    for (a, b) in zip(report.items[0].logLikelihoods, scores) { XCTAssertEqual(a, b, accuracy: 1e-3) }
+  }
+
+  func testPartialScoringComparesOneEndingUnderTwoFillings() throws {
+    let tokenizer = try Self.tokenizer()
+    let model = try Self.model(tokenizer, seed: 4)
+    var item = Self.item(choices: [" was too big."], answer: 0)
+    item.contexts = ["The cat did not fit because the cat", "The cat did not fit because the box in the hall"]
+    item.metric = .accuracy
+    let report = try evaluate(model: model, tokenizer: tokenizer, items: [item])
+    let expected = item.contexts!.map { context -> Double in
+      let pair = tokenizer.split(context: context, continuation: " was too big.")
+      return reference(model, ContinuationGroup(context: pair.context, continuations: [pair.continuation]))[0]
+    }
+    for (a, b) in zip(report.items[0].logLikelihoods, expected) { XCTAssertEqual(a, b, accuracy: 1e-3) }
+    XCTAssertEqual(report.items[0].isCorrect, expected[0] > expected[1])
+    XCTAssertEqual(report.tasks[0].chance, 0.5)
+  }
+
+  func testGeneratedAnswersStopAndAreComparedExactly() throws {
+    let tokenizer = try Self.tokenizer()
+    let model = try Self.model(tokenizer, seed: 4)
+    // Learn what the model says, then ask for exactly that.
+    var item = Self.item(choices: nil, answer: nil)
+    item.metric = .exactMatch
+    item.answerText = "?"
+    var options = EvaluationOptions()
+    options.maximumAnswerTokens = 6
+    let first = try evaluate(model: model, tokenizer: tokenizer, items: [item], options: options)
+    let said = try XCTUnwrap(first.items[0].generated)
+    XCTAssertFalse(first.items[0].isCorrect)
+    item.answerText = said.trimmingCharacters(in: .whitespacesAndNewlines)
+    while item.answerText!.hasSuffix(".") { item.answerText!.removeLast() }
+    let other = Self.item(choices: nil, answer: nil, context: "A longer context beside it: one, two, three")
+    var beside = other
+    beside.metric = .exactMatch
+    beside.answerText = "nothing like it"
+    let report = try evaluate(model: model, tokenizer: tokenizer, items: [beside, item], options: options)
+    XCTAssertEqual(report.items[1].generated, said, "batching changes nothing")
+    XCTAssertEqual(report.items.map(\.isCorrect), [false, true])
+    XCTAssertNil(report.average)
+    XCTAssertEqual(report.tasks[0].score.value, 0.5)
+  }
+
+  func testAnUntrainedModelIsAtChanceOnEveryTask() throws {
+    let tokenizer = try Self.tokenizer()
+    let model = try Self.model(tokenizer, seed: 11)
+    let world = World(seed: 1)
+    let items = try MicroworldTask.multipleChoice.flatMap { try $0.items(world: world, set: "a", count: 120) }
+    let report = try evaluate(model: model, tokenizer: tokenizer, items: items)
+    XCTAssertEqual(report.tasks.count, 9)
+    for task in report.tasks {
+      let deviation = (task.chance * (1 - task.chance) / 120).squareRoot()
+      XCTAssertEqual(task.score.value, task.chance, accuracy: 3 * deviation, task.task)
+    }
+    // The order of tasks, and which others run, change nothing.
+    let some = try evaluate(model: model, tokenizer: tokenizer, items: items.filter { $0.task == "quiz" })
+    XCTAssertEqual(some["quiz"], report["quiz"])
+    XCTAssertEqual(some.items, report.items.filter { $0.task == "quiz" })
+  }
+
+  func testBadInputIsRefused() throws {
+    let tokenizer = try Self.tokenizer()
+    let small = try TinyModels.model(TinyModels.config())
+    XCTAssertThrowsError(try evaluate(model: small, tokenizer: tokenizer, items: [Self.item(choices: [" a", " b"], answer: 0)])) {
+      XCTAssertTrue("\($0)".contains("does not match"), "\($0)")
+    }
+    let model = try Self.model(tokenizer, seed: 1)
+    XCTAssertThrowsError(try evaluate(model: model, tokenizer: tokenizer, items: []))
+    XCTAssertThrowsError(try TaskSelection("recal", items: 5)) { XCTAssertTrue("\($0)".contains("recall"), "\($0)") }
+    XCTAssertThrowsError(try TaskSelection("", items: 5))
+    XCTAssertThrowsError(try TaskSelection("/nowhere/x.jsonl", items: 5).items())
+    for (text, reason) in [
+      ("3", "list of lists"), ("[]", "list of lists"), ("[[1,2],[3]]", "different lengths"), ("[[99]]", "not an id"),
+      ("[[-1]]", "not an id"), ("[[1.5]]", "not an id"), ("[1]", "not a list"), ("[[]]", "not a list"),
+    ] {
+      let value = try JSONValue(parsing: Data(text.utf8), file: "ids.json")
+      XCTAssertThrowsError(try IdTable(value, file: "ids.json", vocabulary: 41), text) {
+        XCTAssertTrue("\($0)".contains(reason), "\(text): \($0)")
+      }
+    }
+  }
+
+  // MARK: Material
+
+  static func item(choices: [String]?, answer: Int?, context: String = "The old cat sat down and looked at") -> TaskItem {
+    let choices = choices.map { try! JSONValue(parsing: JSONEncoder().encode($0), file: "") } ?? .null
+    let value = JSONValue.object([
+      "task": .string("made up"), "id": .string("1"), "context": .string(context), "choices": choices,
+      "answer": answer.map { .int($0) } ?? .null, "metric": .string("acc_norm"), "facts": .array([]),
+    ])
+    return try! JSONDecoder().decode(TaskItem.self, from: Data(value.text().utf8))
+  }
+
+  /// Trained on microworld text once.
+  static func tokenizer() throws -> Tokenizer { try trained.get() }
+  private static let trained: Result<Tokenizer, Error> = Result {
+    var trainer = try BPETrainer(vocabularySize: 400)
+    let world = World(seed: 1)
+    for item in try MicroworldTask.rules.items(world: world, set: "t", count: 100) { trainer.add(item.context) }
+    return try trainer.train()
+  }
+
+  static func model(_ tokenizer: Tokenizer, seed: UInt64) throws -> LanguageModel {
+    let config = try TinyModels.config {
+      $0.vocabularySize = tokenizer.vocabularySize
+      $0.maxPosition = 512
+    }
+    return try TinyModels.model(config, seed: seed)
+  }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import Groundwork
+import ModelCore
+
+/// Small random models of every mixer kind and of odd sizes (G != H, K != V, odd ranks).
+enum TinyModels {
+  static let vocabulary = 41
+
+  static func config(_ change: (inout ModelConfig) -> Void = { _ in }) throws -> ModelConfig {
+    var config = ModelConfig(
+      hiddenSize: 24, layerCount: 3, attentionHeads: 6, keyValueHeads: 3, headDim: 4, intermediateSize: 36,
+      vocabularySize: vocabulary, tieWordEmbeddings: true, maxPosition: 256, bosTokenId: 1, eosTokenIds: [2])
+    change(&config)
+    try config.validate(file: "tiny")
+    return config
+  }
+
+  static func latent(_ change: (inout LatentConfig) -> Void = { _ in }, layers: [Int]? = nil) throws -> ModelConfig {
+    var latent = LatentConfig(
+      qRank: 13, kvRank: 9, nopeHeadDim: 3, ropeHeadDim: 2, valueHeadDim: 5, upProjectionHeads: 6)
+    change(&latent)
+    return try config().withLatentAttention(latent, layers: layers)
+  }
+
+  static func all() throws -> [(name: String, config: ModelConfig)] {
+    [
+      ("attention", try config()),
+      ("attention, biases", try config { $0.qkvBias = true; $0.architecture = .qwen2 }),
+      ("attention, qk norms", try config { $0.qkNorm = true; $0.architecture = .qwen3 }),
+      ("untied head", try config { $0.tieWordEmbeddings = false }),
+      ("latent", try latent()),
+      ("latent, shared heads", try latent({ $0.upProjectionHeads = 3 })),
+      ("latent, norms", try latent({ $0.latentNorm = true })),
+      ("latent, half-split rope", try latent({ $0.ropeInterleaved = false })),
+      ("latent, direct queries", try latent({ $0.qRank = nil })),
+      ("latent, qk norms", try latent({ $0.qkNorm = true })),
+      ("latent, ranks by layer", try latent({ $0.layerRanks = [1: .init(q: 7, kv: 5)] })),
+      ("hybrid", try latent({ $0.ropeHeadDim = 4 }, layers: [0, 2])),
+    ]
+  }
+
+  /// Weights large enough that logits differ visibly and attention is not uniform.
+  static func model(_ config: ModelConfig, seed: UInt64 = 7, deviation: Double = 0.25) throws -> LanguageModel {
+    try LanguageModel(config, weights: RandomWeights(seed: seed, deviation: deviation, layers: config.layerCount))
+  }
+
+  static func ids(_ count: Int, seed: UInt64 = 3) -> [Int32] {
+    let stream = RandomStream(seed: seed, "ids")
+    return (0..<count).map { Int32(stream.below(vocabulary, at: UInt64($0))) }
+  }
+}
