@@ -7,9 +7,9 @@ public struct EvaluationOptions: Sendable {
   /// Tokens per model call.
   public var tokensPerBatch = 2048
   /// Longest generated answer.
-  public var maximumAnswerTokens = 96
+  public var maximumAnswerTokens = 80
   /// Answers generated side by side.
-  public var answersPerBatch = 32
+  public var answersPerBatch = 128
 
   public init() {}
 }

@@ -36,7 +36,7 @@ struct Evaluate: ParsableCommand {
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
     let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items).items()
     let (model, tokenizer) = try self.model.loadWithTokenizer()
-    let progress = Progress("evaluate", total: chosen.count, quiet: quiet || json)
+    let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish("\(formatCount(chosen.count)) items")
     if let out { try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: URL(fileURLWithPath: out)) }

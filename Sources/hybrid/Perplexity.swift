@@ -37,7 +37,7 @@ struct Perplexity: ParsableCommand {
         "too short for one window", at: data ?? text, expected: "\(length) tokens", found: "\(source.count)",
         hint: "choose a smaller --length")
     }
-    let progress = Progress("perplexity", total: count, quiet: quiet || json)
+    let progress = ProgressLine("perplexity", total: count, quiet: quiet || json)
     let report = try perplexity(
       of: model, windows: count, tokenizer: tokenizer, progress: { progress.update($0, "windows") }
     ) { try source.read($0 * length..<($0 + 1) * length) }
