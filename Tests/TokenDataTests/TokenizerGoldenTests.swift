@@ -60,9 +60,10 @@ final class TokenizerGoldenTests: XCTestCase {
 
   func testLoadingIsFast() throws {
     let url = try sharedFolder("data/tokenizers/llama3.2_encoder.json")
-    let start = monotonicSeconds()
+    // Processor time: other work on the machine does not count.
+    let start = clock()
     _ = try Tokenizer.load(from: url)
-    let seconds = monotonicSeconds() - start
+    let seconds = Double(clock() - start) / Double(CLOCKS_PER_SEC)
     print("128,000 pieces and 280,147 merges load in \(String(format: "%.2f", seconds)) s")
     #if !DEBUG
       XCTAssertLessThan(seconds, 1)

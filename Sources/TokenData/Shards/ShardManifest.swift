@@ -50,9 +50,11 @@ public struct ShardManifest: Codable, Equatable, Sendable {
   public var frameTokens: Int
   public var documents: Documents
   public var shards: [Shard]
+  /// SHA-256 of this manifest's canonical JSON without this key; a manifest written by hand may leave it out.
+  var checksum: String?
 
-  enum CodingKeys: String, CodingKey {
-    case format, version, tokens, dtype, tokenizer, documents, shards
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case format, version, tokens, dtype, tokenizer, documents, shards, checksum
     case frameTokens = "frame_tokens"
   }
 }
@@ -72,6 +74,15 @@ extension ShardManifest {
   init(parsing data: Data, file: String) throws {
     do { self = try JSONDecoder().decode(ShardManifest.self, from: data) } catch {
       throw UpcycleError("is not a manifest of token shards", at: file, found: Self.reason(error))
+    }
+    let known = CodingKeys.allCases.map(\.rawValue).sorted()
+    let keys = try JSONValue(parsing: data, file: file).object?.keys.sorted() ?? []
+    if let unknown = keys.first(where: { !known.contains($0) }) {
+      throw UpcycleError(
+        "manifest: unknown key", at: file, expected: "one of \(known.joined(separator: ", "))", found: unknown)
+    }
+    if let checksum, try checksum != contentDigest() {
+      throw UpcycleError("manifest: damaged or edited: its checksum does not fit", at: file, hint: "pack the text again")
     }
     try check(file: file)
   }
@@ -135,11 +146,26 @@ extension ShardManifest {
     }
   }
 
-  func write(to folder: URL) throws {
+  // MARK: Writing
+
+  private func contentDigest() throws -> String {
+    var content = self
+    content.checksum = nil
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return sha256(try encoder.encode(content))
+  }
+
+  /// The text of manifest.json, checksum included.
+  func encoded() throws -> Data {
+    var content = self
+    content.checksum = try contentDigest()
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    var data = try encoder.encode(self)
-    data.append(0x0A)
-    try writeFile(data, to: folder.appendingPathComponent(Self.fileName))
+    return try encoder.encode(content) + [0x0A]
+  }
+
+  func write(to folder: URL) throws {
+    try writeFile(encoded(), to: folder.appendingPathComponent(Self.fileName))
   }
 }

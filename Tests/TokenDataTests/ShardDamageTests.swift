@@ -1,0 +1,160 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+@testable import TokenData
+
+/// Damaged shards are refused with file, offset and reason, and never crash the reader.
+final class ShardDamageTests: XCTestCase {
+  /// How many mutated inputs a fuzz test tries: UPCYCLE_FUZZ_COUNT, else a few thousand.
+  static let fuzzCount = ProcessInfo.processInfo.environment["UPCYCLE_FUZZ_COUNT"].flatMap(Int.init) ?? 2000
+
+  private func readAll(_ folder: URL) throws -> [Int32] {
+    let shards = try TokenShards(folder)
+    _ = try shards.documents()
+    return try shards.read(0..<shards.count)
+  }
+
+  func testEveryFlippedByteIsFound() throws {
+    let fixture = try ShardFixture(shardTokens: 1 << 20, documents: 8)
+    defer { fixture.remove() }
+    let tokens = fixture.tokens
+    for name in ["shard-00000.zst", "documents.zst", "manifest.json"] {
+      let url = fixture.file(name)
+      let original = try readFile(url)
+      for index in original.indices {
+        for bit in [UInt8(1), 0x80] {
+          var damaged = original
+          damaged[index] ^= bit
+          try damaged.write(to: url)
+          XCTAssertThrowsError(try TokenShards(fixture.folder).verify(), "\(name) byte \(index)")
+          // Reading alone may miss a byte that does not matter, but never gives other tokens.
+          if let read = try? readAll(fixture.folder) { XCTAssertEqual(read, tokens, "\(name) byte \(index)") }
+        }
+      }
+      try original.write(to: url)
+    }
+    try TokenShards(fixture.folder).verify()
+  }
+
+  func testEveryTruncationIsFound() throws {
+    let fixture = try ShardFixture(shardTokens: 1 << 20, documents: 8)
+    defer { fixture.remove() }
+    let url = fixture.file("shard-00000.zst")
+    let original = try readFile(url)
+    for count in 0..<original.count {
+      try original.prefix(count).write(to: url)
+      XCTAssertThrowsError(try TokenShards(fixture.folder)) {
+        XCTAssertTrue("\($0)".contains("shard-00000.zst: damaged at byte \(count): truncated"), "\($0)")
+      }
+    }
+  }
+
+  func testReasonsAreNamed() throws {
+    let fixture = try ShardFixture(shardTokens: 1 << 20)
+    defer { fixture.remove() }
+    let url = fixture.file("shard-00000.zst")
+    let original = try readFile(url)
+    func reason(_ change: (inout Data) -> Void) throws -> String {
+      var data = original
+      change(&data)
+      try data.write(to: url)
+      defer { try? original.write(to: url) }
+      do { try TokenShards(fixture.folder).verify() } catch { return "\(error)" }
+      return "none"
+    }
+    XCTAssertTrue(try reason { $0[20] ^= 4 }.contains("shard-00000.zst: damaged at byte 0: frame 0"))
+    XCTAssertTrue(try reason { $0[$0.count - 1] ^= 4 }.contains("no seek table"))
+    XCTAssertTrue(try reason { $0[$0.count - 9] ^= 1 }.contains("seek table"))
+    XCTAssertTrue(try reason { $0 = Data(count: $0.count) }.contains("not a token shard"))
+    try FileManager.default.removeItem(at: url)
+    XCTAssertThrowsError(try TokenShards(fixture.folder)) { XCTAssertTrue("\($0)".contains("cannot open")) }
+  }
+
+  func testForeignVocabularyIsRefused() throws {
+    // The same tokens under a manifest that claims a smaller vocabulary.
+    let fixture = try ShardFixture()
+    defer { fixture.remove() }
+    var manifest = try ShardManifest(folder: fixture.folder)
+    manifest.tokenizer.vocabularySize = 100
+    try manifest.write(to: fixture.folder)
+    XCTAssertThrowsError(try TokenShards(fixture.folder).verify()) {
+      XCTAssertTrue("\($0)".contains("outside the vocabulary"))
+    }
+  }
+
+  func testManifestIsChecked() throws {
+    let fixture = try ShardFixture()
+    defer { fixture.remove() }
+    let good = try ShardManifest(folder: fixture.folder)
+    func refused(_ change: (inout ShardManifest) -> Void, _ line: UInt = #line) throws {
+      var manifest = good
+      change(&manifest)
+      try manifest.encoded().write(to: fixture.file(ShardManifest.fileName))
+      XCTAssertThrowsError(try readAll(fixture.folder), line: line)
+    }
+    try refused { $0.tokens += 1 }
+    try refused { $0.version = 2 }
+    try refused { $0.format = "other" }
+    try refused { $0.dtype = .u32 }
+    try refused { $0.frameTokens = 17 }
+    try refused { $0.frameTokens = 0 }
+    try refused { $0.shards[0].file = "../shard-00000.zst" }
+    try refused { $0.shards[0].tokens = Int.max }
+    try refused { $0.shards[0].tokens = -5 }
+    try refused { $0.shards = [] }
+    try refused { $0.documents.count += 1 }
+    try refused { $0.documents.count = 0 }
+    try refused { $0.documents.file = "manifest.json" }
+  }
+
+  // MARK: Fuzzing
+
+  /// Changes a few bytes, cuts, or inserts.
+  static func mutate(_ data: Data, _ random: inout RandomStream) -> Data {
+    var bytes = [UInt8](data)
+    for _ in 0...random.next(below: 4) where !bytes.isEmpty {
+      let place = random.next(below: bytes.count)
+      switch random.next(below: 6) {
+      case 0: bytes[place] ^= 1 << UInt8(random.next(below: 8))
+      case 1: bytes[place] = UInt8(random.next(below: 256))
+      case 2: bytes.removeSubrange(place..<min(bytes.count, place + 1 + random.next(below: 9)))
+      case 3: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 12)], at: random.next(below: bytes.count))
+      case 4: bytes.replaceSubrange(place..<place + 1, with: random.pick(Self.tokens).utf8)
+      default: if random.chance(0.2) { bytes.removeSubrange(place...) }
+      }
+    }
+    return Data(bytes)
+  }
+
+  private static let tokens = [
+    "0", "-1", "9223372036854775807", "1e309", "null", "true", "[", "]", "{", "}", "\"", ",", ":", "\\u0000", "\\",
+    "\\ud800", "\u{FF}",
+  ]
+
+  func testMutatedShardsNeverCrash() throws {
+    let fixture = try ShardFixture(shardTokens: 1 << 20, documents: 6)
+    defer { fixture.remove() }
+    let tokens = fixture.tokens
+    var random = RandomStream(seed: 11, "fuzz shards")
+    let names = ["shard-00000.zst", "documents.zst", "manifest.json"]
+    let originals = try names.map { try readFile(fixture.file($0)) }
+    for _ in 0..<Self.fuzzCount {
+      let which = random.next(below: names.count)
+      let mutated = Self.mutate(originals[which], &random)
+      try mutated.write(to: fixture.file(names[which]))
+      // The manifest follows the size, so that more than the size check is reached.
+      if which == 0 {
+        var manifest = try ShardManifest(parsing: originals[2], file: "manifest.json")
+        manifest.shards[0].bytes = max(mutated.count, 1)
+        manifest.shards[0].sha256 = sha256(mutated)
+        try manifest.encoded().write(to: fixture.file(ShardManifest.fileName))
+      }
+      if let read = try? readAll(fixture.folder), which == 0 { XCTAssertEqual(read, tokens) }
+      try? TokenShards(fixture.folder).verify()
+      try originals[which].write(to: fixture.file(names[which]))
+      if which == 0 { try originals[2].write(to: fixture.file(names[2])) }
+    }
+  }
+}
