@@ -1,1 +1,9 @@
-@main struct Main { static func main() { print("xecomla: not built yet") } }
+import ArgumentParser
+
+@main
+struct XEcoMLA: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "xecomla",
+    abstract: "X-EcoMLA: pretrained attention becomes latent attention with a fraction of the KV cache.",
+    subcommands: [Convert.self, CompareSVD.self])
+}

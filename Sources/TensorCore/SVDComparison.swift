@@ -1,0 +1,60 @@
+import Groundwork
+
+/// Time and exactness of the ways to a rank-r product, against dgesdd (`xecomla compare-svd`).
+public struct SVDComparison: Codable, Sendable {
+  public var rows: Int
+  public var columns: Int
+  public var rank: Int
+  public var spectrum: String
+  public var method: String
+  public var seconds: Double
+  /// |P - P_gesdd|_F / |P_gesdd|_F of the rank-r products.
+  public var error: Double
+
+  /// Spectra of the test matrices.
+  public enum Spectrum: String, CaseIterable, Sendable {
+    /// Independent normal entries: no gap anywhere, the hardest for iterations.
+    case flat
+    /// Singular values i^(-1/2): what trained projections look like.
+    case decaying
+  }
+
+  /// A random matrix as float32 weights would hold it.
+  public static func matrix(rows: Int, columns: Int, _ spectrum: Spectrum) -> Matrix {
+    func normal(_ rows: Int, _ columns: Int, _ name: String) -> Matrix {
+      let stream = RandomStream(seed: 1, name)
+      return Matrix(rows: rows, columns: columns, values: (0..<rows * columns).map { Double(Float(stream.normal(at: UInt64($0)))) })
+    }
+    if spectrum == .flat { return normal(rows, columns, "flat") }
+    let inner = min(rows, columns)
+    let scaled = normal(rows, inner, "left").scalingColumns(by: (1...inner).map { 1 / Double($0).squareRoot() })
+    let product = scaled.product(normal(inner, columns, "right"))
+    return Matrix(rows: rows, columns: columns, values: product.values.map { Double(Float($0)) })
+  }
+
+  /// Every method once on one matrix; the last one is dgesdd itself.
+  public static func run(rows: Int, columns: Int, rank: Int, spectrum: Spectrum) throws -> [SVDComparison] {
+    let matrix = matrix(rows: rows, columns: columns, spectrum)
+    func timed(_ method: TruncatedSVD.Method) throws -> (Matrix, Double) {
+      let began = monotonicSeconds()
+      let svd = try TruncatedSVD(matrix, rank: rank, method: method)
+      return (svd.product(), monotonicSeconds() - began)
+    }
+    let (exact, exactSeconds) = try timed(.gesdd)
+    let norm = exact.squaredNorm
+    func row(_ method: TruncatedSVD.Method, _ product: Matrix, _ seconds: Double) -> SVDComparison {
+      var sum = 0.0
+      for i in 0..<product.values.count {
+        let difference = product.values[i] - exact.values[i]
+        sum += difference * difference
+      }
+      return SVDComparison(
+        rows: rows, columns: columns, rank: rank, spectrum: spectrum.rawValue, method: method.rawValue, seconds: seconds,
+        error: (sum / norm).squareRoot())
+    }
+    return try TruncatedSVD.Method.allCases.filter { $0 != .gesdd }.map { method in
+      let (product, seconds) = try timed(method)
+      return row(method, product, seconds)
+    } + [row(.gesdd, exact, exactSeconds)]
+  }
+}

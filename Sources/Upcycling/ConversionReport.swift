@@ -1,0 +1,43 @@
+import Groundwork
+import ModelCore
+
+/// What a conversion did.
+public struct ConversionReport: Codable, Sendable {
+  public struct Layer: Codable, Sendable {
+    public var layer: Int
+    public var queryRank: Int
+    public var kvRank: Int
+    /// Share of the squared singular values that the truncation drops.
+    public var queryLoss: Double
+    public var keyValueLoss: Double
+    /// Seconds of one thread in this layer's factorisations.
+    public var seconds: Double
+  }
+
+  /// Converted layers, ascending; empty for a random start.
+  public var layers: [Layer]
+  public var parameters: Int
+  public var baseParameters: Int
+  /// Numbers that the whole model caches per token.
+  public var kvNumbersPerToken: Int
+  public var baseKVNumbersPerToken: Int
+  /// KV cache as a share of the base model's.
+  public var kvPercent: Double
+  /// The parity rank, when the rank of the query matrix cut it.
+  public var queryRankClampedFrom: Int?
+  public var seconds: Double
+  /// Measured before any training when there is text to measure on.
+  public var fit: StartingFit?
+
+  init(_ weights: ConvertedWeights, seconds: Double) {
+    let config = weights.config
+    layers = weights.layers.sorted { $0.layer < $1.layer }
+    parameters = config.parameterCount
+    baseParameters = weights.base.parameterCount
+    kvNumbersPerToken = config.kvNumbersPerToken
+    baseKVNumbersPerToken = config.baseKVNumbersPerToken
+    kvPercent = config.kvPercent
+    queryRankClampedFrom = weights.queryClampedFrom
+    self.seconds = seconds
+  }
+}

@@ -1,0 +1,64 @@
+import Groundwork
+
+/// Which layers of a model are converted.
+public enum LayerSelection: Equatable, Sendable {
+  case all
+  case list([Int])
+  /// This share of all layers, spread evenly and symmetric about the middle: 50 % of 16 layers gives the
+  /// paper's 1, 3, 5, 7, 8, 10, 12, 14.
+  case percent(Double)
+
+  /// Reads `all`, `1,3,5`, `0-3,8` or `50%`.
+  public init(_ text: String) throws {
+    func refuse(_ part: Substring) -> UpcycleError {
+      .usage("bad layer list", at: "--layers", expected: "all, a list like 1,3,5 or 0-3, or a share like 50%", found: "\"\(part)\"")
+    }
+    if text == "all" {
+      self = .all
+    } else if text.hasSuffix("%") {
+      guard let share = Double(text.dropLast()), share > 0, share <= 100 else { throw refuse(text[...]) }
+      self = .percent(share)
+    } else {
+      self = .list(
+        try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { part -> [Int] in
+          let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+          if ends.count == 1, let layer = ends[0] { return [layer] }
+          guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last, last < 1 << 16 else { throw refuse(part) }
+          return Array(first...last)
+        })
+    }
+  }
+
+  public var text: String {
+    switch self {
+    case .all: "all"
+    case .list(let layers): layers.map(String.init).joined(separator: ",")
+    case .percent(let share): "\(share)%"
+    }
+  }
+
+  /// Layer numbers, ascending, at least one.
+  public func resolve(layerCount: Int) throws -> [Int] {
+    switch self {
+    case .all: return Array(0..<layerCount)
+    case .list(let layers):
+      for layer in layers where !(0..<layerCount).contains(layer) {
+        throw UpcycleError.usage("layer out of range", at: "--layers", expected: "0...\(layerCount - 1)", found: "\(layer)")
+      }
+      return Set(layers).sorted()
+    case .percent(let share):
+      let count = max(1, Int((Double(layerCount) * share / 100).rounded()))
+      func fromStart(_ index: Int) -> Int { (index + 1) * layerCount / count - 1 }
+      let lower = (count + 1) / 2
+      return ((0..<lower).map(fromStart) + (0..<count - lower).map { layerCount - 1 - fromStart($0) }).sorted()
+    }
+  }
+}
+
+extension LayerSelection: Codable {
+  public init(from decoder: Decoder) throws { try self.init(decoder.singleValueContainer().decode(String.self)) }
+  public func encode(to encoder: Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import TensorCore
+
+/// `xecomla compare-svd`: why the conversion factorises by the Gram matrix.
+struct CompareSVD: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare-svd",
+    abstract: "Time and error of the ways to a truncated SVD, on one thread, against LAPACK's gesdd.",
+    discussion: "Example: xecomla compare-svd --shapes 2048x2048:880,1024x2048:512")
+
+  @Option(help: "ROWSxCOLUMNS:RANK, comma separated.")
+  var shapes = "256x256:64,1024x2048:128,1024x2048:512,2048x2048:880,4096x2048:512"
+  @Flag(help: "One JSON object per line.") var json = false
+
+  func run() {
+    runReportingErrors {
+      if !json { print("shape        rank  spectrum  method          seconds  error vs gesdd") }
+      for shape in try shapes.split(separator: ",").map(Self.parse) {
+        for spectrum in SVDComparison.Spectrum.allCases {
+          for row in try SVDComparison.run(rows: shape.rows, columns: shape.columns, rank: shape.rank, spectrum: spectrum) {
+            print(try json ? String(decoding: JSONEncoder().encode(row), as: UTF8.self) : Self.line(row))
+          }
+        }
+      }
+    }
+  }
+
+  private static func line(_ row: SVDComparison) -> String {
+    func pad(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
+    return pad("\(row.rows)x\(row.columns)", 12) + " " + pad("\(row.rank)", 5) + " " + pad(row.spectrum, 9) + " "
+      + pad(row.method, 15) + String(format: " %7.3f  %.1e", row.seconds, row.error)
+  }
+
+  private static func parse(_ text: Substring) throws -> (rows: Int, columns: Int, rank: Int) {
+    let numbers = text.split(whereSeparator: { $0 == "x" || $0 == ":" }).map { Int($0) ?? 0 }
+    guard numbers.count == 3, numbers.allSatisfy({ (1...16_384).contains($0) }), numbers[2] <= min(numbers[0], numbers[1]) else {
+      throw UpcycleError.usage("bad shape", at: "--shapes", expected: "ROWSxCOLUMNS:RANK with rank at most both", found: String(text))
+    }
+    return (numbers[0], numbers[1], numbers[2])
+  }
+}

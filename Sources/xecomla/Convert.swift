@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import ModelCore
+import TokenData
+import Upcycling
+
+extension LatentConversion.SigmaPlacement: ExpressibleByArgument {}
+extension LatentConversion.Start: ExpressibleByArgument {}
+extension LatentConversion.Rope: ExpressibleByArgument {}
+extension LatentConversion.Weighting: ExpressibleByArgument {}
+extension RankRule: ExpressibleByArgument {}
+
+/// `xecomla convert`: a model folder in, a model folder with latent attention out.
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Turn attention layers into latent attention (MLA), initialised from the base model's weights.",
+    discussion: """
+      Example: xecomla convert --model runs/babyllama --kv-rank 12 --q-rank auto --rope-dim 8 --nope-dim 8 --out runs/mla
+
+      Beyond the paper: --rope-init aligned keeps whole rotary pairs, --svd covariance fits the calibration
+      text instead of the weights; both start much closer to the base model.
+      """)
+
+  @Option(help: "Base model folder.") var model: String
+  @Option(help: "Output folder.") var out: String
+  @Option(help: "Width of the key/value latent (r_kv).") var kvRank: Int?
+  @Option(help: "Width of the query latent (r_q): auto (parameter parity), paper, or a number.") var qRank = "auto"
+  @Option(help: "Rotated width of a head (d_r).") var ropeDim: Int
+  @Option(help: "Position-free width of a head (d_qk).") var nopeDim: Int
+  @Option(help: "Layers to convert: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
+  @Option(help: "Where singular values go: down (code), up (paper), balanced.") var sigma = LatentConversion.SigmaPlacement.down
+  @Option(help: "Ranks per layer: fixed, dynamic (the paper's energy rule), code (the official code's).") var rankRule = RankRule.fixed
+  @Option(help: "Energy that a rank rule keeps of the query matrix.") var deltaQ = 0.95
+  @Option(help: "Energy that a rank rule keeps of the key and value matrix.") var deltaKv = 0.95
+  @Flag(help: "First and last layer keep --kv-rank and --q-rank under a rank rule.") var fixedEnds = false
+  @Option(help: "Ranks are multiples of this (default 1; 8 under --rank-rule code).") var granule: Int?
+  @Option(name: .customLong("init"), help: "Start of the new projections: svd, random.") var start = LatentConversion.Start.svd
+  @Option(help: "Rope slice: paper, aligned.") var ropeInit = LatentConversion.Rope.paper
+  @Option(help: "Factorisation: plain, covariance (needs --calibration).") var svd = LatentConversion.Weighting.plain
+  @Option(help: "Token shards of calibration text.") var calibration: String?
+  @Option(help: "Calibration tokens.") var calibrationTokens = "32K"
+  @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).") var data: String?
+  @Flag(help: "RMS norm on both latents.") var latentNorm = false
+  @Flag(help: "Up-project n_kv heads shared by groups of queries instead of n_h.") var kvHeadsUp = false
+  @Option(help: "Seed of a random start.") var seed: UInt64 = 0
+  @Option(help: "Element type of the output: float32, bfloat16, float16 (default: the base's).") var dtype: String?
+  @Flag(help: "Print the report as JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let conversion = LatentConversion(
+        kvRank: kvRank, queryRank: try QueryRank(qRank), nopeHeadDim: nopeDim, ropeHeadDim: ropeDim,
+        layers: try LayerSelection(layers), start: start, rope: ropeInit, weighting: svd, sigma: sigma, rankRule: rankRule,
+        queryEnergy: deltaQ, keyValueEnergy: deltaKv, fixedEnds: fixedEnds, granule: granule ?? (rankRule == .code ? 8 : 1),
+        latentNorm: latentNorm, sharesUpProjection: kvHeadsUp, seed: seed)
+      guard let tokens = parseCount(calibrationTokens), tokens > 0 else {
+        throw UpcycleError.usage("is not a number of tokens", at: "--calibration-tokens", found: calibrationTokens)
+      }
+      let report = try ConversionRun(
+        model: URL(fileURLWithPath: model), out: URL(fileURLWithPath: out), conversion: conversion,
+        calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
+        data: (data ?? calibration).map { URL(fileURLWithPath: $0) }, type: try dtype.map(Self.elementType)
+      ).run()
+      if json { print(try report.json) } else { print(report.summary) }
+    }
+  }
+
+  private static func elementType(_ name: String) throws -> ElementType {
+    guard let type = [ElementType.float32, .bfloat16, .float16].first(where: { $0.torchName == name }) else {
+      throw UpcycleError.usage("unknown element type", at: "--dtype", expected: "float32, bfloat16 or float16", found: name)
+    }
+    return type
+  }
+}
