@@ -75,6 +75,13 @@ public struct StageResult: Codable, Equatable, Sendable {
     self.series = series
     self.tokens = tokens
   }
+
+  /// The first metric or curve, by name, that holds NaN or an infinity: it could not be recorded.
+  var firstNonFinite: String? {
+    let bad = metrics.filter { !$0.value.value.isFinite || $0.value.stderr?.isFinite == false }.keys
+    let curves = series.filter { $0.value.contains { $0.contains { !$0.isFinite } } }.keys
+    return (Array(bad) + Array(curves)).min()
+  }
 }
 
 /// What a running stage is given.
@@ -84,6 +91,11 @@ public struct StageContext: Sendable {
     public let key: String
     /// Its output folder; read only.
     public let folder: URL
+
+    public init(key: String, folder: URL) {
+      self.key = key
+      self.folder = folder
+    }
   }
 
   /// Resolved parameters: no variables left.
@@ -96,6 +108,19 @@ public struct StageContext: Sendable {
   public let seed: Int
   public let threads: Int
   let show: @Sendable (Int, Int, String) -> Void
+
+  /// - Parameter show: receives (done, total, detail) of `progress`.
+  public init(
+    config: JSONValue, parents: [String: Parent] = [:], folder: URL, seed: Int = 0, threads: Int = 1,
+    show: @escaping @Sendable (Int, Int, String) -> Void = { _, _, _ in }
+  ) {
+    self.config = config
+    self.parents = parents
+    self.folder = folder
+    self.seed = seed
+    self.threads = threads
+    self.show = show
+  }
 
   /// The output of a role; an error names the stages that lack it.
   public func parent(_ role: String) throws -> Parent {

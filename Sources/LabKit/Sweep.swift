@@ -97,6 +97,11 @@ public struct Sweep: Sendable {
         cache.noteSpent(node.key, seconds: before + monotonicSeconds() - start)
         throw error
       }
+      if let name = result.firstNonFinite {
+        throw UpcycleError(
+          "the stage measured something that is not a finite number", at: folder.path, found: name,
+          hint: "the run may have diverged; remove the folder to start it afresh")
+      }
       let seconds = before + monotonicSeconds() - start
       try cache.finish(
         node.key,
@@ -121,7 +126,7 @@ public struct Sweep: Sendable {
       record.started = max(record.started, entry.started)
       record.seconds += entry.seconds
       record.tokens += entry.result.tokens
-      for (name, metric) in entry.result.metrics where metric.value.isFinite {
+      for (name, metric) in entry.result.metrics {
         record.metrics["\(step.alias).\(name)"] = metric
       }
       for (name, points) in entry.result.series {

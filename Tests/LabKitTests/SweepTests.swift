@@ -125,6 +125,19 @@ final class SweepTests: XCTestCase {
     XCTAssertFalse(try lab.sweep(plan).isDone(plan.order[0]))
   }
 
+  func testNumbersThatCannotBeRecordedAreNamed() throws {
+    let lab = try TestLaboratory()
+    var registry = StageRegistry()
+    registry.register(
+      Stage(name: "make", version: 1, parameters: ["size"]) { _ in StageResult(metrics: ["loss": Metric(.nan)]) })
+    for name in ["train", "score"] {
+      registry.register(
+        Stage(name: name, version: 1, parents: ["model"], parameters: ["tokens", "rank"]) { _ in StageResult() })
+    }
+    let plan = try Plan(lab.laboratory.spec("demo/t"), profile: "micro", threads: 1, registry: registry)
+    assertError("not a finite number", "found loss") { try lab.sweep(plan).run() }
+  }
+
   func testStagesThatAreUnknownOrMisusedAreNamedBeforeAnythingRuns() throws {
     let lab = try TestLaboratory()
     let spec = try lab.laboratory.spec("demo/t")
