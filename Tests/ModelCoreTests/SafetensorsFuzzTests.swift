@@ -98,4 +98,33 @@ final class SafetensorsFuzzTests: XCTestCase {
       } catch { XCTAssertTrue(error is UpcycleError, "\(error)") }
     }
   }
+
+  func testDeepAndHugeConfigsAreRefused() {
+    for text in [
+      String(repeating: "[", count: 200_000), String(repeating: "{\"a\":", count: 200_000), "{\"hidden_size\": 1e400}", "\"x\"", "",
+    ] {
+      XCTAssertThrowsError(try ModelConfig(json: JSONValue(parsing: Data(text.utf8), file: "c"), file: "c")) {
+        XCTAssertTrue($0 is UpcycleError, "\($0)")
+      }
+    }
+  }
+
+  func testMutatedLlama2CHeadersNeverCrash() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let url = folder.appendingPathComponent("mutant.bin")
+    let stream = RandomStream(seed: 4, "llama2.c fuzz")
+    for round in 0..<200 {
+      var bytes = Data()
+      for field in 0..<7 {
+        let draw = stream.bits(at: UInt64(round * 7 + field))
+        // Small, large and negative fields in turn.
+        let value = Int32(truncatingIfNeeded: draw) >> Int32([27, 20, 0][Int(draw >> 40) % 3])
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+      }
+      bytes.append(Data(count: Int(stream.bits(at: UInt64(1_000_000 + round)) % 4096)))
+      try bytes.write(to: url)
+      do { _ = try Llama2CFile(url) } catch { XCTAssertTrue(error is UpcycleError, "\(error)") }
+    }
+  }
 }
