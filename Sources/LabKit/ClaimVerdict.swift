@@ -68,7 +68,8 @@ public struct ClaimVerdict: Sendable {
 
     if !missing.isEmpty || (!seeded.isEmpty && values.count < test.seeds) {
       if missing.isEmpty {
-        missing = ["the same \(test.seeds) seeds of \(Set(test.terms.values.map(\.cell)).sorted().joined(separator: ", "))"]
+        let cells = Set(test.terms.values.map(\.cell)).sorted()
+        missing = ["the same \(test.seeds) seeds of \(cells.joined(separator: ", "))"]
       }
       let first = seeded.isEmpty || values.isEmpty ? "" : "so far \(label) = \(formatted(sample.mean, 3))"
       return Result(answer: .undecided, text: first, missing: missing)

@@ -2,10 +2,10 @@ import Groundwork
 
 /// What of a spec's records is shown, and how.
 public struct Report: Sendable {
-  public enum Kind: String, Sendable { case table, figure }
+  public enum Kind: String, CaseIterable, Sendable { case table, figure }
   /// `beside`: one line a row, paper and ours in neighbouring columns (few values).
   /// `stacked`: a line for the paper, one for ours and one for the difference (many values).
-  public enum Layout: String, Sendable { case beside, stacked }
+  public enum Layout: String, CaseIterable, Sendable { case beside, stacked }
 
   public let kind: Kind
   public let layout: Layout
@@ -44,23 +44,18 @@ public struct Report: Sendable {
     }
   }
 
-  private static func choice<T: RawRepresentable & CaseIterableByName>(
+  private static func choice<T: RawRepresentable & CaseIterable>(
     _ object: StrictObject, _ key: String, _ fallback: T
   ) throws -> T where T.RawValue == String {
     guard let text = try object.string(key) else { return fallback }
     guard let value = T(rawValue: text) else {
       throw UpcycleError(
-        "\(object.place(key)) is unknown", at: object.file, expected: T.names.joined(separator: " or "),
+        "\(object.place(key)) is unknown", at: object.file, expected: T.allCases.map(\.rawValue).joined(separator: " or "),
         found: "\"\(text)\"")
     }
     return value
   }
 }
-
-/// An enumeration that can list its names in an error.
-protocol CaseIterableByName { static var names: [String] { get } }
-extension Report.Kind: CaseIterableByName { static var names: [String] { ["table", "figure"] } }
-extension Report.Layout: CaseIterableByName { static var names: [String] { ["beside", "stacked"] } }
 
 /// One column: a published value, ours, or both.
 public struct Column: Sendable {
