@@ -4,14 +4,15 @@ import ArgumentParser
 @main
 struct Hybrid: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Works on any model folder: information, text, scores, pretraining.",
+    abstract: "Works on any model folder: information, import, text, scores, pretraining.",
     discussion: """
       Example:
+        hybrid import --llama2c babyllama_tok361.bin --tokenizer tok361.json --out runs/babyllama
         hybrid generate --model runs/mla-sft --prompt "Once upon a time"
         hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid
         hybrid evaluate --model runs/mla-sft --tasks all
       """,
     subcommands: [
-      Info.self, Import.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
+      Info.self, Import.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
     ])
 }
