@@ -13,6 +13,6 @@ struct Hybrid: ParsableCommand {
         hybrid evaluate --model runs/mla-sft --tasks all
       """,
     subcommands: [
-      Info.self, Import.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
+      Info.self, Import.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
     ])
 }
