@@ -36,7 +36,7 @@ extension Scribe {
       case 0..<4:
         let fact = fact(factKind())
         guard let question = question(fact) else { continue }
-        lines.append("User: \(question)\nAssistant: \(render(pick(Phrasing.of[fact.relation]!.statements), fact).capitalisedFirst)")
+        lines.append("User: \(question)\nAssistant: \(render(wording(Phrasing.of[fact.relation]!.statements), fact).capitalisedFirst)")
       case 4:
         let fact = fact(factKind())
         guard let wrong = wrongValues(fact, 1) else { continue }
@@ -87,7 +87,7 @@ extension Scribe {
   mutating func readingLesson() -> String {
     let passage = makePassage()
     let asked = some(min(passage.questions.count, number(3...5)), of: passage.questions)!
-    return passage.text + asked.map { "\nQuestion: \($0.question)\nAnswer: \($0.right)" }.joined()
+    return passage.text + asked.map { "\nQuestion: \($0.question)\nAnswer: \($0.answers[$0.right])" }.joined()
   }
 
   /// Options under letters, asked for in both directions.

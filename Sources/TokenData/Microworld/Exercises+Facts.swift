@@ -8,7 +8,24 @@ extension Scribe {
   }
 
   mutating func combine() -> Exercise? {
-    chance(0.65) ? conjunction() : chain()
+    switch random.next(below: 10) {
+    case 0..<7: twoProperties()
+    case 7..<9: conjunction()
+    default: chain()
+    }
+  }
+
+  /// "What colour is the lamp? Where is the lamp kept?" Wrong answers have one or both of the two facts wrong.
+  private mutating func twoProperties() -> Exercise? {
+    let subject = entity(pick([.person, .person, .object, .object, .town, .animal]))
+    guard let pair = some(2, of: world.entities[subject].facts), allows("two facts", min(pair[0], pair[1]), max(pair[0], pair[1]))
+    else { return nil }
+    let (a, b) = (world.facts[pair[0]], world.facts[pair[1]])
+    guard let v = wrongValues(a, 1), let w = wrongValues(b, 1) else { return nil }
+    let questions = [a, b].map { render(Phrasing.of[$0.relation]!.questions[0], $0) }
+    return shuffled(
+      "Question: \(questions[0]) \(questions[1])\nAnswer:", right: "\(a.value), \(b.value)",
+      wrong: ["\(v[0]), \(b.value)", "\(a.value), \(w[0])", "\(v[0]), \(w[0])"], facts: [a.id, b.id])
   }
 
   /// "Who works as a baker and lives in Oakford?": each wrong answer fits at most one half.
@@ -91,7 +108,7 @@ extension Scribe {
   // MARK: A rule in the text and a fact from memory
 
   private static let ruleFamilies: [(kind: EntityKind, relations: [Relation], consequences: [String])] = [
-    (.object, [.material, .colour, .place],
+    (.object, [.use, .use, .material, .colour, .place],
       ["is sold today", "floats", "glows at night",
         "must be washed", "breaks easily",
         "belongs to the king", "gets a new label"]),
@@ -200,11 +217,11 @@ extension Scribe {
   /// Mixed school subjects, answered by letter: facts, kinds of things, small sums.
   mutating func quiz() -> Exercise? {
     switch random.next(below: 10) {
-    case 0..<6:
+    case 0..<3:
       let fact = fact(factKind())
       guard let question = question(fact), let wrong = wrongValues(fact, 3) else { return nil }
       return lettered(question, right: fact.value, wrong: wrong, facts: [fact.id])
-    case 6..<8: return category()
+    case 3..<8: return category()
     default: return sum()
     }
   }
@@ -233,7 +250,7 @@ extension Scribe {
   }
 
   private mutating func sum() -> Exercise? {
-    let a = number(1...12)
+    let a = number(1...9)
     let b = number(1...9)
     let minus = chance(0.4)
     guard allows("sum", a, b, minus ? 1 : 0), !minus || a > b else { return nil }

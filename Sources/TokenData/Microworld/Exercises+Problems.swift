@@ -12,10 +12,10 @@ extension Scribe {
 
   /// "Question: Mira has 7 apples. ...\nAnswer: 7 + 5 = 12. The answer is 12."
   mutating func problem() -> Exercise? {
-    let kind = random.next(below: 10)
-    let a = number(2...20)
-    let b = number(2...12)
-    let c = number(1...9)
+    let kind = chance(0.7) ? pick([0, 0, 1, 1, 4]) : random.next(below: 10)
+    let a = number(2...12)
+    let b = number(2...9)
+    let c = number(1...6)
     guard allows("problem", kind, a, b * 100 + c), let made = problem(kind, a, b, c) else { return nil }
     let steps = made.steps.joined(separator: " ")
     return Exercise(
@@ -26,8 +26,8 @@ extension Scribe {
 
   private mutating func problem(_ kind: Int, _ a: Int, _ b: Int, _ c: Int) -> Problem? {
     let cast = newNames(2)
-    let (A, B) = (cast[0].name, cast[1].name)
-    let he = cast[0].subjectPronoun
+    let (A, B) = (cast[0].fullName, cast[1].name)
+    let he = cast[0].entity.subjectPronoun
     let He = he.capitalisedFirst
     let things = pick(Self.countables)
     let holders = pick(Self.containers)
@@ -53,7 +53,7 @@ extension Scribe {
         steps: ["\(a) + \(b) = \(a + b).", "\(a + b) - \(c) = \(a + b - c)."], answer: a + b - c)
     case 4:
       return Problem(
-        text: "\(A) has \(a) \(things). \(B) has \(b) more than \(A). How many \(things) does \(B) have?",
+        text: "\(A) has \(a) \(things). \(B) has \(b) more than \(cast[0].name). How many \(things) does \(B) have?",
         steps: ["\(a) + \(b) = \(a + b)."], answer: a + b)
     case 5:
       return Problem(

@@ -52,16 +52,20 @@ extension Scribe {
     let about = random.next(below: 2)
     let ending = pick(about == 0 ? case_.first : case_.second)
     var pair: [String]
+    var introduction: String
     if case_.aboutThings {
       let things = world.members[.object]!
       guard let chosen = some(2, of: things), allows("pronoun", index, chosen[0], chosen[1]) else { return nil }
       pair = chosen.map { world.entities[$0].name.withoutArticle }
+      introduction = pair[0]
     } else {
-      pair = newNames(2).map(\.name)
+      let cast = newNames(2)
+      pair = cast.map(\.name)
+      introduction = cast[0].fullName
     }
     let context = case_.lead.filled { slot in
       switch slot {
-      case "A", "X": pair[0]
+      case "A", "X": introduction
       case "B", "Y": pair[1]
       default: ""
       }

@@ -21,6 +21,11 @@ enum Lexicon {
   static let townStarts = words(
     "Old Red Green Stone Oak Ash Elm Mill Lake Fox Swan Crow High Low Long Salt Wind Rose Thorn Deer Pine Gold")
   static let townEnds = words("ham ford ton wick field mere port bury")
+  static let surnames = words(
+    """
+    Bell Reed Hart Moor Lane Pike Voss Finch Holt Wren Shaw Croft Penn Dale Birch Lund Quist Rowe Sage Thorne \
+    Vale York Boyd Carr Drew Ford Gray Kerr Lowe Nash Tate Webb
+    """)
   static let rivers = words(
     "Arl Bren Cald Dove Esk Fenn Garr Hale Isk Kell Lorn Medd Nith Orwin Pell Sarn Teme Wend")
   static let petNames = words(

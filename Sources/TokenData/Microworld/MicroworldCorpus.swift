@@ -52,17 +52,17 @@ public struct MicroworldCorpus: Sendable {
     switch mixture {
     case .pretraining:
       [
-        (.exposition, 34), (.catalogue, 8), (.portraits, 7), (.table, 3), (.story, 17), (.dialogue, 3),
-        (.assistance, 1), (.questions, 3), (.letters, 2), (.programs, 2), (.retrieval, 3),
-        (.drill(.combine), 2), (.drill(.quiz), 4), (.drill(.rules), 2), (.drill(.goals), 2), (.drill(.claims), 2),
-        (.drill(.passages), 3), (.drill(.pronouns), 2), (.drill(.problems), 2),
+        (.exposition, 30), (.catalogue, 4), (.portraits, 4), (.table, 2), (.story, 13), (.dialogue, 3),
+        (.assistance, 1), (.questions, 7), (.letters, 3), (.programs, 1.5), (.retrieval, 4),
+        (.drill(.combine), 4), (.drill(.quiz), 6), (.drill(.rules), 3), (.drill(.goals), 4), (.drill(.claims), 3),
+        (.drill(.passages), 6), (.drill(.pronouns), 5), (.drill(.problems), 2.5),
       ]
     case .instruction:
       [
-        (.exposition, 6), (.catalogue, 2), (.portraits, 4), (.table, 3), (.story, 8), (.dialogue, 6),
-        (.assistance, 10), (.questions, 8), (.letters, 4), (.programs, 4), (.retrieval, 5),
-        (.drill(.combine), 6), (.drill(.quiz), 9), (.drill(.rules), 5), (.drill(.goals), 5), (.drill(.claims), 5),
-        (.drill(.passages), 7), (.drill(.pronouns), 5), (.drill(.problems), 6),
+        (.exposition, 3), (.catalogue, 1), (.portraits, 2), (.table, 2), (.story, 7), (.dialogue, 4),
+        (.assistance, 6), (.questions, 12), (.letters, 5), (.programs, 3), (.retrieval, 5),
+        (.drill(.combine), 8), (.drill(.quiz), 10), (.drill(.rules), 6), (.drill(.goals), 6), (.drill(.claims), 5),
+        (.drill(.passages), 9), (.drill(.pronouns), 8), (.drill(.problems), 6),
       ]
     }
   }

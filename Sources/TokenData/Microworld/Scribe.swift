@@ -60,14 +60,34 @@ struct Scribe {
     return chosen.map { items[$0] }
   }
 
-  /// Different characters of this side of the hold-out.
-  mutating func newNames(_ count: Int) -> [Entity] {
-    some(count, of: split == .training ? world.guests : world.strangers)!
+  /// A made-up person: known by first name, introduced by the full name, which belongs to one side of the
+  /// hold-out.
+  struct Character {
+    let entity: Entity
+    let surname: String
+    var name: String { entity.name }
+    var fullName: String { "\(entity.name) \(surname)" }
   }
 
-  /// An entity; training speaks of some more often than of others, evaluation asks of all alike.
-  mutating func entity(_ kind: EntityKind) -> Int {
-    split == .training ? world.draw(kind, &random) : pick(world.members[kind]!)
+  /// Different characters whose full names are of this side of the hold-out.
+  mutating func newNames(_ count: Int) -> [Character] {
+    let first = some(count, of: Array(world.guests.indices))!
+    return first.map { name in
+      while true {
+        let surname = random.next(below: Lexicon.surnames.count)
+        if allows("full name", name, surname) {
+          return Character(entity: world.guests[name], surname: Lexicon.surnames[surname])
+        }
+      }
+    }
+  }
+
+  /// An entity, in proportion to how often the world speaks of it.
+  mutating func entity(_ kind: EntityKind) -> Int { world.draw(kind, &random) }
+
+  /// The first wordings of a list are the common ones.
+  mutating func wording(_ forms: [Template]) -> Template {
+    forms[min(random.next(below: forms.count), random.next(below: forms.count))]
   }
 
   /// A fact about an entity that `entity` draws.
@@ -140,7 +160,7 @@ struct Scribe {
     if chance(0.1), !phrasing.corrections.isEmpty, let wrong = wrongValues(fact, 1) {
       return render(pick(phrasing.corrections), fact, wrong: wrong[0], named: named).capitalisedFirst
     }
-    return render(pick(phrasing.statements), fact, named: named).capitalisedFirst
+    return render(wording(phrasing.statements), fact, named: named).capitalisedFirst
   }
 
   /// A question about a fact in a form that this side of the hold-out may use; nil if it has none.

@@ -13,7 +13,7 @@ struct Story: Sendable {
 
 extension Scribe {
   /// A story about the given characters.
-  mutating func story(_ hero: Entity, _ other: Entity, quest: Bool? = nil) -> Story {
+  mutating func story(_ hero: Character, _ other: Character, quest: Bool? = nil) -> Story {
     let thing = entity(.object)
     let object = world.entities[thing]
     let use = Use.all[world.useOf[thing]!]
@@ -26,33 +26,37 @@ extension Scribe {
     let (colour, food, pet) = (pick(Lexicon.colours), pick(Lexicon.foods), pick(Lexicon.petKinds))
     let (good, bad, day) = (pick(Lexicon.feelings), pick(Lexicon.badFeelings), pick(Lexicon.weekdays))
     let (count, job) = (pick(Scribe.numberWords), pick(Lexicon.jobs))
+    var introduced = false
     let events = script.lines.map { alternatives in
       pick(alternatives).filled { slot in
         switch slot {
-        case "A": hero.name
-        case "a": hero.subjectPronoun
-        case "s": hero.possessive
-        case "m": hero.objectPronoun
-        case "B": other.name
-        case "b": other.subjectPronoun
-        case "t": other.possessive
-        case "n": other.objectPronoun
-        case "O": object.name
-        case "X": object.name.withoutArticle
-        case "G": use.goals[goal]
-        case "D": use.past[goal]
-        case "T": town
-        case "P": places[0]
-        case "Q": places[1]
-        case "C": colour
-        case "F": food
-        case "K": pet
-        case "H": good
-        case "J": bad
-        case "W": day
-        case "N": count
-        case "E": job
-        default: "{\(slot)}"
+        case "A":
+          if introduced { return hero.name }
+          introduced = true
+          return hero.fullName
+        case "a": return hero.entity.subjectPronoun
+        case "s": return hero.entity.possessive
+        case "m": return hero.entity.objectPronoun
+        case "B": return other.name
+        case "b": return other.entity.subjectPronoun
+        case "t": return other.entity.possessive
+        case "n": return other.entity.objectPronoun
+        case "O": return object.name
+        case "X": return object.name.withoutArticle
+        case "G": return use.goals[goal]
+        case "D": return use.past[goal]
+        case "T": return town
+        case "P": return places[0]
+        case "Q": return places[1]
+        case "C": return colour
+        case "F": return food
+        case "K": return pet
+        case "H": return good
+        case "J": return bad
+        case "W": return day
+        case "N": return count
+        case "E": return job
+        default: return "{\(slot)}"
         }
       }.sentence
     }
@@ -70,7 +74,7 @@ extension Scribe {
     let right = story.events[cut]
     var wrong: [String] = []
     // The deed while what it needs is still out of reach.
-    if story.tale < 0, cut < story.events.count - 4, chance(0.5) { wrong.append(story.events[story.events.count - 3]) }
+    if story.tale < 0, cut < story.events.count - 4, chance(0.25) { wrong.append(story.events[story.events.count - 3]) }
     for _ in 0..<24 where wrong.count < 3 {
       let other = self.story(cast[0], cast[1], quest: story.tale < 0 && wrong.count < 2 ? true : nil)
       if other.tale < 0 ? other.use == story.use : other.tale == story.tale { continue }

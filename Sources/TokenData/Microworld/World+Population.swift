@@ -18,7 +18,7 @@ extension World {
 
   /// Weights of n entities, mean 1, in random order.
   private func weights(_ count: Int, _ random: inout RandomStream) -> [Double] {
-    var raw = (0..<count).map { pow(Double($0 + 1) + Double(count) / 4, -knobs.exposureExponent) }
+    var raw = (0..<count).map { pow(Double($0 + 1) + Double(count) / 10, -knobs.exposureExponent) }
     let mean = raw.reduce(0, +) / Double(max(count, 1))
     raw = raw.map { $0 / mean }
     random.shuffle(&raw)
@@ -41,7 +41,6 @@ extension World {
       Entity(kind: .person, name: $0.0, gender: $0.1, weight: 1, facts: [])
     }
     guests = Array(rest.prefix(knobs.guests))
-    strangers = Array(rest.dropFirst(knobs.guests).prefix(knobs.strangers))
   }
 
   private mutating func settleTowns() {

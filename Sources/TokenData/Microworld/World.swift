@@ -5,20 +5,20 @@ import Groundwork
 public struct World: Sendable {
   /// How many of what, and how unevenly text speaks of them.
   public struct Knobs: Codable, Equatable, Sendable {
-    public var people = 168
-    public var towns = 36
+    public var people = 120
+    public var towns = 28
     public var objects = 100
     public var animals = 33
-    public var shops = 20
-    public var dishes = 20
-    /// Made-up characters of training text and of evaluation items.
-    public var guests = 400
-    public var strangers = 150
+    public var shops = 16
+    public var dishes = 16
+    /// First names of made-up characters. With a surname they make full names, of which one in five occurs
+    /// in evaluation items only.
+    public var guests = 40
     /// Share of people with a pet; a pet gives two facts.
-    public var petShare = 0.5
-    /// An entity of rank r of n is spoken of in proportion to (r + n/4)^-exponent: with 0 all facts are seen
+    public var petShare = 0.3
+    /// An entity of rank r of n is spoken of in proportion to (r + n/10)^-exponent: with 0 all facts are seen
     /// equally often; the larger, the more facts only a large model learns.
-    public var exposureExponent = 0.8
+    public var exposureExponent = 1.0
     public init() {}
   }
 
@@ -26,10 +26,8 @@ public struct World: Sendable {
   public let knobs: Knobs
   public internal(set) var entities: [Entity] = []
   public internal(set) var facts: [Fact] = []
-  /// Names for the characters of training stories, passages and problems; no facts are about them.
+  /// First names of the characters of stories, passages and problems; no facts are about them.
   public internal(set) var guests: [Entity] = []
-  /// Names that occur in evaluation items only.
-  public internal(set) var strangers: [Entity] = []
 
   /// Entity indices of each kind.
   var members: [EntityKind: [Int]] = [:]
