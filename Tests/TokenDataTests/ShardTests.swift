@@ -14,7 +14,7 @@ struct ShardFixture {
 
   /// - Parameter vocabularySize: above 65,536 the shards hold u32.
   init(frameTokens: Int = 16, shardTokens: Int = 100, documents count: Int = 40, vocabularySize: Int = 300) throws {
-    folder = try temporaryFolder().appendingPathComponent("shards")
+    folder = try Self.memoryFolder().appendingPathComponent("shards")
     tokenizer = try ShardFixture.tokenizer(vocabularySize)
     var random = RandomStream(seed: 3, "documents")
     documents = (0..<count).map { _ in
@@ -26,6 +26,15 @@ struct ShardFixture {
     let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
     for document in documents { try writer.append(document: document) }
     try writer.finish()
+  }
+
+  /// A fresh folder, in memory where the system has such: thousands of rewritten files are slow on a disk.
+  private static func memoryFolder() throws -> URL {
+    let url = URL(fileURLWithPath: "/dev/shm/upcycle-\(UUID().uuidString)")
+    do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false) } catch {
+      return try temporaryFolder()
+    }
+    return url
   }
 
   /// A tokenizer of any size: characters, as many as needed.

@@ -13,9 +13,8 @@ enum DocumentIndex {
         "damaged: the document index is not the one that was packed", at: url.path,
         expected: "\(entry.bytes) bytes, sha256 \(entry.sha256.prefix(16))…", found: "\(data.count) bytes")
     }
-    // A frame expands at most about 2^15-fold here; refuse a count the file cannot hold before allocating.
-    guard entry.count <= 1 << 32, entry.count / (1 << 12) <= data.count else {
-      throw UpcycleError("claims more documents than it can hold", at: url.path, found: "\(entry.count)")
+    guard data.withUnsafeBytes({ FrameDecompressor.contentSize(of: $0) }) == 8 * entry.count else {
+      throw SeekTable.broken(url.path, at: 0, "it does not hold \(entry.count) documents")
     }
     var failure: String?
     let starts = [UInt64](unsafeUninitializedCapacity: entry.count) { out, initialized in

@@ -79,6 +79,9 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     guard bytes.withUnsafeBytes({ FrameCompressor.checksum($0) }) == frame.checksum else {
       throw broken("its checksum is not the one in the seek table")
     }
+    guard bytes.withUnsafeBytes({ FrameDecompressor.contentSize(of: $0) }) == Int(frame.size) else {
+      throw broken("it does not hold \(frame.size) bytes")
+    }
     let count = Int(frame.size) / dtype.size
     var failure: String?
     var largest: UInt32 = 0

@@ -39,6 +39,11 @@ struct FrameDecompressor: ~Copyable {
   init() { context = ZSTD_createDCtx() }
   deinit { ZSTD_freeDCtx(context) }
 
+  /// The size that a frame says its content has; checked before memory is set aside for it.
+  static func contentSize(of frame: UnsafeRawBufferPointer) -> Int? {
+    Int(exactly: ZSTD_getFrameContentSize(frame.baseAddress, frame.count))
+  }
+
   /// Decompresses exactly one frame into exactly `out`.
   /// - Returns: nil, or the reason why not.
   func decompress(_ frame: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer) -> String? {
