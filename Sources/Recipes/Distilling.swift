@@ -31,7 +31,7 @@ public struct Distilling {
   /// - Returns: the held-out curve.
   @discardableResult
   public func run(
-    in folder: URL, report: @escaping (Trainer.StepMetrics, Double) -> Void = { _, _ in },
+    in folder: URL, saveEvery: Double = 60, report: @escaping (Trainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Curve {
     let tokenizer = try Tokenizer.load(from: student)
@@ -61,7 +61,7 @@ public struct Distilling {
     }
     measure(0)
     try trainer.run(
-      in: directory, identity: identity,
+      in: directory, identity: identity, saveEvery: saveEvery,
       report: { metrics, rate in
         if metrics.step % every == 0 || metrics.step == plan.steps { measure(metrics.step) }
         report(metrics, rate)

@@ -69,7 +69,7 @@ public struct Pretraining: Codable, Equatable, Sendable {
 }
 
 /// The progress line of a training run: loss, KL, learning rate, tokens per second, ETA.
-func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (Trainer.StepMetrics, Double) -> Void {
+public func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (Trainer.StepMetrics, Double) -> Void {
   var progress: ProgressLine?
   return { metrics, rate in
     let line = progress ?? ProgressLine("\(label) step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)

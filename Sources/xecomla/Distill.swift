@@ -1,0 +1,71 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import Recipes
+import TokenData
+
+/// `xecomla distill`: trains a converted model to follow its teacher.
+struct Distill: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Distil a converted model from a teacher on token shards (the paper's SFT stage).",
+    discussion: """
+      Forward KL at temperature 1 over all positions, mean per token; AdamW, cosine, 1 % warm-up. The output is a
+      model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from which the same
+      command goes on, bit for bit.
+
+      Example: xecomla distill --student runs/mla --teacher runs/babyllama --data shards/tinystories \\
+                 --tokens 4M --out runs/mla-sft
+      """)
+
+  @Option(help: "Model to train (a folder).") var student: String
+  @Option(help: "Model to follow (a folder with the same tokenizer).") var teacher: String
+  @Option(help: "Token shards to train on.") var data: String
+  @Option(help: "Token shards for the held-out loss, measured 20 times on the way.") var heldOut: String?
+  @Option(help: "Training tokens, such as 4M.") var tokens: String
+  @Option(help: "Output folder.") var out: String
+  @Option(help: "Peak learning rate.") var lr = 1e-3
+  @Option(help: "Sequences per step.") var batch = 8
+  @Option(help: "Sequences per forward pass (a divisor of --batch).") var microBatch: Int?
+  @Option(help: "Tokens per sequence.") var sequence = 256
+  @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
+  @Option(help: "Weight of KL(teacher || student) per token.") var klWeight = 1.0
+  @Option(help: "Weight of next-token cross-entropy per token.") var ceWeight = 0.0
+  @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
+  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
+  @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print the complete plan and stop.") var printConfig = false
+
+  func run() {
+    runReportingErrors {
+      guard let tokens = parseCount(tokens) else {
+        throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 4M", found: self.tokens)
+      }
+      let plan = TrainingPlan(
+        tokens: tokens, batch: batch, time: sequence, microBatch: microBatch, learningRate: lr, warmup: warmup,
+        ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
+      try plan.validate()
+      if printConfig {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+        return
+      }
+      func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+      let recipe = Distilling(
+        student: folder(student), teacher: klWeight > 0 ? folder(teacher) : nil, data: try TokenShards(folder(data)),
+        heldOut: try heldOut.map { try TokenShards(folder($0)) }, plan: plan)
+      Interrupt.listen()
+      let curve = try recipe.run(
+        in: folder(out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet),
+        shouldStop: { Interrupt.isRaised })
+      if let first = curve.first, let last = curve.last {
+        print(String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
+      }
+      print("model: \(out)")
+    }
+  }
+}
