@@ -21,13 +21,22 @@ public final class Tape {
   public let isRecording: Bool
   private var nodes: [Node] = []
 
+  private let profile: OperationProfile?
+
   private struct Node {
     var gradient: Tensor?
     /// nil for an input, which keeps its gradient.
     var backward: ((inout Tensor) -> Void)?
+    /// Its name in the profile.
+    var operation = ""
   }
 
-  public init(recording: Bool) { isRecording = recording }
+  /// - Parameter profile: where to add up the time of every operation (`bench --profile`).
+  public init(recording: Bool, profile: OperationProfile? = nil) {
+    isRecording = recording
+    self.profile = profile
+    profile?.restart()
+  }
 
   /// Number of recorded operations.
   public var nodeCount: Int { nodes.count }
@@ -43,10 +52,17 @@ public final class Tape {
   /// The result of an operation. `backward` receives d loss / d value, which it may
   /// write over when it is unique, and adds to its inputs' gradients.
   func record(
-    _ value: Tensor, inputs: [Variable], parameters: [Parameter] = [], backward: @escaping (inout Tensor) -> Void
+    _ value: Tensor, inputs: [Variable], parameters: [Parameter] = [], operation: StaticString = #function,
+    backward: @escaping (inout Tensor) -> Void
   ) -> Variable {
     let needed = isRecording && (inputs.contains { $0.id >= 0 } || parameters.contains { $0.isTrainable })
-    return needed ? append(value, backward) : constant(value)
+    let result = needed ? append(value, backward) : constant(value)
+    if let profile {
+      let name = "\("\(operation)".prefix { $0 != "(" }) \(value.width)"
+      profile.noteForward(name)
+      if needed { nodes[result.id].operation = name }
+    }
+    return result
   }
 
   /// Like `record`, whatever the inputs are.
@@ -120,6 +136,7 @@ public final class Tape {
   public func backward(from output: Variable, seed: Tensor? = nil) {
     if output.id < 0 { return }
     nodes[output.id].gradient = seed ?? Tensor(output.shape, values: [Float](repeating: 1, count: output.value.count))
+    profile?.restart()
     var id = output.id
     while id >= 0 {
       if let backward = nodes[id].backward {
@@ -127,6 +144,7 @@ public final class Tape {
         if var gradient = nodes[id].gradient {
           nodes[id].gradient = nil
           backward(&gradient)
+          profile?.noteBackward(nodes[id].operation)
         }
       }
       id -= 1

@@ -2,12 +2,12 @@ import Foundation
 import Groundwork
 
 /// The machine and the source that produce a record.
-struct Surroundings: Sendable {
-  let host: Record.Host
+public struct Surroundings: Sendable {
+  public let host: Record.Host
   /// Abbreviated commit, `-dirty` when the sources differ from it; `unknown` outside git.
-  let commit: String
+  public let commit: String
 
-  init(root: URL) {
+  public init(root: URL) {
     let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let model = info.split(separator: "\n").first { $0.hasPrefix("model name") }
     host = Record.Host(

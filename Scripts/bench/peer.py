@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""PyTorch's side of `bench`: one measurement, one JSON line on stdout.
+
+    python3 Scripts/bench/peer.py train   --hidden 256 --layers 8 --heads 8 --kv-heads 4 --head-dim 32 \
+                                          --feed-forward 688 --vocab 4096 --batch 8 --time 256
+    python3 Scripts/bench/peer.py decode  --hidden 256 ... --prompt 32 --new 224
+    python3 Scripts/bench/peer.py convert --hidden 2048 --heads 32 --kv-heads 8 --head-dim 64 --layers 16
+    python3 Scripts/bench/peer.py serve
+
+`serve` stays loaded and answers requests, one line of the arguments above per request: `bench` interleaves
+its own runs with these, and importing PyTorch takes longer than a step. Needs torch; decode also needs
+transformers. Users of Upcycle need neither.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Attention(nn.Module):
+    def __init__(self, a):
+        super().__init__()
+        self.heads, self.kv_heads, self.width = a.heads, a.kv_heads, a.head_dim
+        self.q_proj = nn.Linear(a.hidden, a.heads * a.head_dim, bias=False)
+        self.k_proj = nn.Linear(a.hidden, a.kv_heads * a.head_dim, bias=False)
+        self.v_proj = nn.Linear(a.hidden, a.kv_heads * a.head_dim, bias=False)
+        self.o_proj = nn.Linear(a.heads * a.head_dim, a.hidden, bias=False)
+
+    def forward(self, x, cos, sin):
+        b, t, _ = x.shape
+        q = rotate(self.q_proj(x).view(b, t, self.heads, self.width).transpose(1, 2), cos, sin)
+        k = rotate(self.k_proj(x).view(b, t, self.kv_heads, self.width).transpose(1, 2), cos, sin)
+        v = self.v_proj(x).view(b, t, self.kv_heads, self.width).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.heads != self.kv_heads)
+        return self.o_proj(mixed.transpose(1, 2).reshape(b, t, self.heads * self.width))
+
+
+def rotate(x, cos, sin):
+    half = x.shape[-1] // 2
+    a, b = x[..., :half], x[..., half:]
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+
+
+class Layer(nn.Module):
+    def __init__(self, a):
+        super().__init__()
+        self.norm1, self.norm2 = nn.RMSNorm(a.hidden, eps=1e-5), nn.RMSNorm(a.hidden, eps=1e-5)
+        self.attention = Attention(a)
+        self.gate_proj = nn.Linear(a.hidden, a.feed_forward, bias=False)
+        self.up_proj = nn.Linear(a.hidden, a.feed_forward, bias=False)
+        self.down_proj = nn.Linear(a.feed_forward, a.hidden, bias=False)
+
+    def forward(self, x, cos, sin):
+        x = x + self.attention(self.norm1(x), cos, sin)
+        y = self.norm2(x)
+        return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
+
+
+class Llama(nn.Module):
+    def __init__(self, a):
+        super().__init__()
+        self.embedding = nn.Embedding(a.vocab, a.hidden)
+        self.layers = nn.ModuleList(Layer(a) for _ in range(a.layers))
+        self.norm = nn.RMSNorm(a.hidden, eps=1e-5)
+        self.head = nn.Linear(a.hidden, a.vocab, bias=False)
+        if a.tied:
+            self.head.weight = self.embedding.weight
+        angles = torch.arange(a.time)[:, None] / 10000 ** (torch.arange(0, a.head_dim, 2) / a.head_dim)
+        self.register_buffer("cos", angles.cos())
+        self.register_buffer("sin", angles.sin())
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        for layer in self.layers:
+            x = layer(x, self.cos[: ids.shape[1]], self.sin[: ids.shape[1]])
+        return self.head(self.norm(x))
+
+
+def train(a, made):
+    """Seconds of each training step: forward, backward, AdamW (PyTorch's default implementation)."""
+    key = ("train", a.hidden, a.layers, a.heads, a.kv_heads, a.head_dim, a.feed_forward, a.vocab, a.tied)
+    if key not in made:
+        torch.manual_seed(1)
+        model = Llama(a)
+        made[key] = model, torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98))
+        a.warmup += 2
+    model, optimizer = made[key]
+    ids = torch.randint(a.vocab, (a.batch, a.time + 1))
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        logits = model(ids[:, :-1])
+        loss = F.cross_entropy(logits.reshape(-1, a.vocab), ids[:, 1:].reshape(-1))
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return repeat(step, a), "tokens/s", a.batch * a.time
+
+
+def decode(a, made):
+    """Seconds of greedy generation by transformers' generate, prompt included."""
+    key = ("decode", a.hidden, a.layers, a.heads, a.kv_heads, a.head_dim, a.feed_forward, a.vocab, a.tied)
+    if key not in made:
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        config = transformers.LlamaConfig(
+            hidden_size=a.hidden, num_hidden_layers=a.layers, num_attention_heads=a.heads,
+            num_key_value_heads=a.kv_heads, head_dim=a.head_dim, intermediate_size=a.feed_forward,
+            vocab_size=a.vocab, tie_word_embeddings=a.tied, max_position_embeddings=512,
+            bos_token_id=None, eos_token_id=None, pad_token_id=0)
+        torch.manual_seed(1)
+        made[key] = transformers.LlamaForCausalLM(config).eval()
+        a.warmup += 1
+    model = made[key]
+    prompt = torch.randint(1, a.vocab, (1, a.prompt))
+
+    def generate():
+        with torch.inference_mode():
+            out = model.generate(
+                prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=a.new, min_new_tokens=a.new,
+                do_sample=False)
+        assert out.shape[1] == a.prompt + a.new
+
+    return repeat(generate, a), "tokens/s", a.new
+
+
+def convert(a, made):
+    """Seconds of the two decompositions of one layer as the official code makes them: the query projection,
+    and keys over values with the KV heads repeated to all heads, both by torch.linalg.svd's default
+    (full_matrices=True, float32). Multiplied by the number of layers: they cost the same."""
+    torch.manual_seed(1)
+    inner = a.heads * a.head_dim
+    query = torch.randn(inner, a.hidden) / a.hidden**0.5
+    key = torch.randn(a.kv_heads, a.head_dim, a.hidden) / a.hidden**0.5
+    value = torch.randn(a.kv_heads, a.head_dim, a.hidden) / a.hidden**0.5
+
+    def layer():
+        torch.linalg.svd(query)
+        repeats = a.heads // a.kv_heads
+        joint = torch.cat([w.repeat_interleave(repeats, 0).reshape(inner, a.hidden) for w in (key, value)])
+        torch.linalg.svd(joint)
+
+    return [a.layers * s for s in repeat(layer, a)], "s", 1
+
+
+def repeat(work, a):
+    for _ in range(a.warmup):
+        work()
+    seconds = []
+    for _ in range(a.repeats):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["train", "decode", "convert", "serve"])
+    for name, default in dict(
+        hidden=256, layers=8, heads=8, kv_heads=4, head_dim=32, feed_forward=688, vocab=4096, batch=8, time=256,
+        prompt=32, new=224, threads=2, repeats=1, warmup=0,
+    ).items():
+        parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+    parser.add_argument("--tied", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def measure(a, made):
+    torch.set_num_threads(a.threads)
+    seconds, unit, amount = {"train": train, "decode": decode, "convert": convert}[a.what](a, made)
+    versions = {"torch": torch.__version__}
+    if a.what == "decode":
+        versions["transformers"] = sys.modules["transformers"].__version__
+    print(json.dumps({"seconds": seconds, "amount": amount, "unit": unit, "versions": versions}), flush=True)
+
+
+def main():
+    a = parse(sys.argv[1:])
+    made = {}
+    if a.what != "serve":
+        measure(a, made)
+        return
+    print(json.dumps({"ready": True, "versions": {"torch": torch.__version__}}), flush=True)
+    for line in sys.stdin:
+        measure(parse(shlex.split(line)), made)
+
+
+if __name__ == "__main__":
+    main()

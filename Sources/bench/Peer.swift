@@ -1,0 +1,81 @@
+import Foundation
+import Groundwork
+
+/// PyTorch's side: `Scripts/bench/peer.py serve` in a process of its own, loaded once and asked for one
+/// measurement at a time. Whatever is missing (Python, torch, transformers) makes its answers nil.
+final class Peer {
+  /// What one request cost.
+  struct Answer: Decodable {
+    var seconds: [Double]
+    /// Units per run (tokens; 1 where the unit is seconds).
+    var amount: Double
+    var versions: [String: String]
+  }
+
+  /// Versions of the packages that answered.
+  private(set) var versions: [String: String] = [:]
+  private let process = Process()
+  private let requests = Pipe()
+  private let answers: LineReader
+  private let threads: Int
+
+  /// nil when no Python with torch is there; says so on standard error.
+  init?(python: String?, threads: Int) {
+    self.threads = threads
+    let python = python ?? ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"] ?? "python3"
+    let script = "Scripts/bench/peer.py"
+    let output = Pipe()
+    answers = LineReader(output.fileHandleForReading)
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [python, script, "serve"]
+    process.standardInput = requests
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    struct Ready: Decodable { var versions: [String: String] }
+    guard (try? process.run()) != nil, let line = answers.next(),
+      let ready = try? JSONDecoder().decode(Ready.self, from: line)
+    else {
+      FileHandle.standardError.write(
+        Data("bench: no peer (\(python) cannot import torch); see Scripts/bench/README.md\n".utf8))
+      return nil
+    }
+    versions = ready.versions
+  }
+
+  deinit {
+    try? requests.fileHandleForWriting.close()
+    if process.isRunning { process.waitUntilExit() }
+  }
+
+  /// Runs `request` (arguments of peer.py) once.
+  func measure(_ request: String) -> Answer? {
+    guard process.isRunning else { return nil }
+    let line = request + " --threads \(threads) --repeats 1\n"
+    guard (try? requests.fileHandleForWriting.write(contentsOf: Data(line.utf8))) != nil, let reply = answers.next(),
+      let answer = try? JSONDecoder().decode(Answer.self, from: reply)
+    else { return nil }
+    versions.merge(answer.versions) { $1 }
+    return answer
+  }
+}
+
+/// Lines of a pipe.
+private final class LineReader {
+  private let handle: FileHandle
+  private var buffer = Data()
+
+  init(_ handle: FileHandle) { self.handle = handle }
+
+  /// The next line without its end; nil when the other side has gone.
+  func next() -> Data? {
+    while true {
+      if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+        defer { buffer = Data(buffer[(end + 1)...]) }
+        return Data(buffer[..<end])
+      }
+      let more = handle.availableData
+      if more.isEmpty { return nil }
+      buffer += more
+    }
+  }
+}

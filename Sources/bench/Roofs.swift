@@ -1,0 +1,57 @@
+import CKernels
+import Foundation
+import Groundwork
+import TensorCore
+
+/// What this machine can do at best, measured on the same threads as everything else.
+enum Roof: String, Codable {
+  /// Floating-point operations per second of a large square float32 product.
+  case sgemm
+  /// Bytes per second (read + written) of copying buffers far larger than the caches.
+  case memcpy
+}
+
+/// The ceilings, each measured at its first use and again at its every later one: the best counts.
+final class Roofs {
+  private(set) var best: [Roof: Double] = [:]
+
+  /// Operations or bytes per second.
+  func measure(_ roof: Roof) -> Double {
+    let rate = roof == .sgemm ? Self.sgemm() : Self.memcpy()
+    best[roof] = max(best[roof] ?? 0, rate)
+    return best[roof]!
+  }
+
+  private static func sgemm(_ n: Int = 1536) -> Double {
+    let a = Tensor([n, n])
+    let b = Tensor([n, n])
+    a.fill(0.5)
+    b.fill(0.25)
+    var c = a.matrixProduct(b)
+    let seconds = (0..<5).map { _ in
+      let began = monotonicSeconds()
+      c = a.matrixProduct(b)
+      return monotonicSeconds() - began
+    }.min()!
+    precondition(c.pointer[0] > 0)
+    return 2 * Double(n * n * n) / seconds
+  }
+
+  private static func memcpy(_ megabytes: Int = 256) -> Double {
+    let count = megabytes << 18
+    let from = Tensor([count])
+    let to = Tensor([count])
+    from.fill(1)
+    to.fill(0)
+    let pieces = Threads.count
+    let seconds = (0..<5).map { _ in
+      let began = monotonicSeconds()
+      Threads.parallel(pieces) { piece in
+        let low = count * piece / pieces
+        (to.pointer + low).update(from: from.pointer + low, count: count * (piece + 1) / pieces - low)
+      }
+      return monotonicSeconds() - began
+    }.min()!
+    return 2 * 4 * Double(count) / seconds
+  }
+}

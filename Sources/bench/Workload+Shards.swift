@@ -1,0 +1,31 @@
+import Foundation
+import Groundwork
+import Recipes
+import TokenData
+
+extension Workload {
+  /// Token shards of generated text, read window by window as training does, on one thread.
+  static var shardDecoding: Workload {
+    let tokens = 4 << 20
+    let window = 257
+    let bytes = Double(2 * (tokens / window) * window)
+    return Workload(
+      name: "shards_decode", summary: "decompressing token shards in windows of \(window)", unit: "GB/s",
+      amount: bytes / 1e9, work: 2 * bytes, roof: .memcpy,
+      note: "gigabytes of 16-bit tokens; the checksum and vocabulary checks are in the time"
+    ) {
+      let folder = FileManager.default.temporaryDirectory.appendingPathComponent("upcycle-bench-shards")
+      let text = MicroworldText(folder)
+      let tokenizer = try text.trainTokenizer(documents: 500)
+      let made = try text.shards(.pretraining, tokens: tokens, tokenizer: tokenizer)
+      return {
+        let shards = try TokenShards(made.folder, cachedFrames: 2)
+        let buffer = UnsafeMutableBufferPointer<Int32>.allocate(capacity: window)
+        defer { buffer.deallocate() }
+        for start in stride(from: 0, to: tokens - window, by: window) {
+          try shards.read(start..<start + window, into: buffer)
+        }
+      }
+    }
+  }
+}
