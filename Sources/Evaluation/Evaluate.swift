@@ -75,8 +75,14 @@ private func scoreChoices(
     itemsEnding += [Int](repeating: index, count: split.groups.count - 1) + [index + 1]
   }
   let scores = logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) { progress(itemsEnding[$0 - 1]) }
-  return zip(items, places).map { item, places in
-    result(item, scores: places.map { scores[$0.group][$0.index] })
+  return try zip(items, places).map { item, places in
+    let own = places.map { scores[$0.group][$0.index] }
+    if own.contains(where: \.isNaN) {
+      throw UpcycleError(
+        "a score is not a number", at: "task \(item.task), item \(item.id)",
+        hint: "the model's weights hold NaN or infinite numbers")
+    }
+    return result(item, scores: own)
   }
 }
 

@@ -27,15 +27,9 @@ func greedyTexts(
     let active = writers.indices.filter { !writers[$0].isDone }
     if active.isEmpty { break }
     let hidden = model.extend(active.map { (writers[$0].cache, writers[$0].pending) })
-    let last = Tensor([active.count, hidden.width])
-    var row = 0
-    for (index, writer) in active.enumerated() {
-      row += writers[writer].pending.count
-      (last.pointer + index * hidden.width).update(from: hidden.pointer + (row - 1) * hidden.width, count: hidden.width)
-    }
-    let logits = model.logits(last)
-    for (index, writer) in active.enumerated() {
-      let next = largest(UnsafeBufferPointer(start: logits.pointer + index * logits.width, count: logits.width))
+    var rows: [Int] = []
+    for writer in active { rows.append((rows.last ?? -1) + writers[writer].pending.count) }
+    for (writer, next) in zip(active, greedyTokens(model, hidden, rows: rows)) {
       if ends.contains(next) {
         writers[writer].isDone = true
         continue
@@ -50,6 +44,18 @@ func greedyTexts(
   return writers.map { writer in
     var writer = writer
     return writer.text + writer.stream.finish()
+  }
+}
+
+/// The most probable next token after each of these rows of `hidden`.
+func greedyTokens(_ model: LanguageModel, _ hidden: Tensor, rows: [Int]) -> [Int32] {
+  let chosen = Tensor([rows.count, hidden.width])
+  for (index, row) in rows.enumerated() {
+    (chosen.pointer + index * hidden.width).update(from: hidden.pointer + row * hidden.width, count: hidden.width)
+  }
+  let logits = model.logits(chosen)
+  return rows.indices.map {
+    largest(UnsafeBufferPointer(start: logits.pointer + $0 * logits.width, count: logits.width))
   }
 }
 

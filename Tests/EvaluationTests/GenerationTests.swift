@@ -53,7 +53,7 @@ final class GenerationTests: XCTestCase {
     for (count, expected) in zip(plain, [1000.0, 3000, 0, 4000]) { XCTAssertEqual(Double(count), expected, accuracy: 150) }
     XCTAssertEqual(counts(.init(temperature: 1, topK: 2))[0], 0)
     XCTAssertEqual(counts(.init(temperature: 1, topP: 0.87))[0], 0)
-    XCTAssertEqual(counts(.init(temperature: 1, topP: 0.5)), [0, 0, 0, 8000])
+    XCTAssertEqual(counts(.init(temperature: 1, topP: 0.49)), [0, 0, 0, 8000])
     let hot = counts(.init(temperature: 2))
     XCTAssertEqual(Double(hot[3]) / Double(hot[0]), 2, accuracy: 0.2)
   }
@@ -76,6 +76,15 @@ final class GenerationTests: XCTestCase {
     XCTAssertEqual(cost.bytesPerToken, 3 * (9 + 2) * 4)
     XCTAssertEqual(cost.baseBytesPerToken, 3 * 2 * 3 * 4 * 4)
     XCTAssertEqual(cost.percent, 100 * 11.0 / 24, accuracy: 1e-9)
+  }
+
+  func testThroughputCountsWhatItKeeps() throws {
+    let model = try TinyModels.model(TinyModels.latent())
+    let report = try measureThroughput(of: model, batch: 2, promptTokens: 5, newTokens: 3, repeats: 1)
+    XCTAssertEqual(report.cacheBytes, 2 * 8 * CacheCost(model).bytesPerToken)
+    XCTAssertEqual(report.baseCacheBytes, 2 * 8 * CacheCost(model).baseBytesPerToken)
+    XCTAssertGreaterThan(report.decodeTokensPerSecond, 0)
+    XCTAssertThrowsError(try measureThroughput(of: model, batch: 0, promptTokens: 1, newTokens: 1))
   }
 
   func testImpossibleRequestsAreUsageErrors() throws {

@@ -164,6 +164,11 @@ final class ScoringTests: XCTestCase {
     }
     let model = try Self.model(tokenizer, seed: 1)
     XCTAssertThrowsError(try evaluate(model: model, tokenizer: tokenizer, items: []))
+    let broken = try Self.model(tokenizer, seed: 1)
+    broken.finalNorm.value.fill(.nan)
+    XCTAssertThrowsError(
+      try evaluate(model: broken, tokenizer: tokenizer, items: [Self.item(choices: [" a", " b"], answer: 0)])
+    ) { XCTAssertTrue("\($0)".contains("not a number"), "\($0)") }
     XCTAssertThrowsError(try TaskSelection("recal", items: 5)) { XCTAssertTrue("\($0)".contains("recall"), "\($0)") }
     XCTAssertThrowsError(try TaskSelection("", items: 5))
     XCTAssertThrowsError(try TaskSelection("/nowhere/x.jsonl", items: 5).items())

@@ -1,0 +1,76 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// Speed and memory of decoding: `batch` sequences side by side, each with a prompt of equal length.
+public struct ThroughputReport: Codable, Equatable, Sendable {
+  public var batch: Int
+  public var promptTokens: Int
+  public var newTokens: Int
+  public var threads: Int
+  /// Tokens per second over all sequences.
+  public var prefillTokensPerSecond: Double
+  public var decodeTokensPerSecond: Double
+  /// Bytes of all sequences' caches at the end, and what the model with grouped-query attention in every
+  /// layer would keep.
+  public var cacheBytes: Int
+  public var baseCacheBytes: Int
+  /// Highest sum of tensor bytes held at once: weights, caches, activations.
+  public var peakBytes: Int
+
+  enum CodingKeys: String, CodingKey {
+    case batch
+    case promptTokens = "prompt_tokens"
+    case newTokens = "new_tokens"
+    case threads
+    case prefillTokensPerSecond = "prefill_tokens_per_second"
+    case decodeTokensPerSecond = "decode_tokens_per_second"
+    case cacheBytes = "cache_bytes"
+    case baseCacheBytes = "base_cache_bytes"
+    case peakBytes = "peak_bytes"
+  }
+
+  public func json() throws -> JSONValue { try JSONValue(parsing: JSONEncoder().encode(self), file: "report") }
+}
+
+/// Times prefill and greedy decoding; the best of `repeats` runs, after one that warms the buffers up.
+/// - Parameters:
+///   - batch: sequences decoded side by side.
+///   - promptTokens: length of each prompt; its ids follow from the position.
+///   - newTokens: single-token steps per sequence.
+/// - Throws: usage errors for numbers below 1.
+public func measureThroughput(
+  of model: LanguageModel, batch: Int, promptTokens: Int, newTokens: Int, repeats: Int = 3
+) throws -> ThroughputReport {
+  for (name, value) in [("batch", batch), ("prompt", promptTokens), ("tokens", newTokens), ("repeats", repeats)]
+  where value < 1 {
+    throw UpcycleError.usage("must be positive", at: name, expected: "1 or more", found: "\(value)")
+  }
+  let vocabulary = model.config.vocabularySize
+  let cost = CacheCost(model)
+  var best = (prefill: Double.infinity, decode: Double.infinity)
+  var bytes = 0
+  StoragePool.resetPeak()
+  for _ in 0...repeats {
+    let caches = (0..<batch).map { _ in model.makeCache(capacity: promptTokens + newTokens) }
+    let start = monotonicSeconds()
+    var hidden = model.extend(
+      caches.enumerated().map { row, cache in
+        (cache, (0..<promptTokens).map { Int32(($0 * 7919 + row * 104_729 + 1) % vocabulary) })
+      })
+    var next = greedyTokens(model, hidden, rows: (0..<batch).map { ($0 + 1) * promptTokens - 1 })
+    let middle = monotonicSeconds()
+    for _ in 0..<newTokens {
+      hidden = model.extend(zip(caches, next).map { ($0, [$1]) })
+      next = greedyTokens(model, hidden, rows: Array(0..<batch))
+    }
+    best = (min(best.prefill, middle - start), min(best.decode, monotonicSeconds() - middle))
+    bytes = caches.reduce(0) { $0 + $1.bytes }
+  }
+  return ThroughputReport(
+    batch: batch, promptTokens: promptTokens, newTokens: newTokens, threads: Threads.count,
+    prefillTokensPerSecond: Double(batch * promptTokens) / best.prefill,
+    decodeTokensPerSecond: Double(batch * newTokens) / best.decode, cacheBytes: bytes,
+    baseCacheBytes: cost.baseBytesPerToken * batch * (promptTokens + newTokens), peakBytes: StoragePool.peakBytes)
+}
