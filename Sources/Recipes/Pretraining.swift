@@ -5,7 +5,7 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// Pretrains a ladder model on the microworld from random weights: two thirds pretraining mixture, one third
+/// Pretrains a ladder model on the microworld from random weights: half pretraining mixture, half
 /// instruction mixture, so that the result stands for an instruction-tuned base model.
 public struct Pretraining: Codable, Equatable, Sendable {
   public var preset: String
@@ -18,8 +18,8 @@ public struct Pretraining: Codable, Equatable, Sendable {
   public var instructionRows: Int
 
   public init(
-    preset: String, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 12, time: Int = 512,
-    learningRate: Double = 2e-3, instructionRows: Int? = nil
+    preset: String, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
+    learningRate: Double = 3e-3, instructionRows: Int? = nil
   ) {
     self.preset = preset
     self.seed = seed
@@ -27,7 +27,7 @@ public struct Pretraining: Codable, Equatable, Sendable {
     self.batch = batch
     self.time = time
     self.learningRate = learningRate
-    self.instructionRows = instructionRows ?? batch / 3
+    self.instructionRows = instructionRows ?? batch / 2
   }
 
   public var plan: TrainingPlan {
@@ -46,7 +46,7 @@ public struct Pretraining: Codable, Equatable, Sendable {
     config.bosTokenId = tokenizer.bos.map(Int.init)
     config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
     let model = try LanguageModel(config, seed: seed)
-    // One pass over the pretraining mixture, about one over the instruction mixture.
+    // One pass over each mixture.
     let share = Double(instructionRows) / Double(batch)
     let expository = try text.shards(
       .pretraining, tokens: Int(Double(tokens) * (1 - share)), tokenizer: tokenizer, quiet: quiet)

@@ -18,9 +18,9 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol.") var preset: String
   @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
   @Option(help: "Training tokens.") var tokens = "8M"
-  @Option(help: "Sequences per step.") var batch = 12
+  @Option(help: "Sequences per step.") var batch = 8
   @Option(help: "Tokens per sequence.") var sequence = 512
-  @Option(help: "Peak learning rate.") var lr = 2e-3
+  @Option(help: "Peak learning rate.") var lr = 3e-3
   @Option(help: "Output folder.") var out: String
   @Flag(help: "No progress line.") var quiet = false
 

@@ -5,5 +5,5 @@ struct XEcoMLA: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "xecomla",
     abstract: "X-EcoMLA: pretrained attention becomes latent attention with a fraction of the KV cache.",
-    subcommands: [Convert.self, CompareSVD.self])
+    subcommands: [Convert.self, Distill.self, CompareSVD.self])
 }
