@@ -31,7 +31,8 @@ struct Cat: ParsableCommand {
     if let from {
       guard document == nil, count == nil, from >= 0, tokens >= 0, from <= shards.count else {
         throw UpcycleError.usage(
-          "--from takes a token, without --document or --count", expected: "0 to \(shards.count)", found: "\(from)")
+          "--from takes a token, without --document or --count", expected: "0 to \(shards.count)",
+          found: "\(from)")
       }
       let ids = try shards.read(from..<from + min(tokens, shards.count - from))
       write(ids, tokenizer, continuing: true)
@@ -41,7 +42,8 @@ struct Cat: ParsableCommand {
     let first = document ?? 0
     let count = count ?? (document == nil ? total : 1)
     guard first >= 0, first < total, count >= 0 else {
-      throw UpcycleError.usage("no such document", at: "--document", expected: "0 to \(total - 1)", found: "\(first)")
+      throw UpcycleError.usage(
+        "no such document", at: "--document", expected: "0 to \(total - 1)", found: "\(first)")
     }
     for number in first..<first + min(count, total - first) {
       if number > first, tokenizer != nil { write("\(DocumentSeparator.endOfText)\n") }

@@ -15,7 +15,9 @@ struct Pack: ParsableCommand {
       """)
 
   @Option(parsing: .upToNextOption, help: "Text files, in order.") var input: [String]
-  @Option(help: "A model folder, tokenizer.json, vocabulary (or \"vocab.json,merges.txt\"), or llama2.c tokenizer.bin.")
+  @Option(
+    help:
+      "A model folder, tokenizer.json, vocabulary (or \"vocab.json,merges.txt\"), or llama2.c tokenizer.bin.")
   var tokenizer: String
   @Option(help: "The folder to write.") var out: String
   @Option(
@@ -25,7 +27,8 @@ struct Pack: ParsableCommand {
       """)
   var documentSeparator = "auto"
   @Flag(help: "Put the end token behind every document.") var appendEnd = false
-  @Option(help: "Tokens a frame, the unit of random access.") var frameTokens = ShardWriter.Options().frameTokens
+  @Option(help: "Tokens a frame, the unit of random access.") var frameTokens = ShardWriter.Options()
+    .frameTokens
   @Option(help: "Tokens a shard file.") var shardTokens = "64M"
   @Option(help: "zstd level, 1 to 19.") var level = ShardWriter.Options().compressionLevel
   @Flag(help: "Print the manifest's main numbers as JSON.") var json = false
@@ -38,10 +41,13 @@ struct Pack: ParsableCommand {
     options.frameTokens = frameTokens
     options.compressionLevel = level
     guard let shardTokens = parseCount(shardTokens), (1...19).contains(level) else {
-      throw UpcycleError.usage("--shard-tokens takes a count and --level 1 to 19", found: "\(shardTokens) and \(level)")
+      throw UpcycleError.usage(
+        "--shard-tokens takes a count and --level 1 to 19", found: "\(shardTokens) and \(level)")
     }
     options.shardTokens = shardTokens
-    let files = try input.map { try DocumentReader(URL(fileURLWithPath: $0), separator: .init(documentSeparator)) }
+    let files = try input.map {
+      try DocumentReader(URL(fileURLWithPath: $0), separator: .init(documentSeparator))
+    }
     let tokenizer = try Tokenizer.load(from: tokenizer)
     let writer = try ShardWriter(folder: URL(fileURLWithPath: out), tokenizer: tokenizer, options: options)
     let bytes = files.reduce(0) { $0 + $1.size }
@@ -55,7 +61,8 @@ struct Pack: ParsableCommand {
       finished += file.size
     }
     let manifest = try writer.finish()
-    progress.finish("\(formatCount(manifest.tokens)) tokens of \(formatCount(manifest.documents.count)) documents")
+    progress.finish(
+      "\(formatCount(manifest.tokens)) tokens of \(formatCount(manifest.documents.count)) documents")
     print(ShardSummary(manifest, folder: out).text(json: json))
   }
 }

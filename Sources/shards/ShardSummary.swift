@@ -31,7 +31,8 @@ struct ShardSummary {
     .object([
       "folder": .string(folder), "tokens": .int(manifest.tokens), "dtype": .string(manifest.dtype.rawValue),
       "documents": .int(manifest.documents.count), "vocabulary_size": .int(manifest.tokenizer.vocabularySize),
-      "tokenizer": .string(manifest.tokenizer.fingerprint), "shards": .int(manifest.shards.count), "bytes": .int(bytes),
+      "tokenizer": .string(manifest.tokenizer.fingerprint), "shards": .int(manifest.shards.count),
+      "bytes": .int(bytes),
       "frame_tokens": .int(manifest.frameTokens),
     ])
   }

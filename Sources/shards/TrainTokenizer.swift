@@ -15,7 +15,8 @@ struct TrainTokenizer: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Text files.") var input: [String]
   @Option(help: "Pieces in all: special tokens, 256 bytes, merges.") var vocabularySize: Int
   @Option(help: "The folder to write tokenizer.json into.") var out: String
-  @Option(help: "How text is cut into words: \(SplitPattern.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(
+    help: "How text is cut into words: \(SplitPattern.allCases.map(\.rawValue).joined(separator: ", ")).")
   var pattern = SplitPattern.qwen.rawValue
   @Option(parsing: .upToNextOption, help: "Special tokens; the first begins, the second ends a document.")
   var special: [String] = BPETrainer.defaultSpecialTokens
@@ -27,7 +28,8 @@ struct TrainTokenizer: ParsableCommand {
   private func train() throws {
     guard let pattern = SplitPattern(rawValue: pattern) else {
       throw UpcycleError.usage(
-        "unknown --pattern", expected: SplitPattern.allCases.map(\.rawValue).joined(separator: ", "), found: pattern)
+        "unknown --pattern", expected: SplitPattern.allCases.map(\.rawValue).joined(separator: ", "),
+        found: pattern)
     }
     var trainer = try BPETrainer(vocabularySize: vocabularySize, pattern: pattern, specialTokens: special)
     for path in input {

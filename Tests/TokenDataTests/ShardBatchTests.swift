@@ -26,7 +26,8 @@ final class ShardBatchTests: XCTestCase {
         for row in 0..<3 {
           let start = loader.windowStart(step: step, row: row)
           XCTAssertEqual(Array(batch.inputs[row * 10..<row * 10 + 10]), Array(tokens[start..<start + 10]))
-          XCTAssertEqual(Array(batch.targets[row * 10..<row * 10 + 10]), Array(tokens[start + 1..<start + 11]))
+          XCTAssertEqual(
+            Array(batch.targets[row * 10..<row * 10 + 10]), Array(tokens[start + 1..<start + 11]))
         }
       }
     }

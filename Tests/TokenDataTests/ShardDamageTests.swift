@@ -27,7 +27,9 @@ final class ShardDamageTests: XCTestCase {
           try damaged.write(to: url)
           XCTAssertThrowsError(try TokenShards(fixture.folder).verify(), "\(name) byte \(index)")
           // Reading alone may miss a byte that does not matter, but never gives other tokens.
-          if let read = try? Self.readAll(fixture.folder) { XCTAssertEqual(read, tokens, "\(name) byte \(index)") }
+          if let read = try? Self.readAll(fixture.folder) {
+            XCTAssertEqual(read, tokens, "\(name) byte \(index)")
+          }
         }
       }
       try original.write(to: url)

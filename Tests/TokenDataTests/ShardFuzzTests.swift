@@ -19,7 +19,9 @@ enum Mutation {
       case 0: bytes[place] ^= 1 << UInt8(random.next(below: 8))
       case 1: bytes[place] = UInt8(random.next(below: 256))
       case 2: bytes.removeSubrange(place..<min(bytes.count, place + 1 + random.next(below: 9)))
-      case 3: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 12)], at: random.next(below: bytes.count))
+      case 3:
+        bytes.insert(
+          contentsOf: bytes[place..<min(bytes.count, place + 12)], at: random.next(below: bytes.count))
       case 4: bytes.replaceSubrange(place..<place + 1, with: random.pick(Self.tokens).utf8)
       default: if random.chance(0.2) { bytes.removeSubrange(place...) }
       }
@@ -28,7 +30,8 @@ enum Mutation {
   }
 
   private static let tokens = [
-    "0", "-1", "9223372036854775807", "1e309", "null", "true", "[", "]", "{", "}", "\"", ",", ":", "\\u0000", "\\",
+    "0", "-1", "9223372036854775807", "1e309", "null", "true", "[", "]", "{", "}", "\"", ",", ":", "\\u0000",
+    "\\",
     "\\ud800", "\u{FF}",
   ]
 }

@@ -13,7 +13,9 @@ struct ShardFixture {
   var tokens: [Int32] { documents.flatMap { $0 } }
 
   /// - Parameter vocabularySize: above 65,536 the shards hold u32.
-  init(frameTokens: Int = 16, shardTokens: Int = 100, documents count: Int = 40, vocabularySize: Int = 300) throws {
+  init(frameTokens: Int = 16, shardTokens: Int = 100, documents count: Int = 40, vocabularySize: Int = 300)
+    throws
+  {
     folder = try Self.memoryFolder().appendingPathComponent("shards")
     tokenizer = try ShardFixture.tokenizer(vocabularySize)
     var random = RandomStream(seed: 3, "documents")
@@ -83,7 +85,9 @@ final class ShardTests: XCTestCase {
 
   func testZstdGivesTheRawTokens() throws {
     let zstd = URL(fileURLWithPath: "/usr/bin/zstd")
-    guard FileManager.default.isExecutableFile(atPath: zstd.path) else { throw XCTSkip("skipped: no zstd command") }
+    guard FileManager.default.isExecutableFile(atPath: zstd.path) else {
+      throw XCTSkip("skipped: no zstd command")
+    }
     let fixture = try ShardFixture(shardTokens: 1 << 20)
     defer { fixture.remove() }
     let process = Process()
@@ -95,7 +99,9 @@ final class ShardTests: XCTestCase {
     let raw = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     XCTAssertEqual(process.terminationStatus, 0)
-    XCTAssertEqual(raw, Data(fixture.tokens.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }))
+    XCTAssertEqual(
+      raw,
+      Data(fixture.tokens.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }))
   }
 
   // MARK: Writing
@@ -133,7 +139,8 @@ final class ShardTests: XCTestCase {
     try writer.append(document: [1, 2, 3])
     try writer.finish()
     XCTAssertEqual(try TokenShards(fixture.folder).read(0..<3), [1, 2, 3])
-    let beside = try FileManager.default.contentsOfDirectory(atPath: fixture.folder.deletingLastPathComponent().path)
+    let beside = try FileManager.default.contentsOfDirectory(
+      atPath: fixture.folder.deletingLastPathComponent().path)
     XCTAssertEqual(beside, ["shards"])
   }
 

@@ -21,7 +21,9 @@ final class TokenizerGoldenTests: XCTestCase {
     }
   }
 
-  private func check(_ tokenizer: Tokenizer, _ key: String, where include: (String) -> Bool = { _ in true }) throws {
+  private func check(_ tokenizer: Tokenizer, _ key: String, where include: (String) -> Bool = { _ in true })
+    throws
+  {
     var checked = 0
     for golden in try cases() where include(golden.text) {
       let expected = try XCTUnwrap(golden.ids[key])
@@ -74,12 +76,14 @@ final class TokenizerGoldenTests: XCTestCase {
 
   /// sentencepiece drops repeated and outer spaces before it encodes; llama2.c keeps them.
   private func hasPlainSpaces(_ text: String) -> Bool {
-    !text.isEmpty && !text.contains("  ") && !text.hasPrefix(" ") && !text.hasSuffix(" ") && !isNormalised(text)
+    !text.isEmpty && !text.contains("  ") && !text.hasPrefix(" ") && !text.hasSuffix(" ")
+      && !isNormalised(text)
   }
 
   /// Texts with characters that its NFKC-like rules rewrite.
   private func isNormalised(_ text: String) -> Bool {
-    text.contains { $0 == "\t" || $0 == "…" || $0 == "\r\n" } || text.precomposedStringWithCompatibilityMapping != text
+    text.contains { $0 == "\t" || $0 == "…" || $0 == "\r\n" }
+      || text.precomposedStringWithCompatibilityMapping != text
   }
 
   func testTok512OfLlama2c() throws {
@@ -99,6 +103,15 @@ final class TokenizerGoldenTests: XCTestCase {
     let tokenizer = try LlamaTokenizerFile.parse(llamaTokenizerFile(pieces), file: "tok105.bin")
     XCTAssertEqual(tokenizer.vocabularySize, 105)
     try check(tokenizer, "sp_tok105", where: hasPlainSpaces)
+  }
+
+  func testSentencePieceModels() throws {
+    let stories = try Tokenizer.load(from: sharedFolder("data/checkpoints/stories260K/tok512.model"))
+    let binary = try Tokenizer.load(from: sharedFolder("data/checkpoints/stories260K/tok512.bin"))
+    XCTAssertEqual([stories.vocabularySize, Int(stories.bos ?? -1), Int(stories.eos ?? -1)], [512, 1, 2])
+    for golden in try cases() { XCTAssertEqual(stories.encode(golden.text), binary.encode(golden.text)) }
+    let characters = try Tokenizer.load(from: sharedFolder("data/checkpoints/babyllama/tok105.model"))
+    try check(characters, "sp_tok105", where: hasPlainSpaces)
   }
 
   func testTok361IsSpaceAndCharacters() throws {

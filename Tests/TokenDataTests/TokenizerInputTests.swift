@@ -52,8 +52,10 @@ final class TokenizerInputTests: XCTestCase {
     let tokenizer = try TokenizerTests.trained()
     let text = String(decoding: try Self.huggingFace(tokenizer), as: UTF8.self)
     let start = try XCTUnwrap(text.range(of: "\"merges\": [")).upperBound
-    let merges = text[start...].replacingOccurrences(of: "\", \"", with: " ").replacingOccurrences(of: "[\"", with: "\"")
-      .replacingOccurrences(of: "\"]", with: "\"")
+    let merges = text[start...].replacingOccurrences(of: "\", \"", with: " ").replacingOccurrences(
+      of: "[\"", with: "\""
+    )
+    .replacingOccurrences(of: "\"]", with: "\"")
     XCTAssertEqual(try parse(text[..<start] + merges).fingerprint, tokenizer.fingerprint)
   }
 
@@ -76,7 +78,9 @@ final class TokenizerInputTests: XCTestCase {
     XCTAssertThrowsError(try Tokenizer.load(from: "absent.json,absent.txt"))
     let vocabulary = folder.appendingPathComponent("vocab.json")
     try writeFile("{\"a\": 0}", to: vocabulary)
-    XCTAssertThrowsError(try Tokenizer.load(from: vocabulary)) { XCTAssertTrue("\($0)".contains("without merges")) }
+    XCTAssertThrowsError(try Tokenizer.load(from: vocabulary)) {
+      XCTAssertTrue("\($0)".contains("without merges"))
+    }
     for text in ["", "hello", "[]", "{", "{\"pieces\": []}", "{\"pieces\": [1]}", "{\"model\": {}}"] {
       try writeFile(text, to: vocabulary)
       XCTAssertThrowsError(try Tokenizer.load(from: vocabulary), text)

@@ -39,7 +39,8 @@ final class TokenizerTests: XCTestCase {
   func testAnyBytesRoundTrip() throws {
     var random = RandomStream(seed: 7, "bytes")
     let alphabet: [[UInt8]] = [
-      Array(" ".utf8), Array("\n".utf8), Array("'s".utf8), Array("abc".utf8), Array("7".utf8), [0xC3], [0xE2, 0x81],
+      Array(" ".utf8), Array("\n".utf8), Array("'s".utf8), Array("abc".utf8), Array("7".utf8), [0xC3],
+      [0xE2, 0x81],
       [0xF0, 0x9F, 0xA6, 0x99], [0xED, 0xA0, 0x80], [0xFF], [0], Array("é".utf8), Array("\u{3000}".utf8),
     ]
     for tokenizer in try allKinds() {
@@ -83,7 +84,8 @@ final class TokenizerTests: XCTestCase {
 
   func testSplitPatterns() {
     XCTAssertEqual(words("I'Ve  1234 ok\n\n x", .gpt2), ["I", "'", "Ve", " ", " 1234", " ok", "\n\n", " x"])
-    XCTAssertEqual(words("I'Ve  1234 ok\n\n x", .llama3), ["I", "'Ve", " ", " ", "123", "4", " ok", "\n\n", " x"])
+    XCTAssertEqual(
+      words("I'Ve  1234 ok\n\n x", .llama3), ["I", "'Ve", " ", " ", "123", "4", " ok", "\n\n", " x"])
     XCTAssertEqual(words("12", .qwen), ["1", "2"])
     XCTAssertEqual(words("a 12 b", .gpt2SingleDigits), ["a", " ", "1", "2", " b"])
     XCTAssertEqual(words("it'\u{17F}(x) \t\r\n y", .llama3), ["it", "'\u{17F}", "(x", ")", " \t\r\n", " y"])
@@ -151,7 +153,9 @@ final class TokenizerTests: XCTestCase {
   }
 
   func testRealTokenizersSurviveSaving() throws {
-    for path in ["checkpoints/babyllama/tok361.json", "checkpoints/stories260K/tok512.bin", "tokenizers/qwen_vocab.json"] {
+    for path in [
+      "checkpoints/babyllama/tok361.json", "checkpoints/stories260K/tok512.bin", "tokenizers/qwen_vocab.json",
+    ] {
       let tokenizer = try Tokenizer.load(from: sharedFolder("data/" + path))
       let folder = try temporaryFolder()
       defer { try? FileManager.default.removeItem(at: folder) }
@@ -166,7 +170,8 @@ final class TokenizerTests: XCTestCase {
     let tokenizer = try Self.trained(size: 259, text: "low low low lower lowest")
     // "lo" and "ow" are equally frequent; the smaller pair of ids wins.
     XCTAssertEqual(tokenizer.decode([258]), "lo")
-    let a = try Self.trained(), b = try Self.trained()
+    let a = try Self.trained()
+    let b = try Self.trained()
     XCTAssertEqual(a.fingerprint, b.fingerprint)
   }
 
@@ -177,7 +182,9 @@ final class TokenizerTests: XCTestCase {
   }
 
   func testTrainerRefuses() throws {
-    XCTAssertThrowsError(try BPETrainer(vocabularySize: 100)) { XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2) }
+    XCTAssertThrowsError(try BPETrainer(vocabularySize: 100)) {
+      XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
+    }
     XCTAssertThrowsError(try BPETrainer(vocabularySize: 300, specialTokens: ["a", "a"]))
     XCTAssertThrowsError(try BPETrainer(vocabularySize: 300).train())
   }

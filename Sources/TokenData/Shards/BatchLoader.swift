@@ -41,7 +41,8 @@ public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` ar
     prefetch: Int = 2
   ) throws {
     guard batchSize >= 1, sequenceLength >= 1 else {
-      throw UpcycleError.usage("batch size and sequence length must be positive", found: "\(batchSize) x \(sequenceLength)")
+      throw UpcycleError.usage(
+        "batch size and sequence length must be positive", found: "\(batchSize) x \(sequenceLength)")
     }
     guard shards.count > sequenceLength else {
       throw UpcycleError(
@@ -67,7 +68,8 @@ public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` ar
     switch order {
     case .sequential: return index * sequenceLength
     case .shuffled:
-      let permutation = Permutation(count: windowsPerEpoch, stream: RandomStream(seed: seed, "windows of epoch \(epoch)"))
+      let permutation = Permutation(
+        count: windowsPerEpoch, stream: RandomStream(seed: seed, "windows of epoch \(epoch)"))
       return permutation[index] * sequenceLength
     }
   }
@@ -79,7 +81,9 @@ public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` ar
     ready = ready.filter { (step...step + depth).contains($0.key) }
     while ahead.contains(step), ready[step] == nil { condition.wait() }
     let prepared = ready.removeValue(forKey: step)
-    for next in step + 1...step + depth where ready[next] == nil && ahead.insert(next).inserted { prepare(next) }
+    for next in step + 1...step + depth where ready[next] == nil && ahead.insert(next).inserted {
+      prepare(next)
+    }
     condition.unlock()
     return try prepared?.get() ?? makeBatch(step)
   }
@@ -107,6 +111,7 @@ public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` ar
       inputs.replaceSubrange(place, with: window.dropLast())
       targets.replaceSubrange(place, with: window.dropFirst())
     }
-    return TokenBatch(step: step, inputs: inputs, targets: targets, batchSize: batchSize, sequenceLength: length)
+    return TokenBatch(
+      step: step, inputs: inputs, targets: targets, batchSize: batchSize, sequenceLength: length)
   }
 }

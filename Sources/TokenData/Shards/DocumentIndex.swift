@@ -4,7 +4,9 @@ import Groundwork
 /// documents.zst: where documents begin.
 enum DocumentIndex {
   /// Reads and checks the offsets: as many as the manifest says, ascending from 0, inside the shards.
-  static func read(folder: URL, manifest: ShardManifest, _ decompressor: borrowing FrameDecompressor) throws -> [Int] {
+  static func read(folder: URL, manifest: ShardManifest, _ decompressor: borrowing FrameDecompressor) throws
+    -> [Int]
+  {
     let entry = manifest.documents
     let url = folder.appendingPathComponent(entry.file)
     let data = try readFile(url)
@@ -18,7 +20,8 @@ enum DocumentIndex {
     }
     var failure: String?
     let starts = [UInt64](unsafeUninitializedCapacity: entry.count) { out, initialized in
-      let raw = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(out)[..<(8 * entry.count)])
+      let raw = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(out)[..<(8 * entry.count)])
       failure = data.withUnsafeBytes { decompressor.decompress($0, into: raw) }
       initialized = failure == nil ? entry.count : 0
     }
@@ -27,7 +30,9 @@ enum DocumentIndex {
     return try starts.enumerated().map { index, value in
       guard let start = Int(exactly: UInt64(littleEndian: value)), start < manifest.tokens,
         index == 0 ? start == 0 : start > previous
-      else { throw UpcycleError("document \(index) has an impossible start", at: url.path, found: "\(value)") }
+      else {
+        throw UpcycleError("document \(index) has an impossible start", at: url.path, found: "\(value)")
+      }
       previous = start
       return start
     }

@@ -58,7 +58,9 @@ struct SeekTable: Sendable {
     guard word(footer, 5) == seekableMagic else {
       throw refuse("no seek table at the end: truncated, or not a token shard")
     }
-    guard footer[4] == checksumFlag else { throw refuse("the seek table has no checksums or reserved bits set") }
+    guard footer[4] == checksumFlag else {
+      throw refuse("the seek table has no checksums or reserved bits set")
+    }
     let frames = Int(word(footer, 0))
     let size = headerSize + frames * entrySize + footerSize
     guard frames <= mostFrames, size <= fileSize else {
@@ -71,7 +73,9 @@ struct SeekTable: Sendable {
   /// - Throws: unless its frames fill the file exactly.
   init(parsing bytes: UnsafeRawBufferPointer, fileSize: Int, file: String) throws {
     let start = fileSize - bytes.count
-    guard Self.word(bytes, 0) == Self.skippableMagic, Int(Self.word(bytes, 4)) == bytes.count - Self.headerSize else {
+    guard Self.word(bytes, 0) == Self.skippableMagic,
+      Int(Self.word(bytes, 4)) == bytes.count - Self.headerSize
+    else {
       throw Self.broken(file, at: start, "the seek table has no valid header")
     }
     let count = (bytes.count - Self.headerSize - Self.footerSize) / Self.entrySize
@@ -83,7 +87,8 @@ struct SeekTable: Sendable {
           checksum: Self.word(bytes, entry + 8))
       })
     guard offsets.last == start else {
-      throw Self.broken(file, at: start, "the frames of the seek table cover \(offsets.last!) bytes, the file holds \(start)")
+      throw Self.broken(
+        file, at: start, "the frames of the seek table cover \(offsets.last!) bytes, the file holds \(start)")
     }
   }
 

@@ -19,7 +19,9 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
     self.descriptor = descriptor
     do {
-      guard descriptor >= 0 else { throw UpcycleError("cannot open: \(String(cString: strerror(errno)))", at: url.path) }
+      guard descriptor >= 0 else {
+        throw UpcycleError("cannot open: \(String(cString: strerror(errno)))", at: url.path)
+      }
       var status = stat()
       guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
         throw UpcycleError("is not a file", at: url.path)
@@ -27,7 +29,8 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
       let size = Int(status.st_size)
       if size != entry.bytes {
         throw UpcycleError(
-          "damaged at byte \(min(size, entry.bytes)): \(size < entry.bytes ? "truncated" : "too long")", at: url.path,
+          "damaged at byte \(min(size, entry.bytes)): \(size < entry.bytes ? "truncated" : "too long")",
+          at: url.path,
           expected: "\(entry.bytes) bytes", found: "\(size)")
       }
       table = try Self.readTable(descriptor, size: size, file: url.path)
@@ -56,12 +59,14 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
       let expected = min(frameBytes, rest)
       guard expected > 0, Int(frame.size) == expected else {
         throw SeekTable.broken(
-          url.path, at: table.offsets[index], "frame \(index) of \(frame.size) bytes where the manifest has \(expected)")
+          url.path, at: table.offsets[index],
+          "frame \(index) of \(frame.size) bytes where the manifest has \(expected)")
       }
       rest -= expected
     }
     if rest != 0 {
-      throw SeekTable.broken(url.path, at: table.offsets.last!, "\(rest / dtype.size) tokens of the manifest are missing")
+      throw SeekTable.broken(
+        url.path, at: table.offsets.last!, "\(rest / dtype.size) tokens of the manifest are missing")
     }
   }
 
@@ -98,14 +103,16 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     guard Int(largest) < vocabularySize else {
       throw UpcycleError(
         "frame \(number) at byte \(offset) holds an id outside the vocabulary", at: url.path,
-        expected: "ids below \(vocabularySize)", found: "\(largest)", hint: "the shard is of another vocabulary")
+        expected: "ids below \(vocabularySize)", found: "\(largest)",
+        hint: "the shard is of another vocabulary")
     }
     return ids
   }
 
   /// Little-endian ids to Int32; gives the largest.
   private static func widen(
-    _ packed: UnsafeMutableRawBufferPointer, _ dtype: ShardManifest.TokenType, into out: UnsafeMutableRawBufferPointer,
+    _ packed: UnsafeMutableRawBufferPointer, _ dtype: ShardManifest.TokenType,
+    into out: UnsafeMutableRawBufferPointer,
     count: Int
   ) -> UInt32 {
     let target = out.baseAddress!.assumingMemoryBound(to: UInt32.self)
@@ -129,16 +136,19 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     let digest = try sha256(fileAt: url)
     if digest != entry.sha256 {
       throw UpcycleError(
-        "damaged: the file is not the one that was packed", at: url.path, expected: "sha256 \(entry.sha256.prefix(16))…",
+        "damaged: the file is not the one that was packed", at: url.path,
+        expected: "sha256 \(entry.sha256.prefix(16))…",
         found: "\(digest.prefix(16))…")
     }
   }
 
-  private static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8] {
+  private static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8]
+  {
     var failure: Int32?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       while initialized < count {
-        let got = pread(descriptor, buffer.baseAddress! + initialized, count - initialized, off_t(offset + initialized))
+        let got = pread(
+          descriptor, buffer.baseAddress! + initialized, count - initialized, off_t(offset + initialized))
         if got < 0, errno == EINTR { continue }
         if got <= 0 {
           failure = got < 0 ? errno : 0
@@ -150,7 +160,8 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     switch failure {
     case nil: return bytes
     case 0?: throw SeekTable.broken(file, at: offset + bytes.count, "truncated while it was open")
-    case let code?: throw UpcycleError("cannot be read at byte \(offset): \(String(cString: strerror(code)))", at: file)
+    case let code?:
+      throw UpcycleError("cannot be read at byte \(offset): \(String(cString: strerror(code)))", at: file)
     }
   }
 }

@@ -66,7 +66,8 @@ extension ShardManifest {
   public init(folder: URL) throws {
     let url = folder.appendingPathComponent(Self.fileName)
     guard FileManager.default.fileExists(atPath: url.path) else {
-      throw UpcycleError("is not a folder of token shards", at: folder.path, expected: "a manifest.json in it")
+      throw UpcycleError(
+        "is not a folder of token shards", at: folder.path, expected: "a manifest.json in it")
     }
     try self.init(parsing: readFile(url), file: url.path)
   }
@@ -79,10 +80,12 @@ extension ShardManifest {
     let keys = try JSONValue(parsing: data, file: file).object?.keys.sorted() ?? []
     if let unknown = keys.first(where: { !known.contains($0) }) {
       throw UpcycleError(
-        "manifest: unknown key", at: file, expected: "one of \(known.joined(separator: ", "))", found: unknown)
+        "manifest: unknown key", at: file, expected: "one of \(known.joined(separator: ", "))", found: unknown
+      )
     }
     if let checksum, try checksum != contentDigest() {
-      throw UpcycleError("manifest: damaged or edited: its checksum does not fit", at: file, hint: "pack the text again")
+      throw UpcycleError(
+        "manifest: damaged or edited: its checksum does not fit", at: file, hint: "pack the text again")
     }
     try check(file: file)
   }
@@ -111,12 +114,14 @@ extension ShardManifest {
       UpcycleError("manifest: \(what)", at: file, expected: expected, found: found)
     }
     if format != Self.formatName || version != 1 {
-      throw refuse("unknown format", expected: "\(Self.formatName) version 1", found: "\(format) version \(version)")
+      throw refuse(
+        "unknown format", expected: "\(Self.formatName) version 1", found: "\(format) version \(version)")
     }
     let most = dtype == .u16 ? 1 << 16 : 1 << 24
     if !(1...most).contains(tokenizer.vocabularySize) {
       throw refuse(
-        "impossible vocabulary size for \(dtype.rawValue)", expected: "1 to \(most)", found: "\(tokenizer.vocabularySize)")
+        "impossible vocabulary size for \(dtype.rawValue)", expected: "1 to \(most)",
+        found: "\(tokenizer.vocabularySize)")
     }
     if !(1...Self.largestFrame).contains(frameTokens) {
       throw refuse("impossible frame_tokens", expected: "1 to \(Self.largestFrame)", found: "\(frameTokens)")
@@ -125,10 +130,13 @@ extension ShardManifest {
     for shard in shards {
       try checkName(shard.file, refuse)
       guard (1...Self.mostTokens).contains(shard.tokens), (1...Self.mostTokens).contains(shard.bytes) else {
-        throw refuse("impossible size of \(shard.file)", expected: "a positive number", found: "\(shard.tokens)")
+        throw refuse(
+          "impossible size of \(shard.file)", expected: "a positive number", found: "\(shard.tokens)")
       }
       total += shard.tokens
-      guard total <= Self.mostTokens else { throw refuse("too many tokens", expected: "2^48", found: "\(total)") }
+      guard total <= Self.mostTokens else {
+        throw refuse("too many tokens", expected: "2^48", found: "\(total)")
+      }
     }
     if total != tokens || tokens < 1 {
       throw refuse("token counts disagree", expected: "\(total), the sum over shards", found: "\(tokens)")

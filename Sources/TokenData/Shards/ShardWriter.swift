@@ -46,7 +46,8 @@ public final class ShardWriter {
     vocabularySize = tokenizer.vocabularySize
     dtype = vocabularySize <= 1 << 16 ? .u16 : .u32
     identity = .init(
-      fingerprint: tokenizer.fingerprint, vocabularySize: vocabularySize, bos: tokenizer.bos, eos: tokenizer.eos)
+      fingerprint: tokenizer.fingerprint, vocabularySize: vocabularySize, bos: tokenizer.bos,
+      eos: tokenizer.eos)
     compressor = FrameCompressor(level: options.compressionLevel)
     temporary = self.folder.deletingLastPathComponent()
       .appendingPathComponent(".\(self.folder.lastPathComponent).\(getpid()).tmp")
@@ -63,7 +64,9 @@ public final class ShardWriter {
     let prefix = ".\(folder.lastPathComponent)."
     for name in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
     where name.hasPrefix(prefix) && name.hasSuffix(".tmp") {
-      guard let process = pid_t(name.dropFirst(prefix.count).dropLast(4)), kill(process, 0) != 0, errno == ESRCH else {
+      guard let process = pid_t(name.dropFirst(prefix.count).dropLast(4)), kill(process, 0) != 0,
+        errno == ESRCH
+      else {
         continue
       }
       try? FileManager.default.removeItem(at: parent.appendingPathComponent(name))
@@ -93,13 +96,16 @@ public final class ShardWriter {
       let room = min(options.frameTokens - frame.count / dtype.size, options.shardTokens - shardTokens)
       for id in rest.prefix(room) {
         guard id >= 0, Int(id) < vocabularySize else {
-          throw UpcycleError("token id outside the vocabulary", expected: "0 to \(vocabularySize - 1)", found: "\(id)")
+          throw UpcycleError(
+            "token id outside the vocabulary", expected: "0 to \(vocabularySize - 1)", found: "\(id)")
         }
         for byte in 0..<dtype.size { frame.append(UInt8(truncatingIfNeeded: id >> Int32(8 * byte))) }
       }
       tokens += min(room, rest.count)
       rest = rest.dropFirst(room)
-      if frame.count == options.frameTokens * dtype.size || shardTokens == options.shardTokens { try closeFrame() }
+      if frame.count == options.frameTokens * dtype.size || shardTokens == options.shardTokens {
+        try closeFrame()
+      }
       if shardTokens == options.shardTokens { try closeShard() }
     }
   }
@@ -132,7 +138,8 @@ public final class ShardWriter {
     try write(SeekTable(frames).encoded)
     try shard?.commit()
     let url = temporary.appendingPathComponent(shardName)
-    shards.append(.init(file: shardName, tokens: shardTokens, bytes: shardBytes, sha256: try sha256(fileAt: url)))
+    shards.append(
+      .init(file: shardName, tokens: shardTokens, bytes: shardBytes, sha256: try sha256(fileAt: url)))
     finishedTokens = tokens
     shard = nil
     shardBytes = 0

@@ -72,7 +72,8 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
       let frame = try self.frame(shard: shard, number: number)
       let length = min(frame.count - offset, range.upperBound - position)
       frame.withUnsafeBufferPointer { ids in
-        out.baseAddress!.advanced(by: position - range.lowerBound).update(from: ids.baseAddress! + offset, count: length)
+        out.baseAddress!.advanced(by: position - range.lowerBound).update(
+          from: ids.baseAddress! + offset, count: length)
       }
       position += length
     }
@@ -121,7 +122,8 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
   public func document(_ number: Int) throws -> Range<Int> {
     let starts = try documents()
     guard starts.indices.contains(number) else {
-      throw UpcycleError("no such document", at: folder.path, expected: "0 to \(starts.count - 1)", found: "\(number)")
+      throw UpcycleError(
+        "no such document", at: folder.path, expected: "0 to \(starts.count - 1)", found: "\(number)")
     }
     return starts[number]..<(number + 1 < starts.count ? starts[number + 1] : count)
   }

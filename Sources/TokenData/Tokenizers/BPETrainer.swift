@@ -18,12 +18,14 @@ public struct BPETrainer {
   /// - Parameter pattern: by default Qwen's, which keeps every digit apart: small models calculate better
   ///   on single digits.
   public init(
-    vocabularySize: Int, pattern: SplitPattern = .qwen, specialTokens: [String] = BPETrainer.defaultSpecialTokens
+    vocabularySize: Int, pattern: SplitPattern = .qwen,
+    specialTokens: [String] = BPETrainer.defaultSpecialTokens
   ) throws {
     let least = 256 + specialTokens.count
     guard (least...1 << 20).contains(vocabularySize) else {
       throw UpcycleError.usage(
-        "cannot train a vocabulary of this size", expected: "\(least) (bytes and special tokens) to \(1 << 20)",
+        "cannot train a vocabulary of this size",
+        expected: "\(least) (bytes and special tokens) to \(1 << 20)",
         found: "\(vocabularySize)")
     }
     // Such a spelling is never one word of text, so that no merge can make it.
@@ -82,7 +84,8 @@ public struct BPETrainer {
       corpus.merge(left, right, into: merged)
       if merges.count % 64 == 0 { progress(pieces.count) }
     }
-    let bpe = try ByteLevelBPE(pieces: pieces, merges: merges, pattern: pattern, file: "the trained vocabulary")
+    let bpe = try ByteLevelBPE(
+      pieces: pieces, merges: merges, pattern: pattern, file: "the trained vocabulary")
     let added = specialTokens.enumerated().map { AddedToken(id: Int32($0.offset), text: $0.element) }
     return Tokenizer(
       model: .byteLevel(bpe), addedTokens: added, bos: added.first?.id,
@@ -96,7 +99,9 @@ private struct PairCorpus {
     var count: Int
     var pair: UInt64
     /// The heap gives its smallest: most frequent first, then the smaller pair.
-    static func < (a: Candidate, b: Candidate) -> Bool { a.count != b.count ? a.count > b.count : a.pair < b.pair }
+    static func < (a: Candidate, b: Candidate) -> Bool {
+      a.count != b.count ? a.count > b.count : a.pair < b.pair
+    }
   }
 
   private var words: [[Int32]]

@@ -4,7 +4,8 @@ enum ByteAlphabet {
   static let scalars: [Unicode.Scalar] = {
     var next: UInt32 = 0x100
     return (0..<256).map { byte in
-      let printable = (0x21...0x7E).contains(byte) || (0xA1...0xAC).contains(byte) || (0xAE...0xFF).contains(byte)
+      let printable =
+        (0x21...0x7E).contains(byte) || (0xA1...0xAC).contains(byte) || (0xAE...0xFF).contains(byte)
       defer { if !printable { next += 1 } }
       return Unicode.Scalar(printable ? UInt32(byte) : next)!
     }

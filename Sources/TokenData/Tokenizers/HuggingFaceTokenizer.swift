@@ -81,7 +81,8 @@ enum HuggingFaceTokenizer {
         try mergeLines[rank].withUnsafeBytes { try entries.merge(line: $0, rank: rank) }
       }
       let bpe = try ByteLevelBPE(
-        pieces: entries.layout(hidden: Set(added.map(\.id))), merges: merges, pattern: pattern, composes: composes,
+        pieces: entries.layout(hidden: Set(added.map(\.id))), merges: merges, pattern: pattern,
+        composes: composes,
         ignoresMerges: model["ignore_merges"]?.bool ?? false, file: file)
       return Tokenizer(model: .byteLevel(bpe), addedTokens: added, bos: bos, eos: eos)
     }
@@ -91,10 +92,13 @@ enum HuggingFaceTokenizer {
         throw refuse("another kind of model", expected: "BPE", found: type.text())
       }
       if model["byte_fallback"]?.bool == true {
-        throw refuse("byte fallback (a SentencePiece vocabulary)", expected: "byte-level BPE", found: "byte_fallback")
+        throw refuse(
+          "byte fallback (a SentencePiece vocabulary)", expected: "byte-level BPE", found: "byte_fallback")
       }
       for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-        if let text = model[key]?.string, !text.isEmpty { throw refuse(key, expected: "none", found: "'\(text)'") }
+        if let text = model[key]?.string, !text.isEmpty {
+          throw refuse(key, expected: "none", found: "'\(text)'")
+        }
       }
       if let dropout = model["dropout"]?.double, dropout != 0 {
         throw refuse("merge dropout", expected: "none", found: "\(dropout)")
@@ -104,7 +108,8 @@ enum HuggingFaceTokenizer {
     /// True for Unicode composition (NFC).
     private func readNormalizer() throws -> Bool {
       guard let normalizer = head["normalizer"], normalizer != .null else { return false }
-      let steps = normalizer["type"]?.string == "Sequence" ? normalizer["normalizers"]?.array ?? [] : [normalizer]
+      let steps =
+        normalizer["type"]?.string == "Sequence" ? normalizer["normalizers"]?.array ?? [] : [normalizer]
       for step in steps where step["type"]?.string != "NFC" {
         throw refuse("a normalizer", expected: "none or NFC", found: step["type"]?.text() ?? step.text())
       }
@@ -114,7 +119,8 @@ enum HuggingFaceTokenizer {
     private func readPattern(_ value: JSONValue) throws -> SplitPattern {
       let steps = value["type"]?.string == "Sequence" ? value["pretokenizers"]?.array ?? [] : [value]
       guard let bytes = steps.last, bytes["type"]?.string == "ByteLevel" else {
-        throw refuse("a pre-tokenizer", expected: "one that ends in ByteLevel", found: "\(value.text().prefix(120))")
+        throw refuse(
+          "a pre-tokenizer", expected: "one that ends in ByteLevel", found: "\(value.text().prefix(120))")
       }
       if bytes["add_prefix_space"]?.bool == true {
         throw refuse("add_prefix_space", expected: "false", found: "true")
@@ -125,11 +131,15 @@ enum HuggingFaceTokenizer {
       case (2, "Digits", true) where steps[0]["individual_digits"]?.bool == true: return .gpt2SingleDigits
       case (2, "Split", false):
         let expression = steps[0]["pattern"]?["Regex"]?.string
-        if let known = SplitPattern.allCases.first(where: { $0.expressions.contains(expression ?? "") }) { return known }
+        if let known = SplitPattern.allCases.first(where: { $0.expressions.contains(expression ?? "") }) {
+          return known
+        }
         throw refuse(
           "a split pattern", expected: "that of GPT-2, Llama-3, Qwen or SmolLM", found: expression ?? "none")
       default:
-        throw refuse("a pre-tokenizer", expected: "that of GPT-2, Llama-3, Qwen or SmolLM", found: "\(value.text().prefix(120))")
+        throw refuse(
+          "a pre-tokenizer", expected: "that of GPT-2, Llama-3, Qwen or SmolLM",
+          found: "\(value.text().prefix(120))")
       }
     }
 
@@ -137,11 +147,13 @@ enum HuggingFaceTokenizer {
       let limit = 2 * entries.ids.count + 4096
       var seen = Set<Int32>()
       return try (head["added_tokens"]?.array ?? []).map { token in
-        guard let id = token["id"]?.int, (0..<limit).contains(id), let text = token["content"]?.string, !text.isEmpty,
+        guard let id = token["id"]?.int, (0..<limit).contains(id), let text = token["content"]?.string,
+          !text.isEmpty,
           seen.insert(Int32(id)).inserted
         else {
           throw UpcycleError(
-            "has a malformed added token", at: file, expected: "an id below \(limit), used once, and its content",
+            "has a malformed added token", at: file,
+            expected: "an id below \(limit), used once, and its content",
             found: "\(token.text().prefix(120))")
         }
         return AddedToken(id: Int32(id), text: text, isSpecial: token["special"]?.bool ?? false)
@@ -154,12 +166,15 @@ enum HuggingFaceTokenizer {
     ) throws -> Int32? {
       let told = configuration?[key]
       if told == .null { return nil }
-      guard let name = told?.string ?? told?["content"]?.string ?? (key == "bos_token" ? templateStart() : nil) else {
+      guard
+        let name = told?.string ?? told?["content"]?.string ?? (key == "bos_token" ? templateStart() : nil)
+      else {
         return TokenNames.first(of: names, in: added)
       }
       if let token = added.first(where: { $0.text == name }) { return token.id }
       guard let id = Array(name.utf8).withUnsafeBytes({ entries.id(of: $0) }) else {
-        throw UpcycleError("does not hold the \(key) that its configuration names", at: file, found: "'\(name)'")
+        throw UpcycleError(
+          "does not hold the \(key) that its configuration names", at: file, found: "'\(name)'")
       }
       added.append(AddedToken(id: id, text: name))
       return id
@@ -178,7 +193,8 @@ extension SplitPattern {
   /// The spellings of this pattern in published tokenizer.json files.
   fileprivate var expressions: [String] {
     switch self {
-    case .gpt2: return [regularExpression, #"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#]
+    case .gpt2:
+      return [regularExpression, #"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#]
     case .llama3, .qwen: return [regularExpression]
     case .gpt2SingleDigits: return []
     }

@@ -127,7 +127,9 @@ struct JSONReader {
   }
 
   mutating func integer() throws -> Int {
-    guard try kind() == .number, let value = Int(try numberText()) else { throw malformed("expected an integer") }
+    guard try kind() == .number, let value = Int(try numberText()) else {
+      throw malformed("expected an integer")
+    }
     return value
   }
 
@@ -154,7 +156,9 @@ struct JSONReader {
     try expect(UInt8(ascii: "\""))
     while true {
       var end = position
-      while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\"), bytes[end] >= 0x20 {
+      while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\"),
+        bytes[end] >= 0x20
+      {
         end += 1
       }
       out.append(contentsOf: bytes[position..<end])
@@ -263,7 +267,8 @@ struct JSONReader {
   private mutating func literal(_ word: StaticString) throws {
     skipSpace()
     let matches = word.withUTF8Buffer { text in
-      position + text.count <= bytes.count && zip(bytes[position..<position + text.count], text).allSatisfy(==)
+      position + text.count <= bytes.count
+        && zip(bytes[position..<position + text.count], text).allSatisfy(==)
     }
     if !matches { throw malformed("expected '\(word)'") }
     position += word.utf8CodeUnitCount

@@ -19,7 +19,9 @@ enum LlamaTokenizerFile {
     try data.withUnsafeBytes { bytes in
       guard bytes.count >= 4 else { throw broken("no header", at: 0) }
       let longest = Int(Int32(littleEndian: bytes.loadUnaligned(as: Int32.self)))
-      guard (1...longestPiece).contains(longest) else { throw broken("longest piece of \(longest) bytes", at: 0) }
+      guard (1...longestPiece).contains(longest) else {
+        throw broken("longest piece of \(longest) bytes", at: 0)
+      }
       var offset = 4
       while offset < bytes.count {
         guard offset + 8 <= bytes.count else { throw broken("truncated", at: offset) }
@@ -27,10 +29,14 @@ enum LlamaTokenizerFile {
         let length = Int(Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4, as: Int32.self)))
         let score = Float(bitPattern: bits)
         guard score.isFinite else { throw broken("score is not finite", at: offset) }
-        guard (0...longestPiece).contains(length) else { throw broken("piece of \(length) bytes", at: offset + 4) }
+        guard (0...longestPiece).contains(length) else {
+          throw broken("piece of \(length) bytes", at: offset + 4)
+        }
         guard offset + 8 + length <= bytes.count else { throw broken("truncated", at: offset + 8) }
         let piece = Array(bytes[offset + 8..<offset + 8 + length])
-        guard String(validating: piece, as: UTF8.self) != nil else { throw broken("piece is not UTF-8", at: offset + 8) }
+        guard String(validating: piece, as: UTF8.self) != nil else {
+          throw broken("piece is not UTF-8", at: offset + 8)
+        }
         spellings.append(piece)
         scores.append(score)
         offset += 8 + length

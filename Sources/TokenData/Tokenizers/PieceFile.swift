@@ -53,10 +53,13 @@ enum PieceFile {
     }
     guard !pieces.isEmpty else { throw broken("has no pieces", expected: "a list in id order", found: "[]") }
     if let long = pieces.first(where: { $0.utf8.count > longestPiece }) {
-      throw broken("has a piece that is too long", expected: "at most \(longestPiece) bytes", found: "\(long.utf8.count)")
+      throw broken(
+        "has a piece that is too long", expected: "at most \(longestPiece) bytes", found: "\(long.utf8.count)"
+      )
     }
     if type == "llama2c", scores?.count != pieces.count {
-      throw broken("does not score its pieces", expected: "\(pieces.count) scores", found: "\(scores?.count ?? 0)")
+      throw broken(
+        "does not score its pieces", expected: "\(pieces.count) scores", found: "\(scores?.count ?? 0)")
     }
     func control(_ key: String, named name: String) throws -> Int32? {
       guard let value = head[key] else { return pieces.firstIndex(of: name).map(Int32.init) }
@@ -71,7 +74,8 @@ enum PieceFile {
     let eos = try control("eos", named: "</s>")
     let special = Set([unknown, bos, eos].compactMap { $0 })
     let vocabulary = PieceVocabulary(
-      spellings: pieces.map { Array($0.utf8) }, scores: type == "llama2c" ? scores : nil, unknown: unknown, control: special)
+      spellings: pieces.map { Array($0.utf8) }, scores: type == "llama2c" ? scores : nil, unknown: unknown,
+      control: special)
     let tokens = special.map { id in
       let name = id == unknown ? "<unk>" : id == bos ? "<s>" : "</s>"
       return AddedToken(id: id, text: name)

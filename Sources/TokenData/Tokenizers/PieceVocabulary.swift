@@ -32,7 +32,9 @@ struct PieceVocabulary: Sendable {
     self.unknown = unknown
     byteOfID = bytes
     var byValue = [Int32](repeating: -1, count: 256)
-    for (id, byte) in bytes where byValue[Int(byte)] < 0 || id < byValue[Int(byte)] { byValue[Int(byte)] = id }
+    for (id, byte) in bytes where byValue[Int(byte)] < 0 || id < byValue[Int(byte)] {
+      byValue[Int(byte)] = id
+    }
     byteIDs = byValue.contains(-1) ? nil : byValue
     table = MergeTable(scores.map { Self.merges(pieces, scores: $0) } ?? [])
     wordsAreApart = (0..<pieces.count).allSatisfy { id in
@@ -43,7 +45,8 @@ struct PieceVocabulary: Sendable {
 
   /// `<0x0A>` -> 10.
   private static func byteValue(_ spelling: [UInt8]) -> UInt8? {
-    guard spelling.count == 6, spelling.starts(with: Array("<0x".utf8)), spelling[5] == UInt8(ascii: ">") else {
+    guard spelling.count == 6, spelling.starts(with: Array("<0x".utf8)), spelling[5] == UInt8(ascii: ">")
+    else {
       return nil
     }
     return UInt8(String(decoding: spelling[3..<5], as: UTF8.self), radix: 16)
@@ -54,7 +57,9 @@ struct PieceVocabulary: Sendable {
     var out: [UInt8] = []
     for byte in spelling {
       out.append(byte)
-      if byte == 0x81, out.suffix(3) == [0xE2, 0x96, 0x81] { out.replaceSubrange((out.count - 3)..., with: [0x20]) }
+      if byte == 0x81, out.suffix(3) == [0xE2, 0x96, 0x81] {
+        out.replaceSubrange((out.count - 3)..., with: [0x20])
+      }
     }
     return out
   }
@@ -76,7 +81,8 @@ struct PieceVocabulary: Sendable {
           )
         }
         guard let left = halves.0, let right = halves.1 else { continue }
-        merges.append(.init(left: Int32(left), right: Int32(right), priority: priority[scores[id]]!, merged: Int32(id)))
+        merges.append(
+          .init(left: Int32(left), right: Int32(right), priority: priority[scores[id]]!, merged: Int32(id)))
       }
     }
     return merges

@@ -15,7 +15,8 @@ public enum SplitPattern: String, Sendable, CaseIterable {
   /// The regular expression as tokenizer.json spells it.
   var regularExpression: String {
     switch self {
-    case .gpt2, .gpt2SingleDigits: return #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+    case .gpt2, .gpt2SingleDigits:
+      return #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
     case .llama3: return Self.modern.replacingOccurrences(of: "NUMBER", with: #"\p{N}{1,3}"#)
     case .qwen: return Self.modern.replacingOccurrences(of: "NUMBER", with: #"\p{N}"#)
     }
@@ -38,7 +39,6 @@ public enum SplitPattern: String, Sendable, CaseIterable {
     }
   }
 }
-
 
 private struct WordScanner {
   let text: UnsafePointer<UInt8>

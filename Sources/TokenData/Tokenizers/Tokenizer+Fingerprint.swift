@@ -6,7 +6,9 @@ extension Tokenizer {
   /// scores as bit patterns, and the added tokens. Numbers are little-endian 32 bits.
   static func fingerprint(_ model: Model, addedTokens: [AddedToken]) -> String {
     var canonical: [UInt8] = []
-    func append(_ value: UInt32) { withUnsafeBytes(of: value.littleEndian) { canonical.append(contentsOf: $0) } }
+    func append(_ value: UInt32) {
+      withUnsafeBytes(of: value.littleEndian) { canonical.append(contentsOf: $0) }
+    }
     func append(_ bytes: some Collection<UInt8>) {
       append(UInt32(bytes.count))
       canonical.append(contentsOf: bytes)

@@ -4,7 +4,7 @@ import Groundwork
 extension Tokenizer {
   /// Loads a tokenizer from a model folder, a tokenizer.json (Hugging Face's or our own), a vocabulary +
   /// merges pair ("vocab.json,merges.txt", or the vocabulary with its merges beside it), a llama2.c
-  /// tokenizer.bin, or a file of character pieces.
+  /// tokenizer.bin, a SentencePiece .model, or a file of character pieces.
   /// - Throws: when the file is missing, malformed, or uses a feature that would change the ids.
   public static func load(from path: String) throws -> Tokenizer {
     if let comma = path.firstIndex(of: ","), !FileManager.default.fileExists(atPath: path) {
@@ -23,27 +23,39 @@ extension Tokenizer {
   public static func load(from url: URL) throws -> Tokenizer { try load(from: url.path) }
 
   private static func load(folder: URL) throws -> Tokenizer {
-    for name in ["tokenizer.json", "tokenizer.bin", "vocab.json", "encoder.json"] {
+    for name in ["tokenizer.json", "tokenizer.bin", "tokenizer.model", "vocab.json", "encoder.json"] {
       let url = folder.appendingPathComponent(name)
       if FileManager.default.fileExists(atPath: url.path) { return try load(file: url) }
     }
     throw UpcycleError(
-      "has no tokenizer", at: folder.path, expected: "tokenizer.json, tokenizer.bin, or vocab.json with merges.txt")
+      "has no tokenizer", at: folder.path,
+      expected: "tokenizer.json, tokenizer.bin, or vocab.json with merges.txt")
   }
 
   private static func load(file: URL) throws -> Tokenizer {
-    if file.pathExtension == "bin" { return try LlamaTokenizerFile.load(file) }
+    switch file.pathExtension {
+    case "bin": return try LlamaTokenizerFile.load(file)
+    case "model": return try SentencePieceFile.load(file)
+    case "bpe", "txt":
+      return try VocabularyMergesPair.load(
+        vocabulary: VocabularyMergesPair.vocabulary(beside: file), merges: file)
+    default: return try load(json: file)
+    }
+  }
+
+  private static func load(json file: URL) throws -> Tokenizer {
     let data = try readFile(file)
     guard data.first(where: { ![0x20, 0x0A, 0x0D, 0x09].contains($0) }) == UInt8(ascii: "{") else {
       throw UpcycleError(
         "is not a tokenizer that can be read", at: file.path,
-        expected: "JSON, a vocabulary + merges pair, or a llama2.c tokenizer named *.bin")
+        expected: "JSON, a vocabulary + merges pair, a llama2.c tokenizer.bin, or a SentencePiece .model")
     }
     switch try format(of: data, file: file.path) {
     case .huggingFace: return try HuggingFaceTokenizer.load(data, file: file)
     case .pieces: return try PieceFile.load(data, file: file.path)
     case .vocabulary:
-      return try VocabularyMergesPair.load(vocabulary: file, merges: VocabularyMergesPair.merges(beside: file))
+      return try VocabularyMergesPair.load(
+        vocabulary: file, merges: VocabularyMergesPair.merges(beside: file))
     }
   }
 

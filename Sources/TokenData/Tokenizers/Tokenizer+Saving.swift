@@ -35,9 +35,12 @@ extension Tokenizer {
       let bytes = bpe.pieces[id]
       if bytes.isEmpty { return nil }
       let isText = hidden.contains(Int32(id)) || bpe.pieces.find(Array(bytes)) != id
-      return "\(isText ? JSONValue.string(String(decoding: bytes, as: UTF8.self)).text() : spelled(bytes)): \(id)"
+      return
+        "\(isText ? JSONValue.string(String(decoding: bytes, as: UTF8.self)).text() : spelled(bytes)): \(id)"
     }
-    let merges = bpe.merges.map { "[\(spelled(bpe.pieces[Int($0.left)])), \(spelled(bpe.pieces[Int($0.right)]))]" }
+    let merges = bpe.merges.map {
+      "[\(spelled(bpe.pieces[Int($0.left)])), \(spelled(bpe.pieces[Int($0.right)]))]"
+    }
     var text = "{\n\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n"
     text += "\"added_tokens\": [\n\(added.joined(separator: ",\n"))\n],\n"
     text += "\"normalizer\": \(bpe.composes ? "{\"type\": \"NFC\"}" : "null"),\n"
@@ -70,12 +73,15 @@ extension Tokenizer {
 
   private static func preTokenizer(_ pattern: SplitPattern) -> JSONValue {
     func sequence(_ first: JSONValue, usingRegex: Bool) -> JSONValue {
-      .object(["type": .string("Sequence"), "pretokenizers": .array([first, byteLevel(usingRegex: usingRegex)])])
+      .object([
+        "type": .string("Sequence"), "pretokenizers": .array([first, byteLevel(usingRegex: usingRegex)]),
+      ])
     }
     switch pattern {
     case .gpt2: return byteLevel(usingRegex: true)
     case .gpt2SingleDigits:
-      return sequence(.object(["type": .string("Digits"), "individual_digits": .bool(true)]), usingRegex: true)
+      return sequence(
+        .object(["type": .string("Digits"), "individual_digits": .bool(true)]), usingRegex: true)
     case .llama3, .qwen:
       let split = JSONValue.object([
         "type": .string("Split"), "pattern": .object(["Regex": .string(pattern.regularExpression)]),

@@ -88,7 +88,9 @@ public final class Tokenizer: Sendable {
   }
 
   /// Appends the ids of `bytes` to `ids`.
-  public func encode(_ bytes: UnsafeBufferPointer<UInt8>, parsingSpecials: Bool = false, into ids: inout [Int32]) {
+  public func encode(
+    _ bytes: UnsafeBufferPointer<UInt8>, parsingSpecials: Bool = false, into ids: inout [Int32]
+  ) {
     var start = 0
     while let match = matcher.next(in: bytes, from: start, specials: parsingSpecials) {
       encodeText(UnsafeBufferPointer(rebasing: bytes[start..<match.range.lowerBound]), into: &ids)
@@ -127,7 +129,8 @@ public final class Tokenizer: Sendable {
   /// The bytes of `ids`. Special tokens give nothing unless `showingSpecials`; ids outside the vocabulary
   /// give nothing. The space that piece vocabularies put in front of a text is taken away again, unless
   /// the ids continue an earlier text.
-  public func decodeBytes(_ ids: [Int32], showingSpecials: Bool = false, continuing: Bool = false) -> [UInt8] {
+  public func decodeBytes(_ ids: [Int32], showingSpecials: Bool = false, continuing: Bool = false) -> [UInt8]
+  {
     var bytes: [UInt8] = []
     var atStart = addsSpace && !continuing
     for id in ids {
@@ -142,7 +145,8 @@ public final class Tokenizer: Sendable {
 
   /// `decodeBytes` as text; bytes that are not UTF-8 become U+FFFD.
   public func decode(_ ids: [Int32], showingSpecials: Bool = false, continuing: Bool = false) -> String {
-    String(decoding: decodeBytes(ids, showingSpecials: showingSpecials, continuing: continuing), as: UTF8.self)
+    String(
+      decoding: decodeBytes(ids, showingSpecials: showingSpecials, continuing: continuing), as: UTF8.self)
   }
 
   /// Appends one id's bytes; true when it is a special token.

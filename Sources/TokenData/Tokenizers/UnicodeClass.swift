@@ -43,7 +43,9 @@ struct ScalarClassifier: @unchecked Sendable {  // the table is written once, be
     return multibyte(text, at: index, end: end)
   }
 
-  private func multibyte(_ text: UnsafePointer<UInt8>, at index: Int, end: Int) -> (kind: UnicodeClass, length: Int) {
+  private func multibyte(_ text: UnsafePointer<UInt8>, at index: Int, end: Int) -> (
+    kind: UnicodeClass, length: Int
+  ) {
     let length = Self.sequenceLength(text, at: index, end: end)
     let value: Int
     switch length {

@@ -33,11 +33,14 @@ struct VocabularyEntries {
     let size = Int(ids.max() ?? -1) + 1
     guard size <= 2 * ids.count + 4096 else {
       throw UpcycleError(
-        "has ids far beyond its number of pieces", at: file, expected: "ids below about \(ids.count)", found: "\(size - 1)")
+        "has ids far beyond its number of pieces", at: file, expected: "ids below about \(ids.count)",
+        found: "\(size - 1)")
     }
     var entry = [Int32](repeating: -1, count: size)
     for (number, id) in ids.enumerated() {
-      guard entry[Int(id)] < 0 else { throw UpcycleError("gives two pieces one id", at: file, found: "id \(id)") }
+      guard entry[Int(id)] < 0 else {
+        throw UpcycleError("gives two pieces one id", at: file, found: "id \(id)")
+      }
       entry[Int(id)] = Int32(number)
     }
     var table = ByteStringTable(capacity: size)
@@ -74,7 +77,8 @@ struct VocabularyEntries {
         right: UnsafeRawBufferPointer(rebasing: line[(space + 1)...]), rank: rank)
     else {
       throw UpcycleError(
-        "has a merge that does not fit the vocabulary", at: file, expected: "two pieces whose union is a piece",
+        "has a merge that does not fit the vocabulary", at: file,
+        expected: "two pieces whose union is a piece",
         found: "merge \(rank): '\(String(decoding: line.prefix(80), as: UTF8.self))'")
     }
     return merge
@@ -101,16 +105,30 @@ enum VocabularyMergesPair {
 
   /// The merges that belong to a vocabulary file: merges.txt or vocab.bpe, with the same prefix.
   static func merges(beside vocabulary: URL) throws -> URL {
-    let folder = vocabulary.deletingLastPathComponent()
-    let name = vocabulary.deletingPathExtension().lastPathComponent
-    let prefix = ["vocab", "encoder"].first { name.hasSuffix($0) }.map { String(name.dropLast($0.count)) } ?? ""
-    let candidates = [prefix + "merges.txt", prefix + "vocab.bpe"]
-    for candidate in candidates {
-      let url = folder.appendingPathComponent(candidate)
-      if FileManager.default.fileExists(atPath: url.path) { return url }
+    try partner(
+      of: vocabulary, called: ["vocab", "encoder"], names: ["merges.txt", "vocab.bpe"],
+      kind: "a vocabulary without merges")
+  }
+
+  /// The vocabulary that belongs to a file of merges: vocab.json or encoder.json, with the same prefix.
+  static func vocabulary(beside merges: URL) throws -> URL {
+    try partner(
+      of: merges, called: ["merges", "vocab"], names: ["vocab.json", "encoder.json"],
+      kind: "merges without a vocabulary")
+  }
+
+  private static func partner(of file: URL, called endings: [String], names: [String], kind: String) throws
+    -> URL
+  {
+    let name = file.deletingPathExtension().lastPathComponent
+    let prefix = endings.first { name.hasSuffix($0) }.map { String(name.dropLast($0.count)) } ?? ""
+    let candidates = names.map { file.deletingLastPathComponent().appendingPathComponent(prefix + $0) }
+    if let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) }) {
+      return found
     }
     throw UpcycleError(
-      "is a vocabulary without merges", at: vocabulary.path, expected: candidates.joined(separator: " or ") + " beside it",
+      "is \(kind)", at: file.path,
+      expected: candidates.map(\.lastPathComponent).joined(separator: " or ") + " beside it",
       hint: "or name both: vocab.json,merges.txt")
   }
 
@@ -136,7 +154,8 @@ enum VocabularyMergesPair {
   private static func specialTokens(in entries: VocabularyEntries) -> [AddedToken] {
     (0..<entries.spellings.count).compactMap { number in
       let spelling = entries.spellings[number]
-      guard spelling.count > 4, spelling.starts(with: "<|".utf8), spelling.reversed().starts(with: ">|".utf8) else {
+      guard spelling.count > 4, spelling.starts(with: "<|".utf8), spelling.reversed().starts(with: ">|".utf8)
+      else {
         return nil
       }
       return AddedToken(id: entries.ids[number], text: String(decoding: spelling, as: UTF8.self))
@@ -146,9 +165,10 @@ enum VocabularyMergesPair {
   /// The split pattern leaves a trace in the vocabulary: the longest piece of digits. GPT-2 keeps numbers
   /// whole, Llama-3 cuts after three digits, Qwen after each.
   private static func pattern(of pieces: ByteStringTable) -> SplitPattern {
-    let longest = (0..<pieces.count).map { id in
-      pieces[id].allSatisfy { 0x30...0x39 ~= $0 } ? pieces.length(id) : 0
-    }.max() ?? 0
+    let longest =
+      (0..<pieces.count).map { id in
+        pieces[id].allSatisfy { 0x30...0x39 ~= $0 } ? pieces.length(id) : 0
+      }.max() ?? 0
     return longest > 3 ? .gpt2 : longest > 1 ? .llama3 : .qwen
   }
 }
