@@ -1,0 +1,92 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+@testable import Upcycling
+
+final class CheckpointConversionTests: XCTestCase {
+  private func folder() throws -> URL {
+    let url = try temporaryFolder()
+    addTeardownBlock { try? FileManager.default.removeItem(at: url) }
+    return url
+  }
+
+  func testConvertedFolderIsTheModelConvertedInMemory() throws {
+    let root = try folder()
+    let base = try tinyBase()
+    let source = root.appendingPathComponent("base")
+    try base.save(to: source)
+    try writeFile("{}", to: source.appendingPathComponent("tokenizer.json"))
+    let out = root.appendingPathComponent("out")
+    for rule in [RankRule.fixed, .dynamic] {
+      var conversion = tinyConversion()
+      conversion.rankRule = rule
+      conversion.layers = .list([0, 2])
+      let report = try convertCheckpoint(from: source, to: out, conversion)
+      let memory = try convert(base: base, conversion)
+      let disk = try LanguageModel(folder: out)
+      XCTAssertEqual(disk.config, memory.model.config)
+      XCTAssertEqual(logits(disk), logits(memory.model))
+      XCTAssertEqual(report.layers.map(\.kvRank), memory.report.layers.map(\.kvRank))
+      XCTAssertEqual(report.parameters, disk.parameters.count)
+    }
+    XCTAssertEqual(
+      try FileManager.default.contentsOfDirectory(atPath: out.path).sorted(), ["config.json", "model.safetensors", "tokenizer.json"])
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), ["base", "out"])
+  }
+
+  func testDtypeFollowsTheBaseUnlessAsked() throws {
+    let root = try folder()
+    let source = root.appendingPathComponent("base")
+    try tinyBase().save(to: source, type: .bfloat16)
+    let out = root.appendingPathComponent("out")
+    func type() throws -> ElementType? { try CheckpointReader(out).info(ModelConfig.embeddingName)?.type }
+    _ = try convertCheckpoint(from: source, to: out, tinyConversion())
+    XCTAssertEqual(try type(), .bfloat16)
+    _ = try convertCheckpoint(from: source, to: out, tinyConversion(), type: .float32)
+    XCTAssertEqual(try type(), .float32)
+  }
+
+  func testRefusalsLeaveNothingBehind() throws {
+    let root = try folder()
+    let source = root.appendingPathComponent("base")
+    try tinyBase().save(to: source)
+    let foreign = root.appendingPathComponent("notes")
+    try makeDirectory(foreign)
+    try writeFile("mine", to: foreign.appendingPathComponent("diary.txt"))
+    XCTAssertThrowsError(try convertCheckpoint(from: source, to: foreign, tinyConversion())) {
+      XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
+    }
+    XCTAssertThrowsError(try convertCheckpoint(from: source, to: source, tinyConversion()))
+    // A checkpoint that lost a tensor.
+    let reader = try CheckpointReader(source)
+    var specs = try ModelConfig(contentsOf: source).tensors
+    let lost = specs.removeLast()
+    let broken = root.appendingPathComponent("broken")
+    let writer = try CheckpointWriter(broken, tensors: specs)
+    for spec in specs { try writer.write(spec.name, reader.readFloats(spec.name, shape: spec.shape)) }
+    try writer.commit()
+    try ModelConfig(contentsOf: source).save(to: broken)
+    XCTAssertThrowsError(try convertCheckpoint(from: broken, to: root.appendingPathComponent("out"), tinyConversion())) {
+      XCTAssertTrue("\($0)".contains(lost.name), "\($0)")
+    }
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), ["base", "broken", "notes"])
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: foreign.path), ["diary.txt"])
+  }
+
+  func testNonFiniteWeightsAreNamed() throws {
+    let base = try tinyBase()
+    base.parameters["model.layers.1.self_attn.v_proj.weight"]!.value.pointer[3] = .nan
+    XCTAssertThrowsError(try convert(base: base, tinyConversion())) { XCTAssertTrue("\($0)".contains("layers.1.self_attn.v_proj"), "\($0)") }
+  }
+
+  func testOptionsSurviveJSON() throws {
+    var conversion = tinyConversion()
+    conversion.queryRank = .paper
+    conversion.layers = .percent(50)
+    let data = try JSONEncoder().encode(conversion)
+    XCTAssertEqual(try JSONDecoder().decode(LatentConversion.self, from: data), conversion)
+  }
+}
