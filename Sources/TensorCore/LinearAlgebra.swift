@@ -11,7 +11,7 @@ public enum LAPACK {
     public var vectors: Matrix
   }
 
-  /// All eigenpairs of a symmetric matrix, or its `top` largest (dsyevd, divide and conquer; dsyevr, relatively
+  /// All eigenpairs of a symmetric matrix, or its `top` largest (divide and conquer; dsyevr, relatively
   /// robust representations, when only a small part is wanted: it wins below about a fifth, see
   /// `TruncatedSVD.Method`).
   public static func symmetricEigen(_ matrix: Matrix, top: Int? = nil) throws -> Eigen {
@@ -20,17 +20,6 @@ public enum LAPACK {
     let count = min(top ?? n, n)
     if n == 0 || count == 0 { return Eigen(values: [], vectors: .zeros(0, n)) }
     return 5 * count > n ? try divideAndConquer(matrix, count: count) : try robust(matrix, count: count)
-  }
-
-  static func divideAndConquer(_ matrix: Matrix, count: Int) throws -> Eigen {
-    let n = matrix.rows
-    var vectors = matrix.values
-    var values = [Double](repeating: 0, count: n)
-    let info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")), Int32(n), &vectors, Int32(n), &values)
-    try check(info, "dsyevd", n, n)
-    // Column-major columns are our rows; ascending becomes descending.
-    let all = Matrix(rows: n, columns: n, values: vectors)
-    return Eigen(values: values.suffix(count).reversed(), vectors: all.selecting(rows: (n - count..<n).reversed()))
   }
 
   static func robust(_ matrix: Matrix, count: Int) throws -> Eigen {
@@ -93,7 +82,7 @@ public enum LAPACK {
       right: Matrix(rows: k, columns: n, values: v.map { Double($0) }))
   }
 
-  private static func check(_ info: Int32, _ routine: String, _ m: Int, _ n: Int) throws {
+  static func check(_ info: Int32, _ routine: String, _ m: Int, _ n: Int) throws {
     if info == 0 { return }
     let reason = info < 0 ? "holds NaN or infinity" : "did not converge"
     throw UpcycleError("the decomposition of a \(m) x \(n) matrix \(reason)", at: routine, found: "info \(info)")

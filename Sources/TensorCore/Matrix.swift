@@ -1,5 +1,3 @@
-import COpenBLAS
-
 /// A row-major float64 matrix: what decompositions work on. Training never sees one.
 public struct Matrix: Sendable, Equatable {
   public let rows: Int
@@ -103,51 +101,6 @@ public struct Matrix: Sendable, Equatable {
     var result = self
     result.values.withUnsafeMutableBufferPointer { values in
       for i in 0..<rows { for j in 0..<columns { values[i * columns + j] *= factors[j] } }
-    }
-    return result
-  }
-
-  /// op(self) op(other) in float64, rows split over the threads.
-  public func product(_ other: Matrix, transposingSelf: Bool = false, transposingOther: Bool = false) -> Matrix {
-    let m = transposingSelf ? columns : rows
-    let k = transposingSelf ? rows : columns
-    let n = transposingOther ? other.rows : other.columns
-    precondition(k == (transposingOther ? other.columns : other.rows), "inner widths of a product differ")
-    let (lda, ldb) = (columns, other.columns)
-    return Matrix(
-      rows: m, columns: n,
-      values: [Double](unsafeUninitializedCapacity: m * n) { c, used in
-        used = m * n
-        if m == 0 || n == 0 { return }
-        let c = c.baseAddress!
-        if k == 0 { return c.initialize(repeating: 0, count: m * n) }
-        values.withUnsafeBufferPointer { a in
-          other.values.withUnsafeBufferPointer { b in
-            Threads.parallelRows(m, grain: 64) { range in
-              cblas_dgemm(
-                CblasRowMajor, transposingSelf ? CblasTrans : CblasNoTrans, transposingOther ? CblasTrans : CblasNoTrans,
-                blasint(range.count), blasint(n), blasint(k), 1,
-                a.baseAddress! + (transposingSelf ? range.lowerBound : range.lowerBound * lda), blasint(lda),
-                b.baseAddress!, blasint(ldb), 0, c + range.lowerBound * n, blasint(n))
-            }
-          }
-        }
-      })
-  }
-
-  /// self self^T (or self^T self), both triangles.
-  public func gram(ofColumns: Bool = false) -> Matrix {
-    let n = ofColumns ? columns : rows
-    let k = ofColumns ? rows : columns
-    var result = Matrix.zeros(n, n)
-    if n == 0 || k == 0 { return result }
-    values.withUnsafeBufferPointer { a in
-      result.values.withUnsafeMutableBufferPointer { c in
-        cblas_dsyrk(
-          CblasRowMajor, CblasUpper, ofColumns ? CblasTrans : CblasNoTrans, blasint(n), blasint(k), 1, a.baseAddress!,
-          blasint(columns), 0, c.baseAddress!, blasint(n))
-        for i in 0..<n { for j in 0..<i { c[i * n + j] = c[j * n + i] } }
-      }
     }
     return result
   }

@@ -11,6 +11,7 @@
 #include "cross_entropy.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "gemm_double.h"
 #include "rms_norm.h"
 #include "rotary.h"
 #include "threads.h"

@@ -1,0 +1,72 @@
+import CKernels
+import COpenBLAS
+
+private let hasOwnDoubleKernel = up_dgemm_available()
+
+/// C[m, n] = alpha op(A) op(B) + beta C in float64 on the calling thread: our AVX-512 kernel where the
+/// processor has it (about twice OpenBLAS's AVX2 kernels), OpenBLAS elsewhere.
+func serialGemm(
+  _ transA: Bool, _ transB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>,
+  _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+) {
+  if m == 0 || n == 0 { return }
+  if hasOwnDoubleKernel {
+    up_dgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    return
+  }
+  cblas_dgemm(
+    CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans, blasint(m), blasint(n),
+    blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c, blasint(ldc))
+}
+
+extension Matrix {
+  /// op(self) op(other), rows split over the threads.
+  public func product(_ other: Matrix, transposingSelf: Bool = false, transposingOther: Bool = false) -> Matrix {
+    let m = transposingSelf ? columns : rows
+    let k = transposingSelf ? rows : columns
+    let n = transposingOther ? other.rows : other.columns
+    precondition(k == (transposingOther ? other.columns : other.rows), "inner widths of a product differ")
+    let (lda, ldb) = (columns, other.columns)
+    return Matrix(
+      rows: m, columns: n,
+      values: [Double](unsafeUninitializedCapacity: m * n) { c, used in
+        used = m * n
+        if m == 0 || n == 0 { return }
+        let c = c.baseAddress!
+        if k == 0 { return c.initialize(repeating: 0, count: m * n) }
+        values.withUnsafeBufferPointer { a in
+          other.values.withUnsafeBufferPointer { b in
+            Threads.parallelRows(m, grain: 64) { range in
+              serialGemm(
+                transposingSelf, transposingOther, range.count, n, k, 1,
+                a.baseAddress! + (transposingSelf ? range.lowerBound : range.lowerBound * lda), lda, b.baseAddress!,
+                ldb, 0, c + range.lowerBound * n, n)
+            }
+          }
+        }
+      })
+  }
+
+  /// self self^T (or self^T self), both triangles; only the upper one is multiplied out.
+  public func gram(ofColumns: Bool = false) -> Matrix {
+    let n = ofColumns ? columns : rows
+    let k = ofColumns ? rows : columns
+    var result = Matrix.zeros(n, n)
+    if n == 0 || k == 0 { return result }
+    let stripe = 256
+    values.withUnsafeBufferPointer { a in
+      result.values.withUnsafeMutableBufferPointer { c in
+        let (a, c) = (a.baseAddress!, c.baseAddress!)
+        Threads.parallel((n + stripe - 1) / stripe) { index in
+          let low = index * stripe
+          let start = ofColumns ? a + low : a + low * columns
+          serialGemm(
+            ofColumns, !ofColumns, min(stripe, n - low), n - low, k, 1, start, columns, start, columns, 0,
+            c + low * n + low, n)
+        }
+        for i in 0..<n { for j in 0..<i { c[i * n + j] = c[j * n + i] } }
+      }
+    }
+    return result
+  }
+}
