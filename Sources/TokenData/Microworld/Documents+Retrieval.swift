@@ -2,6 +2,31 @@ import Foundation
 
 /// Documents that train looking things up in the text before: notes, magic numbers, chains, counts.
 extension Scribe {
+  /// Pairs of words, told again and again in other orders: after its first time, every second word of a
+  /// pair can be read off the text. Small models learn to look things up from this.
+  mutating func pairs() -> String {
+    let count = number(4...7)
+    let names = newNames(count)
+    let left: [String]
+    let right: [String]
+    let join: String
+    switch random.next(below: 6) {
+    case 0: (left, right, join) = (some(count, of: Lexicon.colours)!, some(count, of: objectNouns)!, " ")
+    case 1: (left, right, join) = (names.map(\.name), names.map(\.surname), " ")
+    case 2: (left, right, join) = (some(count, of: Lexicon.weekdays)!, names.map(\.name), " ")
+    case 3: (left, right, join) = (names.map(\.name), some(count, of: objectNouns)!, pick([" took the ", " brought the ", " "]))
+    case 4: (left, right, join) = (some(count, of: Lexicon.places)!, names.map(\.name), " ")
+    default: (left, right, join) = (names.map(\.name), some(count, of: Lexicon.foods)!, pick([" ate ", " likes ", ": "]))
+    }
+    var order = Array(0..<count)
+    var lines: [String] = []
+    for _ in 0..<number(3...6) {
+      random.shuffle(&order)
+      lines.append(order.map { left[$0] + join + right[$0] }.joined(separator: ", ") + ".")
+    }
+    return lines.joined(separator: "\n")
+  }
+
   mutating func retrieval() -> String {
     switch random.next(below: 8) {
     case 0..<2: keyValues()
@@ -20,8 +45,8 @@ extension Scribe {
     let keys = some(number(4...8), of: objectNouns)!
     let values = keys.map { _ in chance(0.5) ? pick(Self.plainWords) : "\(number(10...99))" }
     var lines = zip(keys, values).map { "\($0): \($1)" }
-    for i in some(min(4, keys.count), of: Array(keys.indices))! {
-      lines.append("What is the value of \(keys[i])? Answer: \(values[i])")
+    for i in some(keys.count, of: Array(keys.indices))! {
+      lines.append(chance(0.7) ? "\(keys[i]): \(values[i])" : "What is the value of \(keys[i])? Answer: \(values[i])")
     }
     return lines.joined(separator: "\n")
   }

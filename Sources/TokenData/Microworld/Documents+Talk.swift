@@ -71,6 +71,7 @@ extension Scribe {
   /// One task's exercises, solved.
   mutating func drill(_ task: MicroworldTask) -> String {
     if task == .passages { return readingLesson() }
+    if task == .pronouns { return twoSides() }
     let range: ClosedRange<Int> =
       switch task {
       case .recall, .combine, .goals, .pronouns: 6...10
@@ -83,30 +84,22 @@ extension Scribe {
     return parts.isEmpty ? questions() : parts.joined(separator: "\n\n")
   }
 
+  /// Sentences with two candidates, each side told at some length.
+  mutating func twoSides() -> String {
+    var parts: [String] = []
+    let goal = number(3...5)
+    for _ in 0..<4 * goal where parts.count < goal {
+      guard let (first, second) = ambiguity() else { continue }
+      parts.append(([first.text] + second).joined(separator: " "))
+    }
+    return parts.joined(separator: "\n\n")
+  }
+
   /// A passage and several questions about it.
   mutating func readingLesson() -> String {
     let passage = makePassage()
     let asked = some(min(passage.questions.count, number(3...5)), of: passage.questions)!
     return passage.text + asked.map { "\nQuestion: \($0.question)\nAnswer: \($0.answers[$0.right])" }.joined()
-  }
-
-  /// Options under letters, asked for in both directions.
-  mutating func letters() -> String {
-    var parts: [String] = []
-    for _ in 0..<number(2...3) {
-      let fact = fact(factKind())
-      guard let wrong = wrongValues(fact, 3) else { continue }
-      var values = wrong + [fact.value]
-      random.shuffle(&values)
-      let letters = ["A", "B", "C", "D"]
-      var part = zip(letters, values).map { "\($0). \($1)" }.joined(separator: "\n")
-      for _ in 0..<number(4...7) {
-        let i = random.next(below: 4)
-        part += chance(0.75) ? "\nLetter of \(values[i])? Answer: \(letters[i])" : "\nWord at \(letters[i])? Answer: \(values[i])"
-      }
-      parts.append(part)
-    }
-    return parts.isEmpty ? questions() : parts.joined(separator: "\n\n")
   }
 }
 

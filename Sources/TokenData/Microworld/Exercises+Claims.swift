@@ -57,7 +57,7 @@ extension Scribe {
     let answer = random.next(below: 3)
     let finding: Finding = [.better, chance(0.5) ? .same : .worse, .mixed][answer]
     var lines = [sentence(finding, outcomes[0].0, outcomes[0].1, treatment)]
-    if chance(0.3) {
+    if chance(0.4) {
       let other: Finding = pick([.better, .same, .worse, .mixed])
       lines.insert(sentence(other, outcomes[1].0, outcomes[1].1, treatment), at: chance(0.5) ? 0 : 1)
     }

@@ -209,7 +209,7 @@ extension Scribe {
     let inner = shuffled("", right: right, wrong: wrong, facts: facts, space: "")
     let letters = ["A", "B", "C", "D"]
     var context = "Question: \(question)\n"
-    for (letter, choice) in zip(letters, inner.choices) { context += "\(letter). \(choice)\n" }
+    for (letter, choice) in zip(letters, inner.choices) { context += "\(letter) \(choice)\n" }
     return Exercise(
       context + "Answer:", choices: letters.map { " " + $0 }, answer: inner.answer, facts: facts)
   }
@@ -226,9 +226,9 @@ extension Scribe {
     }
   }
 
-  /// "Which of these is an animal?"
-  private mutating func category() -> Exercise? {
-    let kinds: [(String, [String])] = [
+  /// The kinds of words that category questions ask for; the last may be anything and is never asked for.
+  private var categories: [(name: String, words: [String])] {
+    [
       ("an animal", Lexicon.animals.map { String($0.prefix { $0 != "/" }) }), ("a job", Lexicon.jobs),
       ("a food", Lexicon.foods), ("a colour", Lexicon.colours), ("a month", Lexicon.months),
       ("a day of the week", Lexicon.weekdays), ("a river", Lexicon.rivers),
@@ -236,17 +236,42 @@ extension Scribe {
       ("a town", world.members[.town]!.map { world.entities[$0].name }),
       ("a thing", world.members[.object]!.map { world.entities[$0].name.withoutArticle }),
     ]
-    let kind = random.next(below: kinds.count - 1)  // a thing may be anything: never the question
-    let at = random.next(below: kinds[kind].1.count)
-    guard allows("category", kind, at) else { return nil }
-    let right = kinds[kind].1[at]
-    var wrong: [String] = []
-    for _ in 0..<40 where wrong.count < 3 {
-      let word = pick(pick(kinds).1)
-      if !kinds[kind].1.contains(word), !wrong.contains(word) { wrong.append(word) }
+  }
+
+  /// "Which of these is an animal?"
+  private mutating func category() -> Exercise? {
+    guard let kinds = some(4, of: Array(categories.enumerated())), kinds[0].offset < categories.count - 1 else { return nil }
+    let at = random.next(below: kinds[0].element.words.count)
+    guard allows("category", kinds[0].offset, at) else { return nil }
+    return lettered(
+      "Which of these is \(kinds[0].element.name)?", right: kinds[0].element.words[at],
+      wrong: kinds[1...].map { pick($0.element.words) }, facts: [])
+  }
+
+  /// Options under letters, all of them asked for: by kind, by letter, by word.
+  mutating func letters() -> String {
+    var parts: [String] = []
+    for _ in 0..<number(2...3) {
+      let kinds = some(4, of: Array(categories.enumerated()))!
+      let places = kinds.map { random.next(below: $0.element.words.count) }
+      let words = zip(kinds, places).map { $0.element.words[$1] }
+      let letters = ["A", "B", "C", "D"]
+      var part = "Question: Which of these is which?\n" + zip(letters, words).map { "\($0) \($1)" }.joined(separator: "\n")
+      var asked = [0, 1, 2, 3, 0, 1, 2, 3]
+      random.shuffle(&asked)
+      for i in asked.prefix(number(5...8)) {
+        switch random.next(below: 4) {
+        case 0: part += "\nQuestion: Which letter is \(words[i])?\nAnswer: \(letters[i])"
+        case 1: part += "\nQuestion: Which word is \(letters[i])?\nAnswer: \(letters[i]) \(words[i])"
+        default:
+          if kinds[i].offset < categories.count - 1, allows("category", kinds[i].offset, places[i]) {
+            part += "\nQuestion: Which of these is \(kinds[i].element.name)?\nAnswer: \(letters[i])"
+          }
+        }
+      }
+      parts.append(part)
     }
-    guard wrong.count == 3 else { return nil }
-    return lettered("Which of these is \(kinds[kind].0)?", right: right, wrong: wrong, facts: [])
+    return parts.joined(separator: "\n\n")
   }
 
   private mutating func sum() -> Exercise? {

@@ -46,7 +46,10 @@ struct Ambiguity: Sendable {
 
 extension Scribe {
   /// Partial scoring: the same ending after each of the two fillings.
-  mutating func pronoun() -> Exercise? {
+  mutating func pronoun() -> Exercise? { ambiguity()?.0 }
+
+  /// An exercise, and sentences that tell more about either side: "Mira was too weak. Taro knew the way."
+  mutating func ambiguity() -> (Exercise, more: [String])? {
     let index = random.next(below: Ambiguity.all.count)
     let case_ = Ambiguity.all[index]
     let about = random.next(below: 2)
@@ -70,7 +73,14 @@ extension Scribe {
       default: ""
       }
     }.trimmed
-    return Exercise(
+    let exercise = Exercise(
       context, fillings: pair.map { "\(context) \($0)" }, choices: [" \(ending)."], answer: about, facts: [])
+    var more: [String] = []
+    for _ in 0..<(split == .training ? number(1...4) : 0) {
+      let side = random.next(below: 2)
+      let name = case_.aboutThings ? "The \(pair[side])" : pair[side]
+      more.append("\(name) \(pick(side == 0 ? case_.first : case_.second)).")
+    }
+    return (exercise, more)
   }
 }

@@ -74,7 +74,7 @@ extension Scribe {
     let right = story.events[cut]
     var wrong: [String] = []
     // The deed while what it needs is still out of reach.
-    if story.tale < 0, cut < story.events.count - 4, chance(0.25) { wrong.append(story.events[story.events.count - 3]) }
+    if story.tale < 0, cut < story.events.count - 4, chance(0.4) { wrong.append(story.events[story.events.count - 3]) }
     for _ in 0..<24 where wrong.count < 3 {
       let other = self.story(cast[0], cast[1], quest: story.tale < 0 && wrong.count < 2 ? true : nil)
       if other.tale < 0 ? other.use == story.use : other.tale == story.tale { continue }
