@@ -50,15 +50,18 @@ final class MicroworldWorldTests: XCTestCase {
     XCTAssertTrue(world.entities.allSatisfy { abs($0.weight - 1) < 1e-12 })
   }
 
-  func testNamesOfTrainingAndEvaluationAreApart() {
+  func testFullNamesOfTrainingAndEvaluationAreApart() {
     let world = World(seed: 1)
     let people = Set(world.members[.person]!.map { world.entities[$0].name })
-    let guests = Set(world.guests.map(\.name))
-    let strangers = Set(world.strangers.map(\.name))
-    XCTAssertEqual(guests.count, world.knobs.guests)
-    XCTAssertEqual(strangers.count, world.knobs.strangers)
-    XCTAssertTrue(people.isDisjoint(with: guests) && people.isDisjoint(with: strangers))
-    XCTAssertTrue(guests.isDisjoint(with: strangers))
+    XCTAssertTrue(people.isDisjoint(with: world.guests.map(\.name)))
+    XCTAssertEqual(Set(Lexicon.surnames).count, Lexicon.surnames.count)
+    func fullNames(_ split: Split) -> Set<String> {
+      var scribe = Scribe(world: world, random: RandomStream(seed: 1, "names"), split: split)
+      return Set((0..<2000).flatMap { _ in scribe.newNames(2).map(\.fullName) })
+    }
+    let (training, evaluation) = (fullNames(.training), fullNames(.evaluation))
+    XCTAssertTrue(training.isDisjoint(with: evaluation))
+    XCTAssertGreaterThan(evaluation.count, 150)
   }
 
   func testPronounsFollowTheName() {
