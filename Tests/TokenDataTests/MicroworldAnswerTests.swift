@@ -102,14 +102,14 @@ final class MicroworldAnswerTests: XCTestCase {
     for item in try items(.quiz) {
       let lines = item.context.split(separator: "\n").map(String.init)
       XCTAssertEqual(lines.count, 6)
-      let option = String(lines[1 + item.answer!].dropFirst(3))
+      let option = String(lines[1 + item.answer!].dropFirst(2))
       if let fact = item.facts.first {
         XCTAssertEqual(option, world.facts[fact].value)
       } else if lines[0].contains("plus") || lines[0].contains("minus") {
         let numbers = lines[0].dropLast().split(separator: " ").compactMap { Int($0) }
         XCTAssertEqual(Int(option), lines[0].contains("plus") ? numbers[0] + numbers[1] : numbers[0] - numbers[1])
       }
-      XCTAssertEqual(Set(lines[1...4].map { $0.dropFirst(3) }).count, 4, item.context)
+      XCTAssertEqual(Set(lines[1...4].map { $0.dropFirst(2) }).count, 4, item.context)
     }
   }
 
