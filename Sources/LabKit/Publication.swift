@@ -102,7 +102,8 @@ public struct Publication {
 
   // MARK: Everything
 
-  /// Scripts without an experiment: they draw a committed csv of the same name (`figures/real/loss.gp`).
+  /// Scripts without an experiment file: `figures/real-checkpoints/sizes.gp` draws the committed
+  /// `experiments/real-checkpoints/sizes.csv`, or else the csv beside it.
   private func freeScripts(besides specs: [Spec]) throws -> [String] {
     let known = Set(specs.map(\.name))
     let folders = try Laboratory.entries(laboratory.figures).filter {
@@ -123,10 +124,11 @@ public struct Publication {
       try writeFigure(spec, png: png)
     }
     for name in try freeScripts(besides: specs) {
-      let csv = laboratory.figures.appendingPathComponent("\(name).csv")
-      if folder.path != laboratory.figures.path {
-        try writeFile(try readFile(csv), to: folder.appendingPathComponent("\(name).csv"))
-      }
+      let measured = laboratory.experiments.appendingPathComponent("\(name).csv")
+      let drawn = laboratory.figures.appendingPathComponent("\(name).csv")
+      let csv = FileManager.default.fileExists(atPath: measured.path) ? measured : drawn
+      let copy = folder.appendingPathComponent("\(name).csv")
+      if csv.path != copy.path { try writeFile(try readFile(csv), to: copy) }
       _ = try draw(name, ours: 1, png: png)
     }
     return try Self.generated(in: folder)
