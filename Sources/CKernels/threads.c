@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 // One job at a time: `generation` announces it, `next` hands out chunks, `active` counts workers that
 // have not yet left it. Workers spin briefly for the next job, then sleep.
@@ -36,9 +37,9 @@ static void run_chunks(void) {
   inside_chunk = false;
 }
 
+/// `argument` holds the generation at the worker's birth: jobs up to it are not its own.
 static void *worker(void *argument) {
-  (void)argument;
-  unsigned seen = 0;
+  unsigned seen = (unsigned)(uintptr_t)argument;
   for (;;) {
     unsigned now = seen;
     for (int spin = 0; spin < 20000 && now == seen; spin++) {
@@ -70,7 +71,9 @@ void up_set_threads(int count) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 8 << 20);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attributes, worker, 0) != 0) break;
+    // No job runs meanwhile: `callers` is held.
+    void *generation = (void *)(uintptr_t)atomic_load(&pool.generation);
+    if (pthread_create(&thread, &attributes, worker, generation) != 0) break;
     pthread_attr_destroy(&attributes);
     pool.started++;
   }
