@@ -39,9 +39,11 @@ extension Tape {
     return record(out, inputs: [q.variable, k.variable, v.variable]) { dout in
       // The kernel adds into dk and dv and writes dq, so each distinct operand starts from zeros.
       let dq = self.zeroedGradient(for: q.variable)
-      let dk = k.variable.id == q.variable.id ? dq : self.zeroedGradient(for: k.variable)
+      // Constants (id -1) are distinct even so.
+      let dk = k.variable.isSame(as: q.variable) ? dq : self.zeroedGradient(for: k.variable)
       let dv =
-        v.variable.id == q.variable.id ? dq : v.variable.id == k.variable.id ? dk : self.zeroedGradient(for: v.variable)
+        v.variable.isSame(as: q.variable)
+        ? dq : v.variable.isSame(as: k.variable) ? dk : self.zeroedGradient(for: v.variable)
       let doutPointer = dout.pointer
       Threads.parallel(batch * groups) { index in
         let (b, g) = index.quotientAndRemainder(dividingBy: groups)
@@ -66,6 +68,10 @@ extension Tape {
     parallelElements(fresh.count) { (fresh.pointer + $0.lowerBound).update(repeating: 0, count: $0.count) }
     return fresh
   }
+}
+
+extension Variable {
+  fileprivate func isSame(as other: Variable) -> Bool { id >= 0 && id == other.id }
 }
 
 extension HeadSlices {
