@@ -64,16 +64,15 @@ public final class ParameterSet {
     starts[index]..<starts[index] + parameters[index].value.count
   }
 
-  /// Zeroes all gradients, allocating them on first use.
+  /// Zeroes all gradients, allocating them on first use. A parameter frozen or thawed since loses or gets
+  /// its window on them.
   public func zeroGradients() {
-    if let gradients {
-      gradients.fill(0)
-      return
-    }
-    let all = Tensor.zeros([count])
+    let all = gradients ?? Tensor([count])
+    all.fill(0)
     gradients = all
-    for (parameter, start) in zip(parameters, starts) where parameter.isTrainable {
-      parameter.gradient = Tensor(all.storage, offset: start, shape: parameter.shape)
+    for (parameter, start) in zip(parameters, starts) {
+      parameter.gradient =
+        parameter.isTrainable ? Tensor(all.storage, offset: start, shape: parameter.shape) : nil
     }
   }
 
