@@ -51,9 +51,9 @@ public func monotonicSeconds() -> Double {
   return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-/// 3661 -> "1h01m", 75 -> "1m15s", 4.2 -> "4.2s".
+/// 3661 -> "1h01m", 75 -> "1m15s", 4.2 -> "4.2s"; "?" beyond what hours can say.
 public func formatDuration(_ seconds: Double) -> String {
-  if !seconds.isFinite { return "?" }
+  guard seconds.magnitude < 1e12 else { return "?" }
   if seconds < 10 { return String(format: "%.1fs", seconds) }
   let whole = Int(seconds.rounded())
   if whole < 60 { return "\(whole)s" }
