@@ -80,7 +80,7 @@ final class ShardBatchTests: XCTestCase {
     data[data.count / 4] ^= 1
     try writeFile(data, to: shard)
     let loader = try loader(fixture, .sequential)
-    XCTAssertThrowsError(try (0..<loader.stepsPerEpoch).forEach { _ = try loader.batch(step: $0) })
+    XCTAssertThrowsError(try (0..<loader.stepsPerEpoch).map { try loader.batch(step: $0) })
   }
 
   func testTooFewTokens() throws {
