@@ -1,18 +1,22 @@
 #include "include/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-// One job at a time: `generation` announces it, `next` hands out chunks, `active` counts workers that
-// have not yet left it. Workers spin briefly for the next job, then sleep.
+// One job at a time. `ticket` holds its generation (high half) and how many chunks nobody has claimed
+// yet (low half); claiming is one compare-and-swap. A claim can only succeed on the job that is
+// published, and that job stays published until all claimed chunks are finished, so a worker that comes
+// late, or never, holds nobody up: the caller waits for chunks, not for workers. Waiting threads spin
+// briefly, then yield the processor (others may need it to finish their chunk), idle workers then sleep.
 static struct {
   pthread_mutex_t mutex;
   pthread_cond_t wake;
-  atomic_uint generation;
-  atomic_int next, finished, active;
-  int chunks, sleeping, count, started;
+  _Atomic uint64_t ticket;
+  atomic_int finished, sleeping;
+  int chunks, count, started;
   up_task task;
   void *context;
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .count = 1};
@@ -20,42 +24,42 @@ static struct {
 static _Thread_local bool inside_chunk = false;
 static pthread_mutex_t callers = PTHREAD_MUTEX_INITIALIZER;
 
-static inline void relax(void) {
+static inline void relax(int round) {
+  if (round >= 1000 && round % 64 == 0) {
+    sched_yield();
+    return;
+  }
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
 }
 
+static inline uint32_t unclaimed(void) { return (uint32_t)atomic_load(&pool.ticket); }
+
 static void run_chunks(void) {
   inside_chunk = true;
-  for (;;) {
-    int chunk = atomic_fetch_add(&pool.next, 1);
-    if (chunk >= pool.chunks) break;
-    pool.task(pool.context, chunk);
+  uint64_t ticket = atomic_load(&pool.ticket);
+  while ((uint32_t)ticket != 0) {
+    if (!atomic_compare_exchange_weak(&pool.ticket, &ticket, ticket - 1)) continue;
+    pool.task(pool.context, pool.chunks - (int)(uint32_t)ticket);
     atomic_fetch_add(&pool.finished, 1);
+    ticket = atomic_load(&pool.ticket);
   }
   inside_chunk = false;
 }
 
-/// `argument` holds the generation at the worker's birth: jobs up to it are not its own.
 static void *worker(void *argument) {
-  unsigned seen = (unsigned)(uintptr_t)argument;
+  (void)argument;
   for (;;) {
-    unsigned now = seen;
-    for (int spin = 0; spin < 20000 && now == seen; spin++) {
-      now = atomic_load(&pool.generation);
-      if (now == seen) relax();
-    }
-    if (now == seen) {
+    for (int round = 0; round < 20000 && unclaimed() == 0; round++) relax(round);
+    if (unclaimed() == 0) {
       pthread_mutex_lock(&pool.mutex);
-      pool.sleeping++;
-      while ((now = atomic_load(&pool.generation)) == seen) pthread_cond_wait(&pool.wake, &pool.mutex);
-      pool.sleeping--;
+      atomic_fetch_add(&pool.sleeping, 1);
+      while (unclaimed() == 0) pthread_cond_wait(&pool.wake, &pool.mutex);
+      atomic_fetch_sub(&pool.sleeping, 1);
       pthread_mutex_unlock(&pool.mutex);
     }
-    seen = now;
     run_chunks();
-    atomic_fetch_sub(&pool.active, 1);
   }
   return 0;
 }
@@ -71,9 +75,7 @@ void up_set_threads(int count) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 8 << 20);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    // No job runs meanwhile: `callers` is held.
-    void *generation = (void *)(uintptr_t)atomic_load(&pool.generation);
-    if (pthread_create(&thread, &attributes, worker, generation) != 0) break;
+    if (pthread_create(&thread, &attributes, worker, 0) != 0) break;
     pthread_attr_destroy(&attributes);
     pool.started++;
   }
@@ -87,19 +89,18 @@ void up_parallel(int chunks, up_task task, void *context) {
     for (int chunk = 0; chunk < chunks; chunk++) task(context, chunk);
     return;
   }
-  // Workers left over from a larger setting still take part in the handshake; that is harmless.
-  while (atomic_load(&pool.active) != 0) relax();
   pool.task = task;
   pool.context = context;
   pool.chunks = chunks;
-  atomic_store(&pool.next, 0);
   atomic_store(&pool.finished, 0);
-  atomic_store(&pool.active, pool.started);
-  pthread_mutex_lock(&pool.mutex);
-  atomic_fetch_add(&pool.generation, 1);
-  if (pool.sleeping) pthread_cond_broadcast(&pool.wake);
-  pthread_mutex_unlock(&pool.mutex);
+  uint64_t generation = (atomic_load(&pool.ticket) >> 32) + 1;
+  atomic_store(&pool.ticket, generation << 32 | (uint32_t)chunks);
+  if (atomic_load(&pool.sleeping)) {
+    pthread_mutex_lock(&pool.mutex);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.mutex);
+  }
   run_chunks();
-  while (atomic_load(&pool.finished) != chunks) relax();
+  for (int round = 0; atomic_load(&pool.finished) != chunks; round++) relax(round);
   pthread_mutex_unlock(&callers);
 }

@@ -170,7 +170,9 @@ public struct LatentAttention {
         key.pointer + start * key.width + projected.ropeLayout.offset, key.width, rows + kvRank, cacheWidth,
         segment.rows.count, rope)
     }
-    for segment in segments {
+    // Several sequences are dealt to the threads whole, each then serial; a single one is split by heads.
+    Threads.parallel(segments.count) { index in
+      let segment = segments[index]
       if segment.rows.count >= expandFrom || keyHeadNorm != nil {
         attendExpanded(projected.query.value, segment, table, into: mixed)
       } else {
