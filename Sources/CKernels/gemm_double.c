@@ -1,5 +1,6 @@
 // up_dgemm: the scheme of gemm.c with float64's sizes, for large products only (no special forms for few
-// rows or columns). Register tile: 14 rows x 16 columns, 28 accumulators of 8 lanes.
+// rows or columns). Register tile: 14 rows x 16 columns, 28 accumulators of 8 lanes. A is packed whole for
+// each block of the sum, so that it is packed once however many blocks of columns there are.
 #include "include/gemm_double.h"
 
 #include <stdlib.h>
@@ -144,23 +145,26 @@ void up_dgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
               ptrdiff_t ldc) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0 || alpha == 0) return scale(m, n, beta, c, ldc);
-  const size_t floats = block_k * block_n + block_k * 16;
-  double *packed_b = aligned_alloc(64, floats * sizeof(double));
+  const ptrdiff_t panels = (m + mr - 1) / mr;  // of even size, so that none is thin
+  const ptrdiff_t panel_a = block_k * 16;
+  double *packed_b = aligned_alloc(64, sizeof(double) * (size_t)(block_k * block_n + panels * panel_a));
   if (!packed_b) abort();
   double *packed_a = packed_b + block_k * block_n;
-  const ptrdiff_t panels = (m + mr - 1) / mr;  // of even size, so that none is thin
-  for (ptrdiff_t j0 = 0; j0 < n; j0 += block_n) {
-    const ptrdiff_t j1 = at_most(j0 + block_n, n);
-    for (ptrdiff_t p0 = 0; p0 < k; p0 += block_k) {
-      const ptrdiff_t kb = at_most(block_k, k - p0), panel_b = (kb + 7) / 8 * 8 * nr;
+  for (ptrdiff_t p0 = 0; p0 < k; p0 += block_k) {
+    const ptrdiff_t kb = at_most(block_k, k - p0), panel_b = (kb + 7) / 8 * 8 * nr;
+    for (ptrdiff_t i = 0; i < panels; i++) {
+      const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
+      pack(a, lda, !trans_a, p0, kb, row, rows, packed_a + i * panel_a);
+    }
+    for (ptrdiff_t j0 = 0; j0 < n; j0 += block_n) {
+      const ptrdiff_t j1 = at_most(j0 + block_n, n);
       for (ptrdiff_t j = j0; j < j1; j += nr)
         pack(b, ldb, trans_b, p0, kb, j, at_most(nr, j1 - j), packed_b + (j - j0) / nr * panel_b);
       for (ptrdiff_t i = 0; i < panels; i++) {
         const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
-        pack(a, lda, !trans_a, p0, kb, row, rows, packed_a);
         for (ptrdiff_t j = j0; j < j1; j += nr) {
           const tile t = {c + row * ldc + j, ldc, at_most(nr, j1 - j), alpha, p0 == 0 ? beta : 1};
-          tiles[rows - 1](kb, packed_a, packed_b + (j - j0) / nr * panel_b, &t);
+          tiles[rows - 1](kb, packed_a + i * panel_a, packed_b + (j - j0) / nr * panel_b, &t);
         }
       }
     }

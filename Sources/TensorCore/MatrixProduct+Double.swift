@@ -64,7 +64,15 @@ extension Matrix {
             ofColumns, !ofColumns, min(stripe, n - low), n - low, k, 1, start, columns, start, columns, 0,
             c + low * n + low, n)
         }
-        for i in 0..<n { for j in 0..<i { c[i * n + j] = c[j * n + i] } }
+        // The lower triangle, in squares that stay in cache.
+        let tile = 32
+        for top in stride(from: 0, to: n, by: tile) {
+          for left in stride(from: 0, through: top, by: tile) {
+            for i in top..<min(top + tile, n) {
+              for j in left..<max(left, min(left + tile, i)) { c[i * n + j] = c[j * n + i] }
+            }
+          }
+        }
       }
     }
     return result

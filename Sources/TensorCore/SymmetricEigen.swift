@@ -35,7 +35,7 @@ extension LAPACK {
   private static func applyReflectors(
     _ reflectors: UnsafePointer<Double>, _ factors: [Double], _ n: Int, to z: UnsafeMutablePointer<Double>, rows: Int
   ) {
-    let block = 96
+    let block = 192
     var v = [Double](repeating: 0, count: block * n)
     var t = [Double](repeating: 0, count: block * block)
     var projected = [Double](repeating: 0, count: rows * block)
