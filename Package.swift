@@ -40,8 +40,8 @@ let package = Package(
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", .argumentParser]),
     .executableTarget(name: "bench", dependencies: ["Recipes", .argumentParser]),
 
-    .target(name: "TestKit", path: "Tests/TestKit"),
-    .testTarget(name: "GroundworkTests", dependencies: ["Groundwork"]),
+    .target(name: "TestKit", dependencies: ["Autograd"], path: "Tests/TestKit"),
+    .testTarget(name: "GroundworkTests", dependencies: ["Groundwork", "TestKit"]),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "TestKit"]),
     .testTarget(name: "AutogradTests", dependencies: ["Autograd", "TestKit"]),
     .testTarget(name: "ModelCoreTests", dependencies: ["ModelCore", "TestKit"]),

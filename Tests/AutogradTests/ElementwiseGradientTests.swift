@@ -1,0 +1,102 @@
+import Autograd
+import TensorCore
+import TestKit
+import XCTest
+
+/// Embedding, norms, gates and plain arithmetic. The larger sizes are split over the threads.
+final class ElementwiseGradientTests: XCTestCase {
+  func testEmbeddingWithRepeatedIds() {
+    let table = Parameter("table", randomTensor([7, 40]))
+    GradientCheck("embedding").run([], parameters: [table]) { tape, _ in
+      tape.embedding(table, ids: [3, 0, 3, 6, 3, 1], leading: [2, 3])
+    }
+    XCTAssertEqual(table.gradient!.rows(2..<3).maxMagnitude, 0, "an id that does not occur gets no gradient")
+  }
+
+  func testNorm() {
+    for (rows, width) in [(3, 5), (90, 100)] {
+      let w = Parameter("w", randomTensor([width], "w"))
+      GradientCheck("rmsNorm [\(rows), \(width)]").run([randomTensor([rows, width])], parameters: [w]) {
+        $0.rmsNorm($1[0], w, eps: 1e-5)
+      }
+    }
+  }
+
+  /// A large epsilon enters the derivative too.
+  func testNormWithLargeEpsilon() {
+    let w = Parameter("w", randomTensor([6], "w"))
+    GradientCheck("rmsNorm, eps 0.5").run([randomTensor([4, 6], scale: 0.5)], parameters: [w]) {
+      $0.rmsNorm($1[0], w, eps: 0.5)
+    }
+  }
+
+  func testNormOfEachHead() {
+    let w = Parameter("w", randomTensor([4], "w"))
+    GradientCheck("rmsNorm per head").run([randomTensor([2, 3, 12])], parameters: [w]) {
+      $0.rmsNorm($1[0], w, eps: 1e-5)
+    }
+  }
+
+  /// The weight's gradient alone, when the input needs none.
+  func testNormOfConstant() {
+    let w = Parameter("w", randomTensor([6], "w"))
+    let x = randomTensor([4, 6])
+    GradientCheck("rmsNorm of a constant").run([], parameters: [w]) { tape, _ in
+      tape.rmsNorm(tape.constant(x), w, eps: 1e-5)
+    }
+  }
+
+  func testSwiGLU() {
+    for (rows, width) in [(3, 7), (40, 500)] {
+      GradientCheck("swiGLU [\(rows), \(width)]").run([randomTensor([rows, 2 * width], scale: 2)]) {
+        $0.swiGLU($1[0])
+      }
+    }
+  }
+
+  func testArithmetic() {
+    let a = randomTensor([3, 5], "a")
+    let b = randomTensor([3, 5], "b")
+    GradientCheck("add").run([a, b]) { $0.add($1[0], $1[1]) }
+    GradientCheck("multiply").run([a, b]) { $0.multiply($1[0], $1[1]) }
+    GradientCheck("scale").run([a]) { $0.scale($1[0], -1.7) }
+    GradientCheck("silu").run([randomTensor([3, 5], scale: 3)]) { $0.silu($1[0]) }
+    GradientCheck("dot").run([a]) { $0.dot($1[0], b) }
+    let large = randomTensor([300, 120])
+    GradientCheck("add, large", directions: 1).run([large, randomTensor([300, 120], "b")]) { $0.add($1[0], $1[1]) }
+    GradientCheck("silu, large", directions: 1).run([large]) { $0.silu($1[0]) }
+  }
+
+  func testConstantsGetNothing() {
+    let constant = randomTensor([3, 5], "constant")
+    let operations: [(String, (Tape, Variable, Variable) -> Variable)] = [
+      ("add", { $0.add($1, $2) }), ("multiply", { $0.multiply($1, $2) }),
+      ("concatenate", { $0.concatenate([$1, $2]) }),
+    ]
+    for (name, operation) in operations {
+      GradientCheck("\(name) with a constant").run([randomTensor([3, 5])]) {
+        operation($0, $1[0], $0.constant(constant))
+      }
+    }
+  }
+
+  func testSlicing() {
+    let x = randomTensor([2, 3, 8], "x")
+    let y = randomTensor([2, 3, 5], "y")
+    GradientCheck("reshape").run([x]) { $0.reshape($1[0], [6, 8]) }
+    GradientCheck("columns").run([x]) { $0.columns($1[0], 2..<5) }
+    GradientCheck("overlapping columns").run([x]) {
+      $0.multiply($0.columns($1[0], 0..<5), $0.columns($1[0], 3..<8))
+    }
+    GradientCheck("concatenate").run([x, y]) { $0.concatenate([$1[1], $1[0]]) }
+    GradientCheck("concatenate with itself").run([x]) { $0.concatenate([$1[0], $1[0]]) }
+  }
+
+  func testValuesOfSlicing() {
+    let tape = Tape(recording: false)
+    let x = tape.constant(Tensor([2, 3], values: [1, 2, 3, 4, 5, 6]))
+    XCTAssertEqual(tape.columns(x, 1..<3).value.toArray(), [2, 3, 5, 6])
+    XCTAssertEqual(tape.concatenate([tape.columns(x, 2..<3), x]).value.toArray(), [3, 1, 2, 3, 6, 4, 5, 6])
+    XCTAssertEqual(tape.reshape(x, [3, 2]).shape, [3, 2])
+  }
+}

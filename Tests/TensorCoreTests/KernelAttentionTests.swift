@@ -1,0 +1,127 @@
+import CKernels
+import TestKit
+import XCTest
+
+/// Fused attention against plain loops in float64: one tile and several, one query and a few, queries that
+/// are the last of many keys, odd widths, strided rows.
+final class KernelAttentionTests: XCTestCase {
+  private struct Problem: CustomStringConvertible {
+    var queries, keys, keyWidth, valueWidth: Int
+    var padding = 0
+    var size = 1.0
+
+    var description: String { "Tq \(queries) Tk \(keys) dk \(keyWidth) dv \(valueWidth) + \(padding) x \(size)" }
+    var keyStride: Int { keyWidth + padding }
+    var valueStride: Int { valueWidth + 2 * padding }
+    var scale: Float { 1 / Float(keyWidth).squareRoot() }
+    var q: [Float] { randomFloats(queries * keyStride, "q", scale: size) }
+    var k: [Float] { randomFloats(keys * keyStride, "k", scale: size) }
+    var v: [Float] { randomFloats(keys * valueStride, "v") }
+  }
+
+  private let problems: [Problem] = {
+    var problems: [Problem] = []
+    for time in [1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 129, 200] {
+      problems.append(Problem(queries: time, keys: time, keyWidth: 16, valueWidth: 16))
+      problems.append(Problem(queries: time, keys: time, keyWidth: 5, valueWidth: 9, padding: 3))
+    }
+    for (queries, keys) in [(1, 2), (1, 130), (2, 300), (3, 64), (4, 131), (30, 100), (64, 129), (70, 300)] {
+      problems.append(Problem(queries: queries, keys: keys, keyWidth: 24, valueWidth: 12, padding: 1))
+    }
+    for (keyWidth, valueWidth) in [(1, 1), (2, 33), (33, 2), (64, 64), (100, 40), (128, 128), (144, 130)] {
+      problems.append(Problem(queries: 37, keys: 50, keyWidth: keyWidth, valueWidth: valueWidth))
+      problems.append(Problem(queries: 1, keys: 50, keyWidth: keyWidth, valueWidth: valueWidth))
+    }
+    problems.append(Problem(queries: 80, keys: 80, keyWidth: 16, valueWidth: 16, size: 3))
+    return problems
+  }()
+
+  private typealias Forward = (
+    UnsafePointer<Float>, Int, UnsafePointer<Float>, Int, UnsafePointer<Float>, Int, UnsafeMutablePointer<Float>, Int,
+    UnsafeMutablePointer<Float>?, Int, Int, Int, Int, Float
+  ) -> Void
+
+  private func forward(_ p: Problem, _ kernel: Forward) -> (out: [Float], sums: [Float]) {
+    var out = [Float](repeating: -7, count: p.queries * p.valueStride)
+    var sums = [Float](repeating: .nan, count: p.queries)
+    kernel(
+      p.q, p.keyStride, p.k, p.keyStride, p.v, p.valueStride, &out, p.valueStride, &sums, p.queries, p.keys, p.keyWidth,
+      p.valueWidth, p.scale)
+    return (out, sums)
+  }
+
+  private func fast(_ p: Problem) -> (out: [Float], sums: [Float]) {
+    forward(p) { up_attention_forward($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) }
+  }
+
+  func testForward() {
+    for p in problems {
+      let found = fast(p)
+      let expected = forward(p) { up_attention_forward_reference($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) }
+      let tolerance = 5e-6 * p.size * p.size
+      assertClose(found.out, expected.out, "attention out \(p)", tolerance: tolerance)
+      assertClose(found.sums, expected.sums, "attention lse \(p)", tolerance: tolerance)
+    }
+  }
+
+  /// Decoding asks for no log-sums; same output.
+  func testForwardWithoutLogSums() {
+    for p in problems where p.queries < 20 {
+      var out = [Float](repeating: -7, count: p.queries * p.valueStride)
+      up_attention_forward(
+        p.q, p.keyStride, p.k, p.keyStride, p.v, p.valueStride, &out, p.valueStride, nil, p.queries, p.keys, p.keyWidth,
+        p.valueWidth, p.scale)
+      XCTAssertEqual(out, fast(p).out, "\(p)")
+    }
+  }
+
+  private typealias Gradients = (dq: [Float], dk: [Float], dv: [Float])
+
+  private func backward(_ p: Problem, reference: Bool) -> Gradients {
+    let (out, sums) = fast(p)
+    let dout = randomFloats(out.count, "dout")
+    var dq = [Float](repeating: -7, count: p.queries * p.keyStride)
+    // dk and dv are added to.
+    var dk = randomFloats(p.keys * p.keyStride, "dk")
+    var dv = randomFloats(p.keys * p.valueStride, "dv")
+    let kernel = reference ? up_attention_backward_reference : up_attention_backward
+    kernel(
+      p.q, p.keyStride, p.k, p.keyStride, p.v, p.valueStride, out, p.valueStride, dout, p.valueStride, sums, &dq,
+      p.keyStride, &dk, p.keyStride, &dv, p.valueStride, p.queries, p.keys, p.keyWidth, p.valueWidth, p.scale)
+    return (dq, dk, dv)
+  }
+
+  func testBackward() {
+    for p in problems {
+      let found = backward(p, reference: false)
+      let expected = backward(p, reference: true)
+      let tolerance = 2e-5 * p.size * p.size
+      assertClose(found.dq, expected.dq, "attention dq \(p)", tolerance: tolerance)
+      assertClose(found.dk, expected.dk, "attention dk \(p)", tolerance: tolerance)
+      assertClose(found.dv, expected.dv, "attention dv \(p)", tolerance: tolerance)
+    }
+  }
+
+  func testSameBitsTwice() {
+    let p = Problem(queries: 150, keys: 150, keyWidth: 20, valueWidth: 12)
+    XCTAssertEqual(fast(p).out, fast(p).out)
+    XCTAssertEqual(backward(p, reference: false).dk, backward(p, reference: false).dk)
+  }
+
+  /// Large scores saturate the softmax; they must not overflow it.
+  func testHugeScores() {
+    let p = Problem(queries: 40, keys: 40, keyWidth: 8, valueWidth: 8, size: 60)
+    let found = fast(p)
+    XCTAssert(found.out.allSatisfy(\.isFinite) && found.sums.allSatisfy(\.isFinite))
+    XCTAssert(backward(p, reference: false).dq.allSatisfy(\.isFinite))
+  }
+
+  func testNaNIsSeen() {
+    var q = randomFloats(20 * 8, "q")
+    q[5 * 8] = .nan
+    let k = randomFloats(20 * 8, "k")
+    var out = [Float](repeating: 0, count: 20 * 8)
+    up_attention_forward(q, 8, k, 8, k, 8, &out, 8, nil, 20, 20, 8, 8, 0.3)
+    for row in 0..<20 { XCTAssertEqual(out[row * 8].isNaN, row == 5, "row \(row)") }
+  }
+}
