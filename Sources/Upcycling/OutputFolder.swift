@@ -1,6 +1,10 @@
 import Foundation
 import Groundwork
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// A model folder that appears whole: files go to a hidden folder beside it, `commit()` renames it. An
 /// existing folder is replaced if it is empty or holds a model (a config.json), else refused.
 final class OutputFolder {
@@ -25,9 +29,20 @@ final class OutputFolder {
           found: contents.sorted().first)
       }
     }
-    work = url.deletingLastPathComponent().appendingPathComponent(
-      ".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier).tmp")
+    let parent = url.deletingLastPathComponent()
+    Self.removeLeftovers(of: url.lastPathComponent, in: parent)
+    work = parent.appendingPathComponent(".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier).tmp")
     try makeDirectory(work)
+  }
+
+  /// Removes the hidden folders of runs that were killed; those of running processes stay.
+  private static func removeLeftovers(of name: String, in parent: URL) {
+    for entry in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? [] {
+      guard entry.hasPrefix(".\(name)."), entry.hasSuffix(".tmp"),
+        let process = Int32(entry.dropFirst(name.count + 2).dropLast(4)), kill(process, 0) != 0, errno == ESRCH
+      else { continue }
+      try? FileManager.default.removeItem(at: parent.appendingPathComponent(entry))
+    }
   }
 
   deinit { if !committed { try? FileManager.default.removeItem(at: work) } }

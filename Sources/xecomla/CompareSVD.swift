@@ -11,7 +11,7 @@ struct CompareSVD: ParsableCommand {
     discussion: "Example: xecomla compare-svd --shapes 2048x2048:880,1024x2048:512")
 
   @Option(help: "ROWSxCOLUMNS:RANK, comma separated.")
-  var shapes = "256x256:64,1024x2048:128,1024x2048:512,2048x2048:880,4096x2048:512"
+  var shapes = "256x256:64,1024x2048:128,1024x2048:512,2048x2048:880,2048x2048:1440,4096x2048:512"
   @Flag(help: "One JSON object per line.") var json = false
 
   func run() {

@@ -76,6 +76,17 @@ final class CheckpointConversionTests: XCTestCase {
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: foreign.path), ["diary.txt"])
   }
 
+  func testFoldersOfKilledRunsAreRemoved() throws {
+    let root = try folder()
+    let source = root.appendingPathComponent("base")
+    try tinyBase().save(to: source)
+    // No process has an id near Int32.max; process 1 is alive.
+    try makeDirectory(root.appendingPathComponent(".out.2147483000.tmp"))
+    try makeDirectory(root.appendingPathComponent(".out.1.tmp"))
+    _ = try convertCheckpoint(from: source, to: root.appendingPathComponent("out"), tinyConversion())
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), [".out.1.tmp", "base", "out"])
+  }
+
   func testNonFiniteWeightsAreNamed() throws {
     let base = try tinyBase()
     base.parameters["model.layers.1.self_attn.v_proj.weight"]!.value.pointer[3] = .nan
