@@ -1,6 +1,7 @@
 import Autograd
 import CKernels
 import Foundation
+import Groundwork
 import TensorCore
 
 /// AdamW (decoupled weight decay) over a model's flat parameter buffer. Moments are float32, laid out as the
@@ -17,6 +18,15 @@ public final class AdamW {
       self.beta2 = beta2
       self.epsilon = epsilon
       self.weightDecay = weightDecay
+    }
+
+    public func validate() throws {
+      for (name, beta) in [("beta1", beta1), ("beta2", beta2)] where !(0..<1).contains(beta) {
+        throw UpcycleError.usage("is out of range", at: name, expected: "a number in 0..<1", found: "\(beta)")
+      }
+      for (name, value) in [("epsilon", epsilon), ("weight decay", weightDecay)] where !(value >= 0 && value.isFinite) {
+        throw UpcycleError.usage("is out of range", at: name, expected: "at least 0", found: "\(value)")
+      }
     }
   }
 

@@ -98,10 +98,7 @@ public final class Trainer {
 
   /// Runs the forward pass again and names the first layer whose output is not finite.
   private func notFinite(loss: Double, ids: [Int32]) -> UpcycleError {
-    var culprit: String?
-    for parameter in student.parameters.parameters where culprit == nil && parameter.value.hasNonFinite {
-      culprit = "parameter \(parameter.name)"
-    }
+    var culprit = nonFiniteParameter
     if culprit == nil {
       _ = student.hidden(Tape(recording: false), ids: ids, batch: plan.microBatch, time: plan.time) { layer, x in
         if culprit == nil && x.value.hasNonFinite { culprit = "output of layer \(layer)" }
@@ -110,6 +107,10 @@ public final class Trainer {
     return UpcycleError(
       "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)",
       found: "first in \(culprit ?? "the backward pass")", hint: "lower the learning rate")
+  }
+
+  private var nonFiniteParameter: String? {
+    student.parameters.parameters.first { $0.value.hasNonFinite }.map { "parameter \($0.name)" }
   }
 
   // MARK: A whole run
@@ -125,6 +126,7 @@ public final class Trainer {
     report: (StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     try directory.begin(plan: plan, identity: identity)
+    TrainingCheckpoint.removeLeftovers(directory.checkpoint)
     if let found = try TrainingCheckpoint.load(directory.checkpoint, into: student, optimizer) { step = found }
     let metrics = try directory.openMetrics(keeping: step, header: "step,loss,ce,kl,gradient_norm,rate,seconds")
     let started = monotonicSeconds()
@@ -141,7 +143,7 @@ public final class Trainer {
       report(result, Double((step - firstStep) * plan.batch * plan.time) / elapsed)
       let stop = shouldStop() && step < plan.steps
       if stop || monotonicSeconds() - saved > saveEvery {
-        try TrainingCheckpoint.save(directory.checkpoint, step: step, student, optimizer)
+        try save(in: directory)
         saved = monotonicSeconds()
       }
       if stop {
@@ -149,18 +151,33 @@ public final class Trainer {
       }
     }
     // The last state stays until the finished model is on disk (`RunDirectory.finish`).
-    try TrainingCheckpoint.save(directory.checkpoint, step: step, student, optimizer)
+    try save(in: directory)
     student.parameters.dropGradients()
   }
 
   /// A step whose failure also names the last good checkpoint.
   private func trainStep(namingCheckpointsIn directory: RunDirectory) throws -> StepMetrics {
-    do { return try trainStep() } catch var error as UpcycleError {
-      let checkpoint = try? TrainingCheckpoint.newest(directory.checkpoint)
-      let last = checkpoint.map { "last good checkpoint: \($0.path)" } ?? "no checkpoint yet"
-      error.hint = [error.hint, last].compactMap { $0 }.joined(separator: "; ")
-      throw error
+    do { return try trainStep() } catch let error as UpcycleError { throw naming(checkpointsIn: directory, error) }
+  }
+
+  /// Saves the state, unless the last update spoilt it: every checkpoint is a good one.
+  private func save(in directory: RunDirectory) throws {
+    if let culprit = nonFiniteParameter {
+      throw naming(
+        checkpointsIn: directory,
+        UpcycleError(
+          "the update is not finite", at: "step \(step)", found: "first in \(culprit)",
+          hint: "lower the learning rate"))
     }
+    try TrainingCheckpoint.save(directory.checkpoint, step: step, student, optimizer)
+  }
+
+  private func naming(checkpointsIn directory: RunDirectory, _ error: UpcycleError) -> UpcycleError {
+    let checkpoint = try? TrainingCheckpoint.newest(directory.checkpoint)
+    let last = checkpoint.map { "last good checkpoint: \($0.path)" } ?? "no checkpoint yet"
+    var named = error
+    named.hint = [error.hint, last].compactMap { $0 }.joined(separator: "; ")
+    return named
   }
 }
 

@@ -43,6 +43,14 @@ enum TrainingCheckpoint {
     return newest.step
   }
 
+  /// Removes what a killed process was writing.
+  static func removeLeftovers(_ folder: URL) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    for name in names where name.hasPrefix(".state-") && name.hasSuffix(".tmp") {
+      try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+    }
+  }
+
   /// The newest state's file.
   static func newest(_ folder: URL) throws -> URL? { try states(folder).max { $0.step < $1.step }?.url }
 

@@ -55,11 +55,20 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
     func require(_ ok: Bool, _ option: String, _ expected: String, _ found: Any) throws {
       if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: "\(found)") }
     }
-    try require(batch > 0 && time > 0, "batch and sequence length", "at least 1", "\(batch) x \(time)")
+    let size = 1...1 << 24
+    try require(
+      size.contains(batch) && size.contains(time), "batch and sequence length", "at least 1, at most \(size.upperBound)",
+      "\(batch) x \(time)")
     try require(microBatch > 0 && batch % microBatch == 0, "micro-batch", "a divisor of the batch \(batch)", microBatch)
     try require(steps > 0, "tokens", "at least one step of \(batch * time)", tokens)
     try require(learningRate > 0 && learningRate.isFinite, "learning rate", "a positive number", learningRate)
     try require((0...1).contains(warmup), "warm-up", "a fraction in 0...1", warmup)
-    try require(ceWeight >= 0 && klWeight >= 0 && ceWeight + klWeight > 0, "loss weights", "one above 0", "\(ceWeight), \(klWeight)")
+    try require((0...1).contains(floor), "final learning rate", "a fraction of the peak in 0...1", floor)
+    try require(clip >= 0 && clip.isFinite, "clip", "a gradient norm, or 0 for no clipping", clip)
+    let total = ceWeight + klWeight
+    try require(
+      ceWeight >= 0 && klWeight >= 0 && total > 0 && total.isFinite, "loss weights", "one above 0",
+      "\(ceWeight), \(klWeight)")
+    try optimizer.validate()
   }
 }

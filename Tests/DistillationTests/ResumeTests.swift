@@ -1,0 +1,176 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+@testable import Distillation
+
+/// A run that was stopped, killed or starved of disk goes on with the same bits.
+final class ResumeTests: XCTestCase {
+  private var folder = URL(fileURLWithPath: "/")
+
+  override func setUpWithError() throws { folder = try temporaryFolder() }
+  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func directory(_ name: String) -> RunDirectory { RunDirectory(folder.appendingPathComponent(name)) }
+
+  /// Runs until `last` (a graceful stop) or the end of the plan, from whatever the folder holds.
+  @discardableResult
+  private func run(_ name: String, until last: Int? = nil, plan: TrainingPlan = TinyTraining.plan()) throws -> Trainer {
+    let trainer = try TinyTraining.trainer(plan)
+    do {
+      try trainer.run(in: directory(name), identity: TinyTraining.identity, shouldStop: { trainer.step == last })
+      XCTAssertNil(last, "ran past its stop")
+    } catch let error as UpcycleError where last != nil {
+      XCTAssert("\(error)".contains("interrupted after step \(last!)"), "\(error)")
+    }
+    return trainer
+  }
+
+  private func values(_ trainer: Trainer) -> [Float] { trainer.student.parameters.values.toArray() }
+
+  /// metrics.csv without the column of seconds.
+  private func metrics(_ name: String) throws -> [String] {
+    try String(contentsOf: directory(name).metrics, encoding: .utf8).split(separator: "\n").map {
+      $0.split(separator: ",").dropLast().joined(separator: ",")
+    }
+  }
+
+  private func assertWholeRun(_ name: String, _ trainer: Trainer, file: StaticString = #filePath, line: UInt = #line) throws {
+    let whole = try run("whole")
+    XCTAssertEqual(values(trainer), values(whole), "parameters", file: file, line: line)
+    XCTAssertEqual(try metrics(name), try metrics("whole"), file: file, line: line)
+    XCTAssertEqual(try metrics(name).count, 11, "a header and one line per step", file: file, line: line)
+    XCTAssertEqual(
+      try directory(name).readMetrics().rows.map { Int($0[0]) }, Array(1...10), file: file, line: line)
+  }
+
+  func testStoppedAndResumed() throws {
+    try run("parts", until: 5)
+    XCTAssertEqual(try metrics("parts").count, 6)
+    try assertWholeRun("parts", try run("parts"))
+  }
+
+  func testStoppedOften() throws {
+    for step in [1, 2, 7] { try run("parts", until: step) }
+    try assertWholeRun("parts", try run("parts"))
+  }
+
+  /// kill -9 between two checkpoints: lines of lost steps and half of one more stand in metrics.csv, and a
+  /// half-written checkpoint under its temporary name.
+  func testKilled() throws {
+    try run("killed", until: 5)
+    let file = try FileHandle(forWritingTo: directory("killed").metrics)
+    try file.seekToEnd()
+    try file.write(contentsOf: Data("6,9,9,9,9,9,9\n7,8,8,8,8,8,8\n8,7.0".utf8))
+    try file.close()
+    let half = directory("killed").checkpoint.appendingPathComponent(".state-8.safetensors.1.tmp")
+    try Data(count: 1000).write(to: half)
+    try assertWholeRun("killed", try run("killed"))
+    XCTAssertFalse(FileManager.default.fileExists(atPath: half.path), "the leftover is cleared")
+  }
+
+  /// kill -9 after the new checkpoint stood and before the old one was gone.
+  func testNewestCheckpointCounts() throws {
+    try run("two", until: 3)
+    let states = directory("two").checkpoint
+    let old = states.appendingPathComponent("state-3.safetensors")
+    let kept = try Data(contentsOf: old)
+    try run("two", until: 6)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: old.path), "one state at a time")
+    try kept.write(to: old)
+    try assertWholeRun("two", try run("two"))
+  }
+
+  /// The optimizer's moments and step are part of the state.
+  func testStateIsWhole() throws {
+    let trainer = try run("state", until: 4)
+    let fresh = try TinyTraining.model(seed: 77)
+    let optimizer = AdamW(fresh.parameters, .init())
+    XCTAssertEqual(try TrainingCheckpoint.load(directory("state").checkpoint, into: fresh, optimizer), 4)
+    XCTAssertEqual(fresh.parameters.values.toArray(), values(trainer))
+    XCTAssertEqual(optimizer.step, 4)
+    XCTAssertGreaterThan(optimizer.first.maxMagnitude, 0)
+    XCTAssertGreaterThan(optimizer.second.maxMagnitude, 0)
+  }
+
+  func testFinishedRun() throws {
+    let first = try run("done")
+    try assertWholeRun("done", try run("done"))
+    XCTAssertEqual(values(try run("done")), values(first), "nothing left to do")
+    try directory("done").finish()
+    XCTAssertFalse(FileManager.default.fileExists(atPath: directory("done").checkpoint.path))
+  }
+
+  /// A full disk while a checkpoint is written: one line that says so, and the last checkpoint still works.
+  func testFullDisk() throws {
+    try run("full", until: 5)
+    let states = directory("full").checkpoint
+    let temporary = states.appendingPathComponent(".state-10.safetensors.\(getpid()).tmp")
+    let trainer = try TinyTraining.trainer(TinyTraining.plan())
+    XCTAssertThrowsError(
+      try trainer.run(
+        in: directory("full"), identity: TinyTraining.identity,
+        shouldStop: {
+          if trainer.step == 10 {
+            try? FileManager.default.createSymbolicLink(atPath: temporary.path, withDestinationPath: "/dev/full")
+          }
+          return false
+        })
+    ) { XCTAssert("\($0)".contains("No space left on device"), "\($0)") }
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: states.path), ["state-5.safetensors"])
+    try assertWholeRun("full", try run("full"))
+  }
+
+  // MARK: Refusals
+
+  func testAnotherPlan() throws {
+    try run("taken", until: 5)
+    let others: [(String, (inout TrainingPlan) -> Void)] = [
+      ("seed", { $0.seed = 2 }), ("rate", { $0.learningRate = 0.02 }), ("weights", { $0.klWeight = 0; $0.ceWeight = 2 }),
+      ("length", { $0.tokens *= 2 }), ("moments", { $0.optimizer.beta2 = 0.99 }),
+    ]
+    for (name, change) in others {
+      let trainer = try TinyTraining.trainer(TinyTraining.plan(change))
+      XCTAssertThrowsError(try trainer.run(in: directory("taken"), identity: TinyTraining.identity), name) {
+        XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
+        XCTAssert("\($0)".contains("holds a run with other settings"), "\($0)")
+      }
+    }
+    var identity = TinyTraining.identity
+    identity.data = "other data"
+    let trainer = try TinyTraining.trainer(TinyTraining.plan())
+    XCTAssertThrowsError(try trainer.run(in: directory("taken"), identity: identity))
+    try assertWholeRun("taken", try run("taken"))
+  }
+
+  func testCheckpointOfAnotherModel() throws {
+    try run("odd", until: 5)
+    var config = TinyTraining.config()
+    config.intermediateSize = 25
+    let trainer = try Trainer(
+      student: TinyTraining.model(config), batches: RandomBatches(4, 8), plan: TinyTraining.plan())
+    XCTAssertThrowsError(try trainer.run(in: directory("odd"), identity: TinyTraining.identity)) {
+      XCTAssert("\($0)".contains("checkpoint does not fit the model"), "\($0)")
+    }
+  }
+
+  func testDamagedCheckpoint() throws {
+    try run("damaged", until: 5)
+    let state = directory("damaged").checkpoint.appendingPathComponent("state-5.safetensors")
+    try Data(contentsOf: state).prefix(500).write(to: state)
+    let trainer = try TinyTraining.trainer(TinyTraining.plan())
+    XCTAssertThrowsError(try trainer.run(in: directory("damaged"), identity: TinyTraining.identity)) {
+      XCTAssert("\($0)".contains("state-5.safetensors"), "\($0)")
+    }
+  }
+
+  func testUnwritableFolder() throws {
+    try writeFile("a file", to: folder.appendingPathComponent("file"))
+    let trainer = try TinyTraining.trainer(TinyTraining.plan())
+    XCTAssertThrowsError(try trainer.run(in: directory("file/run"), identity: TinyTraining.identity)) {
+      XCTAssert("\($0)".contains("cannot create this folder"), "\($0)")
+    }
+  }
+}
