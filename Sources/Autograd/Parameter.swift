@@ -40,7 +40,7 @@ public final class ParameterSet {
   public private(set) var gradients: Tensor?
   private let starts: [Int]
 
-  /// Moves the parameters' values into one buffer.
+  /// Parameters whose values already fill one buffer, in order, stay where they are; others are moved.
   public init(_ parameters: [Parameter]) {
     self.parameters = parameters
     var starts: [Int] = []
@@ -50,6 +50,14 @@ public final class ParameterSet {
       total += parameter.value.count
     }
     self.starts = starts
+    let first = parameters.first?.value
+    let inPlace = zip(parameters, starts).allSatisfy { parameter, start in
+      parameter.value.storage === first?.storage && parameter.value.offset == start
+    }
+    if let first, inPlace {
+      values = Tensor(first.storage, offset: 0, shape: [total])
+      return
+    }
     values = Tensor([total])
     for (parameter, start) in zip(parameters, starts) {
       let view = Tensor(values.storage, offset: start, shape: parameter.shape)

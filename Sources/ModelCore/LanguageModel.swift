@@ -16,7 +16,7 @@ public final class LanguageModel {
   /// - Parameter file: what error messages call the source.
   public init(_ config: ModelConfig, weights source: any WeightSource, file: String = "model") throws {
     self.config = config
-    let weights = WeightRequests(source)
+    let weights = WeightRequests(source, count: config.parameterCount)
     embedding = try weights.tensor("model.embed_tokens.weight", [config.vocabularySize, config.hiddenSize])
     layers = try (0..<config.layerCount).map { try DecoderLayer(config, index: $0, weights: weights) }
     finalNorm = try weights.tensor("model.norm.weight", [config.hiddenSize])

@@ -41,17 +41,25 @@ public struct RandomWeights: WeightSource {
   }
 }
 
-/// Collects a model's parameters while its layers are built.
+/// Collects a model's parameters while its layers are built, reading each straight into the one buffer that
+/// holds them all.
 public final class WeightRequests {
   private let source: any WeightSource
+  private let buffer: Storage
+  private var used = 0
   public private(set) var parameters: [Parameter] = []
 
-  public init(_ source: any WeightSource) { self.source = source }
+  /// - Parameter count: numbers that all tensors together have.
+  public init(_ source: any WeightSource, count: Int) {
+    self.source = source
+    buffer = Storage(count: count)
+  }
 
   /// Asks for one tensor. Matrices decay, vectors (norms, biases) do not.
   public func tensor(_ name: String, _ shape: [Int]) throws -> Parameter {
-    let value = Tensor(shape)
+    let value = Tensor(buffer, offset: used, shape: shape)
     try source.read(name, shape: shape, into: value.pointer)
+    used += value.count
     let parameter = Parameter(name, value)
     parameters.append(parameter)
     return parameter
