@@ -5,6 +5,8 @@ PAPER ?= xecomla
 PROFILE ?= micro
 SEEDS ?=
 BIN := .build/release
+# Tests are built apart, so that going back and forth rebuilds nothing.
+TEST := swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 seeds := $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: help setup build test smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz clean
@@ -28,7 +30,7 @@ build: setup
 	@swift build -c release
 
 test: setup verify-teachers
-	swift test -c release -Xswiftc -enable-testing
+	$(TEST)
 
 smoke: build
 	$(BIN)/lab run --all --profile smoke
@@ -64,7 +66,7 @@ bench: build
 	$(BIN)/bench
 
 fuzz: setup
-	UPCYCLE_FUZZ_COUNT=100000 swift test -c release -Xswiftc -enable-testing --filter Fuzz
+	UPCYCLE_FUZZ_COUNT=100000 $(TEST) --filter Fuzz
 
 clean:
-	rm -rf .build runs
+	rm -rf .build .build-tests runs

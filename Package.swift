@@ -50,7 +50,8 @@ let package = Package(
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestKit"]),
     .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
-    .testTarget(name: "CommandTests", dependencies: ["Recipes", "TestKit"]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "shards", "lab"]),
   ]
 )
 

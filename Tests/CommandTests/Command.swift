@@ -1,0 +1,60 @@
+import Foundation
+import TestKit
+import XCTest
+
+/// A finished run of one of our executables.
+struct CommandResult {
+  var status: Int32
+  var output: String
+  var error: String
+
+  /// The error lines that a user sees (progress lines aside).
+  var errorLines: [String] { error.split(separator: "\n").map(String.init).filter { $0.hasPrefix("error:") } }
+}
+
+/// Runs a built executable (beside the test bundle) in the repository root and waits for it.
+/// - Parameter killAfter: kill -9 after so many seconds.
+func run(_ tool: String, _ arguments: [String], killAfter seconds: Double? = nil) throws -> CommandResult {
+  let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+  let process = Process()
+  process.executableURL = folder.appendingPathComponent(tool)
+  process.arguments = arguments
+  process.currentDirectoryURL = repositoryRoot()
+  let scratch = try temporaryFolder()
+  defer { try? FileManager.default.removeItem(at: scratch) }
+  // Files, not pipes: nothing blocks however much is printed.
+  let outputs = try ["out", "err"].map { name -> FileHandle in
+    let url = scratch.appendingPathComponent(name)
+    FileManager.default.createFile(atPath: url.path, contents: nil)
+    return try FileHandle(forUpdating: url)
+  }
+  process.standardOutput = outputs[0]
+  process.standardError = outputs[1]
+  process.standardInput = FileHandle.nullDevice
+  try process.run()
+  if let seconds {
+    Thread.sleep(forTimeInterval: seconds)
+    kill(process.processIdentifier, SIGKILL)
+  }
+  process.waitUntilExit()
+  let texts = ["out", "err"].map { name in
+    (try? String(decoding: Data(contentsOf: scratch.appendingPathComponent(name)), as: UTF8.self)) ?? ""
+  }
+  return CommandResult(status: process.terminationStatus, output: texts[0], error: texts[1])
+}
+
+/// Fails unless the command ends with `status` and exactly one error line that contains `words`.
+func assertRefused(
+  _ tool: String, _ arguments: [String], status: Int32, saying words: [String], file: StaticString = #filePath,
+  line: UInt = #line
+) throws {
+  let result = try run(tool, arguments)
+  let command = "\(tool) \(arguments.joined(separator: " "))"
+  XCTAssertEqual(result.status, status, "\(command)\n\(result.error)", file: file, line: line)
+  XCTAssertEqual(result.errorLines.count, 1, "\(command)\n\(result.error)", file: file, line: line)
+  for word in words {
+    XCTAssertTrue(
+      result.errorLines.first?.contains(word) == true, "\(command)\nexpected \"\(word)\" in: \(result.error)",
+      file: file, line: line)
+  }
+}

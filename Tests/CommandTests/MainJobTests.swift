@@ -1,0 +1,136 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+/// The main job as a user types it, on a small model made here: create, pack, convert, distil, measure, generate;
+/// a run killed with kill -9 ends with the same bytes as one that was left alone.
+final class MainJobTests: XCTestCase {
+  private nonisolated(unsafe) static var folder: URL!
+
+  override class func setUp() {
+    folder = try! temporaryFolder()
+    let lines = (0..<400).map { "The \(["cat", "dog", "hen"][$0 % 3]) number \($0) sat on the mat and looked at the moon." }
+    try! writeFile(lines.joined(separator: "\n\n"), to: folder.appendingPathComponent("text.txt"))
+  }
+  override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
+
+  private func succeed(_ tool: String, _ arguments: [String], line: UInt = #line) throws -> String {
+    let result = try run(tool, arguments)
+    XCTAssertEqual(result.status, 0, "\(tool) \(arguments.joined(separator: " "))\n\(result.error)", line: line)
+    return result.output
+  }
+
+  func testFromCheckpointToStory() throws {
+    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
+    _ = try succeed("hybrid", ["create", "--preset", "nano-1b", "--out", path("base"), "--seed", "3"])
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+      try FileManager.default.copyItem(atPath: tokenizer + "/" + name, toPath: path("base") + "/" + name)
+    }
+    _ = try succeed(
+      "shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("shards")])
+    _ = try succeed("shards", ["verify", path("shards")])
+    let info = try JSONValue(
+      parsing: Data(
+        try succeed(
+          "xecomla",
+          [
+            "convert", "--model", path("base"), "--kv-rank", "16", "--q-rank", "auto", "--rope-dim", "4",
+            "--nope-dim", "4", "--out", path("mla"), "--json",
+          ]).utf8), file: "convert --json")
+    XCTAssertEqual(info["kv_percent"]?.double, 15.625)
+
+    func distil(_ out: String) -> [String] {
+      [
+        "distill", "--student", path("mla"), "--teacher", path("base"), "--data", path("shards"), "--tokens", "12k",
+        "--batch", "4", "--sequence", "64", "--save-every", "0.2", "--out", path(out), "--quiet",
+      ]
+    }
+    _ = try succeed("xecomla", distil("calm"))
+    // Killed twice on the way, then left to finish.
+    _ = try run("xecomla", distil("killed"), killAfter: 0.8)
+    _ = try run("xecomla", distil("killed"), killAfter: 1.2)
+    _ = try succeed("xecomla", distil("killed"))
+    XCTAssertEqual(
+      try sha256(fileAt: URL(fileURLWithPath: path("calm/model.safetensors"))),
+      try sha256(fileAt: URL(fileURLWithPath: path("killed/model.safetensors"))), "resumed against uninterrupted")
+    let rows = String(decoding: try readFile(URL(fileURLWithPath: path("killed/run/metrics.csv"))), as: UTF8.self)
+    XCTAssertEqual(rows.split(separator: "\n").count, 1 + 12_000 / 256, "one line per step, none twice")
+
+    let loss = try JSONValue(
+      parsing: Data(
+        try succeed(
+          "hybrid", ["perplexity", "--model", path("calm"), "--data", path("shards"), "--windows", "4", "--length", "64", "--json"]
+        ).utf8), file: "perplexity --json")
+    XCTAssertLessThan(try XCTUnwrap(loss["loss"]?.double), 9)
+    let text = try succeed("hybrid", ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "8", "--temperature", "0", "--quiet"])
+    XCTAssertFalse(text.isEmpty)
+
+    try refusals()
+  }
+
+  /// Bad input on the same folders: one clear line, the documented exit code, nothing half-written.
+  private func refusals() throws {
+    func convert(_ changes: [String: String]) -> [String] {
+      var options = ["--model": path("base"), "--kv-rank": "16", "--rope-dim": "4", "--nope-dim": "4", "--out": path("bad")]
+      options.merge(changes) { $1 }
+      return ["convert"] + options.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+    }
+    try assertRefused("xecomla", convert(["--kv-rank": "1000"]), status: 2, saying: ["rank", "1000"])
+    try assertRefused("xecomla", convert(["--rope-dim": "3"]), status: 2, saying: ["rope", "3"])
+    try assertRefused("xecomla", convert(["--layers": "1,99"]), status: 2, saying: ["layer", "99"])
+    try assertRefused("xecomla", convert(["--model": path("nothing")]), status: 1, saying: ["nothing"])
+    try assertRefused("xecomla", convert(["--out": "/proc/nowhere"]), status: 1, saying: ["/proc"])
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("bad")), "a refused conversion leaves nothing")
+
+    try FileManager.default.copyItem(atPath: path("base"), toPath: path("cut"))
+    let weights = URL(fileURLWithPath: path("cut/model.safetensors"))
+    try writeFile(try readFile(weights).prefix(100_000), to: weights)
+    try assertRefused("hybrid", ["generate", "--model", path("cut"), "--prompt", "x"], status: 1, saying: ["model.safetensors"])
+
+    try FileManager.default.copyItem(atPath: path("base"), toPath: path("odd"))
+    let config = URL(fileURLWithPath: path("odd/config.json"))
+    let wider = try JSONValue(contentsOf: config).merging(.object(["hidden_size": .int(256)]))
+    try writeFile(wider.text(), to: config)
+    try assertRefused("hybrid", ["generate", "--model", path("odd"), "--prompt", "x"], status: 1, saying: ["expected", "found"])
+    let moe = try JSONValue(contentsOf: config).merging(
+      .object(["model_type": .string("mixtral"), "architectures": .array([.string("MixtralForCausalLM")])]))
+    try writeFile(moe.text(), to: config)
+    try assertRefused("hybrid", ["generate", "--model", path("odd"), "--prompt", "x"], status: 1, saying: ["ixtral"])
+
+    try writeFile("", to: URL(fileURLWithPath: path("empty.txt")))
+    try assertRefused(
+      "shards", ["pack", "--input", path("empty.txt"), "--tokenizer", path("base"), "--out", path("none")], status: 1,
+      saying: ["empty"])
+    let frame = try XCTUnwrap(FileManager.default.contentsOfDirectory(atPath: path("shards")).first { $0.hasSuffix(".zst") && !$0.hasPrefix("doc") })
+    let shard = URL(fileURLWithPath: path("shards/\(frame)"))
+    var bytes = try readFile(shard)
+    bytes[bytes.count / 2] ^= 0x10
+    try writeFile(bytes, to: shard)
+    try assertRefused("shards", ["verify", path("shards")], status: 1, saying: [frame])
+  }
+
+  func testExactNumbers() throws {
+    let text = try succeed(
+      "hybrid",
+      [
+        "info", "--preset", "llama-3.2-1b", "--kv-rank", "512", "--q-rank", "auto", "--rope-dim", "32", "--nope-dim", "32",
+        "--json",
+      ])
+    let info = try JSONValue(parsing: Data(text.utf8), file: "info --json")
+    XCTAssertEqual(info["kv_percent"]?.double, 53.125)
+    XCTAssertEqual(info["kv_numbers_per_token"]?.int, 16 * 544)
+    XCTAssertEqual(info["parameters"]?.int, 1_235_814_400)
+  }
+
+  func testUsageErrors() throws {
+    try assertRefused("hybrid", ["info", "--preset", "llama-9"], status: 2, saying: ["llama-9", "llama-3.2-1b"])
+    let unknown = try run("xecomla", ["convert", "--no-such-option"])
+    XCTAssertNotEqual(unknown.status, 0)
+    for tool in ["hybrid", "xecomla", "shards", "lab"] {
+      XCTAssertTrue(try run(tool, ["--help"]).output.contains("USAGE"), tool)
+    }
+  }
+}
