@@ -2,7 +2,8 @@
 # X-EcoMLA on two published checkpoints, babyllama_tok361 and stories260K (notebooks-md/real-checkpoints.md):
 # converts each to four sizes of KV cache, distils from the original, and writes experiments/real-checkpoints/*.csv.
 #
-#   Scripts/real-checkpoints.sh [DATA]      DATA: folder with checkpoints/ and tinystories/ (default ../shared/data)
+#   Scripts/real-checkpoints.sh [DATA]           DATA: folder with checkpoints/ and tinystories/ (default ../shared/data)
+#   Scripts/real-checkpoints.sh DATA collect     only writes the tables, from what is finished
 #
 # Every step whose result exists is skipped, and distillation goes on from its checkpoint: after Ctrl-C the same
 # command continues. About 20 minutes on two quiet cores. Set before it, if you like:
@@ -15,6 +16,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 data=${1:-../shared/data}
+task=${2:-run}
 study=${STUDY:-runs/real-checkpoints}
 cell_tokens=${CELL_TOKENS:-614400}
 long_tokens=${LONG_TOKENS:-4M}
@@ -90,7 +92,7 @@ cell() {
   fi
   loss "$here/model" "$folder/hf_validation_prefix" "$here/after.json"
   loss "$here/model" "$folder/valid" "$here/valid.json"
-  say "$name: held-out $(number "$here/before.json" loss) -> $(number "$here/after.json" loss)"
+  say "$name: $(printf 'held-out loss %.4f -> %.4f' "$(number "$here/before.json" loss)" "$(number "$here/after.json" loss)")"
 }
 
 # number FILE KEY: the number behind a key of a pretty-printed JSON file.
@@ -116,7 +118,7 @@ lane() {
 stop() {
   local code=$? pid
   trap - INT TERM EXIT
-  if [ "$code" -ne 0 ]; then
+  if [ "$code" -ne 0 ] && [ "${#pids[@]}" -gt 0 ]; then
     for pid in "${pids[@]}"; do pkill -TERM -P "$pid" 2>/dev/null || true; done
     wait || true
     echo "stopped; the same command goes on from here" >&2
@@ -133,27 +135,34 @@ fit() { echo "--svd covariance --calibration $study/$1/train"; }
 babyllama="--q-rank auto --rope-dim 8 --nope-dim 8"
 stories260K="--q-rank auto --rope-dim 4 --nope-dim 4"
 
-# The four sizes as in the paper, then with both of our options.
-for rank in 12 60 24 4; do
-  lane babyllama "paper-$rank" "$cell_tokens" $babyllama --kv-rank $rank
-  lane babyllama "aligned-covariance-$rank" "$cell_tokens" $babyllama --kv-rank $rank --rope-init aligned $(fit babyllama)
-done
-for rank in 12 60; do
-  lane babyllama "random-$rank" "$cell_tokens" $babyllama --kv-rank $rank --init random
-  lane babyllama "aligned-$rank" "$cell_tokens" $babyllama --kv-rank $rank --rope-init aligned
-  lane babyllama "covariance-$rank" "$cell_tokens" $babyllama --kv-rank $rank $(fit babyllama)
-done
-for rank in 6 30 12 2; do
-  lane stories260K "paper-$rank" "$cell_tokens" $stories260K --kv-rank $rank
-  lane stories260K "aligned-covariance-$rank" "$cell_tokens" $stories260K --kv-rank $rank --rope-init aligned $(fit stories260K)
-done
-lane stories260K random-30 "$cell_tokens" $stories260K --kv-rank 30 --init random
-# Ranks by energy: the shares of energy that keep as many numbers per token as rank 12 (100) and 60 (339 of 340).
-lane babyllama dynamic-12 "$cell_tokens" --rope-dim 8 --nope-dim 8 --rank-rule dynamic --delta-kv 0.63 --delta-q 0.999
-lane babyllama dynamic-60 "$cell_tokens" --rope-dim 8 --nope-dim 8 --rank-rule dynamic --delta-kv 0.942 --delta-q 0.937
-lane babyllama long-paper-12 "$long_tokens" $babyllama --kv-rank 12
-lane babyllama long-aligned-covariance-12 "$long_tokens" $babyllama --kv-rank 12 --rope-init aligned $(fit babyllama)
-free_lane 0
+run_cells() {
+  local rank
+  lane babyllama paper-12 "$cell_tokens" $babyllama --kv-rank 12
+  lane babyllama aligned-covariance-12 "$cell_tokens" $babyllama --kv-rank 12 --rope-init aligned $(fit babyllama)
+  for rank in 60 12; do
+    lane babyllama "random-$rank" "$cell_tokens" $babyllama --kv-rank $rank --init random
+  done
+  # The sizes as in the paper, and with both of our options.
+  for rank in 60 4 24; do
+    lane babyllama "paper-$rank" "$cell_tokens" $babyllama --kv-rank $rank
+    lane babyllama "aligned-covariance-$rank" "$cell_tokens" $babyllama --kv-rank $rank --rope-init aligned $(fit babyllama)
+  done
+  for rank in 6 30 12 2; do
+    lane stories260K "paper-$rank" "$cell_tokens" $stories260K --kv-rank $rank
+    lane stories260K "aligned-covariance-$rank" "$cell_tokens" $stories260K --kv-rank $rank --rope-init aligned $(fit stories260K)
+  done
+  # Ranks by energy: the shares of energy that keep as many numbers per token as rank 12 (100) and 60 (339 of 340).
+  lane babyllama dynamic-12 "$cell_tokens" --rope-dim 8 --nope-dim 8 --rank-rule dynamic --delta-kv 0.63 --delta-q 0.999
+  lane babyllama dynamic-60 "$cell_tokens" --rope-dim 8 --nope-dim 8 --rank-rule dynamic --delta-kv 0.942 --delta-q 0.937
+  for rank in 12 60; do
+    lane babyllama "aligned-$rank" "$cell_tokens" $babyllama --kv-rank $rank --rope-init aligned
+    lane babyllama "covariance-$rank" "$cell_tokens" $babyllama --kv-rank $rank $(fit babyllama)
+  done
+  lane babyllama long-paper-12 "$long_tokens" $babyllama --kv-rank 12
+  lane babyllama long-aligned-covariance-12 "$long_tokens" $babyllama --kv-rank 12 --rope-init aligned $(fit babyllama)
+  free_lane 0
+}
+[ "$task" = collect ] || run_cells
 
 # Stories, greedy and sampled, of the base and of converted models; they stay in the study's folder.
 stories=$study/stories.txt
@@ -170,14 +179,14 @@ all_stories() {
     story "$model, temperature 0.8" "$study/$model" --temperature 0.8 --seed 3 "One day, a little boy"
   done
 }
-once "$stories" all_stories
+[ "$task" = collect ] || once "$stories" all_stories
 
 say "writing $results/*.csv"
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 commit=$(git rev-parse --short=10 HEAD)
 table() { # NAME COLUMNS: a csv from rows on standard input
   {
-    echo "# Scripts/real-checkpoints.sh; commit $commit; ${cpu:-unknown cpu}, $lanes runs at a time on one thread each; seed $seed"
+    echo "# Scripts/real-checkpoints.sh; commit $commit; ${cpu:-unknown cpu}, one thread a run; learning rate $lr; seed $seed"
     echo "$2"
     cat
   } >"$results/$1.csv.tmp"
@@ -220,9 +229,11 @@ rows_of_curves | table curves checkpoint,start,rank,tokens,loss
 rows_of_initialisers() {
   local rank start here target
   for rank in 60 12; do
+    [ -f "$study/babyllama/paper-$rank/after.json" ] || continue
     target=$(tail -n 1 "$study/babyllama/paper-$rank/model/run/heldout.csv" | cut -d, -f2)
     for start in random paper covariance aligned aligned-covariance; do
       here=$study/babyllama/$start-$rank
+      [ -f "$here/after.json" ] || continue
       printf '%s,%s,%.4f,%.4f,%s\n' "$rank" "$start" "$(number "$here/before.json" loss)" "$(number "$here/after.json" loss)" \
         "$(awk -F, -v goal="$target" '
           NR > 1 && found == "" && $2 <= goal { found = NR == 2 ? $1 : t + ($1 - t) * (l - goal) / (l - $2) }

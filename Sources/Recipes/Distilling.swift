@@ -73,7 +73,7 @@ public struct Distilling {
   }
 }
 
-/// Mean next-token loss on the first windows of held-out text: 8,192 tokens or what there is.
+/// Mean next-token loss on the first windows of held-out text: `tokens` of them or what there is.
 public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double {
   let length = min(time, shards.count - 1)
   let windows = max(1, min((shards.count - 1) / length, tokens / length))
