@@ -26,6 +26,25 @@ final class ParameterSetTests: XCTestCase {
     XCTAssertNil(set["p3"])
   }
 
+  /// Parameters that fill one buffer in order stay; a gap or another order moves them.
+  func testParametersInOneBuffer() {
+    let storage = Storage(count: 10)
+    func window(_ name: String, _ offset: Int, _ shape: [Int]) -> Parameter {
+      Parameter(name, Tensor(storage, offset: offset, shape: shape))
+    }
+    for i in 0..<10 { storage.base[i] = Float(i) }
+    let kept = ParameterSet([window("a", 0, [2, 2]), window("b", 4, [5])])
+    XCTAssert(kept.values.storage === storage)
+    XCTAssertEqual(kept.values.toArray(), (0..<9).map(Float.init))
+    for parameters in [[window("a", 0, [4]), window("b", 5, [5])], [window("b", 4, [5]), window("a", 0, [4])]] {
+      let before = parameters.flatMap { $0.value.toArray() }
+      let moved = ParameterSet(parameters)
+      XCTAssertFalse(moved.values.storage === storage)
+      XCTAssertEqual(moved.values.toArray(), before)
+      XCTAssertEqual(parameters.flatMap { $0.value.toArray() }, before)
+    }
+  }
+
   func testGradients() {
     let set = ParameterSet(parameters())
     XCTAssertNil(set.gradients)
