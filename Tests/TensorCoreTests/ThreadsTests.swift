@@ -66,7 +66,7 @@ final class ThreadsTests: XCTestCase {
     Threads.parallel(2) { _ in
       seen.withLock { _ = $0.insert(ObjectIdentifier(Thread.current)) }
       // Waits until the other chunk has a thread of its own, but not for ever.
-      for _ in 0..<2000 where seen.withLock({ $0.count }) < 2 { usleep(1000) }
+      for _ in 0..<20_000 where seen.withLock({ $0.count }) < 2 { usleep(1000) }
     }
     XCTAssertEqual(seen.withLock { $0.count }, 2)
   }
