@@ -79,9 +79,8 @@ final class MicroworldFileTests: XCTestCase {
       let corpus = MicroworldCorpus(world: World(seed: 1), mixture: mixture, seed: 1)
       let documents = (0..<2000).map { corpus.document($0) }
       let lengths = documents.map { $0.split(whereSeparator: \.isWhitespace).count }.sorted()
-      let usual = mixture == .lookups ? 30...120 : 70...150
-      XCTAssertTrue(usual.contains(lengths[1000]), "\(mixture): median \(lengths[1000]) words")
-      XCTAssertLessThan(lengths.last!, 600)
+      XCTAssertTrue((70...150).contains(lengths[1000]), "median \(lengths[1000]) words")
+      XCTAssertLessThan(lengths.last!, 450)
       for document in documents {
         XCTAssertFalse(document.isEmpty)
         XCTAssertFalse(document.contains("{") || document.contains("  ") || document.contains("Optional"), document)
