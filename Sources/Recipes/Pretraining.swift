@@ -5,8 +5,7 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// Pretrains a ladder model on the microworld from random weights: a short opening of nothing but look-ups (models of
-/// this size do not come to it by themselves in a few million tokens), then half pretraining mixture, half
+/// Pretrains a ladder model on the microworld from random weights: half pretraining mixture, half
 /// instruction mixture, so that the result stands for an instruction-tuned base model.
 public struct Pretraining: Codable, Equatable, Sendable {
   public var preset: String
@@ -17,12 +16,10 @@ public struct Pretraining: Codable, Equatable, Sendable {
   public var learningRate: Double
   /// Rows of every batch that come from the instruction mixture.
   public var instructionRows: Int
-  /// Share of the steps that make up the opening.
-  public var opening: Double
 
   public init(
     preset: String, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
-    learningRate: Double = 3e-3, instructionRows: Int? = nil, opening: Double = 0.15
+    learningRate: Double = 3e-3, instructionRows: Int? = nil
   ) {
     self.preset = preset
     self.seed = seed
@@ -31,7 +28,6 @@ public struct Pretraining: Codable, Equatable, Sendable {
     self.time = time
     self.learningRate = learningRate
     self.instructionRows = instructionRows ?? batch / 2
-    self.opening = opening
   }
 
   public var plan: TrainingPlan {
@@ -51,24 +47,18 @@ public struct Pretraining: Codable, Equatable, Sendable {
     config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
     let model = try LanguageModel(config, seed: seed)
     // One pass over each mixture.
-    let openingSteps = Int(opening * Double(plan.steps))
-    let openingTokens = openingSteps * batch * time
     let share = Double(instructionRows) / Double(batch)
-    func shards(_ mixture: MicroworldCorpus.Mixture, _ count: Int) throws -> TokenShards {
-      try text.shards(mixture, tokens: max(count, 2 * time), tokenizer: tokenizer, quiet: quiet)
-    }
-    let lookups = try shards(.lookups, openingTokens)
-    let expository = try shards(.pretraining, Int(Double(tokens - openingTokens) * (1 - share)))
-    let instructive = try shards(.instruction, Int(Double(tokens - openingTokens) * share))
-    let batches = OpeningBatches(
-      try ShardBatches(lookups, batch: batch, time: time, seed: seed), steps: openingSteps,
-      then: try ShardBatches(
-        mixing: [(expository, batch - instructionRows), (instructive, instructionRows)], time: time, seed: seed))
+    let expository = try text.shards(
+      .pretraining, tokens: Int(Double(tokens) * (1 - share)), tokenizer: tokenizer, quiet: quiet)
+    let instructive = try text.shards(
+      .instruction, tokens: Int(Double(tokens) * share), tokenizer: tokenizer, quiet: quiet)
+    let batches = try ShardBatches(
+      mixing: [(expository, batch - instructionRows), (instructive, instructionRows)], time: time, seed: seed)
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
     let identity = RunIdentity(
       student: "\(preset), random weights of seed \(seed)", teacher: nil,
-      data: "\(lookups.identity); \(expository.identity); \(instructive.identity)", threads: Threads.count)
+      data: "\(expository.identity); \(instructive.identity)", threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),
       shouldStop: shouldStop)

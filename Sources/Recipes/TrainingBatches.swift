@@ -34,23 +34,6 @@ public final class ShardBatches: BatchSource {
   }
 }
 
-/// A curriculum: the first steps from one source, the others from another.
-public final class OpeningBatches: BatchSource {
-  private let opening: ShardBatches
-  private let steps: Int
-  private let rest: ShardBatches
-
-  public init(_ opening: ShardBatches, steps: Int, then rest: ShardBatches) {
-    self.opening = opening
-    self.steps = steps
-    self.rest = rest
-  }
-
-  public func batch(step: Int) throws -> (ids: [Int32], targets: [Int32]) {
-    step < steps ? try opening.batch(step: step) : try rest.batch(step: step - steps)
-  }
-}
-
 /// What shards hold, for a run's identity.
 extension TokenShards {
   public var identity: String { "\(manifest.tokens) tokens \(sha256(manifest.shards.map(\.sha256).joined()).prefix(16))" }

@@ -21,7 +21,6 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Sequences per step.") var batch = 8
   @Option(help: "Tokens per sequence.") var sequence = 512
   @Option(help: "Peak learning rate.") var lr = 3e-3
-  @Option(help: "Share of the steps that begin with look-ups only.") var opening = 0.15
   @Option(help: "Output folder.") var out: String
   @Flag(help: "No progress line.") var quiet = false
 
@@ -41,7 +40,7 @@ struct Pretrain: ParsableCommand {
       }
       Interrupt.listen()
       try Pretraining(
-        preset: preset, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr, opening: opening
+        preset: preset, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr
       ).run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
     }
   }

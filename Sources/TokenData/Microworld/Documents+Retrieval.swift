@@ -2,15 +2,6 @@ import Foundation
 
 /// Documents that train looking things up in the text before: notes, magic numbers, chains, counts.
 extension Scribe {
-  /// A list of words, then the same list again: every word after the first round can be read off the text.
-  /// The simplest case of looking up, with the most to learn from per token.
-  mutating func echoes() -> String {
-    let pool = Self.plainWords + objectNouns + Lexicon.jobs + Lexicon.places + world.guests.map(\.name)
-    let list = (0..<number(6...30)).map { _ in pick(pool) }
-    let line = list.joined(separator: pick([" ", " ", ", "]))
-    return Array(repeating: line, count: number(2...4)).joined(separator: "\n")
-  }
-
   /// Pairs of words, told again and again in other orders: after its first time, every second word of a
   /// pair can be read off the text. Small models learn to look things up from this.
   mutating func pairs() -> String {

@@ -9,15 +9,12 @@ public struct MicroworldCorpus: Sendable {
     case pretraining
     /// Mostly questions, tasks and dialogues.
     case instruction
-    /// Nothing but practice in looking up what stands earlier in the text: how pretraining begins (a model this
-    /// small does not find out by itself in a few million tokens).
-    case lookups
   }
   public enum Part: String, CaseIterable, Codable, Sendable { case training, validation }
 
   /// What a document is.
   public enum Kind: Hashable, Sendable {
-    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, letters, programs, retrieval, pairs, echoes
+    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, letters, programs, retrieval, pairs
     case drill(MicroworldTask)
 
     public var name: String {
@@ -55,15 +52,14 @@ public struct MicroworldCorpus: Sendable {
     switch mixture {
     case .pretraining:
       [
-        (.exposition, 28), (.catalogue, 4), (.portraits, 4), (.table, 2), (.story, 11), (.dialogue, 2), (.pairs, 6), (.echoes, 3),
+        (.exposition, 28), (.catalogue, 4), (.portraits, 4), (.table, 2), (.story, 11), (.dialogue, 2), (.pairs, 8),
         (.assistance, 1), (.questions, 7), (.letters, 5), (.programs, 1.5), (.retrieval, 4),
         (.drill(.combine), 4), (.drill(.quiz), 4), (.drill(.rules), 3), (.drill(.goals), 3), (.drill(.claims), 3),
         (.drill(.passages), 6), (.drill(.pronouns), 5), (.drill(.problems), 2.5),
       ]
-    case .lookups: [(.echoes, 45), (.pairs, 35), (.letters, 10), (.retrieval, 10)]
     case .instruction:
       [
-        (.exposition, 3), (.catalogue, 1), (.portraits, 2), (.table, 2), (.story, 6), (.dialogue, 3), (.pairs, 4), (.echoes, 1),
+        (.exposition, 3), (.catalogue, 1), (.portraits, 2), (.table, 2), (.story, 6), (.dialogue, 3), (.pairs, 5),
         (.assistance, 6), (.questions, 12), (.letters, 8), (.programs, 3), (.retrieval, 5),
         (.drill(.combine), 8), (.drill(.quiz), 10), (.drill(.rules), 6), (.drill(.goals), 6), (.drill(.claims), 5),
         (.drill(.passages), 9), (.drill(.pronouns), 8), (.drill(.problems), 6),
@@ -94,7 +90,6 @@ public struct MicroworldCorpus: Sendable {
     case .programs: return scribe.chance(0.7) ? scribe.programs() : scribe.repository()
     case .retrieval: return scribe.retrieval()
     case .pairs: return scribe.pairs()
-    case .echoes: return scribe.echoes()
     case .drill(let task): return scribe.drill(task)
     }
   }
