@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# Pretrains the ladder's committed models anew: the tokenizer, nano-1b and both seeds of nano-8b. Each folder
+# Pretrains the ladder's committed models anew: the tokenizer, nano-1b and nano-8b. Each folder
 # gets the weights (bfloat16), the plan, the loss curve, the machine and the scores. Resumable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 hybrid=.build/release/hybrid
 teachers=experiments/teachers
 
-pretrain() { # preset seed tokens
+pretrain() { # preset seed tokens peak-learning-rate
   local folder="$teachers/$1-seed$2"
   if [ ! -f "$folder/scores.json" ]; then
-    $hybrid pretrain --preset "$1" --seed "$2" --tokens "$3" --out "$folder"
+    $hybrid pretrain --preset "$1" --seed "$2" --tokens "$3" --lr "$4" --out "$folder"
     $hybrid evaluate --model "$folder" --tasks all --items 500 --json --quiet > "$folder/scores.json.tmp"
     mv "$folder/scores.json.tmp" "$folder/scores.json"
   fi
 }
 
-pretrain nano-1b 1 6M
-pretrain nano-8b 1 6M
-pretrain nano-8b 2 6M
-(cd "$teachers" && find . -name '*.safetensors' -o -name tokenizer.json -path '*/tokenizer/*' | sort | xargs sha256sum > SHA256SUMS)
+pretrain nano-1b 1 4.5M 3e-3
+pretrain nano-8b 1 7M 2e-3
+(cd "$teachers" && sha256sum tokenizer/tokenizer.json ./*/model.safetensors | sed 's|  ./|  |' > SHA256SUMS)

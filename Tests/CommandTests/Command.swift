@@ -14,7 +14,7 @@ struct CommandResult {
 
 /// Runs a built executable (beside the test bundle) in the repository root and waits for it.
 /// - Parameter killAfter: kill -9 after so many seconds.
-func run(_ tool: String, _ arguments: [String], killAfter seconds: Double? = nil) throws -> CommandResult {
+func launch(_ tool: String, _ arguments: [String], killAfter seconds: Double? = nil) throws -> CommandResult {
   let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
   let process = Process()
   process.executableURL = folder.appendingPathComponent(tool)
@@ -48,7 +48,7 @@ func assertRefused(
   _ tool: String, _ arguments: [String], status: Int32, saying words: [String], file: StaticString = #filePath,
   line: UInt = #line
 ) throws {
-  let result = try run(tool, arguments)
+  let result = try launch(tool, arguments)
   let command = "\(tool) \(arguments.joined(separator: " "))"
   XCTAssertEqual(result.status, status, "\(command)\n\(result.error)", file: file, line: line)
   XCTAssertEqual(result.errorLines.count, 1, "\(command)\n\(result.error)", file: file, line: line)

@@ -18,7 +18,7 @@ final class MainJobTests: XCTestCase {
   private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
 
   private func succeed(_ tool: String, _ arguments: [String], line: UInt = #line) throws -> String {
-    let result = try run(tool, arguments)
+    let result = try launch(tool, arguments)
     XCTAssertEqual(result.status, 0, "\(tool) \(arguments.joined(separator: " "))\n\(result.error)", line: line)
     return result.output
   }
@@ -50,8 +50,8 @@ final class MainJobTests: XCTestCase {
     }
     _ = try succeed("xecomla", distil("calm"))
     // Killed twice on the way, then left to finish.
-    _ = try run("xecomla", distil("killed"), killAfter: 0.8)
-    _ = try run("xecomla", distil("killed"), killAfter: 1.2)
+    _ = try launch("xecomla", distil("killed"), killAfter: 0.8)
+    _ = try launch("xecomla", distil("killed"), killAfter: 1.2)
     _ = try succeed("xecomla", distil("killed"))
     XCTAssertEqual(
       try sha256(fileAt: URL(fileURLWithPath: path("calm/model.safetensors"))),
@@ -127,10 +127,10 @@ final class MainJobTests: XCTestCase {
 
   func testUsageErrors() throws {
     try assertRefused("hybrid", ["info", "--preset", "llama-9"], status: 2, saying: ["llama-9", "llama-3.2-1b"])
-    let unknown = try run("xecomla", ["convert", "--no-such-option"])
+    let unknown = try launch("xecomla", ["convert", "--no-such-option"])
     XCTAssertNotEqual(unknown.status, 0)
     for tool in ["hybrid", "xecomla", "shards", "lab"] {
-      XCTAssertTrue(try run(tool, ["--help"]).output.contains("USAGE"), tool)
+      XCTAssertTrue(try launch(tool, ["--help"]).output.contains("USAGE"), tool)
     }
   }
 }
