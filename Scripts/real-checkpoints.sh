@@ -6,7 +6,7 @@
 #   Scripts/real-checkpoints.sh DATA collect     only writes the tables, from what is finished
 #
 # Every step whose result exists is skipped, and distillation goes on from its checkpoint: after Ctrl-C the same
-# command continues. About 20 minutes on two quiet cores. Set before it, if you like:
+# command continues. About 10 minutes on two quiet cores. Set before it, if you like:
 #   STUDY=runs/real-checkpoints   where models and measurements go
 #   CELL_TOKENS=614400            distillation tokens of a cell (300 steps of 8 x 256)
 #   LONG_TOKENS=4M                of the two long runs at 15.6 %
@@ -28,6 +28,7 @@ windows=128
 export UPCYCLE_THREADS=1
 results=experiments/real-checkpoints
 mkdir -p "$study" "$results"
+[ -f "$study/commit" ] || git rev-parse --short=10 HEAD >"$study/commit"
 
 say() { printf '%s  %s\n' "$(date -u +%H:%M:%S)" "$*"; }
 
@@ -54,8 +55,8 @@ once() {
   mv "$file.tmp" "$file"
 }
 
-# loss MODEL SHARDS FILE: loss on the first windows of text.
-loss() { once "$3" "$bin/hybrid" perplexity --model "$1" --data "$2" --windows $windows --length 256 --json --quiet; }
+# loss MODEL SHARDS FILE [WINDOWS]: loss on the first windows of text.
+loss() { once "$3" "$bin/hybrid" perplexity --model "$1" --data "$2" --windows "${4:-$windows}" --length 256 --json --quiet; }
 
 prepare() { # NAME CHECKPOINT TOKENIZER
   local folder=$study/$1
@@ -71,6 +72,7 @@ prepare() { # NAME CHECKPOINT TOKENIZER
     fi
   done
   loss "$folder/base" "$folder/hf_validation_prefix" "$folder/base.heldout.json"
+  loss "$folder/base" "$folder/hf_validation_prefix" "$folder/base.curve.json" 64 # what distill's curves are measured on
   loss "$folder/base" "$folder/valid" "$folder/base.valid.json"
 }
 
@@ -183,7 +185,7 @@ all_stories() {
 
 say "writing $results/*.csv"
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-commit=$(git rev-parse --short=10 HEAD)
+commit=$(cat "$study/commit")
 table() { # NAME COLUMNS: a csv from rows on standard input
   {
     echo "# Scripts/real-checkpoints.sh; commit $commit; ${cpu:-unknown cpu}, one thread a run; learning rate $lr; seed $seed"
@@ -218,6 +220,11 @@ rows_of_sizes | table sizes \
   checkpoint,start,rank,kv_percent,kv_numbers,parameters,tokens,run,base,before,after,after_stderr,base_valid,after_valid
 
 rows_of_curves() {
+  local checkpoint
+  for checkpoint in babyllama stories260K; do
+    printf "$checkpoint,base,,%s,%.6f\n" 0 "$(number "$study/$checkpoint/base.curve.json" loss)" \
+      614400 "$(number "$study/$checkpoint/base.curve.json" loss)"
+  done
   runs | while read -r checkpoint name start rank here; do
     awk -F, -v OFS=, -v c="$checkpoint" -v n="${name%-*}" -v r="$rank" 'NR > 1 { print c, n, r, $1, $2 }' \
       "$here/model/run/heldout.csv"

@@ -6,16 +6,19 @@ set ytics (0.7, 0.8, 1, 1.5, 2, 3, 4, 6)
 set xlabel "distillation tokens, thousands"
 set xrange [0:620]
 on(name, size) = strcol("checkpoint") eq "babyllama" && strcol("start") eq name && strcol("rank") eq size
-set multiplot layout 1,2 margins 0.08,0.98,0.14,0.91 spacing 0.06
+set multiplot layout 1,2 margins 0.10,0.98,0.17,0.91 spacing 0.08
 do for [size in "60 12"] {
   if (size eq "60") { set ylabel "held-out loss, nats per token"; set key top right } else { unset ylabel; unset key }
   set title size eq "60" ? "53 % of the KV cache" : "15.6 % of the KV cache"
   set yrange [0.65:6.5]
+  stats csv using (strcol("rank") eq size) nooutput
+  if (STATS_sum == 0) { set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey }
   plot csv using (column("tokens") / 1000):(keep(on("random", size), column("loss"))) with lines lt 2 title "random", \
     csv using (column("tokens") / 1000):(keep(on("paper", size), column("loss"))) with lines lt 1 title "SVD, fixed rank (paper)", \
     csv using (column("tokens") / 1000):(keep(on("dynamic", size), column("loss"))) with lines lt 5 title "SVD, dynamic rank (paper)", \
     csv using (column("tokens") / 1000):(keep(on("aligned", size), column("loss"))) with lines lt 4 title "aligned", \
     csv using (column("tokens") / 1000):(keep(on("aligned-covariance", size), column("loss"))) with lines lt 3 title "aligned + covariance", \
-    csv using (column("tokens") / 1000):(keep(on("base", size), column("loss"))) with lines lt 6 title "the original"
+    csv using (column("tokens") / 1000):(keep(strcol("checkpoint") eq "babyllama" && strcol("start") eq "base", column("loss"))) with lines lt 6 title "the original"
+  unset label 1
 }
 unset multiplot

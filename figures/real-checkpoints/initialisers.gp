@@ -11,10 +11,13 @@ do for [size in "60 12"] {
   if (size eq "60") { set ylabel "held-out loss, nats per token"; set key top right } else { unset ylabel; unset key }
   set title size eq "60" ? "53 % of the KV cache" : "15.6 % of the KV cache"
   set yrange [0:6]
+  stats csv using (strcol("rank") eq size) nooutput
+  if (STATS_sum == 0) { set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey }
   on(i) = strcol("rank") eq size && strcol("start") eq word(names, i)
   plot for [i=1:5] csv using (i - 0.19):(keep(on(i), column("before"))):(0.36) with boxes lc rgb grey title (i == 1 ? "before distillation" : ""), \
     for [i=1:5] csv using (i + 0.19):(keep(on(i), column("after"))):(0.36) with boxes lc rgb blue title (i == 1 ? "after 0.6 M tokens" : ""), \
     for [i=1:5] csv using (i + 0.19):(keep(on(i), column("after"))):(keep(on(i), sprintf("%.2f", column("after")))) with labels offset 0,0.6 font ",10" notitle, \
     for [i=1:5] csv using (i - 0.19):(keep(on(i), column("before"))):(keep(on(i), sprintf("%.2f", column("before")))) with labels offset 0,0.6 font ",10" notitle
+  unset label 1
 }
 unset multiplot
