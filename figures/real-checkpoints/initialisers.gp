@@ -8,7 +8,7 @@ set xtics rotate by 25 right scale 0
 set xtics ("random" 1, "paper" 2, "paper + cov." 3, "aligned" 4, "aligned + cov." 5)
 set multiplot layout 1,2 margins 0.09,0.98,0.24,0.92 spacing 0.08
 do for [size in "60 12"] {
-  if (size eq "60") { set ylabel "held-out loss, nats per token"; set key top right } else { unset ylabel; unset key }
+  if (size eq "60") { set ylabel "held-out loss, nats per token"; unset key } else { unset ylabel; set key top right }
   set title size eq "60" ? "53 % of the KV cache" : "15.6 % of the KV cache"
   set yrange [0:6]
   stats csv using (strcol("rank") eq size) nooutput
