@@ -6,15 +6,20 @@ names = "'random' 'paper' 'paper + covariance' 'aligned' 'aligned + covariance'"
 set xrange [0.4:5.6]
 set xtics rotate by 25 right scale 0
 set xtics ("random" 1, "paper" 2, "paper + cov." 3, "aligned" 4, "aligned + cov." 5)
+# Cells of each size that have run: a panel without any says so.
+stats csv using (strcol("cell")[1:4] eq "53.1" && strcol("loss_after_ours") ne "") nooutput
+ran53 = STATS_sum
+stats csv using (strcol("cell")[1:4] eq "15.6" && strcol("loss_after_ours") ne "") nooutput
+ran15 = STATS_sum
 set multiplot layout 1,2 margins 0.09,0.98,0.24,0.92 spacing 0.08
 do for [size in "53.1 15.6"] {
   if (size eq "53.1") { set ylabel "held-out loss, nats per token" } else { unset ylabel }
   set title size . " % of the KV cache"
-  if (ours == 0) {
+  if ((size eq "53.1" ? ran53 : ran15) == 0) {
     set yrange [0:1]; unset ytics
     set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN notitle
-    unset label 1; set ytics
+    unset label 1; set ytics nomirror
   } else {
     set yrange [0:*]
     set key top right
