@@ -34,11 +34,12 @@ let package = Package(
       name: "Recipes",
       dependencies: ["Upcycling", "Distillation", "Evaluation", "LabKit"]),
 
-    .executableTarget(name: "xecomla", dependencies: ["Recipes", .argumentParser]),
-    .executableTarget(name: "hybrid", dependencies: ["Recipes", .argumentParser]),
-    .executableTarget(name: "shards", dependencies: ["TokenData", .argumentParser]),
-    .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", .argumentParser]),
-    .executableTarget(name: "bench", dependencies: ["Recipes", .argumentParser]),
+    .target(name: "Commands", dependencies: [.argumentParser]),
+    .executableTarget(name: "xecomla", dependencies: ["Recipes", "Commands"]),
+    .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
+    .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
+    .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),
+    .executableTarget(name: "bench", dependencies: ["Recipes", "Commands"]),
 
     .target(name: "TestKit", dependencies: ["Autograd"], path: "Tests/TestKit"),
     .testTarget(name: "GroundworkTests", dependencies: ["Groundwork", "TestKit"]),

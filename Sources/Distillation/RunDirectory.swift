@@ -104,14 +104,8 @@ final class MetricsFile {
 
 /// What the machine is, for records: processor, cores, threads, operating system; no host names.
 public func machineDescription() -> [String: JSONValue] {
-  var model = "unknown"
-  if let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8),
-    let line = text.split(separator: "\n").first(where: { $0.hasPrefix("model name") })
-  {
-    model = line.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? model
-  }
-  return [
-    "cpu": .string(model), "cores": .int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+  [
+    "cpu": .string(processorName()), "cores": .int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
     "system": .string(ProcessInfo.processInfo.operatingSystemVersionString),
   ]
 }

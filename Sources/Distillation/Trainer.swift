@@ -123,7 +123,7 @@ public final class Trainer {
   ///   - shouldStop: asked after every step; true saves a checkpoint and throws.
   public func run(
     in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
-    report: (StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
+    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     try directory.begin(plan: plan, identity: identity)
     TrainingCheckpoint.removeLeftovers(directory.checkpoint)
@@ -140,7 +140,7 @@ public final class Trainer {
           "\(result.step)", decimal(result.loss), decimal(result.crossEntropy), decimal(result.divergence),
           decimal(result.gradientNorm), String(format: "%.4e", result.rate), String(format: "%.2f", elapsed),
         ].joined(separator: ","))
-      report(result, Double((step - firstStep) * plan.batch * plan.time) / elapsed)
+      try report(result, Double((step - firstStep) * plan.batch * plan.time) / elapsed)
       let stop = shouldStop() && step < plan.steps
       if stop || monotonicSeconds() - saved > saveEvery {
         try save(in: directory)

@@ -8,11 +8,7 @@ public struct Surroundings: Sendable {
   public let commit: String
 
   public init(root: URL) {
-    let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let model = info.split(separator: "\n").first { $0.hasPrefix("model name") }
-    host = Record.Host(
-      cpu: model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown",
-      cores: ProcessInfo.processInfo.activeProcessorCount)
+    host = Record.Host(cpu: processorName(), cores: ProcessInfo.processInfo.activeProcessorCount)
     let head = Self.git(["rev-parse", "--short=10", "HEAD"], in: root)
     let changes = Self.git(["status", "--porcelain", "--", "Sources", "Package.swift"], in: root)
     commit = head.map { changes?.isEmpty == false ? "\($0)-dirty" : $0 } ?? "unknown"

@@ -31,7 +31,7 @@ public struct Distilling {
   /// - Returns: the held-out curve.
   @discardableResult
   public func run(
-    in folder: URL, saveEvery: Double = 60, report: @escaping (Trainer.StepMetrics, Double) -> Void = { _, _ in },
+    in folder: URL, saveEvery: Double = 60, report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Curve {
     let tokenizer = try Tokenizer.load(from: student)
@@ -52,18 +52,17 @@ public struct Distilling {
       threads: Threads.count)
     try makeDirectory(directory.run)
     let curve = try HeldOutCurve(curveFile)
-    let every = max(1, plan.steps / 20)
-    func measure(_ step: Int) {
-      guard let heldOut, curve.lastTokens < Double(step * plan.batch * plan.time) || curve.rows.isEmpty else { return }
-      if let loss = try? heldOutLoss(model, heldOut, time: plan.time) {
-        try? curve.append(Double(step * plan.batch * plan.time), loss)
-      }
+    let every = max(plan.steps / 20, min(plan.steps, 5))
+    func measure(_ step: Int) throws {
+      let tokens = Double(step * plan.batch * plan.time)
+      guard let heldOut, curve.lastTokens < tokens else { return }
+      try curve.append(tokens, heldOutLoss(model, heldOut, time: plan.time))
     }
-    measure(0)
+    try measure(0)
     try trainer.run(
       in: directory, identity: identity, saveEvery: saveEvery,
       report: { metrics, rate in
-        if metrics.step % every == 0 || metrics.step == plan.steps { measure(metrics.step) }
+        if metrics.step % every == 0 || metrics.step == plan.steps { try measure(metrics.step) }
         report(metrics, rate)
       }, shouldStop: shouldStop)
     try tokenizer.save(to: folder)

@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import LabKit
 
 /// Where a checkout keeps things: the folder with `experiments/`, found from the working folder upwards
 /// (or named by UPCYCLE_ROOT).
@@ -7,20 +8,9 @@ public struct Places: Sendable {
   public let root: URL
 
   public init() throws {
-    if let named = ProcessInfo.processInfo.environment["UPCYCLE_ROOT"] {
-      root = URL(fileURLWithPath: named)
-      return
-    }
-    var url = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
-    while !FileManager.default.fileExists(atPath: url.appendingPathComponent("experiments/teachers").path) {
-      if url.path == "/" {
-        throw UpcycleError(
-          "not inside a checkout: no experiments/teachers here or above",
-          at: FileManager.default.currentDirectoryPath, hint: "run this in the repository, or set UPCYCLE_ROOT")
-      }
-      url.deleteLastPathComponent()
-    }
-    root = url
+    let named = ProcessInfo.processInfo.environment["UPCYCLE_ROOT"].map { URL(fileURLWithPath: $0) }
+    root =
+      try named ?? Laboratory.containing(URL(fileURLWithPath: FileManager.default.currentDirectoryPath)).root
   }
 
   /// Committed pretrained models and their tokenizer.

@@ -1,10 +1,13 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import TensorCore
 
 @main
 struct Bench: ParsableCommand {
+  static func main() { runAsMain() }
+
   static let configuration = CommandConfiguration(
     abstract: "Measures speed beside PyTorch (when it is installed) and the machine's ceilings.",
     discussion: """

@@ -31,6 +31,11 @@ struct Generate: ParsableCommand {
     let (model, tokenizer) = try self.model.loadWithTokenizer()
     let ids = tokenizer.documentStart + tokenizer.encode(prompt)
     let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
+    let context = model.config.maxPosition
+    if !quiet, ids.count + tokens > context {
+      let note = "note: prompt and --tokens may reach position \(ids.count + tokens); this model was trained on \(context)\n"
+      FileHandle.standardError.write(Data(note.utf8))
+    }
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
     let output = FileHandle.standardOutput
     output.write(Data(prompt.utf8))

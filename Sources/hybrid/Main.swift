@@ -1,8 +1,11 @@
 import ArgumentParser
+import Commands
 
 /// `hybrid`: any model folder on the command line.
 @main
 struct Hybrid: ParsableCommand {
+  static func main() { runAsMain() }
+
   static let configuration = CommandConfiguration(
     abstract: "Works on any model folder: information, import, text, scores, pretraining.",
     discussion: """

@@ -1,10 +1,13 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import LabKit
 
 @main
 struct Lab: ParsableCommand {
+  static func main() { runAsMain() }
+
   static let configuration = CommandConfiguration(
     abstract: "Runs experiments, and turns their records into tables and figures.",
     discussion: """

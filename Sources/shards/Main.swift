@@ -1,10 +1,13 @@
 import ArgumentParser
+import Commands
 import Groundwork
 import TokenData
 
 /// `shards`: tokenizers and token shards on the command line.
 @main
 struct Shards: ParsableCommand {
+  static func main() { runAsMain() }
+
   static let configuration = CommandConfiguration(
     commandName: "shards",
     abstract: "Token shards, tokenizers and the microworld.",

@@ -1,7 +1,10 @@
 import ArgumentParser
+import Commands
 
 @main
 struct XEcoMLA: ParsableCommand {
+  static func main() { runAsMain() }
+
   static let configuration = CommandConfiguration(
     commandName: "xecomla",
     abstract: "X-EcoMLA: pretrained attention becomes latent attention with a fraction of the KV cache.",
