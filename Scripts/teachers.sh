@@ -15,6 +15,6 @@ pretrain() { # preset seed tokens peak-learning-rate
   fi
 }
 
-pretrain nano-1b 1 4.5M 3e-3
-pretrain nano-8b 1 7M 2e-3
+pretrain nano-1b 1 4M 3e-3
+pretrain nano-8b 1 4.6M 2e-3
 (cd "$teachers" && sha256sum tokenizer/tokenizer.json ./*/model.safetensors | sed 's|  ./|  |' > SHA256SUMS)

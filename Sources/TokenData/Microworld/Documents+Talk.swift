@@ -71,7 +71,6 @@ extension Scribe {
   /// One task's exercises, solved.
   mutating func drill(_ task: MicroworldTask) -> String {
     if task == .passages { return readingLesson() }
-    if task == .pronouns { return twoSides() }
     let range: ClosedRange<Int> =
       switch task {
       case .recall, .combine, .goals, .pronouns: 6...10
@@ -82,17 +81,6 @@ extension Scribe {
     let goal = number(range)
     for _ in 0..<4 * goal where parts.count < goal { if let exercise = exercise(task) { parts.append(exercise.text) } }
     return parts.isEmpty ? questions() : parts.joined(separator: "\n\n")
-  }
-
-  /// Sentences with two candidates, each side told at some length.
-  mutating func twoSides() -> String {
-    var parts: [String] = []
-    let goal = number(3...5)
-    for _ in 0..<4 * goal where parts.count < goal {
-      guard let (first, second) = ambiguity() else { continue }
-      parts.append(([first.text] + second).joined(separator: " "))
-    }
-    return parts.joined(separator: "\n\n")
   }
 
   /// A passage and several questions about it.

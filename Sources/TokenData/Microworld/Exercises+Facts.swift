@@ -202,25 +202,23 @@ extension Scribe {
       facts: [fact.id])
   }
 
-  // MARK: Letters
+  // MARK: School subjects
 
-  /// Four options under letters, and the right letter.
-  mutating func lettered(_ question: String, right: String, wrong: [String], facts: [Int]) -> Exercise {
-    let inner = shuffled("", right: right, wrong: wrong, facts: facts, space: "")
-    let letters = ["A", "B", "C", "D"]
-    var context = "Question: \(question)\n"
-    for (letter, choice) in zip(letters, inner.choices) { context += "\(letter) \(choice)\n" }
+  /// A question above its four options, answered by an option's words (the cloze form, in which small models are
+  /// scored; letters would test whether they can bind a letter to a line, which they cannot).
+  mutating func listed(_ question: String, right: String, wrong: [String], facts: [Int]) -> Exercise {
+    let exercise = shuffled("", right: right, wrong: wrong, facts: facts)
     return Exercise(
-      context + "Answer:", choices: letters.map { " " + $0 }, answer: inner.answer, facts: facts)
+      "Question: \(question)\nOptions:\(exercise.choices.joined(separator: ","))\nAnswer:", choices: exercise.choices,
+      answer: exercise.answer, facts: facts)
   }
 
-  /// Mixed school subjects, answered by letter: facts, kinds of things, small sums.
   mutating func quiz() -> Exercise? {
     switch random.next(below: 10) {
     case 0..<3:
       let fact = fact(factKind())
       guard let question = question(fact), let wrong = wrongValues(fact, 3) else { return nil }
-      return lettered(question, right: fact.value, wrong: wrong, facts: [fact.id])
+      return listed(question, right: fact.value, wrong: wrong, facts: [fact.id])
     case 3..<8: return category()
     default: return sum()
     }
@@ -243,35 +241,9 @@ extension Scribe {
     guard let kinds = some(4, of: Array(categories.enumerated())), kinds[0].offset < categories.count - 1 else { return nil }
     let at = random.next(below: kinds[0].element.words.count)
     guard allows("category", kinds[0].offset, at) else { return nil }
-    return lettered(
+    return listed(
       "Which of these is \(kinds[0].element.name)?", right: kinds[0].element.words[at],
       wrong: kinds[1...].map { pick($0.element.words) }, facts: [])
-  }
-
-  /// Options under letters, all of them asked for: by kind, by letter, by word.
-  mutating func letters() -> String {
-    var parts: [String] = []
-    for _ in 0..<number(2...3) {
-      let kinds = some(4, of: Array(categories.enumerated()))!
-      let places = kinds.map { random.next(below: $0.element.words.count) }
-      let words = zip(kinds, places).map { $0.element.words[$1] }
-      let letters = ["A", "B", "C", "D"]
-      var part = "Question: Which of these is which?\n" + zip(letters, words).map { "\($0) \($1)" }.joined(separator: "\n")
-      var asked = [0, 1, 2, 3, 0, 1, 2, 3]
-      random.shuffle(&asked)
-      for i in asked.prefix(number(5...8)) {
-        switch random.next(below: 4) {
-        case 0: part += "\nQuestion: Which letter is \(words[i])?\nAnswer: \(letters[i])"
-        case 1: part += "\nQuestion: Which word is \(letters[i])?\nAnswer: \(letters[i]) \(words[i])"
-        default:
-          if kinds[i].offset < categories.count - 1, allows("category", kinds[i].offset, places[i]) {
-            part += "\nQuestion: Which of these is \(kinds[i].element.name)?\nAnswer: \(letters[i])"
-          }
-        }
-      }
-      parts.append(part)
-    }
-    return parts.joined(separator: "\n\n")
   }
 
   private mutating func sum() -> Exercise? {
@@ -285,6 +257,6 @@ extension Scribe {
       let value = max(0, right + number(-5...6))
       if value != right, !wrong.contains("\(value)") { wrong.append("\(value)") }
     }
-    return lettered("What is \(a) \(minus ? "minus" : "plus") \(b)?", right: "\(right)", wrong: wrong, facts: [])
+    return listed("What is \(a) \(minus ? "minus" : "plus") \(b)?", right: "\(right)", wrong: wrong, facts: [])
   }
 }

@@ -1,22 +1,21 @@
-/// Passages with questions. Several people, things, colours, days and places are paired up in a text; every
-/// question is about one pair, and all wrong answers stand in the same text. Answers are spans of the text:
-/// near ones, where what is asked for follows its key at once ("red" -> "lamp"), and far ones.
+/// Passages with questions. A passage fills a few kinds of places (a town, a day, a thing, a price) twice, in
+/// different roles; a question asks for one role. One wrong answer fills the other role in the same text, two do
+/// not occur in it.
 extension Scribe {
   /// A passage and everything that can be asked about it.
   struct Passage {
     var text: String
     /// A question, and the same-shaped answers of which the one at `right` is true.
     var questions: [(question: String, answers: [String], right: Int)] = []
-  }
 
-  mutating func makePassage() -> Passage {
-    switch random.next(below: 4) {
-    case 0: marketPassage()
-    case 1: weekPassage()
-    case 2: searchPassage()
-    default: giftPassage()
+    /// Asks for both roles that the first two of four values have.
+    mutating func ask(_ first: String, _ second: String, _ answers: [String]) {
+      questions.append((first, answers, 0))
+      questions.append((second, answers, 1))
     }
   }
+
+  mutating func makePassage() -> Passage { chance(0.5) ? errand() : visit() }
 
   /// One question about a fresh passage.
   mutating func passage() -> Exercise? {
@@ -28,6 +27,7 @@ extension Scribe {
   }
 
   var objectNouns: [String] { world.members[.object]!.map { world.entities[$0].name.withoutArticle } }
+  private var townNames: [String] { world.members[.town]!.map { world.entities[$0].name } }
 
   private static let fillers = Lexicon.phrases(
     """
@@ -41,80 +41,82 @@ extension Scribe {
     It smelled of bread.
     """)
 
-  /// The opening names one character in full, so that the passage belongs to one side of the hold-out.
-  private mutating func text(_ opening: String, _ lines: [String]) -> String {
+  /// Lines in their order, now and then with others between them. The first names a character in full, so that
+  /// the passage belongs to one side of the hold-out.
+  private mutating func text(_ lines: [String]) -> String {
     var lines = lines
-    random.shuffle(&lines)
-    for filler in some(number(0...2), of: Self.fillers)! { lines.insert(filler, at: number(0...lines.count)) }
-    return ([opening] + lines).joined(separator: " ")
+    for filler in some(number(0...2), of: Self.fillers)! { lines.insert(filler, at: number(1...lines.count)) }
+    return lines.joined(separator: " ")
   }
 
-  private mutating func marketPassage() -> Passage {
-    let cast = newNames(4)
+  private mutating func errand() -> Passage {
+    let hero = newNames(1)[0]
+    let (he, him) = (hero.entity.subjectPronoun, hero.entity.objectPronoun)
+    let He = he.capitalisedFirst
+    let towns = some(4, of: townNames)!
+    let days = some(4, of: Lexicon.weekdays)!
+    let jobs = some(4, of: Lexicon.jobs)!
     let things = some(4, of: objectNouns)!
-    let colours = some(4, of: Lexicon.colours)!
-    let verb = pick(["sold", "bought", "made"])
-    let base = ["sold": "sell", "bought": "buy", "made": "make"][verb]!
-    let lines = (0..<4).map { "\(cast[$0].name) \(verb) a \(colours[$0]) \(things[$0])." }
+    let foods = some(4, of: Lexicon.foods)!
+    var coins = some(4, of: Array(3...20))!
+    if coins[0] > coins[1] { coins.swapAt(0, 1) }
     var passage = Passage(
-      text: text("\(cast[0].fullName) and three friends met in \(world.entities[entity(.town)].name).", lines))
-    for i in 0..<4 {
-      passage.questions.append(("Which thing was \(colours[i])?", things.map { "the \(colours[i]) \($0)" }, i))
-      passage.questions.append(("Which thing was \(colours[i])?", things.map { "the \(colours[i]) \($0)" }, i))
-      passage.questions.append(
-        ("What did \(cast[i].name) \(base)?",
-          (0..<4).map { "\(cast[i].name) \(verb) a \(colours[$0]) \(things[$0])" }, i))
-      passage.questions.append(("Who \(verb) the \(things[i])?", cast.map(\.name), i))
-    }
+      text: text([
+        pick([
+          "\(hero.fullName) of \(towns[1]) went to \(towns[0]) on \(days[0]).",
+          "On \(days[0]) \(hero.fullName) of \(towns[1]) went to \(towns[0]).",
+        ]),
+        "\(He) had \(coins[1]) coins in the bag.",
+        pick(["The \(jobs[1]) showed \(him) the way.", "\(He) asked the \(jobs[1]) for the way."]),
+        pick([
+          "\(He) looked at the \(things[1]), but then \(he) bought the \(things[0]).",
+          "\(He) bought the \(things[0]), after a look at the \(things[1]).",
+        ]),
+        pick([
+          "The \(jobs[0]) sold it for \(coins[0]) coins.", "It cost \(coins[0]) coins, and the \(jobs[0]) sold it.",
+        ]),
+        "For lunch \(he) ate \(foods[0]), and \(he) took \(foods[1]) home.",
+        pick(["\(He) was back on \(days[1]).", "On \(days[1]) \(he) was back."]),
+      ]))
+    passage.ask("Where did \(hero.name) go?", "Where was \(hero.name) from?", towns)
+    passage.ask("When did \(hero.name) go?", "When was \(hero.name) back?", days.map { "on \($0)" })
+    passage.ask("Who sold it?", "Who knew the way?", jobs.map { "the \($0)" })
+    passage.ask("What did \(hero.name) buy?", "What did \(hero.name) only look at?", things.map { "the \($0)" })
+    passage.ask("What did \(hero.name) eat?", "What did \(hero.name) take home?", foods)
+    passage.ask("How much did it cost?", "How much was in the bag?", coins.map { "\($0) coins" })
     return passage
   }
 
-  private mutating func weekPassage() -> Passage {
-    let cast = newNames(4)
+  private mutating func visit() -> Passage {
+    let cast = newNames(2)
+    let (hero, friend) = (cast[0], cast[1])
+    let (he, him) = (hero.entity.subjectPronoun, hero.entity.objectPronoun)
+    let He = he.capitalisedFirst
+    let towns = some(4, of: townNames)!
     let days = some(4, of: Lexicon.weekdays)!
     let things = some(4, of: objectNouns)!
-    let lines = (0..<4).map { "On \(days[$0]) \(cast[$0].name) brought the \(things[$0])." }
-    var passage = Passage(text: text("The week of \(cast[0].fullName) was full of guests.", lines))
-    for i in 0..<4 {
-      passage.questions.append(("Who came on \(days[i])?", cast.map { "on \(days[i]) \($0.name)" }, i))
-      passage.questions.append(("Who came on \(days[i])?", cast.map { "on \(days[i]) \($0.name)" }, i))
-      passage.questions.append(
-        ("What did \(cast[i].name) bring?", things.map { "\(cast[i].name) brought the \($0)" }, i))
-      passage.questions.append(("When did someone bring the \(things[i])?", days.map { "on \($0)" }, i))
-    }
-    return passage
-  }
-
-  private mutating func searchPassage() -> Passage {
-    let cast = newNames(4)
+    let foods = some(4, of: Lexicon.foods)!
     let places = some(4, of: Lexicon.places)!
-    let animals = some(4, of: Lexicon.petKinds)!
-    let lines = (0..<4).map { "In the \(places[$0]) \(cast[$0].name) found a \(animals[$0])." }
-    var passage = Passage(text: text("\(cast[0].fullName) and some friends looked for lost pets.", lines))
-    for i in 0..<4 {
-      passage.questions.append(("Who was in the \(places[i])?", cast.map { "in the \(places[i]) \($0.name)" }, i))
-      passage.questions.append(("Who was in the \(places[i])?", cast.map { "in the \(places[i]) \($0.name)" }, i))
-      passage.questions.append(
-        ("What did \(cast[i].name) find?", animals.map { "\(cast[i].name) found a \($0)" }, i))
-      passage.questions.append(("Where was the \(animals[i])?", places.map { "in the \($0)" }, i))
-    }
-    return passage
-  }
-
-  private mutating func giftPassage() -> Passage {
-    let cast = newNames(5)
-    let things = some(4, of: objectNouns)!
-    let colours = some(4, of: Lexicon.colours)!
-    let host = cast[4]
-    let lines = (0..<4).map { "\(cast[$0].name) gave \(host.entity.objectPronoun) a \(colours[$0]) \(things[$0])." }
-    var passage = Passage(text: text("It was the birthday of \(host.fullName).", lines))
-    for i in 0..<4 {
-      passage.questions.append(("Which gift was \(colours[i])?", things.map { "the \(colours[i]) \($0)" }, i))
-      passage.questions.append(
-        ("What did \(cast[i].name) give?",
-          (0..<4).map { "\(cast[i].name) gave \(host.entity.objectPronoun) a \(colours[$0]) \(things[$0])" }, i))
-      passage.questions.append(("What colour was the \(things[i])?", colours, i))
-    }
+    var passage = Passage(
+      text: text([
+        "\(hero.fullName) visited \(friend.name) in \(towns[0]).",
+        "The year before they had met in \(towns[1]).",
+        pick(["\(He) came on \(days[0]) and left on \(days[1]).", "\(He) stayed from \(days[0]) to \(days[1])."]),
+        pick([
+          "\(He) brought the \(things[0]) and got the \(things[1]).",
+          "\(friend.name) got the \(things[0]) and gave \(him) the \(things[1]).",
+        ]),
+        "In the evening they ate \(foods[0]), and in the morning \(foods[1]).",
+        pick([
+          "\(He) slept in the \(places[0]), and the bag stood in the \(places[1]).",
+          "The bag stood in the \(places[1]), and \(he) slept in the \(places[0]).",
+        ]),
+      ]))
+    passage.ask("Where was the visit?", "Where did they meet the year before?", towns.map { "in \($0)" })
+    passage.ask("When did \(hero.name) come?", "When did \(hero.name) leave?", days.map { "on \($0)" })
+    passage.ask("What did \(hero.name) bring?", "What did \(hero.name) get?", things.map { "the \($0)" })
+    passage.ask("What did they eat in the evening?", "What did they eat in the morning?", foods)
+    passage.ask("Where did \(hero.name) sleep?", "Where did the bag stand?", places.map { "in the \($0)" })
     return passage
   }
 }

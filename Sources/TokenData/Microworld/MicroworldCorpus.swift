@@ -14,7 +14,7 @@ public struct MicroworldCorpus: Sendable {
 
   /// What a document is.
   public enum Kind: Hashable, Sendable {
-    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, letters, programs, retrieval, pairs
+    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs
     case drill(MicroworldTask)
 
     public var name: String {
@@ -52,16 +52,16 @@ public struct MicroworldCorpus: Sendable {
     switch mixture {
     case .pretraining:
       [
-        (.exposition, 28), (.catalogue, 4), (.portraits, 4), (.table, 2), (.story, 11), (.dialogue, 2), (.pairs, 8),
-        (.assistance, 1), (.questions, 7), (.letters, 5), (.programs, 1.5), (.retrieval, 4),
-        (.drill(.combine), 4), (.drill(.quiz), 4), (.drill(.rules), 3), (.drill(.goals), 3), (.drill(.claims), 3),
-        (.drill(.passages), 6), (.drill(.pronouns), 5), (.drill(.problems), 2.5),
+        (.exposition, 28), (.catalogue, 4), (.portraits, 4), (.table, 2), (.story, 11), (.dialogue, 2), (.pairs, 3),
+        (.assistance, 1), (.questions, 8), (.programs, 1.5), (.retrieval, 4),
+        (.drill(.combine), 4), (.drill(.quiz), 6), (.drill(.rules), 3), (.drill(.goals), 3), (.drill(.claims), 3),
+        (.drill(.passages), 6), (.drill(.pronouns), 6), (.drill(.problems), 2.5),
       ]
     case .instruction:
       [
-        (.exposition, 3), (.catalogue, 1), (.portraits, 2), (.table, 2), (.story, 6), (.dialogue, 3), (.pairs, 5),
-        (.assistance, 6), (.questions, 12), (.letters, 8), (.programs, 3), (.retrieval, 5),
-        (.drill(.combine), 8), (.drill(.quiz), 10), (.drill(.rules), 6), (.drill(.goals), 6), (.drill(.claims), 5),
+        (.exposition, 3), (.catalogue, 1), (.portraits, 2), (.table, 2), (.story, 6), (.dialogue, 3), (.pairs, 2),
+        (.assistance, 6), (.questions, 14), (.programs, 3), (.retrieval, 5),
+        (.drill(.combine), 8), (.drill(.quiz), 12), (.drill(.rules), 6), (.drill(.goals), 6), (.drill(.claims), 5),
         (.drill(.passages), 9), (.drill(.pronouns), 8), (.drill(.problems), 6),
       ]
     }
@@ -86,7 +86,6 @@ public struct MicroworldCorpus: Sendable {
     case .dialogue: return scribe.dialogue()
     case .assistance: return scribe.assistance()
     case .questions: return scribe.questions()
-    case .letters: return scribe.letters()
     case .programs: return scribe.chance(0.7) ? scribe.programs() : scribe.repository()
     case .retrieval: return scribe.retrieval()
     case .pairs: return scribe.pairs()

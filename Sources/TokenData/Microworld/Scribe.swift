@@ -227,13 +227,13 @@ struct Exercise {
 extension Scribe {
   /// The right answer among wrong ones, in random order; choices get their leading space here.
   mutating func shuffled(
-    _ context: String, right: String, wrong: [String], facts: [Int], space: String = " "
+    _ context: String, right: String, wrong: [String], facts: [Int]
   ) -> Exercise {
     var order = Array(0...wrong.count)
     random.shuffle(&order)
     let all = [right] + wrong
     return Exercise(
-      context, choices: order.map { space + all[$0] }, answer: order.firstIndex(of: 0)!, facts: facts)
+      context, choices: order.map { " " + all[$0] }, answer: order.firstIndex(of: 0)!, facts: facts)
   }
 
   /// One exercise of a task; nil when the draw hit the other side of the hold-out.
