@@ -17,7 +17,7 @@ public struct Laboratory: Sendable {
       let parent = folder.deletingLastPathComponent().standardizedFileURL
       if parent.path == folder.path {
         throw UpcycleError.usage(
-          "no experiments folder here or above", at: start.path, hint: "run inside the repository")
+          "no experiments folder here or above", at: start.path, hint: "run inside the repository, or name it: lab --root, or UPCYCLE_ROOT for the other tools")
       }
       folder = parent
     }

@@ -213,6 +213,7 @@ extension Scribe {
       answer: exercise.answer, facts: facts)
   }
 
+  /// Mixed school subjects: facts, kinds of things, small sums.
   mutating func quiz() -> Exercise? {
     switch random.next(below: 10) {
     case 0..<3:
