@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pretrains the ladder's committed models anew: the tokenizer, nano-1b and nano-8b. Each folder
+# Pretrains the ladder's committed models anew: the tokenizer, nano-1b and two seeds of nano-8b. Each folder
 # gets the weights (bfloat16), the plan, the loss curve, the machine and the scores. Resumable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,4 +17,5 @@ pretrain() { # preset seed tokens peak-learning-rate
 
 pretrain nano-1b 1 4M 3e-3
 pretrain nano-8b 1 4.6M 2e-3
+pretrain nano-8b 2 4.6M 2e-3
 (cd "$teachers" && sha256sum tokenizer/tokenizer.json ./*/model.safetensors | sed 's|  ./|  |' > SHA256SUMS)

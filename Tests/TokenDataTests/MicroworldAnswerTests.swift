@@ -116,17 +116,43 @@ final class MicroworldAnswerTests: XCTestCase {
     }
   }
 
-  func testPassagesHoldTheirAnswers() throws {
+  /// A wanted goal is told in the story, the deed too; what was needed serves the goal and nothing else offered
+  /// does; what went wrong is told in words that no story without it has.
+  func testPassagesDecideTheirQuestions() throws {
+    var asked: [String: Int] = [:]
+    let marks: [(answer: String, told: [String])] = [
+      ("was lost", ["was gone", "was not in the"]), ("was damaged", ["was broken", "had a crack"]),
+      ("someone else had", ["had borrowed", "at the house of"]), ("was shut in", ["was locked"]),
+      ("owned no", ["there was no", "had no"]), ("a birthday", ["birthday", "one year older"]),
+      ("a seed", ["seed"]), ("got a ribbon", ["ribbon"]), ("the words", ["first line", "could not say a word"]),
+    ]
     for item in try items(.passages) {
-      let passage = item.context.components(separatedBy: "\nQuestion:")[0]
+      let parts = item.context.components(separatedBy: "\nQuestion: ")
+      let passage = parts[0]
       let words = passage.split(separator: " ").count
       XCTAssertTrue((25...130).contains(words), "\(words) words")
       let answer = right(item)
-      let core = answer.split(separator: " ").last.map(String.init) ?? answer
-      XCTAssertTrue(passage.contains(answer.hasSuffix("coins") ? answer : core), item.context)
-      XCTAssertGreaterThanOrEqual(
-        item.choices!.filter { passage.contains($0.split(separator: " ").last!) }.count, 2, item.context)
+      let question = parts[1].components(separatedBy: "?")[0]
+      if question.hasSuffix("want to do") {
+        XCTAssertTrue(passage.contains(answer.dropFirst("to ".count)), item.context)
+      } else if question.hasSuffix("do in the end") {
+        XCTAssertTrue(passage.contains(answer.drop { $0 != " " }.dropFirst()), item.context)
+      } else if question.hasSuffix("need") {
+        let use = world.useOf[world.entities.firstIndex { $0.name == answer }!]!
+        XCTAssertTrue(Use.all[use].goals.contains { passage.contains($0) }, item.context)
+        for choice in item.choices! where choice.trimmed != answer {
+          XCTAssertNotEqual(world.useOf[world.entities.firstIndex { $0.name == choice.trimmed }!], use)
+        }
+      }
+      for mark in marks {
+        for choice in item.choices! where choice.contains(mark.answer) {
+          let told = mark.told.contains { passage.contains($0) }
+          XCTAssertEqual(told, choice.trimmed == answer, "\(choice): \(item.context)")
+        }
+      }
+      asked[String(question.split(separator: " ").last!), default: 0] += 1
     }
+    XCTAssertEqual(asked.count, 6, "\(asked)")
   }
 
   func testReportsDecideTheirClaims() throws {

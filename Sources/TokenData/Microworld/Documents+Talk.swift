@@ -87,7 +87,7 @@ extension Scribe {
   mutating func readingLesson() -> String {
     let passage = makePassage()
     let asked = some(min(passage.questions.count, number(3...5)), of: passage.questions)!
-    return passage.text + asked.map { "\nQuestion: \($0.question)\nAnswer: \($0.answers[$0.right])" }.joined()
+    return passage.text + asked.map { "\nQuestion: \($0.question)\nAnswer: \($0.right)" }.joined()
   }
 }
 

@@ -108,7 +108,7 @@ extension Scribe {
   // MARK: A rule in the text and a fact from memory
 
   private static let ruleFamilies: [(kind: EntityKind, relations: [Relation], consequences: [String])] = [
-    (.object, [.use, .use, .material, .colour, .place],
+    (.object, [.use, .use, .use, .material, .place],
       ["is sold today", "floats", "glows at night",
         "must be washed", "breaks easily",
         "belongs to the king", "gets a new label"]),
@@ -126,7 +126,7 @@ extension Scribe {
 
   /// "Rule: Everyone who works as a baker gets a gift.\nQuestion: Who gets a gift?\nAnswer:".
   mutating func rule() -> Exercise? {
-    let family = Self.ruleFamilies[[0, 0, 0, 1, 1, 1, 1, 2, 3][random.next(below: 9)]]
+    let family = Self.ruleFamilies[[0, 0, 0, 0, 0, 1, 1, 2, 3][random.next(below: 9)]]
     let subject = entity(family.kind)
     let index = random.next(below: family.consequences.count)
     let consequence = family.consequences[index]

@@ -54,7 +54,7 @@ public struct MicroworldCorpus: Sendable {
       [
         (.exposition, 28), (.catalogue, 4), (.portraits, 4), (.table, 2), (.story, 11), (.dialogue, 2), (.pairs, 3),
         (.assistance, 1), (.questions, 8), (.programs, 1.5), (.retrieval, 4),
-        (.drill(.combine), 4), (.drill(.quiz), 6), (.drill(.rules), 3), (.drill(.goals), 3), (.drill(.claims), 3),
+        (.drill(.combine), 4), (.drill(.quiz), 6), (.drill(.rules), 4), (.drill(.goals), 3), (.drill(.claims), 3),
         (.drill(.passages), 6), (.drill(.pronouns), 6), (.drill(.problems), 2.5),
       ]
     case .instruction:

@@ -9,9 +9,16 @@ struct Script: Sendable {
   /// Whether every wording of an event names the story's thing, goal or the like, or is found in this
   /// script only: then the event is out of place in any other story.
   let isTelling: [Bool]
+  /// Answers that fit no other script: of a tale what it is about, what went wrong and how it ended; of a quest
+  /// each obstacle.
+  let summary: [Template]
 
+  /// `text` has one event a line; a line that begins with "=" is the summary.
   init(_ text: String, quest: Bool) {
-    let events = Lexicon.phrases(text).map { $0.split(separator: "/").map { $0.trimmed } }
+    let phrases = Lexicon.phrases(text)
+    let events = phrases.filter { !$0.hasPrefix("=") }.map { $0.split(separator: "/").map { $0.trimmed } }
+    summary = phrases.filter { $0.hasPrefix("=") }
+      .flatMap { $0.dropFirst().split(separator: "/").map { Template($0.trimmed) } }
     lines = events.map { $0.map { Template($0) } }
     isTelling = events.map { event in
       event.allSatisfy { wording in
@@ -26,6 +33,9 @@ struct Script: Sendable {
     obstacles.map { Script(questStart + $0 + questEnd, quest: true) }
     + [0, 2, 3].map { Script(questStart + obstacles[$0] + obstacles[1] + questEnd, quest: true) }
 
+  /// What each obstacle is called in a question about it.
+  static let obstacleSummaries = obstacles.flatMap { Script($0, quest: true).summary }
+
   private static let questStart = """
     {A} lived in {T}. / There was once a {E} in {T}, and {s} name was {A}. / {A} had a small house in {T}.
     One {W} {A} wanted to {G}. / On {W} {A} had a plan: {a} wanted to {G}. / "Today I will {G}," said {A}.
@@ -37,30 +47,35 @@ struct Script: Sendable {
     But {O} was not in the {P}. / {A} looked in the {P}, but {O} was gone.
     {A} was {J} and looked everywhere. / This made {A} {J}.
     At last {a} found {O} in the {Q}. / In the end {O} was in the {Q}, under a sheet.
+    = {O} was lost
 
     """,
     """
     But {O} was broken. / Oh no, {O} had a crack and fell apart.
     {A} was {J}. / {A} sat down and felt {J}.
     {B} came by and helped to mend {O}. / {A} took {O} to {B}, and {b} fixed it.
+    = {O} was damaged
 
     """,
     """
     But {B} had borrowed {O}. / But {O} was still at the house of {B}.
     {A} felt {J} and put on {s} shoes. / {A} was {J} for a moment.
     {A} walked to {B} and asked for {O}. / {A} knocked on the door of {B}, and {b} gave back {O}.
+    = someone else had {O}
 
     """,
     """
     But {O} was in the {P}, and the door was locked. / The {P} was locked, and {O} was inside.
     {A} pulled at the door and felt {J}. / {A} could not open the door and was {J}.
     {B} had the key and opened the {P}. / {A} called {B}, who opened the {P} with a key.
+    = {O} was shut in
 
     """,
     """
     But {a} had no {X} at home. / But in the whole house there was no {X}.
     {A} counted {s} money and was {J}. / {A} felt {J}, for {s} purse was thin.
     {A} went to the market and bought a {C} {X}. / At the market {B} sold {A} a {C} {X}.
+    = {a} owned no {X}
 
     """,
   ]
@@ -80,6 +95,7 @@ struct Script: Sendable {
     {A} put a bowl of {F} in front of the door. / So {A} filled a bowl with {F} and waited by the door.
     At night the {K} smelled the {F} and came home. / Soon the hungry {K} came back for the {F}.
     {A} hugged the {K} and was {H}. / {A} held the {K} in {s} arms.
+    = a lost {K} / the {K} ran away / the {K} came home
     """,
     """
     It was the birthday of {B}. / {B} turned one year older on {W}.
@@ -90,6 +106,7 @@ struct Script: Sendable {
     The cake was burned, and {A} was {J}. / {A} looked at the black cake and felt {J}.
     There was no time to bake again, so {A} cut some {F}. / {A} quickly made a plate of {F} instead.
     {B} laughed and ate all of the {F}. / "{F} is better than cake!" said {B}.
+    = a birthday / the cake got too hot / they ate {F}
     """,
     """
     Dark clouds came over {T}. / The sky over {T} turned black.
@@ -100,6 +117,7 @@ struct Script: Sendable {
     Together they climbed up and closed the hole. / {A} and {B} put new tiles on the roof.
     That night it rained again, but the bed stayed dry. / When the rain came back, not a drop fell inside.
     {A} slept well and felt {H}. / {A} thanked {B} with a pot of {F}.
+    = a leaking roof / rain came in / the bed stayed dry
     """,
     """
     Every year there is a race in {T}. / The people of {T} met for the big race.
@@ -110,6 +128,7 @@ struct Script: Sendable {
     They walked to the end together, and others won. / Side by side they came in last.
     {A} was not {J} at all. / Nobody laughed at them.
     The judge gave {A} a {C} ribbon for a kind heart. / For helping, {A} got a {C} ribbon.
+    = a race / {B} fell down / {A} got a ribbon
     """,
     """
     {A} planted a seed behind the {P}. / In spring {A} put a seed into the ground by the {P}.
@@ -120,6 +139,7 @@ struct Script: Sendable {
     After {N} days a green leaf came out of the ground. / Then a small leaf came up.
     In summer there was a tall plant with a {C} flower. / The plant grew and got a {C} flower.
     {A} was {H} and showed the flower to {B}. / {A} cut the flower and gave it to {B}.
+    = a seed / nothing grew / there was a flower
     """,
     """
     {B} was ill and had to stay in bed. / {B} had a bad cold and could not get up.
@@ -130,6 +150,7 @@ struct Script: Sendable {
     Then {a} threw a stick into the field, and the dog ran after it. / {A} threw a stick far away, and the dog ran off.
     {A} crossed over and knocked on the door of {B}. / Soon {A} stood at the bed of {B} with the pot.
     {B} ate the {F} and felt much better. / After the {F} the face of {B} was red and warm again.
+    = a sick friend / a dog was in the way / {B} got well
     """,
     """
     {A} and {B} wanted to have a picnic by the river. / {A} asked {B} to come to a picnic.
@@ -140,6 +161,7 @@ struct Script: Sendable {
     They ran to the {P} and sat on the dry floor. / In the {P} it was dry, and they sat down.
     They ate there and listened to the rain. / They told stories until the sun came out.
     Both of them were {H}. / It was the best picnic of the year.
+    = a picnic / it began to rain / they ate in the {P}
     """,
     """
     {A} broke the {C} cup of {B}. / The {C} cup of {B} fell from the hand of {A}.
@@ -150,6 +172,7 @@ struct Script: Sendable {
     In the morning {a} told {B} the truth. / The next day {A} showed {B} the pieces.
     "Thank you for telling me," said {B}. / {B} was not angry, because {A} had been honest.
     They glued the cup together, and {A} was {H}. / {A} made {n} a new cup.
+    = a broken cup / {A} did not tell the truth / {B} forgave {A}
     """,
     """
     At night {A} heard a strange noise in the {P}. / A noise from the {P} woke {A} up.
@@ -160,6 +183,7 @@ struct Script: Sendable {
     There sat a small {K} with its head in a jar. / A {K} had got stuck in a jar.
     {A} laughed and pulled the jar off. / Gently {A} set the {K} free.
     The {K} stayed with {A} from that day on. / {A} gave it some {F} and called it a friend.
+    = a noise in the {P} / a {K} was stuck / the {K} stayed
     """,
     """
     {A} found a purse on the road to {T}. / On the way to {T} {A} saw a purse on the ground.
@@ -170,6 +194,7 @@ struct Script: Sendable {
     {B} opened and said that the purse was gone. / At the last door stood {B}, who had lost it.
     {A} gave the purse back to {B}. / Without a word {A} put the purse into the hand of {B}.
     {B} was {H} and gave {A} a basket of {F}. / As a thank you {B} invited {m} for {F}.
+    = a lost purse / somebody had lost money / {B} got the purse back
     """,
     """
     {A} wanted to learn to swim. / {A} had always been afraid of deep water.
@@ -180,6 +205,7 @@ struct Script: Sendable {
     {B} let go, and {A} moved {s} arms and legs. / Then {B} let go of the hand.
     {A} did not sink but swam all the way across. / For the first time {A} swam alone.
     {A} was {H} and swam until evening. / "I can swim!" cried {A}.
+    = learning to swim / the water was deep / {A} could swim
     """,
     """
     {A} was asked to sing at the school in {T}. / There was to be a play in {T}, and {A} had to sing.
@@ -190,6 +216,7 @@ struct Script: Sendable {
     The words came back, and {A} began to sing. / At once {A} knew the song again and sang.
     The people clapped for a long time. / Everybody stood up and clapped.
     {A} bowed and was {H}. / {A} gave {B} a {C} flower to say thank you.
+    = a song / {A} forgot the words / the people clapped
     """,
   ].map { Script($0, quest: false) }
 }

@@ -3,64 +3,58 @@ import Groundwork
 /// One told story.
 struct Story: Sendable {
   var events: [String]
-  var isTelling: [Bool]
+  let script: Script
   /// What sets it apart: the script of a tale (-1 for quests) and the use that a quest's thing has.
-  var tale: Int
-  var use: Int
+  let tale: Int
+  let use: Int
+  /// Which of the use's goals the hero of a quest has.
+  let goal: Int
+  /// What its slots were filled with.
+  private(set) var slots: [Swift.Character: String]
 
   var text: String { events.joined(separator: " ") }
+
+  /// Fills a template with the people and things of this story.
+  func filled(_ template: Template) -> String { template.filled { slots[$0] ?? "{\($0)}" } }
+
+  fileprivate init(
+    script: Script, wordings: [Template], tale: Int, use: Int, goal: Int, hero: String, slots: [Swift.Character: String]
+  ) {
+    (self.script, self.tale, self.use, self.goal, self.slots) = (script, tale, use, goal, slots)
+    var introduced = false
+    events = wordings.map { wording in
+      wording.filled { slot in
+        guard slot == "A", !introduced else { return slots[slot] ?? "{\(slot)}" }
+        introduced = true
+        return hero
+      }.sentence
+    }
+  }
 }
 
 extension Scribe {
-  /// A story about the given characters.
+  /// A story about the given characters. The hero is introduced by the full name.
   mutating func story(_ hero: Character, _ other: Character, quest: Bool? = nil) -> Story {
     let thing = entity(.object)
-    let object = world.entities[thing]
+    let object = world.entities[thing].name
     let use = Use.all[world.useOf[thing]!]
     let goal = random.next(below: use.goals.count)
     let isQuest = quest ?? chance(0.6)
     let tale = isQuest ? -1 : random.next(below: Script.tales.count)
     let script = isQuest ? pick(Script.quests) : Script.tales[tale]
     let places = some(2, of: Lexicon.places)!
-    let town = world.entities[entity(.town)].name
-    let (colour, food, pet) = (pick(Lexicon.colours), pick(Lexicon.foods), pick(Lexicon.petKinds))
-    let (good, bad, day) = (pick(Lexicon.feelings), pick(Lexicon.badFeelings), pick(Lexicon.weekdays))
-    let (count, job) = (pick(Scribe.numberWords), pick(Lexicon.jobs))
-    var introduced = false
-    let events = script.lines.map { alternatives in
-      pick(alternatives).filled { slot in
-        switch slot {
-        case "A":
-          if introduced { return hero.name }
-          introduced = true
-          return hero.fullName
-        case "a": return hero.entity.subjectPronoun
-        case "s": return hero.entity.possessive
-        case "m": return hero.entity.objectPronoun
-        case "B": return other.name
-        case "b": return other.entity.subjectPronoun
-        case "t": return other.entity.possessive
-        case "n": return other.entity.objectPronoun
-        case "O": return object.name
-        case "X": return object.name.withoutArticle
-        case "G": return use.goals[goal]
-        case "D": return use.past[goal]
-        case "T": return town
-        case "P": return places[0]
-        case "Q": return places[1]
-        case "C": return colour
-        case "F": return food
-        case "K": return pet
-        case "H": return good
-        case "J": return bad
-        case "W": return day
-        case "N": return count
-        case "E": return job
-        default: return "{\(slot)}"
-        }
-      }.sentence
-    }
-    return Story(events: events, isTelling: script.isTelling, tale: tale, use: world.useOf[thing]!)
+    let slots: [Swift.Character: String] = [
+      "A": hero.name, "a": hero.entity.subjectPronoun, "s": hero.entity.possessive, "m": hero.entity.objectPronoun,
+      "B": other.name, "b": other.entity.subjectPronoun, "t": other.entity.possessive, "n": other.entity.objectPronoun,
+      "O": object, "X": object.withoutArticle, "G": use.goals[goal], "D": use.past[goal],
+      "T": world.entities[entity(.town)].name, "P": places[0], "Q": places[1], "C": pick(Lexicon.colours),
+      "F": pick(Lexicon.foods), "K": pick(Lexicon.petKinds), "H": pick(Lexicon.feelings),
+      "J": pick(Lexicon.badFeelings), "W": pick(Lexicon.weekdays), "N": pick(Scribe.numberWords),
+      "E": pick(Lexicon.jobs),
+    ]
+    return Story(
+      script: script, wordings: script.lines.map { pick($0) }, tale: tale, use: world.useOf[thing]!, goal: goal,
+      hero: hero.fullName, slots: slots)
   }
 
   static let numberWords = Lexicon.words("three four five six seven eight nine ten twelve")
@@ -80,7 +74,7 @@ extension Scribe {
       if other.tale < 0 ? other.use == story.use : other.tale == story.tale { continue }
       // Often the event at the same point of the other story, so that only what it is about tells.
       let at = other.tale < 0 && chance(0.6) ? cut : number(1...(other.events.count - 1))
-      guard at < other.events.count, other.isTelling[at] else { continue }
+      guard at < other.events.count, other.script.isTelling[at] else { continue }
       let candidate = other.events[at]
       if candidate != right, !wrong.contains(candidate) { wrong.append(candidate) }
     }
