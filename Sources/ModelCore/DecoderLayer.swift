@@ -5,64 +5,95 @@ import TensorCore
 public enum Mixer {
   case attention(Attention)
   case latentAttention(LatentAttention)
+  case mamba2(Mamba2)
+
+  init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
+    switch config.mixers[layer] {
+    case .attention: self = .attention(try Attention(config, layer: layer, weights: weights))
+    case .latentAttention: self = .latentAttention(try LatentAttention(config, layer: layer, weights: weights))
+    case .mamba2: self = .mamba2(try Mamba2(config, layer: layer, weights: weights))
+    }
+  }
 
   /// Cache numbers per token.
   public var cacheWidth: Int {
     switch self {
     case .attention(let mixer): return mixer.cacheWidth
     case .latentAttention(let mixer): return mixer.cacheWidth
+    case .mamba2: return 0
+    }
+  }
+
+  /// Cache numbers per sequence that do not grow with it.
+  public var stateNumbers: Int {
+    if case .mamba2(let mixer) = self { return mixer.stateNumbers }
+    return 0
+  }
+
+  /// Training: x [B, T, D], normed.
+  func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+    switch self {
+    case .attention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
+    case .latentAttention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
+    case .mamba2(let mixer): return mixer.forward(tape, x, batch: batch, time: time)
+    }
+  }
+
+  /// Decoding: rows [N, D] of several sequences, normed.
+  func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
+    switch self {
+    case .attention(let mixer): return mixer.extend(tape, x, segments, positionIds: positionIds)
+    case .latentAttention(let mixer): return mixer.extend(tape, x, segments, positionIds: positionIds)
+    case .mamba2(let mixer): return mixer.extend(tape, x, segments)
     }
   }
 }
 
-/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)).
+/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward.
 public struct DecoderLayer {
   public let inputNorm: Parameter
   public let mixer: Mixer
-  public let postNorm: Parameter
-  public let feedForward: FeedForward
+  public let transform: Transform?
   let eps: Float
 
+  /// The feed-forward behind its norm.
+  public struct Transform {
+    public let norm: Parameter
+    public let feedForward: FeedForward
+  }
+
   init(_ config: ModelConfig, index: Int, weights: WeightRequests) throws {
-    let prefix = "model.layers.\(index)"
     eps = Float(config.rmsNormEps)
-    inputNorm = try weights.tensor("\(prefix).input_layernorm.weight", [config.hiddenSize])
-    switch config.mixers[index] {
-    case .attention:
-      mixer = .attention(try Attention(config, layer: index, weights: weights))
-    case .latentAttention:
-      mixer = .latentAttention(
-        try LatentAttention(config, layer: index, weights: weights))
-    }
-    postNorm = try weights.tensor("\(prefix).post_attention_layernorm.weight", [config.hiddenSize])
-    feedForward = try FeedForward(config, prefix: "\(prefix).mlp", weights: weights)
+    inputNorm = try weights.tensor(config.inputNormName(index), [config.hiddenSize])
+    mixer = try Mixer(config, layer: index, weights: weights)
+    let prefix = ModelConfig.layerPrefix(index)
+    transform =
+      config.architecture == .mamba2
+      ? nil
+      : Transform(
+        norm: try weights.tensor("\(prefix)post_attention_layernorm.weight", [config.hiddenSize]),
+        feedForward: try FeedForward(config, prefix: "\(prefix)mlp", weights: weights))
   }
 
   /// Training: x [B, T, D].
-  func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
-    let normed = tape.rmsNorm(x, inputNorm, eps: eps)
-    let mixed: Variable
-    switch mixer {
-    case .attention(let mixer):
-      mixed = mixer.forward(tape, normed, batch: batch, time: time, positionIds: positionIds)
-    case .latentAttention(let mixer):
-      mixed = mixer.forward(tape, normed, batch: batch, time: time, positionIds: positionIds)
-    }
-    return transform(tape, tape.add(x, mixed))
+  /// - Parameter probe: sees the mixer's output before it joins the residual stream.
+  public func forward(
+    _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], probe: ((Variable) -> Void)? = nil
+  ) -> Variable {
+    let mixed = mixer.forward(
+      tape, tape.rmsNorm(x, inputNorm, eps: eps), batch: batch, time: time, positionIds: positionIds)
+    probe?(mixed)
+    return transformed(tape, tape.add(x, mixed))
   }
 
   /// Decoding: rows [N, D] of several sequences.
   func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
-    let normed = tape.rmsNorm(x, inputNorm, eps: eps)
-    let mixed: Variable
-    switch mixer {
-    case .attention(let mixer): mixed = mixer.extend(tape, normed, segments, positionIds: positionIds)
-    case .latentAttention(let mixer): mixed = mixer.extend(tape, normed, segments, positionIds: positionIds)
-    }
-    return transform(tape, tape.add(x, mixed))
+    let mixed = mixer.extend(tape, tape.rmsNorm(x, inputNorm, eps: eps), segments, positionIds: positionIds)
+    return transformed(tape, tape.add(x, mixed))
   }
 
-  private func transform(_ tape: Tape, _ x: Variable) -> Variable {
-    tape.add(x, feedForward.forward(tape, tape.rmsNorm(x, postNorm, eps: eps)))
+  private func transformed(_ tape: Tape, _ x: Variable) -> Variable {
+    guard let transform else { return x }
+    return tape.add(x, transform.feedForward.forward(tape, tape.rmsNorm(x, transform.norm, eps: eps)))
   }
 }

@@ -17,9 +17,9 @@ public final class LanguageModel {
   public init(_ config: ModelConfig, weights source: any WeightSource, file: String = "model") throws {
     self.config = config
     let weights = WeightRequests(source, count: config.parameterCount)
-    embedding = try weights.tensor("model.embed_tokens.weight", [config.vocabularySize, config.hiddenSize])
+    embedding = try weights.tensor(config.embeddingName, [config.vocabularySize, config.hiddenSize])
     layers = try (0..<config.layerCount).map { try DecoderLayer(config, index: $0, weights: weights) }
-    finalNorm = try weights.tensor("model.norm.weight", [config.hiddenSize])
+    finalNorm = try weights.tensor(config.finalNormName, [config.hiddenSize])
     head =
       config.tieWordEmbeddings
       ? embedding : try weights.tensor("lm_head.weight", [config.vocabularySize, config.hiddenSize])
@@ -65,7 +65,10 @@ public final class LanguageModel {
   // MARK: Decoding
 
   public func makeCache(capacity: Int = 0) -> SequenceCache {
-    SequenceCache(layers: layers.map { LayerCache(width: $0.mixer.cacheWidth, capacity: capacity) })
+    SequenceCache(
+      layers: layers.map {
+        LayerCache(width: $0.mixer.cacheWidth, stateNumbers: $0.mixer.stateNumbers, capacity: capacity)
+      })
   }
 
   /// Feeds new tokens to each sequence (prefill of any length, or one token each) and returns their final

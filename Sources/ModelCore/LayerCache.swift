@@ -1,48 +1,64 @@
 import TensorCore
 
-/// What one layer remembers of one sequence: a growing table of rows, one per token.
+/// What one layer remembers of one sequence: a growing table of rows, one per token, or a state of one size.
 ///
 /// Attention stores [keys (G * K) | values (G * V)] per row; latent attention stores
-/// [latent (kv_lora_rank) | rotated rope key (qk_rope_head_dim)]: the true compressed cache.
+/// [latent (kv_lora_rank) | rotated rope key (qk_rope_head_dim)]: the true compressed cache. Mamba2 has no rows but a
+/// state: the last inputs of its convolution, then S [heads, N, P].
 public final class LayerCache {
   public let width: Int
+  public let stateNumbers: Int
   public private(set) var length = 0
   private var rows: Tensor
+  private let stateValues: Tensor
 
-  public init(width: Int, capacity: Int = 0) {
+  public init(width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
     self.width = width
-    rows = Tensor([max(capacity, 16), width])
+    self.stateNumbers = stateNumbers
+    rows = Tensor([width == 0 ? 0 : max(capacity, 16), width])
+    stateValues = Tensor.zeros([stateNumbers])
   }
 
-  /// Bytes of the rows in use (`length * width * 4`): what a token costs.
-  public var bytes: Int { length * width * MemoryLayout<Float>.stride }
+  /// Bytes of the rows in use (`length * width * 4`), what tokens cost, and of the state.
+  public var bytes: Int { (length * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Bytes reserved.
-  public var reservedBytes: Int { rows.count * MemoryLayout<Float>.stride }
+  public var reservedBytes: Int { (rows.count + stateNumbers) * MemoryLayout<Float>.stride }
   /// Row 0; valid until the next `append` or `reserve`.
   public var pointer: UnsafeMutablePointer<Float> { rows.pointer }
 
+  /// The state, all zeros before the first token.
+  public var state: UnsafeMutablePointer<Float> { stateValues.pointer }
+
   /// Room for `capacity` rows without another copy.
   public func reserve(_ capacity: Int) {
-    if capacity <= rows.shape[0] { return }
+    if width == 0 || capacity <= rows.shape[0] { return }
     let grown = Tensor([capacity, width])
     grown.pointer.update(from: rows.pointer, count: length * width)
     rows = grown
   }
 
   /// Appends `count` uninitialised rows and returns the first.
+  @discardableResult
   public func append(_ count: Int) -> UnsafeMutablePointer<Float> {
     if length + count > rows.shape[0] { reserve(max(length + count, 2 * rows.shape[0])) }
     defer { length += count }
     return rows.pointer + length * width
   }
 
-  /// Forgets all but the first `length` tokens.
-  public func truncate(_ length: Int) { self.length = min(self.length, max(0, length)) }
+  /// Forgets all but the first `length` tokens. A state can only be emptied; to go back to a point in between,
+  /// take a `snapshot` there.
+  public func truncate(_ length: Int) {
+    if length >= self.length { return }
+    precondition(stateNumbers == 0 || length <= 0, "a recurrent state cannot be truncated to \(length) tokens")
+    self.length = max(0, length)
+    if stateNumbers > 0 { stateValues.fill(0) }
+  }
 
   /// An independent copy.
   public func snapshot() -> LayerCache {
-    let copy = LayerCache(width: width, capacity: length)
+    let copy = LayerCache(width: width, stateNumbers: stateNumbers, capacity: length)
     copy.append(length).update(from: rows.pointer, count: length * width)
+    copy.state.update(from: state, count: stateNumbers)
     return copy
   }
 }

@@ -28,8 +28,10 @@ public struct RandomWeights: WeightSource {
 
   public func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) {
     let count = shape.reduce(1, *)
+    if MambaStart(name)?.write(shape, seed: seed, name: name, to: destination) != nil { return }
     if shape.count == 1 {
-      destination.update(repeating: name.hasSuffix("norm.weight") ? 1 : 0, count: count)
+      let isNorm = name.hasSuffix("norm.weight") || name.hasSuffix("norm_f.weight")
+      destination.update(repeating: isNorm ? 1 : 0, count: count)
       return
     }
     let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight"].contains { name.hasSuffix($0) }

@@ -47,7 +47,7 @@ public func convertCheckpoint(
   try reader.requireTensors(of: base)
   let output = try OutputFolder(destination, keepingApartFrom: source)
   let weights = try ConvertedWeights(reader, base: base, conversion: conversion, covariances: covariances)
-  try writeModelFolder(weights.config, from: weights, to: output.work, type: type ?? reader.writableType)
+  try writeModelFolder(weights.config, from: weights, to: output.work, type: type ?? reader.writableType(of: base))
   try copyTokenizer(from: source, to: output.work)
   try output.commit()
   return ConversionReport(weights, seconds: monotonicSeconds() - began)
@@ -55,8 +55,8 @@ public func convertCheckpoint(
 
 extension CheckpointReader {
   /// The element type that a rewritten checkpoint keeps.
-  fileprivate var writableType: ElementType {
-    let type = info(ModelConfig.embeddingName)?.type ?? .float32
+  func writableType(of config: ModelConfig) -> ElementType {
+    let type = info(config.embeddingName)?.type ?? .float32
     return [.bfloat16, .float16].contains(type) ? type : .float32
   }
 

@@ -31,15 +31,14 @@ final class ConvertedWeights: WeightSource {
     let fixed = try conversion.fixedRanks(base)
     queryClampedFrom = fixed.clampedFrom
     let choosing = conversion.rankRule == .fixed ? [] : selected
-    var kept: [Int: LatentFactors] = [:]
-    var ranks: [Int: LatentConfig.Ranks] = [:]
     let full = (q: conversion.maxQueryRank(base), kv: conversion.maxKVRank(base))
-    try Self.factorise(choosing, source: source, base: base, conversion: conversion, covariances: covariances, ranks: full) {
-      layer, made, _ in
+    let made = try Self.eachLayer(choosing, source: source, base: base) { layer, weights in
+      let made = try LatentFactors(weights!, base, conversion, ranks: full, covariance: covariances[layer])
       let chosen = conversion.ranks(of: made, layer: layer, base: base, fixed: fixed)
-      ranks[layer] = LatentConfig.Ranks(q: chosen.q, kv: chosen.kv)
-      kept[layer] = made.truncated(to: chosen)
+      return (ranks: LatentConfig.Ranks(q: chosen.q, kv: chosen.kv), factors: made.truncated(to: chosen))
     }
+    let kept = Dictionary(uniqueKeysWithValues: zip(choosing, made.map(\.factors)))
+    let ranks = Dictionary(uniqueKeysWithValues: zip(choosing, made.map(\.ranks)))
     factors = kept
     config = try base.withLatentAttention(conversion.latentConfig(base, ranks: ranks, fixed: fixed), layers: selected)
   }
@@ -72,70 +71,71 @@ final class ConvertedWeights: WeightSource {
 
   // MARK: Making layers
 
-  /// Makes the projections of `layer`, and of as many latent layers after it as there are threads.
-  private func make(from layer: Int) throws {
-    let pending = config.layers(of: .latentAttention).filter { $0 >= layer }.prefix(Threads.count)
-    func finish(_ layer: Int, _ made: LatentFactors, _ seconds: Double) {
-      let ranks = config.latent!.ranks(layer: layer)
-      let chosen = (q: ranks.q!, kv: ranks.kv)
-      let weights = LatentWeights(made, base, conversion, ranks: chosen)
-      let prefix = config.mixerPrefix(layer)
-      ready[prefix + "q_a_proj.weight"] = weights.queryDown
-      ready[prefix + "q_b_proj.weight"] = weights.queryUp
-      ready[prefix + "kv_a_proj_with_mqa.weight"] = weights.keyValueDown
-      ready[prefix + "kv_b_proj.weight"] = weights.keyValueUp
-      headDims[layer] = made.slice.headDims
-      layers.append(
-        .init(
-          layer: layer, queryRank: chosen.q, kvRank: chosen.kv, queryLoss: made.query.truncated(to: chosen.q).lostShare,
-          keyValueLoss: made.keyValue.truncated(to: chosen.kv).lostShare, seconds: seconds))
-    }
-    for layer in pending { if let made = factors.removeValue(forKey: layer) { finish(layer, made, 0) } }
-    let missing = pending.filter { layer in !layers.contains { $0.layer == layer } }
-    let widest = missing.reduce((q: 0, kv: 0)) { widest, layer in
-      let ranks = config.latent!.ranks(layer: layer)
-      return (max(widest.q, ranks.q!), max(widest.kv, ranks.kv))
-    }
-    try Self.factorise(
-      Array(missing), source: source, base: base, conversion: conversion, covariances: covariances, ranks: widest,
-      then: finish)
+  /// One layer's new projections and what they lost.
+  private struct MadeLayer {
+    var weights: LatentWeights
+    var headDims: [Int]
+    var report: ConversionReport.Layer
   }
 
-  /// Reads the layers' attention weights one after another and factorises as many layers at a time as there
-  /// are threads, each on one thread.
-  private static func factorise(
-    _ layers: [Int], source: any WeightSource, base: ModelConfig, conversion: LatentConversion, covariances: [Int: Matrix],
-    ranks: (q: Int, kv: Int), then: (Int, LatentFactors, Double) throws -> Void
-  ) throws {
+  /// Makes the projections of `layer`, and of as many latent layers after it as there are threads, each wholly on
+  /// one thread.
+  private func make(from layer: Int) throws {
+    let pending = Array(config.layers(of: .latentAttention).filter { $0 >= layer }.prefix(Threads.count))
+    let (base, config, conversion, covariances, factors) = (base, config, conversion, covariances, factors)
+    let made = try Self.eachLayer(pending, source: source, base: base, except: Set(factors.keys)) { layer, weights in
+      let began = monotonicSeconds()
+      let ranks = config.latent!.ranks(layer: layer)
+      let chosen = (q: ranks.q!, kv: ranks.kv)
+      let made =
+        try factors[layer]
+        ?? LatentFactors(weights!, base, conversion, ranks: chosen, covariance: covariances[layer])
+      return MadeLayer(
+        weights: LatentWeights(made, base, conversion, ranks: chosen), headDims: made.slice.headDims,
+        report: .init(
+          layer: layer, queryRank: chosen.q, kvRank: chosen.kv, queryLoss: made.query.truncated(to: chosen.q).lostShare,
+          keyValueLoss: made.keyValue.truncated(to: chosen.kv).lostShare, seconds: monotonicSeconds() - began))
+    }
+    for (layer, made) in zip(pending, made) {
+      self.factors[layer] = nil
+      let prefix = config.mixerPrefix(layer)
+      ready[prefix + "q_a_proj.weight"] = made.weights.queryDown
+      ready[prefix + "q_b_proj.weight"] = made.weights.queryUp
+      ready[prefix + "kv_a_proj_with_mqa.weight"] = made.weights.keyValueDown
+      ready[prefix + "kv_b_proj.weight"] = made.weights.keyValueUp
+      headDims[layer] = made.headDims
+      layers.append(made.report)
+    }
+  }
+
+  /// Does `body` for every layer, as many at a time as there are threads, each on one. The layers' attention
+  /// weights are read one after another; `except` names layers whose are not needed.
+  private static func eachLayer<Made>(
+    _ layers: [Int], source: any WeightSource, base: ModelConfig, except: Set<Int> = [],
+    _ body: @Sendable (Int, AttentionWeights?) throws -> Made
+  ) throws -> [Made] {
+    var all: [Made] = []
     for start in stride(from: 0, to: layers.count, by: Threads.count) {
       let batch = Array(layers[start..<min(start + Threads.count, layers.count)])
-      let results = FactorisationResults(count: batch.count)
-      let inputs = try batch.map { try AttentionWeights(source, base, layer: $0) }
-      Threads.parallel(batch.count) { index in
-        let began = monotonicSeconds()
-        results[index] = Result {
-          (
-            try LatentFactors(inputs[index], base, conversion, ranks: ranks, covariance: covariances[batch[index]]),
-            monotonicSeconds() - began
-          )
-        }
-      }
+      let inputs = try batch.map { except.contains($0) ? nil : try AttentionWeights(source, base, layer: $0) }
+      let results = Slots<Made>(count: batch.count)
+      Threads.parallel(batch.count) { index in results[index] = Result { try body(batch[index], inputs[index]) } }
       for (index, layer) in batch.enumerated() {
         do {
-          let (factors, seconds) = try results[index]!.get()
-          try then(layer, factors, seconds)
+          all.append(try results[index]!.get())
         } catch let error as UpcycleError {
           throw UpcycleError("cannot factorise layer \(layer): \(error)", kind: error.kind)
         }
       }
     }
+    return all
   }
 }
 
 /// Slots that the threads of one batch fill, one each.
-private final class FactorisationResults: @unchecked Sendable {
+private final class Slots<Made>: @unchecked Sendable {
   // @unchecked: every slot is written by one thread and read after all have finished.
-  typealias Slot = Result<(LatentFactors, Double), any Error>?
+  typealias Slot = Result<Made, any Error>?
   private let slots: UnsafeMutableBufferPointer<Slot>
 
   init(count: Int) {

@@ -15,6 +15,7 @@ final class OracleTests: XCTestCase {
   func testQwen2Bias() throws { try check("qwen2_bias") }
   func testQwen3Norms() throws { try check("qwen3_qknorm") }
   func testLatentAttention() throws { try check("mla_dense") }
+  func testStockMamba2() throws { try check("mamba2") }
   func testLatentAttentionYarn() throws { try check("mla_dense_yarn") }
 
   private func check(_ name: String) throws {

@@ -22,6 +22,14 @@ enum TinyModels {
     return try config().withLatentAttention(latent, layers: layers)
   }
 
+  static func mamba(_ change: (inout MambaConfig) -> Void = { _ in }, layers: [Int]? = nil) throws -> ModelConfig {
+    let base = try config()
+    var mamba = MambaConfig(grouping: base)
+    mamba.chunk = 5
+    change(&mamba)
+    return try base.withMamba2(mamba, layers: layers)
+  }
+
   static func all() throws -> [(name: String, config: ModelConfig)] {
     [
       ("attention", try config()),
@@ -36,6 +44,13 @@ enum TinyModels {
       ("latent, qk norms", try latent({ $0.qkNorm = true })),
       ("latent, ranks by layer", try latent({ $0.layerRanks = [1: .init(q: 7, kv: 5)] })),
       ("hybrid", try latent({ $0.ropeHeadDim = 4 }, layers: [0, 2])),
+      ("mamba2, grouped", try mamba()),
+      (
+        "mamba2, as in stock",
+        try mamba { $0.groupedWidth = nil; $0.groups = 2; $0.stateSize = 7; $0.heads = 4; $0.headDim = 3 }
+      ),
+      ("mamba2 and attention", try mamba(layers: [1])),
+      ("mamba2 and latent", try latent().withMamba2(layers: [0, 2])),
     ]
   }
 

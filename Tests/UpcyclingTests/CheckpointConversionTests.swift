@@ -42,7 +42,7 @@ final class CheckpointConversionTests: XCTestCase {
     let source = root.appendingPathComponent("base")
     try tinyBase().save(to: source, type: .bfloat16)
     let out = root.appendingPathComponent("out")
-    func type() throws -> ElementType? { try CheckpointReader(out).info(ModelConfig.embeddingName)?.type }
+    func type() throws -> ElementType? { try CheckpointReader(out).info("model.embed_tokens.weight")?.type }
     _ = try convertCheckpoint(from: source, to: out, tinyConversion())
     XCTAssertEqual(try type(), .bfloat16)
     _ = try convertCheckpoint(from: source, to: out, tinyConversion(), type: .float32)

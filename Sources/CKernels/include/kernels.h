@@ -8,10 +8,13 @@
 
 #include "adamw.h"
 #include "attention.h"
+#include "causal_conv.h"
 #include "cross_entropy.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "gated_norm.h"
 #include "gemm_double.h"
 #include "rms_norm.h"
 #include "rotary.h"
+#include "ssd.h"
 #include "threads.h"

@@ -15,15 +15,25 @@ extension ModelConfig {
   public func mixerParameterCount(layer: Int) -> Int { mixerTensors(layer).reduce(0) { $0 + $1.count } }
 
   /// One layer's feed-forward: gate, up and down.
-  public var feedForwardParameterCount: Int { 3 * hiddenSize * intermediateSize }
+  public var feedForwardParameterCount: Int { architecture == .mamba2 ? 0 : 3 * hiddenSize * intermediateSize }
 
   // MARK: Cache
 
-  /// Numbers that a layer caches per token: r_kv + d_r for latent attention, 2 n_kv d_h for attention.
+  /// Numbers that a layer caches per token: r_kv + d_r for latent attention, 2 n_kv d_h for attention, none for
+  /// Mamba2.
   public func kvNumbersPerToken(layer: Int) -> Int {
-    if mixers[layer] == .latentAttention, let latent { return latent.ranks(layer: layer).kv + latent.ropeHeadDim }
-    return 2 * keyValueHeads * headDim
+    switch mixers[layer] {
+    case .attention: 2 * keyValueHeads * headDim
+    case .latentAttention: latent.map { $0.ranks(layer: layer).kv + $0.ropeHeadDim } ?? 0
+    case .mamba2: 0
+    }
   }
+
+  /// Numbers that a layer remembers per sequence whatever its length; the published KV percentages leave them out.
+  public func stateNumbers(layer: Int) -> Int { mixers[layer] == .mamba2 ? mamba?.stateNumbers ?? 0 : 0 }
+
+  /// The same for the whole model.
+  public var stateNumbers: Int { (0..<layerCount).reduce(0) { $0 + stateNumbers(layer: $1) } }
 
   /// Numbers that the whole model caches per token.
   public var kvNumbersPerToken: Int { (0..<layerCount).reduce(0) { $0 + kvNumbersPerToken(layer: $1) } }
@@ -43,10 +53,13 @@ extension ModelConfig {
     var perPosition = 0.0
     for layer in 0..<layerCount {
       weights += Double(layerTensors(layer).filter { $0.shape.count == 2 }.reduce(0) { $0 + $1.count })
-      if mixers[layer] == .latentAttention, let latent {
-        perPosition += Double(attentionHeads * (latent.queryKeyHeadDim + latent.valueHeadDim))
-      } else {
-        perPosition += Double(attentionHeads * 2 * headDim)
+      switch mixers[layer] {
+      case .attention: perPosition += Double(attentionHeads * 2 * headDim)
+      case .latentAttention:
+        perPosition += latent.map { Double(attentionHeads * ($0.queryKeyHeadDim + $0.valueHeadDim)) } ?? 0
+      case .mamba2:
+        // The recurrence: decay, write and read of every number of the state; the convolution's taps.
+        weights += mamba.map { Double(3 * $0.heads * $0.headDim * $0.stateSize + $0.convTaps * $0.convWidth) } ?? 0
       }
     }
     return 2 * weights + 2 * perPosition * Double(context + 1) / 2

@@ -74,7 +74,7 @@ public struct Llama2CFile: WeightSource {
     func stack(_ name: String, _ count: Int) {
       for layer in 0..<config.layerCount { place(ModelConfig.layerPrefix(layer) + name, count) }
     }
-    place(ModelConfig.embeddingName, config.vocabularySize * dim)
+    place(config.embeddingName, config.vocabularySize * dim)
     stack("input_layernorm.weight", dim)
     stack("self_attn.q_proj.weight", dim * dim)
     stack("self_attn.k_proj.weight", keyWidth * dim)
@@ -84,7 +84,7 @@ public struct Llama2CFile: WeightSource {
     stack("mlp.gate_proj.weight", config.intermediateSize * dim)
     stack("mlp.down_proj.weight", config.intermediateSize * dim)
     stack("mlp.up_proj.weight", config.intermediateSize * dim)
-    place(ModelConfig.finalNormName, dim)
+    place(config.finalNormName, dim)
     next += config.maxPosition * config.headDim  // cosines and sines, half a head each
     if !config.tieWordEmbeddings { place(ModelConfig.headName, config.vocabularySize * dim) }
     return (starts, next)

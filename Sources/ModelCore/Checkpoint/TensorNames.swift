@@ -11,32 +11,45 @@ public struct TensorSpec: Equatable, Sendable {
   public var count: Int { shape.reduce(1, *) }
 }
 
-/// Checkpoint names: Hugging Face's for everything except the latent layers of converted models, which
-/// carry the official X-EcoMLA names (`model.layers.N.mla.*`, `out_proj`), so that released checkpoints load.
+/// Checkpoint names: Hugging Face's for everything except the replaced mixers of converted
+/// models, which carry the official names (`model.layers.N.mla.*`, `.mamba.*`, `out_proj`), so that released checkpoints
+/// load.
 extension ModelConfig {
-  public static let embeddingName = "model.embed_tokens.weight"
-  public static let finalNormName = "model.norm.weight"
   public static let headName = "lm_head.weight"
+  public var embeddingName: String { architecture == .mamba2 ? "backbone.embeddings.weight" : "model.embed_tokens.weight" }
+  public var finalNormName: String { architecture == .mamba2 ? "backbone.norm_f.weight" : "model.norm.weight" }
 
   public static func layerPrefix(_ layer: Int) -> String { "model.layers.\(layer)." }
 
-  /// `model.layers.N.self_attn.` or, for a latent layer of a converted model, `model.layers.N.mla.`.
+  /// The norm before the mixer.
+  public func inputNormName(_ layer: Int) -> String {
+    architecture == .mamba2 ? "backbone.layers.\(layer).norm.weight" : Self.layerPrefix(layer) + "input_layernorm.weight"
+  }
+
+  /// `model.layers.N.self_attn.` or, in a converted model, `model.layers.N.mla.` for a latent layer and
+  /// `model.layers.N.mamba.` for a Mamba2 layer.
   public func mixerPrefix(_ layer: Int) -> String {
-    let module = mixers[layer] == .latentAttention && !architecture.isDeepSeek ? "mla" : "self_attn"
+    if architecture == .mamba2 { return "backbone.layers.\(layer).mixer." }
+    let module =
+      switch mixers[layer] {
+      case .latentAttention where !architecture.isDeepSeek: "mla"
+      case .mamba2: "mamba"
+      default: "self_attn"
+      }
     return Self.layerPrefix(layer) + module + "."
   }
 
   /// Full name of the mixer's output projection.
   public func outputProjectionName(_ layer: Int) -> String {
-    mixerPrefix(layer)
-      + (mixers[layer] == .latentAttention && !architecture.isDeepSeek ? "out_proj.weight" : "o_proj.weight")
+    let isOwn = mixers[layer] == .attention || architecture.isDeepSeek
+    return mixerPrefix(layer) + (isOwn ? "o_proj.weight" : "out_proj.weight")
   }
 
   /// Every tensor of a checkpoint of this model, in file order: embedding, layers, final norm, head.
   public var tensors: [TensorSpec] {
-    var all = [TensorSpec(Self.embeddingName, [vocabularySize, hiddenSize])]
+    var all = [TensorSpec(embeddingName, [vocabularySize, hiddenSize])]
     for layer in 0..<layerCount { all += layerTensors(layer) }
-    all.append(TensorSpec(Self.finalNormName, [hiddenSize]))
+    all.append(TensorSpec(finalNormName, [hiddenSize]))
     if !tieWordEmbeddings { all.append(TensorSpec(Self.headName, [vocabularySize, hiddenSize])) }
     return all
   }
@@ -44,8 +57,9 @@ extension ModelConfig {
   /// The tensors of one layer: norm, mixer, norm, feed-forward.
   public func layerTensors(_ layer: Int) -> [TensorSpec] {
     let prefix = Self.layerPrefix(layer)
-    return [TensorSpec(prefix + "input_layernorm.weight", [hiddenSize])]
-      + mixerTensors(layer)
+    let mixer = [TensorSpec(inputNormName(layer), [hiddenSize])] + mixerTensors(layer)
+    if architecture == .mamba2 { return mixer }
+    return mixer
       + [
         TensorSpec(prefix + "post_attention_layernorm.weight", [hiddenSize]),
         TensorSpec(prefix + "mlp.gate_proj.weight", [intermediateSize, hiddenSize]),
@@ -59,7 +73,23 @@ extension ModelConfig {
     switch mixers[layer] {
     case .attention: attentionTensors(layer)
     case .latentAttention: latentTensors(layer)
+    case .mamba2: mambaTensors(layer)
     }
+  }
+
+  private func mambaTensors(_ layer: Int) -> [TensorSpec] {
+    guard let mamba else { return [] }
+    let prefix = mixerPrefix(layer)
+    return [
+      TensorSpec(prefix + "in_proj.weight", [mamba.inputRows, hiddenSize]),
+      TensorSpec(prefix + "conv1d.weight", [mamba.convWidth, 1, mamba.convTaps]),
+      TensorSpec(prefix + "conv1d.bias", [mamba.convWidth]),
+      TensorSpec(prefix + "dt_bias", [mamba.heads]),
+      TensorSpec(prefix + "A_log", [mamba.heads]),
+      TensorSpec(prefix + "D", [mamba.heads]),
+      TensorSpec(prefix + "norm.weight", [mamba.innerWidth]),
+      TensorSpec(outputProjectionName(layer), [hiddenSize, mamba.innerWidth]),
+    ]
   }
 
   private func attentionTensors(_ layer: Int) -> [TensorSpec] {

@@ -4,6 +4,8 @@ public enum MixerKind: String, CaseIterable, Codable, Sendable {
   case attention = "full_attention"
   /// Multi-head latent attention: one small latent per token stands for all keys and values.
   case latentAttention = "latent_attention"
+  /// Mamba2: a state of one size stands for the past.
+  case mamba2
 }
 
 /// The families whose files and names we read and write. The raw value is `model_type`.
@@ -13,6 +15,8 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
   case qwen3
   case deepseekV2 = "deepseek_v2"
   case deepseekV3 = "deepseek_v3"
+  /// Stock Mamba2: mixers only, no feed-forward.
+  case mamba2
   /// Our own: any mixer in any layer (what the conversions write).
   case hybrid = "upcycle_hybrid"
 
@@ -24,6 +28,7 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
     case .qwen3: "Qwen3ForCausalLM"
     case .deepseekV2: "DeepseekV2ForCausalLM"
     case .deepseekV3: "DeepseekV3ForCausalLM"
+    case .mamba2: "Mamba2ForCausalLM"
     case .hybrid: "UpcycleHybridForCausalLM"
     }
   }

@@ -25,6 +25,11 @@ extension ModelConfig: Codable {
     }
     let model = ConfigObject(values: values, file: file)
     let architecture = try Self.architecture(model)
+    if architecture == .mamba2 {
+      try self.init(stockMamba2: model)
+      try validate(file: file)
+      return
+    }
     try Self.refuseUnsupported(model, architecture: architecture)
 
     let width = 1...(1 << 20)
@@ -53,7 +58,21 @@ extension ModelConfig: Codable {
     if mixers.contains(.latentAttention) {
       latent = try LatentConfig(model: model, architecture: architecture, config: self)
     }
+    if mixers.contains(.mamba2) { mamba = try MambaConfig(model: model) }
     try validate(file: file)
+  }
+
+  /// Stock Mamba2's own keys. Attention's shape is set to the inner width's, for accounting only.
+  private init(stockMamba2 model: ConfigObject) throws {
+    let mamba = try MambaConfig(stock: model)
+    let layers = try model.required("num_hidden_layers", in: 1...4096)
+    self.init(
+      architecture: .mamba2, hiddenSize: try model.required("hidden_size", in: 1...(1 << 20)), layerCount: layers,
+      attentionHeads: mamba.heads, keyValueHeads: mamba.heads, headDim: mamba.headDim, intermediateSize: 1,
+      vocabularySize: try model.required("vocab_size", in: 1...(1 << 26)),
+      tieWordEmbeddings: try model.bool("tie_word_embeddings") ?? false, rmsNormEps: mamba.normEps,
+      bosTokenId: try model.int("bos_token_id", in: 0...(1 << 26)), eosTokenIds: try Self.ids(model, "eos_token_id"),
+      mixers: Array(repeating: .mamba2, count: layers), mamba: mamba)
   }
 
   private static func architecture(_ model: ConfigObject) throws -> Architecture {
@@ -108,6 +127,7 @@ extension ModelConfig: Codable {
 
   /// The configuration with the Hub's keys; reading it back gives an equal value.
   public var json: JSONValue {
+    if architecture == .mamba2, let mamba { return stockMamba2JSON(mamba) }
     var object: [String: JSONValue] = [
       "model_type": .string(architecture.rawValue),
       "architectures": .array([.string(architecture.className)]),
@@ -139,6 +159,22 @@ extension ModelConfig: Codable {
       object["n_routed_experts"] = .null
     }
     if let latent { object.merge(latent.json(config: self)) { $1 } }
+    if let mamba { object.merge(mamba.json) { $1 } }
+    return .object(object)
+  }
+
+  private func stockMamba2JSON(_ mamba: MambaConfig) -> JSONValue {
+    var object: [String: JSONValue] = [
+      "model_type": .string(architecture.rawValue), "architectures": .array([.string(architecture.className)]),
+      "hidden_size": .int(hiddenSize), "num_hidden_layers": .int(layerCount), "vocab_size": .int(vocabularySize),
+      "tie_word_embeddings": .bool(tieWordEmbeddings), "num_heads": .int(mamba.heads), "head_dim": .int(mamba.headDim),
+      "state_size": .int(mamba.stateSize), "n_groups": .int(mamba.groups), "conv_kernel": .int(mamba.convTaps),
+      "chunk_size": .int(mamba.chunk), "expand": .int(mamba.innerWidth / hiddenSize), "hidden_act": .string("silu"),
+      "layer_norm_epsilon": .double(mamba.normEps), "use_bias": .bool(false), "use_conv_bias": .bool(true),
+      "rms_norm": .bool(true),
+    ]
+    object["bos_token_id"] = bosTokenId.map { .int($0) }
+    if let eos = eosTokenIds.first { object["eos_token_id"] = .int(eos) }
     return .object(object)
   }
 

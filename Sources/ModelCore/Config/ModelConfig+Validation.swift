@@ -65,6 +65,12 @@ extension ModelConfig {
     for id in eosTokenIds + (bosTokenId.map { [$0] } ?? []) {
       try require(id < vocabularySize, "eos_token_id, bos_token_id", "0..<\(vocabularySize)", id, "outside the vocabulary")
     }
+    if mixers.contains(.mamba2) {
+      guard let mamba else {
+        throw UpcycleError("\"mamba_n_heads\" is missing although layer_types names mamba2", at: file)
+      }
+      try mamba.validate(require: require)
+    }
     guard mixers.contains(.latentAttention) else { return }
     guard let latent else {
       throw UpcycleError("\"kv_lora_rank\" is missing although layer_types names latent_attention", at: file)

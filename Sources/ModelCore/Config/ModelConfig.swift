@@ -39,13 +39,15 @@ public struct ModelConfig: Equatable, Sendable {
   public var mixers: [MixerKind]
   /// Present when any layer is latent attention.
   public var latent: LatentConfig?
+  /// Present when any layer is Mamba2.
+  public var mamba: MambaConfig?
 
   public init(
     architecture: Architecture = .llama, hiddenSize: Int, layerCount: Int, attentionHeads: Int, keyValueHeads: Int,
     headDim: Int? = nil, intermediateSize: Int, vocabularySize: Int, tieWordEmbeddings: Bool = false,
     rmsNormEps: Double = 1e-5, qkvBias: Bool = false, qkNorm: Bool = false, rope: RopeConfig = RopeConfig(),
     maxPosition: Int = 2048, bosTokenId: Int? = nil, eosTokenIds: [Int] = [], mixers: [MixerKind]? = nil,
-    latent: LatentConfig? = nil
+    latent: LatentConfig? = nil, mamba: MambaConfig? = nil
   ) {
     self.architecture = architecture
     self.hiddenSize = hiddenSize
@@ -65,6 +67,7 @@ public struct ModelConfig: Equatable, Sendable {
     self.eosTokenIds = eosTokenIds
     self.mixers = mixers ?? Array(repeating: .attention, count: max(layerCount, 0))
     self.latent = latent
+    self.mamba = mamba
   }
 
   /// Query heads that share one KV head.
@@ -87,14 +90,27 @@ public struct ModelConfig: Equatable, Sendable {
   /// This model with `layers` (all if nil) turned into latent attention; validated.
   public func withLatentAttention(_ latent: LatentConfig, layers: [Int]? = nil) throws -> ModelConfig {
     var config = self
-    config.architecture = .hybrid
     config.latent = latent
+    return try config.replacing(layers, with: .latentAttention)
+  }
+
+  /// This model with `layers` (all if nil) turned into Mamba2, grouped as its attention is unless `mamba` says
+  /// otherwise; validated.
+  public func withMamba2(_ mamba: MambaConfig? = nil, layers: [Int]? = nil) throws -> ModelConfig {
+    var config = self
+    config.mamba = mamba ?? MambaConfig(grouping: self)
+    return try config.replacing(layers, with: .mamba2)
+  }
+
+  private func replacing(_ layers: [Int]?, with kind: MixerKind) throws -> ModelConfig {
+    var config = self
+    config.architecture = .hybrid
     for layer in layers ?? Array(0..<layerCount) {
       guard mixers.indices.contains(layer) else {
         throw UpcycleError.usage(
           "layer index out of range", at: "layers", expected: "0...\(layerCount - 1)", found: "\(layer)")
       }
-      config.mixers[layer] = .latentAttention
+      config.mixers[layer] = kind
     }
     try config.validate(file: "converted configuration")
     return config
@@ -105,6 +121,7 @@ public struct ModelConfig: Equatable, Sendable {
     var config = self
     config.mixers = Array(repeating: .attention, count: layerCount)
     config.latent = nil
+    config.mamba = nil
     if architecture == .hybrid || architecture.isDeepSeek { config.architecture = qkNorm ? .qwen3 : qkvBias ? .qwen2 : .llama }
     return config
   }

@@ -1,0 +1,216 @@
+import CKernels
+import TensorCore
+
+/// One head of one sequence of Mamba2's recurrence (SSD; HyLo brief 6.4), chunk by chunk as matrix products:
+///
+///   gamma_i = sum_{j <= i} dt_j A inside the chunk;   L_ij = e^{gamma_i - gamma_j}, i >= j;   X~ = diag(dt) X
+///   Y = lower((C B^T) . L) X~ + diag(e^gamma) C H + D X;   H <- e^{gamma_n} H + (diag(e^{gamma_n - gamma}) B)^T X~
+///
+/// Everything sequential is the recursion on H. Legend: N state size, P head width, n tokens of a chunk; the
+/// rows of C and B [*, N] and X [*, P] lie `stride` apart; H is [N, P].
+public struct StateSpaceChunks {
+  public let stateSize: Int
+  public let headDim: Int
+  public let chunk: Int
+  /// Numbers between the rows of C, B and X.
+  public let stride: Int
+
+  public init(stateSize: Int, headDim: Int, chunk: Int, stride: Int) {
+    self.stateSize = stateSize
+    self.headDim = headDim
+    self.chunk = chunk
+    self.stride = stride
+  }
+
+  /// Row 0 of one head's inputs, its step sizes [T], A (negative) and D.
+  public struct Head {
+    public var c, b, x: UnsafeMutablePointer<Float>
+    public var dt: UnsafeMutablePointer<Float>
+    public var rate: Float
+    public var skip: Float
+
+    public init(
+      c: UnsafeMutablePointer<Float>, b: UnsafeMutablePointer<Float>, x: UnsafeMutablePointer<Float>,
+      dt: UnsafeMutablePointer<Float>, rate: Float, skip: Float
+    ) {
+      (self.c, self.b, self.x, self.dt, self.rate, self.skip) = (c, b, x, dt, rate, skip)
+    }
+  }
+
+  public func chunkCount(_ time: Int) -> Int { (time + chunk - 1) / chunk }
+
+  // MARK: Forward
+
+  /// - Parameters:
+  ///   - state: H before the first token; after the call, H after the last
+  ///   - entries: receives H at the beginning of every chunk, [chunks, N, P]; nil: not kept
+  public func forward(
+    _ head: Head, time: Int, state: UnsafeMutablePointer<Float>, y: UnsafeMutablePointer<Float>, yStride: Int,
+    entries: UnsafeMutablePointer<Float>? = nil
+  ) {
+    let (N, P) = (stateSize, headDim)
+    let space = Space(chunk, N, P)
+    for index in 0..<chunkCount(time) {
+      let low = index * chunk
+      let n = min(chunk, time - low)
+      entries.map { ($0 + index * N * P).update(from: state, count: N * P) }
+      let (c, b, x) = (head.c + low * stride, head.b + low * stride, head.x + low * stride)
+      let out = y + low * yStride
+      space.load(head, low, n, c, b, x, stride)
+      serialGemm(false, false, n, P, n, 1, space.scores, n, space.steppedX, P, 0, out, yStride)
+      serialGemm(false, false, n, P, N, 1, space.decayedC, N, state, P, 1, out, yStride)
+      for i in 0..<n { up_axpy(head.skip, x + i * stride, out + i * yStride, P) }
+      serialGemm(true, false, N, P, n, 1, space.tailedB, N, space.steppedX, P, space.total, state, P)
+    }
+  }
+
+  // MARK: Backward
+
+  /// Where a head's gradients go; all are added to, and the rows lie as far apart as those of the inputs.
+  public struct Gradients {
+    public var dc, db, dx: UnsafeMutablePointer<Float>
+    /// [T], written.
+    public var ddt: UnsafeMutablePointer<Float>
+    public var rate = 0.0
+    public var skip = 0.0
+
+    public init(
+      dc: UnsafeMutablePointer<Float>, db: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>,
+      ddt: UnsafeMutablePointer<Float>
+    ) {
+      (self.dc, self.db, self.dx, self.ddt) = (dc, db, dx, ddt)
+    }
+  }
+
+  /// Chunks last to first; everything but H at their beginnings is computed again.
+  /// - Parameters:
+  ///   - entries: what `forward` kept
+  ///   - dState: d loss / d H after the last token; after the call, before the first
+  public func backward(
+    _ head: Head, time: Int, entries: UnsafePointer<Float>, dy: UnsafePointer<Float>, dyStride: Int,
+    dState: UnsafeMutablePointer<Float>, _ gradients: inout Gradients
+  ) {
+    let (N, P) = (stateSize, headDim)
+    let space = Space(chunk, N, P)
+    let work = BackwardSpace(chunk, N, P)
+    for index in (0..<chunkCount(time)).reversed() {
+      let low = index * chunk
+      let n = min(chunk, time - low)
+      let state = entries + index * N * P
+      let (c, b, x) = (head.c + low * stride, head.b + low * stride, head.x + low * stride)
+      let (dc, db, dx) = (gradients.dc + low * stride, gradients.db + low * stride, gradients.dx + low * stride)
+      let out = dy + low * dyStride
+      space.load(head, low, n, c, b, x, stride)
+      work.dGamma.update(repeating: 0, count: n)
+
+      // X~, then X, dt and D.
+      serialGemm(true, false, n, P, n, 1, space.scores, n, out, dyStride, 0, work.dX, P)
+      serialGemm(false, false, n, P, N, 1, space.tailedB, N, dState, P, 1, work.dX, P)
+      up_row_dots(work.dX, P, x, stride, gradients.ddt + low, n, P)
+      up_add_scaled_rows(work.dX, P, head.dt + low, dx, stride, n, P)
+      for i in 0..<n { up_axpy(head.skip, out + i * dyStride, dx + i * stride, P) }
+      up_row_dots(out, dyStride, x, stride, work.dots, n, P)
+      for i in 0..<n { gradients.skip += Double(work.dots[i]) }
+
+      // Scores inside the chunk: dG = (dY X~^T) . L.
+      serialGemm(false, true, n, n, P, 1, out, dyStride, space.steppedX, P, 0, work.dScores, n)
+      up_decayed_scores_backward(space.scores, space.decay, work.dScores, work.dGamma, n)
+      serialGemm(false, false, n, N, n, 1, work.dScores, n, b, stride, 1, dc, stride)
+      serialGemm(true, false, n, N, n, 1, work.dScores, n, c, stride, 1, db, stride)
+
+      // C against the entering state.
+      serialGemm(false, true, n, N, P, 1, out, dyStride, state, P, 0, work.dRow, N)
+      up_add_scaled_rows(work.dRow, N, space.fromStart, dc, stride, n, N)
+      up_row_dots(work.dRow, N, space.decayedC, N, work.dots, n, N)
+      up_axpy(1, work.dots, work.dGamma, n)
+
+      // B into the leaving state.
+      serialGemm(false, true, n, N, P, 1, space.steppedX, P, dState, P, 0, work.dRow, N)
+      up_add_scaled_rows(work.dRow, N, space.toEnd, db, stride, n, N)
+      up_row_dots(work.dRow, N, space.tailedB, N, work.dots, n, N)
+      var last = Double(space.total) * up_dot(state, dState, N * P)
+      for i in 0..<n { last += Double(work.dots[i]) }
+      up_axpy(-1, work.dots, work.dGamma, n)
+      work.dGamma[n - 1] += Float(last)
+
+      serialGemm(true, false, N, P, n, 1, space.decayedC, N, out, dyStride, space.total, dState, P)
+
+      // gamma is a running sum of dt A.
+      var sum: Float = 0
+      for i in (0..<n).reversed() {
+        sum += work.dGamma[i]
+        gradients.ddt[low + i] += head.rate * sum
+        gradients.rate += Double(sum * head.dt[low + i])
+      }
+    }
+  }
+}
+
+/// What the forward of a chunk computes and its backward computes again, carved from one pooled buffer.
+private struct Space {
+  private let storage: Tensor
+  let gamma, fromStart, toEnd: UnsafeMutablePointer<Float>  // [n]; e^gamma and e^(gamma_n - gamma)
+  let decay: UnsafeMutablePointer<Float>  // L [n, n]
+  let scores: UnsafeMutablePointer<Float>  // lower((C B^T) . L) [n, n]
+  let steppedX: UnsafeMutablePointer<Float>  // X~ [n, P]
+  let decayedC: UnsafeMutablePointer<Float>  // diag(e^gamma) C [n, N]
+  let tailedB: UnsafeMutablePointer<Float>  // diag(e^(gamma_n - gamma)) B [n, N]
+  private let N, P: Int
+  private let totals: UnsafeMutablePointer<Float>
+
+  /// e^{gamma_n}: how much of the entering state is left at the end.
+  var total: Float { totals[0] }
+
+  init(_ chunk: Int, _ N: Int, _ P: Int) {
+    (self.N, self.P) = (N, P)
+    storage = Tensor([3 * chunk + 2 * chunk * chunk + chunk * (P + 2 * N) + 1])
+    var next = storage.pointer
+    func take(_ count: Int) -> UnsafeMutablePointer<Float> {
+      defer { next += count }
+      return next
+    }
+    (gamma, fromStart, toEnd) = (take(chunk), take(chunk), take(chunk))
+    (decay, scores) = (take(chunk * chunk), take(chunk * chunk))
+    (steppedX, decayedC, tailedB) = (take(chunk * P), take(chunk * N), take(chunk * N))
+    totals = take(1)
+  }
+
+  func load(
+    _ head: StateSpaceChunks.Head, _ low: Int, _ n: Int, _ c: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ x: UnsafePointer<Float>, _ stride: Int
+  ) {
+    var sum: Float = 0
+    for i in 0..<n {
+      sum += head.dt[low + i] * head.rate
+      gamma[i] = sum
+    }
+    up_exp_shifted(gamma, 0, fromStart, n)
+    for i in 0..<n { toEnd[i] = sum - gamma[i] }
+    up_exp_shifted(toEnd, 0, toEnd, n)
+    totals[0] = fromStart[n - 1]
+    up_decay_matrix(gamma, decay, n)
+    serialGemm(false, true, n, n, N, 1, c, stride, b, stride, 0, scores, n)
+    up_multiply(scores, decay, scores, n * n)
+    up_scale_rows(x, stride, head.dt + low, steppedX, n, P)
+    up_scale_rows(c, stride, fromStart, decayedC, n, N)
+    up_scale_rows(b, stride, toEnd, tailedB, n, N)
+  }
+}
+
+/// Gradients inside a chunk.
+private struct BackwardSpace {
+  private let storage: Tensor
+  let dGamma, dots: UnsafeMutablePointer<Float>  // [n]
+  let dScores: UnsafeMutablePointer<Float>  // [n, n]
+  let dX: UnsafeMutablePointer<Float>  // [n, P]
+  let dRow: UnsafeMutablePointer<Float>  // [n, N]
+
+  init(_ chunk: Int, _ N: Int, _ P: Int) {
+    storage = Tensor([2 * chunk + chunk * chunk + chunk * (P + N)])
+    dGamma = storage.pointer
+    dots = dGamma + chunk
+    dScores = dots + chunk
+    dX = dScores + chunk * chunk
+    dRow = dX + chunk * P
+  }
+}

@@ -1,0 +1,52 @@
+#include "include/gated_norm.h"
+
+#include <math.h>
+
+#include "clones.h"
+#include "vector_math.h"
+
+UP_CLONES void up_gated_norm(const float *restrict y, const float *restrict z, ptrdiff_t z_stride,
+                             const float *restrict w, float *restrict out, float *restrict inverse,
+                             ptrdiff_t rows, ptrdiff_t width, ptrdiff_t group, float eps) {
+  UP_RELAXED
+  for (ptrdiff_t row = 0; row < rows; row++, y += width, z += z_stride, out += width) {
+    for (ptrdiff_t start = 0; start < width; start += group) {
+      float sum = 0;
+      for (ptrdiff_t i = start; i < start + group; i++) {
+        float u = y[i] * z[i] * up_sigmoidf(z[i]);
+        out[i] = u;
+        sum += u * u;
+      }
+      const float scale = 1.0f / sqrtf(sum / (float)group + eps);
+      if (inverse) *inverse++ = scale;
+      for (ptrdiff_t i = start; i < start + group; i++) out[i] *= scale * w[i];
+    }
+  }
+}
+
+UP_CLONES void up_gated_norm_backward(const float *restrict y, const float *restrict z,
+                                      ptrdiff_t z_stride, const float *restrict w,
+                                      const float *restrict inverse, const float *restrict dout,
+                                      float *restrict dy, float *restrict dz, ptrdiff_t dz_stride,
+                                      float *restrict dw, ptrdiff_t rows, ptrdiff_t width,
+                                      ptrdiff_t group) {
+  UP_RELAXED
+  for (ptrdiff_t row = 0; row < rows; row++, y += width, z += z_stride, dout += width, dy += width, dz += dz_stride) {
+    for (ptrdiff_t start = 0; start < width; start += group) {
+      const float scale = *inverse++;
+      float dot = 0;
+      for (ptrdiff_t i = start; i < start + group; i++) {
+        float u = y[i] * z[i] * up_sigmoidf(z[i]);
+        dot += dout[i] * w[i] * u;
+        dw[i] += dout[i] * u * scale;
+      }
+      const float pull = dot * scale * scale * scale / (float)group;
+      for (ptrdiff_t i = start; i < start + group; i++) {
+        float s = up_sigmoidf(z[i]), gate = z[i] * s;
+        float du = dout[i] * w[i] * scale - y[i] * gate * pull;
+        dy[i] = du * gate;
+        dz[i] += du * y[i] * s * (1.0f + z[i] * (1.0f - s));
+      }
+    }
+  }
+}

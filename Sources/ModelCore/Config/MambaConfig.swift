@@ -1,0 +1,133 @@
+import Autograd
+import Groundwork
+
+/// The shape of Mamba2 layers, shared by all of a model.
+///
+/// Stock Mamba2 gives every head its own x and shares B and C over groups. The papers' grouped variant
+/// (MambaInLlama, Zebra-Llama) takes the place of grouped-query attention: x and B have n_kv heads, repeated after
+/// the convolution, C has n_h; head width and state size are the attention's head width.
+public struct MambaConfig: Equatable, Sendable {
+  /// `mamba_n_heads`
+  public var heads: Int
+  /// P (`mamba_d_head`)
+  public var headDim: Int
+  /// N (`mamba_d_state`)
+  public var stateSize: Int
+  /// Heads that share one B and one C in stock Mamba2 (`mamba_n_groups`); the number of C heads when grouped.
+  public var groups: Int
+  /// Width of x and of B in the grouped variant (`mamba_d_xb`); nil: stock.
+  public var groupedWidth: Int?
+  /// Taps of the causal convolution (`mamba_d_conv`).
+  public var convTaps: Int
+  /// Tokens of a chunk in training and prefill; what is computed does not depend on it (`mamba_chunk_size`).
+  public var chunk: Int
+  /// Columns that share one output norm: the whole row where there is one group, one head in the grouped variant.
+  public var normGroup: Int { innerWidth / groups }
+  public var normEps: Double
+
+  public init(
+    heads: Int, headDim: Int, stateSize: Int, groups: Int, groupedWidth: Int? = nil, convTaps: Int = 4,
+    chunk: Int? = nil, normEps: Double = 1e-5
+  ) {
+    self.heads = heads
+    self.headDim = headDim
+    self.stateSize = stateSize
+    self.groups = groups
+    self.groupedWidth = groupedWidth
+    self.convTaps = convTaps
+    self.chunk = chunk ?? Self.defaultChunk(stateSize)
+    self.normEps = normEps
+  }
+
+  /// The grouped variant that takes the place of a model's attention (brief 2.3).
+  public init(grouping base: ModelConfig) {
+    self.init(
+      heads: base.attentionHeads, headDim: base.headDim, stateSize: base.headDim, groups: base.attentionHeads,
+      groupedWidth: base.keyValueHeads * base.headDim)
+  }
+
+  /// Measured: products of small states pay for longer chunks less than for more of them.
+  public static func defaultChunk(_ stateSize: Int) -> Int { stateSize <= 32 ? 32 : 64 }
+
+  /// d_inner, the width of the gate and of the output.
+  public var innerWidth: Int { heads * headDim }
+  public var layout: StateSpaceLayout {
+    if let groupedWidth {
+      return StateSpaceLayout(
+        heads: heads, headDim: headDim, stateSize: stateSize, xHeads: groupedWidth / headDim,
+        bGroups: groupedWidth / stateSize, cGroups: groups, chunk: chunk)
+    }
+    return StateSpaceLayout(
+      heads: heads, headDim: headDim, stateSize: stateSize, xHeads: heads, bGroups: groups, cGroups: groups, chunk: chunk)
+  }
+  /// Width of [x | B | C], which the convolution sees.
+  public var convWidth: Int { layout.width }
+  /// Rows of in_proj: z, x, B, C, dt.
+  public var inputRows: Int { innerWidth + convWidth + heads }
+  /// Numbers that a layer remembers per sequence, whatever its length: the state and the convolution's last inputs.
+  public var stateNumbers: Int { heads * headDim * stateSize + (convTaps - 1) * convWidth }
+}
+
+extension MambaConfig {
+  /// Reads the `mamba_*` keys of a hybrid config.
+  init(model: ConfigObject) throws {
+    let width = 1...(1 << 20)
+    self.init(
+      heads: try model.required("mamba_n_heads", in: width), headDim: try model.required("mamba_d_head", in: width),
+      stateSize: try model.required("mamba_d_state", in: width), groups: try model.required("mamba_n_groups", in: width),
+      groupedWidth: try model.int("mamba_d_xb", in: width), convTaps: try model.int("mamba_d_conv", in: 1...64) ?? 4,
+      chunk: try model.int("mamba_chunk_size", in: 1...65536), normEps: try model.positive("mamba_norm_eps") ?? 1e-5)
+  }
+
+  /// Reads the keys of a stock Mamba2 config.
+  init(stock model: ConfigObject) throws {
+    let width = 1...(1 << 20)
+    let hidden = try model.required("hidden_size", in: width)
+    let expand = try model.int("expand", in: 1...64) ?? 2
+    self.init(
+      heads: try model.required("num_heads", in: width), headDim: try model.required("head_dim", in: width),
+      stateSize: try model.required("state_size", in: width), groups: try model.int("n_groups", in: width) ?? 8,
+      convTaps: try model.int("conv_kernel", in: 1...64) ?? 4, chunk: try model.int("chunk_size", in: 1...65536),
+      normEps: try model.positive("layer_norm_epsilon") ?? 1e-5)
+    guard innerWidth == expand * hidden else {
+      throw UpcycleError(
+        "\"num_heads\" and \"head_dim\" do not fill the inner width", at: model.file,
+        expected: "a product of expand * hidden_size = \(expand * hidden)", found: "\(innerWidth)")
+    }
+    if try model.bool("use_bias") == true { throw model.unsupported("use_bias", "a bias on in_proj and out_proj") }
+    if try model.bool("use_conv_bias") == false { throw model.unsupported("use_conv_bias", "a convolution without bias") }
+    if try model.bool("rms_norm") == false { throw model.unsupported("rms_norm", "an output without norm") }
+    if let limit = try model.array("time_step_limit"), let low = limit.first?.double, low != 0 {
+      throw model.unsupported("time_step_limit", "clamping the step size")
+    }
+    if let limit = try model.array("time_step_limit"), let high = limit.last?.double, high.isFinite {
+      throw model.unsupported("time_step_limit", "clamping the step size")
+    }
+  }
+
+  /// The `mamba_*` keys, for merging into the model's object.
+  var json: [String: JSONValue] {
+    var object: [String: JSONValue] = [
+      "mamba_n_heads": .int(heads), "mamba_d_head": .int(headDim), "mamba_d_state": .int(stateSize),
+      "mamba_n_groups": .int(groups), "mamba_d_conv": .int(convTaps), "mamba_chunk_size": .int(chunk),
+      "mamba_norm_eps": .double(normEps),
+    ]
+    object["mamba_d_xb"] = groupedWidth.map { .int($0) }
+    return object
+  }
+
+  /// Refuses what cannot be: names the key.
+  func validate(require: (Bool, String, String, Any, String) throws -> Void) throws {
+    if let groupedWidth {
+      try require(
+        groupedWidth % headDim == 0 && heads % (groupedWidth / headDim) == 0, "mamba_d_xb",
+        "a multiple of mamba_d_head (\(headDim)) that divides into the heads", groupedWidth, "x heads must fill whole groups")
+      try require(
+        stateSize == headDim, "mamba_d_state", "mamba_d_head (\(headDim)) when mamba_d_xb is given", stateSize,
+        "x and B have the same heads")
+    }
+    try require(
+      groups <= heads && heads % groups == 0, "mamba_n_groups", "a divisor of mamba_n_heads (\(heads))", groups,
+      "heads must fill whole groups")
+  }
+}

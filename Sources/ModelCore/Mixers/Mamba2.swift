@@ -1,0 +1,126 @@
+import Autograd
+import CKernels
+import Groundwork
+import TensorCore
+
+/// Mamba2, stock or in the papers' grouped variant (Dao and Gu 2024; MambaInLlama; Zebra-Llama section 3.1;
+/// briefs: Zebra 2.3, HyLo 6.4).
+///
+///   [z | x | B | C | dt] = u W_in^T;   [x | B | C] = silu(conv([x | B | C]))     (causal, depthwise, with bias)
+///   dt_h = softplus(dt_h + dt_bias_h),  A_h = -e^{A_log_h}
+///   S_t = e^{dt_t A} S_{t-1} + dt_t B_t x_t^T;   y_t = S_t^T C_t + D x_t         (per head; x, B, C shared in groups)
+///   out = rmsNorm(y * silu(z)) W_out^T                                           (gate before norm)
+///
+/// Legend: B batch, T time, D model width, I inner width (heads * P), X conv width, H heads, N state, P head width.
+/// A sequence's cache has one size whatever its length: the last taps - 1 inputs of the convolution and S of every head.
+public struct Mamba2 {
+  let config: MambaConfig
+  let layout: StateSpaceLayout
+  public let input: Parameter  // [I + X + H, D]
+  public let convWeight: Parameter  // [X, 1, taps]
+  public let convBias: Parameter  // [X]
+  public let stepBias: Parameter  // [H], dt_bias
+  public let logRate: Parameter  // [H], A_log
+  public let skip: Parameter  // [H], D
+  public let norm: Parameter  // [I]
+  public let output: Parameter  // [D, I]
+
+  init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
+    let prefix = config.mixerPrefix(layer)
+    guard let mamba = config.mamba else { throw UpcycleError("has a mamba2 layer but no mamba_n_heads", at: prefix) }
+    self.config = mamba
+    layout = mamba.layout
+    let heads = [mamba.heads]
+    input = try weights.tensor("\(prefix)in_proj.weight", [mamba.inputRows, config.hiddenSize])
+    convWeight = try weights.tensor("\(prefix)conv1d.weight", [mamba.convWidth, 1, mamba.convTaps])
+    convBias = try weights.tensor("\(prefix)conv1d.bias", [mamba.convWidth])
+    stepBias = try weights.tensor("\(prefix)dt_bias", heads)
+    logRate = try weights.tensor("\(prefix)A_log", heads)
+    skip = try weights.tensor("\(prefix)D", heads)
+    norm = try weights.tensor("\(prefix)norm.weight", [mamba.innerWidth])
+    output = try weights.tensor("\(prefix)out_proj.weight", [config.hiddenSize, mamba.innerWidth])
+  }
+
+  private var convColumns: Range<Int> { config.innerWidth..<config.innerWidth + config.convWidth }
+  private var stepColumn: Int { config.innerWidth + config.convWidth }
+  /// Numbers a sequence's cache holds.
+  public var stateNumbers: Int { config.stateNumbers }
+
+  // MARK: Training
+
+  /// u [B, T, D] -> [B, T, D], every sequence from an empty state.
+  func forward(_ tape: Tape, _ u: Variable, batch: Int, time: Int) -> Variable {
+    let projected = tape.linear(u, input)
+    let rows = tape.causalConv(projected, columns: convColumns, convWeight, convBias, batch: batch, time: time)
+    let y = tape.stateSpace(
+      rows, steps: projected, stepColumn: stepColumn, layout, stepBias: stepBias, logRate: logRate, skip: skip,
+      batch: batch, time: time)
+    return tape.linear(gated(tape, y, projected), output)
+  }
+
+  private func gated(_ tape: Tape, _ y: Variable, _ projected: Variable) -> Variable {
+    tape.gatedNorm(
+      y, gate: projected, gateColumns: 0..<config.innerWidth, norm, group: config.normGroup, eps: Float(config.normEps))
+  }
+
+  // MARK: Decoding
+
+  /// Rows of several sequences [N, D]: long runs chunk by chunk, single tokens by the recurrence.
+  func extend(_ tape: Tape, _ u: Variable, _ segments: [CacheSegment]) -> Variable {
+    let projected = tape.linear(u, input)
+    let rows = projected.value
+    let mixed = Tensor([u.rowCount, config.innerWidth])
+    let taps = tapsFirst(convWeight.value)
+    let convolved = Tensor([u.rowCount, config.convWidth])
+    Threads.parallel(segments.count) { index in
+      let segment = segments[index]
+      segment.cache.append(segment.rows.count)
+      convolve(rows, segment, taps, into: convolved)
+    }
+    // One token of one sequence is little work a head, so heads are dealt in shares.
+    let shares = layout.shares
+    Threads.parallel(segments.count * shares) { index in
+      let (segment, share) = (segments[index / shares], index % shares)
+      let perShare = layout.heads / shares
+      for head in share * perShare..<(share + 1) * perShare { mix(rows, convolved, segment, head, into: mixed) }
+    }
+    return tape.linear(gated(tape, tape.constant(mixed), projected), output)
+  }
+
+  private func convolve(_ rows: Tensor, _ segment: CacheSegment, _ taps: Tensor, into convolved: Tensor) {
+    let (width, kept, count) = (config.convWidth, config.convTaps - 1, segment.rows.count)
+    let history = segment.cache.state
+    let start = rows.pointer + segment.rows.lowerBound * rows.width + convColumns.lowerBound
+    up_causal_conv(
+      start, rows.width, history, taps.pointer, convBias.value.pointer,
+      convolved.pointer + segment.rows.lowerBound * width, width, count, width, config.convTaps)
+    let old = max(0, kept - count)
+    if old > 0 { history.update(from: history + (kept - old) * width, count: old * width) }
+    let new = kept - old
+    up_copy_block(start + (count - new) * rows.width, rows.width, history + old * width, width, new, width)
+  }
+
+  private func mix(_ rows: Tensor, _ convolved: Tensor, _ segment: CacheSegment, _ head: Int, into mixed: Tensor) {
+    let (first, count) = (segment.rows.lowerBound, segment.rows.count)
+    let (N, P) = (layout.stateSize, layout.headDim)
+    let state = segment.cache.state + (config.convTaps - 1) * config.convWidth + head * N * P
+    let at = layout.columns(head)
+    let row = convolved.pointer + first * layout.width
+    let dt = Tensor([count])
+    up_softplus_column(
+      rows.pointer + first * rows.width + stepColumn + head, rows.width, stepBias.value.pointer[head], dt.pointer, count)
+    let rate = stateSpaceRate(logRate.value.pointer[head])
+    let y = mixed.pointer + first * mixed.width + head * P
+    if count == 1 {
+      var decay: Float = 0
+      up_exp_shifted([dt.pointer[0] * rate], 0, &decay, 1)
+      up_ssd_step(
+        row + at.c, row + at.b, row + at.x, dt.pointer[0], decay, skip.value.pointer[head], state, y, N, P)
+      return
+    }
+    layout.chunks.forward(
+      StateSpaceChunks.Head(
+        c: row + at.c, b: row + at.b, x: row + at.x, dt: dt.pointer, rate: rate, skip: skip.value.pointer[head]),
+      time: count, state: state, y: y, yStride: mixed.width)
+  }
+}
