@@ -57,9 +57,7 @@ final class ConvertedWeights: WeightSource {
       let dims = headDims[place.layer] ?? RopeSlice.paperDims(base, nope: conversion.nopeHeadDim, rope: conversion.ropeHeadDim)
       for (i, dim) in dims.enumerated() { destination[i] = whole.pointer[dim] }
     case .projection where conversion.start == .random:
-      let bound = 1 / Double(shape[1]).squareRoot()
-      let stream = RandomStream(seed: conversion.seed, name)
-      for i in 0..<count { destination[i] = Float((2 * stream.uniform(at: UInt64(i)) - 1) * bound) }
+      writeLinearStart(seed: conversion.seed, name, shape, to: destination)
     case .projection:
       if ready[name] == nil { try make(from: place.layer) }
       guard let tensor = ready.removeValue(forKey: name), tensor.shape == shape else {

@@ -1,0 +1,66 @@
+import Foundation
+import Groundwork
+
+/// Everything that decides an intermediate-layer distillation (ILD, Zebra-Llama 2.4), complete; it stands beside
+/// the result as `run/plan.json`.
+public struct IntermediatePlan: Codable, Equatable, Sendable {
+  /// What is compared between a student layer and the base's, both fed with the base's input of that layer.
+  public enum Loss: String, Codable, CaseIterable, Sendable {
+    /// |difference|^2 of the layer outputs, mean per token: the paper's equation 11.
+    case squared
+    /// |difference|, mean per token: the official code.
+    case norm
+    /// The norm of the layer outputs' and of the mixer outputs' difference: the code since August 2025.
+    case refined
+  }
+
+  /// Which parameters of the layers train.
+  public enum Trained: String, Codable, CaseIterable, Sendable {
+    /// Mixer, feed-forward, norms and the final norm: the official code.
+    case layers
+    /// The mixers alone.
+    case mixers
+  }
+
+  public var tokens: Int
+  public var batch: Int
+  public var time: Int
+  public var learningRate: Double
+  public var warmup: Double
+  public var floor: Double
+  public var optimizer: AdamW.Settings
+  public var clip: Double
+  public var loss: Loss
+  public var trained: Trained
+  public var seed: UInt64
+
+  public init(
+    tokens: Int, batch: Int = 8, time: Int = 256, learningRate: Double = 2e-3, warmup: Double = 0.01, floor: Double = 0,
+    optimizer: AdamW.Settings = .init(), clip: Double = 1, loss: Loss = .norm, trained: Trained = .layers, seed: UInt64 = 1
+  ) {
+    self.tokens = tokens
+    self.batch = batch
+    self.time = time
+    self.learningRate = learningRate
+    self.warmup = warmup
+    self.floor = floor
+    self.optimizer = optimizer
+    self.clip = clip
+    self.loss = loss
+    self.trained = trained
+    self.seed = seed
+  }
+
+  public var steps: Int { tokens / (batch * time) }
+  public var schedule: Schedule {
+    Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
+  }
+
+  public func validate() throws {
+    // The same limits as any training's; the loss weights are its own.
+    try TrainingPlan(
+      tokens: tokens, batch: batch, time: time, learningRate: learningRate, warmup: warmup, floor: floor,
+      optimizer: optimizer, clip: clip, seed: seed
+    ).validate()
+  }
+}

@@ -1,0 +1,148 @@
+import Autograd
+import CKernels
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// Intermediate-layer distillation (Zebra-Llama 2.4): every layer of a student with other mixers learns the output
+/// of the base's layer, fed with the base's own input of that layer. So layers learn independently, and one layer's
+/// activations are in memory at a time, whatever the depth. The last layers are compared behind the final norms.
+///
+/// Embedding and head get no gradient.
+public final class IntermediateTrainer {
+  public let student: LanguageModel
+  public let base: LanguageModel
+  public let plan: IntermediatePlan
+  private let batches: any BatchSource
+  private let loop: TrainingLoop
+  /// Steps done.
+  public var step: Int { loop.step }
+
+  public init(student: LanguageModel, base: LanguageModel, batches: any BatchSource, plan: IntermediatePlan) throws {
+    try plan.validate()
+    guard student.layers.count == base.layers.count, student.config.hiddenSize == base.config.hiddenSize else {
+      throw UpcycleError.usage(
+        "is not a copy of the base with other mixers", at: "student",
+        expected: "\(base.layers.count) layers of width \(base.config.hiddenSize)",
+        found: "\(student.layers.count) of width \(student.config.hiddenSize)")
+    }
+    self.student = student
+    self.base = base
+    self.plan = plan
+    self.batches = batches
+    let mixers = student.config
+    let outside = Set([mixers.embeddingName, ModelConfig.headName])
+    for parameter in student.parameters.parameters {
+      parameter.isTrainable =
+        plan.trained == .layers
+        ? !outside.contains(parameter.name)
+        : (0..<mixers.layerCount).contains { parameter.name.hasPrefix(mixers.mixerPrefix($0)) }
+    }
+    loop = TrainingLoop(student, plan.optimizer, plan.schedule, clip: plan.clip)
+  }
+
+  /// Sums over layers of means per token of one step, before its update.
+  public struct StepMetrics: Sendable {
+    public var step: Int
+    public var loss: Double
+    /// Part of the loss that compares mixer outputs; 0 unless the loss is `refined`.
+    public var mixerLoss: Double
+    public var gradientNorm: Double
+    public var rate: Double
+  }
+
+  /// All layers of the next batch, then one update.
+  public func trainStep() throws -> StepMetrics {
+    let ids = try batches.batch(step: step).ids
+    student.parameters.zeroGradients()
+    var (loss, mixerLoss) = (0.0, 0.0)
+    let perToken = 1 / Double(ids.count)
+    forEachLayer(ids, batch: plan.batch, recording: true) { tape, pair in
+      var (variable, sum) = tape.distance(
+        pair.output, to: pair.wanted, squared: plan.loss == .squared, scale: Float(perToken))
+      loss += sum * perToken
+      if plan.loss == .refined {
+        let (other, sum) = tape.distance(pair.mixed, to: pair.baseMixed, squared: false, scale: Float(perToken))
+        variable = tape.add(variable, other)
+        mixerLoss += sum * perToken
+      }
+      tape.backward(from: variable)
+    }
+    loss += mixerLoss
+    let (norm, rate) = try loop.update(loss: loss) {
+      student.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time)
+    }
+    return StepMetrics(step: step, loss: loss, mixerLoss: mixerLoss, gradientNorm: norm, rate: rate)
+  }
+
+  /// One layer of the student beside the base's.
+  private struct LayerPair {
+    var output: Variable
+    var wanted: Tensor
+    /// Mixer outputs before they join the residual stream.
+    var mixed: Variable
+    var baseMixed: Tensor
+  }
+
+  private func forEachLayer(_ ids: [Int32], batch: Int, recording: Bool, _ body: (Tape, LayerPair) -> Void) {
+    let time = ids.count / batch
+    let positions = (0..<ids.count).map { Int32($0 % time) }
+    let eps = Float(base.config.rmsNormEps)
+    let quiet = Tape(recording: false)
+    var x = quiet.embedding(base.embedding, ids: ids, leading: [batch, time])
+    for index in base.layers.indices {
+      var baseMixed: Tensor?
+      let target = base.layers[index].forward(quiet, x, batch: batch, time: time, positionIds: positions) {
+        baseMixed = $0.value
+      }
+      let tape = Tape(recording: recording)
+      var mixed: Variable?
+      var output = student.layers[index].forward(
+        tape, tape.constant(x.value), batch: batch, time: time, positionIds: positions) { mixed = $0 }
+      var wanted = target
+      if index == base.layers.count - 1 {
+        output = tape.rmsNorm(output, student.finalNorm, eps: eps)
+        wanted = quiet.rmsNorm(target, base.finalNorm, eps: eps)
+      }
+      body(tape, LayerPair(output: output, wanted: wanted.value, mixed: mixed!, baseMixed: baseMixed!))
+      x = target
+    }
+  }
+
+  /// Relative error of every layer on its own, sqrt(sum |student - base|^2 / sum |base|^2), on sequences of equal
+  /// length.
+  public func layerErrors(_ windows: [[Int32]]) -> [Double] {
+    var errors = [Double](repeating: 0, count: base.layers.count)
+    var squares = errors
+    for start in stride(from: 0, to: windows.count, by: plan.batch) {
+      let part = windows[start..<min(start + plan.batch, windows.count)]
+      var layer = 0
+      forEachLayer(part.flatMap { $0 }, batch: part.count, recording: false) { tape, pair in
+        errors[layer] += tape.distance(pair.output, to: pair.wanted, squared: true, scale: 1).sum
+        squares[layer] += up_sum_of_squares(pair.wanted.pointer, pair.wanted.count)
+        layer += 1
+      }
+    }
+    return zip(errors, squares).map { ($0 / max($1, .leastNormalMagnitude)).squareRoot() }
+  }
+
+  // MARK: A whole run
+
+  /// Trains to the end of the plan; see `Trainer.run`.
+  /// - Parameter report: called after every step with its metrics and the rate in tokens per second.
+  public func run(
+    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
+    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
+  ) throws {
+    try loop.run(
+      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
+      columns: "step,loss,mixer_loss,gradient_norm,rate",
+      row: { result in
+        [
+          "\(result.step)", decimal(result.loss), decimal(result.mixerLoss), decimal(result.gradientNorm),
+          String(format: "%.4e", result.rate),
+        ]
+      }, report: { try report($0, $1 * Double(plan.batch * plan.time)) }, shouldStop: shouldStop, takeStep: trainStep)
+  }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// A hybrid put together layer by layer from two models that ILD trained from one base (Zebra-Llama 2.1): whole
+/// decoder layers from the latent-attention and the linear model; embedding, final norm and head from the base.
+public struct Composition {
+  /// Layers taken from the latent-attention model; the others come from the linear one.
+  public var latentLayers: [Int]
+
+  public init(latentLayers: [Int]) { self.latentLayers = latentLayers }
+
+  /// The hybrid's shape. Refuses layers out of range or named twice, and models that are not what they should be.
+  public func config(base: ModelConfig, latent: ModelConfig, linear: ModelConfig) throws -> ModelConfig {
+    func refuse(_ what: String, _ option: String, _ expected: String, _ found: String) -> UpcycleError {
+      .usage(what, at: option, expected: expected, found: found)
+    }
+    if latentLayers.isEmpty { throw refuse("names no layer", "--layers", "a list like 0,5,10,14", "nothing") }
+    for (index, layer) in latentLayers.enumerated() {
+      if !(0..<base.layerCount).contains(layer) {
+        throw refuse("layer out of range", "--layers", "0...\(base.layerCount - 1)", "\(layer)")
+      }
+      if latentLayers[..<index].contains(layer) { throw refuse("names a layer twice", "--layers", "each once", "\(layer)") }
+    }
+    for (option, model) in [("--mla", latent), ("--linear", linear)] {
+      if model.baseModel != base.baseModel {
+        throw refuse("has another shape than the base", option, Self.shape(base), Self.shape(model))
+      }
+    }
+    var mixers = base.mixers
+    for layer in 0..<base.layerCount {
+      let isLatent = latentLayers.contains(layer)
+      let kind = (isLatent ? latent : linear).mixers[layer]
+      if (kind == .latentAttention) != isLatent || kind == .attention {
+        throw refuse(
+          "layer \(layer) has the wrong mixer", isLatent ? "--mla" : "--linear",
+          isLatent ? MixerKind.latentAttention.rawValue : MixerKind.mamba2.rawValue, kind.rawValue)
+      }
+      mixers[layer] = kind
+    }
+    var config = base
+    config.architecture = .hybrid
+    config.mixers = mixers
+    config.latent = latent.latent
+    config.mamba = linear.mamba
+    try config.validate(file: "hybrid")
+    return config
+  }
+
+  private static func shape(_ config: ModelConfig) -> String {
+    "\(config.layerCount) layers of width \(config.hiddenSize), \(config.attentionHeads) heads of \(config.headDim)"
+  }
+
+  /// Writes the hybrid's folder from the three models' folders; it appears whole or not at all.
+  public func write(base: URL, latent: URL, linear: URL, to destination: URL) throws -> ModelConfig {
+    let (baseConfig, latentConfig, linearConfig) = (
+      try ModelConfig(contentsOf: base), try ModelConfig(contentsOf: latent), try ModelConfig(contentsOf: linear)
+    )
+    let config = try config(base: baseConfig, latent: latentConfig, linear: linearConfig)
+    let readers = (base: try CheckpointReader(base), latent: try CheckpointReader(latent), linear: try CheckpointReader(linear))
+    for (option, reader) in [("--mla", readers.latent), ("--linear", readers.linear)] {
+      try requireSameEmbedding(reader, readers.base, baseConfig, option)
+    }
+    let output = try OutputFolder(destination, keepingApartFrom: base)
+    let weights = ComposedWeights(
+      base: readers.base, latent: readers.latent, linear: readers.linear, latentLayers: Set(latentLayers))
+    try writeModelFolder(config, from: weights, to: output.work, type: .float32)
+    try copyTokenizer(from: base, to: output.work)
+    try output.commit()
+    return config
+  }
+
+  /// ILD leaves the embedding alone, so a model of another base shows by its.
+  private func requireSameEmbedding(
+    _ reader: CheckpointReader, _ base: CheckpointReader, _ config: ModelConfig, _ option: String
+  ) throws {
+    let shape = [config.vocabularySize, config.hiddenSize]
+    if try reader.readFloats(config.embeddingName, shape: shape) != base.readFloats(config.embeddingName, shape: shape) {
+      throw UpcycleError.usage(
+        "was trained from another base", at: option, expected: "the embedding of \(base.folder.path)",
+        found: "another in \(reader.folder.path)")
+    }
+  }
+}
+
+/// Layers from two models, the rest from the base.
+private struct ComposedWeights: WeightSource {
+  let base: CheckpointReader
+  let latent: CheckpointReader
+  let linear: CheckpointReader
+  let latentLayers: Set<Int>
+
+  var names: Set<String>? { nil }
+
+  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
+    let parts = name.split(separator: ".", maxSplits: 3)
+    let source: CheckpointReader
+    if parts.count == 4, parts[1] == "layers", let layer = Int(parts[2]) {
+      source = latentLayers.contains(layer) ? latent : linear
+    } else {
+      source = base
+    }
+    try source.read(name, shape: shape, into: destination)
+  }
+}
