@@ -35,7 +35,8 @@ let package = Package(
       dependencies: ["Upcycling", "Distillation", "Evaluation", "LabKit"]),
 
     .target(name: "Commands", dependencies: [.argumentParser]),
-    .executableTarget(name: "xecomla", dependencies: ["Recipes", "Commands"]),
+    .target(name: "TrainingCommands", dependencies: ["Recipes", "Commands"]),
+    .executableTarget(name: "xecomla", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),

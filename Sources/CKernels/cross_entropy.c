@@ -71,3 +71,18 @@ UP_CLONES void up_log_probability(const float *z, const int32_t *targets, ptrdif
     }
   }
 }
+
+UP_CLONES void up_log_probability_backward(float *z, const int32_t *targets, const float *slopes,
+                                           ptrdiff_t rows, ptrdiff_t width) {
+  UP_RELAXED
+  for (ptrdiff_t row = 0; row < rows; row++, z += width) {
+    float top = row_max(z, width), sum = 0;
+    for (ptrdiff_t i = 0; i < width; i++) {
+      z[i] = up_expf(z[i] - top);
+      sum += z[i];
+    }
+    float factor = -slopes[row] / sum;
+    for (ptrdiff_t i = 0; i < width; i++) z[i] *= factor;
+    z[targets[row]] += slopes[row];
+  }
+}

@@ -22,27 +22,25 @@ public struct RunDirectory {
 
   public init(_ url: URL) { self.url = url }
 
-  /// Creates the folder, or checks that what is there is the same run: a run resumes only under the plan it
-  /// began with.
-  func begin(plan resolved: TrainingPlan, identity: RunIdentity) throws {
-    struct Record: Codable, Equatable {
-      var plan: TrainingPlan
-      var identity: RunIdentity
+  /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
+  public func holds<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws -> Bool {
+    guard FileManager.default.fileExists(atPath: plan.path) else { return false }
+    let found = try? JSONDecoder().decode(RunRecord<Plan>.self, from: readFile(plan))
+    if found != RunRecord(plan: resolved, identity: identity) {
+      throw UpcycleError.usage(
+        "holds a run with other settings", at: url.path, expected: "the same plan, student, teacher and data",
+        hint: "choose another output folder, or delete this one")
     }
-    let record = Record(plan: resolved, identity: identity)
+    return true
+  }
+
+  /// Creates the folder, or checks that what is there is the same run.
+  func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
-    if FileManager.default.fileExists(atPath: plan.path) {
-      let found = try? JSONDecoder().decode(Record.self, from: readFile(plan))
-      if found != record {
-        throw UpcycleError.usage(
-          "holds a run with other settings", at: url.path, expected: "the same plan, student, teacher and data",
-          hint: "choose another output folder, or delete this one")
-      }
-      return
-    }
+    if try holds(plan: resolved, identity: identity) { return }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try writeFile(encoder.encode(record), to: plan)
+    try writeFile(encoder.encode(RunRecord(plan: resolved, identity: identity)), to: plan)
     try writeFile(
       JSONValue.object(machineDescription()).text(pretty: true), to: run.appendingPathComponent("environment.json"))
   }
@@ -66,6 +64,12 @@ public struct RunDirectory {
     try writeFile(kept.joined(separator: "\n") + "\n", to: metrics)
     return try MetricsFile(metrics)
   }
+}
+
+/// What plan.json holds.
+private struct RunRecord<Plan: Codable & Equatable>: Codable, Equatable {
+  var plan: Plan
+  var identity: RunIdentity
 }
 
 /// What a run is made of, as hashes or names: a resumed run must be made of the same.

@@ -14,10 +14,9 @@ public final class Trainer {
   public let teacher: LanguageModel?
   public let plan: TrainingPlan
   private let batches: any BatchSource
-  private let optimizer: AdamW
-  private let schedule: Schedule
+  private let loop: TrainingLoop
   /// Steps done.
-  public private(set) var step = 0
+  public var step: Int { loop.step }
 
   public init(student: LanguageModel, teacher: LanguageModel? = nil, batches: any BatchSource, plan: TrainingPlan) throws {
     try plan.validate()
@@ -34,8 +33,7 @@ public final class Trainer {
     self.teacher = plan.klWeight > 0 ? teacher : nil
     self.batches = batches
     self.plan = plan
-    schedule = plan.schedule
-    optimizer = AdamW(student.parameters, plan.optimizer)
+    loop = TrainingLoop(student, plan.optimizer, plan.schedule, clip: plan.clip)
   }
 
   /// Means per token of one step.
@@ -68,12 +66,9 @@ public final class Trainer {
     let crossEntropy = sums.crossEntropy / count
     let divergence = sums.divergence / count
     let loss = plan.ceWeight * crossEntropy + plan.klWeight * divergence
-    let norm = optimizer.gradientNorm()
-    if !loss.isFinite || !norm.isFinite { throw notFinite(loss: loss, ids: Array(ids[0..<tokens])) }
-    let rate = schedule.rate(at: step)
-    let clipping = plan.clip > 0 && norm > plan.clip ? plan.clip / norm : 1
-    optimizer.update(rate: rate, gradientScale: clipping)
-    step += 1
+    let (norm, rate) = try loop.update(loss: loss) {
+      student.firstNonFiniteLayer(ids: Array(ids[0..<tokens]), batch: plan.microBatch, time: plan.time)
+    }
     return StepMetrics(
       step: step, loss: loss, crossEntropy: crossEntropy, divergence: divergence, gradientNorm: norm, rate: rate)
   }
@@ -96,23 +91,6 @@ public final class Trainer {
     return sums
   }
 
-  /// Runs the forward pass again and names the first layer whose output is not finite.
-  private func notFinite(loss: Double, ids: [Int32]) -> UpcycleError {
-    var culprit = nonFiniteParameter
-    if culprit == nil {
-      _ = student.hidden(Tape(recording: false), ids: ids, batch: plan.microBatch, time: plan.time) { layer, x in
-        if culprit == nil && x.value.hasNonFinite { culprit = "output of layer \(layer)" }
-      }
-    }
-    return UpcycleError(
-      "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)",
-      found: "first in \(culprit ?? "the backward pass")", hint: "lower the learning rate")
-  }
-
-  private var nonFiniteParameter: String? {
-    student.parameters.parameters.first { $0.value.hasNonFinite }.map { "parameter \($0.name)" }
-  }
-
   // MARK: A whole run
 
   /// Trains to the end of the plan, saving into `directory` every `saveEvery` seconds, and goes on from its
@@ -125,60 +103,15 @@ public final class Trainer {
     in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
     report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws {
-    try directory.begin(plan: plan, identity: identity)
-    TrainingCheckpoint.removeLeftovers(directory.checkpoint)
-    if let found = try TrainingCheckpoint.load(directory.checkpoint, into: student, optimizer) { step = found }
-    let metrics = try directory.openMetrics(keeping: step, header: "step,loss,ce,kl,gradient_norm,rate,seconds")
-    let started = monotonicSeconds()
-    let firstStep = step
-    var saved = started
-    while step < plan.steps {
-      let result = try trainStep(namingCheckpointsIn: directory)
-      let elapsed = monotonicSeconds() - started
-      try metrics.append(
+    try loop.run(
+      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
+      columns: "step,loss,ce,kl,gradient_norm,rate",
+      row: { result in
         [
           "\(result.step)", decimal(result.loss), decimal(result.crossEntropy), decimal(result.divergence),
-          decimal(result.gradientNorm), String(format: "%.4e", result.rate), String(format: "%.2f", elapsed),
-        ].joined(separator: ","))
-      try report(result, Double((step - firstStep) * plan.batch * plan.time) / elapsed)
-      let stop = shouldStop() && step < plan.steps
-      if stop || monotonicSeconds() - saved > saveEvery {
-        try save(in: directory)
-        saved = monotonicSeconds()
-      }
-      if stop {
-        throw UpcycleError("interrupted after step \(step); the same command goes on from there", at: directory.url.path)
-      }
-    }
-    // The last state stays until the finished model is on disk (`RunDirectory.finish`).
-    try save(in: directory)
-    student.parameters.dropGradients()
-  }
-
-  /// A step whose failure also names the last good checkpoint.
-  private func trainStep(namingCheckpointsIn directory: RunDirectory) throws -> StepMetrics {
-    do { return try trainStep() } catch let error as UpcycleError { throw naming(checkpointsIn: directory, error) }
-  }
-
-  /// Saves the state, unless the last update spoilt it: every checkpoint is a good one.
-  private func save(in directory: RunDirectory) throws {
-    if let culprit = nonFiniteParameter {
-      throw naming(
-        checkpointsIn: directory,
-        UpcycleError(
-          "the update is not finite", at: "step \(step)", found: "first in \(culprit)",
-          hint: "lower the learning rate"))
-    }
-    try TrainingCheckpoint.save(directory.checkpoint, step: step, student, optimizer)
-  }
-
-  private func naming(checkpointsIn directory: RunDirectory, _ error: UpcycleError) -> UpcycleError {
-    let checkpoint = try? TrainingCheckpoint.newest(directory.checkpoint)
-    let last = checkpoint.map { "last good checkpoint: \($0.path)" } ?? "no checkpoint yet"
-    var named = error
-    named.hint = [error.hint, last].compactMap { $0 }.joined(separator: "; ")
-    return named
+          decimal(result.gradientNorm), String(format: "%.4e", result.rate),
+        ]
+      }, report: { try report($0, $1 * Double(plan.batch * plan.time)) }, shouldStop: shouldStop,
+      takeStep: trainStep)
   }
 }
-
-private func decimal(_ value: Double, _ digits: Int = 6) -> String { String(format: "%.\(digits)f", value) }

@@ -52,23 +52,30 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
   }
 
   public func validate() throws {
-    func require(_ ok: Bool, _ option: String, _ expected: String, _ found: Any) throws {
-      if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: "\(found)") }
-    }
     let size = 1...1 << 24
     try require(
       size.contains(batch) && size.contains(time), "batch and sequence length", "at least 1, at most \(size.upperBound)",
       "\(batch) x \(time)")
     try require(microBatch > 0 && batch % microBatch == 0, "micro-batch", "a divisor of the batch \(batch)", microBatch)
     try require(steps > 0, "tokens", "at least one step of \(batch * time)", tokens)
-    try require(learningRate > 0 && learningRate.isFinite, "learning rate", "a positive number", learningRate)
-    try require((0...1).contains(warmup), "warm-up", "a fraction in 0...1", warmup)
-    try require((0...1).contains(floor), "final learning rate", "a fraction of the peak in 0...1", floor)
-    try require(clip >= 0 && clip.isFinite, "clip", "a gradient norm, or 0 for no clipping", clip)
+    try validateUpdates(learningRate: learningRate, warmup: warmup, floor: floor, clip: clip)
     let total = ceWeight + klWeight
     try require(
       ceWeight >= 0 && klWeight >= 0 && total > 0 && total.isFinite, "loss weights", "one above 0",
       "\(ceWeight), \(klWeight)")
     try optimizer.validate()
   }
+}
+
+/// Refuses a plan's value, naming the option.
+func require(_ ok: Bool, _ option: String, _ expected: String, _ found: Any) throws {
+  if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: "\(found)") }
+}
+
+/// What every plan says about its updates.
+func validateUpdates(learningRate: Double, warmup: Double, floor: Double, clip: Double) throws {
+  try require(learningRate > 0 && learningRate.isFinite, "learning rate", "a positive number", learningRate)
+  try require((0...1).contains(warmup), "warm-up", "a fraction in 0...1", warmup)
+  try require((0...1).contains(floor), "final learning rate", "a fraction of the peak in 0...1", floor)
+  try require(clip >= 0 && clip.isFinite, "clip", "a gradient norm, or 0 for no clipping", clip)
 }

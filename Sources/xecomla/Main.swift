@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import TrainingCommands
 
 @main
 struct XEcoMLA: ParsableCommand {
@@ -8,5 +9,5 @@ struct XEcoMLA: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "xecomla",
     abstract: "X-EcoMLA: pretrained attention becomes latent attention with a fraction of the KV cache.",
-    subcommands: [Convert.self, Distill.self, CompareSVD.self])
+    subcommands: [Convert.self, Distill.self, Prefer.self, CompareSVD.self])
 }

@@ -14,3 +14,6 @@ void up_cross_entropy(float *z, float *teacher, const int32_t *targets, ptrdiff_
 // out[row] = log softmax(z)[target]; best[row] = argmax (either may be NULL).
 void up_log_probability(const float *z, const int32_t *targets, ptrdiff_t rows, ptrdiff_t width,
                         float *out, int32_t *best);
+// z is overwritten by slopes[row] * d log softmax(z)[target] / dz = slopes[row] (onehot - p).
+void up_log_probability_backward(float *z, const int32_t *targets, const float *slopes, ptrdiff_t rows,
+                                 ptrdiff_t width);

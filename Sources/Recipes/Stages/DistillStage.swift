@@ -32,19 +32,19 @@ let distillStage = Stage(
     let training = try RunDirectory(context.folder).readMetrics()
     return StageResult(
       metrics: ["loss": Metric(heldOut.last?.last ?? .nan)],
-      series: ["loss": thinned(training.rows, tokensPerStep: plan.batch * plan.time), "heldout": heldOut],
+      series: ["loss": thinned(training.rows, unitsPerStep: plan.batch * plan.time), "heldout": heldOut],
       tokens: plan.steps * plan.batch * plan.time)
   })
 
 /// One instruction corpus serves every distillation; longer runs take several passes over it.
 private let corpusTokens = 4_000_000
 
-/// Training loss by tokens, averaged over windows so that at most 60 points remain.
-private func thinned(_ rows: [[Double]], tokensPerStep: Int) -> [[Double]] {
+/// Training loss by tokens (or pairs) seen, averaged over windows so that at most 60 points remain.
+func thinned(_ rows: [[Double]], unitsPerStep: Int) -> [[Double]] {
   let window = max(1, rows.count / 60)
   return stride(from: 0, to: rows.count - window + 1, by: window).map { start in
     let part = rows[start..<start + window]
     let mean = part.reduce(0) { $0 + $1[1] } / Double(part.count)
-    return [part.last![0] * Double(tokensPerStep), (mean * 1e6).rounded() / 1e6]
+    return [part.last![0] * Double(unitsPerStep), (mean * 1e6).rounded() / 1e6]
   }
 }

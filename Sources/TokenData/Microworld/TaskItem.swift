@@ -88,7 +88,7 @@ extension TaskItem {
       let place = "\(url.path):\(number + 1)"
       let item: TaskItem
       do { item = try decoder.decode(TaskItem.self, from: Data(line)) } catch let error as DecodingError {
-        throw UpcycleError("is not a task item", at: place, found: describe(error))
+        throw UpcycleError("is not a task item", at: place, found: error.plainReason)
       }
       if let problem = item.problem { throw UpcycleError("is not a usable task item", at: place, found: problem) }
       items.append(item)
@@ -110,18 +110,6 @@ extension TaskItem {
       if optionCount < 2 { return "fewer than two alternatives" }
       guard let answer, (0..<optionCount).contains(answer) else { return "an answer outside the alternatives" }
       return nil
-    }
-  }
-
-  private static func describe(_ error: DecodingError) -> String {
-    switch error {
-    case .keyNotFound(let key, _): return "no key \"\(key.stringValue)\""
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      return "a wrong value for \"\(context.codingPath.last?.stringValue ?? "?")\""
-    case .dataCorrupted(let context):
-      if let key = context.codingPath.last { return "a wrong value for \"\(key.stringValue)\"" }
-      return "text that is not JSON"
-    @unknown default: return "\(error)"
     }
   }
 }

@@ -2,12 +2,12 @@ import Groundwork
 
 /// A permutation of 0..<count that needs no memory: a four-round Feistel network over the next even number
 /// of bits, walked until it falls inside the range (at most four steps on average).
-struct Permutation {
+public struct Permutation: Sendable {
   private let count: Int
   private let halfBits: Int
   private let stream: RandomStream
 
-  init(count: Int, stream: RandomStream) {
+  public init(count: Int, stream: RandomStream) {
     self.count = count
     self.stream = stream
     var bits = 1
@@ -15,7 +15,7 @@ struct Permutation {
     halfBits = bits
   }
 
-  subscript(index: Int) -> Int {
+  public subscript(index: Int) -> Int {
     var value = index
     repeat { value = shuffle(value) } while value >= count
     return value

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import Groundwork
+import LabKit
+import Recipes
+
+/// `prefer`, which every method's executable offers: preference training of a distilled model.
+public struct Prefer: ParsableCommand {
+  public static let configuration = CommandConfiguration(
+    abstract: "Train a model on preference pairs by DPO (the paper's last stage, SFT+DPO).",
+    discussion: """
+      Loss -log sigmoid(margin), margin = beta ((log p - log ref)(chosen) - (log p - log ref)(rejected)), over the
+      tokens of the replies, mean per pair; the reference is the model as it came. AdamW, cosine, 10 % warm-up,
+      each pair once. Without --data the pairs are the microworld's. The output is a model folder; its run/ holds
+      the plan, the metrics and, until it is done, a checkpoint from which the same command goes on, bit for bit.
+
+      --data is JSON Lines: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", "rejected": " No."}
+      (replies begin with their own space).
+
+      The paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B parameters. Nano models need
+      larger steps, and the defaults are theirs.
+
+      Example: \(tool) prefer --model runs/mla-sft --data preferences.jsonl --out runs/mla-dpo
+      """)
+
+  private static var tool: String { URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent }
+
+  @Option(help: "Model to train (a folder).") var model: String
+  @Option(help: "Preference pairs, a JSON Lines file (default: the microworld's).") var data: String?
+  @Option(help: "Pairs to measure on before and after, a JSON Lines file (default: the microworld's, without --data).")
+  var heldOut: String?
+  @Option(help: "Pairs to train on (default: all of --data, or 4000).") var pairs: String?
+  @Option(help: "Output folder.") var out: String
+  @Option(help: "How far the model may leave the reference.") var beta = PreferencePlan(pairs: 0).beta
+  @Option(help: "Peak learning rate.") var lr = PreferencePlan(pairs: 0).learningRate
+  @Option(help: "Pairs per step.") var batch = PreferencePlan(pairs: 0).batch
+  @Option(help: "Pairs per forward pass (a divisor of --batch).") var microBatch: Int?
+  @Option(help: "Fraction of the steps that warm up.") var warmup = PreferencePlan(pairs: 0).warmup
+  @Option(help: "Seed of the order of the pairs.") var seed: UInt64 = 1
+  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
+  @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print the complete plan and stop.") var printConfig = false
+  @Flag(help: "Print the result as JSON.") var json = false
+
+  public init() {}
+
+  public func run() {
+    runReportingErrors {
+      let data = try preferenceData()
+      let plan = PreferencePlan(
+        pairs: data.training.count, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup, beta: beta,
+        seed: seed, checkpointing: checkpointing)
+      try plan.validate()
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      if printConfig { return print(String(decoding: try encoder.encode(plan), as: UTF8.self)) }
+      Interrupt.listen()
+      let outcome = try Preferring(model: URL(fileURLWithPath: model), data: data, plan: plan).run(
+        in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: preferenceReport(plan, quiet: quiet),
+        shouldStop: { Interrupt.isRaised })
+      if json { return print(String(decoding: try encoder.encode(outcome), as: UTF8.self)) }
+      print(outcome.summary)
+      print("model: \(out)")
+    }
+  }
+
+  private func preferenceData() throws -> PreferenceData {
+    let limit = try pairs.map { text in
+      guard let count = parseCount(text), count > 0 else {
+        throw UpcycleError.usage("is not a number of pairs", at: "--pairs", expected: "such as 4000", found: text)
+      }
+      return count
+    }
+    guard let data else {
+      if heldOut != nil { throw UpcycleError.usage("needs --data", at: "--held-out") }
+      return PreferenceData(microworldPairs: limit ?? 4000)
+    }
+    return try PreferenceData(
+      file: URL(fileURLWithPath: data), heldOut: heldOut.map { URL(fileURLWithPath: $0) }, limit: limit)
+  }
+}
+
+extension Preferring.Outcome {
+  /// What a user reads at the end.
+  var summary: String {
+    guard heldOutPairs > 0 else { return "\(formatCount(tokens)) tokens" }
+    return String(
+      format: "%d held-out pairs: reward accuracy %.1f %%, margin %+.4f, log-probability of a reply: "
+        + "chosen %.2f -> %.2f, rejected %.2f -> %.2f",
+      heldOutPairs, 100 * accuracy, margin, chosen[0], chosen[1], rejected[0], rejected[1])
+  }
+}
