@@ -1,3 +1,4 @@
+import Groundwork
 import TensorCore
 
 /// What one layer remembers of one sequence: a growing table of rows, one per token, or a state of one size.
@@ -52,6 +53,14 @@ public final class LayerCache {
     precondition(stateNumbers == 0 || length <= 0, "a recurrent state cannot be truncated to \(length) tokens")
     self.length = max(0, length)
     if stateNumbers > 0 { stateValues.fill(0) }
+  }
+
+  /// Appends `count` tokens of random numbers, and fills the state with such: for measuring speed without a prefill.
+  public func fillAtRandom(_ count: Int, seed: UInt64) {
+    let stream = RandomStream(seed: seed, "cache")
+    let new = append(count)
+    for i in 0..<count * width { new[i] = Float(stream.uniform(at: UInt64(i)) - 0.5) }
+    for i in 0..<stateNumbers { state[i] = Float(stream.uniform(at: UInt64(count * width + i)) - 0.5) }
   }
 
   /// An independent copy.

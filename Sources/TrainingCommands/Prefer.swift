@@ -21,10 +21,8 @@ public struct Prefer: ParsableCommand {
       The paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B parameters. Nano models need
       larger steps, and the defaults are theirs.
 
-      Example: \(tool) prefer --model runs/mla-sft --data preferences.jsonl --out runs/mla-dpo
+      Example: \(executableName) prefer --model runs/mla-sft --data preferences.jsonl --out runs/mla-dpo
       """)
-
-  private static var tool: String { URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent }
 
   @Option(help: "Model to train (a folder).") var model: String
   @Option(help: "Preference pairs, a JSON Lines file (default: the microworld's).") var data: String?

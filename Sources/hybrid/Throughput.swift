@@ -1,24 +1,98 @@
 import ArgumentParser
 import Evaluation
+import Foundation
 import Groundwork
+import LabKit
+import ModelCore
+import Recipes
 
 /// `hybrid throughput`: speed and memory of decoding.
 struct Throughput: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Times prefill and decoding and counts the cache's bytes.",
     discussion: """
-      Example: hybrid throughput --model runs/mla-sft --batch 8 --prompt 128 --tokens 64 --json
+      Without --contexts one point: a prompt is read and continued. With --contexts (or several batch sizes) a sweep
+      of decoding, each point from a cache of random numbers as in the papers' protocol, or from a real prefill with
+      --prefill; --vs adds a second model to every point.
+
+      Examples:
+        hybrid throughput --model runs/mla-sft --batch 8 --prompt 128 --tokens 64 --json
+        hybrid throughput --model runs/zebra --vs runs/babyllama --contexts 1k,4k,16k,64k --batch 8 --plot speed.svg
       """)
 
   @OptionGroup var model: ModelOption
-  @Option(help: "Sequences decoded side by side.") var batch = 1
-  @Option(help: "Prompt tokens per sequence.") var prompt = 64
+  @Option(help: "Another model to measure beside it.") var vs: String?
+  @Option(help: "Sequences decoded side by side: a number, or a list to sweep.") var batch = "1"
+  @Option(help: "Tokens in every cache before the first step, a list such as 1k,4k,16k.") var contexts: String?
+  @Option(help: "Prompt tokens per sequence (without --contexts).") var prompt = 64
   @Option(help: "New tokens per sequence.") var tokens = 64
+  @Flag(help: "Fill caches by reading tokens, not with random numbers.") var prefill = false
+  @Option(help: "Write the sweep as CSV.") var csv: String?
+  @Option(help: "Draw the sweep as SVG (with gnuplot, inside a checkout).") var plot: String?
+  @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the measurements as JSON.") var json = false
 
   func run() throws { runReportingErrors { try measure() } }
 
   private func measure() throws {
+    let batches = try numbers(batch, "--batch")
+    if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }
+    let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [1]
+    var models = [(name: name(of: model.path), model: try model.load())]
+    if let vs {
+      let other = URL(fileURLWithPath: vs)
+      models.append((name(of: vs) == models[0].name ? vs : name(of: vs), try LanguageModel(folder: other)))
+    }
+    Interrupt.listen()
+    let total = models.count * batches.count * lengths.count
+    let progress = ProgressLine("throughput", total: total, quiet: quiet)
+    var points: [DecodingPoint] = []
+    for batch in batches {
+      for context in lengths {
+        for (name, model) in models {
+          try Interrupt.check()
+          let point = try measureDecoding(
+            of: model, named: name, batch: batch, context: context, newTokens: tokens, prefill: prefill)
+          points.append(point)
+          progress.update(points.count, "\(name) \(batch) x \(formatCount(context))")
+        }
+      }
+    }
+    progress.finish("\(total) points")
+    let table = ([DecodingPoint.csvHeader] + points.map(\.csvLine)).joined(separator: "\n") + "\n"
+    if let csv { try writeFile(table, to: URL(fileURLWithPath: csv)) }
+    if let plot { try drawDecodingSweep(points, to: URL(fileURLWithPath: plot)) }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      return print(String(decoding: try encoder.encode(points), as: UTF8.self))
+    }
+    func cell(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+    let widest = max(5, points.map(\.model.count).max() ?? 5)
+    print("\("model".padding(toLength: widest, withPad: " ", startingAt: 0))  batch   context    tokens/s   ms/step     cache bytes      peak bytes")
+    for point in points {
+      print(
+        point.model.padding(toLength: widest, withPad: " ", startingAt: 0) + cell("\(point.batch)", 7)
+          + cell(formatCount(point.context), 10) + cell(formatCount(Int(point.tokensPerSecond)), 12)
+          + cell(String(format: "%.3f", point.millisecondsPerStep), 10) + cell(formatCount(point.cacheBytes), 16)
+          + cell(formatCount(point.peakBytes), 16))
+    }
+  }
+
+  private func name(of path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
+
+  private func numbers(_ text: String, _ option: String) throws -> [Int] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      guard let number = parseCount(String(part)), number > 0 else {
+        throw UpcycleError.usage(
+          "is not a number", at: option, expected: "one above 0, or a list such as 1k,4k,16k", found: "\"\(part)\"")
+      }
+      return number
+    }
+  }
+
+  private func measureOne(_ batch: Int) throws {
     let report = try measureThroughput(of: model.load(), batch: batch, promptTokens: prompt, newTokens: tokens)
     if json {
       print(try report.json().text(pretty: true))

@@ -7,16 +7,16 @@ import ModelCore
 import Recipes
 import TokenData
 
-/// `xecomla distill`: trains a converted model to follow its teacher.
-struct Distill: ParsableCommand {
-  static let configuration = CommandConfiguration(
+/// `distill`, which every method's executable offers: trains a converted model to follow its teacher.
+public struct Distill: ParsableCommand {
+  public static let configuration = CommandConfiguration(
     abstract: "Distil a converted model from a teacher on token shards (the paper's SFT stage).",
     discussion: """
       Forward KL at temperature 1 over all positions, mean per token; AdamW, cosine, 1 % warm-up. The output is a
       model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from which the same
       command goes on, bit for bit.
 
-      Example: xecomla distill --student runs/mla --teacher runs/babyllama --data shards/tinystories \\
+      Example: \(executableName) distill --student runs/mla --teacher runs/babyllama --data shards/tinystories \\
                  --tokens 4M --out runs/mla-sft
       """)
 
@@ -39,7 +39,9 @@ struct Distill: ParsableCommand {
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
 
-  func run() {
+  public init() {}
+
+  public func run() {
     runReportingErrors {
       guard let tokens = parseCount(tokens) else {
         throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 4M", found: self.tokens)

@@ -1,0 +1,64 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// One point of a decoding sweep: `batch` sequences of `context` tokens each, continued token by token.
+public struct DecodingPoint: Codable, Equatable, Sendable {
+  public var model: String
+  public var batch: Int
+  /// Tokens in each cache before the first step.
+  public var context: Int
+  public var newTokens: Int
+  /// Over all sequences.
+  public var tokensPerSecond: Double
+  /// Wall-clock of one step, which makes one token of every sequence.
+  public var millisecondsPerStep: Double
+  /// Bytes of all caches at the end, by what they hold.
+  public var cacheBytes: Int
+  /// Highest sum of tensor bytes held at once: weights, caches, activations.
+  public var peakBytes: Int
+
+  public static let csvHeader = "model,batch,context,tokens_per_second,ms_per_step,cache_bytes,peak_bytes"
+  public var csvLine: String {
+    String(
+      format: "%@,%d,%d,%.2f,%.4f,%d,%d", model, batch, context, tokensPerSecond, millisecondsPerStep, cacheBytes, peakBytes)
+  }
+}
+
+/// Decodes `newTokens` single tokens after a context, as the papers' speed script does (brief 2.8: protocol A sweeps
+/// the batch from a one-token prompt, protocol B the context): the caches are filled with random numbers unless
+/// `prefill`, since what they hold does not change the work.
+/// - Throws: usage errors for numbers below 1
+public func measureDecoding(
+  of model: LanguageModel, named name: String, batch: Int, context: Int, newTokens: Int, prefill: Bool = false
+) throws -> DecodingPoint {
+  for (what, value) in [("batch", batch), ("context", context), ("tokens", newTokens)] where value < 1 {
+    throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
+  }
+  StoragePool.resetPeak()
+  let caches = (0..<batch).map { _ in model.makeCache(capacity: context + newTokens + 1) }
+  for (row, cache) in caches.enumerated() {
+    if prefill {
+      for start in stride(from: 0, to: context, by: 512) {
+        let ids = (start..<min(start + 512, context)).map { Int32(($0 * 7919 + row * 104_729 + 1) % model.config.vocabularySize) }
+        _ = model.extend(cache, ids)
+      }
+    } else {
+      for layer in cache.layers { layer.fillAtRandom(context, seed: UInt64(row)) }
+    }
+  }
+  var next = [Int32](repeating: 1, count: batch)
+  func step() {
+    let hidden = model.extend(zip(caches, next).map { ($0, [$1]) })
+    next = greedyTokens(model, hidden, rows: Array(0..<batch))
+  }
+  step()  // warms the buffers up
+  let began = monotonicSeconds()
+  for _ in 0..<newTokens { step() }
+  let seconds = monotonicSeconds() - began
+  return DecodingPoint(
+    model: name, batch: batch, context: context, newTokens: newTokens,
+    tokensPerSecond: Double(batch * newTokens) / seconds, millisecondsPerStep: 1000 * seconds / Double(newTokens),
+    cacheBytes: caches.reduce(0) { $0 + $1.bytes }, peakBytes: StoragePool.peakBytes)
+}

@@ -1,0 +1,105 @@
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+import Upcycling
+
+/// The first stage of Zebra-Llama: every attention layer of a base becomes one other mixer, and every layer learns
+/// the base's output from the base's input (ILD). A base folder in, a model folder out, resumable.
+public struct IntermediateDistilling {
+  /// What takes attention's place, and how it starts.
+  public enum Replacement: Codable, Equatable, Sendable {
+    case mamba2(MambaConversion)
+    case latentAttention(LatentConversion)
+
+    /// The base with other mixers, before any training.
+    public func start(_ base: LanguageModel) throws -> LanguageModel {
+      switch self {
+      case .mamba2(let conversion): return try convert(base: base, conversion)
+      case .latentAttention(let conversion): return try convert(base: base, conversion).model
+      }
+    }
+  }
+
+  public var base: URL
+  public var replacement: Replacement
+  public var data: TokenShards
+  /// Text for the layers' errors before and after; nil: not measured.
+  public var heldOut: TokenShards?
+  /// No tokens: the replacement as it starts.
+  public var plan: IntermediatePlan
+
+  public init(base: URL, replacement: Replacement, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan) {
+    self.base = base
+    self.replacement = replacement
+    self.data = data
+    self.heldOut = heldOut
+    self.plan = plan
+  }
+
+  /// Relative error of every layer on held-out text, fed with the base's input; empty without such text.
+  public struct Outcome: Codable, Sendable {
+    public var before: [Double] = []
+    public var after: [Double] = []
+  }
+
+  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  @discardableResult
+  public func run(
+    in folder: URL, saveEvery: Double = 60, report: (IntermediateTrainer.StepMetrics, Double) -> Void = { _, _ in },
+    shouldStop: () -> Bool = { false }
+  ) throws -> Outcome {
+    let directory = RunDirectory(folder)
+    let tokenizer = try Tokenizer.load(from: base)
+    try data.require(tokenizer)
+    try heldOut?.require(tokenizer)
+    let baseModel = try LanguageModel(folder: base)
+    let student = try replacement.start(baseModel)
+    let trainer = try IntermediateTrainer(
+      student: student, base: baseModel, batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed),
+      plan: plan)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let identity = RunIdentity(
+      student: String(decoding: try encoder.encode(replacement), as: UTF8.self), teacher: try modelIdentity(base),
+      data: data.identity, threads: Threads.count)
+    let outcomeFile = directory.run.appendingPathComponent("layers.json")
+    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
+      // config.json is written last: the run is complete.
+      guard try directory.holds(plan: plan, identity: identity) else {
+        throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
+      }
+      return try JSONDecoder().decode(Outcome.self, from: readFile(outcomeFile))
+    }
+    let windows = try heldOut.map { shards in
+      try (0..<min(32, max(1, shards.count / plan.time))).map { try shards.read($0 * plan.time..<($0 + 1) * plan.time) }
+    }
+    var outcome = Outcome()
+    if let windows { outcome.before = trainer.layerErrors(windows) }
+    try trainer.run(
+      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
+    if let windows { outcome.after = trainer.layerErrors(windows) }
+    try writeFile(encoder.encode(outcome), to: outcomeFile)
+    try tokenizer.save(to: folder)
+    try student.save(to: folder)
+    try directory.finish()
+    return outcome
+  }
+}
+
+func intermediateDetail(_ metrics: IntermediateTrainer.StepMetrics, _ rate: Double) -> String {
+  String(format: "loss %.4f  lr %.1e  %@ tok/s", metrics.loss, metrics.rate, formatCount(Int(rate)))
+}
+
+/// The progress line of an ILD run: loss summed over layers, rate, ETA.
+public func intermediateReport(_ plan: IntermediatePlan, quiet: Bool) -> (IntermediateTrainer.StepMetrics, Double) -> Void {
+  var progress: ProgressLine?
+  return { metrics, rate in
+    let line = progress ?? ProgressLine("ild step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
+    progress = line
+    line.update(metrics.step, intermediateDetail(metrics, rate))
+    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
+  }
+}

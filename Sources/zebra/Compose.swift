@@ -1,0 +1,49 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import Upcycling
+
+/// `zebra compose`: the hybrid from the two ILD models.
+struct Compose: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Put a hybrid together: chosen layers from the latent-attention model, the others from the linear one.",
+    discussion: """
+      Whole decoder layers are copied; embedding, final norm and head are the base's.
+
+      Example: zebra compose --base runs/babyllama --mla runs/all-mla --linear runs/all-mamba2 --layers 0,4 --out runs/zebra
+      """)
+
+  @Option(help: "Base model folder.") var base: String
+  @Option(help: "ILD model whose layers are latent attention.") var mla: String
+  @Option(help: "ILD model whose layers are Mamba2.") var linear: String
+  @Option(help: "Layers to take from --mla, such as 0,5,10,14 (zebra select chooses them).") var layers: String
+  @Option(help: "Output folder.") var out: String
+  @Flag(help: "Print what was made as JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      guard case .list(let chosen) = try LayerSelection(layers) else {
+        throw UpcycleError.usage("is not a list of layers", at: "--layers", expected: "such as 0,5,10,14", found: layers)
+      }
+      let config = try Composition(latentLayers: chosen).write(
+        base: URL(fileURLWithPath: base), latent: URL(fileURLWithPath: mla), linear: URL(fileURLWithPath: linear),
+        to: URL(fileURLWithPath: out))
+      if json {
+        let object: [String: JSONValue] = [
+          "layers": .array(chosen.sorted().map { .int($0) }), "kv_percent": .double(config.kvPercent),
+          "kv_numbers_per_token": .int(config.kvNumbersPerToken), "state_numbers": .int(config.stateNumbers),
+          "parameters": .int(config.parameterCount),
+        ]
+        return print(JSONValue.object(object).text(pretty: true))
+      }
+      print(config.mixers.map { $0 == .latentAttention ? "MLA" : "Mamba2" }.joined(separator: " "))
+      print(
+        String(
+          format: "%@ parameters, cache %.2f %% of the base's per token and %@ numbers per sequence",
+          formatCount(config.parameterCount), config.kvPercent, formatCount(config.stateNumbers)))
+      print("model: \(out)")
+    }
+  }
+}
