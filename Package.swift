@@ -7,6 +7,7 @@ let package = Package(
   name: "upcycle",
   products: [
     .executable(name: "xecomla", targets: ["xecomla"]),
+    .executable(name: "zebra", targets: ["zebra"]),
     .executable(name: "hybrid", targets: ["hybrid"]),
     .executable(name: "shards", targets: ["shards"]),
     .executable(name: "lab", targets: ["lab"]),
@@ -37,6 +38,7 @@ let package = Package(
     .target(name: "Commands", dependencies: [.argumentParser]),
     .target(name: "TrainingCommands", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "xecomla", dependencies: ["Recipes", "TrainingCommands"]),
+    .executableTarget(name: "zebra", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),

@@ -97,7 +97,7 @@ final class StateSpaceTests: XCTestCase {
 
   /// Outputs, final state and every gradient, of the entering state too, at odd lengths and ragged chunks.
   func testChunkedIsRecurrent() {
-    for (time, N, P, chunk) in [(1, 4, 6, 8), (11, 4, 6, 4), (64, 16, 16, 16), (77, 5, 3, 64), (130, 32, 24, 64), (9, 3, 2, 1)] {
+    for (time, N, P, chunk) in [(1, 4, 6, 8), (11, 4, 6, 4), (64, 16, 16, 16), (77, 5, 3, 64), (40, 8, 8, 16), (9, 3, 2, 1), (1, 20, 16, 8), (130, 32, 24, 64), (77, 17, 16, 32), (9, 64, 64, 4)] {
       let problem = Problem(time: time, N: N, P: P)
       assertAgree(chunked(problem, chunk: chunk), twin(problem), problem, "T \(time) N \(N) P \(P) chunk \(chunk)", tolerance: 2e-5)
     }

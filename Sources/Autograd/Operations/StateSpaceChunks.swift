@@ -6,7 +6,8 @@ import TensorCore
 ///   gamma_i = sum_{j <= i} dt_j A inside the chunk;   L_ij = e^{gamma_i - gamma_j}, i >= j;   X~ = diag(dt) X
 ///   Y = lower((C B^T) . L) X~ + diag(e^gamma) C H + D X;   H <- e^{gamma_n} H + (diag(e^{gamma_n - gamma}) B)^T X~
 ///
-/// Everything sequential is the recursion on H. Legend: N state size, P head width, n tokens of a chunk; the
+/// Everything sequential is the recursion on H. States of at most 16 x 16 are scanned token by token inside a chunk
+/// instead: they stay in registers, and such small products cost more than they save. Legend: N state size, P head width, n tokens of a chunk; the
 /// rows of C and B [*, N] and X [*, P] lie `stride` apart; H is [N, P].
 public struct StateSpaceChunks {
   public let stateSize: Int
@@ -37,6 +38,9 @@ public struct StateSpaceChunks {
     }
   }
 
+  /// Whether the tokens of a chunk are scanned.
+  public var scans: Bool { stateSize * headDim <= 256 }
+
   public func chunkCount(_ time: Int) -> Int { (time + chunk - 1) / chunk }
 
   // MARK: Forward
@@ -48,6 +52,7 @@ public struct StateSpaceChunks {
     _ head: Head, time: Int, state: UnsafeMutablePointer<Float>, y: UnsafeMutablePointer<Float>, yStride: Int,
     entries: UnsafeMutablePointer<Float>? = nil
   ) {
+    if scans { return scan(head, time: time, state: state, y: y, yStride: yStride, entries: entries) }
     let (N, P) = (stateSize, headDim)
     let space = Space(chunk, N, P)
     for index in 0..<chunkCount(time) {
@@ -62,6 +67,29 @@ public struct StateSpaceChunks {
       for i in 0..<n { up_axpy(head.skip, x + i * stride, out + i * yStride, P) }
       serialGemm(true, false, N, P, n, 1, space.tailedB, N, space.steppedX, P, space.total, state, P)
     }
+  }
+
+  private func scan(
+    _ head: Head, time: Int, state: UnsafeMutablePointer<Float>, y: UnsafeMutablePointer<Float>, yStride: Int,
+    entries: UnsafeMutablePointer<Float>?
+  ) {
+    let (N, P) = (stateSize, headDim)
+    let decay = decays(head, time)
+    for index in 0..<chunkCount(time) {
+      let low = index * chunk
+      entries.map { ($0 + index * N * P).update(from: state, count: N * P) }
+      up_ssd_scan(
+        head.c + low * stride, head.b + low * stride, head.x + low * stride, stride, head.dt + low, decay.pointer + low,
+        head.skip, state, y + low * yStride, yStride, min(chunk, time - low), N, P)
+    }
+  }
+
+  /// e^{dt A} of every token.
+  private func decays(_ head: Head, _ time: Int) -> Tensor {
+    let decay = Tensor([time])
+    for t in 0..<time { decay.pointer[t] = head.dt[t] * head.rate }
+    up_exp_shifted(decay.pointer, 0, decay.pointer, time)
+    return decay
   }
 
   // MARK: Backward
@@ -90,6 +118,7 @@ public struct StateSpaceChunks {
     _ head: Head, time: Int, entries: UnsafePointer<Float>, dy: UnsafePointer<Float>, dyStride: Int,
     dState: UnsafeMutablePointer<Float>, _ gradients: inout Gradients
   ) {
+    if scans { return scanBackward(head, time: time, entries: entries, dy: dy, dyStride: dyStride, dState: dState, &gradients) }
     let (N, P) = (stateSize, headDim)
     let space = Space(chunk, N, P)
     let work = BackwardSpace(chunk, N, P)
@@ -141,6 +170,27 @@ public struct StateSpaceChunks {
         sum += work.dGamma[i]
         gradients.ddt[low + i] += head.rate * sum
         gradients.rate += Double(sum * head.dt[low + i])
+      }
+    }
+  }
+
+  private func scanBackward(
+    _ head: Head, time: Int, entries: UnsafePointer<Float>, dy: UnsafePointer<Float>, dyStride: Int,
+    dState: UnsafeMutablePointer<Float>, _ gradients: inout Gradients
+  ) {
+    let (N, P) = (stateSize, headDim)
+    let (decay, throughDecay, states) = (decays(head, time), Tensor([chunk]), Tensor([chunk, N, P]))
+    for index in (0..<chunkCount(time)).reversed() {
+      let low = index * chunk
+      let n = min(chunk, time - low)
+      gradients.skip += up_ssd_scan_backward(
+        head.c + low * stride, head.b + low * stride, head.x + low * stride, stride, head.dt + low, decay.pointer + low,
+        head.skip, entries + index * N * P, dy + low * dyStride, dyStride, dState, gradients.dc + low * stride,
+        gradients.db + low * stride, gradients.dx + low * stride, gradients.ddt + low, throughDecay.pointer,
+        states.pointer, n, N, P)
+      for i in 0..<n {
+        gradients.ddt[low + i] += head.rate * throughDecay.pointer[i]
+        gradients.rate += Double(throughDecay.pointer[i] * head.dt[low + i])
       }
     }
   }

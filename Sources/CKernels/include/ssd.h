@@ -30,6 +30,20 @@ void up_decayed_scores_backward(const float *scores, const float *decay, float *
 void up_ssd_step(const float *c, const float *b, const float *x, float dt, float decay, float d,
                  float *state, float *y, ptrdiff_t N, ptrdiff_t P);
 
+// A chunk token by token, for states so small that matrix products cost more than they save. Rows of c, b, x (and of
+// their gradients, which are added to) lie `stride` apart; decay[t] = e^{dt_t A}.
+void up_ssd_scan(const float *c, const float *b, const float *x, ptrdiff_t stride, const float *dt,
+                 const float *decay, float d, float *state, float *y, ptrdiff_t y_stride, ptrdiff_t rows,
+                 ptrdiff_t N, ptrdiff_t P);
+// Its backward from d_state = dL/dh after the chunk, which becomes that before it. `entry` is the state before the
+// chunk; `states` holds rows * N * P floats. ddt[t] gets dL/d dt_t at fixed decay, through_decay[t] dL/d(dt_t A);
+// returns dL/dD.
+double up_ssd_scan_backward(const float *c, const float *b, const float *x, ptrdiff_t stride,
+                            const float *dt, const float *decay, float d, const float *entry,
+                            const float *dy, ptrdiff_t dy_stride, float *d_state, float *dc, float *db,
+                            float *dx, float *ddt, float *through_decay, float *states, ptrdiff_t rows,
+                            ptrdiff_t N, ptrdiff_t P);
+
 // The recurrence token by token, forward and backward, all states stored: the twin to test the chunked form
 // against (in double) and to time it against (in float). c, b: [T, N], x, y: [T, P] with their row strides.
 // Backward starts from d_state = dL/dh_T, which becomes dL/dh_0; gradients are written, da and dd returned

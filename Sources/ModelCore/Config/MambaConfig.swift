@@ -46,8 +46,8 @@ public struct MambaConfig: Equatable, Sendable {
       groupedWidth: base.keyValueHeads * base.headDim)
   }
 
-  /// Measured: products of small states pay for longer chunks less than for more of them.
-  public static func defaultChunk(_ stateSize: Int) -> Int { stateSize <= 32 ? 32 : 64 }
+  /// Small states are scanned, where a chunk is what the backward keeps in the nearest cache.
+  public static func defaultChunk(_ stateSize: Int) -> Int { stateSize <= 16 ? 32 : 64 }
 
   /// d_inner, the width of the gate and of the output.
   public var innerWidth: Int { heads * headDim }

@@ -37,7 +37,7 @@ let distillStage = Stage(
   })
 
 /// One instruction corpus serves every distillation; longer runs take several passes over it.
-private let corpusTokens = 4_000_000
+let corpusTokens = 4_000_000
 
 /// Training loss by tokens (or pairs) seen, averaged over windows so that at most 60 points remain.
 func thinned(_ rows: [[Double]], unitsPerStep: Int) -> [[Double]] {

@@ -5,7 +5,10 @@ import LabKit
 /// Every stage that experiment files may name.
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
-  for stage in [teacherStage, convertStage, distillStage, preferStage, evaluateStage, infoStage] {
+  for stage in [
+    teacherStage, convertStage, intermediateStage, sensitivityStage, composeStage, distillStage, preferStage, evaluateStage,
+    infoStage,
+  ] {
     registry.register(stage)
   }
   return registry

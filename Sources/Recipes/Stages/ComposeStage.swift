@@ -1,0 +1,60 @@
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import TokenData
+import Upcycling
+
+/// `sensitivity`: SMART's scores, measured on training text that evaluation never sees. Metrics `divergence` (all
+/// linear) and `s0`, `s1`, …; series `scores` by layer; `scores.csv` for `compose`.
+let sensitivityStage = Stage(
+  name: "sensitivity", version: 1, parents: ["base", "latent", "linear"], parameters: ["windows"], seeded: false,
+  run: { context in
+    let base = try context.parent("base").folder
+    let text = MicroworldText(try Places().microworld)
+    let shards = try text.shards(.instruction, tokens: corpusTokens, tokenizer: try Tokenizer.load(from: base))
+    let count = try StageParameters(context.config).int("windows")
+    // From the end of the corpus, which short trainings do not reach.
+    let windows = try (1...count).map { try shards.read(shards.count - $0 * 256..<shards.count - ($0 - 1) * 256) }
+    let (divergence, scores) = try layerSensitivities(
+      base: LanguageModel(folder: base), latent: LanguageModel(folder: context.parent("latent").folder),
+      linear: LanguageModel(folder: context.parent("linear").folder), windows: windows
+    ) { done, total in
+      context.progress(done, of: total, "batches")
+      try context.checkInterrupt()
+    }
+    try LayerScores(scores).save(to: context.folder.appendingPathComponent("scores.csv"))
+    var metrics = Dictionary(uniqueKeysWithValues: scores.enumerated().map { ("s\($0)", Metric($1)) })
+    metrics["divergence"] = Metric(divergence)
+    return StageResult(metrics: metrics, series: ["scores": scores.enumerated().map { [Double($0), $1] }])
+  })
+
+/// `compose`: the hybrid of two `ild` outputs; latent layers are named (`layers`) or chosen (`strategy`, `count`) by
+/// the scores of a `sensitivity` parent. Series `latent`: the layers; metric `total`: their summed scores.
+let composeStage = Stage(
+  name: "compose", version: 1, parents: ["base", "latent", "linear", "scores"], parameters: ["layers", "strategy", "count"],
+  seeded: false,
+  run: { context in
+    let parameters = StageParameters(context.config)
+    var metrics: [String: Metric] = [:]
+    var layers = try parameters.optional("layers") { $0.array?.compactMap(\.int) }
+    if layers == nil {
+      let scores = try LayerScores(contentsOf: context.parent("scores").folder.appendingPathComponent("scores.csv")).values
+      let placement = try LayerPlacement(
+        try parameters.choice("strategy", LayerPlacement.Strategy.self), count: try parameters.int("count"), scores: scores)
+      layers = placement.layers
+      metrics["total"] = Metric(placement.total)
+    }
+    let folder = context.folder
+    let made = folder.appendingPathComponent("model")
+    _ = try Composition(latentLayers: layers!).write(
+      base: context.parent("base").folder, latent: context.parent("latent").folder,
+      linear: context.parent("linear").folder, to: made)
+    for name in try FileManager.default.contentsOfDirectory(atPath: made.path) {
+      let target = folder.appendingPathComponent(name)
+      try? FileManager.default.removeItem(at: target)
+      try FileManager.default.moveItem(at: made.appendingPathComponent(name), to: target)
+    }
+    try FileManager.default.removeItem(at: made)
+    return StageResult(metrics: metrics, series: ["latent": layers!.enumerated().map { [Double($0), Double($1)] }])
+  })

@@ -1,0 +1,66 @@
+import Distillation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import TokenData
+import Upcycling
+
+/// `ild`: every attention layer of the parent becomes one other mixer and learns its layer's output (Zebra-Llama's
+/// first stage); `tokens` 0 leaves it as it starts. Metrics `error_before`, `error` (mean over layers of the relative
+/// error on held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
+let intermediateStage = Stage(
+  name: "ild", version: 1, parents: ["base"],
+  parameters: [
+    "mixer", "init", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr", "batch", "sequence",
+    "warmup", "mixture",
+  ],
+  run: { context in
+    let parameters = StageParameters(context.config)
+    let base = try context.parent("base").folder
+    let replacement = try replacement(parameters, seed: UInt64(context.seed))
+    let tokenizer = try Tokenizer.load(from: base)
+    let tokens = try parameters.int("tokens")
+    if tokens == 0 {
+      try replacement.start(LanguageModel(folder: base)).save(to: context.folder)
+      try tokenizer.save(to: context.folder)
+      return StageResult()
+    }
+    let plan = IntermediatePlan(
+      tokens: tokens, batch: try parameters.int("batch"), time: try parameters.int("sequence"),
+      learningRate: try parameters.double("lr"), warmup: try parameters.double("warmup"),
+      loss: try parameters.choice("loss", IntermediatePlan.Loss.self),
+      trained: try parameters.choice("trained", IntermediatePlan.Trained.self), seed: UInt64(context.seed))
+    let text = MicroworldText(try Places().microworld)
+    let mixture = try parameters.choice("mixture", MicroworldCorpus.Mixture.self)
+    let recipe = IntermediateDistilling(
+      base: base, replacement: replacement, data: try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer),
+      heldOut: try text.shards(.instruction, .validation, tokens: heldOutTokens, tokenizer: tokenizer), plan: plan)
+    let outcome = try recipe.run(
+      in: context.folder,
+      report: { metrics, rate in context.progress(metrics.step, of: plan.steps, intermediateDetail(metrics, rate)) },
+      shouldStop: { context.isInterrupted })
+    func byLayer(_ errors: [Double]) -> [[Double]] { errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] } }
+    func mean(_ errors: [Double]) -> Metric { Metric(errors.reduce(0, +) / Double(errors.count)) }
+    let training = try RunDirectory(context.folder).readMetrics()
+    return StageResult(
+      metrics: ["error_before": mean(outcome.before), "error": mean(outcome.after)],
+      series: [
+        "error_before": byLayer(outcome.before), "error": byLayer(outcome.after),
+        "loss": thinned(training.rows, unitsPerStep: plan.batch * plan.time),
+      ], tokens: plan.steps * plan.batch * plan.time)
+  })
+
+private func replacement(_ parameters: StageParameters, seed: UInt64) throws -> IntermediateDistilling.Replacement {
+  let start = try parameters.choice("init", MambaConversion.Start.self)
+  switch try parameters.string("mixer") {
+  case "mamba2": return .mamba2(MambaConversion(start: start, seed: seed))
+  case "mla":
+    return .latentAttention(
+      LatentConversion(
+        kvRank: try parameters.int("kv_rank"), queryRank: try QueryRank(parameters.spelled("q_rank")),
+        nopeHeadDim: try parameters.int("nope_dim"), ropeHeadDim: try parameters.int("rope_dim"),
+        start: start == .random ? .random : .svd, sharesUpProjection: true, seed: seed))
+  case let other: throw UpcycleError.usage("unknown value", at: "mixer", expected: "mla, mamba2", found: other)
+  }
+}
