@@ -7,6 +7,7 @@ let package = Package(
   name: "upcycle",
   products: [
     .executable(name: "xecomla", targets: ["xecomla"]),
+    .executable(name: "zebra", targets: ["zebra"]),
     .executable(name: "hybrid", targets: ["hybrid"]),
     .executable(name: "shards", targets: ["shards"]),
     .executable(name: "lab", targets: ["lab"]),
@@ -36,6 +37,7 @@ let package = Package(
 
     .target(name: "Commands", dependencies: [.argumentParser]),
     .executableTarget(name: "xecomla", dependencies: ["Recipes", "Commands"]),
+    .executableTarget(name: "zebra", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),
@@ -52,7 +54,7 @@ let package = Package(
     .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "shards", "lab"]),
+      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "shards", "lab"]),
   ]
 )
 
