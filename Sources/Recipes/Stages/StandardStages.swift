@@ -5,7 +5,9 @@ import LabKit
 /// Every stage that experiment files may name.
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
-  for stage in [teacherStage, convertStage, distillStage, evaluateStage, infoStage] { registry.register(stage) }
+  for stage in [teacherStage, convertStage, distillStage, evaluateStage, infoStage, placementStage] {
+    registry.register(stage)
+  }
   return registry
 }
 
