@@ -55,7 +55,7 @@ let package = Package(
     .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "shards", "lab"]),
+      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "shards", "lab"]),
   ]
 )
 

@@ -58,46 +58,9 @@ public struct Publication {
   /// - Parameter ours: how many rows hold numbers of ours (the script writes "not run yet" at 0).
   private func draw(_ name: String, ours: Int, png: Bool) throws -> URL {
     let svg = folder.appendingPathComponent("\(name).svg")
-    let temporary = folder.appendingPathComponent(".\(name.replacingOccurrences(of: "/", with: "-")).\(getpid()).tmp")
-    defer { try? FileManager.default.removeItem(at: temporary) }
-    let quote = { (text: String) in "'" + text.replacingOccurrences(of: "'", with: "''") + "'" }
-    let csv = folder.appendingPathComponent("\(name).csv").path
-    try makeDirectory(svg.deletingLastPathComponent())
-    try tool(
-      "gnuplot",
-      [
-        "-e", "csv=\(quote(csv)); ours=\(ours); output_file=\(quote(temporary.path))",
-        script(name).path,
-      ], at: script(name))
-    try writeFile(try readFile(temporary), to: svg)
-    if png {
-      let picture = svg.deletingPathExtension().appendingPathExtension("png")
-      try tool("rsvg-convert", ["--zoom", "2", "--background-color", "white", "-o", picture.path, svg.path], at: svg)
-    }
+    try FigureScript(file: script(name)).draw(
+      csv: folder.appendingPathComponent("\(name).csv"), to: svg, ours: ours, png: png)
     return svg
-  }
-
-  private func tool(_ name: String, _ arguments: [String], at place: URL) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [name] + arguments
-    process.currentDirectoryURL = laboratory.figures
-    var environment = ProcessInfo.processInfo.environment
-    environment["LC_ALL"] = "C.UTF-8"
-    process.environment = environment
-    let errors = Pipe()
-    process.standardError = errors
-    process.standardOutput = FileHandle.nullDevice
-    do { try process.run() } catch { throw UpcycleError("cannot start \(name)", hint: "run Scripts/setup.sh") }
-    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    if process.terminationStatus == 127 {
-      throw UpcycleError("\(name) is not installed", hint: "run Scripts/setup.sh")
-    }
-    if process.terminationStatus != 0 {
-      let lines = said.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-      throw UpcycleError("\(name) failed", at: place.path, found: lines.filter { !$0.isEmpty }.joined(separator: " "))
-    }
   }
 
   // MARK: Everything

@@ -17,6 +17,8 @@ struct ModelReport {
   }
 
   private var latentLayers: [Int] { config.layers(of: .latentAttention) }
+  private var mambaLayers: [Int] { config.layers(of: .mamba2) }
+  private var isConverted: Bool { config.latent != nil || config.mamba != nil }
 
   // MARK: JSON
 
@@ -32,7 +34,8 @@ struct ModelReport {
         "kv_numbers_per_token": .int(config.kvNumbersPerToken),
         "kv_bytes_per_token_bf16": .int(2 * config.kvNumbersPerToken),
         "kv_percent": .double(config.kvPercent),
-        "kv_compression": .double(100 / config.kvPercent),
+        "kv_compression": config.kvPercent > 0 ? .double(100 / config.kvPercent) : .null,
+        "state_numbers": .int(config.stateNumbers),
         "base_parameters": .int(base.parameterCount),
         "base_kv_numbers_per_token": .int(config.baseKVNumbersPerToken),
         "published": .array(try facts.map { try Self.json($0) }),
@@ -44,6 +47,10 @@ struct ModelReport {
         object["rope_dim"] = .int(latent.ropeHeadDim)
         object["nope_dim"] = .int(latent.nopeHeadDim)
         object["q_rank_clamped_from"] = clampedFrom.map { .int($0) }
+      }
+      if config.mamba != nil {
+        object["mamba2_layers"] = .array(mambaLayers.map { .int($0) })
+        object["mamba2_parameters_per_layer"] = .int(config.mixerParameterCount(layer: mambaLayers[0]))
       }
       return .object(object)
     }
@@ -78,18 +85,26 @@ struct ModelReport {
         let q = latent.qRank.map(String.init) ?? "direct"
         rows.append(
           ("latent", "kv rank \(latent.kvRank), q rank \(q), rope \(latent.ropeHeadDim), nope \(latent.nopeHeadDim), "
-            + (latentLayers.count == config.layerCount ? "all layers" : "layers \(latentLayers.map(String.init).joined(separator: ","))")))
+            + listed(latentLayers)))
         if let clampedFrom { rows.append(("", "q rank cut from \(clampedFrom), the parity rank, to the rank of the query matrix")) }
         if !latent.layerRanks.isEmpty { rows.append(("", "\(latent.layerRanks.count) layers have ranks of their own")) }
+      }
+      if let mamba = config.mamba {
+        rows.append(
+          ("mamba2", "\(mamba.heads) heads of \(mamba.headDim), state \(mamba.stateSize), " + listed(mambaLayers)))
       }
       let attention = config.mixerParameterCount(layer: latentLayers.first ?? 0)
       rows.append(("parameters", grouped(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
       rows.append(("  embedding", grouped(config.embeddingParameterCount)))
-      rows.append(("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
+      if mambaLayers.count < config.layerCount {
+        rows.append(("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
+      }
+      if let layer = mambaLayers.first { rows.append(("  mamba2 per layer", grouped(config.mixerParameterCount(layer: layer)))) }
       rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount)))
       rows.append(("KV numbers per token", grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)))
       rows.append(("KV bytes per token", "\(grouped(2 * config.kvNumbersPerToken)) in bfloat16"))
-      rows.append(("KV percent", "\(Self.digits(config.kvPercent)) %" + (config.latent == nil ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))))
+      rows.append(("KV percent", "\(Self.digits(config.kvPercent)) %" + (!isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))))
+      if config.stateNumbers > 0 { rows.append(("state per sequence", "\(grouped(config.stateNumbers)) numbers, whatever its length")) }
       var lines = rows.map { name, value in name.padding(toLength: 26, withPad: " ", startingAt: 0) + value }
       if !facts.isEmpty { lines.append("X-EcoMLA about this shape:") }
       for fact in facts { lines.append("  " + (try Self.line(fact, showsShape: false))) }
@@ -97,7 +112,11 @@ struct ModelReport {
     }
   }
 
-  private func against(_ ours: Int, _ theirs: Int) -> String { config.latent == nil ? "" : "   (base \(grouped(theirs)))" }
+  private func listed(_ layers: [Int]) -> String {
+    layers.count == config.layerCount ? "all layers" : "layers \(layers.map(String.init).joined(separator: ","))"
+  }
+
+  private func against(_ ours: Int, _ theirs: Int) -> String { !isConverted ? "" : "   (base \(grouped(theirs)))" }
 
   private func grouped(_ value: Int) -> String {
     var text = ""

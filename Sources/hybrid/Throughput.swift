@@ -61,7 +61,11 @@ struct Throughput: ParsableCommand {
     progress.finish("\(total) points")
     let table = ([DecodingPoint.csvHeader] + points.map(\.csvLine)).joined(separator: "\n") + "\n"
     if let csv { try writeFile(table, to: URL(fileURLWithPath: csv)) }
+    try show(points)
     if let plot { try drawDecodingSweep(points, to: URL(fileURLWithPath: plot)) }
+  }
+
+  private func show(_ points: [DecodingPoint]) throws {
     if json {
       let encoder = JSONEncoder()
       encoder.keyEncodingStrategy = .convertToSnakeCase

@@ -14,7 +14,7 @@ final class CommittedSpecsTests: XCTestCase {
   override func setUp() { Interrupt.clear() }
 
   /// Specs that between them use every layout, kind and pipeline.
-  private let items = ["common", "table3", "table11", "figure2", "figure3", "initialisers", "kv"]
+  private let items = ["common", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes"]
 
   /// A copy of some experiments without records, and of their figure scripts.
   private func copy() throws -> Laboratory {
@@ -66,13 +66,21 @@ final class CommittedSpecsTests: XCTestCase {
     registry.register(
       Stage(
         name: "info", version: 1, parents: ["model"],
-        parameters: ["preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers"], seeded: false
+        parameters: ["preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest"], seeded: false
       ) { context in
         let rank = context.config["kv_rank"]?.double ?? 64
         return StageResult(metrics: [
           "kv_percent": Metric(100 * (rank + 4) / 128), "parameters": Metric(1_234_567), "q_rank": Metric(880),
           "kv_numbers_per_token": Metric(544), "attention_parameters_per_layer": Metric(10_420_000),
         ])
+      })
+    registry.register(
+      Stage(
+        name: "placement", version: 1, parameters: ["scores", "layer_count", "strategy", "count", "layers", "layer"],
+        seeded: false
+      ) { context in
+        let layer = context.config["layer"]?.double ?? 0
+        return StageResult(metrics: ["total": Metric(100 * layer), "violations": Metric(0), "chosen": Metric(layer > 7 ? 1 : 0)])
       })
     registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items"], seeded: false) {
@@ -90,7 +98,7 @@ final class CommittedSpecsTests: XCTestCase {
   func testEverySpecDecodesAndPlansInEveryProfile() throws {
     let laboratory = Laboratory(root: root)
     let specs = try laboratory.specs([])
-    XCTAssertGreaterThanOrEqual(specs.count, 21)
+    XCTAssertGreaterThanOrEqual(specs.count, 47)
     for spec in specs {
       for profile in spec.profiles.keys.sorted() {
         let plan = try Plan(spec, profile: profile, threads: 2, registry: registry())
@@ -98,8 +106,8 @@ final class CommittedSpecsTests: XCTestCase {
       }
     }
     let claims = specs.flatMap(\.claims).map(\.id)
-    XCTAssertEqual(Set(claims), Set((1...16).map { "X-C\($0)" }))
-    XCTAssertEqual(claims.count, 16)
+    XCTAssertEqual(Set(claims), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" }))
+    XCTAssertEqual(claims.count, 16 + 14, "every claim stands in one spec")
   }
 
   func testEveryPublishedRowAndColumnStandsInItsTable() throws {
@@ -120,7 +128,7 @@ final class CommittedSpecsTests: XCTestCase {
     var smoke = Sweep(
       try specs.map { try Plan($0, profile: "smoke", threads: 2, registry: registry) }, in: laboratory)
     smoke.quiet = true
-    XCTAssertEqual(try smoke.run().added.count, 5, "one cell of every spec that runs")
+    XCTAssertEqual(try smoke.run().added.count, 9, "one cell of every spec that runs")
 
     let empty = try Publication(laboratory).writeEverything()
     XCTAssertTrue(empty.contains("xecomla/table3.svg"))

@@ -65,7 +65,9 @@ public struct MambaConfig: Equatable, Sendable {
   /// Rows of in_proj: z, x, B, C, dt.
   public var inputRows: Int { innerWidth + convWidth + heads }
   /// Numbers that a layer remembers per sequence, whatever its length: the state and the convolution's last inputs.
-  public var stateNumbers: Int { heads * headDim * stateSize + (convTaps - 1) * convWidth }
+  public var stateNumbers: Int { recurrentNumbers + (convTaps - 1) * convWidth }
+  /// Numbers of S, all heads.
+  public var recurrentNumbers: Int { heads * headDim * stateSize }
 }
 
 extension MambaConfig {

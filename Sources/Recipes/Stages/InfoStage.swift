@@ -4,40 +4,66 @@ import LabKit
 import ModelCore
 import Upcycling
 
-/// `info`: exact numbers of a model folder, or of a published preset with or without conversion.
+/// `info`: exact numbers of a model folder, or of a published preset with or without conversion. With `kv_rank` the
+/// listed `layers` are latent, without it they stay attention; `rest: "mamba2"` makes Mamba2 of the other layers.
+/// `up_heads: "key_value"` counts Zebra-Llama's up-projection (n_kv heads), else X-EcoMLA's (n_h).
 let infoStage = Stage(
   name: "info", version: 1, parents: ["model"],
-  parameters: ["preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers"], seeded: false,
+  parameters: ["preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest"], seeded: false,
   run: { context in
-    let config =
-      context.parents.isEmpty
-      ? try presetConfig(StageParameters(context.config))
-      : try ModelConfig(contentsOf: try context.parent("model").folder)
-    let kind = config.latent == nil ? 0 : config.layers(of: .latentAttention)[0]
-    var metrics = [
-      "parameters": Metric(Double(config.parameterCount)),
-      "attention_parameters_per_layer": Metric(Double(config.mixerParameterCount(layer: kind))),
-      "kv_numbers_per_token": Metric(Double(config.kvNumbersPerToken)), "kv_percent": Metric(config.kvPercent),
-    ]
-    if let latent = config.latent {
-      let ranks = config.layers(of: .latentAttention).map { latent.ranks(layer: $0) }
-      metrics["kv_rank"] = Metric(ranks.reduce(0) { $0 + Double($1.kv) } / Double(ranks.count))
-      metrics["q_rank"] = Metric(ranks.reduce(0) { $0 + Double($1.q ?? 0) } / Double(ranks.count))
+    if !context.parents.isEmpty {
+      return StageResult(metrics: sizes(of: try ModelConfig(contentsOf: try context.parent("model").folder)))
     }
-    return StageResult(metrics: metrics)
+    let parameters = StageParameters(context.config)
+    var config = try presetConfig(parameters)
+    if let rest = try parameters.optional("rest", { $0.string }) {
+      guard rest == "mamba2" else { throw UpcycleError.usage("unknown value", at: "rest", expected: "mamba2", found: rest) }
+      let kept = try LayerSelection(try parameters.spelled("layers")).resolve(layerCount: config.layerCount)
+      config = try config.withMamba2(layers: (0..<config.layerCount).filter { !kept.contains($0) })
+    }
+    return StageResult(metrics: sizes(of: config))
   })
+
+private func sizes(of config: ModelConfig) -> [String: Metric] {
+  let kind = config.layers(of: config.latent == nil ? .attention : .latentAttention).first ?? 0
+  var metrics = [
+    "parameters": Metric(Double(config.parameterCount)),
+    "attention_parameters_per_layer": Metric(Double(config.mixerParameterCount(layer: kind))),
+    "kv_numbers_per_token": Metric(Double(config.kvNumbersPerToken)), "kv_percent": Metric(config.kvPercent),
+  ]
+  if let latent = config.latent {
+    let ranks = config.layers(of: .latentAttention).map { latent.ranks(layer: $0) }
+    metrics["kv_rank"] = Metric(ranks.reduce(0) { $0 + Double($1.kv) } / Double(ranks.count))
+    metrics["q_rank"] = Metric(ranks.reduce(0) { $0 + Double($1.q ?? 0) } / Double(ranks.count))
+  }
+  if let mamba = config.mamba, let layer = config.layers(of: .mamba2).first {
+    metrics["mamba2_parameters_per_layer"] = Metric(Double(config.mixerParameterCount(layer: layer)))
+    // The official cache keeps as many inputs of the convolution as it has taps, one more than are needed.
+    metrics["state_numbers_per_layer"] = Metric(Double(mamba.recurrentNumbers + mamba.convTaps * mamba.convWidth))
+  }
+  return metrics
+}
 
 private func presetConfig(_ parameters: StageParameters) throws -> ModelConfig {
   let base = try ModelConfig.preset(try parameters.string("preset"))
   guard let kvRank = try parameters.optional("kv_rank", { $0.int }) else { return base }
   let ropeDim = try parameters.int("rope_dim")
   let nopeDim = try parameters.int("nope_dim")
+  let upHeads = try upProjectionHeads(parameters, base)
   let rank = try QueryRank(try parameters.spelled("q_rank")).resolve(
-    base: base, kvRank: kvRank, nopeHeadDim: nopeDim, ropeHeadDim: ropeDim,
-    upProjectionHeads: base.attentionHeads, granule: 1)
+    base: base, kvRank: kvRank, nopeHeadDim: nopeDim, ropeHeadDim: ropeDim, upProjectionHeads: upHeads, granule: 1)
   let layers = try LayerSelection(try parameters.spelled("layers")).resolve(layerCount: base.layerCount)
   return try base.withLatentAttention(
     LatentConfig(
       qRank: rank.rank, kvRank: kvRank, nopeHeadDim: nopeDim, ropeHeadDim: ropeDim, valueHeadDim: base.headDim,
-      upProjectionHeads: base.attentionHeads), layers: layers)
+      upProjectionHeads: upHeads), layers: layers)
+}
+
+private func upProjectionHeads(_ parameters: StageParameters, _ base: ModelConfig) throws -> Int {
+  switch try parameters.optional("up_heads", { $0.string }) {
+  case nil, "query": return base.attentionHeads
+  case "key_value": return base.keyValueHeads
+  case let other?:
+    throw UpcycleError.usage("unknown value", at: "up_heads", expected: "query or key_value", found: other)
+  }
 }

@@ -7,7 +7,7 @@ public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
     teacherStage, convertStage, intermediateStage, sensitivityStage, composeStage, distillStage, preferStage, evaluateStage,
-    infoStage,
+    infoStage, placementStage,
   ] {
     registry.register(stage)
   }

@@ -1,0 +1,13 @@
+import ArgumentParser
+import Commands
+import TrainingCommands
+
+@main
+struct Zebra: ParsableCommand {
+  static func main() { runAsMain() }
+
+  static let configuration = CommandConfiguration(
+    commandName: "zebra",
+    abstract: "Zebra-Llama: hybrids of latent attention and Mamba2 layers composed from one pretrained model.",
+    subcommands: [ILD.self, Select.self, Compose.self, Distill.self, Prefer.self])
+}

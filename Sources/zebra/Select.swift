@@ -1,0 +1,90 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import ModelCore
+import Recipes
+import TokenData
+import Upcycling
+
+extension LayerPlacement.Strategy: ExpressibleByArgument {}
+
+/// `zebra select`: which layers of the hybrid become latent attention.
+struct Select: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Choose the latent-attention layers of a hybrid from one sensitivity score per layer (SMART).",
+    discussion: """
+      The score file is CSV with the columns layer and sensitivity, every layer from 0 up once; lines that start
+      with # are comments:
+
+        layer,sensitivity
+        0,1185.06
+        1,382.73
+
+      SMART takes the best-scoring layer of the first L/N and of the last L/N layers, keeps the gaps between
+      latent layers as equal as they can be, and of all such placements the one with the largest sum. Every
+      strategy's list is held against that rule. On fixed scores greedy ends where max-score does.
+
+      Without --scores they are measured: KL of the all-linear model to the base, minus the same with one layer taken
+      from the latent-attention model, on the first windows of --data.
+
+      Examples:
+        zebra select --scores experiments/zebra/published/table10.csv --count 4
+        zebra select --base runs/babyllama --mla runs/all-mla --linear runs/all-mamba2 --data shards/tinystories --count 2
+      """)
+
+  @Option(help: "Score file.") var scores: String?
+  @Option(help: "Base model folder.") var base: String?
+  @Option(help: "ILD model whose layers are latent attention.") var mla: String?
+  @Option(help: "ILD model whose layers are linear.") var linear: String?
+  @Option(help: "Token shards to measure on.") var data: String?
+  @Option(help: "Windows of 256 tokens to measure on.") var windows = 64
+  @Option(help: "Write the measured scores to this CSV file.") var writeScores: String?
+  @Option(help: "Number of latent-attention layers (N).") var count: Int
+  @Option(help: "smart, or a rival: uniform-first, uniform-last, max-score, greedy.")
+  var strategy = LayerPlacement.Strategy.smart
+  @Option(help: "Draw scores and placement as SVG (with gnuplot, inside a checkout).") var plot: String?
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print JSON: layers, total, gaps, obeys_rule and more.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let scores = try self.scores.map { try LayerScores(contentsOf: URL(fileURLWithPath: $0)).values } ?? measured()
+      let placement = try LayerPlacement(strategy, count: count, scores: scores)
+      if json {
+        print(placement.json(scores: scores).text(pretty: true))
+      } else {
+        print(placement.picture(scores: scores))
+        print("\n" + placement.summary(layerCount: scores.count))
+      }
+      if let plot { try drawPlacement(placement, scores: scores, to: URL(fileURLWithPath: plot)) }
+    }
+  }
+
+  private func measured() throws -> [Double] {
+    func folder(_ path: String?, _ option: String) throws -> URL {
+      guard let path else {
+        throw UpcycleError.usage("is needed", at: option, hint: "or give --scores FILE; measuring takes --base, --mla, --linear and --data")
+      }
+      return URL(fileURLWithPath: path)
+    }
+    let base = try folder(base, "--base")
+    let (latent, linear) = (try folder(mla, "--mla"), try folder(linear, "--linear"))
+    let shards = try TokenShards(folder(data, "--data"))
+    let configs = try [base, latent, linear].map { try ModelConfig(contentsOf: $0) }
+    // Refuses models of another base, and ones with other mixers, by composing any hybrid of the two.
+    _ = try Composition(latentLayers: [0]).config(base: configs[0], latent: configs[1], linear: configs[2])
+    try shards.require(Tokenizer.load(from: base))
+    let available = min(windows, shards.count / 256)
+    guard available > 0 else {
+      throw UpcycleError("too little text", at: data!, expected: "at least one window of 256 tokens", found: "\(shards.count)")
+    }
+    let progress = ProgressLine("select batch", total: (available + 7) / 8, quiet: quiet || json)
+    let (divergence, scores) = try layerSensitivities(
+      base: LanguageModel(folder: base), latent: LanguageModel(folder: latent), linear: LanguageModel(folder: linear),
+      windows: (0..<available).map { try shards.read($0 * 256..<($0 + 1) * 256) }
+    ) { done, _ in progress.update(done, "") }
+    progress.finish(String(format: "all linear: KL %.4f nats per token", divergence))
+    if let writeScores { try LayerScores(scores).save(to: URL(fileURLWithPath: writeScores)) }
+    return scores
+  }
+}

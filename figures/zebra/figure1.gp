@@ -1,0 +1,31 @@
+# Zebra-Llama Figure 1: average against KV size of the 8B models; the area of a bubble stands for the decimal
+# logarithm of its training tokens.
+width = 860; height = 420
+load "style.gp"
+set xlabel "KV size, % of the base"
+set xrange [-8:140]
+set xtics 25
+set offsets 0, 0, graph 0.12, graph 0.12
+unset key
+billions(t) = real(t[1:strlen(t) - 1]) * (t[strlen(t):*] eq "T" ? 1000 : 1)
+area(t) = 0.9 * sqrt(log10(billions(t)))
+zebra(m) = m[1:5] eq "Zebra"
+set multiplot layout 1,2 margins 0.085,0.98,0.15,0.91 spacing 0.06
+do for [side in "avg_published avg_ours"] {
+  theirs = side eq "avg_published"
+  kv = theirs ? "kv_published" : "kv_ours"
+  set title (theirs ? "paper (bubbles: training tokens)" : "ours")
+  if (theirs) { set ylabel "average of eight tasks, %" } else { unset ylabel }
+  if (!theirs && ours == 0) {
+    set yrange [0:1]; unset ytics
+    set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+    plot NaN
+  } else {
+    set yrange [*:*]
+    plot csv using (column(kv)):(keep(!zebra(strcol("model")), column(side))):(area(strcol("tokens_published"))) with points pt 7 ps variable lc rgb grey, \
+      csv using (column(kv)):(keep(zebra(strcol("model")), column(side))):(area(strcol("tokens_published"))) with points pt 7 ps variable lc rgb blue, \
+      csv using (column(kv)):(keep(!zebra(strcol("model")), column(side))):(strcol("model")) with labels left offset 1.3,0.25 font ",10" textcolor rgb "#333333", \
+      csv using (column(kv)):(keep(zebra(strcol("model")), column(side))):(strcol("model")[16:*]) with labels left offset 0.8,-0.75 font ",10" textcolor rgb blue
+  }
+}
+unset multiplot

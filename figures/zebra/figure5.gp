@@ -1,0 +1,15 @@
+# Zebra-Llama Figure 5: its points are not published; what the text states is written out.
+load "style.gp"
+set title "peak memory, 48 sequences"
+set xlabel "context, tokens"
+set ylabel "GB"
+systems = "'Llama-3.1-8B' 'MambaInLlama-8B' 'Zebra-Llama-8B 16MLA-16M2' 'Zebra-Llama-8B 8MLA-24M2'"
+if (ours == 0) {
+  set xrange [0:1]; set yrange [0:1]; unset tics; unset key
+  set label 1 "not run yet; the paper's text states:" at graph 0.5, 0.9 center textcolor rgb grey
+  plot csv using (0.04):(strcol("stated") eq "" ? NaN : 0.78 - 0.12 * $0):(strcol("system").", ".strcol("context").": ".strcol("stated")) with labels left font ",11"
+} else {
+  set logscale xy 2
+  set key top left
+  plot for [i=1:4] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("peak_ours"))) with linespoints lt i title word(systems, i)
+}

@@ -1,0 +1,18 @@
+# Zebra-Llama Figure 6: average by initialisation. The paper prints no numbers; all bars are ours.
+load "style.gp"
+set title "initialisation"
+set ylabel "average of eight tasks, %"
+mixers = "MLA Mamba2 hybrid"
+starts = "'random' 'structured' 'structured + ILD'"
+set style fill solid 0.9 noborder
+set xrange [0.4:3.6]
+set xtics ("latent attention" 1, "Mamba2" 2, "hybrid" 3) scale 0
+if (ours == 0) {
+  set yrange [0:1]; unset ytics
+  set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+  plot NaN notitle
+} else {
+  set yrange [0:*]
+  set key top left
+  plot for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(0.24) with boxes lt s title (m == 1 ? word(starts, s) : "")
+}

@@ -1,0 +1,26 @@
+# Zebra-Llama Figure 7: what the same cache buys. Left the latent width that the KV size leaves (exact), right the
+# average, which the paper draws without printing points.
+load "style.gp"
+set xlabel "latent-attention layers of 16"
+set xrange [3:17]
+set xtics (4, 6, 8, 12, 16)
+set multiplot layout 1,2 margins 0.08,0.98,0.17,0.91 spacing 0.11
+sizes = "12.8 25.6"
+stats csv using (strcol("avg_ours") ne "") nooutput
+averages = STATS_sum
+do for [side in "r_kv_ours avg_ours"] {
+  width_panel = side eq "r_kv_ours"
+  set title (width_panel ? "latent width at constant KV size" : "tasks")
+  set ylabel (width_panel ? "r_kv" : "average of eight tasks, %")
+  if (ours == 0 || (!width_panel && averages == 0)) {
+    set yrange [0:1]; unset ytics
+    set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+    plot NaN notitle
+    unset label 1; set ytics
+  } else {
+    if (width_panel) { set yrange [0:*] } else { set yrange [*:*] }
+    set key top right
+    plot for [i=1:2] csv using (column("count_ours")):(keep(column("compression_ours") == real(word(sizes, i)), column(side))) with linespoints lt i title word(sizes, i)."×"
+  }
+}
+unset multiplot

@@ -1,0 +1,15 @@
+# Zebra-Llama Figure 9: its points are not published.
+load "style.gp"
+set title "peak memory from a one-token prompt"
+set xlabel "batch size"
+set ylabel "GB"
+systems = "'Llama-3.1-8B' 'MambaInLlama-8B' 'Zebra-Llama-8B 16MLA-16M2' 'Zebra-Llama-8B 8MLA-24M2'"
+if (ours == 0) {
+  set xrange [0:1]; set yrange [0:1]; unset tics
+  set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+  plot NaN notitle
+} else {
+  set logscale xy 2
+  set key top left
+  plot for [i=1:4] csv using (column("size_ours")):(keep(strcol("system_ours") eq word(systems, i), column("peak_ours"))) with linespoints lt i title word(systems, i)
+}
