@@ -4,13 +4,13 @@ width = 860; height = 420
 load "style.gp"
 set xlabel "KV size, % of the base"
 set xrange [-8:140]
-set xtics 25
+set xtics 0,25,100
 set offsets 0, 0, graph 0.12, graph 0.12
 unset key
 billions(t) = real(t[1:strlen(t) - 1]) * (t[strlen(t):*] eq "T" ? 1000 : 1)
 area(t) = 0.9 * sqrt(log10(billions(t)))
 zebra(m) = m[1:5] eq "Zebra"
-set multiplot layout 1,2 margins 0.085,0.98,0.15,0.91 spacing 0.06
+set multiplot layout 1,2 margins 0.1,0.98,0.15,0.91 spacing 0.05
 do for [side in "avg_published avg_ours"] {
   theirs = side eq "avg_published"
   kv = theirs ? "kv_published" : "kv_ours"
