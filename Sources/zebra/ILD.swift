@@ -17,7 +17,7 @@ extension IntermediatePlan.Trained: ExpressibleByArgument {}
 struct ILD: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ild",
-    abstract: "Replace every attention layer by one other mixer and train each layer on the base's (ILD).",
+    abstract: "Replace attention layers by one other mixer and train each layer on the base's (ILD).",
     discussion: """
       Layer l of the student sees the base's input of layer l and learns its output; layers train side by side and do
       not see each other's errors. Needed twice, with mla and with mamba2, before select and compose.
@@ -36,6 +36,7 @@ struct ILD: ParsableCommand {
   @Option(help: "Token shards that the layers' errors are measured on, before and after.") var heldOut: String?
   @Option(help: "Training tokens, such as 2M.") var tokens: String
   @Option(help: "Output folder.") var out: String
+  @Option(help: "Layers to replace: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
   @Option(name: .customLong("init"), help: "Start of the new mixers: structured (from attention's weights), random.")
   var start = MambaConversion.Start.structured
   @Option(help: "mla: width of the key/value latent (r_kv).") var kvRank: Int?
@@ -79,12 +80,13 @@ struct ILD: ParsableCommand {
   }
 
   private func replacement(_ config: ModelConfig) throws -> IntermediateDistilling.Replacement {
-    if mixer == .mamba2 { return .mamba2(MambaConversion(start: start, seed: seed)) }
+    let layers = try LayerSelection(self.layers)
+    if mixer == .mamba2 { return .mamba2(MambaConversion(layers: layers, start: start, seed: seed)) }
     let half = config.headDim / 2
     return .latentAttention(
       LatentConversion(
         kvRank: kvRank ?? max(1, config.maxKVRank / 8), queryRank: try QueryRank(qRank), nopeHeadDim: nopeDim ?? half,
-        ropeHeadDim: ropeDim ?? half, start: start == .random ? .random : .svd, rope: ropeInit, sharesUpProjection: true,
+        ropeHeadDim: ropeDim ?? half, layers: layers, start: start == .random ? .random : .svd, rope: ropeInit, sharesUpProjection: true,
         seed: seed))
   }
 }

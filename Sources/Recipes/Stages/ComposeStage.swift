@@ -29,6 +29,18 @@ let sensitivityStage = Stage(
     return StageResult(metrics: metrics, series: ["scores": scores.enumerated().map { [Double($0), $1] }])
   })
 
+/// `layer_score`: one `layer`'s score of a `sensitivity` parent, as metric `sensitivity`.
+let layerScoreStage = Stage(
+  name: "layer_score", version: 1, parents: ["scores"], parameters: ["layer"], seeded: false,
+  run: { context in
+    let scores = try LayerScores(contentsOf: context.parent("scores").folder.appendingPathComponent("scores.csv")).values
+    let layer = try StageParameters(context.config).int("layer")
+    guard scores.indices.contains(layer) else {
+      throw UpcycleError.usage("layer out of range", at: "layer", expected: "0...\(scores.count - 1)", found: "\(layer)")
+    }
+    return StageResult(metrics: ["sensitivity": Metric(scores[layer])])
+  })
+
 /// `compose`: the hybrid of two `ild` outputs; latent layers are named (`layers`) or chosen (`strategy`, `count`) by
 /// the scores of a `sensitivity` parent. Series `latent`: the layers; metric `total`: their summed scores.
 let composeStage = Stage(

@@ -6,14 +6,14 @@ import ModelCore
 import TokenData
 import Upcycling
 
-/// `ild`: every attention layer of the parent becomes one other mixer and learns its layer's output (Zebra-Llama's
-/// first stage); `tokens` 0 leaves it as it starts. Metrics `error_before`, `error` (mean over layers of the relative
+/// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
+/// stage); `tokens` 0 leaves them as they start. Metrics `error_before`, `error` (mean over layers of the relative
 /// error on held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
 let intermediateStage = Stage(
   name: "ild", version: 1, parents: ["base"],
   parameters: [
     "mixer", "init", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr", "batch", "sequence",
-    "warmup", "mixture",
+    "warmup", "mixture", "layers",
   ],
   run: { context in
     let parameters = StageParameters(context.config)
@@ -53,13 +53,14 @@ let intermediateStage = Stage(
 
 private func replacement(_ parameters: StageParameters, seed: UInt64) throws -> IntermediateDistilling.Replacement {
   let start = try parameters.choice("init", MambaConversion.Start.self)
+  let layers = try parameters.optional("layers") { _ in try? LayerSelection(parameters.spelled("layers")) } ?? .all
   switch try parameters.string("mixer") {
-  case "mamba2": return .mamba2(MambaConversion(start: start, seed: seed))
+  case "mamba2": return .mamba2(MambaConversion(layers: layers, start: start, seed: seed))
   case "mla":
     return .latentAttention(
       LatentConversion(
         kvRank: try parameters.int("kv_rank"), queryRank: try QueryRank(parameters.spelled("q_rank")),
-        nopeHeadDim: try parameters.int("nope_dim"), ropeHeadDim: try parameters.int("rope_dim"),
+        nopeHeadDim: try parameters.int("nope_dim"), ropeHeadDim: try parameters.int("rope_dim"), layers: layers,
         start: start == .random ? .random : .svd, sharesUpProjection: true, seed: seed))
   case let other: throw UpcycleError.usage("unknown value", at: "mixer", expected: "mla, mamba2", found: other)
   }

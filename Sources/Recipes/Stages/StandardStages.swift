@@ -6,7 +6,7 @@ import LabKit
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
-    teacherStage, convertStage, intermediateStage, sensitivityStage, composeStage, distillStage, preferStage, evaluateStage,
+    teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, preferStage, evaluateStage,
     infoStage, placementStage,
   ] {
     registry.register(stage)
