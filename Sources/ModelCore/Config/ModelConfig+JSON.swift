@@ -14,7 +14,7 @@ extension ModelConfig: Codable {
     _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
     let file = isDirectory.boolValue ? url.appendingPathComponent("config.json") : url
     try self.init(json: JSONValue(contentsOf: file), file: file.path)
-    if isDirectory.boolValue { try applyOfficialLatentConfig(folder: url) }
+    if isDirectory.boolValue { try applyOfficialConfig(folder: url) }
   }
 
   /// Reads and validates the Hub's keys. Keys that do not change what is computed are ignored; an
