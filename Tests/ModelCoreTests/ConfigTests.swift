@@ -268,4 +268,59 @@ final class ConfigTests: XCTestCase {
     XCTAssertTrue(names.contains("model.layers.1.mla.out_proj.weight"))
     XCTAssertTrue(config.layerTensors(0).map(\.name).contains("model.layers.0.self_attn.o_proj.weight"))
   }
+
+  /// Zebra-Llama's layout: one file for both mixers, n_kv heads up-projected, heads as groups.
+  func testOfficialZebraFolder() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try ModelConfig.preset("llama-3.2-1b").save(to: folder)
+    func write(_ layers: String) throws {
+      try writeFile(
+        """
+        {"hidden_size": 2048, "n_layer": 16, "mla_layers": \(layers), "num_attention_heads": 32, "num_key_value_heads": 8,
+         "kv_lora_rank": 128, "q_lora_rank": 1344, "qk_rope_head_dim": 32, "qk_nope_head_dim": 32, "v_head_dim": 64,
+         "use_full_kv_head": false, "layer_rank_list": {}, "rope_theta": 500000.0, "rope_type": "yarn",
+         "rope_scaling": {"factor": 32.0, "original_max_position_embeddings": 8192},
+         "d_model": 2048, "ssm_cfg": {"expand": 1, "ngroups": 32, "d_state": 64}, "d_inner": 2048, "d_xb": 512}
+        """, to: folder.appendingPathComponent("hybrid_config.json"))
+    }
+    try write("[0, 5, 10, 14]")
+    let config = try ModelConfig(contentsOf: folder)
+    XCTAssertEqual(config.layers(of: .latentAttention), [0, 5, 10, 14])
+    XCTAssertEqual(config.layers(of: .mamba2).count, 12)
+    XCTAssertEqual(Double(config.parameterCount) / 1e9, 1.2857, accuracy: 0.00005)
+    XCTAssertEqual(config.kvPercent, 3.90625)
+    XCTAssertEqual(config.mamba, MambaConfig(grouping: try ModelConfig.preset("llama-3.2-1b")))
+    XCTAssertEqual(config.latent?.upProjectionHeads, 8)
+    let names = Set(config.tensors.map(\.name))
+    for name in ["0.mla.kv_b_proj.weight", "1.mamba.conv1d.bias", "1.mamba.A_log", "1.mamba.norm.weight", "1.mlp.up_proj.weight"] {
+      XCTAssertTrue(names.contains("model.layers.\(name)"), name)
+    }
+    try write("[0, 16]")
+    XCTAssertThrowsError(try ModelConfig(contentsOf: folder)) { XCTAssert("\($0)".contains("mla_layers"), "\($0)") }
+  }
+
+  /// Hybrids and stock Mamba2 survive config.json, and impossible shapes are refused by key.
+  func testMamba2Configs() throws {
+    let base = try ModelConfig.preset("nano-1b")
+    for config in [try base.withMamba2(), try base.withMamba2(layers: [1, 3])] {
+      XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
+    }
+    let stock = try ModelConfig(
+      json: JSONValue(
+        parsing: Data(
+          #"""
+          {"model_type": "mamba2", "hidden_size": 48, "num_hidden_layers": 2, "vocab_size": 96, "num_heads": 6, "head_dim": 16,
+           "state_size": 16, "n_groups": 2, "expand": 2, "layer_norm_epsilon": 1e-5, "tie_word_embeddings": false}
+          """#.utf8), file: "stock"), file: "stock")
+    XCTAssertEqual(try ModelConfig(json: stock.json, file: "written"), stock)
+    XCTAssertEqual(stock.kvNumbersPerToken, 0)
+    for (key, change) in [
+      ("mamba_n_groups", { $0.groups = 3 }), ("mamba_d_xb", { $0.groupedWidth = 12 }), ("mamba_d_state", { $0.stateSize = 4 }),
+    ] as [(String, (inout MambaConfig) -> Void)] {
+      var mamba = MambaConfig(grouping: base)
+      change(&mamba)
+      XCTAssertThrowsError(try base.withMamba2(mamba)) { XCTAssert("\($0)".contains(key), "\($0)") }
+    }
+  }
 }
