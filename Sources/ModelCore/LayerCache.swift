@@ -58,9 +58,14 @@ public final class LayerCache {
   /// Appends `count` tokens of random numbers, and fills the state with such: for measuring speed without a prefill.
   public func fillAtRandom(_ count: Int, seed: UInt64) {
     let stream = RandomStream(seed: seed, "cache")
-    let new = append(count)
-    for i in 0..<count * width { new[i] = Float(stream.uniform(at: UInt64(i)) - 0.5) }
-    for i in 0..<stateNumbers { state[i] = Float(stream.uniform(at: UInt64(count * width + i)) - 0.5) }
+    let numbers = (0..<4096).map { Float(stream.uniform(at: UInt64($0)) - 0.5) }
+    func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int) {
+      for start in stride(from: 0, to: count, by: numbers.count) {
+        (target + start).update(from: numbers, count: min(numbers.count, count - start))
+      }
+    }
+    fill(append(count), count * width)
+    fill(state, stateNumbers)
   }
 
   /// An independent copy.

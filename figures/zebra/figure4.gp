@@ -1,6 +1,6 @@
 # Zebra-Llama Figure 4: its points are not published; what the text states is written out.
 load "style.gp"
-set title "decode throughput, 48 sequences"
+set title "decode throughput"
 set xlabel "context, tokens"
 set ylabel "tokens per second"
 systems = "'Llama-3.1-8B' 'MambaInLlama-8B' 'Zebra-Llama-8B 16MLA-16M2' 'Zebra-Llama-8B 8MLA-24M2'"

@@ -1,6 +1,6 @@
 # Zebra-Llama Figure 5: its points are not published; what the text states is written out.
 load "style.gp"
-set title "peak memory, 48 sequences"
+set title "peak memory"
 set xlabel "context, tokens"
 set ylabel "GB"
 systems = "'Llama-3.1-8B' 'MambaInLlama-8B' 'Zebra-Llama-8B 16MLA-16M2' 'Zebra-Llama-8B 8MLA-24M2'"

@@ -14,15 +14,17 @@ let infoStage = Stage(
     if !context.parents.isEmpty {
       return StageResult(metrics: sizes(of: try ModelConfig(contentsOf: try context.parent("model").folder)))
     }
-    let parameters = StageParameters(context.config)
-    var config = try presetConfig(parameters)
-    if let rest = try parameters.optional("rest", { $0.string }) {
-      guard rest == "mamba2" else { throw UpcycleError.usage("unknown value", at: "rest", expected: "mamba2", found: rest) }
-      let kept = try LayerSelection(try parameters.spelled("layers")).resolve(layerCount: config.layerCount)
-      config = try config.withMamba2(layers: (0..<config.layerCount).filter { !kept.contains($0) })
-    }
-    return StageResult(metrics: sizes(of: config))
+    return StageResult(metrics: sizes(of: try hybridConfig(StageParameters(context.config))))
   })
+
+/// A preset with the mixers that the parameters name (see `infoStage`).
+func hybridConfig(_ parameters: StageParameters) throws -> ModelConfig {
+  let config = try presetConfig(parameters)
+  guard let rest = try parameters.optional("rest", { $0.string }) else { return config }
+  guard rest == "mamba2" else { throw UpcycleError.usage("unknown value", at: "rest", expected: "mamba2", found: rest) }
+  let kept = try LayerSelection(try parameters.spelled("layers")).resolve(layerCount: config.layerCount)
+  return try config.withMamba2(layers: (0..<config.layerCount).filter { !kept.contains($0) })
+}
 
 private func sizes(of config: ModelConfig) -> [String: Metric] {
   let kind = config.layers(of: config.latent == nil ? .attention : .latentAttention).first ?? 0
