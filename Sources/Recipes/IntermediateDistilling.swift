@@ -21,6 +21,20 @@ public struct IntermediateDistilling {
       case .latentAttention(let conversion): return try convert(base: base, conversion).model
       }
     }
+
+    /// Writes the start as a model folder; returns its layers' errors on held-out text.
+    func save(base: URL, to folder: URL, heldOut: TokenShards) throws -> [Double] {
+      let baseModel = try LanguageModel(folder: base)
+      let student = try start(baseModel)
+      let plan = IntermediatePlan(tokens: IntermediatePlan(tokens: 0).batch * IntermediatePlan(tokens: 0).time)
+      let trainer = try IntermediateTrainer(
+        student: student, base: baseModel, batches: ShardBatches(heldOut, batch: plan.batch, time: plan.time, seed: 0),
+        plan: plan)
+      let errors = trainer.layerErrors(try errorWindows(heldOut, plan.time))
+      try Tokenizer.load(from: base).save(to: folder)
+      try student.save(to: folder)
+      return errors
+    }
   }
 
   public var base: URL
@@ -73,9 +87,7 @@ public struct IntermediateDistilling {
       }
       return try JSONDecoder().decode(Outcome.self, from: readFile(outcomeFile))
     }
-    let windows = try heldOut.map { shards in
-      try (0..<min(32, max(1, shards.count / plan.time))).map { try shards.read($0 * plan.time..<($0 + 1) * plan.time) }
-    }
+    let windows = try heldOut.map { try errorWindows($0, plan.time) }
     var outcome = Outcome()
     if let windows { outcome.before = trainer.layerErrors(windows) }
     try trainer.run(
@@ -87,6 +99,11 @@ public struct IntermediateDistilling {
     try directory.finish()
     return outcome
   }
+}
+
+/// The first windows of held-out text, at most 32.
+private func errorWindows(_ shards: TokenShards, _ time: Int) throws -> [[Int32]] {
+  try (0..<min(32, max(1, shards.count / time))).map { try shards.read($0 * time..<($0 + 1) * time) }
 }
 
 func intermediateDetail(_ metrics: IntermediateTrainer.StepMetrics, _ rate: Double) -> String {

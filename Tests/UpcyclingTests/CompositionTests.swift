@@ -136,7 +136,10 @@ final class CompositionTests: XCTestCase {
   func testScoresAreThoseOfComposedHybrids() throws {
     let base = try tinyBase()
     let (latent, linear) = try parts(base)
-    let windows = (0..<3).map { row in (0..<12).map { Int32(($0 * 29 + row * 7 + 1) % 64) } }
+    let windows: [[Int32]] = (0..<3).map { row in
+      let first: Int = row * 7 + 1
+      return (0..<12).map { (column: Int) -> Int32 in Int32((column * 29 + first) % 64) }
+    }
     let (divergence, scores) = try layerSensitivities(base: base, latent: latent, linear: linear, windows: windows, batch: 2)
     XCTAssertEqual(divergence, try StartingFit(linear, base: base, windows: windows).divergence, accuracy: 1e-5)
     let urls = try write(base, latent, linear)

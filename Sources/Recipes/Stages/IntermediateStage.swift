@@ -7,7 +7,7 @@ import TokenData
 import Upcycling
 
 /// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
-/// stage); `tokens` 0 leaves them as they start. Metrics `error_before`, `error` (mean over layers of the relative
+/// stage); `tokens` 0 leaves them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative
 /// error on held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
 let intermediateStage = Stage(
   name: "ild", version: 1, parents: ["base"],
@@ -20,28 +20,28 @@ let intermediateStage = Stage(
     let base = try context.parent("base").folder
     let replacement = try replacement(parameters, seed: UInt64(context.seed))
     let tokenizer = try Tokenizer.load(from: base)
+    let text = MicroworldText(try Places().microworld)
+    let heldOut = try text.shards(.instruction, .validation, tokens: heldOutTokens, tokenizer: tokenizer)
+    func byLayer(_ errors: [Double]) -> [[Double]] { errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] } }
+    func mean(_ errors: [Double]) -> Metric { Metric(errors.reduce(0, +) / Double(errors.count)) }
     let tokens = try parameters.int("tokens")
     if tokens == 0 {
-      try replacement.start(LanguageModel(folder: base)).save(to: context.folder)
-      try tokenizer.save(to: context.folder)
-      return StageResult()
+      let errors = try replacement.save(base: base, to: context.folder, heldOut: heldOut)
+      return StageResult(metrics: ["error": mean(errors)], series: ["error": byLayer(errors)])
     }
     let plan = IntermediatePlan(
       tokens: tokens, batch: try parameters.int("batch"), time: try parameters.int("sequence"),
       learningRate: try parameters.double("lr"), warmup: try parameters.double("warmup"),
       loss: try parameters.choice("loss", IntermediatePlan.Loss.self),
       trained: try parameters.choice("trained", IntermediatePlan.Trained.self), seed: UInt64(context.seed))
-    let text = MicroworldText(try Places().microworld)
     let mixture = try parameters.choice("mixture", MicroworldCorpus.Mixture.self)
     let recipe = IntermediateDistilling(
       base: base, replacement: replacement, data: try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer),
-      heldOut: try text.shards(.instruction, .validation, tokens: heldOutTokens, tokenizer: tokenizer), plan: plan)
+      heldOut: heldOut, plan: plan)
     let outcome = try recipe.run(
       in: context.folder,
       report: { metrics, rate in context.progress(metrics.step, of: plan.steps, intermediateDetail(metrics, rate)) },
       shouldStop: { context.isInterrupted })
-    func byLayer(_ errors: [Double]) -> [[Double]] { errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] } }
-    func mean(_ errors: [Double]) -> Metric { Metric(errors.reduce(0, +) / Double(errors.count)) }
     let training = try RunDirectory(context.folder).readMetrics()
     return StageResult(
       metrics: ["error_before": mean(outcome.before), "error": mean(outcome.after)],

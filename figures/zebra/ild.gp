@@ -1,0 +1,16 @@
+# Relative error of every layer's output before and after ILD, both fed with the base's input.
+load "style.gp"
+set title "nano-1b: error of each layer against the base's layer"
+set xlabel "layer"
+set ylabel "relative error of the output"
+if (ours == 0) {
+  set xrange [0:1]; set yrange [0:1]; unset tics
+  set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+  plot NaN notitle
+} else {
+  set logscale y
+  set xtics 1
+  set key outside right
+  array cells[6] = ["Mamba2 random", "Mamba2 as converted", "MLA as converted", "Mamba2 random after ILD", "Mamba2 after ILD", "MLA after ILD"]
+  plot for [i=1:6] csv using "x":(keep(strcol("cell") eq cells[i], column("value"))) with linespoints lt i title cells[i]
+}
