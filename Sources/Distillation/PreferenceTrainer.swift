@@ -35,6 +35,8 @@ public final class PreferenceTrainer {
     }
     self.policy = policy
     self.reference = reference
+    // Frozen neighbours form the same joint products as trained ones: equal weights give equal bits.
+    for parameter in reference.parameters.parameters { parameter.isTrainable = false }
     self.pairs = pairs
     self.plan = plan
     order = Permutation(count: pairs.count, stream: RandomStream(seed: plan.seed, "preference order"))

@@ -32,11 +32,13 @@ extension Spec {
     self.profiles = profiles
 
     var pipelines: [String: [StageUse]] = [:]
-    for (name, value) in try object.object("pipelines") ?? [:] {
+    let lists = try object.object("pipelines") ?? [:]
+    for (name, value) in lists {
       guard let list = value.array else {
         throw UpcycleError("pipelines.\(name) is not a list", at: path, found: value.kind)
       }
-      pipelines[name] = try Self.pipeline(list, place: "pipelines.\(name)", file: path)
+      let stages = try Self.spliced(list, lists, place: "pipelines.\(name)", file: path, depth: 0)
+      pipelines[name] = try Self.pipeline(stages, place: "pipelines.\(name)", file: path)
     }
     self.pipelines = pipelines
 
@@ -61,6 +63,21 @@ extension Spec {
     }
     let base = try tree(file.deletingLastPathComponent().appendingPathComponent(name), depth: depth + 1)
     return base.merging(.object(object))
+  }
+
+  /// Replaces `{ use: "name" }` by the stages of that pipeline.
+  private static func spliced(
+    _ list: [JSONValue], _ all: [String: JSONValue], place: String, file: String, depth: Int
+  ) throws -> [JSONValue] {
+    try list.flatMap { item -> [JSONValue] in
+      guard let use = item["use"] else { return [item] }
+      guard item.object?.count == 1, let name = use.string, let inner = all[name]?.array, depth < 8 else {
+        throw UpcycleError(
+          "\(place) uses no pipeline", at: file, expected: "{ use: \"name\" } alone, without cycles",
+          found: item.text(), hint: "known: \(all.keys.sorted().joined(separator: ", "))")
+      }
+      return try spliced(inner, all, place: place, file: file, depth: depth + 1)
+    }
   }
 
   private static func pipeline(_ list: [JSONValue], place: String, file: String) throws -> [StageUse] {

@@ -18,8 +18,8 @@ public struct Prefer: ParsableCommand {
       --data is JSON Lines: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", "rejected": " No."}
       (replies begin with their own space).
 
-      The paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B parameters. Nano models need
-      larger steps, and the defaults are theirs.
+      The defaults are for nano models; the paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B
+      parameters.
 
       Example: \(executableName) prefer --model runs/mla-sft --data preferences.jsonl --out runs/mla-dpo
       """)

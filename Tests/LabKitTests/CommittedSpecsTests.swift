@@ -65,6 +65,12 @@ final class CommittedSpecsTests: XCTestCase {
       })
     registry.register(
       Stage(
+        name: "prefer", version: 1, parents: ["model"], parameters: ["pairs", "beta", "lr", "batch", "warmup"]
+      ) { context in
+        StageResult(metrics: ["accuracy": Metric(70)], tokens: 70 * context.config["pairs"]!.int!)
+      })
+    registry.register(
+      Stage(
         name: "info", version: 1, parents: ["model"],
         parameters: ["preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest"], seeded: false
       ) { context in

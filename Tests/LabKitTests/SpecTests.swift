@@ -81,6 +81,30 @@ final class SpecTests: XCTestCase {
     XCTAssertEqual(spec.claims.count, 0)
   }
 
+  /// `use` stands for the stages of another pipeline, also one that uses others.
+  func testPipelinesUsePipelines() throws {
+    let lab = try TestLaboratory()
+    func stages(_ last: String) throws -> [String] {
+      try lab.write(
+        "used.json5",
+        """
+        {
+          extends: "t.json5", title: "used", claims: [],
+          pipelines: {
+            made: [ { stage: "make" } ], twice: [ { use: "made" }, { stage: "make", as: "again" } ],
+            train: [ { use: "twice" }, \(last) ],
+          },
+        }
+        """)
+      return try lab.laboratory.spec("demo/used").pipelines["train"]!.map(\.alias)
+    }
+    XCTAssertEqual(
+      try stages("{ stage: \"score\", from: { model: \"again\" } }"), ["make", "again", "score"])
+    assertError("pipelines.train uses no pipeline", "found {\"use\":\"mde\"}", "made") { _ = try stages("{ use: \"mde\" }") }
+    assertError("without cycles") { _ = try stages("{ use: \"train\" }") }
+    assertError("uses no pipeline") { _ = try stages("{ use: \"made\", as: \"x\" }") }
+  }
+
   func testAxesNameTheirCells() throws {
     let lab = try TestLaboratory()
     try lab.write(

@@ -1,5 +1,5 @@
 # X-EcoMLA Figure 1: average against compression by teacher; above the paper (after preference training),
-# below ours (the SFT part, until preference training exists). Lines are labelled at their right end.
+# below ours, of the same stage. Lines are labelled at their right end.
 height = 640
 load "style.gp"
 place(c) = c < 3 ? 1 : c < 5 ? 2 : c < 8 ? 3 : c < 12 ? 4 : 5
@@ -9,14 +9,14 @@ teachers = "1B 3B 8B"
 on(panel, t) = strcol("panel") eq panel && strcol("teacher") eq t
 set multiplot layout 2,2 margins 0.09,0.98,0.10,0.94 spacing 0.07,0.13
 
-do for [side in "avg_published sft_avg_ours"] {
+do for [side in "avg_published avg_ours"] {
   theirs = side eq "avg_published"
   do for [panel in "left right"] {
     last = panel eq "left" ? 5 : 3
     set xrange [last - 2.4:last + 0.75]
     if (panel eq "left") { set ylabel "average of nine tasks, %" } else { unset ylabel }
     if (theirs) { unset xlabel } else { set xlabel "KV compression" }
-    set title (theirs ? "paper, SFT+DPO, " . (panel eq "left" ? "7 B tokens" : "3.6 B tokens") : "ours, SFT part, " . (panel eq "left" ? "twice the tokens" : "one unit of tokens"))
+    set title (theirs ? "paper, SFT+DPO, " . (panel eq "left" ? "7 B tokens" : "3.6 B tokens") : "ours, SFT+DPO, " . (panel eq "left" ? "twice the tokens" : "one unit of tokens"))
     if (!theirs && ours == 0) {
       set yrange [0:1]; unset ytics
       set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey

@@ -1,0 +1,100 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+/// `xecomla prefer` as a user types it, on a model made here.
+final class PreferCommandTests: XCTestCase {
+  private nonisolated(unsafe) static var folder: URL!
+
+  override class func setUp() {
+    folder = try! temporaryFolder()
+    let model = folder.appendingPathComponent("model")
+    _ = try! launch("hybrid", ["create", "--preset", "nano-1b", "--out", model.path, "--seed", "3"])
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+      try! FileManager.default.copyItem(
+        at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(name)"),
+        to: model.appendingPathComponent(name))
+    }
+    let lines = (0..<24).map { #"{"prompt": "The cat number \#($0) sat on", "chosen": " the mat.", "rejected": " moon\#($0)."}"# }
+    try! writeFile(lines.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("pairs.jsonl"))
+  }
+  override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
+
+  private func prefer(_ out: String, _ more: [String] = []) -> [String] {
+    ["prefer", "--model", path("model"), "--out", path(out), "--quiet"] + more
+  }
+
+  private func succeed(_ tool: String, _ arguments: [String], line: UInt = #line) throws -> String {
+    let result = try launch(tool, arguments)
+    XCTAssertEqual(result.status, 0, "\(tool) \(arguments.joined(separator: " "))\n\(result.error)", line: line)
+    return result.output
+  }
+
+  /// It learns what the file prefers, leaves a model that other commands read, and a run killed with kill -9
+  /// ends with the same bytes.
+  func testFile() throws {
+    let data = [
+      "--data", path("pairs.jsonl"), "--held-out", path("pairs.jsonl"), "--batch", "2", "--lr", "1e-3", "--json",
+      "--save-every", "0.1",
+    ]
+    let outcome = try JSONValue(parsing: Data(try succeed("xecomla", prefer("calm", data)).utf8), file: "prefer --json")
+    XCTAssertEqual(outcome["heldOutPairs"]?.int, 24)
+    XCTAssertGreaterThan(try XCTUnwrap(outcome["accuracy"]?.double), 0.9)
+    XCTAssertLessThan(try XCTUnwrap(outcome["loss"]?.double), 0.6)
+    _ = try launch("xecomla", prefer("killed", data), killAfter: 0.7)
+    _ = try launch("xecomla", prefer("killed", data), killAfter: 1)
+    let resumed = try JSONValue(parsing: Data(try succeed("xecomla", prefer("killed", data)).utf8), file: "prefer --json")
+    XCTAssertEqual(resumed, outcome)
+    let files = ["calm", "killed"].map { URL(fileURLWithPath: path("\($0)/model.safetensors")) }
+    XCTAssertEqual(try sha256(fileAt: files[0]), try sha256(fileAt: files[1]), "resumed against uninterrupted")
+    let metrics = String(decoding: try readFile(URL(fileURLWithPath: path("killed/run/metrics.csv"))), as: UTF8.self)
+    let rows = metrics.split(separator: "\n")
+    XCTAssertEqual(rows.count, 13, "a header and one line per step")
+    XCTAssertTrue(rows[1].hasPrefix("1,0.693147,0.000000,"), "ln 2 at the start: \(rows[1])")
+    let text = try succeed("hybrid", ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "4", "--temperature", "0", "--quiet"])
+    XCTAssertFalse(text.isEmpty)
+
+    // A finished run is read again; another plan, or a model that is no run, is refused.
+    XCTAssertEqual(
+      try JSONValue(parsing: Data(try succeed("xecomla", prefer("calm", data)).utf8), file: "prefer --json"), outcome)
+    try assertRefused("xecomla", prefer("calm", data + ["--beta", "1"]), status: 2, saying: ["calm", "other settings"])
+    try assertRefused("xecomla", prefer("model", data), status: 2, saying: ["holds a model already"])
+  }
+
+  func testMicroworldIsTheDefault() throws {
+    let text = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2"]))
+    XCTAssertTrue(text.contains("200 held-out pairs"), text)
+    let plan = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2", "--print-config"]))
+    XCTAssertEqual(try JSONValue(parsing: Data(plan.utf8), file: "plan")["pairs"]?.int, 4)
+    XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example: xecomla prefer"))
+  }
+
+  func testRefusals() throws {
+    let file = URL(fileURLWithPath: path("bad.jsonl"))
+    let good = #"{"prompt": "a", "chosen": " b", "rejected": " c"}"#
+    let long = String(repeating: " word", count: 6000)
+    let cases: [(String, [String])] = [
+      (#"{"prompt": "a", "chosen": " b"}"#, ["bad.jsonl:2", "rejected"]),
+      (#"{"prompt": "a", "chosen": " b", "rejected": ""}"#, ["bad.jsonl:2", "an empty \"rejected\""]),
+      ("no JSON", ["bad.jsonl:2", "not JSON"]),
+      (#"{"prompt": "a", "chosen": " b", "rejected": "\#(long)"}"#, ["bad.jsonl:2", "too long for the model"]),
+    ]
+    for (line, words) in cases {
+      try writeFile("\(good)\n\(line)\n", to: file)
+      try assertRefused("xecomla", prefer("bad", ["--data", file.path, "--batch", "1"]), status: 2, saying: words)
+    }
+    try writeFile("", to: file)
+    try assertRefused("xecomla", prefer("bad", ["--data", file.path]), status: 2, saying: ["bad.jsonl", "no preference pairs"])
+    let data = ["--data", path("pairs.jsonl")]
+    try assertRefused("xecomla", prefer("bad", data + ["--pairs", "25"]), status: 2, saying: ["25", "24"])
+    try assertRefused("xecomla", prefer("bad", data + ["--pairs", "x"]), status: 2, saying: ["--pairs", "x"])
+    try assertRefused("xecomla", prefer("bad", data + ["--batch", "25"]), status: 2, saying: ["pairs", "25"])
+    try assertRefused("xecomla", prefer("bad", data + ["--beta", "0"]), status: 2, saying: ["beta", "0"])
+    try assertRefused("xecomla", prefer("bad", ["--held-out", file.path]), status: 2, saying: ["--held-out", "--data"])
+    try assertRefused("xecomla", prefer("bad", ["--data", path("absent.jsonl")]), status: 1, saying: ["absent.jsonl"])
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("bad")), "nothing is written")
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+@testable import TokenData
+
+/// Preference pairs as JSON Lines: what is read, and one clear line for everything that is refused.
+final class PreferenceFileTests: XCTestCase {
+  private var folder = URL(fileURLWithPath: "/")
+
+  override func setUpWithError() throws { folder = try temporaryFolder() }
+  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func write(_ text: String) throws -> URL {
+    let url = folder.appendingPathComponent("pairs.jsonl")
+    try writeFile(text, to: url)
+    return url
+  }
+
+  private let good = #"{"prompt": "Q:", "chosen": " yes", "rejected": " no"}"#
+
+  func testRead() throws {
+    let text = "\(good)\n\n  \r\n" + #"{"id": 7, "rejected": "\nb", "chosen": " ä", "prompt": "p"}"#
+    let found = try PreferencePair.read(write(text))
+    XCTAssertEqual(found.map(\.line), [1, 4])
+    XCTAssertEqual(found[0].pair, PreferencePair(prompt: "Q:", chosen: " yes", rejected: " no"))
+    XCTAssertEqual(found[1].pair, PreferencePair(prompt: "p", chosen: " ä", rejected: "\nb"))
+  }
+
+  /// What the microworld's export writes comes back the same.
+  func testExportedPairs() throws {
+    var export = MicroworldExport(seed: 1)
+    export.pretrainingTokens = 0
+    export.instructionTokens = 0
+    export.validationTokens = 0
+    export.itemsPerTask = 0
+    export.preferencePairs = 30
+    try export.write(to: folder)
+    let world = World(seed: 1)
+    XCTAssertEqual(
+      try PreferencePair.read(folder.appendingPathComponent("preferences.jsonl")).map(\.pair),
+      (0..<30).map { PreferencePair.pair($0, world: world, seed: 1) })
+  }
+
+  func testRefusals() throws {
+    let lines = [
+      (#"{"prompt": "Q:", "chosen": " yes"}"#, #"no key "rejected""#),
+      (#"{"chosen": " yes", "rejected": " no"}"#, #"no key "prompt""#),
+      (#"{"prompt": "Q:", "chosen": "", "rejected": " no"}"#, #"an empty "chosen""#),
+      (#"{"prompt": "Q:", "chosen": " yes", "rejected": " \n"}"#, #"an empty "rejected""#),
+      (#"{"prompt": "", "chosen": " yes", "rejected": " no"}"#, #"an empty "prompt""#),
+      (#"{"prompt": "Q:", "chosen": ["yes"], "rejected": " no"}"#, #"a wrong value for "chosen""#),
+      (#"{"prompt": "Q:", "chosen": null, "rejected": " no"}"#, #"a wrong value for "chosen""#),
+      (#"{"prompt": "Q:", "chosen": " yes", "rejected": " yes"}"#, "the same text"),
+      (#"{"prompt": "Q:", "chosen": " yes", "rejec"#, "text that is not JSON"),
+      ("just text", "text that is not JSON"), ("[1, 2]", "no JSON object"), ("7", "no JSON object"),
+    ]
+    for (line, reason) in lines {
+      let url = try write("\(good)\n\(line)\n\(good)\n")
+      XCTAssertThrowsError(try PreferencePair.read(url), line) { error in
+        XCTAssertEqual((error as? UpcycleError)?.exitCode, 2, "\(error)")
+        XCTAssert("\(error)".contains("\(url.path):2"), "\(error)")
+        XCTAssert("\(error)".contains(reason), "\(error)")
+      }
+    }
+    for empty in ["", "\n \n"] {
+      let url = try write(empty)
+      XCTAssertThrowsError(try PreferencePair.read(url)) { error in
+        XCTAssertEqual((error as? UpcycleError)?.exitCode, 2, "\(error)")
+        XCTAssert("\(error)".contains("holds no preference pairs"), "\(error)")
+      }
+    }
+    XCTAssertThrowsError(try PreferencePair.read(folder.appendingPathComponent("absent.jsonl"))) {
+      XCTAssert("\($0)".contains("absent.jsonl"), "\($0)")
+    }
+  }
+}
