@@ -43,36 +43,33 @@ struct Matrix {
     let rules = try object.list("rules") { value, place in
       try Setting(StrictObject(value, at: place, in: path, known: Setting.keys + ["when"]))
     }
+    let axes = try object.list("axes") { try Self.axis($0, place: $1, file: path) }
+    let fields = (published?.columns ?? []) + axes.map(\.0)
+    if let column = rules.flatMap({ $0.when.keys }).first(where: { !fields.contains($0) }) {
+      throw UpcycleError(
+        "matrix.rules asks for a column that was not published: \"\(column)\"", at: path,
+        hint: "published or an axis: \(fields.joined(separator: ", "))")
+    }
     var cells: [Cell] = []
 
-    if let published {
+    /// A cell of a published row or of the axes, as the rules say.
+    func add(row: Int?, _ fields: [String: JSONValue], values: [String: JSONValue]) throws {
       guard let template else { throw UpcycleError("matrix.id is missing", at: path) }
-      if let column = rules.flatMap({ $0.when.keys }).first(where: { !published.columns.contains($0) }) {
-        throw UpcycleError(
-          "matrix.rules asks for a column that was not published: \"\(column)\"", at: path,
-          hint: "published: \(published.columns.joined(separator: ", "))")
-      }
-      for (index, row) in published.rows.enumerated() {
-        let fields = Dictionary(zip(published.columns, row)) { first, _ in first }
-        let applying = rules.filter { rule in rule.when.allSatisfy { $0.value.contains(fields[$0.key] ?? "") } }
-        cells.append(
-          Cell(
-            id: try Self.fill(template, fields.mapValues { .string($0) }, in: path), row: index,
-            values: applying.reduce(into: [:]) { $0.merge($1.set) { _, new in new } },
-            pipeline: applying.compactMap(\.pipeline).last ?? shared.pipeline,
-            pending: applying.compactMap(\.pending).last ?? shared.pending,
-            baseline: applying.compactMap(\.baseline).last ?? shared.baseline,
-            isInexact: applying.compactMap(\.inexact).last ?? false))
-      }
-    }
-
-    for values in try Self.product(object.list("axes") { try Self.axis($0, place: $1, file: path) }) {
-      guard let template else { throw UpcycleError("matrix.id is missing", at: path) }
+      let applying = rules.filter { rule in rule.when.allSatisfy { $0.value.contains(fields[$0.key]?.plainText ?? "") } }
       cells.append(
         Cell(
-          id: try Self.fill(template, values, in: path), row: nil, values: values, pipeline: shared.pipeline,
-          pending: shared.pending, baseline: shared.baseline, isInexact: false))
+          id: try Self.fill(template, fields, in: path), row: row,
+          values: applying.reduce(into: values) { $0.merge($1.set) { _, new in new } },
+          pipeline: applying.compactMap(\.pipeline).last ?? shared.pipeline,
+          pending: applying.compactMap(\.pending).last ?? shared.pending,
+          baseline: applying.compactMap(\.baseline).last ?? shared.baseline,
+          isInexact: applying.compactMap(\.inexact).last ?? false))
     }
+    for (index, row) in (published?.rows ?? []).enumerated() {
+      let fields = Dictionary(zip(published!.columns, row)) { first, _ in first }
+      try add(row: index, fields.mapValues { .string($0) }, values: [:])
+    }
+    for values in Self.product(axes) { try add(row: nil, values, values: values) }
 
     cells += try object.list("cells") { value, place in
       let inner = try StrictObject(value, at: place, in: path, known: Setting.keys + ["id"])

@@ -9,7 +9,7 @@ extension Spec {
     let object = try StrictObject(
       tree, at: "", in: path,
       known: [
-        "title", "place", "pending", "defaults", "profiles", "pipelines", "matrix", "column_sets", "report",
+        "title", "place", "pending", "defaults", "profiles", "pipelines", "fragments", "matrix", "column_sets", "report",
         "claims",
       ])
     self.name = name
@@ -33,11 +33,13 @@ extension Spec {
 
     var pipelines: [String: [StageUse]] = [:]
     let lists = try object.object("pipelines") ?? [:]
+    // Parts of pipelines that do not stand alone.
+    let reusable = lists.merging(try object.object("fragments") ?? [:]) { pipeline, _ in pipeline }
     for (name, value) in lists {
       guard let list = value.array else {
         throw UpcycleError("pipelines.\(name) is not a list", at: path, found: value.kind)
       }
-      let stages = try Self.spliced(list, lists, place: "pipelines.\(name)", file: path, depth: 0)
+      let stages = try Self.spliced(list, reusable, place: "pipelines.\(name)", file: path, depth: 0)
       pipelines[name] = try Self.pipeline(stages, place: "pipelines.\(name)", file: path)
     }
     self.pipelines = pipelines
@@ -65,7 +67,7 @@ extension Spec {
     return base.merging(.object(object))
   }
 
-  /// Replaces `{ use: "name" }` by the stages of that pipeline.
+  /// Replaces `{ use: "name" }` by the stages of that pipeline or fragment.
   private static func spliced(
     _ list: [JSONValue], _ all: [String: JSONValue], place: String, file: String, depth: Int
   ) throws -> [JSONValue] {

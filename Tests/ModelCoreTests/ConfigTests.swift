@@ -110,7 +110,7 @@ final class ConfigTests: XCTestCase {
   func testUnimplementedOraclesAreRefusedByName() throws {
     for (name, word) in [
       ("llama4_text", "llama4_text"), ("qwen3_moe", "qwen3_moe"), ("deepseek_v3_moe", "mixture of experts"),
-      ("deepseek_v2_moe", "mixture of experts"), ("mamba2", "mamba2"), ("qwen3_next_gdn", "qwen3_next"),
+      ("deepseek_v2_moe", "mixture of experts"), ("qwen3_next_gdn", "qwen3_next"),
     ] {
       XCTAssertThrowsError(try ModelConfig(contentsOf: sharedFolder("oracles/\(name)"))) {
         XCTAssertTrue("\($0)".contains(word), "\($0)")
