@@ -104,6 +104,8 @@ static void scale(ptrdiff_t m, ptrdiff_t n, float beta, float *c, ptrdiff_t ldc)
 
 bool up_sgemm_available(void) { return __builtin_cpu_supports("avx512f"); }
 
+bool up_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
 void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
               const float *a_values, ptrdiff_t lda, const float *b_values, ptrdiff_t ldb,
               float beta, float *c, ptrdiff_t ldc) {
@@ -149,6 +151,8 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
 
 #else
 bool up_sgemm_available(void) { return false; }
+
+bool up_has_avx2(void) { return false; }
 
 /// Never reached: callers ask `up_sgemm_available` first.
 void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,

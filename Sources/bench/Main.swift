@@ -6,7 +6,10 @@ import TensorCore
 
 @main
 struct Bench: ParsableCommand {
-  static func main() { runAsMain() }
+  static func main() {
+    restartWithFittingKernels()
+    runAsMain()
+  }
 
   static let configuration = CommandConfiguration(
     abstract: "Measures speed beside PyTorch (when it is installed) and the machine's ceilings.",

@@ -1,10 +1,14 @@
 import ArgumentParser
 import Commands
+import TensorCore
 
 /// `hybrid`: any model folder on the command line.
 @main
 struct Hybrid: ParsableCommand {
-  static func main() { runAsMain() }
+  static func main() {
+    restartWithFittingKernels()
+    runAsMain()
+  }
 
   static let configuration = CommandConfiguration(
     abstract: "Works on any model folder: information, import, text, scores, pretraining.",

@@ -3,10 +3,14 @@ import Commands
 import Foundation
 import Groundwork
 import LabKit
+import TensorCore
 
 @main
 struct Lab: ParsableCommand {
-  static func main() { runAsMain() }
+  static func main() {
+    restartWithFittingKernels()
+    runAsMain()
+  }
 
   static let configuration = CommandConfiguration(
     abstract: "Runs experiments, and turns their records into tables and figures.",

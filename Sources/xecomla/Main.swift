@@ -1,10 +1,14 @@
 import ArgumentParser
 import Commands
+import TensorCore
 import TrainingCommands
 
 @main
 struct XEcoMLA: ParsableCommand {
-  static func main() { runAsMain() }
+  static func main() {
+    restartWithFittingKernels()
+    runAsMain()
+  }
 
   static let configuration = CommandConfiguration(
     commandName: "xecomla",

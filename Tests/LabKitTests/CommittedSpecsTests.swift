@@ -89,6 +89,31 @@ final class CommittedSpecsTests: XCTestCase {
         return StageResult(metrics: ["total": Metric(100 * layer), "violations": Metric(0), "chosen": Metric(layer > 7 ? 1 : 0)])
       })
     registry.register(
+      Stage(
+        name: "ild", version: 1, parents: ["base"],
+        parameters: [
+          "mixer", "init", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr", "batch",
+          "sequence", "warmup", "mixture", "layers",
+        ]
+      ) { _ in StageResult(metrics: ["error": Metric(0.3)], series: ["error": [[0, 0.3], [1, 0.4]]]) })
+    for (name, parents, parameters, metric) in [
+      ("sensitivity", ["base", "latent", "linear"], ["windows"], "divergence"),
+      ("layer_score", ["scores"], ["layer"], "sensitivity"),
+      ("compose", ["base", "latent", "linear", "scores"], ["layers", "strategy", "count"], "total"),
+      (
+        "speed", [],
+        [
+          "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "batch", "context",
+          "new_tokens", "memory_gb",
+        ], "throughput"
+      ),
+    ] {
+      registry.register(
+        Stage(name: name, version: 1, parents: parents, parameters: parameters, seeded: false) { _ in
+          StageResult(metrics: [metric: Metric(1.5)])
+        })
+    }
+    registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items"], seeded: false) {
         context in
         var random = RandomStream(seed: 1, try context.parent("model").key)

@@ -4,6 +4,8 @@
 
 /// Whether `up_sgemm` runs on this processor (x86-64 with AVX-512F). Callers use BLAS otherwise.
 bool up_sgemm_available(void);
+// Whether the processor has AVX2 and fused multiply-add.
+bool up_has_avx2(void);
 
 /// C[m,n] = alpha op(A)[m,k] op(B)[k,n] + beta C, row-major float32, on the calling thread only.
 ///
