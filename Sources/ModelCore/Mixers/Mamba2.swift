@@ -1,5 +1,6 @@
 import Autograd
 import CKernels
+import Glibc
 import Groundwork
 import TensorCore
 
@@ -106,18 +107,17 @@ public struct Mamba2 {
     let state = segment.cache.state + (config.convTaps - 1) * config.convWidth + head * N * P
     let at = layout.columns(head)
     let row = convolved.pointer + first * layout.width
-    let dt = Tensor([count])
-    up_softplus_column(
-      rows.pointer + first * rows.width + stepColumn + head, rows.width, stepBias.value.pointer[head], dt.pointer, count)
-    let rate = stateSpaceRate(logRate.value.pointer[head])
+    let steps = rows.pointer + first * rows.width + stepColumn + head
+    let (bias, rate) = (stepBias.value.pointer[head], stateSpaceRate(logRate.value.pointer[head]))
     let y = mixed.pointer + first * mixed.width + head * P
     if count == 1 {
-      var decay: Float = 0
-      up_exp_shifted([dt.pointer[0] * rate], 0, &decay, 1)
-      up_ssd_step(
-        row + at.c, row + at.b, row + at.x, dt.pointer[0], decay, skip.value.pointer[head], state, y, N, P)
+      var dt: Float = 0
+      up_softplus_column(steps, rows.width, bias, &dt, 1)
+      up_ssd_step(row + at.c, row + at.b, row + at.x, dt, exp(dt * rate), skip.value.pointer[head], state, y, N, P)
       return
     }
+    let dt = Tensor([count])
+    up_softplus_column(steps, rows.width, bias, dt.pointer, count)
     layout.chunks.forward(
       StateSpaceChunks.Head(
         c: row + at.c, b: row + at.b, x: row + at.x, dt: dt.pointer, rate: rate, skip: skip.value.pointer[head]),
