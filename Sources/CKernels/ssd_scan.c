@@ -22,21 +22,28 @@ static inline __attribute__((always_inline)) void scan(
   }
 }
 
+// States are kept transposed, [P, N], and their gradient both ways: so every sum over n or p runs across vectors
+// and none inside one, but for the three scalars of a token.
 static inline __attribute__((always_inline)) double scan_backward(
   const float *restrict c, const float *restrict b, const float *restrict x, ptrdiff_t stride,
   const float *restrict dt, const float *restrict decay, float d, const float *restrict entry,
   const float *restrict dy, ptrdiff_t dy_stride, float *restrict d_state, float *restrict dc,
   float *restrict db, float *restrict dx, float *restrict ddt, float *restrict through_decay,
   float *restrict states, ptrdiff_t rows, const ptrdiff_t N, const ptrdiff_t P) {
+  float turned[256], written[256], dc_t[256], db_t[256], decayed[256];  // N * P <= 256
+  for (ptrdiff_t n = 0; n < N; n++)
+    for (ptrdiff_t p = 0; p < P; p++) {
+      states[p * N + n] = entry[n * P + p];
+      turned[p * N + n] = d_state[n * P + p];
+    }
   // The state before every token, again.
-  for (ptrdiff_t i = 0; i < N * P; i++) states[i] = entry[i];
   for (ptrdiff_t t = 0; t + 1 < rows; t++) {
     const float *restrict before = states + t * N * P;
     float *restrict after = states + (t + 1) * N * P;
-    for (ptrdiff_t n = 0; n < N; n++) {
-      const float write = dt[t] * b[t * stride + n];
-      for (ptrdiff_t p = 0; p < P; p++)
-        after[n * P + p] = decay[t] * before[n * P + p] + write * x[t * stride + p];
+    for (ptrdiff_t p = 0; p < P; p++) {
+      const float write = dt[t] * x[t * stride + p];
+      for (ptrdiff_t n = 0; n < N; n++)
+        after[p * N + n] = decay[t] * before[p * N + n] + write * b[t * stride + n];
     }
   }
   double skip = 0;
@@ -45,32 +52,44 @@ static inline __attribute__((always_inline)) double scan_backward(
     const float *restrict dy_t = dy + t * dy_stride, *restrict before = states + t * N * P;
     float *restrict dx_t = dx + t * stride;
     const float a = decay[t], step = dt[t];
-    float of_step = 0, of_decay = 0, of_skip = 0;
+    float of_skip = 0;
     for (ptrdiff_t p = 0; p < P; p++) {
       dx_t[p] += d * dy_t[p];
       of_skip += dy_t[p] * x_t[p];
     }
+    skip += of_skip;
+    for (ptrdiff_t n = 0; n < N; n++) {
+      dc_t[n] = db_t[n] = decayed[n] = 0;
+      written[n] = step * b_t[n];
+    }
+    for (ptrdiff_t p = 0; p < P; p++) {
+      float *restrict dh = turned + p * N;
+      const float *restrict h = before + p * N;
+      for (ptrdiff_t n = 0; n < N; n++) {
+        dc_t[n] += (a * h[n] + written[n] * x_t[p]) * dy_t[p];
+        dh[n] += c_t[n] * dy_t[p];
+        db_t[n] += dh[n] * x_t[p];
+        decayed[n] += dh[n] * h[n];
+        dh[n] *= a;
+      }
+    }
     for (ptrdiff_t n = 0; n < N; n++) {
       float *restrict dh = d_state + n * P;
-      const float *restrict h = before + n * P;
-      const float write = step * b_t[n];
-      float dc_n = 0, db_n = 0, decayed = 0;
       for (ptrdiff_t p = 0; p < P; p++) {
-        dc_n += (a * h[p] + write * x_t[p]) * dy_t[p];
         dh[p] += c_t[n] * dy_t[p];
-        db_n += dh[p] * x_t[p];
-        dx_t[p] += write * dh[p];
-        decayed += dh[p] * h[p];
+        dx_t[p] += written[n] * dh[p];
         dh[p] *= a;
       }
-      dc[t * stride + n] += dc_n;
-      db[t * stride + n] += step * db_n;
-      of_step += b_t[n] * db_n;
-      of_decay += decayed;
+    }
+    float of_step = 0, of_decay = 0;
+    for (ptrdiff_t n = 0; n < N; n++) {
+      dc[t * stride + n] += dc_t[n];
+      db[t * stride + n] += step * db_t[n];
+      of_step += b_t[n] * db_t[n];
+      of_decay += decayed[n];
     }
     ddt[t] = of_step;
     through_decay[t] = of_decay * a;
-    skip += of_skip;
   }
   return skip;
 }

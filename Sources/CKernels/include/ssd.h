@@ -30,7 +30,7 @@ void up_decayed_scores_backward(const float *scores, const float *decay, float *
 void up_ssd_step(const float *c, const float *b, const float *x, float dt, float decay, float d,
                  float *state, float *y, ptrdiff_t N, ptrdiff_t P);
 
-// A chunk token by token, for states so small that matrix products cost more than they save. Rows of c, b, x (and of
+// A chunk token by token, for states so small (N * P <= 256) that matrix products cost more than they save. Rows of c, b, x (and of
 // their gradients, which are added to) lie `stride` apart; decay[t] = e^{dt_t A}.
 void up_ssd_scan(const float *c, const float *b, const float *x, ptrdiff_t stride, const float *dt,
                  const float *decay, float d, float *state, float *y, ptrdiff_t y_stride, ptrdiff_t rows,
