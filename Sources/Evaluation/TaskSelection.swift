@@ -12,17 +12,23 @@ public struct TaskSelection: Sendable {
   private let seed: UInt64
   private let set: String
   private let limit: Int
+  private let shots: Int
 
   /// - Parameters:
   ///   - text: "all", or task names and JSON Lines files separated by commas.
   ///   - seed: seed of the microworld.
   ///   - set: its set of items.
   ///   - items: items per task; at most so many of each task of a file.
+  ///   - shots: solved exercises before every item, as far as the model's context reaches (microworld tasks only).
   /// - Throws: a usage error that lists the known names for an unknown one.
-  public init(_ text: String, seed: UInt64 = 1, set: String = "a", items: Int) throws {
+  public init(_ text: String, seed: UInt64 = 1, set: String = "a", items: Int, shots: Int = 0) throws {
     self.seed = seed
     self.set = set
     limit = items
+    self.shots = shots
+    guard shots >= 0 else {
+      throw UpcycleError.usage("is negative", at: "--shots", expected: "0 or more", found: "\(shots)")
+    }
     if text == "all" {
       parts = (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0) }
       return
@@ -45,8 +51,16 @@ public struct TaskSelection: Sendable {
       switch part {
       case .microworld(let task):
         world = world ?? World(seed: seed)
-        return try task.items(world: world!, set: set, count: limit)
+        let items = try task.items(world: world!, set: set, count: limit)
+        if shots == 0 { return items }
+        let before = task.shots(world: world!, count: shots).map { $0 + "\n\n" }.joined()
+        return items.map { $0.following(before) }
       case .file(let url):
+        if shots > 0 {
+          throw UpcycleError.usage(
+            "solved examples are made for the microworld's tasks only", at: "--shots", found: url.path,
+            hint: "put the examples into the file's contexts")
+        }
         var counts: [String: Int] = [:]
         return try TaskItem.read(url).filter {
           counts[$0.task, default: 0] += 1

@@ -22,6 +22,7 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var model: ModelOption
   @Option(help: "all, or names and files, separated by commas.") var tasks = "all"
   @Option(help: "Items per task (a file: at most).") var items = 200
+  @Option(help: "Solved exercises before every item (few-shot).") var shots = 0
   @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"
   @Option(help: "Seed of the microworld.") var seed: UInt64 = 1
   @Flag(help: "Print the scores as JSON.") var json = false
@@ -34,7 +35,7 @@ struct Evaluate: ParsableCommand {
   private func score() throws {
     if items < 1 { throw UpcycleError.usage("no items", at: "--items", expected: "1 or more", found: "\(items)") }
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
-    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items).items()
+    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items, shots: shots).items()
     let (model, tokenizer) = try self.model.loadWithTokenizer()
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }

@@ -114,7 +114,7 @@ final class CommittedSpecsTests: XCTestCase {
         })
     }
     registry.register(
-      Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items"], seeded: false) {
+      Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
         context in
         var random = RandomStream(seed: 1, try context.parent("model").key)
         let tasks = [

@@ -203,4 +203,18 @@ final class MicroworldAnswerTests: XCTestCase {
     }
     XCTAssertGreaterThan(checked, 200)
   }
+
+  /// Shots are solved, differ, and come from the training side: none holds an item's text.
+  func testShotsAreSolvedTrainingExercises() throws {
+    for task in MicroworldTask.allCases {
+      let shots = task.shots(world: world, count: 5)
+      XCTAssertEqual(Set(shots).count, 5, "\(task)")
+      let items = try task.items(world: world, set: "a", count: 100)
+      for item in items {
+        for shot in shots { XCTAssertFalse(item.scoredTexts.contains { shot.contains($0) }, item.id) }
+      }
+      let after = items[0].following("before\n\n")
+      XCTAssertTrue(after.scoredTexts.allSatisfy { $0.hasPrefix("before\n\n") }, "\(task)")
+    }
+  }
 }

@@ -5,15 +5,16 @@ import LabKit
 import ModelCore
 import TokenData
 
-/// `evaluate`: microworld tasks; metrics by task in percent and `avg` over the nine multiple-choice tasks, with
-/// standard errors over items.
+/// `evaluate`: microworld tasks, with `shots` solved exercises before every item; metrics by task in percent and `avg`
+/// over the nine multiple-choice tasks, with standard errors over items.
 let evaluateStage = Stage(
-  name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items"], seeded: false,
+  name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false,
   run: { context in
     let parameters = StageParameters(context.config)
     let folder = try context.parent("model").folder
     let items = try TaskSelection(
-      parameters.string("tasks"), seed: MicroworldText.worldSeed, items: parameters.int("items")
+      parameters.string("tasks"), seed: MicroworldText.worldSeed, items: parameters.int("items"),
+      shots: parameters.optional("shots") { $0.int } ?? 0
     ).items()
     let report = try evaluate(
       model: try LanguageModel(folder: folder), tokenizer: try Tokenizer.load(from: folder), items: items

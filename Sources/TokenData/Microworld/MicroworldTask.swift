@@ -59,6 +59,18 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     .combine, .recall, .endings, .quiz, .rules, .goals, .claims, .passages, .pronouns,
   ]
 
+  /// `count` solved exercises from the training side of the hold-out, as text: what stands before an item in
+  /// few-shot evaluation. The same for every item.
+  public func shots(world: World, count: Int) -> [String] {
+    let stream = RandomStream(seed: world.seed, "shots/\(rawValue)")
+    var texts: [String] = []
+    for draw in 0..<UInt64(count) * 60 + 200 where texts.count < count {
+      var scribe = Scribe(world: world, random: stream.substream(draw), split: .training)
+      if let text = scribe.exercise(self)?.text, !texts.contains(text) { texts.append(text) }
+    }
+    return texts
+  }
+
   /// `count` distinct items; `set` ("a", "b", ...) is the seed of the choice of items, not of the world.
   public func items(world: World, set: String, count: Int) throws -> [TaskItem] {
     let stream = RandomStream(seed: world.seed, "items/\(rawValue)/\(set)")

@@ -38,6 +38,14 @@ public struct TaskItem: Codable, Equatable, Sendable {
     case stop, metric, facts
   }
 
+  /// The same question after some text.
+  public func following(_ text: String) -> TaskItem {
+    var item = self
+    item.context = text + context
+    item.contexts = contexts.map { $0.map { text + $0 } }
+    return item
+  }
+
   /// Number of alternatives scored; 0 for generated answers.
   public var optionCount: Int { contexts?.count ?? choices?.count ?? 0 }
 
