@@ -78,18 +78,3 @@ UP_CLONES void up_decayed_scores_backward(const float *restrict scores, const fl
     dgamma[i] += sum;
   }
 }
-
-UP_CLONES void up_ssd_step(const float *restrict c, const float *restrict b, const float *restrict x,
-                           float dt, float decay, float d, float *restrict state, float *restrict y,
-                           ptrdiff_t N, ptrdiff_t P) {
-  UP_RELAXED
-  for (ptrdiff_t p = 0; p < P; p++) y[p] = d * x[p];
-  for (ptrdiff_t n = 0; n < N; n++) {
-    float *restrict h = state + n * P;
-    const float b_n = dt * b[n], c_n = c[n];
-    for (ptrdiff_t p = 0; p < P; p++) {
-      h[p] = decay * h[p] + b_n * x[p];
-      y[p] += c_n * h[p];
-    }
-  }
-}

@@ -119,9 +119,9 @@ final class StateSpaceTests: XCTestCase {
     var (state, y) = (p.start.map { Float($0) }, [Float](repeating: 0, count: p.P))
     let want = twin(p)
     for t in 0..<p.time {
-      up_ssd_step(
+      up_ssd_scan(
         Array(c[t * p.N..<(t + 1) * p.N]), Array(b[t * p.N..<(t + 1) * p.N]), Array(x[t * p.P..<(t + 1) * p.P]),
-        Float(p.dt[t]), Float(exp(p.dt[t] * p.a)), Float(p.d), &state, &y, p.N, p.P)
+        0, [Float(p.dt[t])], [Float(exp(p.dt[t] * p.a))], Float(p.d), &state, &y, 0, 1, p.N, p.P)
       for i in 0..<p.P { XCTAssertEqual(Double(y[i]), want.y[t * p.P + i], accuracy: 1e-4) }
     }
     for (got, want) in zip(state, want.end) { XCTAssertEqual(Double(got), want, accuracy: 1e-4) }

@@ -26,11 +26,8 @@ void up_row_dots(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b
 // Backward of P = G * decay: with E = dP * P, dgamma += row sums of E - column sums of E; dP becomes dG.
 void up_decayed_scores_backward(const float *scores, const float *decay, float *dscores, float *dgamma,
                                 ptrdiff_t n);
-// One token, in place: the recurrent step of decoding. `decay` is e^{dt A}.
-void up_ssd_step(const float *c, const float *b, const float *x, float dt, float decay, float d,
-                 float *state, float *y, ptrdiff_t N, ptrdiff_t P);
-
-// A chunk token by token, for states so small (N * P <= 256) that matrix products cost more than they save. Rows of c, b, x (and of
+// A chunk token by token, for states so small (N * P <= 256) that matrix products cost more than they save;
+// and, with one row and states of any size, the recurrent step of decoding. Rows of c, b, x (and of
 // their gradients, which are added to) lie `stride` apart; decay[t] = e^{dt_t A}.
 void up_ssd_scan(const float *c, const float *b, const float *x, ptrdiff_t stride, const float *dt,
                  const float *decay, float d, float *state, float *y, ptrdiff_t y_stride, ptrdiff_t rows,

@@ -113,7 +113,10 @@ public struct Mamba2 {
     if count == 1 {
       var dt: Float = 0
       up_softplus_column(steps, rows.width, bias, &dt, 1)
-      up_ssd_step(row + at.c, row + at.b, row + at.x, dt, exp(dt * rate), skip.value.pointer[head], state, y, N, P)
+      var decay = exp(dt * rate)
+      up_ssd_scan(
+        row + at.c, row + at.b, row + at.x, layout.width, &dt, &decay, skip.value.pointer[head], state, y, mixed.width, 1,
+        N, P)
       return
     }
     let dt = Tensor([count])
