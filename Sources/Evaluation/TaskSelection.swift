@@ -5,43 +5,60 @@ import TokenData
 /// Which items to score, as a user names them.
 public struct TaskSelection: Sendable {
   private enum Part: Sendable {
-    case microworld(MicroworldTask)
+    case microworld(MicroworldTask, shots: Int)
     case file(URL)
   }
   private let parts: [Part]
   private let seed: UInt64
   private let set: String
   private let limit: Int
-  private let shots: Int
 
   /// - Parameters:
-  ///   - text: "all", or task names and JSON Lines files separated by commas.
+  ///   - text: "all", or task names and JSON Lines files separated by commas; `quiz:5` is a task with its own number
+  ///     of shots.
   ///   - seed: seed of the microworld.
   ///   - set: its set of items.
   ///   - items: items per task; at most so many of each task of a file.
-  ///   - shots: solved exercises before every item, as far as the model's context reaches (microworld tasks only).
+  ///   - shots: solved exercises before every item of the other tasks, as far as the model's context reaches
+  ///     (microworld tasks only).
   /// - Throws: a usage error that lists the known names for an unknown one.
   public init(_ text: String, seed: UInt64 = 1, set: String = "a", items: Int, shots: Int = 0) throws {
     self.seed = seed
     self.set = set
     limit = items
-    self.shots = shots
     guard shots >= 0 else {
       throw UpcycleError.usage("is negative", at: "--shots", expected: "0 or more", found: "\(shots)")
     }
     if text == "all" {
-      parts = (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0) }
+      parts = (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) }
       return
     }
-    parts = try text.split(separator: ",").map { name in
-      if let task = MicroworldTask(rawValue: String(name)) { return .microworld(task) }
-      if name.hasSuffix(".jsonl") || name.contains("/") { return .file(URL(fileURLWithPath: String(name))) }
-      throw UpcycleError.usage(
-        "unknown task", at: "--tasks",
-        expected: "all, a .jsonl file, or " + MicroworldTask.allCases.map(\.rawValue).joined(separator: ", "),
-        found: String(name))
-    }
+    parts = try text.split(separator: ",").map { try TaskSelection.part(String($0), shots: shots) }
     if parts.isEmpty { throw UpcycleError.usage("no task named", at: "--tasks", expected: "all, or a list") }
+  }
+
+  /// A task, a task with its own number of shots, or a file.
+  private static func part(_ text: String, shots: Int) throws -> Part {
+    let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    if let task = MicroworldTask(rawValue: halves[0]) {
+      guard halves.count == 2 else { return .microworld(task, shots: shots) }
+      guard let own = Int(halves[1]), own >= 0 else {
+        throw UpcycleError.usage(
+          "not a number of shots", at: "--tasks", expected: "\(halves[0]):5, say", found: text)
+      }
+      return .microworld(task, shots: own)
+    }
+    if text.hasSuffix(".jsonl") || text.contains("/") {
+      if shots > 0 {
+        throw UpcycleError.usage(
+          "solved examples are made for the microworld's tasks only", at: "--shots", found: text,
+          hint: "put the examples into the file's contexts")
+      }
+      return .file(URL(fileURLWithPath: text))
+    }
+    throw UpcycleError.usage(
+      "unknown task", at: "--tasks",
+      expected: "all, a .jsonl file, or " + MicroworldTask.allCases.map(\.rawValue).joined(separator: ", "), found: text)
   }
 
   /// The items, task by task.
@@ -49,18 +66,13 @@ public struct TaskSelection: Sendable {
     var world: World?
     return try parts.flatMap { part -> [TaskItem] in
       switch part {
-      case .microworld(let task):
+      case .microworld(let task, let shots):
         world = world ?? World(seed: seed)
         let items = try task.items(world: world!, set: set, count: limit)
         if shots == 0 { return items }
         let before = task.shots(world: world!, count: shots).map { $0 + "\n\n" }.joined()
         return items.map { $0.following(before) }
       case .file(let url):
-        if shots > 0 {
-          throw UpcycleError.usage(
-            "solved examples are made for the microworld's tasks only", at: "--shots", found: url.path,
-            hint: "put the examples into the file's contexts")
-        }
         var counts: [String: Int] = [:]
         return try TaskItem.read(url).filter {
           counts[$0.task, default: 0] += 1

@@ -12,10 +12,12 @@ struct Evaluate: ParsableCommand {
       --tasks: all, or a list of task names and JSON Lines files. Tasks of the microworld are made from its
       seed: \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")).
       Multiple choice compares the choices' log-probabilities (acc_norm: divided by their byte lengths); word
-      problems are generated greedily. The average is over the multiple-choice tasks.
+      problems are generated greedily. The average is over the multiple-choice tasks. --shots puts solved
+      exercises before every item; quiz:5 in the list gives one task its own number.
 
       Example:
         hybrid evaluate --model runs/mla-sft --tasks all --items 200
+        hybrid evaluate --model runs/mla-sft --tasks combine:5,endings:2,quiz:1,claims
         hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl --out mla.json --against teacher.json
       """)
 
