@@ -13,9 +13,10 @@ do for [panel in "throughput peak"] {
     plot NaN notitle
     unset label 1; set ytics
   } else {
-    set yrange [0:*]
-    plot csv using "batch_ours":(keep(strcol("cell") eq "base", column(panel."_ours"))) with linespoints lt 6 title "base", \
-      csv using "batch_ours":(keep(strcol("cell") ne "base", column(panel."_ours"))) with linespoints lt 1 title "X-EcoMLA"
+    set logscale y 2
+    set yrange [*:*]
+    plot csv using "batch_ours":(keep(strcol("system_ours") eq "base", column(panel."_ours"))) with linespoints lt 6 title "base", \
+      csv using "batch_ours":(keep(strcol("system_ours") ne "base", column(panel."_ours"))) with linespoints lt 1 title "X-EcoMLA"
   }
 }
 unset multiplot

@@ -3,7 +3,7 @@ load "style.gp"
 set title "decode throughput"
 set xlabel "context, tokens"
 set ylabel "tokens per second"
-systems = "'Llama-3.1-8B' 'MambaInLlama-8B' 'Zebra-Llama-8B 16MLA-16M2' 'Zebra-Llama-8B 8MLA-24M2'"
+systems = "'Llama-3.1-8B' 'MambaInLlama-8B' 'X-EcoMLA-8B' 'Zebra-Llama-8B 16MLA-16M2' 'Zebra-Llama-8B 8MLA-24M2'"
 if (ours == 0) {
   set xrange [0:1]; set yrange [0:1]; unset tics; unset key
   set label 1 "not run yet; the paper's text states:" at graph 0.5, 0.9 center textcolor rgb grey
@@ -11,5 +11,5 @@ if (ours == 0) {
 } else {
   set logscale xy 2
   set key top left
-  plot for [i=1:4] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("throughput_ours"))) with linespoints lt i title word(systems, i)
+  plot for [i=1:5] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("throughput_ours"))) with linespoints lt i title word(systems, i)
 }
