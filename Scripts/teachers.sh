@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pretrains the ladder's committed models anew: the tokenizer, nano-1b and two seeds of nano-8b. Each folder
-# gets the weights (bfloat16), the plan, the loss curve, the machine and the scores. Resumable.
+# Pretrains the ladder's committed models anew: the tokenizer, nano-1b, two seeds of nano-8b, nano-3b, nano-smol.
+# Each folder gets the weights (bfloat16), the plan, the loss curve, the machine and the scores. Resumable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 hybrid=.build/release/hybrid
@@ -18,4 +18,6 @@ pretrain() { # preset seed tokens peak-learning-rate
 pretrain nano-1b 1 4M 3e-3
 pretrain nano-8b 1 4.6M 2e-3
 pretrain nano-8b 2 4.6M 2e-3
+pretrain nano-3b 1 4.3M 2.5e-3
+pretrain nano-smol 1 4M 3e-3
 (cd "$teachers" && sha256sum tokenizer/tokenizer.json ./*/model.safetensors | sed 's|  ./|  |' > SHA256SUMS)
