@@ -18,8 +18,8 @@ public struct LayerPlacement: Equatable, Sendable {
     /// The N highest scores wherever they lie: the paper's "Max score".
     case maxScore = "max-score"
     /// One layer after another, always the one that lowers the divergence most beside those already chosen.
-    /// Fixed scores do not change with the choice, so on them it ends where `maxScore` does; measured anew
-    /// for every choice (`greedyLayers`) it need not.
+    /// It is measured on the two students (`greedyLayers`); fixed scores do not change with the choice, so on
+    /// them it ends where `maxScore` does.
     case greedy
   }
 
@@ -50,12 +50,18 @@ public struct LayerPlacement: Equatable, Sendable {
     case .smart: layers = Self.smartLayers(count: count, scores: scores)
     case .uniformFirst: layers = (0..<count).map { $0 * scores.count / count }
     case .uniformLast: layers = (1...count).map { $0 * scores.count / count - 1 }
-    case .maxScore: layers = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }.prefix(count).sorted()
-    case .greedy:
-      layers = greedyLayers(count: count, layerCount: scores.count) { chosen in chosen.reduce(0) { $0 - scores[$1] } }
+    case .maxScore, .greedy: layers = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }.prefix(count).sorted()
     }
     total = layers.reduce(0) { $0 + scores[$1] }
     violations = PlacementRule(layerCount: scores.count, count: count).violations(of: layers, scores: scores)
+  }
+
+  /// A list that a strategy found by other means, held against the same scores.
+  public init(_ strategy: Strategy, layers: [Int], scores: [Double]) {
+    self.strategy = strategy
+    self.layers = layers.sorted()
+    total = layers.reduce(0) { $0 + scores[$1] }
+    violations = PlacementRule(layerCount: scores.count, count: layers.count).violations(of: self.layers, scores: scores)
   }
 
   /// The placement that obeys the rule and has the largest sum; the lowest layers of equals.
@@ -87,24 +93,4 @@ public struct LayerPlacement: Equatable, Sendable {
     }
     return layers
   }
-}
-
-/// KL-guided greedy selection: `count` times the layer whose addition leaves the lowest divergence; the lowest
-/// layer of equals. A rival of SMART that never looks at spacing (compare arXiv 2512.20569, which ranks layers
-/// by one swap each).
-///
-/// - Parameter divergence: KL(teacher || model with exactly these layers latent), asked count (2 L - count + 1) / 2
-///   times; the list is ascending
-public func greedyLayers(count: Int, layerCount: Int, divergence: ([Int]) throws -> Double) rethrows -> [Int] {
-  var chosen: [Int] = []
-  for _ in 0..<count {
-    var best: (layers: [Int], value: Double)?
-    for layer in 0..<layerCount where !chosen.contains(layer) {
-      let layers = (chosen + [layer]).sorted()
-      let value = try divergence(layers)
-      if best.map({ value < $0.value }) ?? true { best = (layers, value) }
-    }
-    chosen = best?.layers ?? chosen
-  }
-  return chosen
 }

@@ -22,10 +22,11 @@ struct Select: ParsableCommand {
 
       SMART takes the best-scoring layer of the first L/N and of the last L/N layers, keeps the gaps between
       latent layers as equal as they can be, and of all such placements the one with the largest sum. Every
-      strategy's list is held against that rule. On fixed scores greedy ends where max-score does.
+      strategy's list is held against that rule.
 
       Without --scores they are measured: KL of the all-linear model to the base, minus the same with one layer taken
-      from the latent-attention model, on the first windows of --data.
+      from the latent-attention model, on the first windows of --data. There greedy measures anew beside every layer it
+      has chosen; on a score file it ends where max-score does.
 
       Examples:
         zebra select --scores experiments/zebra/published/table10.csv --count 4
@@ -48,8 +49,7 @@ struct Select: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let scores = try self.scores.map { try LayerScores(contentsOf: URL(fileURLWithPath: $0)).values } ?? measured()
-      let placement = try LayerPlacement(strategy, count: count, scores: scores)
+      let (scores, placement) = try self.scores.map(placed(byFile:)) ?? measured()
       if json {
         print(placement.json(scores: scores).text(pretty: true))
       } else {
@@ -60,31 +60,44 @@ struct Select: ParsableCommand {
     }
   }
 
-  private func measured() throws -> [Double] {
+  private func placed(byFile path: String) throws -> ([Double], LayerPlacement) {
+    let scores = try LayerScores(contentsOf: URL(fileURLWithPath: path)).values
+    return (scores, try LayerPlacement(strategy, count: count, scores: scores))
+  }
+
+  private func measured() throws -> ([Double], LayerPlacement) {
     func folder(_ path: String?, _ option: String) throws -> URL {
       guard let path else {
         throw UpcycleError.usage("is needed", at: option, hint: "or give --scores FILE; measuring takes --base, --mla, --linear and --data")
       }
       return URL(fileURLWithPath: path)
     }
-    let base = try folder(base, "--base")
-    let (latent, linear) = (try folder(mla, "--mla"), try folder(linear, "--linear"))
+    let folders = try [folder(base, "--base"), folder(mla, "--mla"), folder(linear, "--linear")]
     let shards = try TokenShards(folder(data, "--data"))
-    let configs = try [base, latent, linear].map { try ModelConfig(contentsOf: $0) }
+    let configs = try folders.map { try ModelConfig(contentsOf: $0) }
     // Refuses models of another base, and ones with other mixers, by composing any hybrid of the two.
     _ = try Composition(latentLayers: [0]).config(base: configs[0], latent: configs[1], linear: configs[2])
-    try shards.require(Tokenizer.load(from: base))
+    try shards.require(Tokenizer.load(from: folders[0]))
     let available = min(windows, shards.count / 256)
     guard available > 0 else {
       throw UpcycleError("too little text", at: data!, expected: "at least one window of 256 tokens", found: "\(shards.count)")
     }
+    let texts = try (0..<available).map { try shards.read($0 * 256..<($0 + 1) * 256) }
+    let models = try folders.map { try LanguageModel(folder: $0) }
     let progress = ProgressLine("select batch", total: (available + 7) / 8, quiet: quiet || json)
     let (divergence, scores) = try layerSensitivities(
-      base: LanguageModel(folder: base), latent: LanguageModel(folder: latent), linear: LanguageModel(folder: linear),
-      windows: (0..<available).map { try shards.read($0 * 256..<($0 + 1) * 256) }
+      base: models[0], latent: models[1], linear: models[2], windows: texts
     ) { done, _ in progress.update(done, "") }
     progress.finish(String(format: "all linear: KL %.4f nats per token", divergence))
     if let writeScores { try LayerScores(scores).save(to: URL(fileURLWithPath: writeScores)) }
-    return scores
+    // Also refuses an impossible count.
+    let placement = try LayerPlacement(strategy, count: count, scores: scores)
+    guard strategy == .greedy else { return (scores, placement) }
+    let rounds = ProgressLine("greedy batch", total: count * ((available + 7) / 8), quiet: quiet || json)
+    let choices = try greedyLayers(
+      base: models[0], latent: models[1], linear: models[2], windows: texts, count: count
+    ) { done, _ in rounds.update(done, "") }
+    rounds.finish(choices.map { String(format: "%d (%.4f)", $0.layer, $0.gain) }.joined(separator: ", then "))
+    return (scores, LayerPlacement(.greedy, layers: choices.map(\.layer), scores: scores))
   }
 }

@@ -99,7 +99,7 @@ final class CommittedSpecsTests: XCTestCase {
     for (name, parents, parameters, metric) in [
       ("sensitivity", ["base", "latent", "linear"], ["windows"], "divergence"),
       ("layer_score", ["scores"], ["layer"], "sensitivity"),
-      ("compose", ["base", "latent", "linear", "scores"], ["layers", "strategy", "count"], "total"),
+      ("compose", ["base", "latent", "linear", "scores"], ["layers", "strategy", "count", "windows"], "total"),
       (
         "speed", [],
         [

@@ -152,4 +152,31 @@ final class CompositionTests: XCTestCase {
     }
     XCTAssertGreaterThan(Set(scores).count, 1)
   }
+
+  /// Every round's gain is the fall of the divergence of the hybrid with one more layer, and no other layer gains more.
+  func testGreedyMeasuresAnewAfterEveryChoice() throws {
+    let base = try tinyBase()
+    let (latent, linear) = try parts(base)
+    let windows: [[Int32]] = [1, 8].map { first in (0..<12).map { (column: Int) -> Int32 in Int32((column * 29 + first) % 64) } }
+    let urls = try write(base, latent, linear)
+    func divergence(_ layers: [Int]) throws -> Double {
+      if layers.isEmpty { return try StartingFit(linear, base: base, windows: windows).divergence }
+      let out = folder.appendingPathComponent("greedy" + layers.map(String.init).joined())
+      if !FileManager.default.fileExists(atPath: out.path) {
+        _ = try Composition(latentLayers: layers.sorted()).write(base: urls[0], latent: urls[1], linear: urls[2], to: out)
+      }
+      return try StartingFit(try LanguageModel(folder: out), base: base, windows: windows).divergence
+    }
+    let choices = try greedyLayers(base: base, latent: latent, linear: linear, windows: windows, count: 2)
+    var chosen: [Int] = []
+    for choice in choices {
+      let before = try divergence(chosen)
+      XCTAssertEqual(choice.gain, before - (try divergence(chosen + [choice.layer])), accuracy: 1e-5)
+      for other in 0..<3 where !chosen.contains(other) {
+        XCTAssertGreaterThan(choice.gain, before - (try divergence(chosen + [other])) - 1e-6)
+      }
+      chosen.append(choice.layer)
+    }
+    XCTAssertEqual(Set(chosen).count, 2)
+  }
 }

@@ -128,17 +128,6 @@ final class LayerPlacementTests: XCTestCase {
     }
   }
 
-  /// Two layers that do the same work: the second one's score is worth nothing once the first is chosen.
-  func testGreedyMeasuresAnewAfterEveryChoice() throws {
-    let gains = [5.0, 4, 1, 3]
-    let layers = greedyLayers(count: 2, layerCount: 4) { chosen in
-      let sum = chosen.reduce(0) { $0 + gains[$1] }
-      return 20 - sum + (chosen.contains(0) && chosen.contains(1) ? 4 : 0)
-    }
-    XCTAssertEqual(layers, [0, 3])
-    XCTAssertEqual(try LayerPlacement(.greedy, count: 2, scores: gains).layers, [0, 1])
-  }
-
   func testImpossibleRequests() throws {
     for count in [-1, 0, 4] { XCTAssertThrowsError(try LayerPlacement(.smart, count: count, scores: [1, 2, 3])) }
     XCTAssertThrowsError(try LayerPlacement(.smart, count: 0, scores: []))

@@ -10,15 +10,9 @@ import Upcycling
 let sensitivityStage = Stage(
   name: "sensitivity", version: 1, parents: ["base", "latent", "linear"], parameters: ["windows"], seeded: false,
   run: { context in
-    let base = try context.parent("base").folder
-    let text = MicroworldText(try Places().microworld)
-    let shards = try text.shards(.instruction, tokens: corpusTokens, tokenizer: try Tokenizer.load(from: base))
-    let count = try StageParameters(context.config).int("windows")
-    // From the end of the corpus, which short trainings do not reach.
-    let windows = try (1...count).map { try shards.read(shards.count - $0 * 256..<shards.count - ($0 - 1) * 256) }
     let (divergence, scores) = try layerSensitivities(
-      base: LanguageModel(folder: base), latent: LanguageModel(folder: context.parent("latent").folder),
-      linear: LanguageModel(folder: context.parent("linear").folder), windows: windows
+      base: LanguageModel(folder: context.parent("base").folder), latent: LanguageModel(folder: context.parent("latent").folder),
+      linear: LanguageModel(folder: context.parent("linear").folder), windows: scoredWindows(context)
     ) { done, total in
       context.progress(done, of: total, "batches")
       try context.checkInterrupt()
@@ -28,6 +22,15 @@ let sensitivityStage = Stage(
     metrics["divergence"] = Metric(divergence)
     return StageResult(metrics: metrics, series: ["scores": scores.enumerated().map { [Double($0), $1] }])
   })
+
+/// `windows` windows of 256 tokens from the end of the corpus, which short trainings do not reach.
+private func scoredWindows(_ context: StageContext) throws -> [[Int32]] {
+  let tokenizer = try Tokenizer.load(from: try context.parent("base").folder)
+  let shards = try MicroworldText(try Places().microworld).shards(.instruction, tokens: corpusTokens, tokenizer: tokenizer)
+  return try (1...(try StageParameters(context.config).int("windows"))).map {
+    try shards.read(shards.count - $0 * 256..<shards.count - ($0 - 1) * 256)
+  }
+}
 
 /// `layer_score`: one `layer`'s score of a `sensitivity` parent, as metric `sensitivity`.
 let layerScoreStage = Stage(
@@ -42,9 +45,10 @@ let layerScoreStage = Stage(
   })
 
 /// `compose`: the hybrid of two `ild` outputs; latent layers are named (`layers`) or chosen (`strategy`, `count`) by
-/// the scores of a `sensitivity` parent. Series `latent`: the layers; metric `total`: their summed scores.
+/// the scores of a `sensitivity` parent, by `greedy` measured anew on `windows` windows. Series `latent`: the layers;
+/// metrics `total`: their summed scores, and `layer1`, `layer2`, …: the layers.
 let composeStage = Stage(
-  name: "compose", version: 1, parents: ["base", "latent", "linear", "scores"], parameters: ["layers", "strategy", "count"],
+  name: "compose", version: 1, parents: ["base", "latent", "linear", "scores"], parameters: ["layers", "strategy", "count", "windows"],
   seeded: false,
   run: { context in
     let parameters = StageParameters(context.config)
@@ -52,10 +56,21 @@ let composeStage = Stage(
     var layers = try parameters.optional("layers") { $0.array?.compactMap(\.int) }
     if layers == nil {
       let scores = try LayerScores(contentsOf: context.parent("scores").folder.appendingPathComponent("scores.csv")).values
-      let placement = try LayerPlacement(
-        try parameters.choice("strategy", LayerPlacement.Strategy.self), count: try parameters.int("count"), scores: scores)
+      let (strategy, count) = (try parameters.choice("strategy", LayerPlacement.Strategy.self), try parameters.int("count"))
+      var placement = try LayerPlacement(strategy, count: count, scores: scores)
+      if strategy == .greedy {
+        let choices = try greedyLayers(
+          base: LanguageModel(folder: context.parent("base").folder), latent: LanguageModel(folder: context.parent("latent").folder),
+          linear: LanguageModel(folder: context.parent("linear").folder), windows: scoredWindows(context), count: count
+        ) { done, total in
+          context.progress(done, of: total, "batches")
+          try context.checkInterrupt()
+        }
+        placement = LayerPlacement(.greedy, layers: choices.map(\.layer), scores: scores)
+      }
       layers = placement.layers
       metrics["total"] = Metric(placement.total)
+      for (place, layer) in placement.layers.enumerated() { metrics["layer\(place + 1)"] = Metric(Double(layer)) }
     }
     let folder = context.folder
     let made = folder.appendingPathComponent("model")
