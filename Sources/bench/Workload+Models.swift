@@ -46,12 +46,34 @@ private final class RandomBatches: BatchSource {
 extension Workload {
   /// Forward, backward, clipping and AdamW on 8 sequences of 256 tokens, float32.
   static func training(_ name: String, preset: String) -> Workload {
-    let (batch, time) = (8, 256)
     guard let config = try? ModelConfig.preset(preset) else { preconditionFailure("no preset \(preset)") }
+    var workload = training(name, of: config, called: "\(preset), beside PyTorch eager")
+    workload.work = config.trainingOperations(batch: 8, time: 256)
+    workload.roof = .sgemm
+    workload.request = "train \(config.peerShape) --batch 8 --time 256"
+    return workload
+  }
+
+  /// What a step of a hybrid costs: nano-1b as it is, and with four latent-attention layers and twelve of Mamba2
+  /// (Zebra-Llama-1B 4MLA-12M2).
+  static var hybridTraining: [Workload] {
+    guard
+      let base = try? ModelConfig.preset("nano-1b"),
+      let hybrid = try? base.withLatentAttention(
+        LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8), layers: [0, 5, 10, 14]
+      ).withMamba2(layers: (0..<16).filter { ![0, 5, 10, 14].contains($0) })
+    else { preconditionFailure("no such hybrid of nano-1b") }
+    return [
+      training("train_nano_1b", of: base, called: "nano-1b"),
+      training("train_nano_1b_4mla_12m2", of: hybrid, called: "nano-1b with 4 latent-attention and 12 Mamba2 layers"),
+    ]
+  }
+
+  private static func training(_ name: String, of config: ModelConfig, called what: String) -> Workload {
+    let (batch, time) = (8, 256)
     return Workload(
-      name: name, summary: "training step of \(preset), batch \(batch) x \(time), beside PyTorch eager",
-      unit: "tokens/s", amount: Double(batch * time), work: config.trainingOperations(batch: batch, time: time),
-      roof: .sgemm, request: "train \(config.peerShape) --batch \(batch) --time \(time)"
+      name: name, summary: "training step of batch \(batch) x \(time): \(what)", unit: "tokens/s",
+      amount: Double(batch * time)
     ) {
       let model = try LanguageModel(config, weights: RandomWeights(seed: 1, layers: config.layerCount))
       let plan = TrainingPlan(tokens: batch * time * 1_000_000, batch: batch, time: time, learningRate: 1e-4)

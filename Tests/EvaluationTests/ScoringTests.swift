@@ -171,6 +171,9 @@ final class ScoringTests: XCTestCase {
     ) { XCTAssertTrue("\($0)".contains("not a number"), "\($0)") }
     XCTAssertThrowsError(try TaskSelection("recal", items: 5)) { XCTAssertTrue("\($0)".contains("recall"), "\($0)") }
     XCTAssertThrowsError(try TaskSelection("", items: 5))
+    XCTAssertThrowsError(try TaskSelection("recall:x", items: 5)) { XCTAssertTrue("\($0)".contains("shots"), "\($0)") }
+    let shown = try TaskSelection("recall:2,goals", items: 1, shots: 1).items().map(\.context)
+    XCTAssertEqual(shown.map { $0.components(separatedBy: "\n\n").count }, [3, 2], "two solved examples, and one")
     XCTAssertThrowsError(try TaskSelection("/nowhere/x.jsonl", items: 5).items())
     for (text, reason) in [
       ("3", "list of lists"), ("[]", "list of lists"), ("[[1,2],[3]]", "different lengths"), ("[[99]]", "not an id"),

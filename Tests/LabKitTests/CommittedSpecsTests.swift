@@ -100,19 +100,24 @@ final class CommittedSpecsTests: XCTestCase {
       ("sensitivity", ["base", "latent", "linear"], ["windows"], "divergence"),
       ("layer_score", ["scores"], ["layer"], "sensitivity"),
       ("compose", ["base", "latent", "linear", "scores"], ["layers", "strategy", "count", "windows"], "total"),
-      (
-        "speed", [],
-        [
-          "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "batch", "context",
-          "new_tokens", "memory_gb",
-        ], "throughput"
-      ),
     ] {
       registry.register(
         Stage(name: name, version: 1, parents: parents, parameters: parameters, seeded: false) { _ in
           StageResult(metrics: [metric: Metric(1.5)])
         })
     }
+    registry.register(
+      Stage(
+        name: "speed", version: 1,
+        parameters: [
+          "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "batch", "context",
+          "new_tokens", "memory_gb",
+        ], seeded: false
+      ) { context in
+        let names = ["batch", "context", "throughput", "peak_gb"]
+        return StageResult(
+          metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(context.config[$0]?.double ?? 1.5)) }))
+      })
     registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
         context in
@@ -156,10 +161,12 @@ final class CommittedSpecsTests: XCTestCase {
     defer { try? FileManager.default.removeItem(at: laboratory.root) }
     let specs = try laboratory.specs([])
     let registry = registry()
-    var smoke = Sweep(
-      try specs.map { try Plan($0, profile: "smoke", threads: 2, registry: registry) }, in: laboratory)
+    let plans = try specs.map { try Plan($0, profile: "smoke", threads: 2, registry: registry) }
+    var smoke = Sweep(plans, in: laboratory)
     smoke.quiet = true
-    XCTAssertEqual(try smoke.run().added.count, 9, "one cell of every spec that runs")
+    let running = plans.count { !$0.jobs.isEmpty }
+    XCTAssertGreaterThan(running, 8)
+    XCTAssertEqual(try smoke.run().added.count, running, "one cell of every spec that runs")
 
     let empty = try Publication(laboratory).writeEverything()
     XCTAssertTrue(empty.contains("xecomla/table3.svg"))
