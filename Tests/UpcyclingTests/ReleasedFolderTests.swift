@@ -1,0 +1,74 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+@testable import Upcycling
+
+/// Folders laid out as the released amd/X-EcoMLA-* and amd/Zebra-Llama-* checkpoints are: the base model's config.json,
+/// the official files about the other mixers, official weight names. They give the logits of the same model in our layout.
+final class ReleasedFolderTests: XCTestCase {
+  private var folder = URL(fileURLWithPath: "/")
+
+  override func setUpWithError() throws { folder = try temporaryFolder() }
+  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func released(_ model: LanguageModel, base: LanguageModel, _ files: [String: String]) throws -> LanguageModel {
+    let (ours, theirs) = (folder.appendingPathComponent("ours"), folder.appendingPathComponent("theirs"))
+    try model.save(to: ours)
+    try base.config.save(to: theirs)
+    try FileManager.default.copyItem(
+      at: ours.appendingPathComponent("model.safetensors"), to: theirs.appendingPathComponent("model.safetensors"))
+    for (name, text) in files { try writeFile(text, to: theirs.appendingPathComponent(name)) }
+    return try LanguageModel(folder: theirs)
+  }
+
+  func testXEcoMLA() throws {
+    let base = try tinyBase()
+    var conversion = tinyConversion()
+    conversion.layers = .list([0, 2])
+    let model = try convert(base: base, conversion).model
+    let queryRank = try XCTUnwrap(model.config.latent?.qRank)
+    let loaded = try released(
+      model, base: base,
+      [
+        "MLA_config.json": #"{"d_model": 32, "n_layer": 3, "attn_layers": [1]}"#,
+        "mla_layer_config.json": """
+        {"model_type": "deepseek_v3", "kv_lora_rank": 6, "q_lora_rank": \(queryRank), "qk_rope_head_dim": 4,
+         "qk_nope_head_dim": 4, "v_head_dim": 8, "rope_theta": 10000.0, "layer_rank_list": {}}
+        """,
+      ])
+    XCTAssertEqual(loaded.config.mixers, [.latentAttention, .attention, .latentAttention])
+    XCTAssertEqual(logits(loaded), logits(model))
+  }
+
+  func testZebraLlama() throws {
+    let base = try tinyBase()
+    var conversion = tinyConversion()
+    conversion.sharesUpProjection = true
+    let latent = try convert(base: base, conversion).model
+    let linear = try convert(base: base, MambaConversion(seed: 2))
+    for (name, model) in [("base", base), ("mla", latent), ("m2", linear)] {
+      try model.save(to: folder.appendingPathComponent(name))
+    }
+    let hybrid = folder.appendingPathComponent("hybrid")
+    _ = try Composition(latentLayers: [1]).write(
+      base: folder.appendingPathComponent("base"), latent: folder.appendingPathComponent("mla"),
+      linear: folder.appendingPathComponent("m2"), to: hybrid)
+    let model = try LanguageModel(folder: hybrid)
+    let queryRank = try XCTUnwrap(model.config.latent?.qRank)
+    let loaded = try released(
+      model, base: base,
+      [
+        "hybrid_config.json": """
+        {"hidden_size": 32, "n_layer": 3, "mla_layers": [1], "num_attention_heads": 4, "num_key_value_heads": 2,
+         "kv_lora_rank": 6, "q_lora_rank": \(queryRank), "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8,
+         "use_full_kv_head": false, "layer_rank_list": {}, "rope_theta": 10000.0,
+         "d_model": 32, "ssm_cfg": {"expand": 1, "ngroups": 4, "d_state": 8}, "d_inner": 32, "d_xb": 16}
+        """
+      ])
+    XCTAssertEqual(loaded.config.mixers, [.mamba2, .latentAttention, .mamba2])
+    XCTAssertEqual(logits(loaded), logits(model))
+  }
+}
