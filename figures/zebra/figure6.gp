@@ -12,7 +12,8 @@ if (ours == 0) {
   set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
   plot NaN notitle
 } else {
-  set yrange [0:*]
-  set key top left
-  plot for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(0.24) with boxes lt s title (m == 1 ? word(starts, s) : "")
+  set yrange [0:72]
+  set key top center horizontal
+  plot for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(0.24) with boxes lt s title (m == 1 ? word(starts, s) : ""), \
+    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(sprintf("%.1f", column("avg_ours"))) with labels offset 0,0.6 font ",11" notitle
 }
