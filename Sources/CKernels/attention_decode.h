@@ -1,8 +1,8 @@
 // Attention of a few queries (decoding), included once per instruction set after its constants.
 //
-// With one query there is nothing to share between lanes as in attention_forward.h: every key and
-// value is read once, so the time is that of reading them. Lanes run over the width, four keys at a
-// time; a block's scores are then softmaxed with lanes over keys.
+// So few queries leave lanes idle if lanes run over them as in attention_forward.h. Here they run over the
+// width, four keys at a time; a block's scores are then softmaxed with lanes over keys. All queries
+// take a block before the next one is read, so the time is that of reading every key and value once.
 #pragma once
 
 #include "attention_forward.h"
@@ -10,7 +10,7 @@
 enum { DECODE_QUERIES = 3, DECODE_KEYS = 128 };
 
 static size_t decode_scratch(const attention_problem *p) {
-  return (size_t)(DECODE_KEYS + (p->v_width + LANES - 1) / LANES * LANES);
+  return (size_t)(DECODE_KEYS + DECODE_QUERIES * ((p->v_width + LANES - 1) / LANES * LANES));
 }
 
 /// The lanes of four vectors, each summed.
@@ -74,39 +74,54 @@ static void decode_values(
   }
 }
 
-/// out and lse of query `i`.
-static void decode_query(const attention_problem *problem, float *scratch, ptrdiff_t i) {
-  float *scores = scratch, *o = scratch + DECODE_KEYS;
-  const ptrdiff_t visible = problem->k_count - problem->q_count + i + 1;
-  float max = MASKED;
-  vec sum = {};
-  memset(o, 0, (size_t)(decode_scratch(problem) - DECODE_KEYS) * sizeof(float));
-  for (ptrdiff_t key = 0; key < visible; key += DECODE_KEYS) {
-    const ptrdiff_t keys = at_most(visible - key, DECODE_KEYS);
-    decode_scores(scores, problem->q.at + i * problem->q.stride,
-                  (rows_in){problem->k.at + key * problem->k.stride, problem->k.stride}, keys,
-                  problem->k_width, problem->scale * LOG2_E);
-    vec block_max = splat(max);
-    for (ptrdiff_t j = 0; j < keys; j += LANES) block_max = maximum(block_max, load(scores + j));
-    const float new_max = __builtin_reduce_max(block_max);
-    const float rescale = exp2_vec(splat(max - new_max))[0];
-    max = new_max;
-    sum *= rescale;
-    for (ptrdiff_t j = 0; j < keys; j += LANES) {
-      const vec p = exp2_vec(load(scores + j) - max);
-      sum += p;
-      store(scores + j, p);
-    }
-    decode_values(o, scores, (rows_in){problem->v.at + key * problem->v.stride, problem->v.stride},
-                  keys, problem->v_width, rescale);
+typedef struct {
+  float *o;  // [v_width], rounded up to LANES
+  float max;
+  vec sum;
+} query_state;
+
+/// Joins keys [key, key + keys) to query `i`.
+static void decode_block(
+  const attention_problem *problem, query_state *state, float *scores, ptrdiff_t i, ptrdiff_t key,
+  ptrdiff_t keys) {
+  const rows_in k = {problem->k.at + key * problem->k.stride, problem->k.stride};
+  const rows_in v = {problem->v.at + key * problem->v.stride, problem->v.stride};
+  decode_scores(scores, problem->q.at + i * problem->q.stride, k, keys, problem->k_width,
+                problem->scale * LOG2_E);
+  vec block_max = splat(state->max);
+  for (ptrdiff_t j = 0; j < keys; j += LANES) block_max = maximum(block_max, load(scores + j));
+  const float max = __builtin_reduce_max(block_max);
+  const float rescale = exp2_vec(splat(state->max - max))[0];
+  state->max = max;
+  state->sum *= rescale;
+  for (ptrdiff_t j = 0; j < keys; j += LANES) {
+    const vec p = exp2_vec(load(scores + j) - max);
+    state->sum += p;
+    store(scores + j, p);
   }
-  const float total = sum_of_lanes(sum);
-  float *out = problem->out.at + i * problem->out.stride;
-  for (ptrdiff_t d = 0; d < problem->v_width; d += LANES)
-    store_first(out + d, load(o + d) / total, problem->v_width - d);
-  if (problem->lse) problem->lse[i] = (max + log2_vec(splat(total))[0]) * LN_2;
+  decode_values(state->o, scores, v, keys, problem->v_width, rescale);
 }
 
+/// out and lse of all queries.
 static void decode(const attention_problem *problem, float *scratch) {
-  for (ptrdiff_t i = 0; i < problem->q_count; i++) decode_query(problem, scratch, i);
+  const ptrdiff_t hidden = problem->side_by_side ? 0 : problem->q_count - 1;  // keys that query 0 does not see
+  const ptrdiff_t width = (problem->v_width + LANES - 1) / LANES * LANES;
+  query_state states[DECODE_QUERIES];
+  for (ptrdiff_t i = 0; i < problem->q_count; i++) {
+    states[i] = (query_state){.o = scratch + DECODE_KEYS + i * width, .max = MASKED};
+    memset(states[i].o, 0, (size_t)width * sizeof(float));
+  }
+  for (ptrdiff_t key = 0; key < problem->k_count; key += DECODE_KEYS)
+    for (ptrdiff_t i = 0; i < problem->q_count; i++) {
+      const ptrdiff_t visible = problem->k_count - (hidden ? hidden - i : 0);
+      if (key < visible)
+        decode_block(problem, &states[i], scratch, i, key, at_most(visible - key, DECODE_KEYS));
+    }
+  for (ptrdiff_t i = 0; i < problem->q_count; i++) {
+    const float total = sum_of_lanes(states[i].sum);
+    float *out = problem->out.at + i * problem->out.stride;
+    for (ptrdiff_t d = 0; d < problem->v_width; d += LANES)
+      store_first(out + d, load(states[i].o + d) / total, problem->v_width - d);
+    if (problem->lse) problem->lse[i] = (states[i].max + log2_vec(splat(total))[0]) * LN_2;
+  }
 }

@@ -141,12 +141,14 @@ static void attend_tile(
     tile->sum[c] = splat(0);
   }
 
-  const ptrdiff_t seen_by_all = problem->k_count - problem->q_count + first;
-  for (ptrdiff_t key = 0; key < seen_by_all + rows;) {
+  const ptrdiff_t diagonal = problem->side_by_side ? 0 : rows;
+  const ptrdiff_t seen_by_all =
+    problem->side_by_side ? problem->k_count : problem->k_count - problem->q_count + first;
+  for (ptrdiff_t key = 0; key < seen_by_all + diagonal;) {
     const ptrdiff_t full = at_most(seen_by_all - key, FORWARD_KEYS);
-    const int last = key + full == seen_by_all && full + rows <= FORWARD_KEYS;
-    join_block(problem, tile, key, full, last ? rows : 0);
-    key += full + (last ? rows : 0);
+    const int last = key + full == seen_by_all && full + diagonal <= FORWARD_KEYS;
+    join_block(problem, tile, key, full, last ? diagonal : 0);
+    key += full + (last ? diagonal : 0);
   }
 
   _Alignas(64) float inverse[TILE_WIDTH];

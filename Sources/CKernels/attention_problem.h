@@ -15,6 +15,7 @@ typedef struct {
   rows_out dq, dk, dv;
   ptrdiff_t q_count, k_count, k_width, v_width;
   float scale;
+  int side_by_side;          // the queries are heads of one position: each sees every key (forward only)
 } attention_problem;
 
 /// One instruction set's kernels, and the scratch (in floats, 64-byte aligned) each of them needs.

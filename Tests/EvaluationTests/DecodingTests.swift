@@ -50,6 +50,22 @@ final class DecodingTests: XCTestCase {
     }
   }
 
+  /// A long cache of one sequence is split over threads; the parts' softmaxes join to the whole one.
+  func testALongCacheSplitOverThreads() throws {
+    let threads = Threads.count
+    defer { Threads.set(threads) }
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let outputs = [1, 3].map { count in
+        Threads.set(count)
+        let cache = model.makeCache(capacity: 3601)
+        for layer in cache.layers { layer.fillAtRandom(3600, seed: 4) }
+        return model.extend(cache, [7])
+      }
+      XCTAssertLessThan(difference(outputs[1], outputs[0]), 1e-5, name)
+    }
+  }
+
   func testARaggedBatchIsItsSequencesOneByOne() throws {
     let lengths = [1, 40, 7, 33]
     let steps = [1, 3, 35, 1]

@@ -64,6 +64,55 @@ final class KernelAttentionTests: XCTestCase {
     }
   }
 
+  /// Groups of heads of one position: each head gets what it gets alone.
+  func testGroupsOfHeads() {
+    for (groups, heads, keys, keyWidth, valueWidth) in [(3, 2, 1300, 16, 8), (2, 5, 513, 7, 9), (8, 1, 40, 16, 16), (1, 16, 700, 28, 20)] {
+      let (q, k, v) = (
+        randomFloats(groups * heads * keyWidth, "q"), randomFloats(keys * groups * keyWidth, "k"),
+        randomFloats(keys * groups * valueWidth, "v")
+      )
+      var out = [Float](repeating: -7, count: groups * heads * valueWidth)
+      var alone = out
+      up_attention_heads(
+        q, keyWidth, k, groups * keyWidth, v, groups * valueWidth, &out, valueWidth, nil, groups, heads, keys, keyWidth, valueWidth,
+        0.4)
+      for head in 0..<groups * heads {
+        let group = head / heads
+        alone.withUnsafeMutableBufferPointer { rows in
+          up_attention_forward_reference(
+            Array(q[(head * keyWidth)...]), keyWidth, Array(k[(group * keyWidth)...]), groups * keyWidth,
+            Array(v[(group * valueWidth)...]), groups * valueWidth, rows.baseAddress! + head * valueWidth, valueWidth, nil, 1, keys,
+            keyWidth, valueWidth, 0.4)
+        }
+      }
+      assertClose(out, alone, "\(groups) groups of \(heads), \(keys) keys", tolerance: 1e-5)
+    }
+  }
+
+  /// Heads of one position that share keys: each gets what it gets alone.
+  func testHeadsSideBySide() {
+    for p in problems where p.queries <= p.keys {
+      var out = [Float](repeating: -7, count: p.queries * p.valueStride)
+      var sums = [Float](repeating: .nan, count: p.queries)
+      up_attention_heads(
+        p.q, p.keyStride, p.k, p.keyStride, p.v, p.valueStride, &out, p.valueStride, &sums, 1, p.queries, p.keys,
+        p.keyWidth, p.valueWidth, p.scale)
+      var alone = [Float](repeating: -7, count: p.queries * p.valueStride)
+      var aloneSums = [Float](repeating: .nan, count: p.queries)
+      for head in 0..<p.queries {
+        alone.withUnsafeMutableBufferPointer { rows in
+          up_attention_forward_reference(
+            Array(p.q[(head * p.keyStride)...]), p.keyStride, p.k, p.keyStride, p.v, p.valueStride,
+            rows.baseAddress! + head * p.valueStride, p.valueStride, &aloneSums[head], 1, p.keys, p.keyWidth, p.valueWidth,
+            p.scale)
+        }
+      }
+      let tolerance = 5e-6 * p.size * p.size
+      assertClose(out, alone, "heads of \(p)", tolerance: tolerance)
+      assertClose(sums, aloneSums, "log-sums of heads of \(p)", tolerance: tolerance)
+    }
+  }
+
   /// Decoding asks for no log-sums; same output.
   func testForwardWithoutLogSums() {
     for p in problems where p.queries < 20 {

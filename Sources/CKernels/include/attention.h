@@ -17,7 +17,7 @@
 // No array of size Tq x Tk exists: scores live in a tile of at most 128 keys x 64 queries, and a
 // softmax with running maximum joins the tiles (online softmax, arXiv:1805.02867; tiled forward and
 // recomputing backward as in FlashAttention, arXiv:2205.14135). Up to three queries (decoding) take a
-// path of their own that reads every key and value once per query.
+// path of their own.
 //
 // Time, with N the number of pairs (i, j) that see each other (about Tq Tk - Tq^2 / 2): 2 N (dk + dv)
 // floating point operations and N exponentials forward, 2 N (3 dk + 2 dv) and N backward. Memory: a scratch buffer of one tile per thread (below 400 KB
@@ -42,6 +42,20 @@ void up_attention_forward(
   const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
   const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
   ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
+
+/// One new position (decoding) of `groups` groups of `heads` query heads; the heads of a group share keys and values:
+/// q [groups, heads, dk], k [Tk, groups, dk], v [Tk, groups, dv], out [groups, heads, dv], lse [groups, heads] or NULL.
+/// Strides are from head to head of q and out, from key to key of k and v. Every head sees all Tk keys, and memory is
+/// read once for all of them.
+void up_attention_heads(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
+  ptrdiff_t groups, ptrdiff_t heads, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
+
+/// (out, lse) of `heads` heads over some keys becomes that over these and the keys of (more, more_lse).
+void up_attention_join(
+  float *out, ptrdiff_t out_stride, float *lse, const float *more, ptrdiff_t more_stride,
+  const float *more_lse, ptrdiff_t heads, ptrdiff_t dv);
 
 /// Gradients, given the forward's out and lse and the gradient dout [Tq, dv]:
 ///

@@ -99,17 +99,27 @@ public struct Attention {
       }
     }
     let mixed = Tensor([x.rowCount, heads * headWidth])
-    let perGroup = heads / groups
-    Threads.parallel(segments.count * groups) { index in
-      let segment = segments[index / groups]
-      let group = index % groups
-      let cached = segment.cache.pointer + group * headWidth
-      for head in group * perGroup..<(group + 1) * perGroup {
-        let start = segment.rows.lowerBound
-        up_attention_forward(
-          q.variable.value.pointer + start * q.variable.width + head * headWidth, q.variable.width, cached,
-          2 * half, cached + half, 2 * half, mixed.pointer + start * mixed.width + head * headWidth,
-          mixed.width, nil, segment.rows.count, segment.cache.length, headWidth, headWidth, scale)
+    let single = CachedAttention(
+      groups: groups, heads: heads / groups, keyWidth: headWidth, valueWidth: headWidth, scale: scale)
+    let idle = max(1, Threads.count / max(1, segments.count))
+    // Several sequences are dealt to the threads whole; fewer are split by runs of keys, or many new tokens by groups.
+    Threads.parallel(segments.count) { index in
+      let segment = segments[index]
+      let queries = q.variable.value.pointer + segment.rows.lowerBound * q.variable.width + q.layout.offset
+      let out = mixed.pointer + segment.rows.lowerBound * mixed.width
+      let cached = segment.cache.pointer
+      if segment.rows.count == 1 {
+        single.attend(
+          queries, keys: cached, values: cached + half, stride: 2 * half, length: segment.cache.length, threads: idle, into: out)
+        return
+      }
+      Threads.parallel(groups) { group in
+        for head in group * single.heads..<(group + 1) * single.heads {
+          let keys = cached + group * headWidth
+          up_attention_forward(
+            queries + head * headWidth, q.variable.width, keys, 2 * half, keys + half, 2 * half, out + head * headWidth,
+            mixed.width, nil, segment.rows.count, segment.cache.length, headWidth, headWidth, scale)
+        }
       }
     }
     return tape.linear(tape.constant(mixed), output)

@@ -170,20 +170,22 @@ public struct LatentAttention {
         key.pointer + start * key.width + projected.ropeLayout.offset, key.width, rows + kvRank, cacheWidth,
         segment.rows.count, rope)
     }
-    // Several sequences are dealt to the threads whole, each then serial; a single one is split by heads.
+    // Several sequences are dealt to the threads whole, each then serial; fewer are split by heads or by runs of keys.
+    let idle = max(1, Threads.count / max(1, segments.count))
     Threads.parallel(segments.count) { index in
       let segment = segments[index]
       if segment.rows.count >= expandFrom || keyHeadNorm != nil {
         attendExpanded(projected.query.value, segment, table, into: mixed)
       } else {
-        attendAbsorbed(projected.query.value, segment, into: mixed)
+        attendAbsorbed(projected.query.value, segment, threads: idle, into: mixed)
       }
     }
     return tape.linear(tape.constant(mixed), output)
   }
 
-  /// Scores against the latents themselves; nothing of the cache's length times heads is expanded.
-  private func attendAbsorbed(_ query: Tensor, _ segment: CacheSegment, into mixed: Tensor) {
+  /// Scores against the latents themselves; nothing of the cache's length times heads is expanded. All heads share the
+  /// latents, so one new token takes every cached row once for all of them.
+  private func attendAbsorbed(_ query: Tensor, _ segment: CacheSegment, threads: Int, into mixed: Tensor) {
     let count = segment.rows.count
     let length = segment.cache.length
     let width = cacheWidth
@@ -191,19 +193,36 @@ public struct LatentAttention {
     let block = nope + valueWidth
     let absorbed = Tensor([heads, count, width])
     let latents = Tensor([heads, count, kvRank])
-    Threads.parallel(heads) { head in
-      let q = query.pointer + segment.rows.lowerBound * query.width + head * (nope + rope)
-      let up = keyValueUp.value.pointer + head / perGroup * block * kvRank
-      let a = absorbed.pointer + head * count * width
-      serialGemm(false, false, count, kvRank, nope, 1, q, query.width, up, kvRank, 0, a, width)
-      up_copy_block(q + nope, query.width, a + kvRank, width, count, rope)
-      let cached = segment.cache.pointer
-      let l = latents.pointer + head * count * kvRank
-      up_attention_forward(
-        a, width, cached, width, cached, width, l, kvRank, nil, count, length, width, kvRank, scale)
-      serialGemm(
-        false, true, count, valueWidth, kvRank, 1, l, kvRank, up + nope * kvRank, kvRank, 0,
-        mixed.pointer + segment.rows.lowerBound * mixed.width + head * valueWidth, mixed.width)
+    let cached = segment.cache.pointer
+    func up(_ head: Int) -> UnsafeMutablePointer<Float> { keyValueUp.value.pointer + head / perGroup * block * kvRank }
+    // A thread's share is worth its start from about 2^17 products on.
+    let grain = max(1, (1 << 17) / (kvRank * (nope + valueWidth) * count))
+    Threads.parallelRows(heads, grain: grain) { some in
+      for head in some {
+        let q = query.pointer + segment.rows.lowerBound * query.width + head * (nope + rope)
+        let a = absorbed.pointer + head * count * width
+        serialGemm(false, false, count, kvRank, nope, 1, q, query.width, up(head), kvRank, 0, a, width)
+        up_copy_block(q + nope, query.width, a + kvRank, width, count, rope)
+      }
+    }
+    if count == 1 {
+      CachedAttention(groups: 1, heads: heads, keyWidth: width, valueWidth: kvRank, scale: scale).attend(
+        absorbed.pointer, keys: cached, values: cached, stride: width, length: length, threads: threads,
+        into: latents.pointer)
+    } else {
+      Threads.parallel(heads) { head in
+        up_attention_forward(
+          absorbed.pointer + head * count * width, width, cached, width, cached, width,
+          latents.pointer + head * count * kvRank, kvRank, nil, count, length, width, kvRank, scale)
+      }
+    }
+    Threads.parallelRows(heads, grain: grain) { some in
+      for head in some {
+        serialGemm(
+          false, true, count, valueWidth, kvRank, 1, latents.pointer + head * count * kvRank, kvRank,
+          up(head) + nope * kvRank, kvRank, 0,
+          mixed.pointer + segment.rows.lowerBound * mixed.width + head * valueWidth, mixed.width)
+      }
     }
   }
 
