@@ -104,7 +104,7 @@ struct ModelReport {
       }
       if let delta = config.delta {
         rows.append(
-          ("gated deltanet", "\(delta.heads) heads, \(delta.keyHeads) for keys, state \(delta.keyDim) x \(delta.valueDim), "
+          ("gdn", "\(delta.heads) heads, \(delta.keyHeads) for keys, state \(delta.keyDim) x \(delta.valueDim), "
             + listed(deltaLayers)))
       }
       rows.append(("parameters", grouped(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
@@ -115,7 +115,7 @@ struct ModelReport {
       }
       if let layer = mambaLayers.first { rows.append(("  mamba2 per layer", grouped(config.mixerParameterCount(layer: layer)))) }
       if let layer = deltaLayers.first {
-        rows.append(("  gated deltanet per layer", grouped(config.mixerParameterCount(layer: layer))))
+        rows.append(("  gdn per layer", grouped(config.mixerParameterCount(layer: layer))))
       }
       rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount)))
       rows.append(("KV numbers per token", grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)))
