@@ -15,7 +15,7 @@ UP_CLONES void up_causal_conv(const float *x, ptrdiff_t x_stride, const float *h
   UP_RELAXED
   for (ptrdiff_t t = 0; t < rows; t++) {
     float *restrict z = y + t * y_stride;
-    for (ptrdiff_t c = 0; c < width; c++) z[c] = bias[c];
+    for (ptrdiff_t c = 0; c < width; c++) z[c] = bias ? bias[c] : 0;
     for (ptrdiff_t j = 0; j < K; j++) {
       const ptrdiff_t from = t - (K - 1) + j;
       if (from >= 0) {
@@ -37,7 +37,7 @@ UP_CLONES void up_causal_conv_backward(const float *x, ptrdiff_t x_stride, const
   for (ptrdiff_t t = 0; t < rows; t++) {
     float *restrict z = scratch;
     const float *restrict d = dy + t * dy_stride;
-    for (ptrdiff_t c = 0; c < width; c++) z[c] = bias[c];
+    for (ptrdiff_t c = 0; c < width; c++) z[c] = bias ? bias[c] : 0;
     for (ptrdiff_t j = 0; j < K; j++) {
       const ptrdiff_t from = t - (K - 1) + j;
       if (from >= 0) add_tap(w + j * w_stride, x + from * x_stride, z, width);

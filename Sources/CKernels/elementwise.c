@@ -69,6 +69,23 @@ UP_CLONES void up_silu_backward(const float *restrict x, const float *restrict d
   }
 }
 
+UP_CLONES void up_sigmoid_gate(const float *restrict x, const float *restrict gate, float *restrict y,
+                               ptrdiff_t count) {
+  UP_RELAXED
+  for (ptrdiff_t i = 0; i < count; i++) y[i] = x[i] * up_sigmoidf(gate[i]);
+}
+
+UP_CLONES void up_sigmoid_gate_backward(const float *restrict x, const float *restrict gate,
+                                        const float *restrict dy, float *restrict dx, float *restrict dgate,
+                                        ptrdiff_t count) {
+  UP_RELAXED
+  for (ptrdiff_t i = 0; i < count; i++) {
+    float s = up_sigmoidf(gate[i]);
+    dx[i] = dy[i] * s;
+    dgate[i] = dx[i] * x[i] * (1.0f - s);
+  }
+}
+
 UP_CLONES void up_swiglu(const float *restrict gate_up, float *restrict y, ptrdiff_t rows,
                          ptrdiff_t width) {
   UP_RELAXED

@@ -50,3 +50,44 @@ UP_CLONES void up_gated_norm_backward(const float *restrict y, const float *rest
     }
   }
 }
+
+UP_CLONES void up_norm_gated(const float *restrict y, const float *restrict z, ptrdiff_t z_stride,
+                             const float *restrict w, float *restrict out, float *restrict inverse, ptrdiff_t rows,
+                             ptrdiff_t heads, ptrdiff_t width, float eps) {
+  UP_RELAXED
+  for (ptrdiff_t row = 0; row < rows; row++, z += z_stride) {
+    const float *restrict gate = z;
+    for (ptrdiff_t head = 0; head < heads; head++, y += width, gate += width, out += width) {
+      float sum = 0;
+      for (ptrdiff_t i = 0; i < width; i++) sum += y[i] * y[i];
+      const float scale = 1.0f / sqrtf(sum / (float)width + eps);
+      if (inverse) *inverse++ = scale;
+      for (ptrdiff_t i = 0; i < width; i++) out[i] = y[i] * scale * w[i] * gate[i] * up_sigmoidf(gate[i]);
+    }
+  }
+}
+
+UP_CLONES void up_norm_gated_backward(const float *restrict y, const float *restrict z, ptrdiff_t z_stride,
+                                      const float *restrict w, const float *restrict inverse,
+                                      const float *restrict dout, float *restrict dy, float *restrict dz,
+                                      ptrdiff_t dz_stride, float *restrict dw, ptrdiff_t rows, ptrdiff_t heads,
+                                      ptrdiff_t width) {
+  UP_RELAXED
+  for (ptrdiff_t row = 0; row < rows; row++, z += z_stride, dz += dz_stride) {
+    for (ptrdiff_t head = 0; head < heads; head++, y += width, dout += width, dy += width) {
+      const float *restrict gate = z + head * width;
+      float *restrict dgate = dz + head * width;
+      const float scale = *inverse++;
+      float dot = 0;
+      for (ptrdiff_t i = 0; i < width; i++) {
+        const float s = up_sigmoidf(gate[i]), open = gate[i] * s, normed = y[i] * scale;
+        dgate[i] += dout[i] * w[i] * normed * s * (1.0f + gate[i] * (1.0f - s));
+        dw[i] += dout[i] * open * normed;
+        dy[i] = dout[i] * w[i] * open;
+        dot += dy[i] * normed;
+      }
+      const float pull = dot / (float)width;
+      for (ptrdiff_t i = 0; i < width; i++) dy[i] = scale * (dy[i] - y[i] * scale * pull);
+    }
+  }
+}

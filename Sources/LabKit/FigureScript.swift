@@ -8,6 +8,9 @@ public struct FigureScript: Sendable {
 
   public init(file: URL) { self.file = file }
 
+  /// - Throws: when gnuplot is not installed
+  public func requireTools() throws { try tool("gnuplot", ["--version"], at: file) }
+
   /// - Parameters:
   ///   - csv: the data
   ///   - svg: the picture; it appears whole or not at all

@@ -6,12 +6,14 @@ public enum Mixer {
   case attention(Attention)
   case latentAttention(LatentAttention)
   case mamba2(Mamba2)
+  case gatedDeltaNet(GatedDeltaNet)
 
   init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
     switch config.mixers[layer] {
     case .attention: self = .attention(try Attention(config, layer: layer, weights: weights))
     case .latentAttention: self = .latentAttention(try LatentAttention(config, layer: layer, weights: weights))
     case .mamba2: self = .mamba2(try Mamba2(config, layer: layer, weights: weights))
+    case .gatedDeltaNet: self = .gatedDeltaNet(try GatedDeltaNet(config, layer: layer, weights: weights))
     }
   }
 
@@ -20,14 +22,17 @@ public enum Mixer {
     switch self {
     case .attention(let mixer): return mixer.cacheWidth
     case .latentAttention(let mixer): return mixer.cacheWidth
-    case .mamba2: return 0
+    case .mamba2, .gatedDeltaNet: return 0
     }
   }
 
   /// Cache numbers per sequence that do not grow with it.
   public var stateNumbers: Int {
-    if case .mamba2(let mixer) = self { return mixer.stateNumbers }
-    return 0
+    switch self {
+    case .attention, .latentAttention: return 0
+    case .mamba2(let mixer): return mixer.stateNumbers
+    case .gatedDeltaNet(let mixer): return mixer.stateNumbers
+    }
   }
 
   /// Training: x [B, T, D], normed.
@@ -36,6 +41,7 @@ public enum Mixer {
     case .attention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
     case .latentAttention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
     case .mamba2(let mixer): return mixer.forward(tape, x, batch: batch, time: time)
+    case .gatedDeltaNet(let mixer): return mixer.forward(tape, x, batch: batch, time: time)
     }
   }
 
@@ -45,6 +51,7 @@ public enum Mixer {
     case .attention(let mixer): return mixer.extend(tape, x, segments, positionIds: positionIds)
     case .latentAttention(let mixer): return mixer.extend(tape, x, segments, positionIds: positionIds)
     case .mamba2(let mixer): return mixer.extend(tape, x, segments)
+    case .gatedDeltaNet(let mixer): return mixer.extend(tape, x, segments)
     }
   }
 }
@@ -55,6 +62,7 @@ public struct DecoderLayer {
   public let mixer: Mixer
   public let transform: Transform?
   let eps: Float
+  let normOffset: Float
 
   /// The feed-forward behind its norm.
   public struct Transform {
@@ -64,6 +72,7 @@ public struct DecoderLayer {
 
   init(_ config: ModelConfig, index: Int, weights: WeightRequests) throws {
     eps = Float(config.rmsNormEps)
+    normOffset = config.normOffset
     inputNorm = try weights.tensor(config.inputNormName(index), [config.hiddenSize])
     mixer = try Mixer(config, layer: index, weights: weights)
     let prefix = ModelConfig.layerPrefix(index)
@@ -81,19 +90,23 @@ public struct DecoderLayer {
     _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], probe: ((Variable) -> Void)? = nil
   ) -> Variable {
     let mixed = mixer.forward(
-      tape, tape.rmsNorm(x, inputNorm, eps: eps), batch: batch, time: time, positionIds: positionIds)
+      tape, normed(tape, x, inputNorm), batch: batch, time: time, positionIds: positionIds)
     probe?(mixed)
     return transformed(tape, tape.add(x, mixed))
   }
 
   /// Decoding: rows [N, D] of several sequences.
   func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
-    let mixed = mixer.extend(tape, tape.rmsNorm(x, inputNorm, eps: eps), segments, positionIds: positionIds)
+    let mixed = mixer.extend(tape, normed(tape, x, inputNorm), segments, positionIds: positionIds)
     return transformed(tape, tape.add(x, mixed))
   }
 
   private func transformed(_ tape: Tape, _ x: Variable) -> Variable {
     guard let transform else { return x }
-    return tape.add(x, transform.feedForward.forward(tape, tape.rmsNorm(x, transform.norm, eps: eps)))
+    return tape.add(x, transform.feedForward.forward(tape, normed(tape, x, transform.norm)))
+  }
+
+  private func normed(_ tape: Tape, _ x: Variable, _ norm: Parameter) -> Variable {
+    tape.rmsNorm(x, norm, eps: eps, offset: normOffset)
   }
 }

@@ -48,7 +48,11 @@ public final class LanguageModel {
       }
       probe?(index, x)
     }
-    return tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps))
+    return normed(tape, x)
+  }
+
+  private func normed(_ tape: Tape, _ x: Variable) -> Variable {
+    tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps), offset: config.normOffset)
   }
 
   /// Logits [rows, vocab] of hidden rows.
@@ -88,7 +92,7 @@ public final class LanguageModel {
       let segments = zip(sequences, ranges).map { CacheSegment(rows: $1, cache: $0.cache.layers[index]) }
       x = layer.extend(tape, x, segments, positionIds: positionIds)
     }
-    return tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps)).value
+    return normed(tape, x).value
   }
 
   /// One sequence.

@@ -4,8 +4,8 @@ import TensorCore
 /// What one layer remembers of one sequence: a growing table of rows, one per token, or a state of one size.
 ///
 /// Attention stores [keys (G * K) | values (G * V)] per row; latent attention stores
-/// [latent (kv_lora_rank) | rotated rope key (qk_rope_head_dim)]: the true compressed cache. Mamba2 has no rows but a
-/// state: the last inputs of its convolution, then S [heads, N, P].
+/// [latent (kv_lora_rank) | rotated rope key (qk_rope_head_dim)]: the true compressed cache. Mamba2 and Gated
+/// DeltaNet have no rows but a state: the last inputs of the convolution, then S [heads, N, P] or [heads, K, V].
 public final class LayerCache {
   public let width: Int
   public let stateNumbers: Int

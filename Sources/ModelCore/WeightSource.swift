@@ -28,6 +28,7 @@ public struct RandomWeights: WeightSource {
 
   public func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) {
     let count = shape.reduce(1, *)
+    if DeltaStart(name)?.write(shape, seed: seed, name: name, to: destination) != nil { return }
     if MambaStart(name)?.write(shape, seed: seed, name: name, to: destination) != nil { return }
     if shape.count == 1 {
       let isNorm = name.hasSuffix("norm.weight") || name.hasSuffix("norm_f.weight")

@@ -4,9 +4,8 @@ import Groundwork
 import LabKit
 
 /// Draws a decoding sweep: tokens per second, milliseconds per step and peak bytes, against the context when it varies
-/// and against the batch otherwise, one line per model.
-public func drawDecodingSweep(_ points: [DecodingPoint], to svg: URL) throws {
-  let script = FigureScript(file: try Places().root.appendingPathComponent("figures/throughput.gp"))
+/// and against the batch otherwise, one line per model; `script` is `figures/zebra/throughput.gp`.
+public func drawDecodingSweep(_ points: [DecodingPoint], with script: FigureScript, to svg: URL) throws {
   let csv = FileManager.default.temporaryDirectory.appendingPathComponent("sweep-\(UUID().uuidString).csv")
   defer { try? FileManager.default.removeItem(at: csv) }
   try writeFile(([DecodingPoint.csvHeader] + points.map(\.csvLine)).joined(separator: "\n") + "\n", to: csv)

@@ -3,9 +3,8 @@ import Groundwork
 import LabKit
 import Upcycling
 
-/// Draws sensitivity by layer with the chosen layers filled, by the script of Zebra-Llama's Figure 3.
-public func drawPlacement(_ placement: LayerPlacement, scores: [Double], to svg: URL) throws {
-  let script = FigureScript(file: try Places().root.appendingPathComponent("figures/zebra/figure3.gp"))
+/// Draws sensitivity by layer with the chosen layers filled; `script` is that of Zebra-Llama's Figure 3.
+public func drawPlacement(_ placement: LayerPlacement, scores: [Double], with script: FigureScript, to svg: URL) throws {
   let csv = FileManager.default.temporaryDirectory.appendingPathComponent("placement-\(UUID().uuidString).csv")
   defer { try? FileManager.default.removeItem(at: csv) }
   let rows = scores.enumerated().map { "\($0),\($1),\(placement.layers.contains($0) ? 1 : 0)" }

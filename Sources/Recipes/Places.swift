@@ -21,3 +21,18 @@ public struct Places: Sendable {
 
   public func teacher(_ preset: String, seed: Int) -> URL { teachers.appendingPathComponent("\(preset)-seed\(seed)") }
 }
+
+extension FigureScript {
+  /// A script of this checkout, `figures/<name>`. Ask for it before long work whose result it is to draw.
+  /// - Throws: where there is no checkout, or gnuplot is not installed
+  public static func ofCheckout(_ name: String) throws -> FigureScript {
+    guard let root = try? Places().root else {
+      throw UpcycleError.usage(
+        "pictures are drawn by the repository's scripts (figures/\(name))", at: "--plot",
+        hint: "run inside a checkout, or name one in UPCYCLE_ROOT")
+    }
+    let script = FigureScript(file: root.appendingPathComponent("figures/\(name)"))
+    try script.requireTools()
+    return script
+  }
+}

@@ -18,7 +18,12 @@ struct ModelReport {
 
   private var latentLayers: [Int] { config.layers(of: .latentAttention) }
   private var mambaLayers: [Int] { config.layers(of: .mamba2) }
-  private var isConverted: Bool { config.latent != nil || config.mamba != nil }
+  private var deltaLayers: [Int] { config.layers(of: .gatedDeltaNet) }
+  /// The layer whose mixer stands for attention's.
+  private var attentionLayer: Int? { latentLayers.first ?? config.layers(of: .attention).first }
+  private var isConverted: Bool {
+    config.latent != nil || config.mamba != nil || (config.delta != nil && config.architecture == .hybrid)
+  }
 
   // MARK: JSON
 
@@ -29,7 +34,7 @@ struct ModelReport {
         "layers": .int(config.layerCount),
         "parameters": .int(config.parameterCount),
         "embedding_parameters": .int(config.embeddingParameterCount),
-        "attention_parameters_per_layer": .int(config.mixerParameterCount(layer: latentLayers.first ?? 0)),
+        "attention_parameters_per_layer": .int(config.mixerParameterCount(layer: attentionLayer ?? 0)),
         "feed_forward_parameters_per_layer": .int(config.feedForwardParameterCount),
         "kv_numbers_per_token": .int(config.kvNumbersPerToken),
         "kv_bytes_per_token_bf16": .int(2 * config.kvNumbersPerToken),
@@ -51,6 +56,10 @@ struct ModelReport {
       if config.mamba != nil {
         object["mamba2_layers"] = .array(mambaLayers.map { .int($0) })
         object["mamba2_parameters_per_layer"] = .int(config.mixerParameterCount(layer: mambaLayers[0]))
+      }
+      if let layer = deltaLayers.first {
+        object["gdn_layers"] = .array(deltaLayers.map { .int($0) })
+        object["gdn_parameters_per_layer"] = .int(config.mixerParameterCount(layer: layer))
       }
       return .object(object)
     }
@@ -93,13 +102,21 @@ struct ModelReport {
         rows.append(
           ("mamba2", "\(mamba.heads) heads of \(mamba.headDim), state \(mamba.stateSize), " + listed(mambaLayers)))
       }
-      let attention = config.mixerParameterCount(layer: latentLayers.first ?? 0)
+      if let delta = config.delta {
+        rows.append(
+          ("gdn", "\(delta.heads) heads, \(delta.keyHeads) for keys, state \(delta.keyDim) x \(delta.valueDim), "
+            + listed(deltaLayers)))
+      }
       rows.append(("parameters", grouped(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
       rows.append(("  embedding", grouped(config.embeddingParameterCount)))
-      if mambaLayers.count < config.layerCount {
+      if let layer = attentionLayer {
+        let attention = config.mixerParameterCount(layer: layer)
         rows.append(("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
       }
       if let layer = mambaLayers.first { rows.append(("  mamba2 per layer", grouped(config.mixerParameterCount(layer: layer)))) }
+      if let layer = deltaLayers.first {
+        rows.append(("  gdn per layer", grouped(config.mixerParameterCount(layer: layer))))
+      }
       rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount)))
       rows.append(("KV numbers per token", grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)))
       rows.append(("KV bytes per token", "\(grouped(2 * config.kvNumbersPerToken)) in bfloat16"))

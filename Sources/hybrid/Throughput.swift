@@ -36,6 +36,7 @@ struct Throughput: ParsableCommand {
 
   private func measure() throws {
     let batches = try numbers(batch, "--batch")
+    let picture = try plot.map { ($0, try FigureScript.ofCheckout("zebra/throughput.gp")) }
     if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }
     let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [1]
     var models = [(name: name(of: model.path), model: try model.load())]
@@ -62,7 +63,7 @@ struct Throughput: ParsableCommand {
     let table = ([DecodingPoint.csvHeader] + points.map(\.csvLine)).joined(separator: "\n") + "\n"
     if let csv { try writeFile(table, to: URL(fileURLWithPath: csv)) }
     try show(points)
-    if let plot { try drawDecodingSweep(points, to: URL(fileURLWithPath: plot)) }
+    if let (plot, script) = picture { try drawDecodingSweep(points, with: script, to: URL(fileURLWithPath: plot)) }
   }
 
   private func show(_ points: [DecodingPoint]) throws {

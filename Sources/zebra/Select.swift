@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Groundwork
+import LabKit
 import ModelCore
 import Recipes
 import TokenData
@@ -49,6 +50,7 @@ struct Select: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      let picture = try plot.map { ($0, try FigureScript.ofCheckout("zebra/figure3.gp")) }
       let (scores, placement) = try self.scores.map(placed(byFile:)) ?? measured()
       if json {
         print(placement.json(scores: scores).text(pretty: true))
@@ -56,7 +58,9 @@ struct Select: ParsableCommand {
         print(placement.picture(scores: scores))
         print("\n" + placement.summary(layerCount: scores.count))
       }
-      if let plot { try drawPlacement(placement, scores: scores, to: URL(fileURLWithPath: plot)) }
+      if let (plot, script) = picture {
+        try drawPlacement(placement, scores: scores, with: script, to: URL(fileURLWithPath: plot))
+      }
     }
   }
 

@@ -5,6 +5,21 @@ import XCTest
 
 /// Embedding, norms, gates and plain arithmetic. The larger sizes are split over the threads.
 final class ElementwiseGradientTests: XCTestCase {
+  func testSigmoidGate() {
+    GradientCheck("sigmoid gate").run([randomTensor([3, 7], "x"), randomTensor([3, 7], "gate")]) { $0.sigmoidGate($1[0], $1[1]) }
+  }
+
+  func testOffsetNorm() {
+    let weight = Parameter("w", randomTensor([6], "w"))
+    GradientCheck("norm about one").run([randomTensor([4, 12])], parameters: [weight]) {
+      $0.rmsNorm($1[0], weight, eps: 1e-6, offset: 1)
+    }
+  }
+
+  func testColumnsInAnotherOrder() {
+    GradientCheck("columns").run([randomTensor([3, 9])]) { $0.columns($1[0], [5..<8, 0..<2, 6..<9]) }
+  }
+
   func testEmbeddingWithRepeatedIds() {
     let table = Parameter("table", randomTensor([7, 40]))
     GradientCheck("embedding").run([], parameters: [table]) { tape, _ in

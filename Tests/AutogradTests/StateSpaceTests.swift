@@ -163,7 +163,11 @@ final class StateSpaceTests: XCTestCase {
     let weight = Parameter("w", randomTensor([5, 1, 4], "w"))
     let bias = Parameter("b", randomTensor([5], "b"))
     GradientCheck("causal convolution").run([randomTensor([2, 7, 9])], parameters: [weight, bias]) {
-      $0.causalConv($1[0], columns: 2..<7, weight, bias, batch: 2, time: 7)
+      $0.causalConv($1[0], columns: 2..<7, [weight], bias: bias, batch: 2, time: 7)
+    }
+    let (first, second) = (Parameter("first", randomTensor([3, 1, 4], "first")), Parameter("second", randomTensor([2, 1, 4], "second")))
+    GradientCheck("two convolutions, no bias").run([randomTensor([2, 7, 9])], parameters: [first, second]) {
+      $0.causalConv($1[0], columns: 2..<7, [first, second], batch: 2, time: 7)
     }
   }
 
@@ -173,7 +177,7 @@ final class StateSpaceTests: XCTestCase {
     let bias = Parameter("b", Tensor([1], values: [0]))
     let tape = Tape(recording: false)
     let x = tape.constant(Tensor([2, 5, 1], values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 1]))
-    let y = tape.causalConv(x, columns: 0..<1, weight, bias, batch: 2, time: 5).value.toArray()
+    let y = tape.causalConv(x, columns: 0..<1, [weight], bias: bias, batch: 2, time: 5).value.toArray()
     XCTAssertEqual(y, [1, 12, 123, 1234, 2345, 6, 67, 678, 6789, 7891].map { Float($0) / (1 + exp(-Float($0))) })
   }
 

@@ -16,9 +16,13 @@ final class OracleTests: XCTestCase {
   func testQwen3Norms() throws { try check("qwen3_qknorm") }
   func testLatentAttention() throws { try check("mla_dense") }
   func testStockMamba2() throws { try check("mamba2") }
+  func testQwen3NextGatedDeltaNet() throws { try check("qwen3_next_gdn", isSteep: true) }
   func testLatentAttentionYarn() throws { try check("mla_dense_yarn") }
 
-  private func check(_ name: String) throws {
+  /// - Parameter isSteep: short queries and keys are scaled to unit length: gradients are so large (54 against 3 in the
+  ///   others) that rounding grows a thousandfold and more within ten steps. Their losses are then as far from PyTorch's
+  ///   as those of the same model with weights changed in the last bit or two are from our own.
+  private func check(_ name: String, isSteep: Bool = false) throws {
     let folder = try sharedFolder("oracles/\(name)")
     let model = try LanguageModel(folder: folder)
     let expected = try SafetensorsFile(folder.appendingPathComponent("expected.safetensors"))
@@ -54,10 +58,24 @@ final class OracleTests: XCTestCase {
 
     if expected.info("adamw_losses") != nil {
       let wanted = try expected.readFloats("adamw_losses")
-      let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.999, epsilon: 1e-8))
+      func losses() -> [Double] {
+        let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.999, epsilon: 1e-8))
+        return wanted.map { _ in
+          defer { optimizer.update(rate: 1e-3) }
+          return lossAndGradients()
+        }
+      }
+      let start = model.parameters.values.copy()
+      let ours = losses()
+      var spread = [Double](repeating: 0, count: ours.count)
+      for seed in isSteep ? [1, 2, 3] as [UInt64] : [] {
+        let noise = randomFloats(start.count, seed: seed, "rounding")
+        for i in 0..<start.count { model.parameters.values.pointer[i] = start.pointer[i] * (1 + 3e-7 * noise[i]) }
+        for (step, loss) in losses().enumerated() { spread[step] = max(spread[step], abs(loss - ours[step])) }
+      }
       for (step, want) in wanted.enumerated() {
-        XCTAssertEqual(lossAndGradients(), Double(want), accuracy: 1e-4, "\(name): loss before AdamW step \(step + 1)")
-        optimizer.update(rate: 1e-3)
+        XCTAssertEqual(
+          ours[step], Double(want), accuracy: 1e-4 + 3 * spread[step], "\(name): loss before AdamW step \(step + 1)")
       }
     }
   }

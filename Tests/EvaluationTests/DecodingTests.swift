@@ -96,7 +96,7 @@ final class DecodingTests: XCTestCase {
       XCTAssertEqual(copy.length, 40)
       let first = model.extend(cache, Array(ids[40...]))
       _ = model.extend(copy, [5, 6, 7])
-      if config.mixers.contains(.mamba2) {
+      if config.stateNumbers > 0 {
         // A state goes back to nothing only.
         copy.truncate(0)
         XCTAssertEqual(model.extend(copy, ids).rows(40..<50).toArray(), model.extend(model.makeCache(), ids).rows(40..<50).toArray())
@@ -124,6 +124,10 @@ final class DecodingTests: XCTestCase {
           let mamba = config.mamba!
           let conv = mamba.groupedWidth.map { 2 * $0 + mamba.innerWidth } ?? mamba.innerWidth + 2 * mamba.groups * mamba.stateSize
           return sum + mamba.heads * mamba.headDim * mamba.stateSize + 3 * conv
+        case .gatedDeltaNet:
+          let delta = config.delta!
+          let conv = 2 * delta.keyHeads * delta.keyDim + delta.heads * delta.valueDim
+          return sum + delta.heads * delta.keyDim * delta.valueDim + (delta.convTaps - 1) * conv
         }
       }
       XCTAssertEqual(cache.bytes, 4 * expected, name)

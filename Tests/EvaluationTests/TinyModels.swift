@@ -30,6 +30,23 @@ enum TinyModels {
     return try base.withMamba2(mamba, layers: layers)
   }
 
+  static func delta(_ change: (inout DeltaConfig) -> Void = { _ in }, layers: [Int]? = nil) throws -> ModelConfig {
+    var delta = DeltaConfig(heads: 6, keyDim: 8, valueDim: 5, chunk: 5)
+    change(&delta)
+    return try config().withGatedDeltaNet(delta, layers: layers)
+  }
+
+  /// Fused projections, gated attention on half of each head, norms about one.
+  static func qwen3Next() throws -> ModelConfig {
+    try config {
+      $0.architecture = .qwen3Next
+      $0.mixers = [.gatedDeltaNet, .attention, .gatedDeltaNet]
+      $0.delta = DeltaConfig(heads: 6, keyHeads: 3, keyDim: 8, valueDim: 5, chunk: 16)
+      $0.rope.rotatedShare = 0.5
+      ($0.qkNorm, $0.attentionGate) = (true, true)
+    }
+  }
+
   static func all() throws -> [(name: String, config: ModelConfig)] {
     [
       ("attention", try config()),
@@ -51,6 +68,11 @@ enum TinyModels {
       ),
       ("mamba2 and attention", try mamba(layers: [1])),
       ("mamba2 and latent", try latent().withMamba2(layers: [0, 2])),
+      ("gated deltanet", try delta()),
+      ("gated deltanet, shared key heads", try delta { $0.keyHeads = 2; $0.convTaps = 3 }),
+      ("gated deltanet and attention", try delta(layers: [1])),
+      ("gated deltanet and latent", try latent().withGatedDeltaNet(DeltaConfig(heads: 3, keyDim: 7, valueDim: 9), layers: [0, 2])),
+      ("qwen3-next", try qwen3Next()),
     ]
   }
 

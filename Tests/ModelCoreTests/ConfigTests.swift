@@ -90,7 +90,7 @@ final class ConfigTests: XCTestCase {
   }
 
   func testOracleConfigsLoadAndRoundTrip() throws {
-    for name in ["llama_gqa_tied", "llama_rope_llama3", "llama_yarn", "qwen2_bias", "qwen3_qknorm", "mla_dense", "mla_dense_yarn"] {
+    for name in ["llama_gqa_tied", "llama_rope_llama3", "llama_yarn", "qwen2_bias", "qwen3_qknorm", "mla_dense", "mla_dense_yarn", "qwen3_next_gdn"] {
       let folder = try sharedFolder("oracles/\(name)")
       let config = try ModelConfig(contentsOf: folder)
       XCTAssertEqual(try ModelConfig(json: config.json, file: name), config, name)
@@ -110,7 +110,7 @@ final class ConfigTests: XCTestCase {
   func testUnimplementedOraclesAreRefusedByName() throws {
     for (name, word) in [
       ("llama4_text", "llama4_text"), ("qwen3_moe", "qwen3_moe"), ("deepseek_v3_moe", "mixture of experts"),
-      ("deepseek_v2_moe", "mixture of experts"), ("qwen3_next_gdn", "qwen3_next"),
+      ("deepseek_v2_moe", "mixture of experts"),
     ] {
       XCTAssertThrowsError(try ModelConfig(contentsOf: sharedFolder("oracles/\(name)"))) {
         XCTAssertTrue("\($0)".contains(word), "\($0)")
@@ -298,6 +298,36 @@ final class ConfigTests: XCTestCase {
     }
     try write("[0, 16]")
     XCTAssertThrowsError(try ModelConfig(contentsOf: folder)) { XCTAssert("\($0)".contains("mla_layers"), "\($0)") }
+  }
+
+  /// Hybrids with Gated DeltaNet and Qwen3-Next survive config.json; impossible shapes and experts are refused by key.
+  func testGatedDeltaNetConfigs() throws {
+    let base = try ModelConfig.preset("nano-1b")
+    for config in [try base.withGatedDeltaNet(), try base.withGatedDeltaNet(layers: [1, 3])] {
+      XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
+    }
+    func next(_ more: String) throws -> ModelConfig {
+      try ModelConfig(
+        json: JSONValue(
+          parsing: Data(
+            #"""
+            {"model_type": "qwen3_next", "hidden_size": 48, "num_hidden_layers": 8, "vocab_size": 96, "head_dim": 16,
+             "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 96, "linear_num_key_heads": 2,
+             "linear_num_value_heads": 4, "linear_key_head_dim": 8, "linear_value_head_dim": 16, \#(more)}
+            """#.utf8), file: "next"), file: "next")
+    }
+    let config = try next(#""num_experts": 0"#)
+    XCTAssertEqual(config.layers(of: .attention), [3, 7])
+    XCTAssertEqual(config.rotaryDim, 4)
+    XCTAssertEqual(config.delta?.normEps, config.rmsNormEps)
+    XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
+    XCTAssertThrowsError(try config.withMamba2(layers: [0])) { XCTAssert("\($0)".contains("qwen3_next"), "\($0)") }
+    for (more, word) in [
+      (#""num_experts": 512"#, "mixture of experts"), (#""num_experts": 4, "mlp_only_layers": [0, 1]"#, "mixture of experts"),
+      (#""partial_rotary_factor": 0.1"#, "partial_rotary_factor"), (#""linear_conv_kernel_dim": 0"#, "linear_conv_kernel_dim"),
+    ] { XCTAssertThrowsError(try next(more)) { XCTAssert("\($0)".contains(word), "\($0)") } }
+    let delta = DeltaConfig(heads: 6, keyHeads: 4, keyDim: 8, valueDim: 16)
+    XCTAssertThrowsError(try base.withGatedDeltaNet(delta)) { XCTAssert("\($0)".contains("linear_num_key_heads"), "\($0)") }
   }
 
   /// Hybrids and stock Mamba2 survive config.json, and impossible shapes are refused by key.

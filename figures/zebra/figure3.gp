@@ -4,14 +4,17 @@ if (!exists("score")) width = 1000
 load "style.gp"
 set xlabel "layer"
 set style fill solid 0.9 noborder
-set yrange [0:*]
+set yrange [*<0:*]
 set xtics 1 scale 0
 set key top right
+set xzeroaxis lt 1 lw 1 lc rgb "#333333"
 stats csv using "layer" nooutput
 set xrange [-0.7:STATS_max + 0.7]
 if (STATS_max > 24) set xtics 4
 if (exists("score")) {
   set title headline
+  set key above right horizontal
+  set offsets 0, 0, graph 0.02, 0
   set ylabel "fall of the divergence from the teacher"
   plot csv using "layer":(keep(column(chosen) == 0, column(score))):(0.7) with boxes lc rgb grey title "Mamba2", \
     csv using "layer":(keep(column(chosen) == 1, column(score))):(0.7) with boxes lc rgb blue title "latent attention"

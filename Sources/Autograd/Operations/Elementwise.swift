@@ -54,6 +54,26 @@ extension Tape {
     }
   }
 
+  /// x * sigmoid(gate), same shapes (the output gate of Qwen3-Next's attention).
+  public func sigmoidGate(_ x: Variable, _ gate: Variable) -> Variable {
+    precondition(x.shape == gate.shape)
+    let y = Tensor(x.shape)
+    parallelElements(y.count) {
+      up_sigmoid_gate(
+        x.value.pointer + $0.lowerBound, gate.value.pointer + $0.lowerBound, y.pointer + $0.lowerBound, $0.count)
+    }
+    return record(y, inputs: [x, gate]) { dy in
+      let (dx, dgate, dyPointer) = (Tensor(x.shape), Tensor(x.shape), dy.pointer)
+      parallelElements(dx.count) {
+        let low = $0.lowerBound
+        up_sigmoid_gate_backward(
+          x.value.pointer + low, gate.value.pointer + low, dyPointer + low, dx.pointer + low, dgate.pointer + low, $0.count)
+      }
+      self.accumulate(dx, into: x)
+      self.accumulate(dgate, into: gate)
+    }
+  }
+
   /// Sum of all elements of a * weights, a scalar [1]: the random projection of gradient checks and the
   /// simplest loss. Summed in float64.
   public func dot(_ a: Variable, _ weights: Tensor) -> Variable {

@@ -4,8 +4,10 @@ import TensorCore
 extension Tape {
   /// y = x / sqrt(mean(x^2) + eps) * w over the innermost axis in groups of w's width: a [.., d] norm with
   /// w [d], or a per-head norm of [.., heads * headDim] with w [headDim]. Statistics in float32.
-  public func rmsNorm(_ x: Variable, _ weight: Parameter, eps: Float) -> Variable {
+  /// - Parameter offset: what the weights are differences from; 1: y = ... * (1 + w) (Qwen3-Next)
+  public func rmsNorm(_ x: Variable, _ weight: Parameter, eps: Float, offset: Float = 0) -> Variable {
     let width = weight.shape[0]
+    let scale = offset == 0 ? weight.value : Tensor([width], values: weight.value.toArray().map { $0 + offset })
     precondition(x.width % width == 0)
     let rows = x.value.count / width
     let y = Tensor(x.shape)
@@ -13,7 +15,7 @@ extension Tape {
     Threads.parallelRows(rows, grain: max(1, 4096 / width)) { range in
       let start = range.lowerBound * width
       up_rms_norm(
-        x.value.pointer + start, weight.value.pointer, y.pointer + start,
+        x.value.pointer + start, scale.pointer, y.pointer + start,
         inverse.pointer + range.lowerBound, range.count, width, eps)
     }
     return record(y, inputs: [x], parameters: [weight]) { dy in
@@ -25,7 +27,7 @@ extension Tape {
           let low = rows * chunk / chunks
           let high = rows * (chunk + 1) / chunks
           up_rms_norm_backward(
-            x.value.pointer + low * width, weight.value.pointer, inverse.pointer + low,
+            x.value.pointer + low * width, scale.pointer, inverse.pointer + low,
             dy.pointer + low * width, dx.pointer + low * width, partial.pointer + chunk * width, high - low,
             width, add ? 1 : 0)
         }

@@ -8,13 +8,24 @@ extension Tape {
   }
 
   /// Columns `range` of the innermost axis, copied: [..., W] -> [..., range.count].
-  public func columns(_ x: Variable, _ range: Range<Int>) -> Variable {
+  public func columns(_ x: Variable, _ range: Range<Int>) -> Variable { columns(x, [range]) }
+
+  /// Several ranges of columns side by side, in their order: [..., W] -> [..., sum of counts].
+  public func columns(_ x: Variable, _ ranges: [Range<Int>]) -> Variable {
     let rows = x.rowCount
-    let y = Tensor(x.shape.dropLast() + [range.count])
-    up_copy_block(x.value.pointer + range.lowerBound, x.width, y.pointer, range.count, rows, range.count)
+    let y = Tensor(x.shape.dropLast() + [ranges.reduce(0) { $0 + $1.count }])
+    var column = 0
+    for range in ranges {
+      up_copy_block(x.value.pointer + range.lowerBound, x.width, y.pointer + column, y.width, rows, range.count)
+      column += range.count
+    }
     return record(y, inputs: [x]) { dy in
       self.addingGradient(of: x) {
-        up_add_block(dy.pointer, range.count, $0.pointer + range.lowerBound, x.width, rows, range.count)
+        var column = 0
+        for range in ranges {
+          up_add_block(dy.pointer + column, y.width, $0.pointer + range.lowerBound, x.width, rows, range.count)
+          column += range.count
+        }
       }
     }
   }

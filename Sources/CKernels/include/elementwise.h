@@ -13,6 +13,10 @@ double up_sum_of_squares(const float *x, ptrdiff_t count);
 ptrdiff_t up_count_nonfinite(const float *x, ptrdiff_t count);
 void up_silu(const float *x, float *y, ptrdiff_t count);                            // y = x sigmoid(x)
 void up_silu_backward(const float *x, const float *dy, float *dx, ptrdiff_t count); // dx written
+// y = x sigmoid(gate); dx and dgate written.
+void up_sigmoid_gate(const float *x, const float *gate, float *y, ptrdiff_t count);
+void up_sigmoid_gate_backward(const float *x, const float *gate, const float *dy, float *dx, float *dgate,
+                              ptrdiff_t count);
 // SwiGLU on rows of [gate (width) | up (width)]: y = silu(gate) * up.
 void up_swiglu(const float *gate_up, float *y, ptrdiff_t rows, ptrdiff_t width);
 void up_swiglu_backward(const float *gate_up, const float *dy, float *d_gate_up, ptrdiff_t rows,

@@ -10,6 +10,7 @@
 #include "attention.h"
 #include "causal_conv.h"
 #include "cross_entropy.h"
+#include "delta.h"
 #include "distance.h"
 #include "elementwise.h"
 #include "gemm.h"

@@ -20,17 +20,23 @@ extension ModelConfig {
   // MARK: Cache
 
   /// Numbers that a layer caches per token: r_kv + d_r for latent attention, 2 n_kv d_h for attention, none for
-  /// Mamba2.
+  /// Mamba2 and Gated DeltaNet.
   public func kvNumbersPerToken(layer: Int) -> Int {
     switch mixers[layer] {
     case .attention: 2 * keyValueHeads * headDim
     case .latentAttention: latent.map { $0.ranks(layer: layer).kv + $0.ropeHeadDim } ?? 0
-    case .mamba2: 0
+    case .mamba2, .gatedDeltaNet: 0
     }
   }
 
   /// Numbers that a layer remembers per sequence whatever its length; the published KV percentages leave them out.
-  public func stateNumbers(layer: Int) -> Int { mixers[layer] == .mamba2 ? mamba?.stateNumbers ?? 0 : 0 }
+  public func stateNumbers(layer: Int) -> Int {
+    switch mixers[layer] {
+    case .attention, .latentAttention: 0
+    case .mamba2: mamba?.stateNumbers ?? 0
+    case .gatedDeltaNet: delta?.stateNumbers ?? 0
+    }
+  }
 
   /// The same for the whole model.
   public var stateNumbers: Int { (0..<layerCount).reduce(0) { $0 + stateNumbers(layer: $1) } }
@@ -60,6 +66,9 @@ extension ModelConfig {
       case .mamba2:
         // The recurrence: decay, write and read of every number of the state; the convolution's taps.
         weights += mamba.map { Double(3 * $0.heads * $0.headDim * $0.stateSize + $0.convTaps * $0.convWidth) } ?? 0
+      case .gatedDeltaNet:
+        // Reading for the error, writing and reading for the output; the convolution's taps.
+        weights += delta.map { Double(3 * $0.recurrentNumbers + $0.convTaps * $0.convWidth) } ?? 0
       }
     }
     return 2 * weights + 2 * perPosition * Double(context + 1) / 2

@@ -26,14 +26,15 @@ extension ModelConfig {
     architecture == .mamba2 ? "backbone.layers.\(layer).norm.weight" : Self.layerPrefix(layer) + "input_layernorm.weight"
   }
 
-  /// `model.layers.N.self_attn.` or, in a converted model, `model.layers.N.mla.` for a latent layer and
-  /// `model.layers.N.mamba.` for a Mamba2 layer.
+  /// `model.layers.N.self_attn.` or, in a converted model, `model.layers.N.mla.` for a latent layer,
+  /// `model.layers.N.mamba.` for a Mamba2 layer and `model.layers.N.gdn.` for a Gated DeltaNet layer.
   public func mixerPrefix(_ layer: Int) -> String {
     if architecture == .mamba2 { return "backbone.layers.\(layer).mixer." }
     let module =
       switch mixers[layer] {
       case .latentAttention where !architecture.isDeepSeek: "mla"
       case .mamba2: "mamba"
+      case .gatedDeltaNet: architecture == .qwen3Next ? "linear_attn" : "gdn"
       default: "self_attn"
       }
     return Self.layerPrefix(layer) + module + "."
@@ -41,7 +42,12 @@ extension ModelConfig {
 
   /// Full name of the mixer's output projection.
   public func outputProjectionName(_ layer: Int) -> String {
-    let isOwn = mixers[layer] == .attention || architecture.isDeepSeek
+    let isOwn =
+      switch mixers[layer] {
+      case .attention: true
+      case .gatedDeltaNet: !hasFusedDelta
+      case .latentAttention, .mamba2: architecture.isDeepSeek
+      }
     return mixerPrefix(layer) + (isOwn ? "o_proj.weight" : "out_proj.weight")
   }
 
@@ -74,6 +80,7 @@ extension ModelConfig {
     case .attention: attentionTensors(layer)
     case .latentAttention: latentTensors(layer)
     case .mamba2: mambaTensors(layer)
+    case .gatedDeltaNet: deltaTensors(layer)
     }
   }
 
@@ -94,10 +101,9 @@ extension ModelConfig {
 
   private func attentionTensors(_ layer: Int) -> [TensorSpec] {
     let prefix = mixerPrefix(layer)
-    let queryWidth = attentionHeads * headDim
     let keyWidth = keyValueHeads * headDim
     var all: [TensorSpec] = []
-    for (name, width) in [("q_proj", queryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)] {
+    for (name, width) in [("q_proj", attentionQueryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)] {
       all.append(TensorSpec(prefix + name + ".weight", [width, hiddenSize]))
       if qkvBias { all.append(TensorSpec(prefix + name + ".bias", [width])) }
     }
@@ -105,7 +111,7 @@ extension ModelConfig {
       all.append(TensorSpec(prefix + "q_norm.weight", [headDim]))
       all.append(TensorSpec(prefix + "k_norm.weight", [headDim]))
     }
-    return all + [TensorSpec(outputProjectionName(layer), [hiddenSize, queryWidth])]
+    return all + [TensorSpec(outputProjectionName(layer), [hiddenSize, attentionHeads * headDim])]
   }
 
   private func latentTensors(_ layer: Int) -> [TensorSpec] {

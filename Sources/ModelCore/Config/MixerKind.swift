@@ -6,6 +6,8 @@ public enum MixerKind: String, CaseIterable, Codable, Sendable {
   case latentAttention = "latent_attention"
   /// Mamba2: a state of one size stands for the past.
   case mamba2
+  /// Gated DeltaNet: a state that forgets by a gate and corrects what it holds of a key.
+  case gatedDeltaNet = "linear_attention"
 }
 
 /// The families whose files and names we read and write. The raw value is `model_type`.
@@ -17,6 +19,8 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
   case deepseekV3 = "deepseek_v3"
   /// Stock Mamba2: mixers only, no feed-forward.
   case mamba2
+  /// Gated DeltaNet and gated attention in turn; its experts are not implemented, only dense feed-forwards.
+  case qwen3Next = "qwen3_next"
   /// Our own: any mixer in any layer (what the conversions write).
   case hybrid = "upcycle_hybrid"
 
@@ -29,6 +33,7 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
     case .deepseekV2: "DeepseekV2ForCausalLM"
     case .deepseekV3: "DeepseekV3ForCausalLM"
     case .mamba2: "Mamba2ForCausalLM"
+    case .qwen3Next: "Qwen3NextForCausalLM"
     case .hybrid: "UpcycleHybridForCausalLM"
     }
   }

@@ -50,8 +50,9 @@ extension ModelConfig: Codable {
       tieWordEmbeddings: try model.bool("tie_word_embeddings") ?? false,
       rmsNormEps: try model.positive("rms_norm_eps") ?? 1e-6,
       qkvBias: architecture == .qwen2 ? true : try model.bool("qkv_bias") ?? false,
-      qkNorm: architecture == .qwen3 ? true : try model.bool("qk_norm") ?? false,
-      rope: try RopeConfig(model: model, maxPosition: position), maxPosition: position,
+      qkNorm: architecture == .qwen3 || architecture == .qwen3Next ? true : try model.bool("qk_norm") ?? false,
+      attentionGate: try model.bool("attn_output_gate") ?? (architecture == .qwen3Next),
+      rope: try RopeConfig(model: model, maxPosition: position, share: architecture == .qwen3Next ? 0.25 : 1), maxPosition: position,
       bosTokenId: try model.int("bos_token_id", in: 0...(1 << 26)),
       eosTokenIds: try Self.ids(model, "eos_token_id"),
       mixers: try Self.mixers(model, architecture: architecture, layerCount: layers))
@@ -59,6 +60,9 @@ extension ModelConfig: Codable {
       latent = try LatentConfig(model: model, architecture: architecture, config: self)
     }
     if mixers.contains(.mamba2) { mamba = try MambaConfig(model: model) }
+    if mixers.contains(.gatedDeltaNet) {
+      delta = try DeltaConfig(model: model, normEps: architecture == .qwen3Next ? rmsNormEps : 1e-5)
+    }
     try validate(file: file)
   }
 
@@ -107,7 +111,9 @@ extension ModelConfig: Codable {
     if architecture.isDeepSeek { return Array(repeating: .latentAttention, count: layerCount) }
     guard let types = try model.array("layer_types") else {
       if architecture == .hybrid { throw UpcycleError("\"layer_types\" is missing", at: model.file, expected: "\(layerCount) entries") }
-      return Array(repeating: .attention, count: layerCount)
+      guard architecture == .qwen3Next else { return Array(repeating: .attention, count: layerCount) }
+      let interval = try model.int("full_attention_interval", in: 1...4096) ?? 4
+      return (0..<layerCount).map { ($0 + 1) % interval == 0 ? .attention : .gatedDeltaNet }
     }
     guard types.count == layerCount else {
       throw UpcycleError(
@@ -149,8 +155,15 @@ extension ModelConfig: Codable {
     if !eosTokenIds.isEmpty {
       object["eos_token_id"] = eosTokenIds.count == 1 ? .int(eosTokenIds[0]) : .array(eosTokenIds.map { .int($0) })
     }
-    if architecture == .hybrid {
+    if architecture == .hybrid || architecture == .qwen3Next {
       object["layer_types"] = .array(mixers.map { .string($0.rawValue) })
+    }
+    if attentionGate { object["attn_output_gate"] = .bool(true) }
+    if architecture == .qwen3Next {
+      object["num_experts"] = .int(0)
+      object["mlp_only_layers"] = .array((0..<layerCount).map { .int($0) })
+    }
+    if architecture == .hybrid {
       object["qkv_bias"] = .bool(qkvBias)
       object["qk_norm"] = .bool(qkNorm)
     }
@@ -160,6 +173,7 @@ extension ModelConfig: Codable {
     }
     if let latent { object.merge(latent.json(config: self)) { $1 } }
     if let mamba { object.merge(mamba.json) { $1 } }
+    if let delta { object.merge(delta.json) { $1 } }
     return .object(object)
   }
 

@@ -16,9 +16,6 @@ extension ModelConfig {
     for key in ["attn_logit_softcapping", "final_logit_softcapping", "logits_scaling", "residual_multiplier"] {
       if let value = try model.double(key), value != 1 { throw model.unsupported(key, "scaling or capping of this kind") }
     }
-    if let partial = try model.double("partial_rotary_factor"), partial != 1 {
-      throw model.unsupported("partial_rotary_factor", "rotating only a part of each head")
-    }
     try refuseSlidingWindow(model)
     try refuseExperts(model, architecture: architecture)
   }
@@ -38,9 +35,16 @@ extension ModelConfig {
     for key in ["num_experts", "num_local_experts", "n_routed_experts"] {
       guard let count = model[key]?.int, count > 0 else { continue }
       let layers = try model.required("num_hidden_layers", in: 1...4096)
+      if architecture == .qwen3Next, try Self.isDense(model, layers: layers) { continue }
       if architecture.isDeepSeek, (model["first_k_dense_replace"]?.int ?? 0) >= layers { continue }
       throw model.unsupported(key, "mixture of experts")
     }
+  }
+
+  /// Whether `mlp_only_layers` names every layer.
+  private static func isDense(_ model: ConfigObject, layers: Int) throws -> Bool {
+    let dense = Set(try (model.array("mlp_only_layers") ?? []).compactMap(\.int))
+    return dense.isSuperset(of: 0..<layers)
   }
 
   /// Refuses impossible values, naming the key, the allowed range and the value.
@@ -59,6 +63,7 @@ extension ModelConfig {
       "a divisor of num_attention_heads (\(attentionHeads))", keyValueHeads, "query heads must fill whole groups")
     try require(mixers.count == layerCount, "layer_types", "\(layerCount) entries", mixers.count, "one kind per layer")
     try require(rope.theta > 1, "rope_theta", "a number above 1", rope.theta, "out of range")
+    try validateRotatedShare(require: require)
     if mixers.contains(.attention) {
       try require(headDim % 2 == 0, "head_dim", "an even number", headDim, "rotary pairs need two dimensions each")
     }
@@ -71,11 +76,29 @@ extension ModelConfig {
       }
       try mamba.validate(require: require)
     }
+    if mixers.contains(.gatedDeltaNet) {
+      guard let delta else {
+        throw UpcycleError("\"linear_num_value_heads\" is missing although layer_types names linear_attention", at: file)
+      }
+      try delta.validate(require: require)
+    }
     guard mixers.contains(.latentAttention) else { return }
     guard let latent else {
       throw UpcycleError("\"kv_lora_rank\" is missing although layer_types names latent_attention", at: file)
     }
     try validate(latent, require: require)
+  }
+
+  /// Only Qwen3-Next turns a part of each head.
+  private func validateRotatedShare(require: Require) throws {
+    let share = rope.rotatedShare
+    if architecture == .qwen3Next {
+      let fits = share <= 1 && rotaryDim > 0 && rotaryDim % 2 == 0
+      try require(fits, "partial_rotary_factor", "a share of head_dim (\(headDim)) that is even", share, "rotary pairs need two dimensions each")
+    } else {
+      let found = share != 1 ? share : latent?.rope?.rotatedShare ?? 1
+      try require(found == 1, "partial_rotary_factor", "1", found, "rotating only a part of each head is not implemented")
+    }
   }
 
   private typealias Require = (Bool, String, String, Any, String) throws -> Void

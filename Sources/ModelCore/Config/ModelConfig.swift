@@ -29,6 +29,8 @@ public struct ModelConfig: Equatable, Sendable {
   public var qkvBias: Bool
   /// RMS norm over each query and key head of attention layers (Qwen3).
   public var qkNorm: Bool
+  /// A sigmoid gate on the output of attention layers, from rows of q_proj (`attn_output_gate`; Qwen3-Next).
+  public var attentionGate: Bool
   public var rope: RopeConfig
   /// Context length (`max_position_embeddings`).
   public var maxPosition: Int
@@ -41,13 +43,15 @@ public struct ModelConfig: Equatable, Sendable {
   public var latent: LatentConfig?
   /// Present when any layer is Mamba2.
   public var mamba: MambaConfig?
+  /// Present when any layer is Gated DeltaNet.
+  public var delta: DeltaConfig?
 
   public init(
     architecture: Architecture = .llama, hiddenSize: Int, layerCount: Int, attentionHeads: Int, keyValueHeads: Int,
     headDim: Int? = nil, intermediateSize: Int, vocabularySize: Int, tieWordEmbeddings: Bool = false,
-    rmsNormEps: Double = 1e-5, qkvBias: Bool = false, qkNorm: Bool = false, rope: RopeConfig = RopeConfig(),
-    maxPosition: Int = 2048, bosTokenId: Int? = nil, eosTokenIds: [Int] = [], mixers: [MixerKind]? = nil,
-    latent: LatentConfig? = nil, mamba: MambaConfig? = nil
+    rmsNormEps: Double = 1e-5, qkvBias: Bool = false, qkNorm: Bool = false, attentionGate: Bool = false,
+    rope: RopeConfig = RopeConfig(), maxPosition: Int = 2048, bosTokenId: Int? = nil, eosTokenIds: [Int] = [],
+    mixers: [MixerKind]? = nil, latent: LatentConfig? = nil, mamba: MambaConfig? = nil, delta: DeltaConfig? = nil
   ) {
     self.architecture = architecture
     self.hiddenSize = hiddenSize
@@ -61,6 +65,7 @@ public struct ModelConfig: Equatable, Sendable {
     self.rmsNormEps = rmsNormEps
     self.qkvBias = qkvBias
     self.qkNorm = qkNorm
+    self.attentionGate = attentionGate
     self.rope = rope
     self.maxPosition = maxPosition
     self.bosTokenId = bosTokenId
@@ -68,10 +73,20 @@ public struct ModelConfig: Equatable, Sendable {
     self.mixers = mixers ?? Array(repeating: .attention, count: max(layerCount, 0))
     self.latent = latent
     self.mamba = mamba
+    self.delta = delta
   }
 
   /// Query heads that share one KV head.
   public var groupSize: Int { attentionHeads / keyValueHeads }
+
+  /// Rows of q_proj: all query heads, each with its gate if they have one.
+  public var attentionQueryWidth: Int { attentionHeads * headDim * (attentionGate ? 2 : 1) }
+
+  /// Dimensions of an attention head that rope turns, from the first on.
+  public var rotaryDim: Int { Int(Double(headDim) * rope.rotatedShare) }
+
+  /// What the weights of RMS norms are differences from: 1 in Qwen3-Next, but for its Gated DeltaNet's output norm.
+  public var normOffset: Float { architecture == .qwen3Next ? 1 : 0 }
 
   /// Layers of a kind, ascending.
   public func layers(of kind: MixerKind) -> [Int] { mixers.indices.filter { mixers[$0] == kind } }
@@ -102,7 +117,18 @@ public struct ModelConfig: Equatable, Sendable {
     return try config.replacing(layers, with: .mamba2)
   }
 
+  /// This model with `layers` (all if nil) turned into Gated DeltaNet, of HyLo's shape unless `delta` says otherwise;
+  /// validated.
+  public func withGatedDeltaNet(_ delta: DeltaConfig? = nil, layers: [Int]? = nil) throws -> ModelConfig {
+    var config = self
+    config.delta = delta ?? DeltaConfig(replacing: self)
+    return try config.replacing(layers, with: .gatedDeltaNet)
+  }
+
   private func replacing(_ layers: [Int]?, with kind: MixerKind) throws -> ModelConfig {
+    if architecture == .qwen3Next {
+      throw UpcycleError.usage("cannot replace layers of this architecture", at: "model_type", found: architecture.rawValue)
+    }
     var config = self
     config.architecture = .hybrid
     for layer in layers ?? Array(0..<layerCount) {
@@ -122,6 +148,7 @@ public struct ModelConfig: Equatable, Sendable {
     config.mixers = Array(repeating: .attention, count: layerCount)
     config.latent = nil
     config.mamba = nil
+    config.delta = nil
     if architecture == .hybrid || architecture.isDeepSeek { config.architecture = qkNorm ? .qwen3 : qkvBias ? .qwen2 : .llama }
     return config
   }

@@ -2,7 +2,8 @@ import Groundwork
 
 extension RopeConfig {
   /// Reads `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (before).
-  init(model: ConfigObject, maxPosition: Int) throws {
+  /// - Parameter share: of a head's dimensions that turn, where the file does not say
+  init(model: ConfigObject, maxPosition: Int, share: Double = 1) throws {
     var parameters = try model.object("rope_parameters")
     if let nested = try parameters?.object(MixerKind.attention.rawValue) { parameters = nested }
     if let parameters {
@@ -12,6 +13,8 @@ extension RopeConfig {
     } else {
       try self.init(theta: model.positive("rope_theta") ?? 10_000)
     }
+    let inner = try parameters?.positive("partial_rotary_factor")
+    rotatedShare = try inner ?? model.positive("partial_rotary_factor") ?? share
   }
 
   /// Reads one object of rope parameters.
@@ -20,9 +23,7 @@ extension RopeConfig {
     theta = try parameters.positive("rope_theta") ?? outerTheta ?? 10_000
     guard theta > 1 else { throw parameters.fail("rope_theta", expected: "a number above 1") }
     frequencyDim = try parameters.int("frequency_dim", in: 2...(1 << 20))
-    if let partial = try parameters.double("partial_rotary_factor"), partial != 1 {
-      throw parameters.unsupported("partial_rotary_factor", "rotating only a part of each head")
-    }
+    rotatedShare = try parameters.positive("partial_rotary_factor") ?? 1
     func factor() throws -> Double {
       guard let factor = try parameters.double("factor"), factor >= 1 else {
         throw parameters.fail("factor", expected: "a number of at least 1")
@@ -57,6 +58,7 @@ extension RopeConfig {
   /// The object of rope parameters in transformers 5's spelling.
   var json: JSONValue {
     var object: [String: JSONValue] = ["rope_theta": .double(theta)]
+    if rotatedShare != 1 { object["partial_rotary_factor"] = .double(rotatedShare) }
     if let frequencyDim { object["frequency_dim"] = .int(frequencyDim) }
     switch scaling {
     case .none: object["rope_type"] = .string("default")

@@ -67,6 +67,8 @@ public struct RopeConfig: Equatable, Sendable {
   public var scaling: Scaling
   /// D in theta^(-2j / D) when it is not the number of rotated dimensions.
   public var frequencyDim: Int?
+  /// Share of an attention head's dimensions that is turned, from the first on (`partial_rotary_factor`).
+  public var rotatedShare = 1.0
 
   public init(theta: Double = 10_000, scaling: Scaling = .none, frequencyDim: Int? = nil) {
     self.theta = theta

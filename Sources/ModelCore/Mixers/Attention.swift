@@ -7,13 +7,18 @@ import TensorCore
 ///   q = x W_q^T, k = x W_k^T, v = x W_v^T;  rope on whole heads, half-split pairs;
 ///   out = softmax(q k^T / sqrt(K)) v W_o^T
 ///
+/// Qwen3-Next rotates only the first dimensions of a head, and its W_q gives each head a gate beside its query:
+///   out = (softmax(q k^T / sqrt(K)) v * sigmoid(gate)) W_o^T.
+///
 /// Legend: B batch, T time, D model width, H query heads, G KV heads, K head width.
 public struct Attention {
   let heads: Int
   let groups: Int
   let headWidth: Int
   let eps: Float
-  public let query: Parameter  // [H K, D]
+  let normOffset: Float
+  let isGated: Bool
+  public let query: Parameter  // [H K, D], or [H 2 K, D] with gates
   public let key: Parameter  // [G K, D]
   public let value: Parameter  // [G K, D]
   public let output: Parameter  // [D, H K]
@@ -22,6 +27,7 @@ public struct Attention {
   let keyNorm: Parameter?  // [K]
   let scale: Float
   let positions: RotaryPositions
+  let rotaryWidth: Int
 
   init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
     let prefix = config.mixerPrefix(layer)
@@ -29,14 +35,16 @@ public struct Attention {
     groups = config.keyValueHeads
     headWidth = config.headDim
     eps = Float(config.rmsNormEps)
+    normOffset = config.normOffset
+    isGated = config.attentionGate
     let width = config.hiddenSize
-    query = try weights.tensor("\(prefix)q_proj.weight", [heads * headWidth, width])
+    query = try weights.tensor("\(prefix)q_proj.weight", [config.attentionQueryWidth, width])
     key = try weights.tensor("\(prefix)k_proj.weight", [groups * headWidth, width])
     value = try weights.tensor("\(prefix)v_proj.weight", [groups * headWidth, width])
     biases =
       config.qkvBias
       ? [
-        try weights.tensor("\(prefix)q_proj.bias", [heads * headWidth]),
+        try weights.tensor("\(prefix)q_proj.bias", [config.attentionQueryWidth]),
         try weights.tensor("\(prefix)k_proj.bias", [groups * headWidth]),
         try weights.tensor("\(prefix)v_proj.bias", [groups * headWidth]),
       ] : []
@@ -44,7 +52,8 @@ public struct Attention {
     keyNorm = config.qkNorm ? try weights.tensor("\(prefix)k_norm.weight", [headWidth]) : nil
     output = try weights.tensor(config.outputProjectionName(layer), [width, heads * headWidth])
     scale = Float(config.attentionScale(of: .attention))
-    positions = RotaryPositions(config.rope(of: .attention), dim: headWidth, interleaved: false)
+    positions = RotaryPositions(config.rope(of: .attention), dim: config.rotaryDim, interleaved: false)
+    rotaryWidth = config.rotaryDim
   }
 
   /// Numbers per token in the cache: keys and values.
@@ -52,34 +61,51 @@ public struct Attention {
 
   /// Training: x [B, T, D] -> [B, T, D], every sequence from position 0.
   func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
-    let (q, k, v) = project(tape, x, positionIds, length: time)
+    let (q, k, v, gate) = project(tape, x, positionIds, length: time)
     let mixed = tape.attention(q: q, k: k, v: v, batch: batch, time: time, scale: scale)
-    return tape.linear(mixed, output)
+    return written(tape, mixed, gate)
   }
 
-  /// Rotated queries and keys, and values, as slices of one variable (or three with QK norms).
+  private func written(_ tape: Tape, _ mixed: Variable, _ gate: Variable?) -> Variable {
+    tape.linear(gate.map { tape.sigmoidGate(mixed, $0) } ?? mixed, output)
+  }
+
+  /// Rotated queries and keys, and values, as slices of one variable (or three with QK norms or gates).
   private func project(_ tape: Tape, _ x: Variable, _ positionIds: [Int32], length: Int) -> (
-    q: HeadSlices, k: HeadSlices, v: HeadSlices
+    q: HeadSlices, k: HeadSlices, v: HeadSlices, gate: Variable?
   ) {
     let table = positions.table(length)
-    func layout(_ heads: Int, from head: Int = 0) -> HeadLayout {
-      HeadLayout(offset: head * headWidth, stride: headWidth, heads: heads, width: headWidth)
+    func layout(_ heads: Int, from head: Int = 0, width: Int? = nil) -> HeadLayout {
+      HeadLayout(offset: head * headWidth, stride: headWidth, heads: heads, width: width ?? headWidth)
     }
-    guard let queryNorm, let keyNorm else {
-      let qkv = tape.linear(x, [query, key, value], biases: biases)
-      let rotated = tape.rotary(qkv, layout(heads + groups), table, positions: positionIds)
+    func rotated(_ y: Variable, _ heads: Int) -> Variable {
+      tape.rotary(y, layout(heads, width: rotaryWidth), table, positions: positionIds)
+    }
+    if queryNorm == nil && !isGated {
+      let qkv = rotated(tape.linear(x, [query, key, value], biases: biases), heads + groups)
       return (
-        HeadSlices(rotated, layout(heads)), HeadSlices(rotated, layout(groups, from: heads)),
-        HeadSlices(rotated, layout(groups, from: heads + groups))
+        HeadSlices(qkv, layout(heads)), HeadSlices(qkv, layout(groups, from: heads)),
+        HeadSlices(qkv, layout(groups, from: heads + groups)), nil
       )
     }
-    func normed(_ weight: Parameter, _ norm: Parameter, _ heads: Int) -> HeadSlices {
-      let y = tape.rmsNorm(tape.linear(x, weight), norm, eps: eps)
-      return HeadSlices(tape.rotary(y, layout(heads), table, positions: positionIds), layout(heads))
+    func projected(_ index: Int, _ weight: Parameter) -> Variable {
+      tape.linear(x, [weight], biases: biases.isEmpty ? [] : [biases[index]])
+    }
+    func prepared(_ y: Variable, _ norm: Parameter?, _ heads: Int) -> HeadSlices {
+      let y = norm.map { tape.rmsNorm(y, $0, eps: eps, offset: normOffset) } ?? y
+      return HeadSlices(rotated(y, heads), layout(heads))
+    }
+    var (queries, gate) = (projected(0, query), Variable?.none)
+    if isGated {
+      // Each head's row holds its query, then its gate.
+      func halves(_ half: Int) -> [Range<Int>] {
+        (0..<heads).map { (2 * $0 + half) * headWidth..<(2 * $0 + half + 1) * headWidth }
+      }
+      (queries, gate) = (tape.columns(queries, halves(0)), tape.columns(queries, halves(1)))
     }
     return (
-      normed(query, queryNorm, heads), normed(key, keyNorm, groups),
-      HeadSlices(tape.linear(x, value), layout(groups))
+      prepared(queries, queryNorm, heads), prepared(projected(1, key), keyNorm, groups),
+      HeadSlices(projected(2, value), layout(groups)), gate
     )
   }
 
@@ -87,7 +113,7 @@ public struct Attention {
   /// queries see the whole of it.
   func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
     let longest = Int(positionIds.max() ?? 0) + 1
-    let (q, k, v) = project(tape, x, positionIds, length: longest)
+    let (q, k, v, gate) = project(tape, x, positionIds, length: longest)
     let half = groups * headWidth
     for segment in segments {
       let rows = segment.cache.append(segment.rows.count)
@@ -122,6 +148,6 @@ public struct Attention {
         }
       }
     }
-    return tape.linear(tape.constant(mixed), output)
+    return written(tape, tape.constant(mixed), gate)
   }
 }

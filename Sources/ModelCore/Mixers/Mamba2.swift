@@ -18,8 +18,7 @@ public struct Mamba2 {
   let config: MambaConfig
   let layout: StateSpaceLayout
   public let input: Parameter  // [I + X + H, D]
-  public let convWeight: Parameter  // [X, 1, taps]
-  public let convBias: Parameter  // [X]
+  let convolution: ShortConvolution  // [x | B | C]
   public let stepBias: Parameter  // [H], dt_bias
   public let logRate: Parameter  // [H], A_log
   public let skip: Parameter  // [H], D
@@ -33,8 +32,9 @@ public struct Mamba2 {
     layout = mamba.layout
     let heads = [mamba.heads]
     input = try weights.tensor("\(prefix)in_proj.weight", [mamba.inputRows, config.hiddenSize])
-    convWeight = try weights.tensor("\(prefix)conv1d.weight", [mamba.convWidth, 1, mamba.convTaps])
-    convBias = try weights.tensor("\(prefix)conv1d.bias", [mamba.convWidth])
+    convolution = ShortConvolution(
+      [try weights.tensor("\(prefix)conv1d.weight", [mamba.convWidth, 1, mamba.convTaps])],
+      bias: try weights.tensor("\(prefix)conv1d.bias", [mamba.convWidth]), start: mamba.innerWidth)
     stepBias = try weights.tensor("\(prefix)dt_bias", heads)
     logRate = try weights.tensor("\(prefix)A_log", heads)
     skip = try weights.tensor("\(prefix)D", heads)
@@ -42,7 +42,6 @@ public struct Mamba2 {
     output = try weights.tensor("\(prefix)out_proj.weight", [config.hiddenSize, mamba.innerWidth])
   }
 
-  private var convColumns: Range<Int> { config.innerWidth..<config.innerWidth + config.convWidth }
   private var stepColumn: Int { config.innerWidth + config.convWidth }
   /// Numbers a sequence's cache holds.
   public var stateNumbers: Int { config.stateNumbers }
@@ -52,7 +51,7 @@ public struct Mamba2 {
   /// u [B, T, D] -> [B, T, D], every sequence from an empty state.
   func forward(_ tape: Tape, _ u: Variable, batch: Int, time: Int) -> Variable {
     let projected = tape.linear(u, input)
-    let rows = tape.causalConv(projected, columns: convColumns, convWeight, convBias, batch: batch, time: time)
+    let rows = convolution.forward(tape, projected, batch: batch, time: time)
     let y = tape.stateSpace(
       rows, steps: projected, stepColumn: stepColumn, layout, stepBias: stepBias, logRate: logRate, skip: skip,
       batch: batch, time: time)
@@ -71,13 +70,8 @@ public struct Mamba2 {
     let projected = tape.linear(u, input)
     let rows = projected.value
     let mixed = Tensor([u.rowCount, config.innerWidth])
-    let taps = tapsFirst(convWeight.value)
-    let convolved = Tensor([u.rowCount, config.convWidth])
-    Threads.parallel(segments.count) { index in
-      let segment = segments[index]
-      segment.cache.append(segment.rows.count)
-      convolve(rows, segment, taps, into: convolved)
-    }
+    for segment in segments { segment.cache.append(segment.rows.count) }
+    let convolved = convolution.extend(rows, segments)
     // One token of one sequence is little work a head, so heads are dealt in shares.
     let shares = layout.shares
     Threads.parallel(segments.count * shares) { index in
@@ -88,23 +82,10 @@ public struct Mamba2 {
     return tape.linear(gated(tape, tape.constant(mixed), projected), output)
   }
 
-  private func convolve(_ rows: Tensor, _ segment: CacheSegment, _ taps: Tensor, into convolved: Tensor) {
-    let (width, kept, count) = (config.convWidth, config.convTaps - 1, segment.rows.count)
-    let history = segment.cache.state
-    let start = rows.pointer + segment.rows.lowerBound * rows.width + convColumns.lowerBound
-    up_causal_conv(
-      start, rows.width, history, taps.pointer, convBias.value.pointer,
-      convolved.pointer + segment.rows.lowerBound * width, width, count, width, config.convTaps)
-    let old = max(0, kept - count)
-    if old > 0 { history.update(from: history + (kept - old) * width, count: old * width) }
-    let new = kept - old
-    up_copy_block(start + (count - new) * rows.width, rows.width, history + old * width, width, new, width)
-  }
-
   private func mix(_ rows: Tensor, _ convolved: Tensor, _ segment: CacheSegment, _ head: Int, into mixed: Tensor) {
     let (first, count) = (segment.rows.lowerBound, segment.rows.count)
     let (N, P) = (layout.stateSize, layout.headDim)
-    let state = segment.cache.state + (config.convTaps - 1) * config.convWidth + head * N * P
+    let state = segment.cache.state + convolution.stateNumbers + head * N * P
     let at = layout.columns(head)
     let row = convolved.pointer + first * layout.width
     let steps = rows.pointer + first * rows.width + stepColumn + head

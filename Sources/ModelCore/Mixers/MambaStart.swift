@@ -24,7 +24,8 @@ public enum MambaStart: String {
     for i in 0..<shape.reduce(1, *) { destination[i] = Float(value(stream.uniform(at: UInt64(i)))) }
   }
 
-  private func value(_ uniform: Double) -> Double {
+  /// The value that a number uniform in [0, 1) stands for.
+  func value(_ uniform: Double) -> Double {
     switch self {
     case .stepBias:
       let step = max(exp(log(1e-3) + uniform * (log(1e-1) - log(1e-3))), 1e-4)

@@ -5,7 +5,8 @@ import ModelCore
 import Upcycling
 
 /// `info`: exact numbers of a model folder, or of a published preset with or without conversion. With `kv_rank` the
-/// listed `layers` are latent, without it they stay attention; `rest: "mamba2"` makes Mamba2 of the other layers.
+/// listed `layers` are latent, without it they stay attention; `rest: "mamba2"` or `"gdn"` makes Mamba2 or
+/// Gated DeltaNet of the other layers.
 /// `up_heads: "key_value"` counts Zebra-Llama's up-projection (n_kv heads), else X-EcoMLA's (n_h).
 let infoStage = Stage(
   name: "info", version: 1, parents: ["model"],
@@ -21,9 +22,13 @@ let infoStage = Stage(
 func hybridConfig(_ parameters: StageParameters) throws -> ModelConfig {
   let config = try presetConfig(parameters)
   guard let rest = try parameters.optional("rest", { $0.string }) else { return config }
-  guard rest == "mamba2" else { throw UpcycleError.usage("unknown value", at: "rest", expected: "mamba2", found: rest) }
   let kept = try LayerSelection(try parameters.spelled("layers")).resolve(layerCount: config.layerCount)
-  return try config.withMamba2(layers: (0..<config.layerCount).filter { !kept.contains($0) })
+  let others = (0..<config.layerCount).filter { !kept.contains($0) }
+  switch rest {
+  case "mamba2": return try config.withMamba2(layers: others)
+  case "gdn": return try config.withGatedDeltaNet(layers: others)
+  default: throw UpcycleError.usage("unknown value", at: "rest", expected: "mamba2, gdn", found: rest)
+  }
 }
 
 private func sizes(of config: ModelConfig) -> [String: Metric] {
@@ -42,6 +47,10 @@ private func sizes(of config: ModelConfig) -> [String: Metric] {
     metrics["mamba2_parameters_per_layer"] = Metric(Double(config.mixerParameterCount(layer: layer)))
     // The official cache keeps as many inputs of the convolution as it has taps, one more than are needed.
     metrics["state_numbers_per_layer"] = Metric(Double(mamba.recurrentNumbers + mamba.convTaps * mamba.convWidth))
+  }
+  if let delta = config.delta, let layer = config.layers(of: .gatedDeltaNet).first {
+    metrics["gdn_parameters_per_layer"] = Metric(Double(config.mixerParameterCount(layer: layer)))
+    metrics["state_numbers_per_layer"] = Metric(Double(delta.recurrentNumbers + delta.convTaps * delta.convWidth))
   }
   return metrics
 }

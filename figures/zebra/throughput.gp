@@ -2,7 +2,7 @@
 # batch).
 width = 900
 load "style.gp"
-set multiplot layout 1,3 margins 0.07,0.985,0.17,0.90 spacing 0.085
+set multiplot layout 1,3 margins 0.085,0.985,0.17,0.90 spacing 0.085
 set xlabel (axis eq "context" ? "tokens in the cache" : "batch size")
 set logscale xy
 set xtics ("1" 1, "16" 16, "64" 64, "256" 256, "1k" 1000, "4k" 4000, "16k" 16000, "64k" 64000, "256k" 256000, "1M" 1000000)

@@ -1,0 +1,49 @@
+import Autograd
+import CKernels
+import TensorCore
+
+/// The depthwise causal convolution with SiLU in front of a recurrence, over some columns of a layer's projection.
+///
+/// A sequence remembers the last taps - 1 inputs, [taps - 1, width], at the beginning of its state.
+struct ShortConvolution {
+  let weights: [Parameter]  // [channels, 1, taps], side by side
+  let bias: Parameter?  // of all channels
+  let columns: Range<Int>
+
+  /// - Parameter start: column of the projection where the convolved ones begin
+  init(_ weights: [Parameter], bias: Parameter? = nil, start: Int) {
+    self.weights = weights
+    self.bias = bias
+    columns = start..<start + weights.reduce(0) { $0 + $1.shape[0] }
+  }
+
+  private var taps: Int { weights[0].shape[2] }
+  private var width: Int { columns.count }
+  /// Numbers a sequence remembers.
+  var stateNumbers: Int { (taps - 1) * width }
+
+  /// Training: rows [B, T, *] -> [B, T, width], every sequence from zeros.
+  func forward(_ tape: Tape, _ rows: Variable, batch: Int, time: Int) -> Variable {
+    tape.causalConv(rows, columns: columns, weights, bias: bias, batch: batch, time: time)
+  }
+
+  /// Decoding: rows [N, *] of several sequences -> [N, width]; the sequences' last inputs move on.
+  func extend(_ rows: Tensor, _ segments: [CacheSegment]) -> Tensor {
+    let byTap = tapsFirst(weights.map(\.value))
+    let convolved = Tensor([rows.rowCount, width])
+    Threads.parallel(segments.count) { convolve(rows, segments[$0], byTap, into: convolved) }
+    return convolved
+  }
+
+  private func convolve(_ rows: Tensor, _ segment: CacheSegment, _ byTap: Tensor, into convolved: Tensor) {
+    let (kept, count, history) = (taps - 1, segment.rows.count, segment.cache.state)
+    let start = rows.pointer + segment.rows.lowerBound * rows.width + columns.lowerBound
+    up_causal_conv(
+      start, rows.width, history, byTap.pointer, bias?.value.pointer,
+      convolved.pointer + segment.rows.lowerBound * width, width, count, width, taps)
+    let old = max(0, kept - count)
+    if old > 0 { history.update(from: history + (kept - old) * width, count: old * width) }
+    let new = kept - old
+    up_copy_block(start + (count - new) * rows.width, rows.width, history + old * width, width, new, width)
+  }
+}

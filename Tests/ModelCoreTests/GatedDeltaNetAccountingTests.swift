@@ -1,0 +1,73 @@
+import Autograd
+import Foundation
+import ModelCore
+import TestKit
+import XCTest
+
+/// HyLo's Gated DeltaNet layers: the published sizes, where they start, and what weight decay leaves alone.
+final class GatedDeltaNetAccountingTests: XCTestCase {
+  /// Table 7's dims, and the parameters that the released totals leave a layer (brief 1.2, 1.7).
+  func testMixersOfThePublishedModels() throws {
+    for (preset, heads, parameters, state) in [
+      ("llama-3.2-1b", 6, 25_215_500, 786_432), ("llama-3.2-3b", 9, 56_715_794, 1_179_648),
+    ] {
+      let config = try ModelConfig.preset(preset).withGatedDeltaNet()
+      let delta = try XCTUnwrap(config.delta)
+      XCTAssertEqual([delta.heads, delta.keyDim, delta.valueDim], [heads, 256, 512], preset)
+      XCTAssertEqual(config.mixerParameterCount(layer: 0), parameters, preset)
+      XCTAssertEqual(delta.recurrentNumbers, state, preset)
+      XCTAssertEqual(config.stateNumbers(layer: 0), state + 3 * delta.convWidth, preset)
+      XCTAssertEqual(config.kvNumbersPerToken, 0)
+    }
+  }
+
+  /// The released checkpoints' parameters, which count embedding and head apart, and Table 7's KV percent.
+  func testPublishedHybrids() throws {
+    let even = Array(stride(from: 0, to: 28, by: 2))
+    for (preset, layers, q, dim, parameters, percent) in [
+      ("llama-3.2-1b", [1, 5, 10, 14], 1344, 32, 1_673_797_776, 3.90625),
+      ("llama-3.2-1b", Array(even.prefix(8)), 1344, 32, 1_613_437_024, 7.8125),
+      ("llama-3.2-3b", [0, 5, 10, 16, 21, 26], 1536, 64, 4_267_821_452, 2.0089),
+      ("llama-3.2-3b", even, 1536, 64, 3_971_381_500, 4.6875),
+    ] as [(String, [Int], Int, Int, Int, Double)] {
+      var base = try ModelConfig.preset(preset)
+      base.tieWordEmbeddings = false
+      let config = try base.withLatentAttention(
+        LatentConfig(
+          qRank: q, kvRank: 128, nopeHeadDim: dim, ropeHeadDim: dim, valueHeadDim: base.headDim,
+          upProjectionHeads: base.keyValueHeads), layers: layers
+      ).withGatedDeltaNet(layers: (0..<base.layerCount).filter { !layers.contains($0) })
+      let name = "\(preset) \(layers.count)"
+      XCTAssertEqual(config.parameterCount, parameters, name)
+      XCTAssertEqual(config.kvPercent, percent, accuracy: 0.00005, name)
+    }
+  }
+
+  /// Keys three quarters of the width and values twice that, on the ladder too.
+  func testTheLadderKeepsTheFractions() {
+    for width in [24, 64, 128, 256, 1024, 2048, 3072] {
+      let base = ModelConfig(
+        hiddenSize: width, layerCount: 1, attentionHeads: 4, keyValueHeads: 2, intermediateSize: 8, vocabularySize: 8)
+      let layout = DeltaConfig(replacing: base).layout
+      XCTAssertEqual([layout.keyWidth, layout.valueWidth], [3 * width / 4, 3 * width / 2])
+    }
+  }
+
+  func testStart() throws {
+    let config = try ModelConfig(
+      hiddenSize: 64, layerCount: 2, attentionHeads: 4, keyValueHeads: 2, intermediateSize: 8, vocabularySize: 8
+    ).withGatedDeltaNet()
+    let model = try LanguageModel(config, seed: 4)
+    func values(_ name: String) -> [Double] {
+      model.parameters["model.layers.1.gdn.\(name)"]!.value.toArray().map(Double.init)
+    }
+    for bias in values("dt_bias") { XCTAssertTrue((0.99e-3...0.101).contains(log1p(exp(bias))), "\(bias)") }
+    for rate in values("A_log") { XCTAssertTrue(rate > -9.3 && exp(rate) <= 16.0001, "\(rate)") }
+    for weight in values("q_conv1d.weight") { XCTAssertLessThanOrEqual(abs(weight), 0.5) }
+    XCTAssertEqual(Set(values("o_norm.weight")), [1])
+    for parameter in model.parameters.parameters where parameter.name.contains(".gdn.") {
+      let isLeftAlone = ["A_log", "dt_bias", "o_norm.weight"].contains { parameter.name.hasSuffix($0) }
+      XCTAssertEqual(parameter.decays, !isLeftAlone, parameter.name)
+    }
+  }
+}
