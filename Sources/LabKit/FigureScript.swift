@@ -32,11 +32,18 @@ public struct FigureScript: Sendable {
     }
   }
 
+  /// `figures/`, where scripts find style.gp: the script's own folder, or the one around a paper's.
+  private var folder: URL {
+    let own = file.deletingLastPathComponent()
+    let style = own.appendingPathComponent("style.gp").path
+    return FileManager.default.fileExists(atPath: style) ? own : own.deletingLastPathComponent()
+  }
+
   private func tool(_ name: String, _ arguments: [String], at place: URL) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [name] + arguments
-    process.currentDirectoryURL = file.deletingLastPathComponent().deletingLastPathComponent()
+    process.currentDirectoryURL = folder
     var environment = ProcessInfo.processInfo.environment
     environment["LC_ALL"] = "C.UTF-8"
     process.environment = environment

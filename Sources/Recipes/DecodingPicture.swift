@@ -4,7 +4,7 @@ import Groundwork
 import LabKit
 
 /// Draws a decoding sweep: tokens per second, milliseconds per step and peak bytes, against the context when it varies
-/// and against the batch otherwise, one line per model; `script` is `figures/zebra/throughput.gp`.
+/// and against the batch otherwise, one line per model; `script` is `figures/throughput.gp`.
 public func drawDecodingSweep(_ points: [DecodingPoint], with script: FigureScript, to svg: URL) throws {
   let csv = FileManager.default.temporaryDirectory.appendingPathComponent("sweep-\(UUID().uuidString).csv")
   defer { try? FileManager.default.removeItem(at: csv) }

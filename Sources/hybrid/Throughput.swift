@@ -36,7 +36,7 @@ struct Throughput: ParsableCommand {
 
   private func measure() throws {
     let batches = try numbers(batch, "--batch")
-    let picture = try plot.map { ($0, try FigureScript.ofCheckout("zebra/throughput.gp")) }
+    let picture = try plot.map { ($0, try FigureScript.ofCheckout("throughput.gp")) }
     if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }
     let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [1]
     var models = [(name: name(of: model.path), model: try model.load())]

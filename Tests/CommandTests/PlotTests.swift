@@ -1,0 +1,26 @@
+import Groundwork
+import TestKit
+import XCTest
+
+/// `--plot` of `hybrid throughput` and `zebra select` draws (negative scores too).
+final class PlotTests: XCTestCase {
+  func testPicturesAreDrawn() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let model = folder.appendingPathComponent("model").path
+    let made = try launch("hybrid", ["create", "--preset", "nano-1b", "--out", model])
+    XCTAssertEqual(made.status, 0, made.error)
+    let scores = folder.appendingPathComponent("scores.csv")
+    try writeFile("layer,sensitivity\n0,-0.5\n1,0.25\n", to: scores)
+    let svg = folder.appendingPathComponent("picture.svg")
+    for (tool, arguments) in [
+      ("hybrid", ["throughput", "--model", model, "--contexts", "8,16", "--batch", "2", "--tokens", "1", "--quiet"]),
+      ("zebra", ["select", "--scores", scores.path, "--count", "1"]),
+    ] {
+      let result = try launch(tool, arguments + ["--plot", svg.path])
+      XCTAssertEqual(result.status, 0, result.error)
+      XCTAssertTrue(String(decoding: try readFile(svg), as: UTF8.self).contains("</svg>"), tool)
+      try FileManager.default.removeItem(at: svg)
+    }
+  }
+}
