@@ -36,6 +36,7 @@ public func measureDecoding(
   for (what, value) in [("batch", batch), ("context", context), ("tokens", newTokens)] where value < 1 {
     throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
   }
+  StoragePool.trim()  // caches of other sizes, which earlier points left
   StoragePool.resetPeak()
   let caches = (0..<batch).map { _ in model.makeCache(capacity: context + newTokens + 1) }
   for (row, cache) in caches.enumerated() {

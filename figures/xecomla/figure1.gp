@@ -1,5 +1,5 @@
 # X-EcoMLA Figure 1: average against compression by teacher; above the paper (after preference training),
-# below ours, of the same stage. Lines are labelled at their right end.
+# below ours, of the same stage. The paper's lines are labelled at their right end.
 height = 640
 load "style.gp"
 place(c) = c < 3 ? 1 : c < 5 ? 2 : c < 8 ? 3 : c < 12 ? 4 : 5
@@ -30,8 +30,10 @@ do for [side in "avg_published avg_ours"] {
       } else {
         set yrange [*:*]
       }
+      # Ours may end in one point: there the colours of the panels above must do.
+      named = theirs ? 3 : 0
       plot for [i=1:3] csv using (place(column("compression"))):(keep(on(panel, word(teachers, i)), column(side))) with linespoints lt i, \
-        for [i=1:3] csv using (place(column("compression"))):(keep(on(panel, word(teachers, i)) && place(column("compression")) == last, column(side))):(word(teachers, i)." teacher") with labels left offset 0.9,0 font ",11" textcolor lt i
+        for [i=1:named] csv using (place(column("compression"))):(keep(on(panel, word(teachers, i)) && place(column("compression")) == last, column(side))):(word(teachers, i)." teacher") with labels left offset 0.9,0 font ",11" textcolor lt i
       unset label 2; unset arrow 2
     }
   }

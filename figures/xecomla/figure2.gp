@@ -1,6 +1,7 @@
 # X-EcoMLA Figure 2: throughput and memory against batch size. Its points are not published.
 load "style.gp"
-set multiplot layout 1,2 margins 0.09,0.98,0.17,0.91 spacing 0.12
+set key center right
+set multiplot layout 1,2 margins 0.09,0.97,0.17,0.91 spacing 0.14
 set xlabel "batch size"
 set logscale x 2
 set xrange [8:1024]
@@ -15,6 +16,7 @@ do for [panel in "throughput peak"] {
   } else {
     set logscale y 2
     set yrange [*:*]
+    if (panel eq "peak") { set key bottom right }
     plot csv using "batch_ours":(keep(strcol("system_ours") eq "base", column(panel."_ours"))) with linespoints lt 6 title "base", \
       csv using "batch_ours":(keep(strcol("system_ours") ne "base", column(panel."_ours"))) with linespoints lt 1 title "X-EcoMLA"
   }

@@ -1,4 +1,5 @@
 # Zebra-Llama Figure 9: its points are not published.
+width = 960
 load "style.gp"
 set title "peak memory from a one-token prompt"
 set xlabel "batch size"
@@ -10,6 +11,6 @@ if (ours == 0) {
   plot NaN notitle
 } else {
   set logscale xy 2
-  set key top left
+  set key outside right center
   plot for [i=1:5] csv using (column("size_ours")):(keep(strcol("system_ours") eq word(systems, i), column("peak_ours"))) with linespoints lt i title word(systems, i)
 }

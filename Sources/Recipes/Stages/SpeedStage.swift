@@ -9,7 +9,7 @@ import TensorCore
 /// sequences), `ms_per_step`, `cache_gb`, `peak_gb` (true allocations), `batch`, `context`; only the last two where
 /// the cache alone would pass `memory_gb`.
 let speedStage = Stage(
-  name: "speed", version: 1,
+  name: "speed", version: 2,
   parameters: [
     "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "batch", "context", "new_tokens",
     "memory_gb",
