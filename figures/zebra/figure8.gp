@@ -11,6 +11,7 @@ if (ours == 0) {
   plot NaN notitle
 } else {
   set logscale xy 2
+  set xrange [7:1200]
   set key outside right center
   plot for [i=1:5] csv using (column("size_ours")):(keep(strcol("system_ours") eq word(systems, i), column("throughput_ours"))) with linespoints lt i title word(systems, i)
 }
