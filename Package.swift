@@ -8,6 +8,7 @@ let package = Package(
   products: [
     .executable(name: "xecomla", targets: ["xecomla"]),
     .executable(name: "zebra", targets: ["zebra"]),
+    .executable(name: "hylo", targets: ["hylo"]),
     .executable(name: "hybrid", targets: ["hybrid"]),
     .executable(name: "shards", targets: ["shards"]),
     .executable(name: "lab", targets: ["lab"]),
@@ -39,6 +40,7 @@ let package = Package(
     .target(name: "TrainingCommands", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "xecomla", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "zebra", dependencies: ["Recipes", "TrainingCommands"]),
+    .executableTarget(name: "hylo", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),
@@ -55,7 +57,7 @@ let package = Package(
     .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "shards", "lab"]),
+      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "shards", "lab"]),
   ]
 )
 

@@ -1,0 +1,17 @@
+import ArgumentParser
+import Commands
+import TensorCore
+import TrainingCommands
+
+@main
+struct HyLo: ParsableCommand {
+  static func main() {
+    restartWithFittingKernels()
+    runAsMain()
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "hylo",
+    abstract: "HyLo: long-context hybrids of latent attention with Gated DeltaNet or Mamba2 layers.",
+    subcommands: [Prefer.self])
+}
