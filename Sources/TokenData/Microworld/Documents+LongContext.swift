@@ -19,21 +19,21 @@ extension Scribe {
   /// Short lists of words, digits or needles, told again and again in the same words: after its first time everything
   /// can be read off the text. Small models learn to copy from this, suddenly and from little else.
   mutating func copies() -> String {
-    let count = number(2...6)
-    let items: [String]
-    let join: String
-    switch random.next(below: 5) {
-    case 0: (items, join) = ((0..<2 * count).map { _ in pick(Self.listWords) }, " ")
-    case 1: (items, join) = ((0..<count).map { _ in rulerValue(.number) }, ", ")
-    case 2: (items, join) = ((0..<count).map { _ in rulerKey(.uuid) }, ", ")
-    case 3: (items, join) = ((0..<count).map { _ in "\(rulerKey(.word)): \(rulerValue(.number))" }, "\n")
-    default:
-      let kind: RulerTask.Needle = chance(0.3) ? .uuid : .number
-      (items, join) = ((0..<max(1, count / 2)).map { _ in Self.needle(rulerKey(.word), rulerValue(kind), kind) }, "\n")
+    if chance(0.7) {
+      let words = some(number(2...8), of: Self.commonWords)!.joined(separator: " ")
+      return Array(repeating: words, count: number(3...6)).joined(separator: chance(0.5) ? " " : "\n")
     }
-    let text = items.joined(separator: join)
-    return Array(repeating: text, count: number(2...4)).joined(separator: "\n")
+    let count = number(1...3)
+    let items =
+      switch random.next(below: 3) {
+      case 0: (0..<count).map { _ in rulerValue(.number) }
+      case 1: (0..<count).map { _ in rulerKey(.word) }
+      default: (0..<count).map { _ in "\(rulerKey(.word)): \(rulerValue(.number))" }
+      }
+    return Array(repeating: items.joined(separator: ", "), count: number(3...5)).joined(separator: "\n")
   }
+
+  private static let commonWords = keyNouns + keyAdjectives
 
   /// A prompt of about this many tokens, and its answer.
   private mutating func solved(_ task: RulerTask, _ length: Int) -> String {
