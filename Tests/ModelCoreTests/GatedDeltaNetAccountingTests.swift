@@ -44,11 +44,11 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
   }
 
   /// Keys three quarters of the width and values twice that, on the ladder too.
-  func testTheLadderKeepsTheFractions() {
+  func testTheLadderKeepsTheFractions() throws {
     for width in [24, 64, 128, 256, 1024, 2048, 3072] {
       let base = ModelConfig(
         hiddenSize: width, layerCount: 1, attentionHeads: 4, keyValueHeads: 2, intermediateSize: 8, vocabularySize: 8)
-      let layout = DeltaConfig(replacing: base).layout
+      let layout = try DeltaConfig(replacing: base).layout
       XCTAssertEqual([layout.keyWidth, layout.valueWidth], [3 * width / 4, 3 * width / 2])
     }
   }
