@@ -14,8 +14,8 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
     /// columns; the rest starts at random, so a third of the values is noise. Values are twice as wide as keys: head j
     /// reads with teacher heads from j K / d_h on and writes those from j V / d_h on, other ones.
     case corner
-    /// Every head's first K values are those of the teacher heads that its queries and keys are from; the other V - K
-    /// start at random, as do the teacher's heads beyond H K without counterpart.
+    /// Every head's first K values, and the columns of W_O that read them, are those of the teacher heads that its
+    /// queries and keys are from; the other V - K start at random. Teacher heads beyond row H K are dropped.
     case aligned
     /// `corner` whose padding is silent: the columns of W_O that the teacher does not fill are zero. The rows of W_V
     /// that feed them stay random: were both zero, neither would ever get a gradient.

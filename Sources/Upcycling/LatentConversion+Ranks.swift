@@ -18,19 +18,6 @@ extension LatentConversion {
     return try base.withLatentAttention(latentConfig(base, ranks: [:], fixed: fixedRanks(base)), layers: layers)
   }
 
-  /// The shape of HyLo's latent attention for a base, and its start (brief 1.2, 1.6): the published one where HyLo has
-  /// a model of that base; else r_kv an eighth of the stacked keys and values, r_q 21/32 of the queries, as the
-  /// published 1B and 1.7B models, and half of each head rotated.
-  public static func hylo(_ base: ModelConfig, seed: UInt64 = 0) -> LatentConversion {
-    let half = max(2, base.headDim / 4 * 2)
-    let published = HyLoModel.latent(replacing: base)
-    return LatentConversion(
-      kvRank: published?.kvRank ?? max(1, base.maxKVRank / 8),
-      queryRank: .fixed(published?.qRank ?? max(1, base.maxQueryRank * 21 / 32)),
-      nopeHeadDim: published?.nopeHeadDim ?? base.headDim - half, ropeHeadDim: published?.ropeHeadDim ?? half,
-      sharesUpProjection: true, seed: seed)
-  }
-
   /// Rounded up to the granule (the official code's treatment of its yaml ranks) and at most the matrices' ranks.
   func fixedRanks(_ base: ModelConfig) throws -> FixedRanks {
     func rounded(_ rank: Int) -> Int { (rank + granule - 1) / granule * granule }

@@ -46,7 +46,7 @@ struct Convert: ParsableCommand {
   @Option(help: "Training tokens of each student, such as 2M (default: a fifth of the text, as in the paper).") var tokens: String?
   @Option(help: "Output folder.") var out: String
   @Option(help: "Folder of the two students (default: OUT.ild).") var work: String?
-  @Option(help: "Start of Gated DeltaNet: corner (the paper's), aligned, zero, random.") var gdnInit = DeltaConversion.Start.corner
+  @Option(help: "Start of Gated DeltaNet: corner (the paper's), aligned, zero, random.") var gdnInit: DeltaConversion.Start?
   @Option(help: "Heads of Gated DeltaNet (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
   @Option(help: "Width of the key/value latent (r_kv).") var kvRank: Int?
   @Option(help: "Width of the query latent (r_q): auto (the base's number of parameters), or a number.") var qRank: String?
@@ -78,7 +78,7 @@ struct Convert: ParsableCommand {
         tokens: try tokens.map { try count($0, "--tokens", "tokens, such as 2M") } ?? text.training.count / 5, batch: batch,
         time: sequence, learningRate: lr, warmup: warmup, loss: loss, trained: train, seed: seed)
       let recipe = HybridConverting(
-        base: folder, latent: try latentConversion(config), linear: linearReplacement,
+        base: folder, latent: try latentConversion(config), linear: try linearReplacement(),
         composition: Composition(latentLayers: layers, option: "--mla-layers"), data: text.training, heldOut: text.heldOut,
         plan: plan, work: URL(fileURLWithPath: work ?? out + ".ild"))
       Interrupt.listen()
@@ -96,10 +96,14 @@ struct Convert: ParsableCommand {
     return (text.training, held ?? text.heldOut)
   }
 
-  private var linearReplacement: IntermediateDistilling.Replacement {
+  private func linearReplacement() throws -> IntermediateDistilling.Replacement {
     switch linear {
-    case .gdn: .gatedDeltaNet(DeltaConversion(start: gdnInit, heads: gdnHeads, seed: seed))
-    case .mamba2: .mamba2(MambaConversion(seed: seed))
+    case .gdn: return .gatedDeltaNet(DeltaConversion(start: gdnInit ?? .corner, heads: gdnHeads, seed: seed))
+    case .mamba2:
+      if gdnInit != nil || gdnHeads != nil {
+        throw UpcycleError.usage("Mamba2 has no choice of these", at: "--gdn-init, --gdn-heads", hint: "they go with --linear gdn")
+      }
+      return .mamba2(MambaConversion(seed: seed))
     }
   }
 

@@ -75,6 +75,7 @@ final class HyloConvertTests: XCTestCase {
     try assertRefused("hylo", convert("bad", linear: "rwkv"), status: 2, saying: ["rwkv", "gdn"])
     try assertRefused("hylo", convert("bad", ["--gdn-heads", "7"]), status: 2, saying: ["--gdn-heads", "7"])
     try assertRefused("hylo", convert("bad", ["--gdn-heads", "24", "--gdn-init", "aligned"]), status: 2, saying: ["--gdn-heads", "24 heads of 4"])
+    try assertRefused("hylo", convert("bad", ["--gdn-heads", "6"], linear: "mamba2"), status: 2, saying: ["--gdn-heads"])
     try assertRefused("hylo", convert("bad", ["--kv-rank", "1000"]), status: 2, saying: ["--kv-rank", "1000"])
     try assertRefused("hylo", convert("bad", ["--tokens", "some"]), status: 2, saying: ["--tokens", "some"])
     try assertRefused("hylo", convert("bad", ["--context", "0"]), status: 2, saying: ["--context", "0"])
