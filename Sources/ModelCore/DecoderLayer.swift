@@ -80,7 +80,7 @@ public struct DecoderLayer {
       config.architecture == .mamba2
       ? nil
       : Transform(
-        norm: try weights.tensor("\(prefix)post_attention_layernorm.weight", [config.hiddenSize]),
+        norm: try weights.tensor(config.transformNormName(index), [config.hiddenSize]),
         feedForward: try FeedForward(config, prefix: "\(prefix)mlp", weights: weights))
   }
 

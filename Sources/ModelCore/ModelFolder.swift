@@ -11,7 +11,7 @@ extension LanguageModel {
 
   /// Random weights of a seed.
   public convenience init(_ config: ModelConfig, seed: UInt64) throws {
-    try self.init(config, weights: RandomWeights(seed: seed, layers: config.layerCount))
+    try self.init(config, weights: RandomWeights(seed: seed, layers: config.layerCount, normOffset: config.normOffset))
   }
 
   /// Writes weights, then config.json: a folder with a config is whole. Files appear one by one, each complete.

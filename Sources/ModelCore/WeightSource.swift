@@ -12,16 +12,19 @@ public protocol WeightSource {
 }
 
 /// Random weights: normal(0, deviation), the projections that write to the residual stream scaled down by
-/// sqrt(2 layers), norms 1, biases 0. Values depend on seed and name only.
+/// sqrt(2 layers), norms 1 (0 where their weights are differences from 1), biases 0. Values depend on seed and name only.
 public struct RandomWeights: WeightSource {
   let seed: UInt64
   let deviation: Double
   let layers: Int
+  let normOffset: Float
 
-  public init(seed: UInt64, deviation: Double = 0.02, layers: Int) {
+  /// - Parameter normOffset: what norm weights are differences from (`ModelConfig.normOffset`)
+  public init(seed: UInt64, deviation: Double = 0.02, layers: Int, normOffset: Float = 0) {
     self.seed = seed
     self.deviation = deviation
     self.layers = layers
+    self.normOffset = normOffset
   }
 
   public var names: Set<String>? { nil }
@@ -32,7 +35,9 @@ public struct RandomWeights: WeightSource {
     if MambaStart(name)?.write(shape, seed: seed, name: name, to: destination) != nil { return }
     if shape.count == 1 {
       let isNorm = name.hasSuffix("norm.weight") || name.hasSuffix("norm_f.weight")
-      destination.update(repeating: isNorm ? 1 : 0, count: count)
+      // Qwen3-Next's output norm of Gated DeltaNet is a plain one.
+      let offset = name.contains(".linear_attn.") ? 0 : normOffset
+      destination.update(repeating: isNorm ? 1 - offset : 0, count: count)
       return
     }
     let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight"].contains { name.hasSuffix($0) }

@@ -13,12 +13,23 @@ public struct IntermediateDistilling {
   public enum Replacement: Codable, Equatable, Sendable {
     case mamba2(MambaConversion)
     case latentAttention(LatentConversion)
+    case gatedDeltaNet(DeltaConversion)
 
     /// The base with other mixers, before any training.
     public func start(_ base: LanguageModel) throws -> LanguageModel {
       switch self {
       case .mamba2(let conversion): return try convert(base: base, conversion)
       case .latentAttention(let conversion): return try convert(base: base, conversion).model
+      case .gatedDeltaNet(let conversion): return try convert(base: base, conversion)
+      }
+    }
+
+    /// The shape that `start` makes; refuses what cannot be done to this base.
+    public func config(base: ModelConfig) throws -> ModelConfig {
+      switch self {
+      case .mamba2(let conversion): return try base.withMamba2(layers: conversion.validate(base: base))
+      case .latentAttention(let conversion): return try conversion.config(base: base)
+      case .gatedDeltaNet(let conversion): return try conversion.config(base: base)
       }
     }
 
@@ -111,10 +122,10 @@ func intermediateDetail(_ metrics: IntermediateTrainer.StepMetrics, _ rate: Doub
 }
 
 /// The progress line of an ILD run: loss summed over layers, rate, ETA.
-public func intermediateReport(_ plan: IntermediatePlan, quiet: Bool) -> (IntermediateTrainer.StepMetrics, Double) -> Void {
+public func intermediateReport(_ plan: IntermediatePlan, label: String = "ild step", quiet: Bool) -> (IntermediateTrainer.StepMetrics, Double) -> Void {
   var progress: ProgressLine?
   return { metrics, rate in
-    let line = progress ?? ProgressLine("ild step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
+    let line = progress ?? ProgressLine(label, total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
     progress = line
     line.update(metrics.step, intermediateDetail(metrics, rate))
     if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }

@@ -2,6 +2,24 @@ import Foundation
 import Groundwork
 import TokenData
 
+/// Training and held-out text for a model where none is named: the microworld's, for models with the ladder's tokenizer.
+/// - Parameter option: that an error names
+public func ladderText(for model: URL, option: String = "--data", quiet: Bool = false) throws -> (
+  training: TokenShards, heldOut: TokenShards
+) {
+  let tokenizer = try Tokenizer.load(from: model)
+  guard let places = try? Places(), try Tokenizer.load(from: places.tokenizer).fingerprint == tokenizer.fingerprint else {
+    throw UpcycleError.usage(
+      "is needed", at: option, expected: "token shards", found: "nothing",
+      hint: "only the ladder's models, inside a checkout, have the microworld's text as default; shards pack makes shards")
+  }
+  let text = MicroworldText(places.microworld)
+  return (
+    try text.shards(.instruction, tokens: corpusTokens, tokenizer: tokenizer, quiet: quiet),
+    try text.shards(.instruction, .validation, tokens: heldOutTokens, tokenizer: tokenizer, quiet: quiet)
+  )
+}
+
 /// The generated text of the ladder's world as token shards, made on first use and kept under
 /// `runs/microworld`. The shards' folder name says everything that decides their content.
 public struct MicroworldText: Sendable {

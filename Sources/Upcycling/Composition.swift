@@ -8,20 +8,25 @@ import TensorCore
 public struct Composition {
   /// Layers taken from the latent-attention model; the others come from the linear one.
   public var latentLayers: [Int]
+  /// The option that errors about the layers name.
+  public var option: String
 
-  public init(latentLayers: [Int]) { self.latentLayers = latentLayers }
+  public init(latentLayers: [Int], option: String = "--layers") {
+    self.latentLayers = latentLayers
+    self.option = option
+  }
 
   /// The hybrid's shape. Refuses layers out of range or named twice, and models that are not what they should be.
   public func config(base: ModelConfig, latent: ModelConfig, linear: ModelConfig) throws -> ModelConfig {
-    func refuse(_ what: String, _ option: String, _ expected: String, _ found: String) -> UpcycleError {
-      .usage(what, at: option, expected: expected, found: found)
+    func refuse(_ what: String, _ place: String, _ expected: String, _ found: String) -> UpcycleError {
+      .usage(what, at: place, expected: expected, found: found)
     }
-    if latentLayers.isEmpty { throw refuse("names no layer", "--layers", "a list like 0,5,10,14", "nothing") }
+    if latentLayers.isEmpty { throw refuse("names no layer", option, "a list like 0,5,10,14", "nothing") }
     for (index, layer) in latentLayers.enumerated() {
       if !(0..<base.layerCount).contains(layer) {
-        throw refuse("layer out of range", "--layers", "0...\(base.layerCount - 1)", "\(layer)")
+        throw refuse("layer out of range", option, "0...\(base.layerCount - 1)", "\(layer)")
       }
-      if latentLayers[..<index].contains(layer) { throw refuse("names a layer twice", "--layers", "each once", "\(layer)") }
+      if latentLayers[..<index].contains(layer) { throw refuse("names a layer twice", option, "each once", "\(layer)") }
     }
     for (option, model) in [("--mla", latent), ("--linear", linear)] {
       if model.baseModel != base.baseModel {
@@ -35,7 +40,8 @@ public struct Composition {
       if (kind == .latentAttention) != isLatent || kind == .attention {
         throw refuse(
           "layer \(layer) has the wrong mixer", isLatent ? "--mla" : "--linear",
-          isLatent ? MixerKind.latentAttention.rawValue : MixerKind.mamba2.rawValue, kind.rawValue)
+          (isLatent ? [MixerKind.latentAttention] : [.mamba2, .gatedDeltaNet]).map(\.rawValue).joined(separator: " or "),
+          kind.rawValue)
       }
       mixers[layer] = kind
     }
@@ -44,8 +50,14 @@ public struct Composition {
     config.mixers = mixers
     config.latent = latent.latent
     config.mamba = linear.mamba
+    config.delta = linear.delta
     try config.validate(file: "hybrid")
     return config
+  }
+
+  /// Refuses an output folder that holds something else, before long work whose result goes there.
+  public static func requireFree(_ destination: URL, base: URL) throws {
+    _ = try OutputFolder(destination, keepingApartFrom: base)
   }
 
   private static func shape(_ config: ModelConfig) -> String {

@@ -11,6 +11,13 @@ struct FixedRanks {
 }
 
 extension LatentConversion {
+  /// The converted model's shape, where no rule chooses ranks from the weights; refuses what cannot be done.
+  public func config(base: ModelConfig) throws -> ModelConfig {
+    precondition(rankRule == .fixed, "ranks chosen from the weights are not known before")
+    let layers = try validate(base: base)
+    return try base.withLatentAttention(latentConfig(base, ranks: [:], fixed: fixedRanks(base)), layers: layers)
+  }
+
   /// Rounded up to the granule (the official code's treatment of its yaml ranks) and at most the matrices' ranks.
   func fixedRanks(_ base: ModelConfig) throws -> FixedRanks {
     func rounded(_ rank: Int) -> Int { (rank + granule - 1) / granule * granule }

@@ -36,7 +36,7 @@ struct Create: ParsableCommand {
         throw UpcycleError.usage("is not a number of bytes", at: "--shard", found: shard)
       }
       let config = try ModelConfig.preset(preset)
-      let source = RandomWeights(seed: seed, layers: config.layerCount)
+      let source = RandomWeights(seed: seed, layers: config.layerCount, normOffset: config.normOffset)
       try writeModelFolder(config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
       print("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
     }

@@ -3,7 +3,7 @@ import Foundation
 import Groundwork
 import ModelCore
 
-/// `hybrid info`: exact parameter and cache arithmetic of any model, beside what X-EcoMLA prints.
+/// `hybrid info`: exact parameter and cache arithmetic of any model, beside what the papers print.
 struct Info: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print parameters and KV cache of a model folder or a known model, converted or not.",
@@ -12,6 +12,7 @@ struct Info: ParsableCommand {
       Rows that the paper prints about the same shape stand beside ours; where it is wrong, that is said.
 
       Example: hybrid info --preset llama-3.2-1b --kv-rank 64 --q-rank auto --rope-dim 32 --nope-dim 32
+      Example: hybrid info --preset hylo-llama-4mla12gdn
       Example: hybrid info --published
       """)
 
@@ -28,7 +29,7 @@ struct Info: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      if published { return try report(PublishedFact.xecomla) }
+      if published { return try report(PublishedFact.xecomla + PublishedFact.hylo) }
       let base = try source()
       let (config, clampedFrom) = try converted(base)
       let report = ModelReport(config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom)

@@ -25,6 +25,9 @@ struct ModelReport {
     config.latent != nil || config.mamba != nil || (config.delta != nil && config.architecture == .hybrid)
   }
 
+  /// Lengths at which the whole cache is compared with the base's.
+  private static let contexts = [8192, 65_536]
+
   // MARK: JSON
 
   var json: JSONValue {
@@ -41,6 +44,9 @@ struct ModelReport {
         "kv_percent": .double(config.kvPercent),
         "kv_compression": config.kvPercent > 0 ? .double(100 / config.kvPercent) : .null,
         "state_numbers": .int(config.stateNumbers),
+        "recurrent_numbers": .int(config.recurrentNumbers),
+        "cache_percent": .object(
+          Dictionary(uniqueKeysWithValues: Self.contexts.map { (String($0), .double(config.cachePercent(context: $0))) })),
         "base_parameters": .int(base.parameterCount),
         "base_kv_numbers_per_token": .int(config.baseKVNumbersPerToken),
         "published": .array(try facts.map { try Self.json($0) }),
@@ -121,9 +127,13 @@ struct ModelReport {
       rows.append(("KV numbers per token", grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)))
       rows.append(("KV bytes per token", "\(grouped(2 * config.kvNumbersPerToken)) in bfloat16"))
       rows.append(("KV percent", "\(Self.digits(config.kvPercent)) %" + (!isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))))
-      if config.stateNumbers > 0 { rows.append(("state per sequence", "\(grouped(config.stateNumbers)) numbers, whatever its length")) }
+      if config.stateNumbers > 0 {
+        rows.append(("state per sequence", "\(grouped(config.stateNumbers)) numbers, whatever its length"))
+        let shares = Self.contexts.map { String(format: "%.2f %% at %@ tokens", config.cachePercent(context: $0), grouped($0)) }
+        rows.append(("cache with state", shares.joined(separator: ", ") + " (bfloat16, states float32)"))
+      }
       var lines = rows.map { name, value in name.padding(toLength: 26, withPad: " ", startingAt: 0) + value }
-      if !facts.isEmpty { lines.append("X-EcoMLA about this shape:") }
+      if !facts.isEmpty { lines.append("published about this shape:") }
       for fact in facts { lines.append("  " + (try Self.line(fact, showsShape: false))) }
       return lines.joined(separator: "\n")
     }
@@ -154,11 +164,11 @@ struct ModelReport {
   static func line(_ fact: PublishedFact, showsShape: Bool) throws -> String {
     var text = ""
     if showsShape {
-      text = fact.preset.padding(toLength: 13, withPad: " ", startingAt: 0)
+      text = fact.preset.padding(toLength: max(13, fact.preset.count + 1), withPad: " ", startingAt: 0)
       if let latent = fact.latent {
         text += "kv \(latent.kvRank)" + (latent.qRank.map { ", q \($0)" } ?? "") + ", rope \(latent.headDim.rope)"
         if let layers = latent.layers { text += ", \(layers.count) layers" }
-      } else {
+      } else if !fact.preset.hasPrefix("hylo-") {
         text += "base"
       }
       text = text.padding(toLength: max(text.count, 48), withPad: " ", startingAt: 0)

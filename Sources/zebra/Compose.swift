@@ -17,7 +17,7 @@ struct Compose: ParsableCommand {
 
   @Option(help: "Base model folder.") var base: String
   @Option(help: "ILD model whose layers are latent attention.") var mla: String
-  @Option(help: "ILD model whose layers are Mamba2.") var linear: String
+  @Option(help: "ILD model whose layers are Mamba2 or Gated DeltaNet.") var linear: String
   @Option(help: "Layers to take from --mla, such as 0,5,10,14 (zebra select chooses them).") var layers: String
   @Option(help: "Output folder.") var out: String
   @Flag(help: "Print what was made as JSON.") var json = false
@@ -38,7 +38,7 @@ struct Compose: ParsableCommand {
         ]
         return print(JSONValue.object(object).text(pretty: true))
       }
-      print(config.mixers.map { $0 == .latentAttention ? "MLA" : "Mamba2" }.joined(separator: " "))
+      print(config.mixers.map(\.shortName).joined(separator: " "))
       print(
         String(
           format: "%@ parameters, cache %.2f %% of the base's per token and %@ numbers per sequence",

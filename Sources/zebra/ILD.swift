@@ -9,6 +9,7 @@ import TokenData
 import Upcycling
 
 extension MambaConversion.Start: ExpressibleByArgument {}
+extension DeltaConversion.Start: ExpressibleByArgument {}
 extension LatentConversion.Rope: ExpressibleByArgument {}
 extension IntermediatePlan.Loss: ExpressibleByArgument {}
 extension IntermediatePlan.Trained: ExpressibleByArgument {}
@@ -20,7 +21,7 @@ struct ILD: ParsableCommand {
     abstract: "Replace attention layers by one other mixer and train each layer on the base's (ILD).",
     discussion: """
       Layer l of the student sees the base's input of layer l and learns its output; layers train side by side and do
-      not see each other's errors. Needed twice, with mla and with mamba2, before select and compose.
+      not see each other's errors. Needed twice, with mla and with mamba2 or gdn, before select and compose.
 
       Latent attention (mla) defaults to half of each head rotated, an eighth of the cache's rank, and queries of the
       same number of parameters; its up-projection has the base's KV heads.
@@ -28,17 +29,19 @@ struct ILD: ParsableCommand {
       Example: zebra ild --base runs/babyllama --mixer mamba2 --data shards/tinystories --tokens 2M --out runs/all-mamba2
       """)
 
-  enum MixerChoice: String, CaseIterable, ExpressibleByArgument { case mla, mamba2 }
+  enum MixerChoice: String, CaseIterable, ExpressibleByArgument { case mla, mamba2, gdn }
 
   @Option(help: "Base model folder.") var base: String
-  @Option(help: "What takes attention's place: mla, mamba2.") var mixer: MixerChoice
+  @Option(help: "What takes attention's place: mla, mamba2, gdn (Gated DeltaNet).") var mixer: MixerChoice
   @Option(help: "Token shards to train on.") var data: String
   @Option(help: "Token shards that the layers' errors are measured on, before and after.") var heldOut: String?
   @Option(help: "Training tokens, such as 2M.") var tokens: String
   @Option(help: "Output folder.") var out: String
   @Option(help: "Layers to replace: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
-  @Option(name: .customLong("init"), help: "Start of the new mixers: structured (from attention's weights), random.")
+  @Option(name: .customLong("init"), help: "mla, mamba2: start of the new mixers: structured (from attention's weights), random.")
   var start = MambaConversion.Start.structured
+  @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random.") var gdnInit = DeltaConversion.Start.corner
+  @Option(help: "gdn: heads (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
   @Option(help: "mla: width of the key/value latent (r_kv).") var kvRank: Int?
   @Option(help: "mla: width of the query latent (r_q): auto, paper, or a number.") var qRank = "auto"
   @Option(help: "mla: rotated width of a head (d_r).") var ropeDim: Int?
@@ -81,6 +84,9 @@ struct ILD: ParsableCommand {
 
   private func replacement(_ config: ModelConfig) throws -> IntermediateDistilling.Replacement {
     let layers = try LayerSelection(self.layers)
+    if mixer == .gdn {
+      return .gatedDeltaNet(DeltaConversion(layers: layers, start: gdnInit, heads: gdnHeads, seed: seed))
+    }
     if mixer == .mamba2 { return .mamba2(MambaConversion(layers: layers, start: start, seed: seed)) }
     let half = config.headDim / 2
     return .latentAttention(

@@ -132,6 +132,7 @@ final class DecodingTests: XCTestCase {
       }
       XCTAssertEqual(cache.bytes, 4 * expected, name)
       XCTAssertEqual(cache.bytes, 4 * (11 * config.kvNumbersPerToken + config.stateNumbers), name)
+      XCTAssertEqual(cache.bytes, config.cacheBytes(context: 11, .float32), name)
     }
   }
 }

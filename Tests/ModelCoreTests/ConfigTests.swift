@@ -330,6 +330,34 @@ final class ConfigTests: XCTestCase {
     XCTAssertThrowsError(try base.withGatedDeltaNet(delta)) { XCTAssert("\($0)".contains("linear_num_key_heads"), "\($0)") }
   }
 
+  /// flash-linear-attention's own models: its defaults, a round trip, and refusals by key.
+  func testFlashLinearAttentionConfigs() throws {
+    func fla(_ more: String = "") throws -> ModelConfig {
+      try ModelConfig(
+        json: JSONValue(
+          parsing: Data(#"{"model_type": "gated_deltanet", "hidden_size": 64, "vocab_size": 96, "num_hidden_layers": 2\#(more)}"#.utf8),
+          file: "fla"), file: "fla")
+    }
+    let standard = try fla()
+    XCTAssertEqual(standard.delta, DeltaConfig(heads: 6, keyDim: 256, valueDim: 512, normEps: 1e-6))
+    XCTAssertEqual(standard.intermediateSize, 256)
+    XCTAssertEqual([standard.rmsNormEps, Double(standard.kvNumbersPerToken)], [1e-6, 0])
+    let config = try fla(#", "num_heads": 2, "num_v_heads": 4, "head_dim": 12, "expand_v": 1.5, "conv_size": 3, "norm_eps": 1e-5"#)
+    XCTAssertEqual(config.delta, DeltaConfig(heads: 4, keyHeads: 2, keyDim: 12, valueDim: 18, convTaps: 3, normEps: 1e-5))
+    XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
+    let names = Set(config.tensors.map(\.name))
+    for name in ["attn_norm.weight", "mlp_norm.weight", "attn.q_conv1d.weight", "attn.A_log", "attn.o_norm.weight", "mlp.up_proj.weight"] {
+      XCTAssertTrue(names.contains("model.layers.1.\(name)"), name)
+    }
+    XCTAssertTrue(names.isSuperset(of: ["model.embeddings.weight", "model.norm.weight", "lm_head.weight"]))
+    for (more, word) in [
+      (#""use_gate": false"#, "use_gate"), (#""use_short_conv": false"#, "use_short_conv"), (#""allow_neg_eigval": true"#, "allow_neg_eigval"),
+      (#""attn": {"layers": [1], "num_heads": 4}"#, "attn"), (#""head_dim": 5, "expand_v": 1.5"#, "expand_v"),
+      (#""num_heads": 4, "num_v_heads": 6"#, "linear_num_key_heads"), (#""hidden_act": "relu""#, "hidden_act"),
+    ] { XCTAssertThrowsError(try fla(", " + more)) { XCTAssert("\($0)".contains(word), "\($0)") } }
+    XCTAssertThrowsError(try config.withMamba2(layers: [0])) { XCTAssert("\($0)".contains("gated_deltanet"), "\($0)") }
+  }
+
   /// Hybrids and stock Mamba2 survive config.json, and impossible shapes are refused by key.
   func testMamba2Configs() throws {
     let base = try ModelConfig.preset("nano-1b")

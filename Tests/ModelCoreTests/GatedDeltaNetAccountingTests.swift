@@ -1,5 +1,6 @@
 import Autograd
 import Foundation
+import Groundwork
 import ModelCore
 import TestKit
 import XCTest
@@ -43,12 +44,76 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
     }
   }
 
+  /// The seven released totals and every percentage that HyLo prints; the one wrong number is flagged.
+  func testEveryPublishedNumberOfHyLo() throws {
+    XCTAssertEqual(PublishedFact.hylo.count { $0.quantity == .parameters }, 7)
+    XCTAssertEqual(PublishedFact.hylo.count { $0.quantity == .kvPercent }, 12)
+    for fact in PublishedFact.hylo {
+      let isWrong = fact.note?.hasPrefix("wrong") ?? false
+      let computed = try fact.computed()
+      XCTAssertEqual(try fact.agrees(), !isWrong, "\(fact.preset) \(fact.quantity.rawValue): \(computed)")
+      XCTAssertEqual(isWrong, fact.quantity == .thousandConvolutionParameters)
+    }
+    let config = try ModelConfig.preset("hylo-qwen-7mla21gdn")
+    XCTAssertEqual(try PublishedFact.matching(config).map(\.published), ["2284173820", "2.3", "3.906", "96.1"])
+    var other = config
+    other.mixers[0] = .latentAttention
+    XCTAssertTrue(try PublishedFact.matching(other).isEmpty)
+  }
+
+  /// Percent of the base's bytes with states, against an independent derivation (8k and 64k tokens).
+  func testCachesWithTheirStates() throws {
+    for (name, short, long) in [
+      ("hylo-llama-4mla12m2", 6.33, 4.21), ("hylo-llama-4mla12gdn", 18.13, 5.68), ("hylo-llama-8mla8gdn", 17.30, 9.00),
+      ("hylo-llama-6mla22m2", 5.76, 2.48), ("hylo-llama-6mla22gdn", 13.19, 3.41), ("hylo-llama-14mla14gdn", 11.80, 5.58),
+      ("hylo-qwen-7mla21gdn", 11.02, 4.80), ("hylo-qwen-14mla14m2", 9.41, 8.01),
+    ] {
+      let config = try ModelConfig.preset(name)
+      XCTAssertEqual(config.cachePercent(context: 8192), short, accuracy: 0.005, name)
+      XCTAssertEqual(config.cachePercent(context: 65_536), long, accuracy: 0.005001, name)
+    }
+    let base = try ModelConfig.preset("llama-3.2-1b")
+    XCTAssertEqual(base.cachePercent(context: 100), 100)
+    XCTAssertEqual(base.cacheBytes(context: 65_536), 2 << 30)
+  }
+
+  func testHeads() throws {
+    let base = try ModelConfig.preset("nano-1b")
+    for (heads, shape) in [(nil, [6, 16, 32]), (3, [3, 32, 64]), (12, [12, 8, 16])] as [(Int?, [Int])] {
+      let delta = try DeltaConfig(replacing: base, heads: heads)
+      XCTAssertEqual([delta.heads, delta.keyDim, delta.valueDim], shape)
+    }
+    var odd = base
+    odd.hiddenSize = 126
+    for (config, heads) in [(base, 7), (base, 0), (odd, 3)] {
+      XCTAssertThrowsError(try DeltaConfig(replacing: config, heads: heads)) {
+        XCTAssert("\($0)".contains("--gdn-heads"), "\($0)")
+        XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+      }
+    }
+  }
+
+  /// Qwen3-Next's norm weights are differences from one, but for Gated DeltaNet's own.
+  func testNormsOfQwen3NextStartAtZero() throws {
+    var config = ModelConfig(
+      architecture: .qwen3Next, hiddenSize: 24, layerCount: 2, attentionHeads: 4, keyValueHeads: 2, headDim: 8,
+      intermediateSize: 8, vocabularySize: 8, qkNorm: true, attentionGate: true, mixers: [.gatedDeltaNet, .attention],
+      delta: DeltaConfig(heads: 4, keyHeads: 2, keyDim: 4, valueDim: 4))
+    config.rope.rotatedShare = 0.5
+    let model = try LanguageModel(config, seed: 1)
+    func values(_ name: String) -> Set<Float> { Set(model.parameters[name]!.value.toArray()) }
+    for name in ["norm", "layers.0.input_layernorm", "layers.1.post_attention_layernorm", "layers.1.self_attn.q_norm"] {
+      XCTAssertEqual(values("model.\(name).weight"), [0], name)
+    }
+    XCTAssertEqual(values("model.layers.0.linear_attn.norm.weight"), [1])
+  }
+
   /// Keys three quarters of the width and values twice that, on the ladder too.
-  func testTheLadderKeepsTheFractions() {
+  func testTheLadderKeepsTheFractions() throws {
     for width in [24, 64, 128, 256, 1024, 2048, 3072] {
       let base = ModelConfig(
         hiddenSize: width, layerCount: 1, attentionHeads: 4, keyValueHeads: 2, intermediateSize: 8, vocabularySize: 8)
-      let layout = DeltaConfig(replacing: base).layout
+      let layout = try DeltaConfig(replacing: base).layout
       XCTAssertEqual([layout.keyWidth, layout.valueWidth], [3 * width / 4, 3 * width / 2])
     }
   }

@@ -1,7 +1,12 @@
 extension PublishedFact {
   /// The rows that speak of exactly this shape, wrong ones included.
   public static func matching(_ config: ModelConfig) throws -> [PublishedFact] {
-    try xecomla.filter { fact in
+    if config.architecture == .hybrid, config.mixers.contains(where: { $0 == .mamba2 || $0 == .gatedDeltaNet }) {
+      let tensors = config.tensors
+      let names = try HyLoModel.all.map(\.name).filter { try ModelConfig.preset($0).tensors == tensors }
+      return hylo.filter { names.contains($0.preset) }
+    }
+    return try xecomla.filter { fact in
       let base = try ModelConfig.preset(fact.preset)
       guard base.hasAttentionShape(of: config.baseModel), base.vocabularySize == config.vocabularySize,
         base.intermediateSize == config.intermediateSize

@@ -1,4 +1,4 @@
-/// One exact number that X-EcoMLA (paper, model cards, repository) prints about a shape, beside what the
+/// One exact number that X-EcoMLA or HyLo (papers, model cards, repository) prints about a shape, beside what the
 /// shape gives. Where the two differ the paper is wrong or its text leaves the shape out, and `note` says how.
 public struct PublishedFact: Sendable {
   public enum Quantity: String, Sendable {
@@ -6,10 +6,14 @@ public struct PublishedFact: Sendable {
     case billionParameters = "parameters, 1e9"
     case millionAttentionParameters = "attention parameters per layer, 1e6"
     case parityQueryRank = "parity q rank"
+    case parameters
+    case kvReduction = "KV reduction, %"
+    case millionLinearParameters = "parameters per linear layer, 1e6"
+    case thousandConvolutionParameters = "convolution parameters per linear layer, 1e3"
   }
 
   public var preset: String
-  /// nil: the base model itself.
+  /// nil: the preset as it is.
   public var latent: Latent?
   public var quantity: Quantity
   /// As printed, so that its digits say how exact it is; nil: not printed, ours stands alone.
@@ -42,11 +46,21 @@ public struct PublishedFact: Sendable {
     case .kvPercent: return config.kvPercent
     case .billionParameters: return Double(config.parameterCount) / 1e9
     case .millionAttentionParameters: return Double(config.mixerParameterCount(layer: 0)) / 1e6
+    case .parameters: return Double(config.parameterCount)
+    case .kvReduction: return 100 - config.kvPercent
+    case .millionLinearParameters: return Double(linear(config).reduce(0) { $0 + $1.count }) / 1e6
+    case .thousandConvolutionParameters:
+      return Double(linear(config).filter { $0.name.contains("conv1d") }.reduce(0) { $0 + $1.count }) / 1e3
     case .parityQueryRank:
       guard let latent else { return 0 }
       return try ModelConfig.preset(preset).parityQueryRank(
         kvRank: latent.kvRank, nopeHeadDim: latent.headDim.nope, ropeHeadDim: latent.headDim.rope)
     }
+  }
+
+  /// The tensors of the first layer that is neither attention nor latent.
+  private func linear(_ config: ModelConfig) -> [TensorSpec] {
+    config.mixers.firstIndex { $0 == .mamba2 || $0 == .gatedDeltaNet }.map { config.mixerTensors($0) } ?? []
   }
 
   /// Whether the printed digits are a rounding (to either side at a tie) of the computed number.

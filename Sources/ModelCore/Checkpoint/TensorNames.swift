@@ -16,14 +16,29 @@ public struct TensorSpec: Equatable, Sendable {
 /// load.
 extension ModelConfig {
   public static let headName = "lm_head.weight"
-  public var embeddingName: String { architecture == .mamba2 ? "backbone.embeddings.weight" : "model.embed_tokens.weight" }
+  public var embeddingName: String {
+    switch architecture {
+    case .mamba2: "backbone.embeddings.weight"
+    case .gatedDeltaNet: "model.embeddings.weight"
+    default: "model.embed_tokens.weight"
+    }
+  }
   public var finalNormName: String { architecture == .mamba2 ? "backbone.norm_f.weight" : "model.norm.weight" }
 
   public static func layerPrefix(_ layer: Int) -> String { "model.layers.\(layer)." }
 
   /// The norm before the mixer.
   public func inputNormName(_ layer: Int) -> String {
-    architecture == .mamba2 ? "backbone.layers.\(layer).norm.weight" : Self.layerPrefix(layer) + "input_layernorm.weight"
+    switch architecture {
+    case .mamba2: "backbone.layers.\(layer).norm.weight"
+    case .gatedDeltaNet: Self.layerPrefix(layer) + "attn_norm.weight"
+    default: Self.layerPrefix(layer) + "input_layernorm.weight"
+    }
+  }
+
+  /// The norm before the feed-forward.
+  public func transformNormName(_ layer: Int) -> String {
+    Self.layerPrefix(layer) + (architecture == .gatedDeltaNet ? "mlp_norm.weight" : "post_attention_layernorm.weight")
   }
 
   /// `model.layers.N.self_attn.` or, in a converted model, `model.layers.N.mla.` for a latent layer,
@@ -34,7 +49,8 @@ extension ModelConfig {
       switch mixers[layer] {
       case .latentAttention where !architecture.isDeepSeek: "mla"
       case .mamba2: "mamba"
-      case .gatedDeltaNet: architecture == .qwen3Next ? "linear_attn" : "gdn"
+      case .gatedDeltaNet where architecture == .qwen3Next: "linear_attn"
+      case .gatedDeltaNet: architecture == .gatedDeltaNet ? "attn" : "gdn"
       default: "self_attn"
       }
     return Self.layerPrefix(layer) + module + "."
@@ -67,7 +83,7 @@ extension ModelConfig {
     if architecture == .mamba2 { return mixer }
     return mixer
       + [
-        TensorSpec(prefix + "post_attention_layernorm.weight", [hiddenSize]),
+        TensorSpec(transformNormName(layer), [hiddenSize]),
         TensorSpec(prefix + "mlp.gate_proj.weight", [intermediateSize, hiddenSize]),
         TensorSpec(prefix + "mlp.up_proj.weight", [intermediateSize, hiddenSize]),
         TensorSpec(prefix + "mlp.down_proj.weight", [hiddenSize, intermediateSize]),

@@ -31,12 +31,20 @@ public struct DeltaConfig: Equatable, Sendable {
     self.normEps = normEps
   }
 
-  /// HyLo's shape for a model's width d (brief 1.4): keys 0.75 d in heads of 256, values twice as wide. Models too
-  /// narrow for that have the six heads of the smallest published one, d / 8 wide.
-  public init(replacing base: ModelConfig) {
+  /// HyLo's shape for a model's width d (brief 1.4): all key heads together 0.75 d wide, all value heads 1.5 d.
+  /// - Parameter heads: H; nil: heads with K = 256 and V = 512 as published where d is a multiple of 1024, else the six
+  ///   of the published 1B model (K = d / 8), or three where d is no multiple of 8
+  /// - Throws: where 0.75 d is not a whole number of equal heads
+  public init(replacing base: ModelConfig, heads: Int? = nil) throws {
     let width = base.hiddenSize
-    let keyDim = width % 1024 == 0 ? 256 : max(1, width / 8)
-    self.init(heads: max(1, 3 * width / 4 / keyDim), keyDim: keyDim, valueDim: 2 * keyDim)
+    let keyWidth = 3 * width / 4
+    let heads = heads ?? (width % 1024 == 0 ? keyWidth / 256 : width % 8 == 0 ? 6 : 3)
+    guard width % 4 == 0, heads > 0, keyWidth % heads == 0 else {
+      throw UpcycleError.usage(
+        "Gated DeltaNet's heads do not divide its keys", at: "--gdn-heads",
+        expected: "a divisor of 0.75 d = \(Double(3 * width) / 4) (d = \(width))", found: "\(heads)")
+    }
+    self.init(heads: heads, keyDim: keyWidth / heads, valueDim: 2 * keyWidth / heads)
   }
 
   public var layout: GatedDeltaLayout {
@@ -63,6 +71,42 @@ extension DeltaConfig {
       convTaps: try model.int("linear_conv_kernel_dim", in: 1...64) ?? 4,
       chunk: try model.int("linear_chunk_size", in: 1...65536) ?? 64,
       normEps: try model.positive("linear_norm_eps") ?? normEps)
+  }
+
+  /// Reads flash-linear-attention's own keys (`GatedDeltaNetConfig`), whose defaults it has.
+  /// - Parameters:
+  ///   - heads: where `num_heads` is absent
+  ///   - normEps: where `norm_eps` is absent
+  init(fla model: ConfigObject, heads: Int, normEps: Double) throws {
+    let width = 1...(1 << 20)
+    for key in ["use_gate", "use_short_conv"] where try model.bool(key) == false {
+      throw model.unsupported(key, "a layer without it")
+    }
+    for key in ["allow_neg_eigval", "conv_bias"] where try model.bool(key) == true {
+      throw model.unsupported(key, "a layer with it")
+    }
+    let keyHeads = try model.int("num_heads", in: width) ?? heads
+    let keyDim = try model.int("head_dim", in: width) ?? 256
+    let expansion = try model.positive("expand_v") ?? 2
+    let valueDim = Double(keyDim) * expansion
+    guard valueDim == valueDim.rounded(), valueDim >= 1, valueDim <= Double(width.upperBound) else {
+      throw model.fail("expand_v", expected: "a number that makes head_dim (\(keyDim)) * expand_v whole")
+    }
+    self.init(
+      heads: try model.int("num_v_heads", in: width) ?? keyHeads, keyHeads: keyHeads, keyDim: keyDim,
+      valueDim: Int(valueDim), convTaps: try model.int("conv_size", in: 1...64) ?? 4,
+      normEps: try model.positive("norm_eps") ?? normEps)
+  }
+
+  /// The same keys, for merging into the model's object.
+  var flaJSON: [String: JSONValue] {
+    var object: [String: JSONValue] = [
+      "num_heads": .int(keyHeads), "head_dim": .int(keyDim), "expand_v": .double(Double(valueDim) / Double(keyDim)),
+      "conv_size": .int(convTaps), "norm_eps": .double(normEps), "use_gate": .bool(true), "use_short_conv": .bool(true),
+      "allow_neg_eigval": .bool(false),
+    ]
+    if heads != keyHeads { object["num_v_heads"] = .int(heads) }
+    return object
   }
 
   /// The `linear_*` keys, for merging into the model's object.

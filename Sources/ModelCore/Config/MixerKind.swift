@@ -8,6 +8,16 @@ public enum MixerKind: String, CaseIterable, Codable, Sendable {
   case mamba2
   /// Gated DeltaNet: a state that forgets by a gate and corrects what it holds of a key.
   case gatedDeltaNet = "linear_attention"
+
+  /// As tables and reports name it.
+  public var shortName: String {
+    switch self {
+    case .attention: "attention"
+    case .latentAttention: "MLA"
+    case .mamba2: "Mamba2"
+    case .gatedDeltaNet: "GDN"
+    }
+  }
 }
 
 /// The families whose files and names we read and write. The raw value is `model_type`.
@@ -21,6 +31,8 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
   case mamba2
   /// Gated DeltaNet and gated attention in turn; its experts are not implemented, only dense feed-forwards.
   case qwen3Next = "qwen3_next"
+  /// flash-linear-attention's own: Gated DeltaNet in every layer.
+  case gatedDeltaNet = "gated_deltanet"
   /// Our own: any mixer in any layer (what the conversions write).
   case hybrid = "upcycle_hybrid"
 
@@ -34,6 +46,7 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
     case .deepseekV3: "DeepseekV3ForCausalLM"
     case .mamba2: "Mamba2ForCausalLM"
     case .qwen3Next: "Qwen3NextForCausalLM"
+    case .gatedDeltaNet: "GatedDeltaNetForCausalLM"
     case .hybrid: "UpcycleHybridForCausalLM"
     }
   }

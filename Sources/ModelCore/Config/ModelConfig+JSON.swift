@@ -25,8 +25,8 @@ extension ModelConfig: Codable {
     }
     let model = ConfigObject(values: values, file: file)
     let architecture = try Self.architecture(model)
-    if architecture == .mamba2 {
-      try self.init(stockMamba2: model)
+    if architecture == .mamba2 || architecture == .gatedDeltaNet {
+      if architecture == .mamba2 { try self.init(stockMamba2: model) } else { try self.init(fla: model) }
       try validate(file: file)
       return
     }
@@ -96,7 +96,7 @@ extension ModelConfig: Codable {
     return architecture
   }
 
-  private static func ids(_ model: ConfigObject, _ key: String) throws -> [Int] {
+  static func ids(_ model: ConfigObject, _ key: String) throws -> [Int] {
     guard let value = model[key] else { return [] }
     let list = value.array ?? [value]
     return try list.map {
@@ -134,6 +134,7 @@ extension ModelConfig: Codable {
   /// The configuration with the Hub's keys; reading it back gives an equal value.
   public var json: JSONValue {
     if architecture == .mamba2, let mamba { return stockMamba2JSON(mamba) }
+    if architecture == .gatedDeltaNet, let delta { return flaJSON(delta) }
     var object: [String: JSONValue] = [
       "model_type": .string(architecture.rawValue),
       "architectures": .array([.string(architecture.className)]),

@@ -5,7 +5,8 @@ extension ModelConfig {
   /// A released checkpoint keeps the base model's config.json and describes its other mixers beside it. X-EcoMLA:
   /// `MLA_config.json` (which layers stay attention) and `mla_layer_config.json` (ranks, head dims, rope), the
   /// latter without the keys that equal the official defaults. Zebra-Llama: `hybrid_config.json` for both mixers,
-  /// every layer that is not named latent being Mamba2. Does nothing without them.
+  /// every layer that is not named latent being Mamba2; HyLo: the same, with `linear_type` "gdn" (of the published shape) or
+  /// "mamba" for those layers. Does nothing without them.
   mutating func applyOfficialConfig(folder: URL) throws {
     func object(_ name: String) throws -> ConfigObject? {
       let file = folder.appendingPathComponent(name)
@@ -28,8 +29,11 @@ extension ModelConfig {
     } else if let hybrid = try object("hybrid_config.json") {
       let latentLayers = try layers(listedAs: "mla_layers", in: hybrid)
       if !latentLayers.isEmpty { latent = try officialLatent(hybrid, defaults: (kv: 128, q: 1536), fullHeads: false) }
-      if latentLayers.count < layerCount { mamba = try Self.officialMamba(hybrid) }
-      mixers = (0..<layerCount).map { latentLayers.contains($0) ? .latentAttention : .mamba2 }
+      let linear = try officialLinear(hybrid)
+      if latentLayers.count < layerCount {
+        if linear == .mamba2 { mamba = try Self.officialMamba(hybrid) } else { delta = try DeltaConfig(replacing: self) }
+      }
+      mixers = (0..<layerCount).map { latentLayers.contains($0) ? .latentAttention : linear }
       architecture = .hybrid
       try validate(file: hybrid.file)
     }
@@ -55,12 +59,22 @@ extension ModelConfig {
     values["qk_rope_head_dim"] = .int(try layer.int("qk_rope_head_dim", in: width) ?? 64)
     values["qk_nope_head_dim"] = .int(try layer.int("qk_nope_head_dim", in: 0...width.upperBound) ?? 128)
     values["v_head_dim"] = .int(try layer.int("v_head_dim", in: width) ?? 128)
+    // HyLo's Qwen models keep the norms over query and key heads (256 weights a layer).
+    values["mla_qk_norm"] = .bool(try layer.bool("mla_qk_norm") ?? qkNorm)
     values["use_full_kv_head"] = .bool(try layer.bool("use_full_kv_head") ?? fullHeads)
     var latent = try LatentConfig(
       model: ConfigObject(values: values, file: layer.file), architecture: .hybrid, config: self)
     latent.ropeInterleaved = true
     latent.rope = RopeConfig(theta: try layer.positive("rope_theta") ?? 10_000, scaling: try Self.officialScaling(layer))
     return latent
+  }
+
+  private func officialLinear(_ hybrid: ConfigObject) throws -> MixerKind {
+    switch try hybrid.string("linear_type") ?? "mamba" {
+    case "mamba", "mamba2": return .mamba2
+    case "gdn": return .gatedDeltaNet
+    default: throw hybrid.unsupported("linear_type", "this mixer (known: mamba, gdn)")
+    }
   }
 
   /// Heads are groups, and their width is the state's.

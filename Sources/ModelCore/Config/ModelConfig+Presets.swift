@@ -13,7 +13,7 @@ extension ModelConfig {
     return preset.config
   }
 
-  private static let presets: [(name: String, config: ModelConfig)] = published + ladder + bench
+  private static let presets: [(name: String, config: ModelConfig)] = published + hylo + ladder + bench
 
   private static func llama3(_ factor: Double) -> RopeConfig {
     RopeConfig(theta: 500_000, scaling: .llama3(.init(factor: factor, originalMaxPosition: 8192)))
@@ -55,6 +55,10 @@ extension ModelConfig {
         rope: RopeConfig(theta: 1_000_000), maxPosition: 40_960, bosTokenId: 151_643, eosTokenIds: [151_645])
     ),
   ]
+
+  private static let hylo: [(name: String, config: ModelConfig)] = HyLoModel.all.map { model in
+    (model.name, model.config(base: published.first { $0.name == model.base }!.config))
+  }
 
   private static func smolLM(hidden: Int, layers: Int, heads: Int, kvHeads: Int, feedForward: Int) -> ModelConfig {
     ModelConfig(

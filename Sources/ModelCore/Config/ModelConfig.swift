@@ -121,12 +121,12 @@ public struct ModelConfig: Equatable, Sendable {
   /// validated.
   public func withGatedDeltaNet(_ delta: DeltaConfig? = nil, layers: [Int]? = nil) throws -> ModelConfig {
     var config = self
-    config.delta = delta ?? DeltaConfig(replacing: self)
+    config.delta = try delta ?? DeltaConfig(replacing: self)
     return try config.replacing(layers, with: .gatedDeltaNet)
   }
 
   private func replacing(_ layers: [Int]?, with kind: MixerKind) throws -> ModelConfig {
-    if architecture == .qwen3Next {
+    if [.qwen3Next, .gatedDeltaNet, .mamba2].contains(architecture) {
       throw UpcycleError.usage("cannot replace layers of this architecture", at: "model_type", found: architecture.rawValue)
     }
     var config = self

@@ -52,6 +52,10 @@ private func sizes(of config: ModelConfig) -> [String: Metric] {
     metrics["gdn_parameters_per_layer"] = Metric(Double(config.mixerParameterCount(layer: layer)))
     metrics["state_numbers_per_layer"] = Metric(Double(delta.recurrentNumbers + delta.convTaps * delta.convWidth))
   }
+  metrics["state_numbers"] = Metric(Double(config.recurrentNumbers))
+  for context in [8, 16, 32, 64, 2048] {
+    metrics["cache_percent_\(context)k"] = Metric(config.cachePercent(context: context << 10))
+  }
   return metrics
 }
 

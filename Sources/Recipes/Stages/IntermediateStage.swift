@@ -7,12 +7,12 @@ import TokenData
 import Upcycling
 
 /// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
-/// stage); `tokens` 0 leaves them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative
+/// and HyLo's first stage); `mixer` is mla, mamba2 or gdn (Gated DeltaNet, with HyLo's starts as `init`); `tokens` 0 leaves them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative
 /// error on held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
 let intermediateStage = Stage(
   name: "ild", version: 1, parents: ["base"],
   parameters: [
-    "mixer", "init", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr", "batch", "sequence",
+    "mixer", "init", "heads", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr", "batch", "sequence",
     "warmup", "mixture", "layers",
   ],
   run: { context in
@@ -52,16 +52,21 @@ let intermediateStage = Stage(
   })
 
 private func replacement(_ parameters: StageParameters, seed: UInt64) throws -> IntermediateDistilling.Replacement {
-  let start = try parameters.choice("init", MambaConversion.Start.self)
   let layers = try parameters.optional("layers") { _ in try? LayerSelection(parameters.spelled("layers")) } ?? .all
+  func start() throws -> MambaConversion.Start { try parameters.choice("init", MambaConversion.Start.self) }
   switch try parameters.string("mixer") {
-  case "mamba2": return .mamba2(MambaConversion(layers: layers, start: start, seed: seed))
+  case "mamba2": return .mamba2(MambaConversion(layers: layers, start: try start(), seed: seed))
+  case "gdn":
+    return .gatedDeltaNet(
+      DeltaConversion(
+        layers: layers, start: try parameters.choice("init", DeltaConversion.Start.self),
+        heads: try parameters.optional("heads") { $0.int }, seed: seed))
   case "mla":
     return .latentAttention(
       LatentConversion(
         kvRank: try parameters.int("kv_rank"), queryRank: try QueryRank(parameters.spelled("q_rank")),
         nopeHeadDim: try parameters.int("nope_dim"), ropeHeadDim: try parameters.int("rope_dim"), layers: layers,
-        start: start == .random ? .random : .svd, sharesUpProjection: true, seed: seed))
-  case let other: throw UpcycleError.usage("unknown value", at: "mixer", expected: "mla, mamba2", found: other)
+        start: try start() == .random ? .random : .svd, sharesUpProjection: true, seed: seed))
+  case let other: throw UpcycleError.usage("unknown value", at: "mixer", expected: "mla, mamba2, gdn", found: other)
   }
 }

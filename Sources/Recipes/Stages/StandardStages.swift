@@ -7,7 +7,7 @@ public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
     teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, preferStage, evaluateStage,
-    infoStage, placementStage, speedStage,
+    infoStage, layerParametersStage, placementStage, speedStage,
   ] {
     registry.register(stage)
   }
