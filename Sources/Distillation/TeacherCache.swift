@@ -110,6 +110,7 @@ public final class TeacherCache: Teacher {
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
       try writeFile(encoder.encode(identity), to: manifest(folder))
     }
+    removeLeftovers(folder)
     let perStep = identity.batch / identity.microBatch
     let planes = BytePlanes(count: identity.frameNumbers, type: identity.type)
     let tokens = identity.microBatch * identity.time
@@ -131,6 +132,14 @@ public final class TeacherCache: Teacher {
         }
       }
       try writer.commit()
+    }
+  }
+
+  /// Removes what a killed process was writing.
+  private static func removeLeftovers(_ folder: URL) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    where name.hasPrefix(".states-") && name.hasSuffix(".tmp") {
+      try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
     }
   }
 
