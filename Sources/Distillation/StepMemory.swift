@@ -81,7 +81,9 @@ public struct StepMemory: Codable, Equatable, Sendable {
       loss += tokens * vocabulary * (matrices.logits * precision.logit + matrices.others * precision.softmax)
     }
     let recomputed = checkpointing ? kept.max() ?? 0 : 0
-    working = teacherStates + tokens * (widest + recomputed) * precision.activation
+    // Whole logits stand until the step ends.
+    let heldLogits = tokens * vocabulary * matrices.logits * precision.logit
+    working = teacherStates + heldLogits + tokens * (widest + recomputed) * precision.activation
     if let teacher {
       // Before the student's forward pass nothing of it stands but weights.
       let forward = tokens * teacher.forwardNumbersPerToken * precision.activation
