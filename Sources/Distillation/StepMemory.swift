@@ -56,7 +56,11 @@ public struct StepMemory: Codable, Equatable, Sendable {
     let d = student.hiddenSize
     let vocabulary = student.vocabularySize
     let kept = (0..<student.layerCount).map { student.keptNumbersPerToken(layer: $0) }
-    let widest = (0..<student.layerCount).map { student.workingNumbersPerToken(layer: $0) }.max() ?? 0
+    // A layer that is recomputed stands beside its own gradients.
+    let widest =
+      (0..<student.layerCount).map {
+        student.gradientNumbersPerToken(layer: $0) + (checkpointing ? kept[$0] : 0)
+      }.max() ?? 0
     let hasTeacher = teacher != nil || teacherWidth != nil
 
     weights = student.parameterCount * precision.trained / precision.shards
@@ -80,10 +84,9 @@ public struct StepMemory: Codable, Equatable, Sendable {
     } else {
       loss += tokens * vocabulary * (matrices.logits * precision.logit + matrices.others * precision.softmax)
     }
-    let recomputed = checkpointing ? kept.max() ?? 0 : 0
     // Whole logits stand until the step ends.
     let heldLogits = tokens * vocabulary * matrices.logits * precision.logit
-    working = teacherStates + heldLogits + tokens * (widest + recomputed) * precision.activation
+    working = teacherStates + heldLogits + tokens * widest * precision.activation
     if let teacher {
       // Before the student's forward pass nothing of it stands but weights.
       let forward = tokens * teacher.forwardNumbersPerToken * precision.activation
@@ -100,13 +103,18 @@ extension ModelConfig {
     return transform + mixerNumbersPerToken(layer: layer)
   }
 
-  /// Numbers per token of one layer's gradients while its backward pass runs: the feed-forward's or the mixer's.
-  func workingNumbersPerToken(layer: Int) -> Int {
-    3 * hiddenSize + max(architecture == .mamba2 ? 0 : 3 * intermediateSize, mixerNumbersPerToken(layer: layer))
+  /// Numbers per token that one layer's gradients take on top of what it keeps: the feed-forward's, or later the
+  /// mixer's, when what the feed-forward kept is gone.
+  func gradientNumbersPerToken(layer: Int) -> Int {
+    let feedForward = architecture == .mamba2 ? 0 : 3 * intermediateSize
+    return 3 * hiddenSize + max(feedForward, mixerNumbersPerToken(layer: layer) - feedForward - 3 * hiddenSize)
   }
 
   /// Numbers per token that a forward pass without gradients holds at once.
-  var forwardNumbersPerToken: Int { (0..<layerCount).map { workingNumbersPerToken(layer: $0) }.max() ?? 0 }
+  var forwardNumbersPerToken: Int {
+    let widest = (0..<layerCount).map { mixerNumbersPerToken(layer: $0) }.max() ?? 0
+    return 3 * hiddenSize + max(architecture == .mamba2 ? 0 : 3 * intermediateSize, widest)
+  }
 
   /// Outputs of a mixer's operations per token, without the output projection's.
   func mixerNumbersPerToken(layer: Int) -> Int {
@@ -124,7 +132,8 @@ extension ModelConfig {
       let norms =
         (latent.latentNorm ? 2 * ((ranks.q ?? 0) + ranks.kv) : 0) + (latent.qkNorm ? queries + keys : 0)
       let up = queries + keys + latent.upProjectionHeads * (latent.nopeHeadDim + latent.valueHeadDim)
-      return down + norms + up + attentionHeads * (latent.valueHeadDim + 1)
+      let mixed = attentionHeads * latent.valueHeadDim
+      return down + norms + up + mixed * (latent.outputGate ? 3 : 1) + attentionHeads
     case .mamba2:
       guard let mamba else { return 0 }
       // Chunk-entry states: one of N x P every chunk.

@@ -11,14 +11,14 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
   public var originalContext: Int
 
   /// Resolves the paper's defaults for a model: L0 is the one that earlier stages stretched, else the model's context;
-  /// s is context / L0, at least 1, and 1 without latent attention.
-  /// - Throws: usage errors for values out of range, and for YaRN where there is no latent attention.
+  /// s is context / L0, at least 1, and 1 without rotated latent attention.
+  /// - Throws: usage errors for values out of range, and for YaRN where no latent attention is rotated.
   public init(of config: ModelConfig, context: Int, yarn: Double? = nil, originalContext: Int? = nil) throws {
     func refuse(_ option: String, _ expected: String, _ found: String) -> UpcycleError {
       .usage("is out of range", at: option, expected: expected, found: found)
     }
     guard (2...1 << 40).contains(context) else { throw refuse("context", "2 tokens or more", "\(context)") }
-    let hasLatent = config.mixers.contains(.latentAttention)
+    let hasLatent = config.mixers.contains(.latentAttention) && config.latent?.isPositionFree == false
     var original = originalContext ?? config.maxPosition
     if originalContext == nil, case .yarn(let rule) = config.rope(of: .latentAttention).scaling {
       original = rule.originalMaxPosition

@@ -15,7 +15,7 @@ private let sizeParameters = [
 /// (true allocations), `seconds` (fastest of `repeats` steps), `estimate_gib` (the formula's), `fits` (1 where nothing
 /// passed `budget_gib`) and `loss`.
 let memoryStage = Stage(
-  name: "memory", version: 2, parameters: sizeParameters + ["budget_gib", "repeats"], seeded: false,
+  name: "memory", version: 3, parameters: sizeParameters + ["budget_gib", "repeats"], seeded: false,
   run: { context in
     let parameters = StageParameters(context.config)
     let step = try measuredStep(parameters)
@@ -35,7 +35,7 @@ let memoryStage = Stage(
 /// `memory_formula`: the same step by formula at any size, in the paper's number types on `shards` devices (`bytes` 2:
 /// bfloat16; 4: float32). Metrics `peak_gib`, `weights_gib`, `activations_gib`, `loss_gib`, `working_gib`.
 let memoryFormulaStage = Stage(
-  name: "memory_formula", version: 2, parameters: sizeParameters + ["shards", "bytes"], seeded: false,
+  name: "memory_formula", version: 3, parameters: sizeParameters + ["shards", "bytes"], seeded: false,
   run: { context in
     let parameters = StageParameters(context.config)
     let step = try measuredStep(parameters)
