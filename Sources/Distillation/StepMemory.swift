@@ -84,8 +84,9 @@ public struct StepMemory: Codable, Equatable, Sendable {
     } else {
       loss += tokens * vocabulary * (matrices.logits * precision.logit + matrices.others * precision.softmax)
     }
-    // Whole logits stand until the step ends.
-    let heldLogits = tokens * vocabulary * matrices.logits * precision.logit
+    // Whole logits, and a gradient of their own, stand until the step ends.
+    let heldLogits =
+      tokens * vocabulary * (matrices.logits * precision.logit + min(1, matrices.others) * precision.softmax)
     working = teacherStates + heldLogits + tokens * widest * precision.activation
     if let teacher {
       // Before the student's forward pass nothing of it stands but weights.
