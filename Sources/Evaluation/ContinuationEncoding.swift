@@ -31,9 +31,6 @@ extension Tokenizer {
     let common = min(zip(whole, head).prefix { $0 == $1 }.count, max(whole.count - 1, 0))
     return (start + whole[..<common], Array(whole[common...]))
   }
-
-  /// What precedes the first token of a text: the beginning token, else the end token, else nothing.
-  public var documentStart: [Int32] { (bos ?? eos).map { [$0] } ?? [] }
 }
 
 extension ContinuationGroup {

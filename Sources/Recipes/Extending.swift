@@ -87,7 +87,10 @@ public struct Extending {
     return warnings
   }
 
-  /// Bytes a step of this plan will hold at its peak, by formula.
+  /// Buffers are rounded up, so a real step may hold a few percent more than the formula says.
+  static let margin = 1.05
+
+  /// Bytes a step of this plan will hold, by formula.
   public func memory(_ plan: TrainingPlan, _ config: ModelConfig, _ teacher: ModelConfig?) -> StepMemory {
     StepMemory(
       student: config, teacher: cache == nil ? teacher : nil, tokens: plan.microBatch * plan.time,
@@ -97,13 +100,14 @@ public struct Extending {
   /// - Throws: one line that says what is too big and what would fit.
   private func fit(_ plan: TrainingPlan, _ config: ModelConfig, _ teacher: ModelConfig?, _ budget: Int) throws {
     let needed = memory(plan, config, teacher)
-    if needed.peak <= budget { return }
+    func peak(_ memory: StepMemory) -> Int { Int(Double(memory.peak) * Self.margin) }
+    if peak(needed) <= budget { return }
     func fits(_ change: (inout TrainingPlan) -> Void) -> Bool {
       var other = plan
       change(&other)
-      return memory(other, config, teacher).peak <= budget
+      return peak(memory(other, config, teacher)) <= budget
     }
-    var hint = "give at least \(formatBytes(needed.peak))"
+    var hint = "give at least \(formatBytes(peak(needed)))"
     if needed.weights > budget {
       hint = "weights, gradients and moments alone pass the budget; " + hint
     } else if !plan.checkpointing, fits({ $0.checkpointing = true }) {
@@ -118,7 +122,7 @@ public struct Extending {
     throw UpcycleError.usage(
       "a training step does not fit the memory budget", at: "--budget", expected: "\(formatBytes(budget)) at most",
       found:
-        "about \(formatBytes(needed.peak)): \(formatBytes(needed.weights)) of weights and optimizer, "
+        "about \(formatBytes(peak(needed))): \(formatBytes(needed.weights)) of weights and optimizer, "
         + "\(formatBytes(needed.activations)) of activations, \(formatBytes(max(needed.loss, needed.working))) of working memory",
       hint: hint)
   }

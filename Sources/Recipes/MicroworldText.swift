@@ -17,10 +17,10 @@ public struct MicroworldText: Sendable {
     world = World(seed: Self.worldSeed)
   }
 
-  /// Byte-level BPE of 2,048 pieces trained on both mixtures: the tokenizer of every ladder model.
+  /// Byte-level BPE of 2,048 pieces trained on the two mixtures of short documents: the tokenizer of every ladder model.
   public func trainTokenizer(documents: Int = 20_000) throws -> Tokenizer {
     var trainer = try BPETrainer(vocabularySize: Self.vocabularySize)
-    for mixture in MicroworldCorpus.Mixture.allCases {
+    for mixture in [MicroworldCorpus.Mixture.pretraining, .instruction] {
       let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: Self.worldSeed)
       for index in 0..<documents { trainer.add(corpus.document(index)) }
     }

@@ -6,9 +6,13 @@ import TensorCore
 import TokenData
 
 /// Pretrains a ladder model on the microworld from random weights: half pretraining mixture, half
-/// instruction mixture, so that the result stands for an instruction-tuned base model.
-public struct Pretraining: Codable, Equatable, Sendable {
+/// instruction mixture, so that the result stands for an instruction-tuned base model. Or goes on from a pretrained
+/// one with long documents, so that it stands for a long-context model.
+public struct Pretraining: Sendable {
   public var preset: String
+  /// A model to go on from, and the mixture that it reads.
+  public var start: URL?
+  public var mixture = MicroworldCorpus.Mixture.long
   public var seed: UInt64
   public var tokens: Int
   public var batch: Int
@@ -18,10 +22,11 @@ public struct Pretraining: Codable, Equatable, Sendable {
   public var instructionRows: Int
 
   public init(
-    preset: String, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
+    preset: String, start: URL? = nil, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
     learningRate: Double = 3e-3, instructionRows: Int? = nil
   ) {
     self.preset = preset
+    self.start = start
     self.seed = seed
     self.tokens = tokens
     self.batch = batch
@@ -41,30 +46,39 @@ public struct Pretraining: Codable, Equatable, Sendable {
     in folder: URL, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
     shouldStop: () -> Bool = { false }
   ) throws {
-    var config = try ModelConfig.preset(preset)
-    config.vocabularySize = tokenizer.vocabularySize
-    config.bosTokenId = tokenizer.bos.map(Int.init)
-    config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
-    let model = try LanguageModel(config, seed: seed)
+    let model = try startingModel(tokenizer)
     // One pass over each mixture.
-    let share = Double(instructionRows) / Double(batch)
-    let expository = try text.shards(
-      .pretraining, tokens: Int(Double(tokens) * (1 - share)), tokenizer: tokenizer, quiet: quiet)
-    let instructive = try text.shards(
-      .instruction, tokens: Int(Double(tokens) * share), tokenizer: tokenizer, quiet: quiet)
-    let batches = try ShardBatches(
-      mixing: [(expository, batch - instructionRows), (instructive, instructionRows)], time: time, seed: seed)
+    func rows(_ mixture: MicroworldCorpus.Mixture, _ rows: Int) throws -> (shards: TokenShards, rows: Int) {
+      (try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet), rows)
+    }
+    let parts =
+      try start == nil
+      ? [rows(.pretraining, batch - instructionRows), rows(.instruction, instructionRows)] : [rows(mixture, batch)]
+    let batches = try ShardBatches(mixing: parts, time: time, seed: seed)
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
     let identity = RunIdentity(
-      student: "\(preset), random weights of seed \(seed)", teacher: nil,
-      data: "\(expository.identity); \(instructive.identity)", threads: Threads.count)
+      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)", teacher: nil,
+      data: parts.map(\.shards.identity).joined(separator: "; "), threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),
       shouldStop: shouldStop)
     try tokenizer.save(to: folder)
     try model.save(to: folder, type: .bfloat16)
     try directory.finish()
+  }
+
+  private func startingModel(_ tokenizer: Tokenizer) throws -> LanguageModel {
+    if let start {
+      var config = try ModelConfig(contentsOf: start)
+      config.maxPosition = max(time, config.maxPosition)
+      return try LanguageModel(config, weights: CheckpointReader(start), file: start.path)
+    }
+    var config = try ModelConfig.preset(preset)
+    config.vocabularySize = tokenizer.vocabularySize
+    config.bosTokenId = tokenizer.bos.map(Int.init)
+    config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
+    return try LanguageModel(config, seed: seed)
   }
 }
 

@@ -21,6 +21,6 @@ struct Hybrid: ParsableCommand {
       """,
     subcommands: [
       Info.self, Import.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
-      Throughput.self,
+      Ruler.self, Throughput.self,
     ])
 }

@@ -5,17 +5,25 @@ import LabKit
 import Recipes
 import TokenData
 
+extension MicroworldCorpus.Mixture: ExpressibleByArgument {}
+
 /// `hybrid pretrain`: a ladder model from random weights on the microworld.
 struct Pretrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Pretrain a ladder model on the generated microworld.",
     discussion: """
-      Text, tokenizer and weights come from seeds alone; the run resumes where it was stopped.
+      Text, tokenizer and weights come from seeds alone; the run resumes where it was stopped. --from goes on with a
+      pretrained model on long documents (RULER's formats and instructions).
 
-      Example: hybrid pretrain --preset nano-1b --seed 1 --tokens 8M --out experiments/teachers/nano-1b-seed1
+      Examples:
+        hybrid pretrain --preset nano-1b --seed 1 --tokens 8M --out experiments/teachers/nano-1b-seed1
+        hybrid pretrain --from experiments/teachers/nano-1b-seed1 --tokens 2M --sequence 2048 --batch 1 --lr 1e-3 --out long
       """)
 
-  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol.") var preset: String
+  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol.") var preset: String?
+  @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
+  @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var mixture = MicroworldCorpus.Mixture.long
   @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
   @Option(help: "Training tokens.") var tokens = "8M"
   @Option(help: "Sequences per step.") var batch = 8
@@ -29,6 +37,9 @@ struct Pretrain: ParsableCommand {
       guard let tokens = parseCount(tokens) else {
         throw UpcycleError.usage("is not a number of tokens", at: "--tokens", found: self.tokens)
       }
+      if (preset == nil) == (from == nil) {
+        throw UpcycleError.usage("give either a model to build or one to go on from", at: "--preset, --from")
+      }
       let places = try Places()
       let text = MicroworldText(places.microworld)
       let tokenizer: Tokenizer
@@ -39,9 +50,10 @@ struct Pretrain: ParsableCommand {
         try tokenizer.save(to: places.tokenizer)
       }
       Interrupt.listen()
-      try Pretraining(
-        preset: preset, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr
-      ).run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
+      var pretraining = Pretraining(
+        preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr)
+      pretraining.mixture = mixture
+      try pretraining.run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
     }
   }
 }

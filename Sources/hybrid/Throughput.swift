@@ -28,7 +28,7 @@ struct Throughput: ParsableCommand {
   @Option(help: "New tokens per sequence.") var tokens = 64
   @Flag(help: "Fill caches by reading tokens, not with random numbers.") var prefill = false
   @Option(help: "Write the sweep as CSV.") var csv: String?
-  @Option(help: "Draw the sweep as SVG (with gnuplot, inside a checkout).") var plot: String?
+  @Option(defaultAsFlag: "throughput.svg", help: "Draw the sweep as SVG (with gnuplot, inside a checkout).") var plot: String?
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the measurements as JSON.") var json = false
 
@@ -86,16 +86,6 @@ struct Throughput: ParsableCommand {
   }
 
   private func name(of path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
-
-  private func numbers(_ text: String, _ option: String) throws -> [Int] {
-    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-      guard let number = parseCount(String(part)), number > 0 else {
-        throw UpcycleError.usage(
-          "is not a number", at: option, expected: "one above 0, or a list such as 1k,4k,16k", found: "\"\(part)\"")
-      }
-      return number
-    }
-  }
 
   private func measureOne(_ batch: Int) throws {
     let report = try measureThroughput(of: model.load(), batch: batch, promptTokens: prompt, newTokens: tokens)

@@ -44,7 +44,8 @@ struct Select: ParsableCommand {
   @Option(help: "Number of latent-attention layers (N).") var count: Int
   @Option(help: "smart, or a rival: uniform-first, uniform-last, max-score, greedy.")
   var strategy = LayerPlacement.Strategy.smart
-  @Option(help: "Draw scores and placement as SVG (with gnuplot, inside a checkout).") var plot: String?
+  @Option(defaultAsFlag: "placement.svg", help: "Draw scores and placement as SVG (with gnuplot, inside a checkout).")
+  var plot: String?
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print JSON: layers, total, gaps, obeys_rule and more.") var json = false
 

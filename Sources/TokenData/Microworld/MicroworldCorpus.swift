@@ -3,18 +3,22 @@ import Groundwork
 /// An endless sequence of documents about one world. Document i depends on (world, mixture, part, seed, i)
 /// only, so that ranges can be written in parallel, or windows taken from anywhere.
 public struct MicroworldCorpus: Sendable {
-  /// Two mixtures that differ on purpose, as the papers' pretraining and distillation data do.
+  /// Mixtures that differ on purpose, as the papers' pretraining and distillation data do.
   public enum Mixture: String, CaseIterable, Codable, Sendable {
     /// Mostly exposition and stories.
     case pretraining
     /// Mostly questions, tasks and dialogues.
     case instruction
+    /// The instruction mixture, and RULER's formats at 64 to 1,900 tokens in about three fifths of the text.
+    case long
+    /// Lists told again and again, and a little of the instruction mixture: what long training starts with.
+    case copying
   }
   public enum Part: String, CaseIterable, Codable, Sendable { case training, validation }
 
   /// What a document is.
   public enum Kind: Hashable, Sendable {
-    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs
+    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs, copies, longContext
     case drill(MicroworldTask)
 
     public var name: String {
@@ -64,6 +68,8 @@ public struct MicroworldCorpus: Sendable {
         (.drill(.combine), 8), (.drill(.quiz), 12), (.drill(.rules), 6), (.drill(.goals), 6), (.drill(.claims), 5),
         (.drill(.passages), 9), (.drill(.pronouns), 8), (.drill(.problems), 6),
       ]
+    case .long: weights(.instruction) + [(.longContext, 26), (.copies, 10)]
+    case .copying: weights(.instruction) + [(.copies, 500)]
     }
   }
 
@@ -89,6 +95,8 @@ public struct MicroworldCorpus: Sendable {
     case .programs: return scribe.chance(0.7) ? scribe.programs() : scribe.repository()
     case .retrieval: return scribe.retrieval()
     case .pairs: return scribe.pairs()
+    case .copies: return scribe.copies()
+    case .longContext: return scribe.longContext()
     case .drill(let task): return scribe.drill(task)
     }
   }

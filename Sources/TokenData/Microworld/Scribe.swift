@@ -12,6 +12,8 @@ struct Scribe {
   let world: World
   var random: RandomStream
   let split: Split
+  /// Sizes of RULER's prompts.
+  var rulerScale = RulerScale.small
 
   init(world: World, random: RandomStream, split: Split) {
     self.world = world

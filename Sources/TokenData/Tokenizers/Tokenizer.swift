@@ -65,6 +65,9 @@ public final class Tokenizer: Sendable {
   /// The id of an added token, such as `<|eos|>`.
   public func id(of text: String) -> Int32? { addedTokens.first { $0.text == text }?.id }
 
+  /// What precedes the first token of a text: the beginning token, else the end token, else nothing.
+  public var documentStart: [Int32] { (bos ?? eos).map { [$0] } ?? [] }
+
   // MARK: Encoding
 
   /// The ids of `text`, without beginning or end tokens. Special tokens spelled in the text are ordinary

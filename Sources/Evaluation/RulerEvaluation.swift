@@ -1,0 +1,143 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TokenData
+
+/// A model's score on one task of RULER at one length, in fractions.
+public struct RulerScore: Codable, Equatable, Sendable {
+  public var task: String
+  /// Tokens of prompt and answer together.
+  public var length: Int
+  /// Where the first needle stands, in percent of the text; nil where places were drawn.
+  public var depth: Double?
+  public var samples: Int
+  /// The share of references found (NVIDIA's `string_match_all`, and what lm-eval reports for every task).
+  public var all: Estimate
+  /// Whether any reference was found (NVIDIA's `string_match_part`, for question answering).
+  public var part: Estimate
+
+  /// Which of the two is a task's score.
+  public enum Metric: String, CaseIterable, Codable, Sendable {
+    /// Any reference counts in question answering, the share of references elsewhere.
+    case nvidia
+    /// The share of references everywhere: lm-eval's mean over references (brief 7.3).
+    case lmEval = "lm-eval"
+  }
+
+  public func score(_ metric: Metric) -> Estimate {
+    metric == .nvidia && RulerTask(rawValue: task)?.countsAnyReference == true ? part : all
+  }
+}
+
+/// Continues every sample greedily for its answer's budget (an end token ends it) and looks for the references.
+/// - Parameters:
+///   - answerTokens: the budget, part of the samples' length.
+///   - progress: called with the number of samples done.
+/// - Throws: where the longest sample exceeds the model's positions, or the tokenizer does not fit.
+public func evaluateRuler(
+  _ model: LanguageModel, _ tokenizer: Tokenizer, _ samples: [RulerSample], task: String, length: Int, answerTokens: Int,
+  depth: Double? = nil, progress: (Int) -> Void = { _ in }
+) throws -> RulerScore {
+  try requireMatch(model.config, tokenizer)
+  let longest = samples.map { $0.length }.max() ?? 0
+  if longest > model.config.maxPosition {
+    throw UpcycleError.usage(
+      "is longer than the model's positions", at: "length \(longest) of \(task)",
+      expected: "at most max_position_embeddings \(model.config.maxPosition)", found: "\(longest)",
+      hint: "extend the model (hylo extend), or measure beyond its training with --beyond-positions")
+  }
+  // Prompts read in one call: their tokens take memory, their answers are written side by side.
+  let batch = max(1, 16_384 / max(1, longest))
+  var scores: [(all: Double, part: Double)] = []
+  while scores.count < samples.count {
+    let part = samples[scores.count..<min(scores.count + batch, samples.count)]
+    let texts = greedyTexts(model, tokenizer, part.map { ($0.prompt, nil) }, maximumTokens: answerTokens)
+    scores += zip(part, texts).map { $0.score($1) }
+    progress(scores.count)
+  }
+  return RulerScore(
+    task: task, length: length, depth: depth, samples: samples.count, all: Estimate(scores.map(\.all)),
+    part: Estimate(scores.map(\.part)))
+}
+
+/// Scores of several tasks and lengths.
+public struct RulerReport: Codable, Equatable, Sendable {
+  public var scores: [RulerScore]
+  public var metric: RulerScore.Metric
+  /// Tasks that do not fit a length, by length: they are not part of its average.
+  public var tooShort: [Int: [String]]
+
+  public init(scores: [RulerScore] = [], metric: RulerScore.Metric, tooShort: [Int: [String]] = [:]) {
+    self.scores = scores
+    self.metric = metric
+    self.tooShort = tooShort
+  }
+
+  public var lengths: [Int] { Array(Set(scores.map(\.length))).sorted() }
+  public var tasks: [String] {
+    var names: [String] = []
+    for score in scores where !names.contains(score.task) { names.append(score.task) }
+    return names
+  }
+
+  public subscript(task: String, length: Int) -> RulerScore? { scores.first { $0.task == task && $0.length == length } }
+
+  /// RULER's number: the plain mean over tasks.
+  public func average(length: Int) -> Estimate? {
+    let own = scores.filter { $0.length == length }.map { $0.score(metric) }
+    if own.isEmpty { return nil }
+    let n = Double(own.count)
+    return Estimate(
+      value: own.reduce(0) { $0 + $1.value } / n,
+      standardError: own.reduce(0) { $0 + $1.standardError * $1.standardError }.squareRoot() / n)
+  }
+
+  /// For people, in percent.
+  public var table: String {
+    let lengths = self.lengths
+    func cell(_ text: String) -> String { String(repeating: " ", count: max(1, 9 - text.count)) + text }
+    var lines = ["task            " + lengths.map { cell("\($0)") }.joined()]
+    for task in tasks {
+      lines.append(
+        task.padding(toLength: 16, withPad: " ", startingAt: 0)
+          + lengths.map { cell(self[task, $0].map { String(format: "%.1f", 100 * $0.score(metric).value) } ?? "-") }.joined())
+    }
+    lines.append(
+      "average         "
+        + lengths.map { cell(average(length: $0).map { String(format: "%.1f", 100 * $0.value) } ?? "-") }.joined())
+    for (length, tasks) in tooShort.sorted(by: { $0.key < $1.key }) where !tasks.isEmpty {
+      lines.append("\(length) tokens are too few for \(tasks.joined(separator: ", ")): not in its average")
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// One task by depth and length, in percent.
+  public var grid: String {
+    let lengths = self.lengths
+    func cell(_ text: String) -> String { String(repeating: " ", count: max(1, 9 - text.count)) + text }
+    var lines = ["depth %  " + lengths.map { cell("\($0)") }.joined()]
+    for depth in Set(scores.compactMap(\.depth)).sorted() {
+      lines.append(
+        String(format: "%7g  ", depth)
+          + lengths.map { length in
+            let score = scores.first { $0.depth == depth && $0.length == length }
+            return cell(score.map { String(format: "%.1f", 100 * $0.score(metric).value) } ?? "-")
+          }.joined())
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  public static let csvHeader = "task,length,depth,samples,score,stderr,all,part"
+
+  public var csv: String {
+    let lines = scores.map { score in
+      let own = score.score(metric)
+      return [
+        score.task, "\(score.length)", score.depth.map { String(format: "%g", $0) } ?? "", "\(score.samples)",
+        String(format: "%.2f", 100 * own.value), String(format: "%.2f", 100 * own.standardError),
+        String(format: "%.2f", 100 * score.all.value), String(format: "%.2f", 100 * score.part.value),
+      ].joined(separator: ",")
+    }
+    return ([Self.csvHeader] + lines).joined(separator: "\n") + "\n"
+  }
+}

@@ -1,0 +1,73 @@
+import Evaluation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import TokenData
+
+/// Scores a model on RULER, task by task and length by length, shortest first.
+///
+/// Asked for one task, a length that is too short for it is an error; asked for several, it is noted in the report.
+/// - Parameters:
+///   - depths: places of the (first) needle in percent, nil for drawn ones.
+///   - beyondPositions: take lengths beyond the model's `max_position_embeddings`.
+///   - read: score the files `LENGTH/TASK.jsonl` of this folder instead of making samples.
+///   - write: keep the samples here.
+public func rulerReport(
+  _ set: RulerSet, model folder: URL, tasks: [RulerTask], lengths: [Int], depths: [Double?] = [nil], samples count: Int,
+  metric: RulerScore.Metric = .nvidia, beyondPositions: Bool = false, read: URL? = nil, write: URL? = nil,
+  quiet: Bool = true, progress report: (Int, Int) -> Void = { _, _ in }
+) throws -> RulerReport {
+  var config = try ModelConfig(contentsOf: folder)
+  if beyondPositions { config.maxPosition = max(config.maxPosition, lengths.max() ?? 0) }
+  let model = try LanguageModel(config, weights: CheckpointReader(folder), file: folder.path)
+  var scores = RulerReport(metric: metric)
+  let total = tasks.count * lengths.count * depths.count * count
+  let line = ProgressLine("ruler", total: total, quiet: quiet)
+  var done = 0
+  for length in lengths.sorted() {
+    for task in tasks {
+      for depth in depths {
+        let samples: [RulerSample]
+        if let read {
+          samples = Array(try RulerSample.read(rulerFile(read, length, task)).prefix(count))
+        } else if tasks.count > 1, set.shortestLength(task) > length {
+          scores.tooShort[length, default: []].append(task.rawValue)
+          done += count
+          continue
+        } else {
+          samples = try set.samples(task, length: length, count: count, depth: depth)
+        }
+        if let write { try RulerSample.write(samples, to: rulerFile(write, length, task)) }
+        let score = try evaluateRuler(
+          model, set.tokenizer, samples, task: task.rawValue, length: length, answerTokens: set.scale.answerTokens(task),
+          depth: depth
+        ) { ready in
+          line.update(done + ready, "samples  \(task.rawValue) \(length)")
+          report(done + ready, total)
+        }
+        scores.scores.append(score)
+        done += count
+      }
+    }
+  }
+  line.finish("\(formatCount(total)) samples")
+  return scores
+}
+
+private func rulerFile(_ folder: URL, _ length: Int, _ task: RulerTask) throws -> URL {
+  let own = folder.appendingPathComponent("\(length)")
+  try makeDirectory(own)
+  return own.appendingPathComponent("\(task.rawValue).jsonl")
+}
+
+/// Draws the heat map of tasks and lengths, or of a grid's depths and lengths; `script` is `figures/ruler.gp` or
+/// `figures/needles.gp`.
+public func drawRuler(_ report: RulerReport, with script: FigureScript, to svg: URL) throws {
+  let csv = FileManager.default.temporaryDirectory.appendingPathComponent("ruler-\(UUID().uuidString).csv")
+  defer { try? FileManager.default.removeItem(at: csv) }
+  try writeFile(report.csv, to: csv)
+  try script.draw(
+    csv: csv, to: svg, ours: report.scores.count,
+    settings: ["tasks": report.tasks.joined(separator: " "), "lengths": report.lengths.map(String.init).joined(separator: " ")])
+}

@@ -1,0 +1,92 @@
+import Groundwork
+
+/// The thirteen tasks of RULER (Hsieh et al. 2024; HyLo brief 7.1): needles in haystacks, variable tracking, common
+/// and frequent words, question answering.
+public enum RulerTask: String, CaseIterable, Codable, Sendable {
+  case single1 = "niah_single_1"
+  case single2 = "niah_single_2"
+  case single3 = "niah_single_3"
+  case multikey1 = "niah_multikey_1"
+  case multikey2 = "niah_multikey_2"
+  case multikey3 = "niah_multikey_3"
+  case multivalue = "niah_multivalue"
+  case multiquery = "niah_multiquery"
+  case variableTracking = "vt"
+  case commonWords = "cwe"
+  case frequentWords = "fwe"
+  case singleHop = "qa_1"
+  case twoHop = "qa_2"
+
+  /// What needles are hidden in.
+  public enum Haystack: Sendable { case noise, essay, needles }
+  /// What keys and values are made of.
+  public enum Needle: Sendable { case word, number, uuid }
+
+  /// A needle task's parameters: haystack, kinds of key and value, numbers of keys, of values per key and of keys
+  /// asked for.
+  public struct Needles: Sendable {
+    public var haystack: Haystack
+    public var key = Needle.word
+    public var value = Needle.number
+    public var keys = 1
+    public var values = 1
+    public var queries = 1
+  }
+
+  /// nil for the five tasks without needles.
+  public var needles: Needles? {
+    switch self {
+    case .single1: Needles(haystack: .noise)
+    case .single2: Needles(haystack: .essay)
+    case .single3: Needles(haystack: .essay, value: .uuid)
+    case .multikey1: Needles(haystack: .essay, keys: 4)
+    case .multikey2: Needles(haystack: .needles)
+    case .multikey3: Needles(haystack: .needles, key: .uuid, value: .uuid)
+    case .multivalue: Needles(haystack: .essay, values: 4)
+    case .multiquery: Needles(haystack: .essay, keys: 4, queries: 4)
+    default: nil
+    }
+  }
+
+  /// Question answering is right when any reference is found; the others count the share of references found.
+  public var countsAnyReference: Bool { self == .singleHop || self == .twoHop }
+}
+
+/// The sizes of RULER's parts: the published ones, and a port for vocabularies of about 2,048 pieces and lengths from
+/// 256 tokens (brief 7.4) that keeps seven-digit values, the kinds of haystack, the depths, the chains' hops, the
+/// ratios of frequencies and generated, prefixed answers.
+public enum RulerScale: String, CaseIterable, Codable, Sendable { case small, paper }
+
+extension RulerScale {
+  /// Tokens that an answer may take; they are part of a sample's length.
+  public func answerTokens(_ task: RulerTask) -> Int {
+    switch (self, task) {
+    case (.paper, .variableTracking): 30
+    case (.paper, .commonWords): 120
+    case (.paper, .frequentWords): 50
+    case (.paper, .singleHop), (.paper, .twoHop): 32
+    case (.paper, _): 128
+    case (.small, .multivalue), (.small, .multiquery): 44
+    case (.small, .variableTracking): 32
+    case (.small, .frequentWords): 28
+    case (.small, _): 20
+    }
+  }
+
+  /// Letters of variables, and of those of the worked example.
+  var variableLetters: (asked: Int, example: Int) { self == .paper ? (5, 3) : (3, 2) }
+  /// Words that come most often, of which all are asked for.
+  var commonWords: Int { self == .paper ? 10 : 3 }
+  /// Hexadecimal digits of a uuid: all 32, or its first group.
+  var shortensIdentifiers: Bool { self == .small }
+
+  /// How often common and other words come, in the list and in the worked example, and the example's other words
+  /// (lm-eval's and NVIDIA's reduction below 4,096 tokens).
+  func wordCounts(length: Int) -> (common: Int, other: Int, exampleCommon: Int, exampleOther: Int, exampleWords: Int) {
+    if self == .small { return (6, 1, 3, 1, 6) }
+    return length < 4096 ? (6, 1, 3, 1, 10) : (30, 3, 10, 3, 30)
+  }
+
+  /// Different coded words; NVIDIA: a fiftieth of the length.
+  func codedWords(length: Int) -> Int { max(5, length / 50) }
+}

@@ -1,0 +1,138 @@
+import ArgumentParser
+import Evaluation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import Recipes
+import TokenData
+
+extension RulerScale: ExpressibleByArgument {}
+extension RulerScore.Metric: ExpressibleByArgument {}
+
+/// `hybrid ruler`: long-context tasks, as scores of a model or as files.
+struct Ruler: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "RULER: thirteen long-context tasks at exact lengths, or a grid of needles by length and depth.",
+    discussion: """
+      Prompt, answer prefix and the answer's budget together take a length's tokens, counted with the model's tokenizer.
+      Samples follow from --seed; their keys, values and people never stand in the microworld's training text. --write
+      keeps the samples as JSON Lines in NVIDIA's fields (DIR/LENGTH/TASK.jsonl) and needs no model; --read scores such
+      files. Answers are generated greedily; a reference counts where it stands in the answer, whatever its case.
+
+      Examples:
+        hybrid ruler --model runs/hylo-2k --lengths 512,1024,2048 --plot ruler.svg
+        hybrid ruler --model runs/hylo-2k --grid --lengths 256,512,1024,2048 --plot needles.svg
+        hybrid ruler --tasks niah_single_1,vt --lengths 1k,4k --samples 500 --write samples
+        hybrid ruler --model runs/hylo-2k --read samples --lengths 1k
+      """)
+
+  @Option(help: "Model folder: config.json, safetensors, tokenizer.json.") var model: String?
+  @Option(help: "all, or names: \(RulerTask.allCases.map(\.rawValue).joined(separator: ", ")).") var tasks = "all"
+  @Option(help: "Lengths in tokens, such as 512,1k,2k.") var lengths = "512,1024,2048"
+  @Option(help: "Samples per task and length.") var samples = 40
+  @Option(help: "Seed of the samples.") var seed: UInt64 = 42
+  @Option(help: "Sizes of prompts: small (vocabularies of about 2,048 pieces), paper (RULER's own).") var scale = RulerScale.small
+  @Option(help: "Score: nvidia (question answering: any reference), lm-eval (share of references).") var metric = RulerScore.Metric.nvidia
+  @Flag(help: "One needle task at every length and depth instead of all tasks (HyLo's Figure 2); --tasks names another than niah_single_2.")
+  var grid = false
+  @Option(help: "Depths of the grid, in percent.") var depths = "0,25,50,75,100"
+  @Flag(help: "Measure lengths beyond max_position_embeddings too.") var beyondPositions = false
+  @Option(help: "Write the samples here as JSON Lines.") var write: String?
+  @Option(help: "Score the samples of this folder (LENGTH/TASK.jsonl).") var read: String?
+  @Option(help: "Tokenizer folder for --write without a model; the ladder's where absent.") var tokenizer: String?
+  @Option(help: "Write the scores as CSV.") var csv: String?
+  @Option(defaultAsFlag: "ruler.svg", help: "Draw a heat map as SVG (with gnuplot, inside a checkout).") var plot: String?
+  @Flag(help: "Print the scores as JSON.") var json = false
+  @Flag(help: "No progress on standard error.") var quiet = false
+
+  func run() { runReportingErrors { try measure() } }
+
+  private func measure() throws {
+    let lengths = try numbers(self.lengths, "--lengths")
+    let tasks = try chosenTasks()
+    try require(samples > 0, "--samples", "1 or more", "\(samples)")
+    if model == nil && write == nil {
+      throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
+    }
+    let picture = try plot.map { ($0, try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp")) }
+    let set = RulerSet(world: World(seed: MicroworldText.worldSeed), tokenizer: try loadTokenizer(), scale: scale, seed: seed)
+    let depths: [Double?] = grid ? try percents() : [nil]
+    if model == nil { return try writeSamples(set, tasks, lengths) }
+    let scored = try rulerReport(
+      set, model: URL(fileURLWithPath: model!), tasks: tasks, lengths: lengths, depths: depths, samples: samples,
+      metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
+      write: write.map { URL(fileURLWithPath: $0) }, quiet: quiet || json)
+    if let csv { try writeFile(scored.csv, to: URL(fileURLWithPath: csv)) }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      print(String(decoding: try encoder.encode(scored), as: UTF8.self))
+    } else {
+      print(grid ? scored.grid : scored.table)
+    }
+    if let (plot, script) = picture { try drawRuler(scored, with: script, to: URL(fileURLWithPath: plot)) }
+  }
+
+  private func writeSamples(_ set: RulerSet, _ tasks: [RulerTask], _ lengths: [Int]) throws {
+    let start = monotonicSeconds()
+    // Every length is checked before any file is written.
+    for length in lengths { for task in tasks { _ = try set.samples(task, length: length, count: 1) } }
+    let progress = ProgressLine("ruler", total: tasks.count * lengths.count * samples, quiet: quiet)
+    var done = 0
+    for length in lengths {
+      for task in tasks {
+        let folder = URL(fileURLWithPath: write!).appendingPathComponent("\(length)")
+        try makeDirectory(folder)
+        try RulerSample.write(
+          set.samples(task, length: length, count: samples), to: folder.appendingPathComponent("\(task.rawValue).jsonl"))
+        done += samples
+        progress.update(done, "samples")
+      }
+    }
+    progress.finish("\(formatCount(done)) samples")
+    print("\(write!): \(formatCount(done)) samples of \(tasks.count) tasks in \(formatDuration(monotonicSeconds() - start))")
+  }
+
+  private func loadTokenizer() throws -> Tokenizer {
+    let folder = try (tokenizer ?? model).map { URL(fileURLWithPath: $0) } ?? Places().tokenizer
+    return try Tokenizer.load(from: folder)
+  }
+
+  private func chosenTasks() throws -> [RulerTask] {
+    if tasks == "all" { return grid ? [.single2] : RulerTask.allCases }
+    return try tasks.split(separator: ",").map { name in
+      guard let task = RulerTask(rawValue: String(name)) else {
+        throw UpcycleError.usage(
+          "is not a task of RULER", at: "--tasks", expected: RulerTask.allCases.map(\.rawValue).joined(separator: ", "),
+          found: String(name))
+      }
+      return task
+    }
+  }
+
+  private func percents() throws -> [Double?] {
+    try depths.split(separator: ",").map { part in
+      guard let depth = Double(part), (0...100).contains(depth) else {
+        throw UpcycleError.usage("is not a place in percent", at: "--depths", expected: "such as 0,50,100", found: String(part))
+      }
+      return depth
+    }
+  }
+
+  private func require(_ ok: Bool, _ option: String, _ expected: String, _ found: String) throws {
+    if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: found) }
+  }
+}
+
+/// Counts as the command line spells them: 512,1k,2k.
+func numbers(_ text: String, _ option: String) throws -> [Int] {
+  try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+    guard let number = parseCount(String(part)), number > 0 else {
+      throw UpcycleError.usage(
+        "is not a number", at: option, expected: "one above 0, or a list such as 1k,4k,16k", found: "\"\(part)\"")
+    }
+    return number
+  }
+}

@@ -1,0 +1,17 @@
+# Heat map of RULER: tasks by length, scores in percent. `hybrid ruler --plot` sets tasks and lengths (words).
+width = 760; height = 90 + 26 * words(tasks) + 60
+load "style.gp"
+row(name) = words(tasks) - sum [i = 1:words(tasks)] (word(tasks, i) eq name ? i : 0)
+column_of(length) = sum [i = 1:words(lengths)] (word(lengths, i) + 0 == length ? i - 1 : 0)
+set title "RULER, share of the references found, %"
+set palette defined (0 "#f7f7f7", 25 "#fddbc7", 50 "#f4a582", 75 "#92c5de", 100 "#0072b2")
+set cbrange [0:100]
+set xlabel "tokens"
+set xrange [-0.5:words(lengths) - 0.5]
+set yrange [-0.5:words(tasks) - 0.5]
+unset grid; unset key
+set xtics scale 0 (""0); set ytics scale 0 (""0)
+do for [i = 1:words(lengths)] { set xtics add (word(lengths, i) i - 1) }
+do for [i = 1:words(tasks)] { set ytics add (word(tasks, i) words(tasks) - i) }
+plot csv using (column_of(column("length"))):(row(stringcolumn("task"))):"score" with image pixels, \
+  csv using (column_of(column("length"))):(row(stringcolumn("task"))):(sprintf("%.0f", column("score"))) with labels textcolor rgb "#111111"
