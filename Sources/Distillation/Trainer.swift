@@ -11,19 +11,21 @@ import TensorCore
 /// token; the official code's `batchmean` is T times larger (brief P21).
 public final class Trainer {
   public let student: LanguageModel
-  public let teacher: LanguageModel?
+  public let teacher: (any Teacher)?
   public let plan: TrainingPlan
   private let batches: any BatchSource
   private let loop: TrainingLoop
   /// Steps done.
   public var step: Int { loop.step }
 
-  public init(student: LanguageModel, teacher: LanguageModel? = nil, batches: any BatchSource, plan: TrainingPlan) throws {
+  public init(student: LanguageModel, teacher: (any Teacher)? = nil, batches: any BatchSource, plan: TrainingPlan)
+    throws
+  {
     try plan.validate()
-    if let teacher, teacher.config.vocabularySize != student.config.vocabularySize {
+    if let teacher, teacher.vocabularySize != student.config.vocabularySize {
       throw UpcycleError.usage(
         "teacher and student have different vocabularies", at: "vocab_size",
-        expected: "\(student.config.vocabularySize)", found: "\(teacher.config.vocabularySize)",
+        expected: "\(student.config.vocabularySize)", found: "\(teacher.vocabularySize)",
         hint: "distillation matches logits token by token; use models with one tokenizer")
     }
     if plan.klWeight > 0 && teacher == nil {
@@ -55,9 +57,9 @@ public final class Trainer {
     let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
     var sums = HeadLossSums()
     let tokens = plan.microBatch * plan.time
-    for start in stride(from: 0, to: ids.count, by: tokens) {
+    for (index, start) in stride(from: 0, to: ids.count, by: tokens).enumerated() {
       let range = start..<start + tokens
-      let part = accumulate(Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)))
+      let part = try accumulate(index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)))
       sums.crossEntropy += part.crossEntropy
       sums.divergence += part.divergence
       sums.tokens += part.tokens
@@ -73,14 +75,10 @@ public final class Trainer {
       step: step, loss: loss, crossEntropy: crossEntropy, divergence: divergence, gradientNorm: norm, rate: rate)
   }
 
-  /// Adds one micro-batch's gradients.
-  private func accumulate(_ ids: [Int32], _ targets: [Int32], scale: Float) -> HeadLossSums {
+  /// Adds the gradients of the step's micro-batch `part`.
+  private func accumulate(_ part: Int, _ ids: [Int32], _ targets: [Int32], scale: Float) throws -> HeadLossSums {
     let batch = plan.microBatch
-    var teacherHead: TeacherHead?
-    if let teacher {
-      let hidden = teacher.hidden(Tape(recording: false), ids: ids, batch: batch, time: plan.time).value
-      teacherHead = TeacherHead(hidden: hidden.reshaped([hidden.rowCount, hidden.width]), weight: teacher.head.value)
-    }
+    let teacherHead = try teacher?.teaching(step: step, part: part, ids: ids, batch: batch, time: plan.time)
     let tape = Tape(recording: true)
     let hidden = student.hidden(
       tape, ids: ids, batch: batch, time: plan.time, checkpointing: plan.checkpointing)

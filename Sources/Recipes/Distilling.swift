@@ -15,6 +15,10 @@ public struct Distilling {
   /// Text for the held-out loss; nil for none.
   public var heldOut: TokenShards?
   public var plan: TrainingPlan
+  /// New positions of the student; nil: as they are.
+  public var positions: ContextExtension?
+  /// Where the teacher's hidden states are kept; nil: the teacher runs beside the student.
+  public var cache: TeacherStates?
 
   public init(student: URL, teacher: URL?, data: TokenShards, heldOut: TokenShards? = nil, plan: TrainingPlan) {
     self.student = student
@@ -28,28 +32,39 @@ public struct Distilling {
   public typealias Curve = [[Double]]
 
   /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// - Parameter reportTeacher: steps of the teacher's states that are recorded, where they are kept.
   /// - Returns: the held-out curve.
   @discardableResult
   public func run(
-    in folder: URL, saveEvery: Double = 60, report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
-    shouldStop: () -> Bool = { false }
+    in folder: URL, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
+    report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Curve {
     let tokenizer = try Tokenizer.load(from: student)
     try data.require(tokenizer)
     try heldOut?.require(tokenizer)
     let directory = RunDirectory(folder)
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
+    let identity = RunIdentity(
+      student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
+      teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
+      data: data.identity, threads: Threads.count)
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
       // config.json is written last: the run is complete.
+      guard try directory.holds(plan: plan, identity: identity) else {
+        throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
+      }
       return try HeldOutCurve(curveFile).rows
     }
-    let model = try LanguageModel(folder: student)
     let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
-    let trainer = try Trainer(
-      student: model, teacher: try teacher.map { try LanguageModel(folder: $0) }, batches: batches, plan: plan)
-    let identity = RunIdentity(
-      student: try modelIdentity(student), teacher: try teacher.map(modelIdentity), data: data.identity,
-      threads: Threads.count)
+    let guide = try teacher.map { folder -> any Teacher in
+      guard let cache else { return try LanguageModel(folder: folder) }
+      return try cache.open(
+        teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher, shouldStop: shouldStop)
+    }
+    var config = try ModelConfig(contentsOf: student)
+    if let positions { config = positions.applied(to: config) }
+    let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
+    let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
     try makeDirectory(directory.run)
     let curve = try HeldOutCurve(curveFile)
     let every = max(plan.steps / 20, min(plan.steps, 5))

@@ -21,6 +21,14 @@ public final class Storage: @unchecked Sendable {
   deinit { StoragePool.give(base, sizeClass) }
 }
 
+/// An allocation that passed the pool's limit, in bytes.
+public struct StorageOverflow: Equatable, Sendable {
+  public var requested: Int
+  /// Held by others at that moment.
+  public var live: Int
+  public var limit: Int
+}
+
 /// The pool behind `Storage`, and its counters (bytes).
 public enum StoragePool {
   struct State {
@@ -29,6 +37,9 @@ public enum StoragePool {
     var peak = 0
     var pooled = 0
     var systemAllocations = 0
+    var limit: Int?
+    var overflow: StorageOverflow?
+    var onOverflow: (@Sendable (StorageOverflow) -> Void)?
   }
   static let state = Mutex(State())
 
@@ -40,6 +51,22 @@ public enum StoragePool {
   public static var systemAllocations: Int { state.withLock { $0.systemAllocations } }
   public static func resetPeak() { state.withLock { $0.peak = $0.live } }
 
+  // MARK: A limit
+
+  /// Sets a limit on the bytes that buffers may take, or lifts it (nil); buffers that wait unused are handed back
+  /// before they pass it. The first allocation above it is kept as `overflow` and goes ahead unless `onOverflow`,
+  /// which is told before the memory is taken, ends the process.
+  public static func setLimit(_ bytes: Int?, onOverflow: (@Sendable (StorageOverflow) -> Void)? = nil) {
+    state.withLock {
+      $0.limit = bytes
+      $0.overflow = nil
+      $0.onOverflow = onOverflow
+    }
+  }
+
+  /// The first allocation above the limit since it was set; nil: everything fitted.
+  public static var overflow: StorageOverflow? { state.withLock { $0.overflow } }
+
   /// Rounds up to 1/8 of a power of two, so that at most an eighth is wasted and sizes recur.
   static func sizeClass(for count: Int) -> Int {
     let floor = max(count, 16)
@@ -49,16 +76,25 @@ public enum StoragePool {
 
   static func take(_ sizeClass: Int) -> UnsafeMutablePointer<Float> {
     let bytes = sizeClass * MemoryLayout<Float>.stride
+    var (isFull, tell): (Bool, (() -> Void)?) = (false, nil)
     let reused: UInt? = state.withLock { state in
+      if let limit = state.limit, state.live + bytes > limit, state.overflow == nil {
+        let overflow = StorageOverflow(requested: bytes, live: state.live, limit: limit)
+        state.overflow = overflow
+        if let handler = state.onOverflow { tell = { handler(overflow) } }
+      }
       state.live += bytes
       state.peak = max(state.peak, state.live)
       guard let address = state.free[sizeClass]?.popLast() else {
         state.systemAllocations += 1
+        isFull = state.limit.map { state.live + state.pooled > $0 } ?? false
         return nil
       }
       state.pooled -= bytes
       return address
     }
+    tell?()
+    if isFull { trim() }
     if let reused { return UnsafeMutablePointer(bitPattern: reused)! }
     var raw: UnsafeMutableRawPointer?
     let alignment = bytes >= 1 << 21 ? 1 << 21 : 64

@@ -49,7 +49,10 @@ final class ConvertedWeights: WeightSource {
     guard let place = LatentTensor(name, config) else { return try source.read(name, shape: shape, into: destination) }
     let count = shape.reduce(1, *)
     switch place.role {
-    case .output: try source.read(base.outputProjectionName(place.layer), shape: shape, into: destination)
+    case .output:
+      try source.read(base.outputProjectionName(place.layer), shape: shape, into: destination)
+      if conversion.outputGate == true { for i in 0..<count { destination[i] *= 2 } }
+    case .gate: destination.update(repeating: 0, count: count)
     case .latentNorm: destination.update(repeating: 1, count: count)
     case .headNorm(let norm):
       let whole = Tensor([base.headDim])
@@ -154,7 +157,7 @@ private final class Slots<Made>: @unchecked Sendable {
 
 /// A tensor of a converted layer's mixer by its checkpoint name.
 private struct LatentTensor {
-  enum Role { case projection, latentNorm, headNorm(String), output }
+  enum Role { case projection, latentNorm, headNorm(String), gate, output }
   let layer: Int
   let role: Role
 
@@ -168,6 +171,8 @@ private struct LatentTensor {
     self.layer = layer
     if name == config.outputProjectionName(layer) {
       role = .output
+    } else if parts[4] == "gate_proj.weight" {
+      role = .gate
     } else if name.hasSuffix("layernorm.weight") {
       role = .latentNorm
     } else if parts[4] == "q_norm.weight" || parts[4] == "k_norm.weight" {

@@ -49,6 +49,8 @@ extension LatentConversion {
       nopeHeadDim: nopeHeadDim, ropeHeadDim: ropeHeadDim, valueHeadDim: base.headDim,
       upProjectionHeads: upProjectionHeads(base), latentNorm: latentNorm, ropeInterleaved: rope == .paper,
       qkNorm: base.qkNorm)
+    latent.isPositionFree = isPositionFree ?? false
+    latent.outputGate = outputGate ?? false
     latent.layerRanks = ranks.filter { $0.value != LatentConfig.Ranks(q: latent.qRank, kv: latent.kvRank) }
     switch rope {
     case .paper:

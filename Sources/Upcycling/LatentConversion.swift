@@ -56,6 +56,11 @@ public struct LatentConversion: Codable, Equatable, Sendable {
   public var latentNorm: Bool
   /// The up-projection makes n_kv heads, each shared by its group of queries, instead of n_h.
   public var sharesUpProjection: Bool
+  /// No positions in the latent layers (HyLo Table 5); nil is false.
+  public var isPositionFree: Bool?
+  /// A gate on the attention's output (HyLo Table 5), one half everywhere at the start, behind which the output
+  /// projection is doubled: the start is the same as without. nil is false.
+  public var outputGate: Bool?
   /// Seed of the random start.
   public var seed: UInt64
 

@@ -42,6 +42,8 @@ struct Convert: ParsableCommand {
   @Option(help: "Calibration tokens.") var calibrationTokens = "32K"
   @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).") var data: String?
   @Flag(help: "RMS norm on both latents.") var latentNorm = false
+  @Flag(help: "A sigmoid gate on the attention's output; starts as if there were none (HyLo Table 5).") var outputGate = false
+  @Flag(help: "No positions in the latent layers (HyLo Table 5).") var positionFree = false
   @Flag(help: "Up-project n_kv heads shared by groups of queries instead of n_h.") var kvHeadsUp = false
   @Option(help: "Seed of a random start.") var seed: UInt64 = 0
   @Option(help: "Element type of the output: float32, bfloat16, float16 (default: the base's).") var dtype: String?
@@ -49,11 +51,13 @@ struct Convert: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let conversion = LatentConversion(
+      var conversion = LatentConversion(
         kvRank: kvRank, queryRank: try QueryRank(qRank), nopeHeadDim: nopeDim, ropeHeadDim: ropeDim,
         layers: try LayerSelection(layers), start: start, rope: ropeInit, weighting: svd, sigma: sigma, rankRule: rankRule,
         queryEnergy: deltaQ, keyValueEnergy: deltaKv, fixedEnds: fixedEnds, granule: granule ?? (rankRule == .code ? 8 : 1),
         latentNorm: latentNorm, sharesUpProjection: kvHeadsUp, seed: seed)
+      if outputGate { conversion.outputGate = true }
+      if positionFree { conversion.isPositionFree = true }
       guard let tokens = parseCount(calibrationTokens), tokens > 0 else {
         throw UpcycleError.usage("is not a number of tokens", at: "--calibration-tokens", found: calibrationTokens)
       }

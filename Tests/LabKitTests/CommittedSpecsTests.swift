@@ -122,6 +122,20 @@ final class CommittedSpecsTests: XCTestCase {
         return StageResult(
           metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(context.config[$0]?.double ?? 1.5)) }))
       })
+    let step = [
+      "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "vocabulary", "tied",
+      "teacher", "tokens", "loss", "checkpointing", "train_teacher",
+    ]
+    for (name, parents, parameters) in [
+      ("memory", [], step + ["budget_gib", "repeats"]), ("memory_formula", [], step + ["shards", "bytes"]),
+      ("memory_saving", ["without", "with"], []),
+    ] {
+      registry.register(
+        Stage(name: name, version: 1, parents: parents, parameters: parameters, seeded: false) { _ in
+          let names = ["peak_gib", "estimate_gib", "fits", "seconds", "saved_gib", "saved_matrices", "factor"]
+          return StageResult(metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(1.5)) }))
+        })
+    }
     registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
         context in

@@ -84,6 +84,8 @@ final class ModelGradientTests: XCTestCase {
   func testLatentDirectQueries() throws { try check("latent, direct queries", latent { $0.qRank = nil }) }
   func testLatentNorms() throws { try check("latent norms", latent { $0.latentNorm = true }) }
   func testLatentHeadNorms() throws { try check("latent, qk norms", latent { $0.qkNorm = true }) }
+  func testLatentWithoutPositions() throws { try check("latent, position-free", latent { $0.isPositionFree = true }) }
+  func testLatentOutputGate() throws { try check("latent, output gate", latent { $0.outputGate = true }) }
   func testLatentSharedHeads() throws { try check("latent, KV heads", latent { $0.upProjectionHeads = 3 }) }
   func testLatentHalfSplit() throws { try check("latent, half-split rope", latent { $0.ropeInterleaved = false }) }
   func testLatentWithoutNope() throws { try check("latent, rope only", latent { $0.nopeHeadDim = 0 }) }

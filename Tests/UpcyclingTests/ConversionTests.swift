@@ -22,6 +22,27 @@ final class ConversionTests: XCTestCase {
       relativeError(models[1].parameters[name]!.value.toArray(), models[0].parameters[name]!.value.toArray()), 0.1)
   }
 
+  /// A gate of one half before a doubled projection is no gate; without positions it is another function.
+  func testVariantsOfTable5() throws {
+    let base = try tinyBase()
+    let plain = try convert(base: base, tinyConversion()).model
+    var gated = tinyConversion()
+    gated.outputGate = true
+    let model = try convert(base: base, gated).model
+    XCTAssertEqual(model.config.latent?.outputGate, true)
+    XCTAssertEqual(
+      model.config.parameterCount - plain.config.parameterCount,
+      plain.config.layerCount * plain.config.hiddenSize * plain.config.attentionHeads * plain.config.headDim)
+    assertClose(logits(model), logits(plain), "logits at the start", tolerance: 1e-5)
+    var free = tinyConversion()
+    free.isPositionFree = true
+    let other = try convert(base: base, free).model
+    XCTAssertEqual(other.config.parameterCount, plain.config.parameterCount)
+    XCTAssertGreaterThan(relativeError(logits(other), logits(plain)), 1e-3)
+    XCTAssertEqual(try ModelConfig(json: other.config.json, file: "written"), other.config)
+    XCTAssertEqual(try ModelConfig(json: model.config.json, file: "written"), model.config)
+  }
+
   /// The official code repeats KV heads before its SVD; we do not.
   func testRepeatedHeadsGiveTheSameFactors() throws {
     let base = try tinyBase(heads: 4, groups: 2)

@@ -112,4 +112,4 @@ extension Tape {
 }
 
 /// Tokens per chunk: logits of about 2 MiB, so that they stay in cache, but at least 16 rows.
-func headChunk(_ vocabulary: Int) -> Int { max(16, min(256, (1 << 19) / vocabulary)) }
+public func headChunk(_ vocabulary: Int) -> Int { max(16, min(256, (1 << 19) / vocabulary)) }

@@ -151,6 +151,8 @@ extension ModelConfig {
       all.append(TensorSpec(prefix + "q_norm.weight", [latent.queryKeyHeadDim]))
       all.append(TensorSpec(prefix + "k_norm.weight", [latent.queryKeyHeadDim]))
     }
-    return all + [TensorSpec(outputProjectionName(layer), [hiddenSize, attentionHeads * latent.valueHeadDim])]
+    let mixed = attentionHeads * latent.valueHeadDim
+    if latent.outputGate { all.append(TensorSpec(prefix + "gate_proj.weight", [mixed, hiddenSize])) }
+    return all + [TensorSpec(outputProjectionName(layer), [hiddenSize, mixed])]
   }
 }

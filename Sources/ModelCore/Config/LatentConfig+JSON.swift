@@ -18,6 +18,8 @@ extension LatentConfig {
     latentNormEps = try model.positive("latent_norm_eps") ?? 1e-6
     ropeInterleaved = try model.bool("rope_interleave") ?? true
     qkNorm = try model.bool("mla_qk_norm") ?? false
+    isPositionFree = try model.bool("mla_position_free") ?? false
+    outputGate = try model.bool("mla_output_gate") ?? false
     attentionScale = try model.positive("mla_attention_scale")
     rope = try model.object("mla_rope_parameters").map {
       try RopeConfig(parameters: $0, theta: config.rope.theta, maxPosition: config.maxPosition)
@@ -58,6 +60,8 @@ extension LatentConfig {
     object["use_lora_layer_norm"] = .bool(latentNorm)
     object["latent_norm_eps"] = .double(latentNormEps)
     object["mla_qk_norm"] = .bool(qkNorm)
+    if isPositionFree { object["mla_position_free"] = .bool(true) }
+    if outputGate { object["mla_output_gate"] = .bool(true) }
     object["mla_attention_scale"] = attentionScale.map { .double($0) }
     object["mla_rope_parameters"] = rope?.json
     if !layerRanks.isEmpty {

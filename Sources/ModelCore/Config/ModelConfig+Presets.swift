@@ -100,6 +100,8 @@ extension ModelConfig {
         hiddenSize: 256, layerCount: 8, attentionHeads: 8, keyValueHeads: 4, headDim: 32, intermediateSize: 688,
         vocabularySize: 4096, maxPosition: 512)
     ),
+    // The student of the tables of memory: short, so that whole logits weigh as much as activations do in the paper.
+    ("memory-d128", nano(hidden: 128, layers: 8, heads: 8, headDim: 16, feedForward: 256, tied: true)),
     ("llama-d128", nano(hidden: 128, layers: 16, heads: 16, headDim: 8, feedForward: 256, tied: true)),
   ]
 }

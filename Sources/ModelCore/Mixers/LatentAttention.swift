@@ -15,6 +15,9 @@ import TensorCore
 /// rotated and decoding expands. Otherwise decoding absorbs W_UK into the queries and W_UV into the output (brief 2.8):
 ///   score = (q_nope W_UK) . c_kv + q_rope . k_rope;   out_h = (sum_s p_s c_kv_s) W_UV^T
 ///
+/// Two variants of HyLo's Table 5: without positions nothing is rotated; with an output gate
+///   out = (softmax(Q K^T * scale) V * sigmoid(x W_g^T)) W_o^T.
+///
 /// Legend: H query heads, G up-projection heads (H, or the base's KV heads), R latent rank.
 public struct LatentAttention {
   let heads: Int
@@ -33,6 +36,7 @@ public struct LatentAttention {
   public let output: Parameter  // [D, H V]
   let queryHeadNorm: Parameter?  // [nope + rope], before rope
   let keyHeadNorm: Parameter?
+  let outputGate: Parameter?  // [H V, D]
   let positions: RotaryPositions
 
   init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
@@ -69,6 +73,8 @@ public struct LatentAttention {
       "\(prefix)kv_b_proj.weight", [groups * (latent.nopeHeadDim + latent.valueHeadDim), kvRank])
     queryHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix)q_norm.weight", [queryWidth]) : nil
     keyHeadNorm = latent.qkNorm ? try weights.tensor("\(prefix)k_norm.weight", [queryWidth]) : nil
+    outputGate =
+      latent.outputGate ? try weights.tensor("\(prefix)gate_proj.weight", [heads * latent.valueHeadDim, width]) : nil
     output = try weights.tensor(config.outputProjectionName(layer), [width, heads * latent.valueHeadDim])
     positions = RotaryPositions(
       config.rope(of: .latentAttention), dim: latent.ropeHeadDim, interleaved: latent.ropeInterleaved)
@@ -89,13 +95,24 @@ public struct LatentAttention {
     let kv = expand(tape, projected.latent, columns: projected.latentColumns)
     var keys = tape.joinKeys(kv, nopeLayout, projected.ropeKey, projected.ropeLayout)
     if let keyHeadNorm {
-      keys = tape.rotary(tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, positions: positionIds)
+      keys = rotated(tape, tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, positionIds)
     }
     let mixed = tape.attention(
       q: HeadSlices(projected.query, HeadLayout(stride: nope + rope, heads: heads, width: nope + rope)),
       k: HeadSlices(keys, HeadLayout(stride: nope + rope, heads: groups, width: nope + rope)),
       v: HeadSlices(kv, valueLayout), batch: batch, time: time, scale: scale)
-    return tape.linear(mixed, output)
+    return written(tape, mixed, x)
+  }
+
+  /// The output projection, behind the gate where there is one.
+  private func written(_ tape: Tape, _ mixed: Variable, _ x: Variable) -> Variable {
+    tape.linear(outputGate.map { tape.sigmoidGate(mixed, tape.linear(x, $0)) } ?? mixed, output)
+  }
+
+  private func rotated(
+    _ tape: Tape, _ x: Variable, _ layout: HeadLayout, _ table: RotaryTable, _ positionIds: [Int32]
+  ) -> Variable {
+    latent.isPositionFree ? x : tape.rotary(x, layout, table, positions: positionIds)
   }
 
   private var nopeLayout: HeadLayout { HeadLayout(stride: nope + valueWidth, heads: groups, width: nope) }
@@ -128,12 +145,12 @@ public struct LatentAttention {
     }
     if let queryHeadNorm { query = tape.rmsNorm(query, queryHeadNorm, eps: eps) }
     let queryRope = HeadLayout(offset: nope, stride: nope + rope, heads: heads, width: rope)
-    query = tape.rotary(query, queryRope, table, positions: positionIds)
+    query = rotated(tape, query, queryRope, table, positionIds)
     // The rope key is copied out before it is rotated: `down` serves other products.
     let key = HeadLayout(stride: rope, heads: 1, width: rope)
     var ropeKey = tape.columns(down, queryRank + kvRank..<queryRank + kvRank + rope)
     // With a norm over whole key heads the rope follows the norm, head by head.
-    if keyHeadNorm == nil { ropeKey = tape.rotary(ropeKey, key, table, positions: positionIds) }
+    if keyHeadNorm == nil { ropeKey = rotated(tape, ropeKey, key, table, positionIds) }
     guard let keyValueNorm else {
       return Projection(query: query, latent: down, latentColumns: latentColumns, ropeKey: ropeKey, ropeLayout: key)
     }
@@ -180,7 +197,7 @@ public struct LatentAttention {
         attendAbsorbed(projected.query.value, segment, threads: idle, into: mixed)
       }
     }
-    return tape.linear(tape.constant(mixed), output)
+    return written(tape, tape.constant(mixed.reshaped(x.shape.dropLast() + [mixed.width])), x)
   }
 
   /// Scores against the latents themselves; nothing of the cache's length times heads is expanded. All heads share the
@@ -254,8 +271,7 @@ public struct LatentAttention {
     let shared = HeadLayout(offset: kvRank, stride: rope, heads: 1, width: rope)
     var keys = tape.joinKeys(kv, nopeLayout, cached, shared)
     if let keyHeadNorm {
-      keys = tape.rotary(
-        tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, positions: (0..<Int32(cache.length)).map { $0 })
+      keys = rotated(tape, tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, (0..<Int32(cache.length)).map { $0 })
     }
     return (keys.value, kv.value)
   }

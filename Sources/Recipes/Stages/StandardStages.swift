@@ -6,8 +6,9 @@ import LabKit
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
-    teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, preferStage, evaluateStage,
-    infoStage, layerParametersStage, placementStage, speedStage,
+    teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, extendStage,
+    preferStage, evaluateStage, infoStage, layerParametersStage, placementStage, speedStage, memoryStage, memoryFormulaStage,
+    memorySavingStage,
   ] {
     registry.register(stage)
   }

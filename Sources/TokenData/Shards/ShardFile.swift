@@ -43,7 +43,7 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
 
   deinit { close(descriptor) }
 
-  private static func readTable(_ descriptor: Int32, size: Int, file: String) throws -> SeekTable {
+  static func readTable(_ descriptor: Int32, size: Int, file: String) throws -> SeekTable {
     let footerSize = min(SeekTable.footerSize, size)
     let footer = try read(descriptor, from: size - footerSize, count: footerSize, file: file)
     let tableSize = try footer.withUnsafeBytes { try SeekTable.size(footer: $0, fileSize: size, file: file) }
@@ -142,7 +142,7 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     }
   }
 
-  private static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8]
+  static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8]
   {
     var failure: Int32?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in

@@ -1,0 +1,86 @@
+import Foundation
+import Groundwork
+
+/// Writes one seekable zstd file (see `SeekTable`) of frames with any content, in order. The file appears under its
+/// name when it is complete.
+public final class FrameFileWriter {
+  private let file: AtomicFile
+  private let compressor: FrameCompressor
+  private var frames: [SeekTable.Frame] = []
+  /// Bytes that the file takes so far, without the table.
+  public private(set) var storedBytes = 0
+
+  /// - Throws: when the file cannot be written.
+  public init(_ url: URL, level: Int = 1) throws {
+    file = try AtomicFile(url)
+    compressor = FrameCompressor(level: level)
+  }
+
+  public func append(_ content: UnsafeRawBufferPointer) throws {
+    let data = try compressor.compress(content)
+    guard let size = UInt32(exactly: content.count), let stored = UInt32(exactly: data.count) else {
+      throw UpcycleError("a frame is too large", at: file.url.path, expected: "less than 4 GiB", found: formatBytes(content.count))
+    }
+    frames.append(
+      .init(compressedSize: stored, size: size, checksum: data.withUnsafeBytes { FrameCompressor.checksum($0) }))
+    storedBytes += data.count
+    try file.write(data)
+  }
+
+  /// Ends the file with its table and gives it its name.
+  public func commit() throws {
+    try file.write(SeekTable(frames).encoded)
+    try file.commit()
+  }
+}
+
+/// A file of `FrameFileWriter`, open for reading frames by number.
+public final class FrameFile {
+  public let url: URL
+  private let descriptor: Int32
+  private let table: SeekTable
+  private let decompressor = FrameDecompressor()
+
+  /// - Throws: when the file is missing, or its table does not fit it.
+  public init(_ url: URL) throws {
+    self.url = url
+    descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw UpcycleError("cannot open: \(String(cString: strerror(errno)))", at: url.path)
+    }
+    do {
+      var status = stat()
+      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        throw UpcycleError("is not a file", at: url.path)
+      }
+      table = try ShardFile.readTable(descriptor, size: Int(status.st_size), file: url.path)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  public var frameCount: Int { table.frames.count }
+  /// Bytes of the file's frames as they are stored.
+  public var storedBytes: Int { table.offsets.last ?? 0 }
+
+  /// Decompresses frame `number` into exactly `out`.
+  /// - Throws: when the frame is damaged or has another size.
+  public func read(_ number: Int, into out: UnsafeMutableRawBufferPointer) throws {
+    func broken(_ reason: String) -> UpcycleError {
+      SeekTable.broken(url.path, at: table.frames.indices.contains(number) ? table.offsets[number] : 0, "frame \(number): \(reason)")
+    }
+    guard table.frames.indices.contains(number) else { throw broken("there are only \(frameCount)") }
+    let frame = table.frames[number]
+    guard Int(frame.size) == out.count else { throw broken("it holds \(frame.size) bytes instead of \(out.count)") }
+    let bytes = try ShardFile.read(descriptor, from: table.offsets[number], count: Int(frame.compressedSize), file: url.path)
+    let failure = bytes.withUnsafeBytes { raw -> String? in
+      guard raw.count >= 8, FrameCompressor.checksum(raw) == frame.checksum else { return "its checksum is not the one in the table" }
+      guard FrameDecompressor.contentSize(of: raw) == out.count else { return "it does not hold \(out.count) bytes" }
+      return decompressor.decompress(raw, into: out)
+    }
+    if let failure { throw broken(failure) }
+  }
+}

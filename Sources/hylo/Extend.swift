@@ -1,0 +1,165 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import Recipes
+import TensorCore
+import TokenData
+
+/// `hylo extend`: one stage of long-context distillation.
+struct Extend: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a hybrid on longer contexts: distillation in bounded memory, with YaRN on its latent attention.",
+    discussion: """
+      KL to the teacher alone, over all positions of packed sequences, cosine, 1 % warm-up. Logits never stand in
+      memory (loss and gradients are made from hidden states, chunk by chunk); above 2,048 tokens of a forward pass
+      activations are recomputed in the backward pass. The positions of latent layers are stretched by YaRN: by
+      context / original context unless --yarn says otherwise (1: off), and config.json says so. --tokens 0 changes
+      the positions and trains nothing. The same command goes on where it stopped, bit for bit.
+
+      With --cache-teacher the teacher runs once over all batches and its hidden states are kept on disk: other
+      students and settings train on them without it, and this run holds no more of it than its head.
+
+      Examples:
+        hylo extend --model runs/hylo --teacher runs/bigger --context 2048 --tokens 8M --data shards/long --out runs/hylo-2k
+        hylo extend --model runs/hylo-2k --context 8192 --tokens 0 --out runs/hylo-8k-yarn
+      """)
+
+  @Option(help: "Model to extend (a folder).") var model: String
+  @Option(help: "Model to follow (a folder with the same tokenizer).") var teacher: String?
+  @Option(help: "Tokens per sequence.") var context: String
+  @Option(help: "Training tokens, such as 8M; 0: only the positions change.") var tokens: String
+  @Option(help: "Token shards to train on.") var data: String?
+  @Option(help: "Token shards for the held-out loss, measured 20 times on the way.") var heldOut: String?
+  @Option(help: "Output folder.") var out: String
+  @Option(help: "YaRN factor (default: context / original context; 1: off).") var yarn: Double?
+  @Option(help: "Context the positions were made for (default: that of an earlier YaRN, else the model's).")
+  var originalContext: String?
+  @Option(help: "Peak learning rate.") var lr = 1e-3
+  @Option(help: "Sequences per step (default: \(formatCount(Extending.tokensPerStep)) tokens).") var batch: Int?
+  @Option(help: "Sequences per forward pass (default: \(formatCount(Extending.tokensTogether)) tokens, at least one).")
+  var microBatch: Int?
+  @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
+  @Option(help: "Weight of KL(teacher || student) per token.") var klWeight = 1.0
+  @Option(help: "Weight of next-token cross-entropy per token.") var ceWeight = 0.0
+  @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
+  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
+  @Flag(inversion: .prefixedNo, help: "Recompute activations (default: above 2,048 tokens of a forward pass).")
+  var checkpointing: Bool?
+  @Flag(help: "Run the teacher once and keep its hidden states on disk.") var cacheTeacher = false
+  @Option(help: "Folder of those states (default: OUT/run/teacher).") var teacherStates: String?
+  @Option(help: "Their numbers: float32 (same bits as the teacher), bfloat16 (half the size).")
+  var statesType = TeacherCache.NumberType.float32
+  @Option(help: "Bytes that all tensors may take, such as 2GiB: refuses before it starts, and stops above.") var budget: String?
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print the complete plan and stop.") var printConfig = false
+  @Flag(help: "Print the result as JSON.") var json = false
+
+  func run() { runReportingErrors { try extend() } }
+
+  private func extend() throws {
+    let recipe = try recipe()
+    if printConfig { return print(try text(Settings(positions: recipe.positions, plan: recipe.plan))) }
+    for warning in try recipe.check() { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    if let budget = recipe.budget { StoragePool.setLimit(budget, onOverflow: stopAboveBudget) }
+    Interrupt.listen()
+    let steps = recipe.plan?.steps ?? 0
+    let progress = ProgressLine("teacher states, step", total: steps, quiet: quiet)
+    let curve = try recipe.run(
+      in: URL(fileURLWithPath: out), saveEvery: saveEvery,
+      reportTeacher: {
+        progress.update($0)
+        if $0 == steps { progress.finish("of \(steps) steps") }
+      },
+      report: recipe.plan.map { stepReport("extend", $0, quiet: quiet) } ?? { _, _ in },
+      shouldStop: { Interrupt.isRaised })
+    let result = Result(
+      model: out, positions: recipe.positions, tokens: steps * (recipe.plan.map { $0.batch * $0.time } ?? 0),
+      heldOut: curve, peakBytes: StoragePool.peakBytes)
+    print(json ? try text(result) : result.lines)
+  }
+
+  private func recipe() throws -> Extending {
+    func count(_ text: String, _ option: String) throws -> Int {
+      guard let count = parseCount(text) else {
+        throw UpcycleError.usage("is not a number of tokens", at: option, expected: "such as 2048 or 4M", found: text)
+      }
+      return count
+    }
+    func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+    let context = try count(context, "--context")
+    let positions = try ContextExtension(
+      of: ModelConfig(contentsOf: folder(model)), context: context, yarn: yarn,
+      originalContext: originalContext.map { try count($0, "--original-context") })
+    let tokens = try count(tokens, "--tokens")
+    if tokens == 0 {
+      return Extending(student: folder(model), teacher: nil, data: nil, positions: positions, plan: nil)
+    }
+    guard let data else { throw UpcycleError.usage("training needs token shards", at: "--data") }
+    let budget = try budget.map { text in
+      guard let bytes = parseBytes(text), bytes > 0 else {
+        throw UpcycleError.usage("is not a number of bytes", at: "--budget", expected: "such as 2GiB", found: text)
+      }
+      return bytes
+    }
+    let plan = Extending.plan(
+      context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup,
+      ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
+    try plan.validate()
+    let states = folder(teacherStates ?? "\(out)/run/teacher")
+    return Extending(
+      student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: try TokenShards(folder(data)),
+      heldOut: try heldOut.map { try TokenShards(folder($0)) }, positions: positions, plan: plan,
+      cache: cacheTeacher || teacherStates != nil ? TeacherStates(states, type: statesType) : nil, budget: budget)
+  }
+
+  private func text(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+}
+
+extension TeacherCache.NumberType: ExpressibleByArgument {}
+
+/// What `--print-config` shows.
+private struct Settings: Encodable {
+  var positions: ContextExtension
+  var plan: TrainingPlan?
+}
+
+/// What a stage did.
+private struct Result: Encodable {
+  var model: String
+  var positions: ContextExtension
+  var tokens: Int
+  /// [tokens, held-out loss]
+  var heldOut: Distilling.Curve
+  /// Highest sum of tensor bytes held at once.
+  var peakBytes: Int
+
+  var lines: String {
+    var lines: [String] = []
+    if let first = heldOut.first, let last = heldOut.last {
+      lines.append(
+        String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
+    }
+    lines.append("positions: \(positions)")
+    if tokens > 0 { lines.append("peak memory of tensors: \(formatBytes(peakBytes))") }
+    lines.append("model: \(model)")
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// Ends the process with one line; files are complete at any moment, and the run goes on from its last checkpoint.
+private func stopAboveBudget(_ overflow: StorageOverflow) {
+  let error = UpcycleError(
+    "the memory budget is used up", at: "--budget", expected: "\(formatBytes(overflow.limit)) at most",
+    found: "\(formatBytes(overflow.live)) held and \(formatBytes(overflow.requested)) more needed",
+    hint: "the same command with a higher budget goes on from the last checkpoint")
+  FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+  Foundation.exit(error.exitCode)
+}
