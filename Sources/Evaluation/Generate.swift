@@ -19,11 +19,13 @@ public struct GenerationReport: Sendable {
   public var decodeRate: Double { Double(max(newTokens - 1, 0)) / max(decodeSeconds, 1e-9) }
 }
 
-/// Continues `prompt` token by token until `maximum` new tokens, an id of `ends`, or `onToken` says stop.
+/// Continues `prompt` token by token until `maximum` new tokens, an id of `ends`, the model's last position, or
+/// `onToken` says stop.
 /// - Parameters:
 ///   - prompt: at least one token.
 ///   - onToken: sees each new token; false ends the text.
-/// - Throws: usage errors for an empty prompt, ids outside the vocabulary, impossible sampling options.
+/// - Throws: usage errors for an empty prompt, one longer than the model's positions, ids outside the vocabulary,
+///   impossible sampling options.
 public func generate(
   _ model: LanguageModel, prompt: [Int32], maximum: Int, sampling: SamplingOptions = .init(), ends: Set<Int32> = [],
   onToken: (Int32) -> Bool = { _ in true }
@@ -39,7 +41,7 @@ public func generate(
   let sampler = Sampler(sampling)
   let cache = model.makeCache(capacity: prompt.count + max(maximum, 0))
   var clock = monotonicSeconds()
-  var hidden = model.extend(cache, prompt)
+  var hidden = try model.extend(cache, prompt)
   var report = GenerationReport(
     promptTokens: prompt.count, newTokens: 0, prefillSeconds: 0, decodeSeconds: 0, cacheBytes: 0, cachedTokens: 0)
   func lap() -> Double {
@@ -54,7 +56,8 @@ public func generate(
     if ends.contains(next) { break }
     report.newTokens += 1
     if !onToken(next) || report.newTokens == maximum { break }
-    hidden = model.extend(cache, [next])
+    if let positions = cache.positions, cache.length >= positions { break }
+    hidden = try model.extend(cache, [next])
   }
   if report.newTokens == 0 && maximum <= 0 { report.prefillSeconds = lap() } else { report.decodeSeconds = lap() }
   report.cacheBytes = cache.bytes

@@ -7,13 +7,16 @@ import TensorCore
 /// [latent (kv_lora_rank) | rotated rope key (qk_rope_head_dim)]: the true compressed cache. Mamba2 and Gated
 /// DeltaNet have no rows but a state: the last inputs of the convolution, then S [heads, N, P] or [heads, K, V].
 public final class LayerCache {
+  /// The mixer whose rows or state these are.
+  public let kind: MixerKind
   public let width: Int
   public let stateNumbers: Int
   public private(set) var length = 0
   private var rows: Tensor
   private let stateValues: Tensor
 
-  public init(width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+  public init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+    self.kind = kind
     self.width = width
     self.stateNumbers = stateNumbers
     rows = Tensor([width == 0 ? 0 : max(capacity, 16), width])
@@ -70,7 +73,7 @@ public final class LayerCache {
 
   /// An independent copy.
   public func snapshot() -> LayerCache {
-    let copy = LayerCache(width: width, stateNumbers: stateNumbers, capacity: length)
+    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, capacity: length)
     copy.append(length).update(from: rows.pointer, count: length * width)
     copy.state.update(from: state, count: stateNumbers)
     return copy
@@ -80,8 +83,13 @@ public final class LayerCache {
 /// The caches of all layers for one sequence.
 public final class SequenceCache {
   public let layers: [LayerCache]
+  /// The most tokens it may hold; nil when nothing limits them (a model without attention).
+  public let positions: Int?
 
-  public init(layers: [LayerCache]) { self.layers = layers }
+  public init(layers: [LayerCache], positions: Int?) {
+    self.layers = layers
+    self.positions = positions
+  }
 
   /// Tokens seen.
   public var length: Int { layers.first?.length ?? 0 }
@@ -89,7 +97,7 @@ public final class SequenceCache {
 
   public func reserve(_ capacity: Int) { for layer in layers { layer.reserve(capacity) } }
   public func truncate(_ length: Int) { for layer in layers { layer.truncate(length) } }
-  public func snapshot() -> SequenceCache { SequenceCache(layers: layers.map { $0.snapshot() }) }
+  public func snapshot() -> SequenceCache { SequenceCache(layers: layers.map { $0.snapshot() }, positions: positions) }
 }
 
 /// New tokens of one sequence inside a batch of rows.

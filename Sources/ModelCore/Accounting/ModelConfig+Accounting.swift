@@ -50,6 +50,11 @@ extension ModelConfig {
   /// Cache as a share of the base model's, in percent (X-EcoMLA's "KV size").
   public var kvPercent: Double { 100 * Double(kvNumbersPerToken) / Double(baseKVNumbersPerToken) }
 
+  /// The most tokens a sequence may have: `max_position_embeddings`, or nil where no layer has positions.
+  public var positionLimit: Int? {
+    mixers.contains { $0 == .attention || $0 == .latentAttention } ? maxPosition : nil
+  }
+
   // MARK: Work
 
   /// Floating-point operations of one token's forward pass in a sequence of `context` tokens: two per weight
