@@ -62,6 +62,11 @@ extension LanguageModel {
         "the context is longer than the model's positions", expected: "at most \(limit) tokens",
         found: "\(cache.length) cached and \(tokens.count) new", hint: "max_position_embeddings in config.json")
     }
+    if cache.length + tokens.count > cache.capacity {
+      throw UpcycleError(
+        "the sequence's pages are full", expected: "at most \(cache.capacity) tokens",
+        found: "\(cache.length) cached and \(tokens.count) new", hint: "ask the pool for a longer cache")
+    }
     if let bad = tokens.first(where: { $0 < 0 || Int($0) >= config.vocabularySize }) {
       throw UpcycleError.usage(
         "a token outside the vocabulary", expected: "0..<\(config.vocabularySize)", found: "\(bad)")

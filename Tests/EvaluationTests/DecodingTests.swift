@@ -100,7 +100,8 @@ final class DecodingTests: XCTestCase {
       if config.stateNumbers > 0 {
         // A state goes back to nothing only.
         copy.truncate(0)
-        XCTAssertEqual(try model.extend(copy, ids).rows(40..<50).toArray(), try model.extend(model.makeCache(), ids).rows(40..<50).toArray())
+        XCTAssertLessThan(
+          difference(try model.extend(copy, ids).rows(40..<50), try model.extend(model.makeCache(), ids).rows(40..<50)), 1e-5, name)
         continue
       }
       copy.truncate(40)
