@@ -71,9 +71,25 @@ public final class LayerCache {
   /// Memory for `capacity` rows in all. What is there stays where it is.
   public func reserve(_ capacity: Int) {
     while width > 0 && room < capacity {
-      let rows = min(max(capacity - room, 16), Self.runRows)
+      let rows = Self.nextRun(width, from: room, to: capacity)
       add(Tensor([rows, width]), rows: rows)
     }
+  }
+
+  /// Rows of the run that follows `room` rows on the way to `capacity`: as many as its buffer has room for.
+  private static func nextRun(_ width: Int, from room: Int, to capacity: Int) -> Int {
+    StoragePool.sizeClass(for: min(max(capacity - room, 16), runRows) * width) / width
+  }
+
+  /// Bytes that a cache made for `capacity` tokens takes: exactly what `reserve` asks for, and the state.
+  static func reservedBytes(width: Int, stateNumbers: Int, capacity: Int) -> Int {
+    var (bytes, room) = (StoragePool.reservedBytes(count: stateNumbers), 0)
+    while width > 0 && room < capacity {
+      let rows = nextRun(width, from: room, to: capacity)
+      bytes += StoragePool.reservedBytes(count: rows * width)
+      room += rows
+    }
+    return bytes
   }
 
   /// Appends `count` uninitialised rows and returns them.

@@ -13,5 +13,5 @@ struct HyLo: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hylo",
     abstract: "HyLo: long-context hybrids of latent attention with Gated DeltaNet or Mamba2 layers.",
-    subcommands: [Prefer.self])
+    subcommands: [Prefer.self, ServeLength.self])
 }

@@ -137,6 +137,28 @@ final class DecodingTests: XCTestCase {
     }
   }
 
+  /// Growing moves nothing, and what is reserved is what the accounting says.
+  func testACacheGrowsWithoutMoving() throws {
+    let kept = LayerCache(.latentAttention, width: 3, capacity: 5)
+    let first = kept.append(5)[0].rows
+    first.update(repeating: 7, count: 15)
+    for count in [1, 30, 200, 2 * LayerCache.runRows] { kept.append(count) }
+    XCTAssertEqual(kept.runs[0].rows, first)
+    XCTAssertEqual(kept.length, 236 + 2 * LayerCache.runRows)
+    XCTAssertEqual(kept.runs.map(\.tokens.count).reduce(0, +), kept.length)
+    for (a, b) in zip(kept.runs, kept.runs.dropFirst()) { XCTAssertEqual(a.tokens.upperBound, b.tokens.lowerBound) }
+    XCTAssertEqual(kept.snapshot().runs[0].rows[14], 7)
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      for tokens in [0, 1, 100, LayerCache.runRows + 3] {
+        let before = StoragePool.liveBytes
+        let cache = model.makeCache(capacity: tokens)
+        XCTAssertEqual(StoragePool.liveBytes - before, config.reservedBytes(tokens: tokens), "\(name), \(tokens)")
+        XCTAssertEqual(cache.length, 0)
+      }
+    }
+  }
+
   /// A cache of another model, too many tokens and unknown ids are errors, and leave the cache as it was.
   func testWhatDoesNotFitIsRefused() throws {
     let model = try TinyModels.model(TinyModels.latent(layers: [0, 2]))

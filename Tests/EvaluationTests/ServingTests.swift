@@ -152,6 +152,37 @@ final class ServingTests: XCTestCase {
     XCTAssertEqual(try model.extend(second, TinyModels.ids(9)).toArray(), hidden.toArray())
   }
 
+  /// The longest context that fits is found by accounting, and what is then held stays below the budget.
+  func testTheLongestContextOfABudget() throws {
+    for (name, config) in [
+      ("attention", try TinyModels.config()), ("latent", try TinyModels.latent()),
+      ("hybrid", try TinyModels.latent().withMamba2(layers: [0, 2])), ("gated deltanet", try TinyModels.delta()),
+    ] {
+      var plan = ServeLengthPlan(budget: 8 << 20)
+      (plan.chunk, plan.newTokens, plan.longestPrefill) = (64, 2, 1024)
+      let report = try measureServeLength(named: name, plan) { try TinyModels.model(config) }
+      XCTAssertTrue(report.isVerified, "\(name): \(report)")
+      XCTAssertNotNil(report.points[0].prefillSeconds)
+      guard let longest = report.budget.longest else {
+        XCTAssertEqual(config.kvNumbersPerToken, 0)
+        continue
+      }
+      XCTAssertLessThanOrEqual(report.budget.bytes(config, tokens: longest), plan.budget)
+      XCTAssertGreaterThan(report.budget.bytes(config, tokens: longest + 1), plan.budget)
+      XCTAssertEqual(report.points.last?.context, longest - 3)
+      // The cache is what fills the memory.
+      XCTAssertGreaterThan(4 * config.kvNumbersPerToken * longest, plan.budget / 2, name)
+      plan.withinPositions = true
+      let within = try measureServeLength(named: name, plan) { try TinyModels.model(config) }
+      XCTAssertEqual(within.points.map(\.context), [config.maxPosition - 3])
+      plan.budget = 10_000
+      XCTAssertThrowsError(try measureServeLength(named: name, plan) { try TinyModels.model(config) }) { error in
+        XCTAssertEqual((error as? UpcycleError)?.kind, .usage)
+        XCTAssertTrue("\(error)".contains("budget is too small"), "\(error)")
+      }
+    }
+  }
+
   func testRequestFiles() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

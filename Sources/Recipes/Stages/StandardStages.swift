@@ -7,7 +7,7 @@ public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
     teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, preferStage, evaluateStage,
-    infoStage, placementStage, speedStage,
+    infoStage, placementStage, speedStage, latencyStage,
   ] {
     registry.register(stage)
   }
