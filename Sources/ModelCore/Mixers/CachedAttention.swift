@@ -15,15 +15,19 @@ struct CachedAttention {
 
   /// A thread's start costs about as much as attending to this many keys.
   static let keysOfAShare = 1024
+  /// Very long caches are cut further, into shares that threads claim as they become free: where a thread is held up, the
+  /// others do not wait for half of the cache.
+  static let keysOfALongShare = 1 << 15
 
   /// - Parameters:
   ///   - queries: [groups, heads, keyWidth], contiguous
-  ///   - threads: a long cache is cut into so many shares of keys. The softmaxes of shares, and of the runs in each, are
+  ///   - threads: a long cache is cut into so many shares of keys, or more when it is very long. The softmaxes of shares, and of the runs in each, are
   ///     joined by their log-sums
   ///   - out: [groups, heads, valueWidth], contiguous
   func attend(_ queries: UnsafePointer<Float>, to cache: LayerCache, threads: Int, into out: UnsafeMutablePointer<Float>) {
     let (length, all) = (cache.length, groups * heads)
-    let shares = max(1, min(threads, length / Self.keysOfAShare))
+    let even = max(1, min(threads, length / Self.keysOfAShare))
+    let shares = threads == 1 ? 1 : max(even, min(8 * even, length / Self.keysOfALongShare))
     if shares == 1 {
       attend(queries, cache.runs, cache.width, out, nil)
       return
