@@ -47,7 +47,7 @@ public struct ServeLengthPlan: Sendable {
   public init(budget: Int) { self.budget = budget }
 }
 
-/// Finds the longest context by exact accounting, then decodes there and at every fourth of it down to 1k, from caches of
+/// Finds the longest context by exact accounting, then decodes there and at 1k, 4k, 16k and so on below it, from caches of
 /// random numbers as in the papers' protocol, and reads prompts of the shorter lengths.
 /// - Parameter load: makes the model; its bytes are told from those of others by loading it here
 /// - Throws: usage errors for a budget too small for the model, and for numbers below 1; what `load` throws
@@ -79,7 +79,7 @@ public func measureServeLength(
 /// 1k, 4k, 16k, ... and the longest.
 private func contexts(upTo longest: Int) -> [Int] {
   var lengths: [Int] = []
-  var length = 1024
+  var length = 1000
   while length < longest {
     lengths.append(length)
     length *= 4
