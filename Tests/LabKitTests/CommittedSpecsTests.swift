@@ -154,8 +154,10 @@ final class CommittedSpecsTests: XCTestCase {
       }
     }
     let claims = specs.flatMap(\.claims).map(\.id)
-    XCTAssertEqual(Set(claims), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" }))
-    XCTAssertEqual(claims.count, 16 + 14, "every claim stands in one spec")
+    let hylo = Set(claims.filter { $0.hasPrefix("H-") })
+    XCTAssertTrue(hylo.isSubset(of: (1...16).map { "H-C\($0)" }), "\(hylo)")
+    XCTAssertEqual(Set(claims).subtracting(hylo), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" }))
+    XCTAssertEqual(claims.count, Set(claims).count, "every claim stands in one spec")
   }
 
   func testEveryPublishedRowAndColumnStandsInItsTable() throws {
