@@ -59,6 +59,11 @@ void up_attention_forward(
   kernels->forward(&problem, scratch(kernels->forward_scratch(&problem)));
 }
 
+void up_attention_exponentials(float *x, ptrdiff_t count) {
+  pthread_once(&once, prepare);
+  kernels->exponentials(x, count);
+}
+
 void up_attention_join(
   float *out, ptrdiff_t out_stride, float *lse, const float *more, ptrdiff_t more_stride,
   const float *more_lse, ptrdiff_t heads, ptrdiff_t dv) {

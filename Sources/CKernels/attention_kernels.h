@@ -12,3 +12,8 @@ static void forward(const attention_problem *problem, float *scratch) {
   if (problem->q_count <= DECODE_QUERIES) decode(problem, scratch);
   else tiled_forward(problem, scratch);
 }
+
+/// x[i] = 2^x[i]; count is a multiple of LANES, x aligned.
+static void exponentials(float *x, ptrdiff_t count) {
+  for (ptrdiff_t i = 0; i < count; i += LANES) store(x + i, exp2_vec(load(x + i)));
+}

@@ -24,6 +24,7 @@ typedef struct {
   size_t (*backward_scratch)(const attention_problem *);
   void (*forward)(const attention_problem *, float *scratch);
   void (*backward)(const attention_problem *, float *scratch);
+  void (*exponentials)(float *x, ptrdiff_t count);
 } attention_kernels;
 
 extern const attention_kernels up_attention_portable;

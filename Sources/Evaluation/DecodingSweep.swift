@@ -38,25 +38,25 @@ public func measureDecoding(
   }
   StoragePool.trim()  // caches of other sizes, which earlier points left
   StoragePool.resetPeak()
-  let caches = (0..<batch).map { _ in model.makeCache(capacity: context + newTokens + 1) }
+  let caches = (0..<batch).map { _ in model.makeCache(capacity: context + newTokens + 1, positions: .max) }
   for (row, cache) in caches.enumerated() {
     if prefill {
       for start in stride(from: 0, to: context, by: 512) {
         let ids = (start..<min(start + 512, context)).map { Int32(($0 * 7919 + row * 104_729 + 1) % model.config.vocabularySize) }
-        _ = model.extend(cache, ids)
+        _ = try model.extend(cache, ids)
       }
     } else {
       for layer in cache.layers { layer.fillAtRandom(context, seed: UInt64(row)) }
     }
   }
   var next = [Int32](repeating: 1, count: batch)
-  func step() {
-    let hidden = model.extend(zip(caches, next).map { ($0, [$1]) })
+  func step() throws {
+    let hidden = try model.extend(zip(caches, next).map { ($0, [$1]) })
     next = greedyTokens(model, hidden, rows: Array(0..<batch))
   }
-  step()  // warms the buffers up
+  try step()  // warms the buffers up
   let began = monotonicSeconds()
-  for _ in 0..<newTokens { step() }
+  for _ in 0..<newTokens { try step() }
   let seconds = monotonicSeconds() - began
   return DecodingPoint(
     model: name, batch: batch, context: context, newTokens: newTokens,

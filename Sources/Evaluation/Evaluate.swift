@@ -74,7 +74,7 @@ private func scoreChoices(
     groups += split.groups
     itemsEnding += [Int](repeating: index, count: split.groups.count - 1) + [index + 1]
   }
-  let scores = logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) { progress(itemsEnding[$0 - 1]) }
+  let scores = try logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) { progress(itemsEnding[$0 - 1]) }
   return try zip(items, places).map { item, places in
     let own = places.map { scores[$0.group][$0.index] }
     if own.contains(where: \.isNaN) {
@@ -121,7 +121,7 @@ private func generateAnswers(
   var results: [ItemResult] = []
   while results.count < items.count {
     let batch = items[results.count..<min(results.count + options.answersPerBatch, items.count)]
-    let texts = greedyTexts(
+    let texts = try greedyTexts(
       model, tokenizer, batch.map { ($0.context, $0.stop) }, maximumTokens: options.maximumAnswerTokens)
     for (item, text) in zip(batch, texts) {
       let right = item.accepts(generated: text)

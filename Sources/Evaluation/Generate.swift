@@ -9,9 +9,12 @@ public struct GenerationReport: Sendable {
   public var newTokens: Int
   public var prefillSeconds: Double
   public var decodeSeconds: Double
-  /// Bytes of the cache at the end, and the tokens in it.
+  /// Bytes of the cache at the end, those of recurrent states in it, and its tokens.
   public var cacheBytes: Int
+  public var stateBytes: Int
   public var cachedTokens: Int
+  /// Highest sum of tensor bytes held at once: weights, cache, activations.
+  public var peakBytes: Int
 
   /// Prompt tokens per second.
   public var prefillRate: Double { Double(promptTokens) / max(prefillSeconds, 1e-9) }
@@ -19,14 +22,18 @@ public struct GenerationReport: Sendable {
   public var decodeRate: Double { Double(max(newTokens - 1, 0)) / max(decodeSeconds, 1e-9) }
 }
 
-/// Continues `prompt` token by token until `maximum` new tokens, an id of `ends`, or `onToken` says stop.
+/// Continues `prompt` token by token until `maximum` new tokens, an id of `ends`, the model's last position, or
+/// `onToken` says stop.
 /// - Parameters:
 ///   - prompt: at least one token.
+///   - chunk: prompt tokens read at once; more are faster up to some hundreds, and need more memory.
+///   - positions: as for `LanguageModel.makeCache`.
 ///   - onToken: sees each new token; false ends the text.
-/// - Throws: usage errors for an empty prompt, ids outside the vocabulary, impossible sampling options.
+/// - Throws: usage errors for an empty prompt, one longer than the model's positions, ids outside the vocabulary,
+///   impossible sampling options.
 public func generate(
   _ model: LanguageModel, prompt: [Int32], maximum: Int, sampling: SamplingOptions = .init(), ends: Set<Int32> = [],
-  onToken: (Int32) -> Bool = { _ in true }
+  chunk: Int = 512, positions: Int? = nil, onToken: (Int32) -> Bool = { _ in true }
 ) throws -> GenerationReport {
   try sampling.validate()
   if prompt.isEmpty {
@@ -36,12 +43,21 @@ public func generate(
     throw UpcycleError.usage(
       "a token outside the vocabulary", at: "prompt", expected: "0..<\(model.config.vocabularySize)", found: "\(bad)")
   }
+  if chunk < 1 { throw UpcycleError.usage("must be positive", at: "chunk", expected: "1 or more tokens", found: "\(chunk)") }
+  let limit = positions ?? model.config.positionLimit ?? .max
+  if prompt.count > limit {
+    throw UpcycleError.usage(
+      "the prompt is longer than the model's positions", expected: "at most \(limit) tokens", found: "\(prompt.count)",
+      hint: "max_position_embeddings in config.json; --beyond-positions reads it all the same")
+  }
   let sampler = Sampler(sampling)
-  let cache = model.makeCache(capacity: prompt.count + max(maximum, 0))
+  StoragePool.resetPeak()
+  let cache = model.makeCache(capacity: min(limit, prompt.count + max(maximum, 0)), positions: positions)
   var clock = monotonicSeconds()
-  var hidden = model.extend(cache, prompt)
+  var hidden = try read(model, cache, prompt, chunk: chunk)
   var report = GenerationReport(
-    promptTokens: prompt.count, newTokens: 0, prefillSeconds: 0, decodeSeconds: 0, cacheBytes: 0, cachedTokens: 0)
+    promptTokens: prompt.count, newTokens: 0, prefillSeconds: 0, decodeSeconds: 0, cacheBytes: 0, stateBytes: 0,
+    cachedTokens: 0, peakBytes: 0)
   func lap() -> Double {
     let now = monotonicSeconds()
     defer { clock = now }
@@ -54,12 +70,24 @@ public func generate(
     if ends.contains(next) { break }
     report.newTokens += 1
     if !onToken(next) || report.newTokens == maximum { break }
-    hidden = model.extend(cache, [next])
+    if let positions = cache.positions, cache.length >= positions { break }
+    hidden = try model.extend(cache, [next])
   }
   if report.newTokens == 0 && maximum <= 0 { report.prefillSeconds = lap() } else { report.decodeSeconds = lap() }
   report.cacheBytes = cache.bytes
+  report.stateBytes = cache.stateBytes
   report.cachedTokens = cache.length
+  report.peakBytes = StoragePool.peakBytes
   return report
+}
+
+/// Prefill: a prompt's tokens, some at a time with the state carried on, and the final hidden states of the last ones.
+func read(_ model: LanguageModel, _ cache: SequenceCache, _ prompt: [Int32], chunk: Int) throws -> Tensor {
+  var hidden = Tensor([0, model.config.hiddenSize])
+  for start in stride(from: 0, to: prompt.count, by: chunk) {
+    hidden = try model.extend(cache, Array(prompt[start..<min(start + chunk, prompt.count)]))
+  }
+  return hidden
 }
 
 /// What a model keeps per token while decoding.

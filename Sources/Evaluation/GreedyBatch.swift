@@ -4,10 +4,10 @@ import TensorCore
 import TokenData
 
 /// Greedy continuations of several prompts, decoded side by side, each until its stop text, an end token or
-/// `maximumTokens`. A continuation holds everything generated, the stop text included.
+/// `maximumTokens` or the model's last position. A continuation holds everything generated, the stop text included.
 func greedyTexts(
   _ model: LanguageModel, _ tokenizer: Tokenizer, _ prompts: [(text: String, stop: String?)], maximumTokens: Int
-) -> [String] {
+) throws -> [String] {
   struct Writer {
     var cache: SequenceCache
     var pending: [Int32]
@@ -26,7 +26,7 @@ func greedyTexts(
   for _ in 0..<maximumTokens {
     let active = writers.indices.filter { !writers[$0].isDone }
     if active.isEmpty { break }
-    let hidden = model.extend(active.map { (writers[$0].cache, writers[$0].pending) })
+    let hidden = try model.extend(active.map { (writers[$0].cache, writers[$0].pending) })
     var rows: [Int] = []
     for writer in active { rows.append((rows.last ?? -1) + writers[writer].pending.count) }
     for (writer, next) in zip(active, greedyTokens(model, hidden, rows: rows)) {
@@ -35,6 +35,8 @@ func greedyTexts(
         continue
       }
       writers[writer].pending = [next]
+      let cache = writers[writer].cache
+      if let positions = cache.positions, cache.length >= positions { writers[writer].isDone = true }
       writers[writer].text += writers[writer].stream.append(next)
       if let stop = prompts[writer].stop, !stop.isEmpty, writers[writer].text.contains(stop) {
         writers[writer].isDone = true

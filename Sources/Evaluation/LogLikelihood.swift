@@ -8,11 +8,12 @@ import TensorCore
 /// products are large; a second call feeds all continuations, each to a copy of its context's cache.
 /// The head is applied only to rows whose prediction is scored.
 /// - Parameter tokensPerBatch: tokens per call; part of a result's identity in the last bits only.
+/// - Throws: usage errors for ids outside the vocabulary.
 /// - Returns: result[group][continuation].
 public func logLikelihoods(
   _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 2048,
   progress: (Int) -> Void = { _ in }
-) -> [[Double]] {
+) throws -> [[Double]] {
   var results: [[Double]] = []
   var start = 0
   while start < groups.count {
@@ -22,7 +23,7 @@ public func logLikelihoods(
       tokens += groups[end].tokenCount
       end += 1
     } while end < groups.count && tokens + groups[end].tokenCount <= tokensPerBatch
-    results += scoreBatch(model, groups[start..<end].map { $0.fitting(model.config.maxPosition) })
+    results += try scoreBatch(model, groups[start..<end].map { $0.fitting(model.config.maxPosition) })
     start = end
     progress(start)
   }
@@ -41,7 +42,7 @@ private struct Prediction {
   var continuation: Int
 }
 
-private func scoreBatch(_ model: LanguageModel, _ groups: [ContinuationGroup]) -> [[Double]] {
+private func scoreBatch(_ model: LanguageModel, _ groups: [ContinuationGroup]) throws -> [[Double]] {
   var sums = groups.map { [Double](repeating: 0, count: $0.continuations.count) }
 
   // Contexts; a lone continuation follows its context at once.
@@ -61,7 +62,7 @@ private func scoreBatch(_ model: LanguageModel, _ groups: [ContinuationGroup]) -
     }
     row += group.context.count + lone.count
   }
-  addLogProbabilities(model, model.extend(prefixes), predictions, to: &sums)
+  addLogProbabilities(model, try model.extend(prefixes), predictions, to: &sums)
 
   // The other tokens of continuations that share a context.
   var branches: [(cache: SequenceCache, tokens: [Int32])] = []
@@ -76,7 +77,7 @@ private func scoreBatch(_ model: LanguageModel, _ groups: [ContinuationGroup]) -
       row += continuation.count - 1
     }
   }
-  if !branches.isEmpty { addLogProbabilities(model, model.extend(branches), predictions, to: &sums) }
+  if !branches.isEmpty { addLogProbabilities(model, try model.extend(branches), predictions, to: &sums) }
   return sums
 }
 

@@ -53,16 +53,16 @@ public func measureThroughput(
   var bytes = 0
   StoragePool.resetPeak()
   for _ in 0...repeats {
-    let caches = (0..<batch).map { _ in model.makeCache(capacity: promptTokens + newTokens) }
+    let caches = (0..<batch).map { _ in model.makeCache(capacity: promptTokens + newTokens, positions: .max) }
     let start = monotonicSeconds()
-    var hidden = model.extend(
+    var hidden = try model.extend(
       caches.enumerated().map { row, cache in
         (cache, (0..<promptTokens).map { Int32(($0 * 7919 + row * 104_729 + 1) % vocabulary) })
       })
     var next = greedyTokens(model, hidden, rows: (0..<batch).map { ($0 + 1) * promptTokens - 1 })
     let middle = monotonicSeconds()
     for _ in 0..<newTokens {
-      hidden = model.extend(zip(caches, next).map { ($0, [$1]) })
+      hidden = try model.extend(zip(caches, next).map { ($0, [$1]) })
       next = greedyTokens(model, hidden, rows: Array(0..<batch))
     }
     best = (min(best.prefill, middle - start), min(best.decode, monotonicSeconds() - middle))

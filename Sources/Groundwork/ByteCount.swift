@@ -1,6 +1,6 @@
 import Foundation
 
-/// Reads a number of bytes as people type it: 2GiB, 1.5GiB, 500MiB, 64KiB, 2GB, or plain bytes.
+/// Reads a number of bytes as people type it: 2GiB, 1.5GiB, 500MiB, 64KiB, 2GB, or a count (64k, 4096: k, M and G are powers of ten).
 public func parseBytes(_ text: String) -> Int? {
   let units: [(String, Double)] = [
     ("KiB", 1024), ("MiB", 1_048_576), ("GiB", 1_073_741_824), ("TiB", 1_099_511_627_776), ("kB", 1e3), ("KB", 1e3),
@@ -10,7 +10,7 @@ public func parseBytes(_ text: String) -> Int? {
     guard let value = Double(text.dropLast(unit.count).trimmingCharacters(in: .whitespaces)), value >= 0 else { return nil }
     return Int(exactly: (value * size).rounded())
   }
-  return Int(text).flatMap { $0 >= 0 ? $0 : nil }
+  return parseCount(text)
 }
 
 /// 3221225472 -> "3.00 GiB", 5242880 -> "5.0 MiB".

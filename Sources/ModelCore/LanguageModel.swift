@@ -51,7 +51,7 @@ public final class LanguageModel {
     return normed(tape, x)
   }
 
-  private func normed(_ tape: Tape, _ x: Variable) -> Variable {
+  func normed(_ tape: Tape, _ x: Variable) -> Variable {
     tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps), offset: config.normOffset)
   }
 
@@ -65,36 +65,4 @@ public final class LanguageModel {
     let states = hidden(Tape(recording: false), ids: ids, batch: batch, time: time)
     return logits(states.value).reshaped([batch, time, config.vocabularySize])
   }
-
-  // MARK: Decoding
-
-  public func makeCache(capacity: Int = 0) -> SequenceCache {
-    SequenceCache(
-      layers: layers.map {
-        LayerCache(width: $0.mixer.cacheWidth, stateNumbers: $0.mixer.stateNumbers, capacity: capacity)
-      })
-  }
-
-  /// Feeds new tokens to each sequence (prefill of any length, or one token each) and returns their final
-  /// hidden states [sum of tokens, D], sequence after sequence.
-  public func extend(_ sequences: [(cache: SequenceCache, tokens: [Int32])]) -> Tensor {
-    let tape = Tape(recording: false)
-    var ids: [Int32] = []
-    var positionIds: [Int32] = []
-    var ranges: [Range<Int>] = []
-    for (cache, tokens) in sequences {
-      ranges.append(ids.count..<ids.count + tokens.count)
-      ids += tokens
-      positionIds += (0..<tokens.count).map { Int32(cache.length + $0) }
-    }
-    var x = tape.embedding(embedding, ids: ids, leading: [ids.count])
-    for (index, layer) in layers.enumerated() {
-      let segments = zip(sequences, ranges).map { CacheSegment(rows: $1, cache: $0.cache.layers[index]) }
-      x = layer.extend(tape, x, segments, positionIds: positionIds)
-    }
-    return normed(tape, x).value
-  }
-
-  /// One sequence.
-  public func extend(_ cache: SequenceCache, _ tokens: [Int32]) -> Tensor { extend([(cache, tokens)]) }
 }

@@ -6,45 +6,116 @@ import TensorCore
 /// Attention stores [keys (G * K) | values (G * V)] per row; latent attention stores
 /// [latent (kv_lora_rank) | rotated rope key (qk_rope_head_dim)]: the true compressed cache. Mamba2 and Gated
 /// DeltaNet have no rows but a state: the last inputs of the convolution, then S [heads, N, P] or [heads, K, V].
+///
+/// Rows never move. They lie in runs: a cache grows by taking memory for another one, or is given pages of a `CachePool`.
+/// (Attention joins the softmaxes of runs, so that results depend on where they end, in their last bits.)
 public final class LayerCache {
+  /// The mixer whose rows or state these are.
+  public let kind: MixerKind
   public let width: Int
   public let stateNumbers: Int
   public private(set) var length = 0
-  private var rows: Tensor
+  private var memory: [Memory] = []
+  private var room = 0
+  /// Takes more memory when it is full; otherwise its pages are all it has.
+  private let growing: Bool
+  private var isClosed = false
   private let stateValues: Tensor
 
-  public init(width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+  /// Memory of consecutive rows.
+  private struct Memory {
+    var first: Int
+    var rows: Int
+    var values: Tensor
+  }
+
+  /// Rows that a cache takes at once when it grows, and the most of one run.
+  public static let runRows = 1 << 16
+
+  /// A cache with memory of its own, for `capacity` tokens at first.
+  public init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+    self.kind = kind
     self.width = width
     self.stateNumbers = stateNumbers
-    rows = Tensor([width == 0 ? 0 : max(capacity, 16), width])
+    growing = true
     stateValues = Tensor.zeros([stateNumbers])
+    reserve(capacity)
+  }
+
+  /// A cache in pages, each memory for `pageTokens` rows, and in a state [stateNumbers], which becomes zeros.
+  init(_ kind: MixerKind, width: Int, pages: [Tensor], pageTokens: Int, state: Tensor) {
+    self.kind = kind
+    self.width = width
+    stateNumbers = state.count
+    growing = false
+    stateValues = state
+    state.fill(0)
+    if width > 0 { for page in pages { add(page, rows: pageTokens) } }
+  }
+
+  private func add(_ values: Tensor, rows: Int) {
+    memory.append(Memory(first: room, rows: rows, values: values))
+    room += rows
   }
 
   /// Bytes of the rows in use (`length * width * 4`), what tokens cost, and of the state.
   public var bytes: Int { (length * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Bytes reserved.
-  public var reservedBytes: Int { (rows.count + stateNumbers) * MemoryLayout<Float>.stride }
-  /// Row 0; valid until the next `append` or `reserve`.
-  public var pointer: UnsafeMutablePointer<Float> { rows.pointer }
+  public var reservedBytes: Int { (room * width + stateNumbers) * MemoryLayout<Float>.stride }
+  /// Tokens it can hold at most; `Int.max` when it grows or has no rows.
+  var capacity: Int { isClosed ? 0 : growing || width == 0 ? .max : room }
 
   /// The state, all zeros before the first token.
   public var state: UnsafeMutablePointer<Float> { stateValues.pointer }
 
-  /// Room for `capacity` rows without another copy.
+  /// Memory for `capacity` rows in all. What is there stays where it is.
   public func reserve(_ capacity: Int) {
-    if width == 0 || capacity <= rows.shape[0] { return }
-    let grown = Tensor([capacity, width])
-    grown.pointer.update(from: rows.pointer, count: length * width)
-    rows = grown
+    while width > 0 && room < capacity {
+      let rows = Self.nextRun(width, from: room, to: capacity)
+      add(Tensor([rows, width]), rows: rows)
+    }
   }
 
-  /// Appends `count` uninitialised rows and returns the first.
-  @discardableResult
-  public func append(_ count: Int) -> UnsafeMutablePointer<Float> {
-    if length + count > rows.shape[0] { reserve(max(length + count, 2 * rows.shape[0])) }
-    defer { length += count }
-    return rows.pointer + length * width
+  /// Rows of the run that follows `room` rows on the way to `capacity`: as many as its buffer has room for.
+  private static func nextRun(_ width: Int, from room: Int, to capacity: Int) -> Int {
+    StoragePool.sizeClass(for: min(max(capacity - room, 16), runRows) * width) / width
   }
+
+  /// Bytes that a cache made for `capacity` tokens takes: exactly what `reserve` asks for, and the state.
+  static func reservedBytes(width: Int, stateNumbers: Int, capacity: Int) -> Int {
+    var (bytes, room) = (StoragePool.reservedBytes(count: stateNumbers), 0)
+    while width > 0 && room < capacity {
+      let rows = nextRun(width, from: room, to: capacity)
+      bytes += StoragePool.reservedBytes(count: rows * width)
+      room += rows
+    }
+    return bytes
+  }
+
+  /// Appends `count` uninitialised rows and returns them.
+  @discardableResult
+  public func append(_ count: Int) -> [CacheRun] {
+    let end = length + count
+    if width > 0 && end > room {
+      precondition(growing, "\(end) tokens in pages for \(room)")
+      reserve(max(end, min(2 * room, room + Self.runRows)))
+    }
+    defer { length = end }
+    return runs(length..<end)
+  }
+
+  /// The rows of these tokens, which are cached (or just being appended), in order; none when the layer has no rows.
+  public func runs(_ tokens: Range<Int>) -> [CacheRun] {
+    var found: [CacheRun] = []
+    for part in memory where part.first < tokens.upperBound && tokens.lowerBound < part.first + part.rows {
+      let some = max(tokens.lowerBound, part.first)..<min(tokens.upperBound, part.first + part.rows)
+      found.append(CacheRun(tokens: some, rows: part.values.pointer + (some.lowerBound - part.first) * width))
+    }
+    return found
+  }
+
+  /// All cached rows.
+  public var runs: [CacheRun] { runs(0..<length) }
 
   /// Forgets all but the first `length` tokens. A state can only be emptied; to go back to a point in between,
   /// take a `snapshot` there.
@@ -64,37 +135,35 @@ public final class LayerCache {
         (target + start).update(from: numbers, count: min(numbers.count, count - start))
       }
     }
-    fill(append(count), count * width)
+    for run in append(count) { fill(run.rows, run.tokens.count * width) }
     fill(state, stateNumbers)
   }
 
-  /// An independent copy.
+  /// An independent copy, with memory of its own, as much as is reserved here.
   public func snapshot() -> LayerCache {
-    let copy = LayerCache(width: width, stateNumbers: stateNumbers, capacity: length)
-    copy.append(length).update(from: rows.pointer, count: length * width)
+    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, capacity: room)
+    for run in copy.append(length) { gather(run.tokens, into: run.rows) }
     copy.state.update(from: state, count: stateNumbers)
     return copy
   }
+
+  /// Copies the rows of these tokens, one after the other.
+  func gather(_ tokens: Range<Int>, into target: UnsafeMutablePointer<Float>) {
+    for run in runs(tokens) {
+      (target + (run.tokens.lowerBound - tokens.lowerBound) * width).update(from: run.rows, count: run.tokens.count * width)
+    }
+  }
+
+  /// Lets go of its pages and state for good.
+  func close() {
+    (memory, room, length) = ([], 0, 0)
+    isClosed = true
+  }
 }
 
-/// The caches of all layers for one sequence.
-public final class SequenceCache {
-  public let layers: [LayerCache]
-
-  public init(layers: [LayerCache]) { self.layers = layers }
-
-  /// Tokens seen.
-  public var length: Int { layers.first?.length ?? 0 }
-  public var bytes: Int { layers.reduce(0) { $0 + $1.bytes } }
-
-  public func reserve(_ capacity: Int) { for layer in layers { layer.reserve(capacity) } }
-  public func truncate(_ length: Int) { for layer in layers { layer.truncate(length) } }
-  public func snapshot() -> SequenceCache { SequenceCache(layers: layers.map { $0.snapshot() }) }
-}
-
-/// New tokens of one sequence inside a batch of rows.
-struct CacheSegment {
-  /// Rows of the batch that belong to this sequence.
-  var rows: Range<Int>
-  var cache: LayerCache
+/// Consecutive cached tokens whose rows lie together in memory.
+public struct CacheRun {
+  public var tokens: Range<Int>
+  /// The first token's row; the others follow it.
+  public var rows: UnsafeMutablePointer<Float>
 }

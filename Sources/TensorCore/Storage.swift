@@ -68,11 +68,14 @@ public enum StoragePool {
   public static var overflow: StorageOverflow? { state.withLock { $0.overflow } }
 
   /// Rounds up to 1/8 of a power of two, so that at most an eighth is wasted and sizes recur.
-  static func sizeClass(for count: Int) -> Int {
+  public static func sizeClass(for count: Int) -> Int {
     let floor = max(count, 16)
     let step = max(16, (1 << (Int.bitWidth - 1 - floor.leadingZeroBitCount)) / 8)
     return (floor + step - 1) / step * step
   }
+
+  /// Bytes that a buffer of `count` floats takes.
+  public static func reservedBytes(count: Int) -> Int { sizeClass(for: count) * MemoryLayout<Float>.stride }
 
   static func take(_ sizeClass: Int) -> UnsafeMutablePointer<Float> {
     let bytes = sizeClass * MemoryLayout<Float>.stride

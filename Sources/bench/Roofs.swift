@@ -9,6 +9,10 @@ enum Roof: String, Codable {
   case sgemm
   /// Bytes per second (read + written) of copying buffers far larger than the caches.
   case memcpy
+  /// Exponentials per second of attention's own, in the first-level cache.
+  case exp
+  /// What the parts of the work take at their roofs, one after the other.
+  case sum
 }
 
 /// The ceilings, each measured at its first use and again at its every later one: the best counts.
@@ -17,7 +21,13 @@ final class Roofs {
 
   /// Operations or bytes per second.
   func measure(_ roof: Roof) -> Double {
-    let rate = roof == .sgemm ? Self.sgemm() : Self.memcpy()
+    let rate =
+      switch roof {
+      case .sgemm: Self.sgemm()
+      case .memcpy: Self.memcpy()
+      case .exp: Self.exponentials()
+      case .sum: preconditionFailure("a sum has parts")
+      }
     best[roof] = max(best[roof] ?? 0, rate)
     return best[roof]!
   }
@@ -35,6 +45,20 @@ final class Roofs {
     }.min()!
     precondition(c.pointer[0] > 0)
     return 2 * Double(n * n * n) / seconds
+  }
+
+  private static func exponentials() -> Double {
+    let (count, rounds, pieces) = (2048, 20_000, Threads.count)
+    let x = Tensor([pieces, count])
+    x.fill(-1)
+    let seconds = (0..<5).map { _ in
+      let began = monotonicSeconds()
+      Threads.parallel(pieces) { piece in
+        for _ in 0..<rounds { up_attention_exponentials(x.pointer + piece * count, count) }
+      }
+      return monotonicSeconds() - began
+    }.min()!
+    return Double(pieces * count * rounds) / seconds
   }
 
   private static func memcpy(_ megabytes: Int = 256) -> Double {

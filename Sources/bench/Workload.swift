@@ -12,8 +12,12 @@ struct Workload {
   /// Floating-point operations (sgemm) or bytes read and written (memcpy) of a run.
   var work: Double?
   var roof: Roof?
+  /// Work at several roofs, instead of `work` and `roof`.
+  var parts: [(work: Double, roof: Roof)] = []
   /// Arguments of peer.py; nil when there is no peer for this.
   var request: String?
+  /// How often a run does what `unit` and the work are about.
+  var repeated = 1
   /// For runs of many seconds: no more repeats than this.
   var mostRepeats = 99
   var note: String?
@@ -24,7 +28,7 @@ struct Workload {
     [
       .training("train_llama_d256", preset: "llama-d256"), .training("train_llama_d128", preset: "llama-d128"),
       .decoding("decode_llama_d256", preset: "llama-d256"), .conversion, .shardDecoding,
-    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.hybridTraining + [.sgemmPeak, .memcpyPeak]
+    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.hybridTraining + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
   }
 
   /// One warm-up, then ours and the peer's runs in turn.
@@ -38,7 +42,7 @@ struct Workload {
       pause()
       let began = monotonicSeconds()
       try run()
-      ours.append(figure(monotonicSeconds() - began, amount))
+      ours.append(figure((monotonicSeconds() - began) / Double(repeated), amount))
       if let request, let answer = peer?.measure(request) {
         theirs += answer.seconds.map { figure($0, amount == nil ? nil : answer.amount) }
       }
@@ -50,10 +54,14 @@ struct Workload {
       let seconds = amount.map { $0 / middle } ?? middle
       percent = 100 * work / seconds / roofs.measure(roof)
     }
+    if !parts.isEmpty {
+      let seconds = amount.map { $0 / middle } ?? middle
+      percent = 100 * parts.reduce(0) { $0 + $1.work / roofs.measure($1.roof) } / seconds
+    }
     return Report.Entry(
       name: name, unit: unit, ours: rounded(middle), peer: other.map(rounded),
       ratio: other.map { rounded(amount == nil ? $0 / middle : middle / $0) }, percentOfPeak: percent.map(rounded),
-      roof: roof, samples: .init(ours: ours.map(rounded), peer: theirs.map(rounded)), note: note)
+      roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: theirs.map(rounded)), note: note)
   }
 
   private func figure(_ seconds: Double, _ amount: Double?) -> Double { amount.map { $0 / seconds } ?? seconds }

@@ -6,11 +6,13 @@ import ModelCore
 /// `hybrid create`: a model folder of random weights, to test and time on real shapes.
 struct Create: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a model folder with random weights of a known shape.",
+    abstract: "Write a model folder with random weights, of a known shape or of a config.json.",
     discussion: """
       Values depend on the seed alone. There is no tokenizer in the folder.
 
-      Example: hybrid create --preset llama-3.2-1b --dtype bfloat16 --out runs/random-1b
+      Examples:
+        hybrid create --preset llama-3.2-1b --dtype bfloat16 --out runs/random-1b
+        hybrid create --config runs/hylo/config.json --out runs/random-hylo
       """)
 
   enum Precision: String, ExpressibleByArgument, CaseIterable {
@@ -24,7 +26,8 @@ struct Create: ParsableCommand {
     }
   }
 
-  @Option(help: "Known model, such as llama-3.2-1b or nano-1b.") var preset: String
+  @Option(help: "Known model, such as llama-3.2-1b or nano-1b.") var preset: String?
+  @Option(help: "A config.json whose shape to take instead.") var config: String?
   @Option(help: "Seed of the weights.") var seed: UInt64 = 1
   @Option(help: "Type of the stored numbers: float32, bfloat16 or float16.") var dtype = Precision.bfloat16
   @Option(help: "Largest size of one file in bytes, such as 2G.") var shard = "5G"
@@ -35,7 +38,12 @@ struct Create: ParsableCommand {
       guard let shardBytes = parseCount(shard), shardBytes > 0 else {
         throw UpcycleError.usage("is not a number of bytes", at: "--shard", found: shard)
       }
-      let config = try ModelConfig.preset(preset)
+      let config: ModelConfig
+      switch (preset, self.config) {
+      case (let preset?, nil): config = try ModelConfig.preset(preset)
+      case (nil, let file?): config = try ModelConfig(contentsOf: URL(fileURLWithPath: file))
+      default: throw UpcycleError.usage("one shape is needed", expected: "--preset or --config")
+      }
       let source = RandomWeights(seed: seed, layers: config.layerCount, normOffset: config.normOffset)
       try writeModelFolder(config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
       print("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")

@@ -10,13 +10,19 @@ struct Generate: ParsableCommand {
     abstract: "Continues a prompt; text on standard output, measurements on standard error.",
     discussion: """
       The prompt is printed too, then the continuation until an end token or --tokens. An empty prompt starts
-      from the beginning-of-text token.
+      from the beginning-of-text token. A prompt from a file is read but not printed.
 
-      Example: hybrid generate --model runs/babyllama --prompt "Once upon a time" --tokens 200
+      Examples:
+        hybrid generate --model runs/babyllama --prompt "Once upon a time" --tokens 200
+        hybrid generate --model runs/hylo-2k --prompt-file book.txt --report-memory
       """)
 
   @OptionGroup var model: ModelOption
   @Option(help: "Text to continue.") var prompt = ""
+  @Option(help: "File with the text to continue.") var promptFile: String?
+  @Option(help: "Prompt tokens read at once.") var chunk = 512
+  @Flag(help: "Go on beyond the positions that the model was trained for.") var beyondPositions = false
+  @Flag(help: "Print what memory holds: peak, cache and state bytes.") var reportMemory = false
   @Option(help: "Most new tokens.") var tokens = 200
   @Option(help: "0 is greedy.") var temperature = 0.0
   @Option(help: "Choose among the K most probable tokens.") var topK: Int?
@@ -28,28 +34,42 @@ struct Generate: ParsableCommand {
 
   private func write() throws {
     if tokens < 1 { throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)") }
+    if promptFile != nil && !prompt.isEmpty { throw UpcycleError.usage("two prompts", at: "--prompt-file", expected: "it or --prompt") }
+    let prompt = try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
     let (model, tokenizer) = try self.model.loadWithTokenizer()
     let ids = tokenizer.documentStart + tokenizer.encode(prompt)
     let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
-    let context = model.config.maxPosition
-    if !quiet, ids.count + tokens > context {
-      let note = "note: prompt and --tokens may reach position \(ids.count + tokens); this model was trained on \(context)\n"
+    if !quiet, let positions = model.config.positionLimit, ids.count <= positions || beyondPositions, ids.count + tokens > positions {
+      let what = beyondPositions ? "was trained on \(positions)" : "ends at \(positions)"
+      let note = "note: prompt and --tokens may reach position \(ids.count + tokens); this model \(what)\n"
       FileHandle.standardError.write(Data(note.utf8))
     }
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
     let output = FileHandle.standardOutput
-    output.write(Data(prompt.utf8))
+    if promptFile == nil { output.write(Data(prompt.utf8)) }
     let report = try generate(
       model, prompt: ids, maximum: tokens,
-      sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed), ends: ends
+      sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed), ends: ends, chunk: chunk,
+      positions: beyondPositions ? .max : nil
     ) { token in
       output.write(Data(stream.append(token).utf8))
       return true
     }
     output.write(Data(stream.finish().utf8))
-    if quiet { return }
+    if quiet && !reportMemory { return }
+    if quiet { return FileHandle.standardError.write(Data(memory(report).utf8)) }
     output.write(Data("\n".utf8))
     FileHandle.standardError.write(Data(summary(report, CacheCost(model)).utf8))
+    if reportMemory { FileHandle.standardError.write(Data(memory(report).utf8)) }
+  }
+
+  private func memory(_ report: GenerationReport) -> String {
+    """
+    peak     \(formatCount(report.peakBytes)) bytes of tensors
+    cache    \(formatCount(report.cacheBytes - report.stateBytes)) bytes for \(formatCount(report.cachedTokens)) tokens
+    state    \(formatCount(report.stateBytes)) bytes, whatever the length
+
+    """
   }
 
   private func summary(_ report: GenerationReport, _ cost: CacheCost) -> String {

@@ -13,10 +13,13 @@ struct Throughput: ParsableCommand {
     discussion: """
       Without --contexts one point: a prompt is read and continued. With --contexts (or several batch sizes) a sweep
       of decoding, each point from a cache of random numbers as in the papers' protocol, or from a real prefill with
-      --prefill; --vs adds a second model to every point.
+      --prefill; --vs adds a second model to every point. With --requests texts are served together as they arrive: a
+      request joins when a slot and pages of the cache are free, leaves after its last token, and is told its time to the
+      first token and per token after it.
 
       Examples:
         hybrid throughput --model runs/mla-sft --batch 8 --prompt 128 --tokens 64 --json
+        hybrid throughput --model runs/zebra --requests requests.jsonl --slots 8 --pool 64MiB --csv served.csv
         hybrid throughput --model runs/zebra --vs runs/babyllama --contexts 1k,4k,16k,64k --batch 8 --plot speed.svg
       """)
 
@@ -27,7 +30,8 @@ struct Throughput: ParsableCommand {
   @Option(help: "Prompt tokens per sequence (without --contexts).") var prompt = 64
   @Option(help: "New tokens per sequence.") var tokens = 64
   @Flag(help: "Fill caches by reading tokens, not with random numbers.") var prefill = false
-  @Option(help: "Write the sweep as CSV.") var csv: String?
+  @OptionGroup var requests: RequestsOption
+  @Option(help: "Write the sweep, or what each request waited for, as CSV.") var csv: String?
   @Option(defaultAsFlag: "throughput.svg", help: "Draw the sweep as SVG (with gnuplot, inside a checkout).") var plot: String?
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the measurements as JSON.") var json = false
@@ -35,6 +39,12 @@ struct Throughput: ParsableCommand {
   func run() throws { runReportingErrors { try measure() } }
 
   private func measure() throws {
+    if let file = requests.file {
+      if vs != nil || contexts != nil || plot != nil {
+        throw UpcycleError.usage("serves one model and draws nothing", at: "--requests", hint: "leave --vs, --contexts and --plot out")
+      }
+      return try requests.serve(file, from: model, csv: csv, json: json, quiet: quiet)
+    }
     let batches = try numbers(batch, "--batch")
     let picture = try plot.map { ($0, try FigureScript.ofCheckout("throughput.gp")) }
     if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }

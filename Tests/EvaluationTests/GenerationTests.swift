@@ -78,6 +78,38 @@ final class GenerationTests: XCTestCase {
     XCTAssertEqual(cost.percent, 100 * 11.0 / 24, accuracy: 1e-9)
   }
 
+  /// A prompt read in pieces, of any size, is continued as one read at once.
+  func testChunksOfAPromptChangeNothing() throws {
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let prompt = TinyModels.ids(90)
+      let texts = try [90, 1, 7, 64].map { chunk in
+        var ids: [Int32] = []
+        let report = try generate(model, prompt: prompt, maximum: 8, chunk: chunk) {
+          ids.append($0)
+          return true
+        }
+        XCTAssertEqual(report.stateBytes, 4 * config.stateNumbers)
+        XCTAssertEqual(report.cacheBytes, 4 * (97 * config.kvNumbersPerToken + config.stateNumbers))
+        XCTAssertGreaterThan(report.peakBytes, report.cacheBytes + 4 * config.parameterCount - 1)
+        return ids
+      }
+      for text in texts { XCTAssertEqual(text, texts[0], name) }
+    }
+  }
+
+  func testPositionsEndATextAndRefuseAPrompt() throws {
+    let model = try TinyModels.model(TinyModels.latent())
+    let limit = model.config.maxPosition
+    XCTAssertThrowsError(try generate(model, prompt: TinyModels.ids(limit + 1), maximum: 3)) {
+      XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+      XCTAssertTrue("\($0)".contains("positions"), "\($0)")
+    }
+    // The last position's prediction is the last token.
+    XCTAssertEqual(try generate(model, prompt: TinyModels.ids(limit - 2), maximum: 30).newTokens, 3)
+    XCTAssertEqual(try generate(model, prompt: TinyModels.ids(limit + 1), maximum: 3, positions: .max).newTokens, 3)
+  }
+
   func testThroughputCountsWhatItKeeps() throws {
     let model = try TinyModels.model(TinyModels.latent())
     let report = try measureThroughput(of: model, batch: 2, promptTokens: 5, newTokens: 3, repeats: 1)

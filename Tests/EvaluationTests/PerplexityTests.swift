@@ -11,7 +11,7 @@ final class PerplexityTests: XCTestCase {
       let model = try TinyModels.model(config)
       let windows = (0..<7).map { TinyModels.ids(19, seed: UInt64($0)) }
       let report = try perplexity(of: model, windows: 7, tokensPerBatch: 60) { windows[$0] }
-      let scores = logLikelihoods(
+      let scores = try logLikelihoods(
         model, windows.map { ContinuationGroup(context: [$0[0]], continuations: [Array($0.dropFirst())]) })
       let expected = -scores.reduce(0) { $0 + $1[0] } / (7 * 18)
       XCTAssertEqual(report.loss, expected, accuracy: 1e-4, name)

@@ -35,14 +35,14 @@ final class ScoringTests: XCTestCase {
     for (name, config) in try TinyModels.all() {
       let model = try TinyModels.model(config)
       for budget in [1, 100, 4096] {
-        let scores = logLikelihoods(model, groups, tokensPerBatch: budget)
+        let scores = try logLikelihoods(model, groups, tokensPerBatch: budget)
         for (group, row) in zip(groups, scores) {
           for (score, expected) in zip(row, reference(model, group)) {
             XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), budget \(budget)")
           }
         }
       }
-      XCTAssertEqual(logLikelihoods(model, groups), logLikelihoods(model, groups), "\(name): same bits twice")
+      XCTAssertEqual(try logLikelihoods(model, groups), try logLikelihoods(model, groups), "\(name): same bits twice")
     }
   }
 
@@ -50,8 +50,8 @@ final class ScoringTests: XCTestCase {
     let model = try TinyModels.model(TinyModels.config { $0.maxPosition = 32 })
     let ids = TinyModels.ids(60)
     let tail = [Int32](arrayLiteral: 4, 5, 6, 7)
-    let long = logLikelihoods(model, [ContinuationGroup(context: ids, continuations: [tail, [9]])])
-    let short = logLikelihoods(model, [ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail, [9]])])
+    let long = try logLikelihoods(model, [ContinuationGroup(context: ids, continuations: [tail, [9]])])
+    let short = try logLikelihoods(model, [ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail, [9]])])
     XCTAssertEqual(long, short)
   }
 

@@ -137,6 +137,18 @@ final class CommittedSpecsTests: XCTestCase {
         })
     }
     registry.register(
+      Stage(
+        name: "latency", version: 1,
+        parameters: [
+          "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "context", "new_tokens",
+          "chunk", "longest_prefill", "memory_gb",
+        ], seeded: false
+      ) { context in
+        let names = ["context", "cache_gb", "seconds_to_first_token", "ms_per_token"]
+        return StageResult(
+          metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(context.config[$0]?.double ?? 1.5)) }))
+      })
+    registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
         context in
         var random = RandomStream(seed: 1, try context.parent("model").key)

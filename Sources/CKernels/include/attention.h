@@ -57,6 +57,10 @@ void up_attention_join(
   float *out, ptrdiff_t out_stride, float *lse, const float *more, ptrdiff_t more_stride,
   const float *more_lse, ptrdiff_t heads, ptrdiff_t dv);
 
+/// x[i] = 2^x[i] by the exponential of these kernels: how fast it can be at best is one of the roofs of decoding.
+/// count is a multiple of 16, x 64-byte aligned.
+void up_attention_exponentials(float *x, ptrdiff_t count);
+
 /// Gradients, given the forward's out and lse and the gradient dout [Tq, dv]:
 ///
 ///   delta_i = <dout_i, out_i>

@@ -50,6 +50,18 @@ extension ModelConfig {
   /// Cache as a share of the base model's, in percent (X-EcoMLA's "KV size").
   public var kvPercent: Double { 100 * Double(kvNumbersPerToken) / Double(baseKVNumbersPerToken) }
 
+  /// Bytes that `LanguageModel.makeCache(capacity: tokens)` takes, rounding of buffers included.
+  public func reservedBytes(tokens: Int) -> Int {
+    (0..<layerCount).reduce(0) {
+      $0 + LayerCache.reservedBytes(width: kvNumbersPerToken(layer: $1), stateNumbers: stateNumbers(layer: $1), capacity: tokens)
+    }
+  }
+
+  /// The most tokens a sequence may have: `max_position_embeddings`, or nil where no layer has positions.
+  public var positionLimit: Int? {
+    mixers.contains { $0 == .attention || $0 == .latentAttention } ? maxPosition : nil
+  }
+
   // MARK: Work
 
   /// Floating-point operations of one token's forward pass in a sequence of `context` tokens: two per weight

@@ -61,7 +61,7 @@ public struct Attention {
 
   /// Training: x [B, T, D] -> [B, T, D], every sequence from position 0.
   func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
-    let (q, k, v, gate) = project(tape, x, positionIds, length: time)
+    let (q, k, v, gate) = project(tape, x, positionIds, positions.table(time))
     let mixed = tape.attention(q: q, k: k, v: v, batch: batch, time: time, scale: scale)
     return written(tape, mixed, gate)
   }
@@ -71,10 +71,9 @@ public struct Attention {
   }
 
   /// Rotated queries and keys, and values, as slices of one variable (or three with QK norms or gates).
-  private func project(_ tape: Tape, _ x: Variable, _ positionIds: [Int32], length: Int) -> (
+  private func project(_ tape: Tape, _ x: Variable, _ positionIds: [Int32], _ table: RotaryTable) -> (
     q: HeadSlices, k: HeadSlices, v: HeadSlices, gate: Variable?
   ) {
-    let table = positions.table(length)
     func layout(_ heads: Int, from head: Int = 0, width: Int? = nil) -> HeadLayout {
       HeadLayout(offset: head * headWidth, stride: headWidth, heads: heads, width: width ?? headWidth)
     }
@@ -112,39 +111,42 @@ public struct Attention {
   /// Decoding: rows of several sequences [N, D]; each segment's keys and values join its cache and its
   /// queries see the whole of it.
   func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
-    let longest = Int(positionIds.max() ?? 0) + 1
-    let (q, k, v, gate) = project(tape, x, positionIds, length: longest)
+    let (table, rotated) = positions.rows(positionIds)
+    let (q, k, v, gate) = project(tape, x, rotated, table)
     let half = groups * headWidth
     for segment in segments {
-      let rows = segment.cache.append(segment.rows.count)
-      for (slices, offset) in [(k, 0), (v, half)] {
-        let source = slices.variable.value
-        up_copy_block(
-          source.pointer + segment.rows.lowerBound * source.width + slices.layout.offset, source.width,
-          rows + offset, 2 * half, segment.rows.count, half)
+      var first = segment.rows.lowerBound
+      for run in segment.cache.append(segment.rows.count) {
+        for (slices, offset) in [(k, 0), (v, half)] {
+          let source = slices.variable.value
+          up_copy_block(
+            source.pointer + first * source.width + slices.layout.offset, source.width, run.rows + offset, 2 * half,
+            run.tokens.count, half)
+        }
+        first += run.tokens.count
       }
     }
     let mixed = Tensor([x.rowCount, heads * headWidth])
     let single = CachedAttention(
-      groups: groups, heads: heads / groups, keyWidth: headWidth, valueWidth: headWidth, scale: scale)
-    let idle = max(1, Threads.count / max(1, segments.count))
-    // Several sequences are dealt to the threads whole; fewer are split by runs of keys, or many new tokens by groups.
-    Threads.parallel(segments.count) { index in
-      let segment = segments[index]
+      groups: groups, heads: heads / groups, keyWidth: headWidth, valueWidth: headWidth, valueOffset: half, scale: scale)
+    CacheSegment.deal(segments) { segment, threads in
       let queries = q.variable.value.pointer + segment.rows.lowerBound * q.variable.width + q.layout.offset
       let out = mixed.pointer + segment.rows.lowerBound * mixed.width
-      let cached = segment.cache.pointer
       if segment.rows.count == 1 {
-        single.attend(
-          queries, keys: cached, values: cached + half, stride: 2 * half, length: segment.cache.length, threads: idle, into: out)
+        single.attend(queries, to: segment.cache, threads: threads, into: out)
         return
       }
+      let runs = segment.cache.runs
+      let attention = RunAttention(
+        positions: segment.cache.length - segment.rows.count..<segment.cache.length, heads: heads, keyWidth: headWidth,
+        valueWidth: headWidth, scale: scale, blocks: runs.count, queries: queries, stride: q.variable.width,
+        headStride: headWidth, out: out, stride: mixed.width, headStride: headWidth)
       Threads.parallel(groups) { group in
         for head in group * single.heads..<(group + 1) * single.heads {
-          let keys = cached + group * headWidth
-          up_attention_forward(
-            queries + head * headWidth, q.variable.width, keys, 2 * half, keys + half, 2 * half, out + head * headWidth,
-            mixed.width, nil, segment.rows.count, segment.cache.length, headWidth, headWidth, scale)
+          for run in runs {
+            let keys = run.rows + group * headWidth
+            attention.join(head: head, run.tokens, keys: keys, stride: 2 * half, values: keys + half, stride: 2 * half)
+          }
         }
       }
     }

@@ -9,35 +9,35 @@ struct CachedAttention {
   var heads: Int
   var keyWidth: Int
   var valueWidth: Int
+  /// Where a row's values begin.
+  var valueOffset: Int
   var scale: Float
 
   /// A thread's start costs about as much as attending to this many keys.
   static let keysOfAShare = 1024
+  /// Very long caches are cut further, into shares that threads claim as they become free: where a thread is held up, the
+  /// others do not wait for half of the cache.
+  static let keysOfALongShare = 1 << 15
 
   /// - Parameters:
   ///   - queries: [groups, heads, keyWidth], contiguous
-  ///   - keys: of token 0 and group 0; token t's are `stride` numbers further per token
-  ///   - values: likewise
-  ///   - threads: a long cache is cut into so many runs of keys, whose softmaxes are joined by their log-sums
+  ///   - threads: a long cache is cut into so many shares of keys, or more when it is very long. The softmaxes of shares, and of the runs in each, are
+  ///     joined by their log-sums
   ///   - out: [groups, heads, valueWidth], contiguous
-  func attend(
-    _ queries: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>, stride: Int, length: Int,
-    threads: Int, into out: UnsafeMutablePointer<Float>
-  ) {
-    func attend(_ run: Range<Int>, _ out: UnsafeMutablePointer<Float>, _ logSums: UnsafeMutablePointer<Float>?) {
-      up_attention_heads(
-        queries, keyWidth, keys + run.lowerBound * stride, stride, values + run.lowerBound * stride, stride, out, valueWidth,
-        logSums, groups, heads, run.count, keyWidth, valueWidth, scale)
+  func attend(_ queries: UnsafePointer<Float>, to cache: LayerCache, threads: Int, into out: UnsafeMutablePointer<Float>) {
+    let (length, all) = (cache.length, groups * heads)
+    let even = max(1, min(threads, length / Self.keysOfAShare))
+    let shares = threads == 1 ? 1 : max(even, min(8 * even, length / Self.keysOfALongShare))
+    if shares == 1 {
+      attend(queries, cache.runs, cache.width, out, nil)
+      return
     }
-    let shares = max(1, min(threads, length / Self.keysOfAShare))
-    if shares == 1 { return attend(0..<length, out, nil) }
-    let all = groups * heads
     let parts = Tensor([shares, all, valueWidth])
     let logSums = Tensor([shares, all])
     Threads.parallel(shares) { share in
       attend(
-        share * length / shares..<(share + 1) * length / shares, parts.pointer + share * all * valueWidth,
-        logSums.pointer + share * all)
+        queries, cache.runs(share * length / shares..<(share + 1) * length / shares), cache.width,
+        parts.pointer + share * all * valueWidth, logSums.pointer + share * all)
     }
     for share in 1..<shares {
       up_attention_join(
@@ -45,5 +45,27 @@ struct CachedAttention {
         logSums.pointer + share * all, all, valueWidth)
     }
     out.update(from: parts.pointer, count: all * valueWidth)
+  }
+
+  /// The runs one after the other, on this thread.
+  private func attend(
+    _ queries: UnsafePointer<Float>, _ runs: [CacheRun], _ stride: Int, _ out: UnsafeMutablePointer<Float>,
+    _ logSums: UnsafeMutablePointer<Float>?
+  ) {
+    func attend(_ run: CacheRun, _ out: UnsafeMutablePointer<Float>, _ logSums: UnsafeMutablePointer<Float>?) {
+      up_attention_heads(
+        queries, keyWidth, run.rows, stride, run.rows + valueOffset, stride, out, valueWidth, logSums, groups, heads,
+        run.tokens.count, keyWidth, valueWidth, scale)
+    }
+    if runs.count == 1 { return attend(runs[0], out, logSums) }
+    let all = groups * heads
+    let space = Tensor([all * valueWidth + 2 * all])
+    let (more, moreSums) = (space.pointer, space.pointer + all * valueWidth)
+    let sums = logSums ?? moreSums + all
+    attend(runs[0], out, sums)
+    for run in runs.dropFirst() {
+      attend(run, more, moreSums)
+      up_attention_join(out, valueWidth, sums, more, valueWidth, moreSums, all, valueWidth)
+    }
   }
 }

@@ -172,29 +172,28 @@ public struct LatentAttention {
   func extend(
     _ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32], expandFrom: Int = Self.expandFrom
   ) -> Variable {
-    let table = positions.table(Int(positionIds.max() ?? 0) + 1)
-    let projected = project(tape, x, table, positionIds)
+    let (table, rotated) = positions.rows(positionIds)
+    let projected = project(tape, x, table, rotated)
     let mixed = Tensor([x.rowCount, heads * valueWidth])
     for segment in segments {
-      let rows = segment.cache.append(segment.rows.count)
-      let start = segment.rows.lowerBound
-      let latent = projected.latent.value
-      up_copy_block(
-        latent.pointer + start * latent.width + projected.latentColumns.lowerBound, latent.width, rows, cacheWidth,
-        segment.rows.count, kvRank)
-      let key = projected.ropeKey.value
-      up_copy_block(
-        key.pointer + start * key.width + projected.ropeLayout.offset, key.width, rows + kvRank, cacheWidth,
-        segment.rows.count, rope)
+      var start = segment.rows.lowerBound
+      for run in segment.cache.append(segment.rows.count) {
+        let latent = projected.latent.value
+        up_copy_block(
+          latent.pointer + start * latent.width + projected.latentColumns.lowerBound, latent.width, run.rows, cacheWidth,
+          run.tokens.count, kvRank)
+        let key = projected.ropeKey.value
+        up_copy_block(
+          key.pointer + start * key.width + projected.ropeLayout.offset, key.width, run.rows + kvRank, cacheWidth,
+          run.tokens.count, rope)
+        start += run.tokens.count
+      }
     }
-    // Several sequences are dealt to the threads whole, each then serial; fewer are split by heads or by runs of keys.
-    let idle = max(1, Threads.count / max(1, segments.count))
-    Threads.parallel(segments.count) { index in
-      let segment = segments[index]
+    CacheSegment.deal(segments) { segment, threads in
       if segment.rows.count >= expandFrom || keyHeadNorm != nil {
-        attendExpanded(projected.query.value, segment, table, into: mixed)
+        attendExpanded(projected.query.value, segment, into: mixed)
       } else {
-        attendAbsorbed(projected.query.value, segment, threads: idle, into: mixed)
+        attendAbsorbed(projected.query.value, segment, threads: threads, into: mixed)
       }
     }
     return written(tape, tape.constant(mixed.reshaped(x.shape.dropLast() + [mixed.width])), x)
@@ -204,13 +203,11 @@ public struct LatentAttention {
   /// latents, so one new token takes every cached row once for all of them.
   private func attendAbsorbed(_ query: Tensor, _ segment: CacheSegment, threads: Int, into mixed: Tensor) {
     let count = segment.rows.count
-    let length = segment.cache.length
     let width = cacheWidth
     let perGroup = heads / groups
     let block = nope + valueWidth
     let absorbed = Tensor([heads, count, width])
     let latents = Tensor([heads, count, kvRank])
-    let cached = segment.cache.pointer
     func up(_ head: Int) -> UnsafeMutablePointer<Float> { keyValueUp.value.pointer + head / perGroup * block * kvRank }
     // A thread's share is worth its start from about 2^17 products on.
     let grain = max(1, (1 << 17) / (kvRank * (nope + valueWidth) * count))
@@ -223,14 +220,18 @@ public struct LatentAttention {
       }
     }
     if count == 1 {
-      CachedAttention(groups: 1, heads: heads, keyWidth: width, valueWidth: kvRank, scale: scale).attend(
-        absorbed.pointer, keys: cached, values: cached, stride: width, length: length, threads: threads,
-        into: latents.pointer)
+      CachedAttention(groups: 1, heads: heads, keyWidth: width, valueWidth: kvRank, valueOffset: 0, scale: scale).attend(
+        absorbed.pointer, to: segment.cache, threads: threads, into: latents.pointer)
     } else {
+      let runs = segment.cache.runs
+      let attention = RunAttention(
+        positions: segment.cache.length - count..<segment.cache.length, heads: heads, keyWidth: width, valueWidth: kvRank,
+        scale: scale, blocks: runs.count, queries: absorbed.pointer, stride: width, headStride: count * width,
+        out: latents.pointer, stride: kvRank, headStride: count * kvRank)
       Threads.parallel(heads) { head in
-        up_attention_forward(
-          absorbed.pointer + head * count * width, width, cached, width, cached, width,
-          latents.pointer + head * count * kvRank, kvRank, nil, count, length, width, kvRank, scale)
+        for run in runs {
+          attention.join(head: head, run.tokens, keys: run.rows, stride: width, values: run.rows, stride: width)
+        }
       }
     }
     Threads.parallelRows(heads, grain: grain) { some in
@@ -243,35 +244,45 @@ public struct LatentAttention {
     }
   }
 
-  /// Expands keys and values of the whole cache: for a long run of new tokens (prefill), or key norms.
-  private func attendExpanded(_ query: Tensor, _ segment: CacheSegment, _ table: RotaryTable, into mixed: Tensor) {
+  /// Cached tokens whose keys and values are expanded at once: memory beyond a long cache stays small.
+  static let expandedTokens = 2048
+
+  /// Expands the cache's keys and values block by block: for a long run of new tokens (prefill), or key norms.
+  private func attendExpanded(_ query: Tensor, _ segment: CacheSegment, into mixed: Tensor) {
     let length = segment.cache.length
     let keyWidth = nope + rope
-    let (keys, kv) = expandCache(segment.cache, table)
     let perGroup = heads / groups
     let start = segment.rows.lowerBound
-    Threads.parallel(groups) { group in
-      for head in group * perGroup..<(group + 1) * perGroup {
-        up_attention_forward(
-          query.pointer + start * query.width + head * keyWidth, query.width, keys.pointer + group * keyWidth,
-          keys.width, kv.pointer + valueLayout.offset + group * valueLayout.stride, kv.width,
-          mixed.pointer + start * mixed.width + head * valueWidth, mixed.width, nil, segment.rows.count, length,
-          keyWidth, valueWidth, scale)
+    let blocks = (length + Self.expandedTokens - 1) / Self.expandedTokens
+    let attention = RunAttention(
+      positions: length - segment.rows.count..<length, heads: heads, keyWidth: keyWidth, valueWidth: valueWidth,
+      scale: scale, blocks: blocks, queries: query.pointer + start * query.width, stride: query.width,
+      headStride: keyWidth, out: mixed.pointer + start * mixed.width, stride: mixed.width, headStride: valueWidth)
+    for block in 0..<blocks {
+      let tokens = block * Self.expandedTokens..<min(length, (block + 1) * Self.expandedTokens)
+      let (keys, kv) = expand(segment.cache, tokens)
+      Threads.parallel(groups) { group in
+        for head in group * perGroup..<(group + 1) * perGroup {
+          attention.join(
+            head: head, tokens, keys: keys.pointer + group * keyWidth, stride: keys.width,
+            values: kv.pointer + valueLayout.offset + group * valueLayout.stride, stride: kv.width)
+        }
       }
     }
   }
 
-  /// Keys [S, G (nope + rope)] and [k_nope | v] rows [S, G (nope + V)] of all cached tokens.
-  private func expandCache(_ cache: LayerCache, _ table: RotaryTable) -> (keys: Tensor, kv: Tensor) {
+  /// Keys [S, G (nope + rope)] and [k_nope | v] rows [S, G (nope + V)] of these cached tokens.
+  private func expand(_ cache: LayerCache, _ tokens: Range<Int>) -> (keys: Tensor, kv: Tensor) {
     let tape = Tape(recording: false)
-    let rows = Tensor([cache.length, cacheWidth])
-    rows.pointer.update(from: cache.pointer, count: rows.count)
+    let rows = Tensor([tokens.count, cacheWidth])
+    cache.gather(tokens, into: rows.pointer)
     let cached = tape.constant(rows)
     let kv = expand(tape, cached, columns: 0..<kvRank)
     let shared = HeadLayout(offset: kvRank, stride: rope, heads: 1, width: rope)
     var keys = tape.joinKeys(kv, nopeLayout, cached, shared)
     if let keyHeadNorm {
-      keys = rotated(tape, tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, (0..<Int32(cache.length)).map { $0 })
+      let (table, positions) = positions.rows(tokens.map { Int32($0) })
+      keys = rotated(tape, tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, positions)
     }
     return (keys.value, kv.value)
   }

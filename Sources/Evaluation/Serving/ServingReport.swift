@@ -1,0 +1,78 @@
+import Foundation
+import Groundwork
+
+/// What serving some requests together cost.
+public struct ServingReport: Codable, Equatable, Sendable {
+  /// One request's share.
+  public struct Outcome: Codable, Equatable, Sendable {
+    public var request: String
+    public var promptTokens: Int
+    /// Without an end token.
+    public var tokens: [Int32]
+    /// Seconds after the start.
+    public var arrival: Double
+    /// Seconds from arrival to the first token, and from there per further token; nil where there is none.
+    public var timeToFirstToken: Double?
+    public var timePerOutputToken: Double?
+    /// `end`, `length` or `refused`.
+    public var finish: String
+    /// Why it was refused.
+    public var refusal: String?
+  }
+
+  /// Of the requests that have such a time, seconds (nearest rank).
+  public struct Percentiles: Codable, Equatable, Sendable {
+    public var p50: Double
+    public var p90: Double
+    public var p99: Double
+
+    /// nil for no values
+    public init?(_ values: [Double]) {
+      if values.isEmpty { return nil }
+      let sorted = values.sorted()
+      func rank(_ percent: Double) -> Double {
+        sorted[min(sorted.count - 1, max(0, Int((percent / 100 * Double(sorted.count)).rounded(.up)) - 1))]
+      }
+      (p50, p90, p99) = (rank(50), rank(90), rank(99))
+    }
+  }
+
+  public var requests: [Outcome]
+  /// From the start to the last token.
+  public var seconds: Double
+  public var newTokens: Int
+  /// New tokens of all requests over all seconds, waiting for arrivals included.
+  public var tokensPerSecond: Double
+  public var timeToFirstToken: Percentiles?
+  public var timePerOutputToken: Percentiles?
+  public var steps: Int
+  /// Most requests that ran together.
+  public var mostRunning: Int
+  /// The pools: both in bytes, tokens of a page, pages, most pages in use, slots.
+  public var poolBytes: Int
+  public var pageTokens: Int
+  public var pages: Int
+  public var mostPages: Int
+  public var slots: Int
+  /// Highest sum of tensor bytes held at once: weights, pools, activations.
+  public var peakBytes: Int
+
+  public func json() throws -> JSONValue {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return try JSONValue(parsing: encoder.encode(self), file: "report")
+  }
+
+  public var csv: String {
+    func number(_ value: Double?) -> String { value.map { String(format: "%.6f", $0) } ?? "" }
+    func quoted(_ text: String) -> String {
+      text.contains { ",\"\n".contains($0) } ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
+    }
+    let lines = requests.map {
+      "\(quoted($0.request)),\($0.promptTokens),\($0.tokens.count),\(number($0.arrival)),\(number($0.timeToFirstToken)),"
+        + "\(number($0.timePerOutputToken)),\($0.finish)"
+    }
+    return (["request,prompt_tokens,new_tokens,arrival,time_to_first_token,time_per_output_token,finish"] + lines)
+      .joined(separator: "\n") + "\n"
+  }
+}

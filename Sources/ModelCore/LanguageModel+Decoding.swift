@@ -1,0 +1,75 @@
+import Autograd
+import Groundwork
+import TensorCore
+
+extension LanguageModel {
+  /// An empty cache for one sequence.
+  /// - Parameters:
+  ///   - capacity: tokens to reserve memory for; more are taken as they come.
+  ///   - positions: the most tokens it may hold; nil for as many as the model has positions. Measurements of speed at
+  ///     lengths that the model was not trained for ask for more.
+  public func makeCache(capacity: Int = 0, positions: Int? = nil) -> SequenceCache {
+    SequenceCache(
+      layers: layers.indices.map {
+        let mixer = layers[$0].mixer
+        return LayerCache(config.mixers[$0], width: mixer.cacheWidth, stateNumbers: mixer.stateNumbers, capacity: capacity)
+      }, positions: positions ?? config.positionLimit)
+  }
+
+  /// Feeds new tokens to each sequence (prefill of any length, or one token each) and returns their final
+  /// hidden states [sum of tokens, D], sequence after sequence.
+  /// - Throws: a failure for a cache that another model made; usage errors for ids outside the vocabulary and for more
+  ///   tokens than the cache's `positions`. No cache has changed then.
+  public func extend(_ sequences: [(cache: SequenceCache, tokens: [Int32])]) throws -> Tensor {
+    for (cache, tokens) in sequences { try check(cache, tokens) }
+    let tape = Tape(recording: false)
+    var ids: [Int32] = []
+    var positionIds: [Int32] = []
+    var ranges: [Range<Int>] = []
+    for (cache, tokens) in sequences {
+      ranges.append(ids.count..<ids.count + tokens.count)
+      ids += tokens
+      positionIds += (0..<tokens.count).map { Int32(cache.length + $0) }
+    }
+    var x = tape.embedding(embedding, ids: ids, leading: [ids.count])
+    for (index, layer) in layers.enumerated() {
+      let segments = zip(sequences, ranges).map { CacheSegment(rows: $1, cache: $0.cache.layers[index]) }
+      x = layer.extend(tape, x, segments, positionIds: positionIds)
+    }
+    return normed(tape, x).value
+  }
+
+  /// One sequence.
+  public func extend(_ cache: SequenceCache, _ tokens: [Int32]) throws -> Tensor { try extend([(cache, tokens)]) }
+
+  private func check(_ cache: SequenceCache, _ tokens: [Int32]) throws {
+    if cache.layers.count != layers.count {
+      throw UpcycleError(
+        "the cache was made by another model", expected: "\(layers.count) layers", found: "\(cache.layers.count)",
+        hint: "caches come from this model's makeCache")
+    }
+    for (index, kept) in cache.layers.enumerated() {
+      let (kind, mixer) = (config.mixers[index], layers[index].mixer)
+      if kept.kind == kind && kept.width == mixer.cacheWidth && kept.stateNumbers == mixer.stateNumbers { continue }
+      throw UpcycleError(
+        "the cache was made by another model", at: "layer \(index)",
+        expected: "\(kind.rawValue) with \(mixer.cacheWidth) numbers per token and a state of \(mixer.stateNumbers)",
+        found: "\(kept.kind.rawValue) with \(kept.width) and \(kept.stateNumbers)",
+        hint: "caches come from this model's makeCache")
+    }
+    if let limit = cache.positions, cache.length + tokens.count > limit {
+      throw UpcycleError.usage(
+        "the context is longer than the model's positions", expected: "at most \(limit) tokens",
+        found: "\(cache.length) cached and \(tokens.count) new", hint: "max_position_embeddings in config.json")
+    }
+    if cache.length + tokens.count > cache.capacity {
+      throw UpcycleError(
+        "the sequence's pages are full", expected: "at most \(cache.capacity) tokens",
+        found: "\(cache.length) cached and \(tokens.count) new", hint: "ask the pool for a longer cache")
+    }
+    if let bad = tokens.first(where: { $0 < 0 || Int($0) >= config.vocabularySize }) {
+      throw UpcycleError.usage(
+        "a token outside the vocabulary", expected: "0..<\(config.vocabularySize)", found: "\(bad)")
+    }
+  }
+}
