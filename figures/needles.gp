@@ -3,7 +3,7 @@ width = 620; height = 380
 load "style.gp"
 column_of(length) = sum [i = 1:words(lengths)] (word(lengths, i) + 0 == length ? i - 1 : 0)
 set title "Needle in a haystack, share found, %"
-set palette defined (0 "#f7f7f7", 25 "#fddbc7", 50 "#f4a582", 75 "#92c5de", 100 "#0072b2")
+set palette defined (0 "#f7fbff", 50 "#9ecae1", 100 "#3a89c4")
 set cbrange [0:100]
 set xlabel "tokens"
 set ylabel "depth of the needle, %"

@@ -4,7 +4,7 @@ load "style.gp"
 row(name) = words(tasks) - sum [i = 1:words(tasks)] (word(tasks, i) eq name ? i : 0)
 column_of(length) = sum [i = 1:words(lengths)] (word(lengths, i) + 0 == length ? i - 1 : 0)
 set title "RULER, share of the references found, %"
-set palette defined (0 "#f7f7f7", 25 "#fddbc7", 50 "#f4a582", 75 "#92c5de", 100 "#0072b2")
+set palette defined (0 "#f7fbff", 50 "#9ecae1", 100 "#3a89c4")
 set cbrange [0:100]
 set xlabel "tokens"
 set xrange [-0.5:words(lengths) - 0.5]

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Reads a number of bytes as people type it: 2GiB, 1.5GiB, 500MiB, 64KiB, 2GB, or a count (64k, 4096: k, M and G are powers of ten).
+/// Reads a number of bytes as people type it: 2GiB, 1.5GiB, 500MiB, 64KiB, 2GB, or a count
+/// (64k, 4096; k, M and G are powers of ten).
 public func parseBytes(_ text: String) -> Int? {
   let units: [(String, Double)] = [
     ("KiB", 1024), ("MiB", 1_048_576), ("GiB", 1_073_741_824), ("TiB", 1_099_511_627_776), ("kB", 1e3), ("KB", 1e3),

@@ -38,7 +38,10 @@ public func rulerReport(
         } else {
           samples = try set.samples(task, length: length, count: count, depth: depth)
         }
-        if let write { try RulerSample.write(samples, to: rulerFile(write, length, task)) }
+        if let write {
+          try makeDirectory(write.appendingPathComponent("\(length)"))
+          try RulerSample.write(samples, to: rulerFile(write, length, task))
+        }
         let score = try evaluateRuler(
           model, set.tokenizer, samples, task: task.rawValue, length: length, answerTokens: set.scale.answerTokens(task),
           depth: depth
@@ -55,10 +58,8 @@ public func rulerReport(
   return scores
 }
 
-private func rulerFile(_ folder: URL, _ length: Int, _ task: RulerTask) throws -> URL {
-  let own = folder.appendingPathComponent("\(length)")
-  try makeDirectory(own)
-  return own.appendingPathComponent("\(task.rawValue).jsonl")
+private func rulerFile(_ folder: URL, _ length: Int, _ task: RulerTask) -> URL {
+  folder.appendingPathComponent("\(length)/\(task.rawValue).jsonl")
 }
 
 /// Draws the heat map of tasks and lengths, or of a grid's depths and lengths; `script` is `figures/ruler.gp` or

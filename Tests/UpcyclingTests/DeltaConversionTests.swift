@@ -160,7 +160,7 @@ final class DeltaConversionTests: XCTestCase {
     let whole = hybrid.logits(ids: tinyIds, batch: 1, time: tinyIds.count)
     let cache = hybrid.makeCache()
     var rows: [Float] = []
-    for range in [0..<9, 9..<10, 10..<11, 11..<tinyIds.count] { rows += hybrid.extend(cache, Array(tinyIds[range])).toArray() }
+    for range in [0..<9, 9..<10, 10..<11, 11..<tinyIds.count] { rows += try hybrid.extend(cache, Array(tinyIds[range])).toArray() }
     let pieces = hybrid.logits(Tensor([tinyIds.count, width], values: rows))
     assertClose(pieces.toArray(), whole.toArray(), "pieces", tolerance: 1e-4)
     XCTAssertThrowsError(

@@ -15,11 +15,11 @@ if (ours == 0) {
   set xlabel "context, tokens"
   set multiplot layout 1,2
   set key bottom right
-  set title "time to first token"
+  set title "time to first token, micro stand-ins on two cores"
   set ylabel "seconds"
   set xrange [7000:2400000]
   plot for [i=1:3] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("first_ours"))) with linespoints lt i title word(systems, i)
-  set title "time per output token"
+  set title "time per output token, micro stand-ins"
   set ylabel "milliseconds"
   plot for [i=1:3] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("token_ours"))) with linespoints lt i title word(systems, i)
   unset multiplot
