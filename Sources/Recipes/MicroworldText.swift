@@ -3,10 +3,12 @@ import Groundwork
 import TokenData
 
 /// Training and held-out text for a model where none is named: the microworld's, for models with the ladder's tokenizer.
-/// - Parameter option: that an error names
-public func ladderText(for model: URL, option: String = "--data", quiet: Bool = false) throws -> (
-  training: TokenShards, heldOut: TokenShards
-) {
+/// - Parameters:
+///   - mixture: which of its texts
+///   - option: that an error names
+public func ladderText(
+  for model: URL, _ mixture: MicroworldCorpus.Mixture = .instruction, option: String = "--data", quiet: Bool = false
+) throws -> (training: TokenShards, heldOut: TokenShards) {
   let tokenizer = try Tokenizer.load(from: model)
   guard let places = try? Places(), try Tokenizer.load(from: places.tokenizer).fingerprint == tokenizer.fingerprint else {
     throw UpcycleError.usage(
@@ -15,8 +17,8 @@ public func ladderText(for model: URL, option: String = "--data", quiet: Bool = 
   }
   let text = MicroworldText(places.microworld)
   return (
-    try text.shards(.instruction, tokens: corpusTokens, tokenizer: tokenizer, quiet: quiet),
-    try text.shards(.instruction, .validation, tokens: heldOutTokens, tokenizer: tokenizer, quiet: quiet)
+    try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer, quiet: quiet),
+    try text.shards(mixture, .validation, tokens: heldOutTokens, tokenizer: tokenizer, quiet: quiet)
   )
 }
 

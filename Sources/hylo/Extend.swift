@@ -31,7 +31,8 @@ struct Extend: ParsableCommand {
   @Option(help: "Model to follow (a folder with the same tokenizer).") var teacher: String?
   @Option(help: "Tokens per sequence.") var context: String
   @Option(help: "Training tokens, such as 8M; 0: only the positions change.") var tokens: String
-  @Option(help: "Token shards to train on.") var data: String?
+  @Option(help: "Token shards to train on (default: the microworld's long documents, for its own models).")
+  var data: String?
   @Option(help: "Token shards for the held-out loss, measured 20 times on the way.") var heldOut: String?
   @Option(help: "Output folder.") var out: String
   @Option(help: "YaRN factor (default: context / original context; 1: off).") var yarn: Double?
@@ -97,7 +98,7 @@ struct Extend: ParsableCommand {
     if tokens == 0 {
       return Extending(student: folder(model), teacher: nil, data: nil, positions: positions, plan: nil)
     }
-    guard let data else { throw UpcycleError.usage("training needs token shards", at: "--data") }
+    let own = try data == nil ? ladderText(for: folder(model), .long, quiet: quiet) : nil
     let budget = try budget.map { text in
       guard let bytes = parseBytes(text), bytes > 0 else {
         throw UpcycleError.usage("is not a number of bytes", at: "--budget", expected: "such as 2GiB", found: text)
@@ -110,8 +111,8 @@ struct Extend: ParsableCommand {
     try plan.validate()
     let states = folder(teacherStates ?? "\(out)/run/teacher")
     return Extending(
-      student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: try TokenShards(folder(data)),
-      heldOut: try heldOut.map { try TokenShards(folder($0)) }, positions: positions, plan: plan,
+      student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: try own?.training ?? TokenShards(folder(data!)),
+      heldOut: try heldOut.map { try TokenShards(folder($0)) } ?? own?.heldOut, positions: positions, plan: plan,
       cache: cacheTeacher || teacherStates != nil ? TeacherStates(states, type: statesType) : nil, budget: budget)
   }
 
