@@ -7,8 +7,9 @@ import TokenData
 import Upcycling
 
 /// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
-/// and HyLo's first stage); `mixer` is mla, mamba2 or gdn (Gated DeltaNet, with HyLo's starts as `init`); `tokens` 0 leaves them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative
-/// error on held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
+/// and HyLo's first stage); `mixer` is mla, mamba2 or gdn (Gated DeltaNet, with HyLo's starts as `init`); `tokens` 0 leaves
+/// them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative error on
+/// held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
 let intermediateStage = Stage(
   name: "ild", version: 1, parents: ["base"],
   parameters: [
