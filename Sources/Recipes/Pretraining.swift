@@ -13,6 +13,8 @@ public struct Pretraining: Sendable {
   /// A model to go on from, and the mixture that it reads.
   public var start: URL?
   public var mixture = MicroworldCorpus.Mixture.long
+  /// Score only tokens that can be copied from earlier in their window.
+  public var onlyRepeats = false
   public var seed: UInt64
   public var tokens: Int
   public var batch: Int
@@ -54,12 +56,13 @@ public struct Pretraining: Sendable {
     let parts =
       try start == nil
       ? [rows(.pretraining, batch - instructionRows), rows(.instruction, instructionRows)] : [rows(mixture, batch)]
-    let batches = try ShardBatches(mixing: parts, time: time, seed: seed)
+    var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
+    if onlyRepeats { batches = RepeatedTargets(batches, time: time) }
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
     let identity = RunIdentity(
       student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)", teacher: nil,
-      data: parts.map(\.shards.identity).joined(separator: "; "), threads: Threads.count)
+      data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),
       shouldStop: shouldStop)

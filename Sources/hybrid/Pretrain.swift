@@ -24,6 +24,7 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
   var mixture = MicroworldCorpus.Mixture.long
+  @Flag(help: "Score only tokens that can be copied from earlier in their window.") var onlyRepeats = false
   @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
   @Option(help: "Training tokens.") var tokens = "8M"
   @Option(help: "Sequences per step.") var batch = 8
@@ -53,6 +54,7 @@ struct Pretrain: ParsableCommand {
       var pretraining = Pretraining(
         preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr)
       pretraining.mixture = mixture
+      pretraining.onlyRepeats = onlyRepeats
       try pretraining.run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
     }
   }

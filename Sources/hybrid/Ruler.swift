@@ -50,7 +50,7 @@ struct Ruler: ParsableCommand {
 
   private func measure() throws {
     let lengths = try numbers(self.lengths, "--lengths")
-    let tasks = try chosenTasks()
+    let tasks = try grid && self.tasks == "all" ? [RulerTask.single2] : RulerTask.list(self.tasks)
     try require(samples > 0, "--samples", "1 or more", "\(samples)")
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
@@ -98,18 +98,6 @@ struct Ruler: ParsableCommand {
   private func loadTokenizer() throws -> Tokenizer {
     let folder = try (tokenizer ?? model).map { URL(fileURLWithPath: $0) } ?? Places().tokenizer
     return try Tokenizer.load(from: folder)
-  }
-
-  private func chosenTasks() throws -> [RulerTask] {
-    if tasks == "all" { return grid ? [.single2] : RulerTask.allCases }
-    return try tasks.split(separator: ",").map { name in
-      guard let task = RulerTask(rawValue: String(name)) else {
-        throw UpcycleError.usage(
-          "is not a task of RULER", at: "--tasks", expected: RulerTask.allCases.map(\.rawValue).joined(separator: ", "),
-          found: String(name))
-      }
-      return task
-    }
   }
 
   private func percents() throws -> [Double?] {

@@ -7,14 +7,14 @@ import TokenData
 import Upcycling
 
 /// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
-/// and HyLo's first stage); `mixer` is mla, mamba2 or gdn (Gated DeltaNet, with HyLo's starts as `init`); `tokens` 0 leaves
-/// them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative error on
+/// and HyLo's first stage); `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5), mamba2 or gdn (Gated
+/// DeltaNet, with HyLo's starts as `init`); `tokens` 0 leaves them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative error on
 /// held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
 let intermediateStage = Stage(
   name: "ild", version: 1, parents: ["base"],
   parameters: [
-    "mixer", "init", "heads", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr", "batch", "sequence",
-    "warmup", "mixture", "layers",
+    "mixer", "init", "heads", "kv_rank", "q_rank", "rope_dim", "nope_dim", "output_gate", "position_free", "loss", "trained",
+    "tokens", "lr", "batch", "sequence", "warmup", "mixture", "layers",
   ],
   run: { context in
     let parameters = StageParameters(context.config)
@@ -63,11 +63,13 @@ private func replacement(_ parameters: StageParameters, seed: UInt64) throws -> 
         layers: layers, start: try parameters.choice("init", DeltaConversion.Start.self),
         heads: try parameters.optional("heads") { $0.int }, seed: seed))
   case "mla":
-    return .latentAttention(
-      LatentConversion(
-        kvRank: try parameters.int("kv_rank"), queryRank: try QueryRank(parameters.spelled("q_rank")),
-        nopeHeadDim: try parameters.int("nope_dim"), ropeHeadDim: try parameters.int("rope_dim"), layers: layers,
-        start: try start() == .random ? .random : .svd, sharesUpProjection: true, seed: seed))
+    var conversion = LatentConversion(
+      kvRank: try parameters.int("kv_rank"), queryRank: try QueryRank(parameters.spelled("q_rank")),
+      nopeHeadDim: try parameters.int("nope_dim"), ropeHeadDim: try parameters.int("rope_dim"), layers: layers,
+      start: try start() == .random ? .random : .svd, sharesUpProjection: true, seed: seed)
+    if try parameters.optional("output_gate", { $0.bool }) == true { conversion.outputGate = true }
+    if try parameters.optional("position_free", { $0.bool }) == true { conversion.isPositionFree = true }
+    return .latentAttention(conversion)
   case let other: throw UpcycleError.usage("unknown value", at: "mixer", expected: "mla, mamba2, gdn", found: other)
   }
 }

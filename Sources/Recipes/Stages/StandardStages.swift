@@ -7,8 +7,8 @@ public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
     teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, extendStage,
-    preferStage, evaluateStage, infoStage, layerParametersStage, placementStage, speedStage, latencyStage, memoryStage,
-    memoryFormulaStage, memorySavingStage,
+    preferStage, evaluateStage, rulerStage, needlesStage, infoStage, layerParametersStage, placementStage, speedStage,
+    latencyStage, memoryStage, memoryFormulaStage, memorySavingStage,
   ] {
     registry.register(stage)
   }

@@ -48,6 +48,19 @@ public enum RulerTask: String, CaseIterable, Codable, Sendable {
     }
   }
 
+  /// Tasks by names, `all` for every one.
+  public static func list(_ names: String) throws -> [RulerTask] {
+    if names == "all" { return allCases }
+    return try names.split(separator: ",").map { name in
+      guard let task = RulerTask(rawValue: String(name)) else {
+        throw UpcycleError.usage(
+          "is not a task of RULER", at: "--tasks", expected: allCases.map(\.rawValue).joined(separator: ", "),
+          found: String(name))
+      }
+      return task
+    }
+  }
+
   /// Question answering is right when any reference is found; the others count the share of references found.
   public var countsAnyReference: Bool { self == .singleHop || self == .twoHop }
 }

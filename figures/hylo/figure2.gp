@@ -1,0 +1,24 @@
+# HyLo Figure 2: one needle by length and depth, four models. The paper prints no numbers; all cells are ours.
+width = 980; height = 330
+load "style.gp"
+models = "'Llama-3.2-1B' 'Zebra-Llama-1B-4MLA12M2' 'HyLo-Llama-4MLA12M2 8K' 'HyLo-Llama-4MLA12M2 64K'"
+titles = "'base (nano-1b-long)' 'Zebra-Llama 4MLA12M2' 'HyLo 4MLA12M2, 8K' 'HyLo 4MLA12M2, 64K'"
+set palette defined (0 "#f7fbff", 50 "#9ecae1", 100 "#3a89c4")
+set cbrange [0:100]
+unset colorbox; unset grid; unset key
+set xrange [-0.5:3.5]; set yrange [112.5:-12.5]
+set xtics ("256" 0, "512" 1, "1,024" 2, "2,048" 3) scale 0
+set xlabel "tokens"
+set multiplot layout 1,4 margins 0.06,0.99,0.17,0.88 spacing 0.02
+do for [m = 1:4] {
+  set title word(titles, m) font ",12"
+  if (m == 1) { set ytics 0,25 scale 0; set ylabel "depth of the needle, %" } else { set ytics ("" 0); unset ylabel }
+  if (ours == 0) {
+    set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+    plot NaN
+  } else {
+    plot for [c = 0:3] csv using (strcol("model_ours") eq word(models, m) ? c : NaN):(column("depth_ours")):(column(sprintf("n%d_ours", 256 * 2**c))) with image pixels, \
+      for [c = 0:3] csv using (strcol("model_ours") eq word(models, m) ? c : NaN):(column("depth_ours")):(sprintf("%.0f", column(sprintf("n%d_ours", 256 * 2**c)))) with labels textcolor rgb "#111111" font ",11"
+  }
+}
+unset multiplot
