@@ -35,10 +35,13 @@ public struct Pretraining: Sendable {
     self.instructionRows = instructionRows ?? batch / 2
   }
 
+  /// Models with experts keep their load even while they learn.
   public var plan: TrainingPlan {
-    TrainingPlan(
+    let config = start == nil ? try? ModelConfig.preset(preset) : try? ModelConfig(contentsOf: start!)
+    return TrainingPlan(
       tokens: tokens, batch: batch, time: time, learningRate: learningRate, warmup: 0.03, floor: 0.05,
-      optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed)
+      optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed,
+      balance: config?.experts == nil ? nil : ExpertBalance())
   }
 
   /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer.
@@ -96,5 +99,6 @@ public func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (T
 func stepDetail(_ metrics: Trainer.StepMetrics, _ plan: TrainingPlan, _ rate: Double) -> String {
   let divergence = plan.klWeight > 0 ? String(format: "  kl %.3f", metrics.divergence) : ""
   return String(format: "loss %.3f", metrics.crossEntropy) + divergence
+    + (metrics.balance.map { String(format: "  balance %.2f", $0) } ?? "")
     + String(format: "  lr %.1e  ", metrics.rate) + "\(formatCount(Int(rate))) tok/s"
 }

@@ -20,7 +20,8 @@ struct Pretrain: ParsableCommand {
         hybrid pretrain --from experiments/teachers/nano-1b-seed1 --tokens 2M --sequence 2048 --batch 1 --lr 1e-3 --out long
       """)
 
-  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol.") var preset: String?
+  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol; with experts nano-dsv2, nano-qwen-moe, nano-scout.")
+  var preset: String?
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
   var mixture = MicroworldCorpus.Mixture.long
