@@ -83,8 +83,7 @@ public struct MixtureOfExperts {
 
   /// E: every expert on its rows, `starts` [E + 1]: [rows, D] -> [rows, D].
   public func applyExperts(_ tape: Tape, _ rows: Variable, starts: [Int]) -> Variable {
-    let hidden = tape.swiGLU(tape.groupedLinear(rows, gateUp, starts: starts))
-    return tape.groupedLinear(hidden, down, starts: starts)
+    tape.expertFeedForward(rows, gateUp: gateUp, down: down, starts: starts)
   }
 
   /// r: a token's rows, weighed and summed in slot order.

@@ -158,6 +158,45 @@ final class ExpertTests: XCTestCase {
     }
   }
 
+  /// All of an expert at once: the bits of product, SwiGLU and product, forward and backward.
+  func testExpertFeedForward() {
+    for isStacked in [false, true] {
+      let gateUp: ExpertMatrices =
+        isStacked
+        ? .stacked(Parameter("gate_up", randomTensor([4, 9, 10], "gate_up")))
+        : .separate(
+          (0..<4).map { expert in
+            ["gate", "up"].map { Parameter("\($0) \(expert)", randomTensor([5, 9], seed: UInt64(expert), $0)) }
+          })
+      let down: ExpertMatrices =
+        isStacked
+        ? .stacked(Parameter("down", randomTensor([4, 5, 9], "down")))
+        : .separate((0..<4).map { [Parameter("down \($0)", randomTensor([9, 5], seed: UInt64($0), "down"))] })
+      let parameters = gateUp.parameters + down.parameters
+      func results(fused: Bool, recording: Bool = true) -> [[Float]] {
+        for parameter in parameters { parameter.gradient = nil }
+        let tape = Tape(recording: recording)
+        let x = tape.input(randomTensor([40, 9], "x"))
+        let y =
+          fused
+          ? tape.expertFeedForward(x, gateUp: gateUp, down: down, starts: starts)
+          : tape.groupedLinear(tape.swiGLU(tape.groupedLinear(x, gateUp, starts: starts)), down, starts: starts)
+        if !recording { return [y.value.toArray()] }
+        tape.backward(from: y, seed: randomTensor([40, 9], "seed"))
+        return [y.value.toArray(), tape.gradient(of: x)!.toArray()] + parameters.map { $0.gradient?.toArray() ?? [] }
+      }
+      let fused = results(fused: true)
+      XCTAssertEqual(fused, results(fused: false))
+      XCTAssertEqual(results(fused: true, recording: false)[0], fused[0])
+      // Where the rows need no gradient the weights still do.
+      for parameter in parameters { parameter.gradient = nil }
+      let tape = Tape(recording: true)
+      let y = tape.expertFeedForward(tape.constant(randomTensor([40, 9], "x")), gateUp: gateUp, down: down, starts: starts)
+      tape.backward(from: y, seed: randomTensor([40, 9], "seed"))
+      XCTAssertEqual(parameters.map { $0.gradient?.toArray() ?? [] }, Array(fused.dropFirst(2)))
+    }
+  }
+
   func testDispatchAndCombineGradients() {
     let choice = ExpertChoice(chosen: (0..<tokens * slots).map { Int32(($0 * $0 + 1) % 5) }, slots: slots, experts: 5)
     let (x, weights) = (randomTensor([tokens, 6], "x"), randomTensor([tokens, slots], "weights"))

@@ -71,6 +71,28 @@ public enum ExpertMatrices {
       }
     }
   }
+
+  /// y [rows, out] = x [rows, in] op(W) by the pieces of one expert, on this thread.
+  func multiply(_ pieces: [Piece], _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+    let (inWidth, outWidth, transposed) = (inWidth, outWidth, isTransposed)
+    for piece in pieces {
+      rowwiseGemm(
+        transB: transposed, m: rows, n: piece.outputs, k: inWidth, a: x, lda: inWidth, b: piece.values,
+        ldb: transposed ? inWidth : piece.outputs, c: y + piece.column, ldc: outWidth)
+    }
+  }
+
+  /// dx [rows, in] (+)= dy [rows, out] op(W)^T by the pieces of one expert, on this thread.
+  func multiplyBack(
+    _ pieces: [Piece], _ dy: UnsafePointer<Float>, rows: Int, into dx: UnsafeMutablePointer<Float>, add: Bool
+  ) {
+    let (inWidth, outWidth, transposed) = (inWidth, outWidth, isTransposed)
+    for (number, piece) in pieces.enumerated() {
+      rowwiseGemm(
+        transB: !transposed, m: rows, n: inWidth, k: piece.outputs, a: dy + piece.column, lda: outWidth, b: piece.values,
+        ldb: transposed ? inWidth : piece.outputs, beta: add || number > 0 ? 1 : 0, c: dx, ldc: inWidth)
+    }
+  }
 }
 
 extension Tape {
@@ -85,17 +107,12 @@ extension Tape {
     precondition(starts.count == matrices.count + 1 && starts.last == x.rowCount && x.width == inWidth)
     let y = Tensor(x.shape.dropLast() + [outWidth])
     let (source, target, pieces) = (x.value.pointer, y.pointer, matrices.pieces())
-    let transposed = matrices.isTransposed
     let blocks = RowBlock.all(starts)
     Threads.parallel(blocks.count) { index in
       let block = blocks[index]
-      for piece in pieces[block.expert] {
-        rowwiseGemm(
-          transB: transposed, m: block.rows.count, n: piece.outputs, k: inWidth,
-          a: source + block.rows.lowerBound * inWidth, lda: inWidth, b: piece.values,
-          ldb: transposed ? inWidth : piece.outputs, c: target + block.rows.lowerBound * outWidth + piece.column,
-          ldc: outWidth)
-      }
+      matrices.multiply(
+        pieces[block.expert], source + block.rows.lowerBound * inWidth, rows: block.rows.count,
+        into: target + block.rows.lowerBound * outWidth)
     }
     return record(y, inputs: [x], parameters: matrices.parameters) { dy in
       self.groupedWeightGradients(x.value, matrices, starts, dy)
@@ -104,19 +121,15 @@ extension Tape {
         let dxPointer = dx.pointer
         Threads.parallel(blocks.count) { index in
           let block = blocks[index]
-          for (number, piece) in pieces[block.expert].enumerated() {
-            rowwiseGemm(
-              transB: !transposed, m: block.rows.count, n: inWidth, k: piece.outputs,
-              a: dyPointer + block.rows.lowerBound * outWidth + piece.column, lda: outWidth, b: piece.values,
-              ldb: transposed ? inWidth : piece.outputs, beta: add || number > 0 ? 1 : 0,
-              c: dxPointer + block.rows.lowerBound * inWidth, ldc: inWidth)
-          }
+          matrices.multiplyBack(
+            pieces[block.expert], dyPointer + block.rows.lowerBound * outWidth, rows: block.rows.count,
+            into: dxPointer + block.rows.lowerBound * inWidth, add: add)
         }
       }
     }
   }
 
-  private func groupedWeightGradients(_ x: Tensor, _ matrices: ExpertMatrices, _ starts: [Int], _ dy: Tensor) {
+  func groupedWeightGradients(_ x: Tensor, _ matrices: ExpertMatrices, _ starts: [Int], _ dy: Tensor) {
     let (source, dyPointer, inWidth, outWidth) = (x.pointer, dy.pointer, x.width, dy.width)
     switch matrices {
     case .stacked(let weight):
@@ -156,28 +169,5 @@ extension Tape {
           source + low * inWidth, inWidth, 1, job.gradient, inWidth)
       }
     }
-  }
-}
-
-/// Rows of one expert that one thread takes at once.
-private struct RowBlock {
-  var expert: Int
-  var rows: Range<Int>
-
-  /// Every expert's rows, cut where one has more than its share of the threads' work: not below 256 rows, since every
-  /// block repacks the expert's matrix.
-  static func all(_ starts: [Int]) -> [RowBlock] {
-    let total = starts.last ?? 0
-    let most = max(256, (total + 4 * Threads.count - 1) / (4 * Threads.count))
-    var blocks: [RowBlock] = []
-    for expert in 0..<starts.count - 1 {
-      let (low, rows) = (starts[expert], starts[expert + 1] - starts[expert])
-      let parts = (rows + most - 1) / most
-      for part in 0..<parts {
-        blocks.append(
-          RowBlock(expert: expert, rows: low + rows * part / parts..<low + rows * (part + 1) / parts))
-      }
-    }
-    return blocks
   }
 }
