@@ -21,11 +21,12 @@ public struct EarlyStopping: Sendable {
   /// Smallest improvement that counts: a share of the best loss, or of the best score.
   public var delta: Double
 
-  public init(metric: Metric, every: Int, patience: Int = 20, delta: Double = 0.02) {
+  /// - Parameter delta: nil for the paper's 2 % of a task's score, or 0.1 % of a loss, which moves less
+  public init(metric: Metric, every: Int, patience: Int = 20, delta: Double? = nil) {
     self.metric = metric
     self.every = every
     self.patience = patience
-    self.delta = delta
+    self.delta = delta ?? (metric == .loss ? 0.001 : 0.02)
   }
 
   func validate() throws {

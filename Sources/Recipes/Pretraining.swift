@@ -18,6 +18,8 @@ public struct Pretraining: Sendable {
   public var batch: Int
   public var time: Int
   public var learningRate: Double
+  /// Where all layers of a model with experts read the residual (FarSkip's comparison from scratch).
+  public var connectivity = Connectivity.standard
   /// Rows of every batch that come from the instruction mixture.
   public var instructionRows: Int
 
@@ -61,7 +63,7 @@ public struct Pretraining: Sendable {
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
     let identity = RunIdentity(
-      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)", teacher: nil,
+      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)\(connectivity == .standard ? "" : ", \(connectivity.rawValue)")", teacher: nil,
       data: parts.map(\.shards.identity).joined(separator: "; "), threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),
@@ -81,6 +83,7 @@ public struct Pretraining: Sendable {
     config.vocabularySize = tokenizer.vocabularySize
     config.bosTokenId = tokenizer.bos.map(Int.init)
     config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
+    if connectivity != .standard { config = try config.connecting(Array(0..<config.layerCount), as: connectivity) }
     return try LanguageModel(config, seed: seed)
   }
 }

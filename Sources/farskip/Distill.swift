@@ -46,7 +46,8 @@ struct Distill: ParsableCommand {
   @Option(help: "Tokens per sequence.") var sequence = 256
   @Option(help: "Fraction of the steps that warm up.") var warmup = 0.05
   @Option(help: "Validations without improvement before training stops (default: never).") var patience: Int?
-  @Option(help: "Smallest improvement that counts, as a share of the best value.") var delta = 0.02
+  @Option(help: "Smallest improvement that counts, as a share of the best value (default: 0.02 of a task, 0.001 of the loss).")
+  var delta: Double?
   @Option(help: "Steps between validations (default: a twentieth of all).") var validateEvery: Int?
   @Option(help: "Microworld task to validate on, such as programs (default: the held-out loss).") var validateTask: String?
   @Option(help: "Items of that task.") var validateItems = 100

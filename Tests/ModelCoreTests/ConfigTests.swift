@@ -154,6 +154,14 @@ final class ConfigTests: XCTestCase {
     let dense = try ModelConfig(json: qwen.json.merging(.object(["num_experts": .int(0)])), file: "qwen")
     XCTAssertNil(dense.experts)
     XCTAssertEqual(try ModelConfig(json: dense.json, file: "qwen"), dense)
+    for (name, total, active) in [
+      ("deepseek-v2-lite", 15.706, 2.6), ("deepseek-v2", 235.741, 21.4), ("deepseek-v3", 671.026, 37.6),
+      ("qwen3-30b-a3b", 30.532, 3.4), ("llama-4-scout", 107.770, 17.2),
+    ] {
+      let config = try ModelConfig.preset(name)
+      XCTAssertEqual(Double(config.parameterCount) / 1e9, total, accuracy: 0.0006, name)
+      XCTAssertEqual(Double(config.activeParameterCount) / 1e9, active, accuracy: 0.11, name)
+    }
     XCTAssertEqual(qwen.activeParameterCount, qwen.parameterCount - 8 * 14 * 3 * 128 * 96)
   }
 
