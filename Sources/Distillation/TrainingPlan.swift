@@ -73,7 +73,9 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
       "\(ceWeight), \(klWeight)")
     try optimizer.validate()
     try balance?.validate()
-    if let hiddenWeight { try require(hiddenWeight >= 0 && hiddenWeight.isFinite, "weight of hidden states", "at least 0", hiddenWeight) }
+    if let hiddenWeight {
+      try require(hiddenWeight >= 0 && hiddenWeight.isFinite, "weight of hidden states", "at least 0", hiddenWeight)
+    }
   }
 }
 

@@ -62,8 +62,9 @@ public struct Pretraining: Sendable {
     let batches = try ShardBatches(mixing: parts, time: time, seed: seed)
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
+    let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
     let identity = RunIdentity(
-      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)\(connectivity == .standard ? "" : ", \(connectivity.rawValue)")", teacher: nil,
+      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
       data: parts.map(\.shards.identity).joined(separator: "; "), threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),

@@ -69,7 +69,8 @@ public struct SelfDistilling {
     try heldOut?.require(tokenizer)
     try stopping?.validate()
     if stopping?.metric == .loss && heldOut == nil {
-      throw UpcycleError.usage("needs held-out text", at: "early stopping by loss", hint: "give --held-out, or a task to validate on")
+      throw UpcycleError.usage(
+        "needs held-out text", at: "early stopping by loss", hint: "give --held-out, or a task to validate on")
     }
     let studentConfig = try ModelConfig(contentsOf: student)
     let teacherConfig = try ModelConfig(contentsOf: teacher)

@@ -24,7 +24,9 @@ extension Workload {
   private static var dense: Workload {
     let shape = ExpertShape()
     return Workload(
-      name: "experts_dense", summary: "one dense product of the same operations, [\(shape.rows), \(shape.width)] x [\(shape.width), \(3 * shape.expertWidth)]",
+      name: "experts_dense",
+      summary: "one dense product of the same operations, "
+        + "[\(shape.rows), \(shape.width)] x [\(shape.width), \(3 * shape.expertWidth)]",
       unit: "GFLOP/s", amount: shape.work / 1e9, work: shape.work, roof: .dense, repeated: rounds
     ) {
       let (a, b) = shape.operands()

@@ -41,7 +41,8 @@ extension ModelConfig {
     let scale = try model.positive("routed_scaling_factor") ?? 1
     let normalized = try model.bool("norm_topk_prob") ?? isV3
     if !isV3 && normalized {
-      throw model.unsupported("norm_topk_prob", "dividing DeepSeek-V2's weights by their sum (its own code and Transformers disagree)")
+      throw model.unsupported(
+        "norm_topk_prob", "dividing DeepSeek-V2's weights by their sum (its own code and Transformers disagree)")
     }
     let expertWidth = try model.required("moe_intermediate_size", in: width)
     return ExpertConfig(
@@ -167,9 +168,12 @@ extension ModelConfig {
       experts.sharedWidth, "shared experts are as wide as routed ones")
     try require(
       Set(experts.layers).isSubset(of: 0..<layerCount) && experts.layers == experts.layers.sorted() && !experts.layers.isEmpty,
-      "first_k_dense_replace, moe_layers, mlp_only_layers", "layers in 0...\(layerCount - 1)", experts.layers, "layers with experts out of range")
+      "first_k_dense_replace, moe_layers, mlp_only_layers", "layers in 0...\(layerCount - 1)", experts.layers,
+      "layers with experts out of range")
     if architecture.isDeepSeek {
-      try require(deepSeekInterval != nil, "moe_layer_freq", "evenly spaced layers", experts.layers, "layers with experts cannot be written down")
+      try require(
+        deepSeekInterval != nil, "moe_layer_freq", "evenly spaced layers", experts.layers,
+        "layers with experts cannot be written down")
     }
     try require(
       connectivities.isEmpty || connectivities.count == layerCount, "farskip_connectivity", "\(layerCount) entries",
