@@ -9,6 +9,7 @@ let package = Package(
     .executable(name: "xecomla", targets: ["xecomla"]),
     .executable(name: "zebra", targets: ["zebra"]),
     .executable(name: "hylo", targets: ["hylo"]),
+    .executable(name: "farskip", targets: ["farskip"]),
     .executable(name: "hybrid", targets: ["hybrid"]),
     .executable(name: "shards", targets: ["shards"]),
     .executable(name: "lab", targets: ["lab"]),
@@ -41,6 +42,7 @@ let package = Package(
     .executableTarget(name: "xecomla", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "zebra", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "hylo", dependencies: ["Recipes", "TrainingCommands"]),
+    .executableTarget(name: "farskip", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),
@@ -57,7 +59,7 @@ let package = Package(
     .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "shards", "lab"]),
+      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "farskip", "shards", "lab"]),
   ]
 )
 

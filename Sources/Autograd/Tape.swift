@@ -134,10 +134,15 @@ public final class Tape {
   /// Runs the tape backwards from `output` with d loss / d output = `seed` (1 for a scalar loss).
   /// Intermediate values and gradients are freed as the sweep passes them; leaves keep theirs.
   public func backward(from output: Variable, seed: Tensor? = nil) {
-    if output.id < 0 { return }
-    nodes[output.id].gradient = seed ?? Tensor(output.shape, values: [Float](repeating: 1, count: output.value.count))
+    let seed = seed ?? Tensor(output.shape, values: [Float](repeating: 1, count: output.value.count))
+    backward(from: [(output, seed)])
+  }
+
+  /// The same from several outputs at once, each with its own d loss / d output.
+  public func backward(from outputs: [(output: Variable, seed: Tensor)]) {
+    for (output, seed) in outputs { accumulate(seed, into: output) }
     profile?.restart()
-    var id = output.id
+    var id = outputs.map(\.output.id).max() ?? -1
     while id >= 0 {
       if let backward = nodes[id].backward {
         nodes[id].backward = nil

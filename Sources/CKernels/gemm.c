@@ -106,14 +106,12 @@ bool up_sgemm_available(void) { return __builtin_cpu_supports("avx512f"); }
 
 bool up_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
-void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
-              const float *a_values, ptrdiff_t lda, const float *b_values, ptrdiff_t ldb,
-              float beta, float *c, ptrdiff_t ldc) {
+/// The product by register tiles, whatever its size.
+static void tiled_product(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                          float alpha, const float *a_values, ptrdiff_t lda, const float *b_values,
+                          ptrdiff_t ldb, float beta, float *c, ptrdiff_t ldc) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0 || alpha == 0) return scale(m, n, beta, c, ldc);
-  if (trans_b && !trans_a && (m <= dot_rows || n <= dot_cols))
-    return gemm_dot_rows(m, n, k, alpha, a_values, lda, b_values, ldb, beta, c, ldc);
-
   const operand a = {a_values, lda, trans_a}, b = {b_values, ldb, trans_b};
   float *packed_b = packing_buffer(), *packed_a = packed_b + block_k * block_n;
   const bool direct_b = !trans_b && m <= direct_rows;
@@ -149,6 +147,21 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
   }
 }
 
+void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+              const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+              ptrdiff_t ldc) {
+  const bool is_small = m <= dot_rows || n <= dot_cols;
+  if (trans_b && !trans_a && is_small && m > 0 && n > 0 && k > 0 && alpha != 0)
+    return gemm_dot_rows(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  tiled_product(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
+                   ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+                   ptrdiff_t ldc) {
+  tiled_product(false, trans_b, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+}
+
 #else
 bool up_sgemm_available(void) { return false; }
 
@@ -159,6 +172,15 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
               const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
               ptrdiff_t ldc) {
   (void)trans_a, (void)trans_b, (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)lda;
+  (void)b, (void)ldb, (void)beta, (void)c, (void)ldc;
+  abort();
+}
+
+/// Never reached either.
+void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
+                   ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+                   ptrdiff_t ldc) {
+  (void)trans_b, (void)m, (void)n, (void)k, (void)a, (void)lda;
   (void)b, (void)ldb, (void)beta, (void)c, (void)ldc;
   abort();
 }

@@ -100,21 +100,31 @@ extension ModelConfig {
   /// Numbers per token that the backward pass of one decoder layer needs: every operation's output.
   public func keptNumbersPerToken(layer: Int) -> Int {
     // Both norms, the mixer's and the feed-forward's outputs and both sums; gate and up; their product.
-    let transform = architecture == .mamba2 ? 3 * hiddenSize : 6 * hiddenSize + 3 * intermediateSize
+    let transform = architecture == .mamba2 ? 3 * hiddenSize : 6 * hiddenSize + feedForwardNumbersPerToken(layer: layer)
     return transform + mixerNumbersPerToken(layer: layer)
   }
 
   /// Numbers per token that one layer's gradients take on top of what it keeps: the feed-forward's, or later the
   /// mixer's, when what the feed-forward kept is gone.
   func gradientNumbersPerToken(layer: Int) -> Int {
-    let feedForward = architecture == .mamba2 ? 0 : 3 * intermediateSize
+    let feedForward = feedForwardNumbersPerToken(layer: layer)
     return 3 * hiddenSize + max(feedForward, mixerNumbersPerToken(layer: layer) - feedForward - 3 * hiddenSize)
   }
 
   /// Numbers per token that a forward pass without gradients holds at once.
   var forwardNumbersPerToken: Int {
     let widest = (0..<layerCount).map { mixerNumbersPerToken(layer: $0) }.max() ?? 0
-    return 3 * hiddenSize + max(architecture == .mamba2 ? 0 : 3 * intermediateSize, widest)
+    let transform = (0..<layerCount).map { feedForwardNumbersPerToken(layer: $0) }.max() ?? 0
+    return 3 * hiddenSize + max(transform, widest)
+  }
+
+  /// Gate, up and their product of a feed-forward; with experts gate and up of a token's, all three of the shared ones, the rows that
+  /// go to experts and come back, the router's logits and scores, and both parts' outputs.
+  func feedForwardNumbersPerToken(layer: Int) -> Int {
+    if architecture == .mamba2 { return 0 }
+    guard let experts, experts.isUsed(inLayer: layer) else { return 3 * intermediateSize }
+    return experts.perToken * (2 * hiddenSize + 2 * experts.width) + 3 * experts.sharedWidth + 2 * experts.count
+      + experts.perToken + (experts.sharedWidth > 0 ? 2 : 1) * hiddenSize
   }
 
   /// Outputs of a mixer's operations per token, without the output projection's.

@@ -31,6 +31,13 @@ public final class Trainer {
     if plan.klWeight > 0 && teacher == nil {
       throw UpcycleError.usage("a KL weight needs a teacher", at: "kl weight", found: "\(plan.klWeight)")
     }
+    if plan.hiddenWeight != nil && !(teacher is LanguageModel) {
+      throw UpcycleError.usage("hidden states need a teacher that runs beside the student", at: "hidden weight")
+    }
+    if plan.freezesEmbeddings == true {
+      student.embedding.isTrainable = false
+      student.head.isTrainable = false
+    }
     self.student = student
     self.teacher = plan.klWeight > 0 ? teacher : nil
     self.batches = batches
@@ -46,6 +53,8 @@ public final class Trainer {
     public var divergence: Double
     public var gradientNorm: Double
     public var rate: Double
+    /// Mean over layers with experts of E sum_e f_e P_e, 1 when even; nil where the plan has no balance loss.
+    public var balance: Double?
   }
 
   // MARK: One step
@@ -54,39 +63,71 @@ public final class Trainer {
   public func trainStep() throws -> StepMetrics {
     let (ids, targets) = try batches.batch(step: step)
     student.parameters.zeroGradients()
+    student.routing.restart()
+    student.routing.balanceWeight = Float((plan.balance?.lossWeight ?? 0) * Double(plan.microBatch) / Double(plan.batch))
     let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
     var sums = HeadLossSums()
+    var hiddenDistance = 0.0
     let tokens = plan.microBatch * plan.time
     for (index, start) in stride(from: 0, to: ids.count, by: tokens).enumerated() {
       let range = start..<start + tokens
-      let part = try accumulate(index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)))
+      let (part, distance) = try accumulate(
+        index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)))
       sums.crossEntropy += part.crossEntropy
       sums.divergence += part.divergence
       sums.tokens += part.tokens
+      hiddenDistance += distance
     }
     let count = Double(max(1, sums.tokens))
     let crossEntropy = sums.crossEntropy / count
     let divergence = sums.divergence / count
-    let loss = plan.ceWeight * crossEntropy + plan.klWeight * divergence
+    let loss =
+      plan.ceWeight * crossEntropy + plan.klWeight * divergence
+      + (plan.hiddenWeight ?? 0) * hiddenDistance / Double(max(1, ids.count))
     let (norm, rate) = try loop.update(loss: loss) {
       student.firstNonFiniteLayer(ids: Array(ids[0..<tokens]), batch: plan.microBatch, time: plan.time)
     }
+    if let balance = plan.balance, balance.biasRate > 0 { student.routing.updateBias(rate: balance.biasRate) }
     return StepMetrics(
-      step: step, loss: loss, crossEntropy: crossEntropy, divergence: divergence, gradientNorm: norm, rate: rate)
+      step: step, loss: loss, crossEntropy: crossEntropy, divergence: divergence, gradientNorm: norm, rate: rate,
+      balance: plan.balance.flatMap { $0.lossWeight > 0 ? student.routing.meanBalance : nil })
   }
 
   /// Adds the gradients of the step's micro-batch `part`.
-  private func accumulate(_ part: Int, _ ids: [Int32], _ targets: [Int32], scale: Float) throws -> HeadLossSums {
+  /// - Returns: what the head measured, and the squared distance of hidden states, summed over layers and tokens
+  private func accumulate(
+    _ part: Int, _ ids: [Int32], _ targets: [Int32], scale: Float
+  ) throws -> (HeadLossSums, hiddenDistance: Double) {
     let batch = plan.microBatch
-    let teacherHead = try teacher?.teaching(step: step, part: part, ids: ids, batch: batch, time: plan.time)
+    let (wanted, teacherHead) = try taught(part, ids)
     let tape = Tape(recording: true)
+    var states: [Variable] = []
     let hidden = student.hidden(
-      tape, ids: ids, batch: batch, time: plan.time, checkpointing: plan.checkpointing)
-    let (loss, sums) = tape.headLoss(
+      tape, ids: ids, batch: batch, time: plan.time, checkpointing: plan.checkpointing,
+      probe: wanted.isEmpty ? nil : { states.append($1) })
+    let (headLoss, sums) = tape.headLoss(
       hidden, head: student.head, targets: targets, teacher: teacherHead, ceWeight: Float(plan.ceWeight),
       klWeight: Float(plan.klWeight), scale: scale)
+    var (loss, distance) = (headLoss, 0.0)
+    let perToken = Float((plan.hiddenWeight ?? 0) / Double(plan.batch * plan.time))
+    for (state, target) in zip(states, wanted) {
+      let (term, sum) = tape.distance(state, to: target, squared: true, scale: perToken)
+      loss = tape.add(loss, term)
+      distance += sum
+    }
     tape.backward(from: loss)
-    return sums
+    return (sums, distance)
+  }
+
+  /// The teacher's head on a micro-batch, and its layers' outputs where the plan compares them.
+  private func taught(_ part: Int, _ ids: [Int32]) throws -> (states: [Tensor], head: TeacherHead?) {
+    guard plan.hiddenWeight != nil, let model = teacher as? LanguageModel else {
+      return ([], try teacher?.teaching(step: step, part: part, ids: ids, batch: plan.microBatch, time: plan.time))
+    }
+    var states: [Tensor] = []
+    let last = model.hidden(
+      Tape(recording: false), ids: ids, batch: plan.microBatch, time: plan.time, probe: { states.append($1.value) }).value
+    return (states, TeacherHead(hidden: last.reshaped([last.rowCount, last.width]), weight: model.head.value))
   }
 
   // MARK: A whole run
@@ -97,9 +138,11 @@ public final class Trainer {
   ///   - identity: what the run is made of (hashes), so that a folder never mixes two runs.
   ///   - report: called after every step with its metrics and the rate in tokens per second.
   ///   - shouldStop: asked after every step; true saves a checkpoint and throws.
+  ///   - isFinished: asked before every step with the steps done; true ends the run as if it were the last.
   public func run(
     in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
-    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
+    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false },
+    isFinished: (Int) -> Bool = { _ in false }
   ) throws {
     try loop.run(
       in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
@@ -110,6 +153,6 @@ public final class Trainer {
           decimal(result.gradientNorm), String(format: "%.4e", result.rate),
         ]
       }, report: { try report($0, $1 * Double(plan.batch * plan.time)) }, shouldStop: shouldStop,
-      takeStep: trainStep)
+      isFinished: isFinished, takeStep: trainStep)
   }
 }

@@ -54,10 +54,11 @@ final class TrainingLoop {
   ///   - takeStep: one step, ending with `update`.
   ///   - report: called after every step with its result and the rate in steps per second.
   ///   - shouldStop: asked after every step; true saves a checkpoint and throws.
+  ///   - isFinished: asked before every step with the steps done; true ends the run early.
   func run<Plan: Codable & Equatable, Result>(
     in directory: RunDirectory, plan: Plan, identity: RunIdentity, saveEvery: Double, columns: String,
     row: (Result) -> [String], report: (Result, Double) throws -> Void, shouldStop: () -> Bool,
-    takeStep: () throws -> Result
+    isFinished: (Int) -> Bool = { _ in false }, takeStep: () throws -> Result
   ) throws {
     try directory.begin(plan: plan, identity: identity)
     TrainingCheckpoint.removeLeftovers(directory.checkpoint)
@@ -66,7 +67,7 @@ final class TrainingLoop {
     let started = monotonicSeconds()
     let firstStep = step
     var saved = started
-    while step < schedule.steps {
+    while step < schedule.steps && !isFinished(step) {
       let result: Result
       do { result = try takeStep() } catch let error as UpcycleError { throw naming(checkpointsIn: directory, error) }
       let elapsed = monotonicSeconds() - started

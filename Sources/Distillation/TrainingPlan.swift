@@ -25,11 +25,18 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
   public var seed: UInt64
   /// Recompute each layer's activations in the backward pass.
   public var checkpointing: Bool
+  /// How a model with experts keeps their load even; nil: not at all.
+  public var balance: ExpertBalance?
+  /// Weight of the squared distance of the layers' outputs from the teacher's, summed over layers, mean per token; nil: none.
+  public var hiddenWeight: Double?
+  /// Embedding and head stay as they are; nil: they train.
+  public var freezesEmbeddings: Bool?
 
   public init(
     tokens: Int, batch: Int = 16, time: Int = 256, microBatch: Int? = nil, learningRate: Double = 1e-3,
     warmup: Double = 0.01, floor: Double = 0, optimizer: AdamW.Settings = .init(), clip: Double = 1,
-    ceWeight: Double = 1, klWeight: Double = 0, seed: UInt64 = 1, checkpointing: Bool = false
+    ceWeight: Double = 1, klWeight: Double = 0, seed: UInt64 = 1, checkpointing: Bool = false,
+    balance: ExpertBalance? = nil
   ) {
     self.tokens = tokens
     self.batch = batch
@@ -44,6 +51,7 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
     self.klWeight = klWeight
     self.seed = seed
     self.checkpointing = checkpointing
+    self.balance = balance
   }
 
   public var steps: Int { tokens / (batch * time) }
@@ -64,6 +72,28 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
       ceWeight >= 0 && klWeight >= 0 && total > 0 && total.isFinite, "loss weights", "one above 0",
       "\(ceWeight), \(klWeight)")
     try optimizer.validate()
+    try balance?.validate()
+    if let hiddenWeight {
+      try require(hiddenWeight >= 0 && hiddenWeight.isFinite, "weight of hidden states", "at least 0", hiddenWeight)
+    }
+  }
+}
+
+/// How training keeps the load of experts even.
+public struct ExpertBalance: Codable, Equatable, Sendable {
+  /// Weight of every layer's load-balance loss E sum_e f_e P_e (Switch; DeepSeek-V2), on top of the mean loss per token.
+  public var lossWeight: Double
+  /// What the bias of an expert moves by after every step (DeepSeek-V3), where the model has such biases.
+  public var biasRate: Double
+
+  public init(lossWeight: Double = 0.01, biasRate: Double = 0.001) {
+    self.lossWeight = lossWeight
+    self.biasRate = biasRate
+  }
+
+  func validate() throws {
+    try require(lossWeight >= 0 && lossWeight.isFinite, "weight of the balance loss", "at least 0", lossWeight)
+    try require(biasRate >= 0 && biasRate.isFinite, "rate of the experts' bias", "at least 0", biasRate)
   }
 }
 

@@ -1,109 +1,125 @@
 import Autograd
 import TensorCore
 
-/// The token mixer of one layer.
-public enum Mixer {
-  case attention(Attention)
-  case latentAttention(LatentAttention)
-  case mamba2(Mamba2)
-  case gatedDeltaNet(GatedDeltaNet)
+/// The two residual streams between layers (FarSkip brief 1.1): one and the same variable where nothing is withheld.
+public struct ResidualStreams {
+  /// R, the full residual.
+  public var full: Variable
+  /// N, the residual without the routed experts of the layer before; nil: the same as `full`.
+  public var withoutRouted: Variable?
 
-  init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
-    switch config.mixers[layer] {
-    case .attention: self = .attention(try Attention(config, layer: layer, weights: weights))
-    case .latentAttention: self = .latentAttention(try LatentAttention(config, layer: layer, weights: weights))
-    case .mamba2: self = .mamba2(try Mamba2(config, layer: layer, weights: weights))
-    case .gatedDeltaNet: self = .gatedDeltaNet(try GatedDeltaNet(config, layer: layer, weights: weights))
-    }
+  public init(_ full: Variable, withoutRouted: Variable? = nil) {
+    self.full = full
+    self.withoutRouted = withoutRouted
   }
 
-  /// Cache numbers per token.
-  public var cacheWidth: Int {
-    switch self {
-    case .attention(let mixer): return mixer.cacheWidth
-    case .latentAttention(let mixer): return mixer.cacheWidth
-    case .mamba2, .gatedDeltaNet: return 0
-    }
-  }
-
-  /// Cache numbers per sequence that do not grow with it.
-  public var stateNumbers: Int {
-    switch self {
-    case .attention, .latentAttention: return 0
-    case .mamba2(let mixer): return mixer.stateNumbers
-    case .gatedDeltaNet(let mixer): return mixer.stateNumbers
-    }
-  }
-
-  /// Training: x [B, T, D], normed.
-  func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
-    switch self {
-    case .attention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
-    case .latentAttention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
-    case .mamba2(let mixer): return mixer.forward(tape, x, batch: batch, time: time)
-    case .gatedDeltaNet(let mixer): return mixer.forward(tape, x, batch: batch, time: time)
-    }
-  }
-
-  /// Decoding: rows [N, D] of several sequences, normed.
-  func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
-    switch self {
-    case .attention(let mixer): return mixer.extend(tape, x, segments, positionIds: positionIds)
-    case .latentAttention(let mixer): return mixer.extend(tape, x, segments, positionIds: positionIds)
-    case .mamba2(let mixer): return mixer.extend(tape, x, segments)
-    case .gatedDeltaNet(let mixer): return mixer.extend(tape, x, segments)
-    }
-  }
+  /// What an attention reads that skips the routed output of the layer before.
+  public var routedFree: Variable { withoutRouted ?? full }
 }
 
-/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward.
+/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward. Where the two
+/// halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere (brief 1.10, item 5).
 public struct DecoderLayer {
+  public let connectivity: Connectivity
   public let inputNorm: Parameter
   public let mixer: Mixer
   public let transform: Transform?
   let eps: Float
   let normOffset: Float
 
-  /// The feed-forward behind its norm.
+  /// The feed-forward or the experts behind their norm.
   public struct Transform {
     public let norm: Parameter
-    public let feedForward: FeedForward
+    public let body: Body
+
+    public enum Body {
+      case dense(FeedForward)
+      case experts(MixtureOfExperts)
+    }
+
+    /// nil where there are experts.
+    public var feedForward: FeedForward? { if case .dense(let dense) = body { dense } else { nil } }
+    /// nil where there is a dense feed-forward.
+    public var experts: MixtureOfExperts? { if case .experts(let experts) = body { experts } else { nil } }
   }
 
-  init(_ config: ModelConfig, index: Int, weights: WeightRequests) throws {
+  init(_ config: ModelConfig, index: Int, weights: WeightRequests, control: RoutingControl) throws {
+    connectivity = config.connectivity(layer: index)
     eps = Float(config.rmsNormEps)
     normOffset = config.normOffset
     inputNorm = try weights.tensor(config.inputNormName(index), [config.hiddenSize])
     mixer = try Mixer(config, layer: index, weights: weights)
-    let prefix = ModelConfig.layerPrefix(index)
-    transform =
-      config.architecture == .mamba2
-      ? nil
-      : Transform(
-        norm: try weights.tensor(config.transformNormName(index), [config.hiddenSize]),
-        feedForward: try FeedForward(config, prefix: "\(prefix)mlp", weights: weights))
+    if config.architecture == .mamba2 {
+      transform = nil
+      return
+    }
+    let norm = try weights.tensor(config.transformNormName(index), [config.hiddenSize])
+    if let experts = config.experts, experts.isUsed(inLayer: index) {
+      transform = Transform(
+        norm: norm,
+        body: .experts(try MixtureOfExperts(config, experts, layer: index, weights: weights, control: control)))
+    } else {
+      transform = Transform(
+        norm: norm,
+        body: .dense(
+          try FeedForward(
+            hiddenSize: config.hiddenSize, width: config.intermediateSize, prefix: config.feedForwardPrefix(index),
+            weights: weights)))
+    }
   }
 
-  /// Training: x [B, T, D].
+  /// Whether the layer hands on an N of its own.
+  public var withholdsRouted: Bool { connectivity.skipsRoutedOutput && transform?.experts != nil }
+
+  /// Training: streams of [B, T, D].
   /// - Parameter probe: sees the mixer's output before it joins the residual stream.
+  public func forward(
+    _ tape: Tape, _ streams: ResidualStreams, batch: Int, time: Int, positionIds: [Int32],
+    probe: ((Variable) -> Void)? = nil
+  ) -> ResidualStreams {
+    let mixed = mixer.forward(
+      tape, mixerInput(tape, streams), batch: batch, time: time, positionIds: positionIds)
+    probe?(mixed)
+    return joined(tape, streams.full, mixed)
+  }
+
+  /// Training, where both streams are one: x [B, T, D], the full residual behind the layer.
   public func forward(
     _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], probe: ((Variable) -> Void)? = nil
   ) -> Variable {
-    let mixed = mixer.forward(
-      tape, normed(tape, x, inputNorm), batch: batch, time: time, positionIds: positionIds)
-    probe?(mixed)
-    return transformed(tape, tape.add(x, mixed))
+    forward(tape, ResidualStreams(x), batch: batch, time: time, positionIds: positionIds, probe: probe).full
   }
 
-  /// Decoding: rows [N, D] of several sequences.
-  func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
-    let mixed = mixer.extend(tape, normed(tape, x, inputNorm), segments, positionIds: positionIds)
-    return transformed(tape, tape.add(x, mixed))
+  /// Decoding: rows [N, D] of several sequences. Caches are made from what attention reads.
+  func extend(
+    _ tape: Tape, _ streams: ResidualStreams, _ segments: [CacheSegment], positionIds: [Int32]
+  ) -> ResidualStreams {
+    let mixed = mixer.extend(tape, mixerInput(tape, streams), segments, positionIds: positionIds)
+    return joined(tape, streams.full, mixed)
   }
 
-  private func transformed(_ tape: Tape, _ x: Variable) -> Variable {
-    guard let transform else { return x }
-    return tape.add(x, transform.feedForward.forward(tape, normed(tape, x, transform.norm)))
+  /// LN1 of what attention reads.
+  public func mixerInput(_ tape: Tape, _ streams: ResidualStreams) -> Variable {
+    normed(tape, connectivity.skipsRoutedOutput ? streams.routedFree : streams.full, inputNorm)
+  }
+
+  /// LN2 of what feed-forward or experts read: `full` is R of the layer before, `attended` R + a.
+  public func transformInput(_ tape: Tape, _ transform: Transform, full: Variable, attended: Variable) -> Variable {
+    normed(tape, connectivity.skipsAttentionOutput ? full : attended, transform.norm)
+  }
+
+  /// R + a, then the layer's second half.
+  private func joined(_ tape: Tape, _ full: Variable, _ mixed: Variable) -> ResidualStreams {
+    let attended = tape.add(full, mixed)
+    guard let transform else { return ResidualStreams(attended) }
+    let input = transformInput(tape, transform, full: full, attended: attended)
+    switch transform.body {
+    case .dense(let dense): return ResidualStreams(tape.add(attended, dense.forward(tape, input)))
+    case .experts(let experts):
+      let routed = experts.routed(tape, input)
+      let routedFree = experts.shared.map { tape.add(attended, $0.forward(tape, input)) } ?? attended
+      return ResidualStreams(tape.add(routedFree, routed), withoutRouted: withholdsRouted ? routedFree : nil)
+    }
   }
 
   private func normed(_ tape: Tape, _ x: Variable, _ norm: Parameter) -> Variable {

@@ -6,13 +6,16 @@ public struct FeedForward {
   public let up: Parameter  // [F, D]
   public let down: Parameter  // [D, F]
 
-  init(_ config: ModelConfig, prefix: String, weights: WeightRequests) throws {
-    gate = try weights.tensor("\(prefix).gate_proj.weight", [config.intermediateSize, config.hiddenSize])
-    up = try weights.tensor("\(prefix).up_proj.weight", [config.intermediateSize, config.hiddenSize])
-    down = try weights.tensor("\(prefix).down_proj.weight", [config.hiddenSize, config.intermediateSize])
+  /// - Parameters:
+  ///   - width: F
+  ///   - prefix: of the checkpoint names, without the dot
+  init(hiddenSize: Int, width: Int, prefix: String, weights: WeightRequests) throws {
+    gate = try weights.tensor("\(prefix).gate_proj.weight", [width, hiddenSize])
+    up = try weights.tensor("\(prefix).up_proj.weight", [width, hiddenSize])
+    down = try weights.tensor("\(prefix).down_proj.weight", [hiddenSize, width])
   }
 
-  func forward(_ tape: Tape, _ x: Variable) -> Variable {
+  public func forward(_ tape: Tape, _ x: Variable) -> Variable {
     tape.linear(tape.swiGLU(tape.linear(x, [gate, up])), down)
   }
 }

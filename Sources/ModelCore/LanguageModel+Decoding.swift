@@ -31,12 +31,12 @@ extension LanguageModel {
       ids += tokens
       positionIds += (0..<tokens.count).map { Int32(cache.length + $0) }
     }
-    var x = tape.embedding(embedding, ids: ids, leading: [ids.count])
+    var streams = ResidualStreams(tape.embedding(embedding, ids: ids, leading: [ids.count]))
     for (index, layer) in layers.enumerated() {
       let segments = zip(sequences, ranges).map { CacheSegment(rows: $1, cache: $0.cache.layers[index]) }
-      x = layer.extend(tape, x, segments, positionIds: positionIds)
+      streams = layer.extend(tape, streams, segments, positionIds: positionIds)
     }
-    return normed(tape, x).value
+    return normed(tape, streams.full).value
   }
 
   /// One sequence.

@@ -12,20 +12,26 @@ public final class LanguageModel {
   public let layers: [DecoderLayer]
   public let finalNorm: Parameter  // [D]
   public let head: Parameter  // [vocab, D]; the embedding itself when tied
+  /// The routers of all layers with experts; without records when there are none.
+  public let routing = RoutingControl()
 
   /// - Parameter file: what error messages call the source.
   public init(_ config: ModelConfig, weights source: any WeightSource, file: String = "model") throws {
     self.config = config
     let weights = WeightRequests(source, count: config.parameterCount)
     embedding = try weights.tensor(config.embeddingName, [config.vocabularySize, config.hiddenSize])
-    layers = try (0..<config.layerCount).map { try DecoderLayer(config, index: $0, weights: weights) }
+    let control = routing
+    layers = try (0..<config.layerCount).map {
+      try DecoderLayer(config, index: $0, weights: weights, control: control)
+    }
     finalNorm = try weights.tensor(config.finalNormName, [config.hiddenSize])
     head =
       config.tieWordEmbeddings
       ? embedding : try weights.tensor("lm_head.weight", [config.vocabularySize, config.hiddenSize])
     parameters = try weights.finish(file: file) { name in
-      // Buffers and tied copies that some checkpoints carry.
+      // Buffers and tied copies that some checkpoints carry, and DeepSeek-V3's layers for predicting further tokens.
       name.hasSuffix("rotary_emb.inv_freq") || (config.tieWordEmbeddings && name == "lm_head.weight")
+        || (config.architecture == .deepseekV3 && name.hasPrefix(ModelConfig.layerPrefix(config.layerCount)))
     }
   }
 
@@ -39,16 +45,26 @@ public final class LanguageModel {
   ) -> Variable {
     precondition(ids.count == batch * time)
     let positionIds = (0..<batch * time).map { Int32($0 % time) }
-    var x = tape.embedding(embedding, ids: ids, leading: [batch, time])
+    var streams = ResidualStreams(tape.embedding(embedding, ids: ids, leading: [batch, time]))
     for (index, layer) in layers.enumerated() {
-      if checkpointing {
-        x = tape.checkpoint(x) { layer.forward($0, $1, batch: batch, time: time, positionIds: positionIds) }
-      } else {
-        x = layer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
+      func run(_ tape: Tape, _ streams: ResidualStreams) -> ResidualStreams {
+        layer.forward(tape, streams, batch: batch, time: time, positionIds: positionIds)
       }
-      probe?(index, x)
+      streams = checkpointing ? checkpointed(tape, streams, run) : run(tape, streams)
+      probe?(index, streams.full)
     }
-    return normed(tape, x)
+    return normed(tape, streams.full)
+  }
+
+  /// A layer whose activations are made again in the backward pass; its streams go in and out.
+  private func checkpointed(
+    _ tape: Tape, _ streams: ResidualStreams, _ run: @escaping (Tape, ResidualStreams) -> ResidualStreams
+  ) -> ResidualStreams {
+    func list(_ some: ResidualStreams) -> [Variable] { [some.full] + (some.withoutRouted.map { [$0] } ?? []) }
+    func both(_ list: [Variable]) -> ResidualStreams {
+      ResidualStreams(list[0], withoutRouted: list.count > 1 ? list[1] : nil)
+    }
+    return both(tape.checkpoint(list(streams)) { list(run($0, both($1))) })
   }
 
   func normed(_ tape: Tape, _ x: Variable) -> Variable {

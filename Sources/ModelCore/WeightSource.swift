@@ -40,7 +40,7 @@ public struct RandomWeights: WeightSource {
       destination.update(repeating: isNorm ? 1 - offset : 0, count: count)
       return
     }
-    let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight"].contains { name.hasSuffix($0) }
+    let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight", "experts.down_proj"].contains { name.hasSuffix($0) }
     let scale = writesResidual ? deviation / Double(2 * layers).squareRoot() : deviation
     let stream = RandomStream(seed: seed, name)
     Threads.parallelRows(count, grain: 1 << 16) { range in

@@ -20,6 +20,8 @@ public struct Pretraining: Sendable {
   public var batch: Int
   public var time: Int
   public var learningRate: Double
+  /// Where all layers of a model with experts read the residual (FarSkip's comparison from scratch).
+  public var connectivity = Connectivity.standard
   /// Rows of every batch that come from the instruction mixture.
   public var instructionRows: Int
 
@@ -37,10 +39,13 @@ public struct Pretraining: Sendable {
     self.instructionRows = instructionRows ?? batch / 2
   }
 
+  /// Models with experts keep their load even while they learn.
   public var plan: TrainingPlan {
-    TrainingPlan(
+    let config = start == nil ? try? ModelConfig.preset(preset) : try? ModelConfig(contentsOf: start!)
+    return TrainingPlan(
       tokens: tokens, batch: batch, time: time, learningRate: learningRate, warmup: 0.03, floor: 0.05,
-      optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed)
+      optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed,
+      balance: config?.experts == nil ? nil : ExpertBalance())
   }
 
   /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer.
@@ -60,8 +65,9 @@ public struct Pretraining: Sendable {
     if onlyRepeats { batches = RepeatedTargets(batches, time: time) }
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
+    let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
     let identity = RunIdentity(
-      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)", teacher: nil,
+      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
       data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),
@@ -81,6 +87,7 @@ public struct Pretraining: Sendable {
     config.vocabularySize = tokenizer.vocabularySize
     config.bosTokenId = tokenizer.bos.map(Int.init)
     config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
+    if connectivity != .standard { config = try config.connecting(Array(0..<config.layerCount), as: connectivity) }
     return try LanguageModel(config, seed: seed)
   }
 }
@@ -99,5 +106,6 @@ public func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (T
 func stepDetail(_ metrics: Trainer.StepMetrics, _ plan: TrainingPlan, _ rate: Double) -> String {
   let divergence = plan.klWeight > 0 ? String(format: "  kl %.3f", metrics.divergence) : ""
   return String(format: "loss %.3f", metrics.crossEntropy) + divergence
+    + (metrics.balance.map { String(format: "  balance %.2f", $0) } ?? "")
     + String(format: "  lr %.1e  ", metrics.rate) + "\(formatCount(Int(rate))) tok/s"
 }

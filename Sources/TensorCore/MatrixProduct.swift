@@ -43,7 +43,7 @@ public func gemm(
 
 /// Our AVX-512 kernel where the processor has it (1.8-2x OpenBLAS's AVX2 kernels at this project's sizes);
 /// OpenBLAS elsewhere. UPCYCLE_BLAS=openblas forces the latter, for comparison.
-private let hasOwnKernel: Bool = {
+let hasOwnKernel: Bool = {
   if let choice = getenv("UPCYCLE_BLAS"), String(cString: choice) == "openblas" { return false }
   return up_sgemm_available()
 }()

@@ -7,14 +7,54 @@ public enum LayerSelection: Equatable, Sendable {
   /// This share of all layers, spread evenly and symmetric about the middle: 50 % of 16 layers gives the
   /// paper's 1, 3, 5, 7, 8, 10, 12, 14.
   case percent(Double)
+  /// The first or the last layers, so many or this share of all (FarSkip's partial conversions).
+  case first(Extent)
+  case last(Extent)
 
-  /// Reads `all`, `1,3,5`, `0-3,8` or `50%`.
+  /// Of neighbouring layers.
+  public enum Extent: Equatable, Sendable {
+    case count(Int)
+    case percent(Double)
+
+    /// Reads `4` or `90%`.
+    init?(_ text: Substring) {
+      if text.hasSuffix("%") {
+        guard let share = Double(text.dropLast()), share > 0, share <= 100 else { return nil }
+        self = .percent(share)
+      } else {
+        guard let count = Int(text), count > 0 else { return nil }
+        self = .count(count)
+      }
+    }
+
+    var text: String {
+      switch self {
+      case .count(let count): "\(count)"
+      case .percent(let share): "\(share)%"
+      }
+    }
+
+    func count(of layers: Int) throws -> Int {
+      switch self {
+      case .percent(let share): return max(1, Int((Double(layers) * share / 100).rounded()))
+      case .count(let count):
+        if count <= layers { return count }
+        throw UpcycleError.usage("more layers than there are", at: "--layers", expected: "at most \(layers)", found: "\(count)")
+      }
+    }
+  }
+
+  /// Reads `all`, `1,3,5`, `0-3,8`, `50%`, `first:4` or `last:90%`.
   public init(_ text: String) throws {
     func refuse(_ part: Substring) -> UpcycleError {
-      .usage("bad layer list", at: "--layers", expected: "all, a list like 1,3,5 or 0-3, or a share like 50%", found: "\"\(part)\"")
+      .usage("bad layer list", at: "--layers", expected: "all, a list like 1,3,5 or 0-3, a share like 50%, or an end like last:90%", found: "\"\(part)\"")
     }
     if text == "all" {
       self = .all
+    } else if text.hasPrefix("first:") || text.hasPrefix("last:") {
+      let isFirst = text.hasPrefix("first:")
+      guard let extent = Extent(text.dropFirst(isFirst ? 6 : 5)) else { throw refuse(text[...]) }
+      self = isFirst ? .first(extent) : .last(extent)
     } else if text.hasSuffix("%") {
       guard let share = Double(text.dropLast()), share > 0, share <= 100 else { throw refuse(text[...]) }
       self = .percent(share)
@@ -34,6 +74,8 @@ public enum LayerSelection: Equatable, Sendable {
     case .all: "all"
     case .list(let layers): layers.map(String.init).joined(separator: ",")
     case .percent(let share): "\(share)%"
+    case .first(let extent): "first:\(extent.text)"
+    case .last(let extent): "last:\(extent.text)"
     }
   }
 
@@ -46,6 +88,8 @@ public enum LayerSelection: Equatable, Sendable {
         throw UpcycleError.usage("layer out of range", at: "--layers", expected: "0...\(layerCount - 1)", found: "\(layer)")
       }
       return Set(layers).sorted()
+    case .first(let extent): return Array(0..<(try extent.count(of: layerCount)))
+    case .last(let extent): return Array(layerCount - (try extent.count(of: layerCount))..<layerCount)
     case .percent(let share):
       let count = max(1, Int((Double(layerCount) * share / 100).rounded()))
       func fromStart(_ index: Int) -> Int { (index + 1) * layerCount / count - 1 }

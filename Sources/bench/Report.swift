@@ -45,7 +45,7 @@ struct Report: Encodable {
   var machine: Machine
   /// Package versions; null when no peer was there.
   var peers: [String: String]?
-  /// Measured ceilings: sgemm in GFLOP/s, memcpy in GB/s, exp in 10^9 per second.
+  /// Measured ceilings: sgemm and dense in GFLOP/s, memcpy in GB/s, exp in 10^9 per second.
   var roofs: [String: Double]
   var entries: [Entry]
 
@@ -85,7 +85,7 @@ struct Report: Encodable {
       }.joined(separator: "  ")
     }
     let peer = peers.map { $0.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ") }
-    let ceilings = roofs.sorted { $0.key > $1.key }.map { "\($0.key) \(decimal($0.value)) \(["sgemm": "GFLOP/s", "exp": "G/s"][$0.key] ?? "GB/s")" }
+    let ceilings = roofs.sorted { $0.key > $1.key }.map { "\($0.key) \(decimal($0.value)) \(["sgemm": "GFLOP/s", "dense": "GFLOP/s", "exp": "G/s"][$0.key] ?? "GB/s")" }
     return ([line(header)] + rows.map(line) + [
       "", "peer: \(peer ?? "none")", "roofs: \(ceilings.joined(separator: ", "))",
       "machine: \(machine.cpu), \(machine.threads) threads, load \(decimal(machine.loadBefore)) before",

@@ -11,6 +11,8 @@ enum Roof: String, Codable {
   case memcpy
   /// Exponentials per second of attention's own, in the first-level cache.
   case exp
+  /// Floating-point operations per second of the dense product that does as much as a layer's experts.
+  case dense
   /// What the parts of the work take at their roofs, one after the other.
   case sum
 }
@@ -26,6 +28,7 @@ final class Roofs {
       case .sgemm: Self.sgemm()
       case .memcpy: Self.memcpy()
       case .exp: Self.exponentials()
+      case .dense: ExpertShape().denseRate()
       case .sum: preconditionFailure("a sum has parts")
       }
     best[roof] = max(best[roof] ?? 0, rate)

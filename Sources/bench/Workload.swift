@@ -28,7 +28,7 @@ struct Workload {
     [
       .training("train_llama_d256", preset: "llama-d256"), .training("train_llama_d128", preset: "llama-d128"),
       .decoding("decode_llama_d256", preset: "llama-d256"), .conversion, .shardDecoding,
-    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.hybridTraining + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
+    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.experts + Workload.hybridTraining + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
   }
 
   /// One warm-up, then ours and the peer's runs in turn.

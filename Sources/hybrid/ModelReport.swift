@@ -38,7 +38,7 @@ struct ModelReport {
         "parameters": .int(config.parameterCount),
         "embedding_parameters": .int(config.embeddingParameterCount),
         "attention_parameters_per_layer": .int(config.mixerParameterCount(layer: attentionLayer ?? 0)),
-        "feed_forward_parameters_per_layer": .int(config.feedForwardParameterCount),
+        "feed_forward_parameters_per_layer": .int(config.feedForwardParameterCount(layer: config.layerCount - 1)),
         "kv_numbers_per_token": .int(config.kvNumbersPerToken),
         "kv_bytes_per_token_bf16": .int(2 * config.kvNumbersPerToken),
         "kv_percent": .double(config.kvPercent),
@@ -58,6 +58,16 @@ struct ModelReport {
         object["rope_dim"] = .int(latent.ropeHeadDim)
         object["nope_dim"] = .int(latent.nopeHeadDim)
         object["q_rank_clamped_from"] = clampedFrom.map { .int($0) }
+      }
+      if let experts = config.experts {
+        object["active_parameters"] = .int(config.activeParameterCount)
+        object["experts"] = .int(experts.count)
+        object["experts_per_token"] = .int(experts.perToken)
+        object["expert_width"] = .int(experts.width)
+        object["shared_width"] = .int(experts.sharedWidth)
+        object["expert_layers"] = .array(experts.layers.map { .int($0) })
+        object["farskip_connectivity"] = .array(
+          (0..<config.layerCount).map { .string(config.connectivity(layer: $0).rawValue) })
       }
       if config.mamba != nil {
         object["mamba2_layers"] = .array(mambaLayers.map { .int($0) })
@@ -113,7 +123,17 @@ struct ModelReport {
           ("gdn", "\(delta.heads) heads, \(delta.keyHeads) for keys, state \(delta.keyDim) x \(delta.valueDim), "
             + listed(deltaLayers)))
       }
+      if let experts = config.experts {
+        let shared = experts.sharedWidth > 0 ? ", shared width \(experts.sharedWidth)" : ""
+        rows.append(
+          ("experts", "\(experts.perToken) of \(experts.count), width \(experts.width)\(shared), " + listed(experts.layers)))
+        for connectivity in Connectivity.allCases where connectivity != .standard {
+          let layers = (0..<config.layerCount).filter { config.connectivity(layer: $0) == connectivity }
+          if !layers.isEmpty { rows.append(("connectivity", "\(connectivity.rawValue) in " + listed(layers))) }
+        }
+      }
       rows.append(("parameters", grouped(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
+      if config.experts != nil { rows.append(("  used by a token", grouped(config.activeParameterCount))) }
       rows.append(("  embedding", grouped(config.embeddingParameterCount)))
       if let layer = attentionLayer {
         let attention = config.mixerParameterCount(layer: layer)
@@ -123,7 +143,12 @@ struct ModelReport {
       if let layer = deltaLayers.first {
         rows.append(("  gdn per layer", grouped(config.mixerParameterCount(layer: layer))))
       }
-      rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount)))
+      if let layer = config.experts?.layers.first {
+        rows.append(("  experts per layer", grouped(config.feedForwardParameterCount(layer: layer))))
+      }
+      if let layer = (0..<config.layerCount).first(where: { !config.hasExperts(layer: $0) }) {
+        rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount(layer: layer))))
+      }
       rows.append(("KV numbers per token", grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)))
       rows.append(("KV bytes per token", "\(grouped(2 * config.kvNumbersPerToken)) in bfloat16"))
       rows.append(("KV percent", "\(Self.digits(config.kvPercent)) %" + (!isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))))

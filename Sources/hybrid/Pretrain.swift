@@ -2,10 +2,12 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import LabKit
+import ModelCore
 import Recipes
 import TokenData
 
 extension MicroworldCorpus.Mixture: ExpressibleByArgument {}
+extension Connectivity: ExpressibleByArgument {}
 
 /// `hybrid pretrain`: a ladder model from random weights on the microworld.
 struct Pretrain: ParsableCommand {
@@ -20,11 +22,14 @@ struct Pretrain: ParsableCommand {
         hybrid pretrain --from experiments/teachers/nano-1b-seed1 --tokens 2M --sequence 2048 --batch 1 --lr 1e-3 --out long
       """)
 
-  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol.") var preset: String?
+  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol; with experts nano-dsv2, nano-qwen-moe, nano-scout.")
+  var preset: String?
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
   var mixture = MicroworldCorpus.Mixture.long
   @Flag(help: "Score only tokens that can be copied from earlier in their window.") var onlyRepeats = false
+  @Option(help: "Of a model with experts: standard, farskip, attention-only, mlp-only (FarSkip's comparison from scratch).")
+  var connectivity = Connectivity.standard
   @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
   @Option(help: "Training tokens.") var tokens = "8M"
   @Option(help: "Sequences per step.") var batch = 8
@@ -55,6 +60,10 @@ struct Pretrain: ParsableCommand {
         preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr)
       pretraining.mixture = mixture
       pretraining.onlyRepeats = onlyRepeats
+      pretraining.connectivity = connectivity
+      if connectivity != .standard && from != nil {
+        throw UpcycleError.usage("is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
+      }
       try pretraining.run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
     }
   }

@@ -1,3 +1,4 @@
+import Autograd
 import Foundation
 import Groundwork
 import ModelCore
@@ -47,7 +48,57 @@ enum TinyModels {
     }
   }
 
+  /// Experts in the last two layers, in every family and connectivity; Llama-4's attention in chunks of 16.
+  static func experts() throws -> [(name: String, config: ModelConfig)] {
+    func experts(_ count: Int, _ perToken: Int, shared: Int, _ rule: RoutingRule) -> ExpertConfig {
+      ExpertConfig(count: count, perToken: perToken, width: 13, sharedWidth: shared, layers: [1, 2], rule: rule)
+    }
+    func deepSeek(_ architecture: Architecture, _ experts: ExpertConfig) throws -> ModelConfig {
+      try config {
+        $0.architecture = architecture
+        $0.mixers = Array(repeating: .latentAttention, count: 3)
+        $0.headDim = 5
+        $0.latent = LatentConfig(
+          qRank: architecture == .deepseekV3 ? 13 : nil, kvRank: 9, nopeHeadDim: 3, ropeHeadDim: 2, valueHeadDim: 5,
+          upProjectionHeads: 6, latentNorm: true)
+        $0.experts = experts
+      }
+    }
+    var v3 = experts(8, 3, shared: 13, ExpertConfig.deepSeekV3(scale: 2.5, groups: 4, keptGroups: 2))
+    v3.hasCorrectionBias = true
+    var scout = experts(4, 1, shared: 13, RoutingRule(score: .sigmoid))
+    scout.weighsInput = true
+    let families = [
+      ("deepseek-v2", try deepSeek(.deepseekV2, experts(5, 2, shared: 26, ExpertConfig.deepSeekV2()))),
+      ("deepseek-v3", try deepSeek(.deepseekV3, v3)),
+      (
+        "qwen3-moe",
+        try config {
+          $0.architecture = .qwen3MoE
+          $0.qkNorm = true
+          $0.experts = experts(6, 2, shared: 0, RoutingRule(score: .softmax, isNormalized: true))
+        }
+      ),
+      (
+        "llama4",
+        try config {
+          $0.architecture = .llama4
+          $0.experts = scout
+          $0.llama4 = Llama4Config(
+            rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 16, temperature: .init(floorScale: 7, slope: 0.3))
+        }
+      ),
+    ]
+    return try families.flatMap { name, config in
+      try Connectivity.allCases.map { ("\(name), \($0.rawValue)", try config.connecting([0, 1, 2], as: $0)) }
+    }
+  }
+
   static func all() throws -> [(name: String, config: ModelConfig)] {
+    try dense() + experts()
+  }
+
+  private static func dense() throws -> [(name: String, config: ModelConfig)] {
     [
       ("attention", try config()),
       ("attention, biases", try config { $0.qkvBias = true; $0.architecture = .qwen2 }),

@@ -88,8 +88,8 @@ final class CompositionTests: XCTestCase {
     // ILD has changed feed-forwards and final norms.
     for model in [latent, linear] {
       model.finalNorm.value.pointer[0] = 9
-      model.layers[0].transform!.feedForward.down.value.pointer[0] = model === latent ? 1 : 2
-      model.layers[1].transform!.feedForward.down.value.pointer[0] = model === latent ? 1 : 2
+      model.layers[0].transform!.feedForward!.down.value.pointer[0] = model === latent ? 1 : 2
+      model.layers[1].transform!.feedForward!.down.value.pointer[0] = model === latent ? 1 : 2
     }
     let urls = try write(base, latent, linear)
     let out = folder.appendingPathComponent("hybrid")
@@ -99,7 +99,7 @@ final class CompositionTests: XCTestCase {
     XCTAssertEqual(hybrid.config, config)
     XCTAssertEqual(hybrid.finalNorm.value.toArray(), base.finalNorm.value.toArray())
     XCTAssertEqual(hybrid.embedding.value.toArray(), base.embedding.value.toArray())
-    XCTAssertEqual((0..<2).map { hybrid.layers[$0].transform!.feedForward.down.value.pointer[0] }, [2, 1])
+    XCTAssertEqual((0..<2).map { hybrid.layers[$0].transform!.feedForward!.down.value.pointer[0] }, [2, 1])
   }
 
   func testBadCompositions() throws {

@@ -19,7 +19,10 @@ extension Tape {
   /// q, k, v are slices of [batch, time, ...] variables (possibly of one); out is [batch, time, H * V].
   /// Scores live in a tile only; the row log-sum-exp is kept for the backward. Parallel over
   /// (batch, KV head): the query heads of a group share their dk, dv and run in order.
-  public func attention(q: HeadSlices, k: HeadSlices, v: HeadSlices, batch: Int, time: Int, scale: Float) -> Variable {
+  /// - Parameter chunk: i sees only j of its own chunk of so many positions, i / chunk = j / chunk (Llama-4); nil: all
+  public func attention(
+    q: HeadSlices, k: HeadSlices, v: HeadSlices, batch: Int, time: Int, scale: Float, chunk: Int? = nil
+  ) -> Variable {
     let heads = q.layout.heads
     let groups = k.layout.heads
     precondition(heads % groups == 0 && v.layout.heads == groups && q.layout.width == k.layout.width)
@@ -30,10 +33,14 @@ extension Tape {
     Threads.parallel(batch * groups) { index in
       let (b, g) = index.quotientAndRemainder(dividingBy: groups)
       for h in g * perGroup..<(g + 1) * perGroup {
-        up_attention_forward(
-          q.start(b, h, time), q.rowStride, k.start(b, g, time), k.rowStride, v.start(b, g, time), v.rowStride,
-          out.pointer + b * time * out.width + h * valueWidth, out.width,
-          logSums.pointer + (b * heads + h) * time, time, time, q.layout.width, valueWidth, scale)
+        for low in stride(from: 0, to: time, by: chunk ?? time) {
+          let count = min(chunk ?? time, time - low)
+          up_attention_forward(
+            q.start(b, h, time, from: low), q.rowStride, k.start(b, g, time, from: low), k.rowStride,
+            v.start(b, g, time, from: low), v.rowStride,
+            out.pointer + (b * time + low) * out.width + h * valueWidth, out.width,
+            logSums.pointer + (b * heads + h) * time + low, count, count, q.layout.width, valueWidth, scale)
+        }
       }
     }
     return record(out, inputs: [q.variable, k.variable, v.variable]) { dout in
@@ -48,13 +55,16 @@ extension Tape {
       Threads.parallel(batch * groups) { index in
         let (b, g) = index.quotientAndRemainder(dividingBy: groups)
         for h in g * perGroup..<(g + 1) * perGroup {
-          let row = b * time * out.width + h * valueWidth
-          up_attention_backward(
-            q.start(b, h, time), q.rowStride, k.start(b, g, time), k.rowStride, v.start(b, g, time), v.rowStride,
-            out.pointer + row, out.width, doutPointer + row, out.width,
-            logSums.pointer + (b * heads + h) * time,
-            q.start(b, h, time, in: dq), q.rowStride, k.start(b, g, time, in: dk), k.rowStride,
-            v.start(b, g, time, in: dv), v.rowStride, time, time, q.layout.width, valueWidth, scale)
+          for low in stride(from: 0, to: time, by: chunk ?? time) {
+            let count = min(chunk ?? time, time - low)
+            let row = (b * time + low) * out.width + h * valueWidth
+            up_attention_backward(
+              q.start(b, h, time, from: low), q.rowStride, k.start(b, g, time, from: low), k.rowStride,
+              v.start(b, g, time, from: low), v.rowStride, out.pointer + row, out.width, doutPointer + row, out.width,
+              logSums.pointer + (b * heads + h) * time + low,
+              q.start(b, h, time, from: low, in: dq), q.rowStride, k.start(b, g, time, from: low, in: dk), k.rowStride,
+              v.start(b, g, time, from: low, in: dv), v.rowStride, count, count, q.layout.width, valueWidth, scale)
+          }
         }
       }
       self.accumulate(dq, into: q.variable)
@@ -77,7 +87,9 @@ extension Variable {
 extension HeadSlices {
   fileprivate var rowStride: Int { variable.width }
 
-  fileprivate func start(_ batch: Int, _ head: Int, _ time: Int, in other: Tensor? = nil) -> UnsafeMutablePointer<Float> {
-    (other ?? variable.value).pointer + batch * time * rowStride + layout.offset + head * layout.stride
+  fileprivate func start(
+    _ batch: Int, _ head: Int, _ time: Int, from position: Int = 0, in other: Tensor? = nil
+  ) -> UnsafeMutablePointer<Float> {
+    (other ?? variable.value).pointer + (batch * time + position) * rowStride + layout.offset + head * layout.stride
   }
 }

@@ -40,6 +40,17 @@ extension Tape {
     }
   }
 
+  /// Every row times its own constant factor: x [..., width], factors [rows].
+  public func scaleRows(_ x: Variable, by factors: Tensor) -> Variable {
+    precondition(factors.count == x.rowCount)
+    func scaled(_ from: Tensor) -> Tensor {
+      let to = from.copy()
+      for row in 0..<x.rowCount { up_scale(factors.pointer[row], to.pointer + row * x.width, x.width) }
+      return to
+    }
+    return record(scaled(x.value), inputs: [x]) { dy in self.accumulate(scaled(dy), into: x) }
+  }
+
   /// silu(x) = x sigmoid(x).
   public func silu(_ x: Variable) -> Variable {
     let y = Tensor(x.shape)

@@ -20,3 +20,10 @@ bool up_has_avx2(void);
 void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
               const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
               ptrdiff_t ldc);
+
+/// C[m,n] = A[m,k] op(B)[k,n] + beta C on the calling thread, like `up_sgemm`, with one order of the sum for every
+/// size: the bits of a row of C depend on its row of A and on B alone, not on how many rows there are nor on where it
+/// stands. What experts need: a token's result is the same whatever tokens an expert gets beside it.
+void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
+                   ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+                   ptrdiff_t ldc);

@@ -13,6 +13,7 @@
 #include "delta.h"
 #include "distance.h"
 #include "elementwise.h"
+#include "experts.h"
 #include "gemm.h"
 #include "gated_norm.h"
 #include "gemm_double.h"

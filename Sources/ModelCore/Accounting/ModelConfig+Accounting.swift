@@ -14,8 +14,22 @@ extension ModelConfig {
   /// One layer's mixer with its output projection, without the layer's norms.
   public func mixerParameterCount(layer: Int) -> Int { mixerTensors(layer).reduce(0) { $0 + $1.count } }
 
-  /// One layer's feed-forward: gate, up and down.
+  /// One layer's dense feed-forward: gate, up and down.
   public var feedForwardParameterCount: Int { architecture == .mamba2 ? 0 : 3 * hiddenSize * intermediateSize }
+
+  /// One layer's feed-forward, or its router and all its experts.
+  public func feedForwardParameterCount(layer: Int) -> Int { feedForwardTensors(layer).reduce(0) { $0 + $1.count } }
+
+  /// Parameters of the routed experts that a token does not go to, in one layer.
+  func idleParameterCount(layer: Int) -> Int {
+    guard let experts, experts.isUsed(inLayer: layer) else { return 0 }
+    return (experts.count - experts.perToken) * experts.expertParameters(hiddenSize: hiddenSize)
+  }
+
+  /// Parameters that a token's forward pass uses: all but the experts it does not go to.
+  public var activeParameterCount: Int {
+    parameterCount - (0..<layerCount).reduce(0) { $0 + idleParameterCount(layer: $1) }
+  }
 
   // MARK: Cache
 
@@ -70,7 +84,9 @@ extension ModelConfig {
     var weights = Double(vocabularySize * hiddenSize)
     var perPosition = 0.0
     for layer in 0..<layerCount {
-      weights += Double(layerTensors(layer).filter { $0.shape.count == 2 }.reduce(0) { $0 + $1.count })
+      // Three axes: all experts of a layer in one tensor, or the taps of a convolution.
+      let matrices = layerTensors(layer).filter { $0.shape.count == 2 || ($0.shape.count == 3 && hasStackedExperts) }
+      weights += Double(matrices.reduce(0) { $0 + $1.count } - idleParameterCount(layer: layer))
       switch mixers[layer] {
       case .attention: perPosition += Double(attentionHeads * 2 * headDim)
       case .latentAttention:

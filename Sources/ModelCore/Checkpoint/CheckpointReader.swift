@@ -50,6 +50,12 @@ public final class CheckpointReader: WeightSource {
     }
   }
 
+  /// The files in the folder that hold the weights, the index among them.
+  public var fileNames: [String] {
+    let shards = files.map(\.url.lastPathComponent)
+    return shards == [Self.singleName] ? shards : [Self.indexName] + shards
+  }
+
   public var names: Set<String>? { Set(fileOfTensor.keys) }
 
   public func info(_ name: String) -> TensorInfo? { fileOfTensor[name].flatMap { files[$0].info(name) } }

@@ -78,16 +78,9 @@ extension ModelConfig {
 
   /// The tensors of one layer: norm, mixer, norm, feed-forward.
   public func layerTensors(_ layer: Int) -> [TensorSpec] {
-    let prefix = Self.layerPrefix(layer)
     let mixer = [TensorSpec(inputNormName(layer), [hiddenSize])] + mixerTensors(layer)
     if architecture == .mamba2 { return mixer }
-    return mixer
-      + [
-        TensorSpec(transformNormName(layer), [hiddenSize]),
-        TensorSpec(prefix + "mlp.gate_proj.weight", [intermediateSize, hiddenSize]),
-        TensorSpec(prefix + "mlp.up_proj.weight", [intermediateSize, hiddenSize]),
-        TensorSpec(prefix + "mlp.down_proj.weight", [hiddenSize, intermediateSize]),
-      ]
+    return mixer + [TensorSpec(transformNormName(layer), [hiddenSize])] + feedForwardTensors(layer)
   }
 
   /// The tensors of one layer's mixer, output projection last.

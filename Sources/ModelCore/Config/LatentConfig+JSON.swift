@@ -55,13 +55,13 @@ extension LatentConfig {
       "v_head_dim": .int(valueHeadDim),
       "rope_interleave": .bool(ropeInterleaved),
     ]
+    if outputGate { object["mla_output_gate"] = .bool(true) }
     if config.architecture.isDeepSeek { return object }
     object["use_full_kv_head"] = .bool(upProjectionHeads == config.attentionHeads)
     object["use_lora_layer_norm"] = .bool(latentNorm)
     object["latent_norm_eps"] = .double(latentNormEps)
     object["mla_qk_norm"] = .bool(qkNorm)
     if isPositionFree { object["mla_position_free"] = .bool(true) }
-    if outputGate { object["mla_output_gate"] = .bool(true) }
     object["mla_attention_scale"] = attentionScale.map { .double($0) }
     object["mla_rope_parameters"] = rope?.json
     if !layerRanks.isEmpty {

@@ -25,6 +25,8 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
   case llama
   case qwen2
   case qwen3
+  case qwen3MoE = "qwen3_moe"
+  case llama4 = "llama4_text"
   case deepseekV2 = "deepseek_v2"
   case deepseekV3 = "deepseek_v3"
   /// Stock Mamba2: mixers only, no feed-forward.
@@ -42,6 +44,8 @@ public enum Architecture: String, CaseIterable, Codable, Sendable {
     case .llama: "LlamaForCausalLM"
     case .qwen2: "Qwen2ForCausalLM"
     case .qwen3: "Qwen3ForCausalLM"
+    case .qwen3MoE: "Qwen3MoeForCausalLM"
+    case .llama4: "Llama4ForCausalLM"
     case .deepseekV2: "DeepseekV2ForCausalLM"
     case .deepseekV3: "DeepseekV3ForCausalLM"
     case .mamba2: "Mamba2ForCausalLM"

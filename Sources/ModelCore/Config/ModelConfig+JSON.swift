@@ -45,12 +45,13 @@ extension ModelConfig: Codable {
     self.init(
       architecture: architecture, hiddenSize: hidden, layerCount: layers, attentionHeads: heads,
       keyValueHeads: try model.int("num_key_value_heads", in: width) ?? heads, headDim: headDim,
-      intermediateSize: try model.required("intermediate_size", in: 1...(1 << 24)),
+      intermediateSize: try model.required(
+        architecture == .llama4 ? "intermediate_size_mlp" : "intermediate_size", in: 1...(1 << 24)),
       vocabularySize: try model.required("vocab_size", in: 1...(1 << 26)),
       tieWordEmbeddings: try model.bool("tie_word_embeddings") ?? false,
       rmsNormEps: try model.positive("rms_norm_eps") ?? 1e-6,
       qkvBias: architecture == .qwen2 ? true : try model.bool("qkv_bias") ?? false,
-      qkNorm: architecture == .qwen3 || architecture == .qwen3Next ? true : try model.bool("qk_norm") ?? false,
+      qkNorm: [.qwen3, .qwen3MoE, .qwen3Next].contains(architecture) ? true : try model.bool("qk_norm") ?? false,
       attentionGate: try model.bool("attn_output_gate") ?? (architecture == .qwen3Next),
       rope: try RopeConfig(model: model, maxPosition: position, share: architecture == .qwen3Next ? 0.25 : 1), maxPosition: position,
       bosTokenId: try model.int("bos_token_id", in: 0...(1 << 26)),
@@ -63,6 +64,9 @@ extension ModelConfig: Codable {
     if mixers.contains(.gatedDeltaNet) {
       delta = try DeltaConfig(model: model, normEps: architecture == .qwen3Next ? rmsNormEps : 1e-5)
     }
+    if architecture == .llama4 { llama4 = try Llama4Config(model: model, layerCount: layers) }
+    experts = try Self.experts(model, architecture: architecture, layerCount: layers)
+    connectivities = try Self.connectivities(model, layerCount: layers)
     try validate(file: file)
   }
 
@@ -109,6 +113,8 @@ extension ModelConfig: Codable {
     _ model: ConfigObject, architecture: Architecture, layerCount: Int
   ) throws -> [MixerKind] {
     if architecture.isDeepSeek { return Array(repeating: .latentAttention, count: layerCount) }
+    // Its layer types say where attention is chunked.
+    if architecture == .llama4 { return Array(repeating: .attention, count: layerCount) }
     guard let types = try model.array("layer_types") else {
       if architecture == .hybrid { throw UpcycleError("\"layer_types\" is missing", at: model.file, expected: "\(layerCount) entries") }
       guard architecture == .qwen3Next else { return Array(repeating: .attention, count: layerCount) }
@@ -168,10 +174,9 @@ extension ModelConfig: Codable {
       object["qkv_bias"] = .bool(qkvBias)
       object["qk_norm"] = .bool(qkNorm)
     }
-    if architecture.isDeepSeek {
-      object["first_k_dense_replace"] = .int(layerCount)
-      object["n_routed_experts"] = .null
-    }
+    object.merge(expertJSON()) { $1 }
+    if let llama4 { object.merge(llama4.json(layerCount: layerCount)) { $1 } }
+    if !connectivities.isEmpty { object["farskip_connectivity"] = .array(connectivities.map { .string($0.rawValue) }) }
     if let latent { object.merge(latent.json(config: self)) { $1 } }
     if let mamba { object.merge(mamba.json) { $1 } }
     if let delta { object.merge(delta.json) { $1 } }

@@ -13,7 +13,7 @@ extension ModelConfig {
     return preset.config
   }
 
-  private static let presets: [(name: String, config: ModelConfig)] = published + hylo + ladder + bench
+  private static let presets: [(name: String, config: ModelConfig)] = published + publishedWithExperts + hylo + ladder + ladderWithExperts + bench
 
   private static func llama3(_ factor: Double) -> RopeConfig {
     RopeConfig(theta: 500_000, scaling: .llama3(.init(factor: factor, originalMaxPosition: 8192)))

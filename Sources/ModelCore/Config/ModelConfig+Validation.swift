@@ -36,7 +36,7 @@ extension ModelConfig {
       guard let count = model[key]?.int, count > 0 else { continue }
       let layers = try model.required("num_hidden_layers", in: 1...4096)
       if architecture == .qwen3Next, try Self.isDense(model, layers: layers) { continue }
-      if architecture.isDeepSeek, (model["first_k_dense_replace"]?.int ?? 0) >= layers { continue }
+      if architecture.isDeepSeek || architecture == .qwen3MoE || architecture == .llama4 { continue }
       throw model.unsupported(key, "mixture of experts")
     }
   }
@@ -70,6 +70,7 @@ extension ModelConfig {
     for id in eosTokenIds + (bosTokenId.map { [$0] } ?? []) {
       try require(id < vocabularySize, "eos_token_id, bos_token_id", "0..<\(vocabularySize)", id, "outside the vocabulary")
     }
+    try validateExperts(require: require)
     if mixers.contains(.mamba2) {
       guard let mamba else {
         throw UpcycleError("\"mamba_n_heads\" is missing although layer_types names mamba2", at: file)

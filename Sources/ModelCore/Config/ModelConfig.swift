@@ -45,13 +45,20 @@ public struct ModelConfig: Equatable, Sendable {
   public var mamba: MambaConfig?
   /// Present when any layer is Gated DeltaNet.
   public var delta: DeltaConfig?
+  /// Present when any layer has experts.
+  public var experts: ExpertConfig?
+  /// Where every layer reads the residual streams (`farskip_connectivity`, our own key); empty: standard everywhere.
+  public var connectivities: [Connectivity]
+  /// Present in Llama-4 models.
+  public var llama4: Llama4Config?
 
   public init(
     architecture: Architecture = .llama, hiddenSize: Int, layerCount: Int, attentionHeads: Int, keyValueHeads: Int,
     headDim: Int? = nil, intermediateSize: Int, vocabularySize: Int, tieWordEmbeddings: Bool = false,
     rmsNormEps: Double = 1e-5, qkvBias: Bool = false, qkNorm: Bool = false, attentionGate: Bool = false,
     rope: RopeConfig = RopeConfig(), maxPosition: Int = 2048, bosTokenId: Int? = nil, eosTokenIds: [Int] = [],
-    mixers: [MixerKind]? = nil, latent: LatentConfig? = nil, mamba: MambaConfig? = nil, delta: DeltaConfig? = nil
+    mixers: [MixerKind]? = nil, latent: LatentConfig? = nil, mamba: MambaConfig? = nil, delta: DeltaConfig? = nil,
+    experts: ExpertConfig? = nil, connectivities: [Connectivity] = [], llama4: Llama4Config? = nil
   ) {
     self.architecture = architecture
     self.hiddenSize = hiddenSize
@@ -74,6 +81,9 @@ public struct ModelConfig: Equatable, Sendable {
     self.latent = latent
     self.mamba = mamba
     self.delta = delta
+    self.experts = experts
+    self.connectivities = connectivities
+    self.llama4 = llama4
   }
 
   /// Query heads that share one KV head.
@@ -126,7 +136,7 @@ public struct ModelConfig: Equatable, Sendable {
   }
 
   private func replacing(_ layers: [Int]?, with kind: MixerKind) throws -> ModelConfig {
-    if [.qwen3Next, .gatedDeltaNet, .mamba2].contains(architecture) {
+    if [.qwen3Next, .gatedDeltaNet, .mamba2].contains(architecture) || experts != nil {
       throw UpcycleError.usage("cannot replace layers of this architecture", at: "model_type", found: architecture.rawValue)
     }
     var config = self
@@ -149,6 +159,7 @@ public struct ModelConfig: Equatable, Sendable {
     config.latent = nil
     config.mamba = nil
     config.delta = nil
+    // Experts stay: what is compared are mixers.
     if architecture == .hybrid || architecture.isDeepSeek { config.architecture = qkNorm ? .qwen3 : qkvBias ? .qwen2 : .llama }
     return config
   }

@@ -40,7 +40,7 @@ extension RopeConfig {
     case "llama3":
       let low = try parameters.positive("low_freq_factor") ?? 1
       let high = try parameters.positive("high_freq_factor") ?? 4
-      guard high > low else { throw parameters.fail("high_freq_factor", expected: "a number above low_freq_factor (\(low))") }
+      guard high >= low else { throw parameters.fail("high_freq_factor", expected: "at least low_freq_factor (\(low))") }
       scaling = .llama3(
         Llama3(
           factor: try factor(), lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPosition: try original()))

@@ -108,7 +108,8 @@ public struct RopeConfig: Equatable, Sendable {
   private static func stretch(_ frequency: Double, by rule: Llama3) -> Double {
     let turns = Double(rule.originalMaxPosition) * frequency / (2 * Double.pi)
     if turns < rule.lowFrequencyFactor { return frequency / rule.factor }
-    if turns > rule.highFrequencyFactor { return frequency }
+    // Llama-4-Scout has no passage: both factors are 1.
+    if turns > rule.highFrequencyFactor || rule.highFrequencyFactor == rule.lowFrequencyFactor { return frequency }
     let kept = (turns - rule.lowFrequencyFactor) / (rule.highFrequencyFactor - rule.lowFrequencyFactor)
     return (1 - kept) * frequency / rule.factor + kept * frequency
   }

@@ -1,5 +1,6 @@
 import Autograd
 import CKernels
+import Foundation
 import TensorCore
 
 /// Grouped-query attention (Llama; Qwen2 with QKV biases; Qwen3 with per-head RMS norms on queries and keys).
@@ -9,6 +10,9 @@ import TensorCore
 ///
 /// Qwen3-Next rotates only the first dimensions of a head, and its W_q gives each head a gate beside its query:
 ///   out = (softmax(q k^T / sqrt(K)) v * sigmoid(gate)) W_o^T.
+///
+/// Llama-4 (`Llama4Config`) rotates neighbouring dimensions and only in some layers, then divides queries and keys by their
+/// root mean square; layers without rotation scale queries by the position; some layers see only a chunk of the past.
 ///
 /// Legend: B batch, T time, D model width, H query heads, G KV heads, K head width.
 public struct Attention {
@@ -28,6 +32,12 @@ public struct Attention {
   let scale: Float
   let positions: RotaryPositions
   let rotaryWidth: Int
+  let isRotated: Bool
+  /// Ones [K]: the weights of Llama-4's norms of rotated queries and keys, which have none; nil for no such norms.
+  let unitNorm: Parameter?
+  let temperature: Llama4Config.Temperature?
+  /// Positions of a chunk, beyond which nothing is seen; nil for no chunks.
+  let chunk: Int?
 
   init(_ config: ModelConfig, layer: Int, weights: WeightRequests) throws {
     let prefix = config.mixerPrefix(layer)
@@ -52,8 +62,20 @@ public struct Attention {
     keyNorm = config.qkNorm ? try weights.tensor("\(prefix)k_norm.weight", [headWidth]) : nil
     output = try weights.tensor(config.outputProjectionName(layer), [width, heads * headWidth])
     scale = Float(config.attentionScale(of: .attention))
-    positions = RotaryPositions(config.rope(of: .attention), dim: config.rotaryDim, interleaved: false)
+    let llama4 = config.llama4
+    positions = RotaryPositions(config.rope(of: .attention), dim: config.rotaryDim, interleaved: llama4 != nil)
     rotaryWidth = config.rotaryDim
+    isRotated = llama4?.rotatedLayers.contains(layer) ?? true
+    temperature = isRotated ? nil : llama4?.temperature
+    chunk = llama4?.chunkedLayers.contains(layer) == true ? llama4?.chunk : nil
+    if let llama4, llama4.hasQKNorm, isRotated {
+      let ones = Tensor([headWidth])
+      ones.fill(1)
+      unitNorm = Parameter("\(prefix)unit_norm", ones)
+      unitNorm?.isTrainable = false
+    } else {
+      unitNorm = nil
+    }
   }
 
   /// Numbers per token in the cache: keys and values.
@@ -61,8 +83,8 @@ public struct Attention {
 
   /// Training: x [B, T, D] -> [B, T, D], every sequence from position 0.
   func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
-    let (q, k, v, gate) = project(tape, x, positionIds, positions.table(time))
-    let mixed = tape.attention(q: q, k: k, v: v, batch: batch, time: time, scale: scale)
+    let (q, k, v, gate) = project(tape, x, positionIds, positions.table(time), rows: positionIds)
+    let mixed = tape.attention(q: q, k: k, v: v, batch: batch, time: time, scale: scale, chunk: chunk)
     return written(tape, mixed, gate)
   }
 
@@ -70,17 +92,18 @@ public struct Attention {
     tape.linear(gate.map { tape.sigmoidGate(mixed, $0) } ?? mixed, output)
   }
 
-  /// Rotated queries and keys, and values, as slices of one variable (or three with QK norms or gates).
-  private func project(_ tape: Tape, _ x: Variable, _ positionIds: [Int32], _ table: RotaryTable) -> (
-    q: HeadSlices, k: HeadSlices, v: HeadSlices, gate: Variable?
-  ) {
+  /// Rotated queries and keys, and values, as slices of one variable (or three with norms, gates or factors).
+  /// - Parameter rows: where the positions stand in the table
+  private func project(
+    _ tape: Tape, _ x: Variable, _ positionIds: [Int32], _ table: RotaryTable, rows: [Int32]
+  ) -> (q: HeadSlices, k: HeadSlices, v: HeadSlices, gate: Variable?) {
     func layout(_ heads: Int, from head: Int = 0, width: Int? = nil) -> HeadLayout {
       HeadLayout(offset: head * headWidth, stride: headWidth, heads: heads, width: width ?? headWidth)
     }
     func rotated(_ y: Variable, _ heads: Int) -> Variable {
-      tape.rotary(y, layout(heads, width: rotaryWidth), table, positions: positionIds)
+      isRotated ? tape.rotary(y, layout(heads, width: rotaryWidth), table, positions: rows) : y
     }
-    if queryNorm == nil && !isGated {
+    if queryNorm == nil && !isGated && unitNorm == nil && temperature == nil {
       let qkv = rotated(tape.linear(x, [query, key, value], biases: biases), heads + groups)
       return (
         HeadSlices(qkv, layout(heads)), HeadSlices(qkv, layout(groups, from: heads)),
@@ -91,8 +114,8 @@ public struct Attention {
       tape.linear(x, [weight], biases: biases.isEmpty ? [] : [biases[index]])
     }
     func prepared(_ y: Variable, _ norm: Parameter?, _ heads: Int) -> HeadSlices {
-      let y = norm.map { tape.rmsNorm(y, $0, eps: eps, offset: normOffset) } ?? y
-      return HeadSlices(rotated(y, heads), layout(heads))
+      let y = rotated(norm.map { tape.rmsNorm(y, $0, eps: eps, offset: normOffset) } ?? y, heads)
+      return HeadSlices(unitNorm.map { tape.rmsNorm(y, $0, eps: eps) } ?? y, layout(heads))
     }
     var (queries, gate) = (projected(0, query), Variable?.none)
     if isGated {
@@ -102,6 +125,7 @@ public struct Attention {
       }
       (queries, gate) = (tape.columns(queries, halves(0)), tape.columns(queries, halves(1)))
     }
+    if let temperature { queries = tape.scaleRows(queries, by: temperature.factors(positionIds)) }
     return (
       prepared(queries, queryNorm, heads), prepared(projected(1, key), keyNorm, groups),
       HeadSlices(projected(2, value), layout(groups)), gate
@@ -112,7 +136,7 @@ public struct Attention {
   /// queries see the whole of it.
   func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
     let (table, rotated) = positions.rows(positionIds)
-    let (q, k, v, gate) = project(tape, x, rotated, table)
+    let (q, k, v, gate) = project(tape, x, positionIds, table, rows: rotated)
     let half = groups * headWidth
     for segment in segments {
       var first = segment.rows.lowerBound
@@ -132,24 +156,46 @@ public struct Attention {
     CacheSegment.deal(segments) { segment, threads in
       let queries = q.variable.value.pointer + segment.rows.lowerBound * q.variable.width + q.layout.offset
       let out = mixed.pointer + segment.rows.lowerBound * mixed.width
+      let end = segment.cache.length
       if segment.rows.count == 1 {
-        single.attend(queries, to: segment.cache, threads: threads, into: out)
+        single.attend(queries, to: segment.cache, from: chunkStart(end - 1), threads: threads, into: out)
         return
       }
-      let runs = segment.cache.runs
-      let attention = RunAttention(
-        positions: segment.cache.length - segment.rows.count..<segment.cache.length, heads: heads, keyWidth: headWidth,
-        valueWidth: headWidth, scale: scale, blocks: runs.count, queries: queries, stride: q.variable.width,
-        headStride: headWidth, out: out, stride: mixed.width, headStride: headWidth)
-      Threads.parallel(groups) { group in
-        for head in group * single.heads..<(group + 1) * single.heads {
-          for run in runs {
-            let keys = run.rows + group * headWidth
-            attention.join(head: head, run.tokens, keys: keys, stride: 2 * half, values: keys + half, stride: 2 * half)
+      // Queries chunk by chunk, each chunk with its own past.
+      var first = end - segment.rows.count
+      while first < end {
+        let start = chunkStart(first)
+        let last = chunk.map { min(end, start + $0) } ?? end
+        let row = first - (end - segment.rows.count)
+        let runs = segment.cache.runs(start..<last)
+        let attention = RunAttention(
+          positions: first - start..<last - start, heads: heads, keyWidth: headWidth, valueWidth: headWidth, scale: scale,
+          blocks: runs.count, queries: queries + row * q.variable.width, stride: q.variable.width, headStride: headWidth,
+          out: out + row * mixed.width, stride: mixed.width, headStride: headWidth)
+        Threads.parallel(groups) { group in
+          for head in group * single.heads..<(group + 1) * single.heads {
+            for run in runs {
+              let keys = run.rows + group * headWidth
+              let tokens = run.tokens.lowerBound - start..<run.tokens.upperBound - start
+              attention.join(head: head, tokens, keys: keys, stride: 2 * half, values: keys + half, stride: 2 * half)
+            }
           }
         }
+        first = last
       }
     }
     return written(tape, tape.constant(mixed), gate)
+  }
+
+  /// The first position that `position` sees.
+  private func chunkStart(_ position: Int) -> Int { chunk.map { position / $0 * $0 } ?? 0 }
+}
+
+extension Llama4Config.Temperature {
+  /// Factors of the queries at these positions, [positions].
+  func factors(_ positionIds: [Int32]) -> Tensor {
+    Tensor(
+      [positionIds.count],
+      values: positionIds.map { Float(log((Double($0 + 1) / Double(floorScale)).rounded(.down) + 1) * slope + 1) })
   }
 }

@@ -21,22 +21,26 @@ struct CachedAttention {
 
   /// - Parameters:
   ///   - queries: [groups, heads, keyWidth], contiguous
+  ///   - start: the first cached token that is seen
   ///   - threads: a long cache is cut into so many shares of keys, or more when it is very long. The softmaxes of shares, and of the runs in each, are
   ///     joined by their log-sums
   ///   - out: [groups, heads, valueWidth], contiguous
-  func attend(_ queries: UnsafePointer<Float>, to cache: LayerCache, threads: Int, into out: UnsafeMutablePointer<Float>) {
-    let (length, all) = (cache.length, groups * heads)
+  func attend(
+    _ queries: UnsafePointer<Float>, to cache: LayerCache, from start: Int = 0, threads: Int,
+    into out: UnsafeMutablePointer<Float>
+  ) {
+    let (length, all) = (cache.length - start, groups * heads)
     let even = max(1, min(threads, length / Self.keysOfAShare))
     let shares = threads == 1 ? 1 : max(even, min(8 * even, length / Self.keysOfALongShare))
     if shares == 1 {
-      attend(queries, cache.runs, cache.width, out, nil)
+      attend(queries, cache.runs(start..<cache.length), cache.width, out, nil)
       return
     }
     let parts = Tensor([shares, all, valueWidth])
     let logSums = Tensor([shares, all])
     Threads.parallel(shares) { share in
       attend(
-        queries, cache.runs(share * length / shares..<(share + 1) * length / shares), cache.width,
+        queries, cache.runs(start + share * length / shares..<start + (share + 1) * length / shares), cache.width,
         parts.pointer + share * all * valueWidth, logSums.pointer + share * all)
     }
     for share in 1..<shares {

@@ -1,0 +1,55 @@
+import Groundwork
+
+/// Where the two halves of a layer read the residual stream (FarSkip-Collective; brief 1.2-1.4).
+///
+/// Two streams run through the layers: R, the full residual, and N, the residual without the last layer's routed experts
+/// ("routed-free"). With a_k, s_k, r_k the outputs of attention, shared and routed experts of layer k,
+///
+///   N_k = (R_{k-1} + a_k) + s_k,   R_k = N_k + r_k      summed in this order everywhere
+///
+/// | connectivity    | attention reads | experts read   | hands on     | what a collective can hide behind
+/// | standard        | R_{k-1}         | R_{k-1} + a_k  | N = R        | nothing
+/// | farskip         | N_{k-1}         | R_{k-1}        | N_k and R_k  | dispatch and combine
+/// | attention-only  | N_{k-1}         | R_{k-1} + a_k  | N_k and R_k  | the combine
+/// | mlp-only        | R_{k-1}         | R_{k-1}        | N = R        | the dispatch (a parallel block)
+///
+/// Boundaries: N_0 = R_0 is the embedding. A layer that awaits its own combine (standard, mlp-only) withholds nothing, nor
+/// does a layer with a dense feed-forward, whose output takes the place of s: N = R behind it. The final norm reads R_L.
+public enum Connectivity: String, CaseIterable, Codable, Sendable {
+  case standard
+  case farskip
+  case attentionOnly = "attention-only"
+  case mlpOnly = "mlp-only"
+
+  /// The attention of layer k reads N_{k-1}, and a layer with experts hands N_k on.
+  public var skipsRoutedOutput: Bool { self == .farskip || self == .attentionOnly }
+  /// The feed-forward or the experts of layer k read R_{k-1}, before a_k.
+  public var skipsAttentionOutput: Bool { self == .farskip || self == .mlpOnly }
+}
+
+extension ModelConfig {
+  /// The connectivity of one layer.
+  public func connectivity(layer: Int) -> Connectivity {
+    connectivities.indices.contains(layer) ? connectivities[layer] : .standard
+  }
+
+  /// Layers that are not standard, ascending.
+  public var rewiredLayers: [Int] { connectivities.indices.filter { connectivities[$0] != .standard } }
+
+  /// This model with `layers` connected anew, the others as they are; weights stay what they were.
+  /// - Throws: usage errors for a model without experts and for layers that it does not have.
+  public func connecting(_ layers: [Int], as connectivity: Connectivity) throws -> ModelConfig {
+    var config = self
+    var all = (0..<layerCount).map { self.connectivity(layer: $0) }
+    for layer in layers {
+      guard all.indices.contains(layer) else {
+        throw UpcycleError.usage(
+          "layer index out of range", at: "layers", expected: "0...\(layerCount - 1)", found: "\(layer)")
+      }
+      all[layer] = connectivity
+    }
+    config.connectivities = all.allSatisfy { $0 == .standard } ? [] : all
+    try config.validate(file: "rewired configuration")
+    return config
+  }
+}

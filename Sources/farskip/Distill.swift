@@ -1,0 +1,115 @@
+import ArgumentParser
+import Distillation
+import Evaluation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import Recipes
+import TokenData
+
+extension SelfDistilling.Objective: ExpressibleByArgument {}
+
+/// `farskip distill`: FCSD.
+struct Distill: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Distil a rewired model from itself with its ordinary connectivity (FCSD).",
+    discussion: """
+      Forward KL to the teacher on answer tokens (what follows "Assistant:" or "Answer:" on a line), mean per token; all
+      weights train; AdamW, cosine. Without --data, models of the ladder train on the microworld's instructions. --objective
+      sft learns the text itself (the paper's baseline), kl+hidden adds the squared distance of every layer's output.
+
+      --patience stops early: every --validate-every steps the held-out loss, or a task (--validate-task), is measured, and
+      after so many validations without an improvement of --delta the best weights are kept (the paper: every 1000 steps,
+      patience 20, delta 2 %).
+
+      The output is a model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from which the
+      same command goes on, bit for bit.
+
+      Example: farskip distill --student runs/far --teacher experiments/teachers/nano-qwen-moe-seed1 --tokens 500k \\
+                 --patience 5 --out runs/far-kd
+      """)
+
+  @Option(help: "Model to train: what farskip convert wrote.") var student: String
+  @Option(help: "The same model with its ordinary connectivity.") var teacher: String
+  @Option(help: "Token shards to train on (default: the microworld's, for its own models).") var data: String?
+  @Option(help: "Token shards for the validation loss (default: the microworld's, without --data).") var heldOut: String?
+  @Option(help: "Training tokens, such as 4M.") var tokens: String
+  @Option(help: "Output folder.") var out: String
+  @Option(help: "kl, sft, kl+hidden.") var objective = SelfDistilling.Objective.kl
+  @Option(help: "Weight of the squared distance of the layers' outputs, summed over layers (kl+hidden).") var hiddenWeight = 1e-4
+  @Flag(help: "Embedding and head do not train.") var frozenEmbeddings = false
+  @Flag(help: "Learn on every token, not on answers alone.") var allTokens = false
+  @Option(help: "Peak learning rate.") var lr = 1e-3
+  @Option(help: "Sequences per step.") var batch = 8
+  @Option(help: "Sequences per forward pass (a divisor of --batch).") var microBatch: Int?
+  @Option(help: "Tokens per sequence.") var sequence = 256
+  @Option(help: "Fraction of the steps that warm up.") var warmup = 0.05
+  @Option(help: "Validations without improvement before training stops (default: never).") var patience: Int?
+  @Option(help: "Smallest improvement that counts, as a share of the best value (default: 0.02 of a task, 0.001 of the loss).")
+  var delta: Double?
+  @Option(help: "Steps between validations (default: a twentieth of all).") var validateEvery: Int?
+  @Option(help: "Microworld task to validate on, such as programs (default: the held-out loss).") var validateTask: String?
+  @Option(help: "Items of that task.") var validateItems = 100
+  @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
+  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
+  @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print the complete plan and stop.") var printConfig = false
+  @Flag(help: "Print the result as JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      guard let count = parseCount(tokens) else {
+        throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 4M", found: tokens)
+      }
+      let plan = SelfDistilling.plan(
+        objective, tokens: count, batch: batch, time: sequence, microBatch: microBatch, learningRate: lr, warmup: warmup,
+        hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing)
+      try plan.validate()
+      if printConfig {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        return print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+      }
+      let folder = URL(fileURLWithPath: student)
+      let text = try trainingText(folder)
+      var recipe = SelfDistilling(
+        student: folder, teacher: URL(fileURLWithPath: teacher), data: text.training, heldOut: text.heldOut, plan: plan)
+      recipe.answersOnly = !allTokens
+      recipe.stopping = patience.map {
+        EarlyStopping(
+          metric: validateTask.map { .task($0, items: validateItems) } ?? .loss,
+          every: validateEvery ?? max(1, plan.steps / 20), patience: $0, delta: delta)
+      }
+      Interrupt.listen()
+      let outcome = try recipe.run(
+        in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet || json),
+        shouldStop: { Interrupt.isRaised })
+      print(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(out)")
+    }
+  }
+
+  private func trainingText(_ folder: URL) throws -> (training: TokenShards, heldOut: TokenShards?) {
+    let held = try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }
+    if let data { return (try TokenShards(URL(fileURLWithPath: data)), held) }
+    let text = try ladderText(for: folder, quiet: quiet || json)
+    return (text.training, held ?? text.heldOut)
+  }
+}
+
+extension SelfDistilling.Outcome {
+  /// What a user reads at the end.
+  var summary: String {
+    guard let first = validation.first, let best = validation.first(where: { $0.step == step }) else { return "" }
+    let why = stoppedEarly ? "stopped early, " : ""
+    return String(format: "%@weights of step %d: validation %.4f -> %.4f\n", why, step, first.value, best.value)
+  }
+
+  var json: JSONValue {
+    .object([
+      "step": .int(step), "stopped_early": .bool(stoppedEarly),
+      "validation": .array(validation.map { .array([.int($0.step), .double($0.value)]) }),
+    ])
+  }
+}

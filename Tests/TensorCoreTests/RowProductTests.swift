@@ -1,0 +1,78 @@
+import TestKit
+import XCTest
+
+@testable import TensorCore
+
+/// Products whose rows do not depend on each other, by our kernel and by OpenBLAS.
+final class RowProductTests: XCTestCase {
+  private typealias Product = (
+    Bool, Int, Int, Int, UnsafePointer<Float>, Int, UnsafePointer<Float>, Int, Float, UnsafeMutablePointer<Float>, Int
+  ) -> Void
+
+  private func products() -> [(String, Product)] {
+    [
+      ("rowwise", { rowwiseGemm(transB: $0, m: $1, n: $2, k: $3, a: $4, lda: $5, b: $6, ldb: $7, beta: $8, c: $9, ldc: $10) }),
+      ("blockwise", { blockwiseGemm($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) }),
+    ]
+  }
+
+  private func run(
+    _ product: Product, _ transB: Bool, _ a: [Float], rows: Range<Int>, n: Int, k: Int, _ b: [Float], beta: Float,
+    _ before: [Float]
+  ) -> [Float] {
+    var c = Array(before[rows.lowerBound * n..<rows.upperBound * n])
+    a.withUnsafeBufferPointer { a in
+      product(transB, rows.count, n, k, a.baseAddress! + rows.lowerBound * k, k, b, transB ? k : n, beta, &c, n)
+    }
+    return c
+  }
+
+  /// Any rows alone give the bits that they give among the others.
+  func testRowsAreIndependent() {
+    for (name, product) in products() {
+      for (m, n, k) in [(97, 40, 33), (130, 16, 128), (64, 192, 400), (61, 5, 7)] {
+        let (a, b, before) = (randomFloats(m * k, "a"), randomFloats(n * k, "b"), randomFloats(m * n, "c"))
+        for transB in [false, true] {
+          for beta: Float in [0, 1] {
+            let whole = run(product, transB, a, rows: 0..<m, n: n, k: k, b, beta: beta, before)
+            for rows in [0..<1, 5..<6, m - 1..<m, 3..<20, 0..<25, 10..<60, 1..<m] {
+              XCTAssertEqual(
+                run(product, transB, a, rows: rows, n: n, k: k, b, beta: beta, before),
+                Array(whole[rows.lowerBound * n..<rows.upperBound * n]), "\(name) \(m) x \(n) x \(k), rows \(rows)")
+            }
+          }
+        }
+      }
+    }
+  }
+
+  func testValues() {
+    let (m, n, k) = (45, 19, 23)
+    let (a, b, before) = (randomFloats(m * k, "a"), randomFloats(n * k, "b"), randomFloats(m * n, "c"))
+    for (name, product) in products() {
+      for transB in [false, true] {
+        let found = run(product, transB, a, rows: 0..<m, n: n, k: k, b, beta: 1, before)
+        var expected = before
+        for i in 0..<m {
+          for j in 0..<n {
+            expected[i * n + j] += Float((0..<k).reduce(0.0) { $0 + Double(a[i * k + $1]) * Double(b[transB ? j * k + $1 : $1 * n + j]) })
+          }
+        }
+        assertClose(found, expected, name, tolerance: 1e-5)
+      }
+    }
+  }
+
+  /// What `gemm` does not promise, or the test above shows nothing: few rows are summed in another order.
+  func testTheOrdinaryProductDependsOnTheNumberOfRows() throws {
+    guard hasOwnKernel else { throw XCTSkip("another product") }
+    let (m, n, k) = (64, 48, 130)
+    let (a, b) = (randomFloats(m * k, "a"), randomFloats(n * k, "b"))
+    func product(_ rows: Int) -> [Float] {
+      var c = [Float](repeating: 0, count: rows * n)
+      serialGemm(false, true, rows, n, k, 1, a, k, b, k, 0, &c, n)
+      return c
+    }
+    XCTAssertNotEqual(product(1), Array(product(m)[..<n]))
+  }
+}
