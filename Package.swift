@@ -32,17 +32,18 @@ let package = Package(
     .target(name: "Distillation", dependencies: ["ModelCore", "TokenData"]),
     .target(name: "Evaluation", dependencies: ["ModelCore", "TokenData"]),
     .target(name: "Upcycling", dependencies: ["ModelCore", "TokenData"]),
+    .target(name: "Collectives", dependencies: ["Groundwork"]),
     .target(name: "LabKit", dependencies: ["Groundwork"]),
     .target(
       name: "Recipes",
-      dependencies: ["Upcycling", "Distillation", "Evaluation", "LabKit"]),
+      dependencies: ["Upcycling", "Distillation", "Evaluation", "Collectives", "LabKit"]),
 
     .target(name: "Commands", dependencies: [.argumentParser]),
     .target(name: "TrainingCommands", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "xecomla", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "zebra", dependencies: ["Recipes", "TrainingCommands"]),
     .executableTarget(name: "hylo", dependencies: ["Recipes", "TrainingCommands"]),
-    .executableTarget(name: "farskip", dependencies: ["Recipes", "TrainingCommands"]),
+    .executableTarget(name: "farskip", dependencies: ["Recipes", "Collectives", "TrainingCommands", "Commands"]),
     .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
     .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
     .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),
@@ -57,6 +58,7 @@ let package = Package(
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "TestKit"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestKit"]),
     .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
+    .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
     .testTarget(
       name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "farskip", "shards", "lab"]),

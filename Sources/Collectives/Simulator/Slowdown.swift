@@ -1,0 +1,23 @@
+/// What overlapping costs the computation: a collective's kernels take compute units and memory bandwidth
+/// (the paper concedes it and gives no number). `factor` is kappa >= 1.
+public enum Slowdown: Equatable, Sendable {
+  /// Computation runs `factor` times slower exactly while a collective is in flight.
+  case whileInFlight(Double)
+  /// All computation of a schedule that overlaps takes `factor` times as long, as in the speed-up model
+  /// `S = 1 / (kappa (1 - c) + (1 - f) c)` of brief section 3.3.
+  case throughout(Double)
+
+  public static let none = Slowdown.whileInFlight(1)
+
+  /// kappa.
+  public var factor: Double {
+    switch self {
+    case .whileInFlight(let factor), .throughout(let factor): factor
+    }
+  }
+
+  /// The factor that holds while a collective is in flight only.
+  var inFlight: Double { if case .whileInFlight(let factor) = self { factor } else { 1 } }
+  /// The factor on everything.
+  var everywhere: Double { if case .throughout(let factor) = self { factor } else { 1 } }
+}
