@@ -14,7 +14,7 @@ final class CommittedSpecsTests: XCTestCase {
   override func setUp() { Interrupt.clear() }
 
   /// Specs that between them use every layout, kind and pipeline.
-  private let items = ["common", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes"]
+  private let items = ["common", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes", "simulated", "golden", "rivals"]
 
   /// A copy of some experiments without records, and of their figure scripts.
   private func copy() throws -> Laboratory {
@@ -148,6 +148,21 @@ final class CommittedSpecsTests: XCTestCase {
         return StageResult(
           metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(context.config[$0]?.double ?? 1.5)) }))
       })
+    let scenario = [
+      "model", "mode", "gpus", "batch", "sequence", "method", "peak", "efficiency", "kappa", "intra", "inter",
+    ]
+    for (name, parameters, metrics) in [
+      ("simulate", scenario, ["speedup", "ms", "standard_ms", "overlap", "overlap_forward", "overlap_backward", "share"]),
+      ("simulate_shares", scenario + ["percents"], ["best_speedup"]),
+      ("simulate_durations", ["durations", "layers", "method", "kappa"], ["speedup"]),
+      ("simulate_sensitivity", ["assumption", "low", "high"], ["base", "low", "high", "reach"]),
+    ] {
+      registry.register(
+        Stage(name: name, version: 1, parameters: parameters, seeded: false) { _ in
+          StageResult(
+            metrics: Dictionary(uniqueKeysWithValues: metrics.map { ($0, Metric(1.5)) }), series: ["speedup": [[10, 1.1], [20, 1.2]]])
+        })
+    }
     registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
         context in
@@ -164,7 +179,7 @@ final class CommittedSpecsTests: XCTestCase {
   func testEverySpecDecodesAndPlansInEveryProfile() throws {
     let laboratory = Laboratory(root: root)
     let specs = try laboratory.specs([])
-    XCTAssertGreaterThanOrEqual(specs.count, 47)
+    XCTAssertGreaterThanOrEqual(specs.count, 56)
     for spec in specs {
       for profile in spec.profiles.keys.sorted() {
         let plan = try Plan(spec, profile: profile, threads: 2, registry: registry())
@@ -172,9 +187,10 @@ final class CommittedSpecsTests: XCTestCase {
       }
     }
     let claims = specs.flatMap(\.claims).map(\.id)
-    let hylo = Set(claims.filter { $0.hasPrefix("H-") })
+    let (hylo, farskip) = (Set(claims.filter { $0.hasPrefix("H-") }), Set(claims.filter { $0.hasPrefix("F-") }))
     XCTAssertTrue(hylo.isSubset(of: (1...16).map { "H-C\($0)" }), "\(hylo)")
-    XCTAssertEqual(Set(claims).subtracting(hylo), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" }))
+    XCTAssertTrue(farskip.isSubset(of: (1...8).map { "F-C\($0)" }), "\(farskip)")
+    XCTAssertEqual(Set(claims).subtracting(hylo).subtracting(farskip), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" }))
     XCTAssertEqual(claims.count, Set(claims).count, "every claim stands in one spec")
   }
 

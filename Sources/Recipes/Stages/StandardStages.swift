@@ -8,7 +8,8 @@ public func standardStages() -> StageRegistry {
   for stage in [
     teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, extendStage,
     preferStage, evaluateStage, rulerStage, needlesStage, infoStage, layerParametersStage, placementStage, speedStage,
-    latencyStage, memoryStage, memoryFormulaStage, memorySavingStage,
+    latencyStage, memoryStage, memoryFormulaStage, memorySavingStage, simulateStage, simulateSharesStage,
+    simulateDurationsStage, simulateSensitivityStage,
   ] {
     registry.register(stage)
   }
