@@ -3,7 +3,7 @@ width = 1040; height = 450
 load "style.gp"
 set linetype 7 lc rgb "#b8860b" lw 2
 set linetype 8 lc rgb "#333333" lw 1.5
-methods = "farskip farskip-free two-batch scmoe ladder parallel-block attention-only shared-expert"
+methods = "shared-expert farskip farskip-free two-batch scmoe ladder parallel-block attention-only"
 set multiplot layout 1,2 margins 0.085,0.82,0.14,0.91 spacing 0.07
 set xlabel "communication, % of the ordinary step"
 set xrange [0:82]
