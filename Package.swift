@@ -32,7 +32,8 @@ let package = Package(
     .target(name: "Distillation", dependencies: ["ModelCore", "TokenData"]),
     .target(name: "Evaluation", dependencies: ["ModelCore", "TokenData"]),
     .target(name: "Upcycling", dependencies: ["ModelCore", "TokenData"]),
-    .target(name: "Collectives", dependencies: ["Groundwork"]),
+    .target(name: "COpenMPI"),
+    .target(name: "Collectives", dependencies: ["TensorCore", "COpenMPI"]),
     .target(name: "LabKit", dependencies: ["Groundwork"]),
     .target(
       name: "Recipes",
