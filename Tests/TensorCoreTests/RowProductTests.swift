@@ -3,7 +3,7 @@ import XCTest
 
 @testable import TensorCore
 
-/// Products whose rows do not depend on each other, by our kernel and by OpenBLAS.
+/// Products whose rows do not depend on each other, by the kernel of this processor and by the one of every processor.
 final class RowProductTests: XCTestCase {
   private typealias Product = (
     Bool, Int, Int, Int, UnsafePointer<Float>, Int, UnsafePointer<Float>, Int, Float, UnsafeMutablePointer<Float>, Int
@@ -12,7 +12,7 @@ final class RowProductTests: XCTestCase {
   private func products() -> [(String, Product)] {
     [
       ("rowwise", { rowwiseGemm(transB: $0, m: $1, n: $2, k: $3, a: $4, lda: $5, b: $6, ldb: $7, beta: $8, c: $9, ldc: $10) }),
-      ("blockwise", { blockwiseGemm($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) }),
+      ("portable", { portableRowwiseGemm($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) }),
     ]
   }
 

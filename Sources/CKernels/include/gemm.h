@@ -27,3 +27,11 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
 void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
                    ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
                    ptrdiff_t ldc);
+
+/// Columns of B that `up_sgemm_rows_portable` packs at a time.
+enum { up_gemm_panel_cols = 16 };
+
+/// `up_sgemm_rows` for every processor. `panel` is scratch of k x `up_gemm_panel_cols` floats.
+void up_sgemm_rows_portable(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
+                            ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+                            ptrdiff_t ldc, float *panel);
