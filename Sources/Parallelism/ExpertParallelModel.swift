@@ -67,6 +67,7 @@ public final class ExpertParallelModel {
     _ tape: Tape, ids: [Int32], batch: Int, time: Int, passed: @escaping (Int) -> Void = { _ in }
   ) -> Variable {
     let positionIds = (0..<batch * time).map { Int32($0 % time) }
+    tape.isRowwise = true
     tape.betweenOperations = { [progress = context.progress] in progress.poll() }
     var stream = Stream(value: tape.embedding(model.embedding, ids: ids, leading: [batch, time]))
     for (index, layer) in model.layers.enumerated() {
@@ -98,14 +99,17 @@ public final class ExpertParallelModel {
   private func forward(_ tape: Tape, _ run: LayerRun, _ before: Stream) -> Stream {
     var stream = before
     var dispatch: Dispatch?
+    var read = stream.value
     let startsEarly = run.layer.connectivity.skipsRoutedOutput && stream.combine?.isWithheld == true
     if !startsEarly {
       let full = completed(tape, &stream)
+      // The attention's gradient joins R's behind the router's, as in the plain order.
+      read = run.isBeside ? tape.alias(full) : full
       if run.isBeside { dispatch = sent(tape, run, full: full, attended: full) }
     }
     tape.section = run.section(1)
     mark(tape, .projections, run.index)
-    let input = run.layer.mixerInput(tape, ResidualStreams(stream.value))
+    let input = run.layer.mixerInput(tape, ResidualStreams(read))
     let mixed = run.layer.mixer.forward(
       tape, input, batch: run.batch, time: run.time, positionIds: run.positionIds
     ) {

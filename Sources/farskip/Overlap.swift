@@ -20,7 +20,8 @@ struct Overlap: ParsableCommand {
       --mode training   two all-to-alls a block, forward and backward (expert parallelism)
       --mode prefill    two all-reduces a block (tensor and expert parallelism)
 
-      Ranks are those of mpirun, or threads of this process without it.
+      Ranks are those of mpirun, or threads of this process without it. Some machines want more of mpirun: --oversubscribe
+      for more ranks than cores, OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 for root.
 
       Example:
         mpirun -np 2 farskip overlap --layers 24 --mode prefill --compute product --timeline prefill.json

@@ -27,16 +27,16 @@ final class ExpertParallelTests: XCTestCase {
 
   /// Hidden states of all sequences, in order of ranks, and the gradients of a sum of them: replicated ones summed over
   /// ranks, experts' put together.
-  private func pass(_ config: ModelConfig, ranks count: Int, overlaps: Bool, progress: MessageProgress.Mode = .poll) throws
-    -> (hidden: [Float], gradients: [Float], logs: [EventLog])
-  {
+  private func pass(
+    _ config: ModelConfig, ranks count: Int, overlaps: Bool, progress: MessageProgress.Mode = .poll, alpha: Double = 20e-6
+  ) throws -> (hidden: [Float], gradients: [Float], logs: [EventLog]) {
     var hidden = [[Float]](repeating: [], count: count)
     var experts = [[Float]](repeating: [], count: count)
     var replicated: [Float] = []
     var expertNames = Set<String>()
     var logs: [EventLog] = []
     let lock = NSLock()
-    let rate = LinkRate(alpha: 20e-6, beta: 200e6)
+    let rate = LinkRate(alpha: alpha, beta: 200e6)
     try ThreadRanks.run(count) { threads in
       let ranks = LinkModel(threads, rate)
       let context = RankContext(ranks, overlaps: overlaps, progress: progress)
@@ -78,6 +78,7 @@ final class ExpertParallelTests: XCTestCase {
     let model = try model(config)
     model.parameters.zeroGradients()
     let tape = Tape(recording: true)
+    tape.isRowwise = true
     let out = model.hidden(tape, ids: Self.ids, batch: Self.batch, time: Self.time)
     let weights = Tensor(out.shape, values: randomFloats(out.value.count, "weights"))
     tape.backward(from: tape.dot(out, weights))
@@ -100,9 +101,9 @@ final class ExpertParallelTests: XCTestCase {
         let expected = try plain(config)
         for ranks in [1, 2, 4] {
           let got = try pass(config, ranks: ranks, overlaps: true)
-          XCTAssertEqual(got.hidden, expected.hidden, "\(name) \(connectivity.rawValue) on \(ranks) ranks")
+          XCTAssertTrue(got.hidden == expected.hidden, "\(name) \(connectivity.rawValue) on \(ranks) ranks")
           if ranks == 1 {
-            XCTAssertEqual(got.gradients, expected.gradients, "\(name) \(connectivity.rawValue): gradients to the bit")
+            XCTAssertTrue(got.gradients == expected.gradients, "\(name) \(connectivity.rawValue): gradients to the bit \(distance(got.gradients, expected.gradients))")
           } else {
             XCTAssertLessThan(distance(got.gradients, expected.gradients), 1e-5, "\(name) \(connectivity.rawValue) on \(ranks)")
           }
@@ -116,8 +117,8 @@ final class ExpertParallelTests: XCTestCase {
       let blocking = try pass(config, ranks: 2, overlaps: false)
       for progress in MessageProgress.Mode.allCases {
         let overlapped = try pass(config, ranks: 2, overlaps: true, progress: progress)
-        XCTAssertEqual(overlapped.hidden, blocking.hidden, name)
-        XCTAssertEqual(overlapped.gradients, blocking.gradients, name)
+        XCTAssertTrue(overlapped.hidden == blocking.hidden, name)
+        XCTAssertTrue(overlapped.gradients == blocking.gradients, name)
       }
     }
   }
@@ -127,7 +128,8 @@ final class ExpertParallelTests: XCTestCase {
     let durations = LayerDurations(
       projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1)
     let model = OverlapModel(durations: durations, layers: 3, ranks: 2)
-    for log in try pass(config, ranks: 2, overlaps: true).logs {
+    // A latency longer than what a rank computes between two polls.
+    for log in try pass(config, ranks: 2, overlaps: true, alpha: 2e-3).logs {
       for pass in [Pass.forward, .backward] { try PartialOrder(model.schedule(.farskip, pass)).check(log) }
       for layer in 1..<3 {
         XCTAssertTrue(log.overlaps(.dispatch, .core, layer: layer, .forward))
@@ -154,7 +156,9 @@ final class ExpertParallelTests: XCTestCase {
       for layer in model.layers { layer.transform?.experts?.router.value.fill(0) }
       return model
     }
-    let expected = try skewed().hidden(Tape(recording: false), ids: Self.ids, batch: Self.batch, time: Self.time).value.toArray()
+    let alone = Tape(recording: false)
+    alone.isRowwise = true
+    let expected = try skewed().hidden(alone, ids: Self.ids, batch: Self.batch, time: Self.time).value.toArray()
     var got = [[Float]](repeating: [], count: 4)
     let lock = NSLock()
     try ThreadRanks.run(4) { ranks in
@@ -170,7 +174,7 @@ final class ExpertParallelTests: XCTestCase {
       XCTAssertFalse(model.parameters.gradients!.hasNonFinite)
       lock.withLock { got[ranks.rank] = out.value.toArray() }
     }
-    XCTAssertEqual(got.flatMap { $0 }, expected)
+    XCTAssertTrue(got.flatMap { $0 } == expected)
   }
 
   // MARK: Training
@@ -183,17 +187,21 @@ final class ExpertParallelTests: XCTestCase {
   }
 
   /// Losses, and the whole model's weights after the last step.
-  private func train(_ config: ModelConfig, ranks count: Int, overlaps: Bool) throws -> (losses: [Double], weights: [Float]) {
+  private func train(_ config: ModelConfig, ranks count: Int, overlaps: Bool) throws
+    -> (losses: [Double], norm: Double, weights: [Float])
+  {
     let steps = 4
     let plan = TrainingPlan(
-      tokens: steps * Self.batch * Self.time, batch: Self.batch, time: Self.time, learningRate: 0.01, balance: ExpertBalance())
-    var result: (losses: [Double], weights: [Float]) = ([], [])
+      tokens: steps * Self.batch * Self.time, batch: Self.batch, time: Self.time, learningRate: 0.01)
+    var result: (losses: [Double], norm: Double, weights: [Float]) = ([], 0, [])
     try ThreadRanks.run(count) { ranks in
       let context = RankContext(ranks, overlaps: overlaps)
       let trainer = try ExpertParallelTrainer(try self.model(config), batches: Batches(), plan: plan, on: context)
-      let losses = try (0..<steps).map { _ in try trainer.trainStep().loss }
+      let metrics = try (0..<steps).map { _ in try trainer.trainStep() }
       try trainer.gatherExperts()
-      if ranks.rank == 0 { result = (losses, trainer.parallel.model.parameters.values.toArray()) }
+      if ranks.rank == 0 {
+        result = (metrics.map(\.loss), metrics[0].gradientNorm, trainer.parallel.model.parameters.values.toArray())
+      }
     }
     return result
   }
@@ -205,12 +213,13 @@ final class ExpertParallelTests: XCTestCase {
       let two = try train(config, ranks: 2, overlaps: true)
       let again = try train(config, ranks: 2, overlaps: false)
       XCTAssertEqual(two.losses, again.losses, name)
-      XCTAssertEqual(two.weights, again.weights, name)
+      XCTAssertTrue(two.weights == again.weights, name)
+      // The same losses of tokens, added in another order.
       XCTAssertEqual(two.losses[0], one.losses[0], accuracy: 1e-12, name)
+      XCTAssertEqual(two.norm, one.norm, accuracy: 1e-5 * one.norm, name)
       XCTAssertEqual(two.losses.last!, one.losses.last!, accuracy: 1e-3, name)
       let start = try model(config).parameters.values.toArray()
       XCTAssertGreaterThan(distance(one.weights, start), 0.005, name)
-      XCTAssertLessThan(distance(two.weights, one.weights), 0.5 * distance(one.weights, start), name)
     }
   }
 

@@ -29,8 +29,8 @@ public struct LinkRate: Equatable, Sendable {
   }
 
   private static func seconds(_ text: String) -> Double? {
-    for (unit, size) in [("us", 1e-6), ("ms", 1e-3), ("s", 1)] where text.hasSuffix(unit) {
-      return Double(text.dropLast(unit.count)).map { $0 * size }
+    for (unit, perSecond) in [("us", 1e6), ("ms", 1e3), ("s", 1)] where text.hasSuffix(unit) {
+      return Double(text.dropLast(unit.count)).map { $0 / perSecond }
     }
     return Double(text)
   }
