@@ -79,8 +79,9 @@ final class OverlapTests: XCTestCase {
       log.events.firstIndex { $0.operation == operation && $0.layer == 1 && $0.track != .stall && $0.pass == .forward }!
     }
     var swapped = log
-    swap(&swapped.events[index("G")].start, &swapped.events[index("E")].start)
-    swap(&swapped.events[index("G")].end, &swapped.events[index("E")].end)
+    let (gate, experts) = (index("G"), index("E"))
+    (swapped.events[gate].start, swapped.events[experts].start) = (log.events[experts].start, log.events[gate].start)
+    (swapped.events[gate].end, swapped.events[experts].end) = (log.events[experts].end, log.events[gate].end)
     XCTAssertThrowsError(try order.check(swapped)) { XCTAssertTrue("\($0)".contains("of layer 2"), "\($0)") }
     var short = log
     short.events.remove(at: index("D"))
