@@ -34,7 +34,8 @@ public struct ScenarioAssumptions {
     func plain(_ value: Double) -> String { String(format: "%g", value) }
     var lines = [
       "\(scenario.shape.name), \(scenario.mode.rawValue): \(size)",
-      "  counted     \(scenario.shape.expertLayers) blocks with experts; not dense layers, embedding and head; routing is balanced",
+      "  counted     \(scenario.shape.expertLayers) blocks with experts; not dense layers, embedding and head; "
+        + "routing is balanced",
       "  peak        \(plain(hardware.peak)) TFLOP/s, of which products reach "
         + String(format: "%.1f %%", 100 * hardware.efficiency) + " (\(origin(isFitted.efficiency)))",
       "  kappa       " + String(format: "%.3f", scenario.slowdown.factor)

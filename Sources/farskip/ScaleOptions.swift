@@ -26,7 +26,9 @@ struct ScaleOptions: ParsableArguments {
   var plot: String?
 
   /// The options that need --model.
-  var names: String { "--gpus, --link, --mode, --batch, --sequence, --efficiency, --peak, --latency, --per-node and --plot need --model" }
+  var names: String {
+    "--gpus, --link, --mode, --batch, --sequence, --efficiency, --peak, --latency, --per-node and --plot need --model"
+  }
   var isUsed: Bool {
     let texts = [gpus, link, sequence, latency, plot].contains { $0 != nil }
     return texts || mode != nil || batch != nil || efficiency != nil || peak != nil || perNode != nil
@@ -52,7 +54,8 @@ struct ScaleOptions: ParsableArguments {
     let sequence = try sequence.map { try count($0, "--sequence", 1...100_000_000) }
     if let batch { _ = try count("\(batch)", "--batch", 1...10_000_000) }
     if let efficiency, !(efficiency > 0 && efficiency <= 1) {
-      throw UpcycleError.usage("is no share of the peak", at: "--efficiency", expected: "above 0, at most 1", found: "\(efficiency)")
+      throw UpcycleError.usage(
+        "is no share of the peak", at: "--efficiency", expected: "above 0, at most 1", found: "\(efficiency)")
     }
     if let peak, !(peak > 0 && peak.isFinite) {
       throw UpcycleError.usage("computes nothing", at: "--peak", expected: "TFLOP/s above 0", found: "\(peak)")

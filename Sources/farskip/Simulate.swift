@@ -44,7 +44,8 @@ struct Simulate: ParsableCommand {
     switch (scale.model, durations) {
     case (let model?, nil):
       if layers != nil || ranks != nil || rivals {
-        throw UpcycleError.usage("belong to --durations", at: "--layers, --ranks and --rivals", hint: "--model shows every method")
+        throw UpcycleError.usage(
+          "belong to --durations", at: "--layers, --ranks and --rivals", hint: "--model shows every method")
       }
       try scale.simulate(model, kappa: kappa, timeline: timeline, json: json)
     case (nil, let durations?):

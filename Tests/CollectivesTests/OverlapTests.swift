@@ -15,7 +15,7 @@ final class OverlapTests: XCTestCase {
     progress: MessageProgress.Mode = .poll
   ) throws -> (OverlapMeasurement, OverlapMeasurement.Outcome) {
     let measurement = OverlapMeasurement(
-      durations: LayerDurations(projections: 1, core: 3, gate: 1, dispatch: 2, experts: 2, combine: 2, shared: 0.5),
+      durations: LayerDurations(projections: 2, core: 3, gate: 1, dispatch: 2, experts: 2, combine: 2, shared: 1),
       layers: 3, isPrefill: prefill, methods: methods, computation: computation, progress: progress, rate: Self.rate,
       repeats: 2)
     var result: OverlapMeasurement.Outcome?
@@ -61,7 +61,7 @@ final class OverlapTests: XCTestCase {
   func testProducts() throws {
     let (_, outcome) = try measure(prefill: false, computation: .product)
     // Calibration is of this machine and moment: only that the computation is real, and neither nothing nor forever.
-    let wanted = 3.0 * 3 * (1 + 3 + 1 + 2 + 0.5)
+    let wanted = 3.0 * 3 * (2 + 3 + 1 + 2 + 1)
     XCTAssertGreaterThan(outcome.methods[0].computation, 0.2 * wanted)
   }
 
@@ -79,7 +79,9 @@ final class OverlapTests: XCTestCase {
       log.events.firstIndex { $0.operation == operation && $0.layer == 1 && $0.track != .stall && $0.pass == .forward }!
     }
     var swapped = log
-    (swapped.events[index("G")].operation, swapped.events[index("E")].operation) = ("E", "G")
+    let (gate, experts) = (index("G"), index("E"))
+    (swapped.events[gate].start, swapped.events[experts].start) = (log.events[experts].start, log.events[gate].start)
+    (swapped.events[gate].end, swapped.events[experts].end) = (log.events[experts].end, log.events[gate].end)
     XCTAssertThrowsError(try order.check(swapped)) { XCTAssertTrue("\($0)".contains("of layer 2"), "\($0)") }
     var short = log
     short.events.remove(at: index("D"))

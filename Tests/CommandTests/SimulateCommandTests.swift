@@ -115,7 +115,9 @@ final class SimulateCommandTests: XCTestCase {
       try run(simulateStage, scenario.merging(["mode": .string("prefill"), "method": .string("scmoe")]) { $1 }))
     let shares = try run(
       simulateSharesStage,
-      scenario.merging(["percents": .array([.int(10), .int(50), .int(70)]), "kappa": .int(1), "method": .string("farskip-free")]) { $1 })
+      scenario.merging([
+        "percents": .array([.int(10), .int(50), .int(70)]), "kappa": .int(1), "method": .string("farskip-free"),
+      ]) { $1 })
     // A tenth of the step, all hidden; more does not fit into the windows of the forward pass.
     let curve = shares.series["speedup"]!
     XCTAssertEqual(curve[0][1], 1 / 0.9, accuracy: 0.001)

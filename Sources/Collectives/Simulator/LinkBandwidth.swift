@@ -13,7 +13,9 @@ public func parseLinks(_ text: String, option: String) throws -> (intra: Double,
     guard part.hasSuffix("/s"), let bytes = parseBytes(String(part.dropLast(2))) else {
       throw UpcycleError.usage("is not a bandwidth", at: option, expected: form, found: part)
     }
-    if bytes == 0 { throw UpcycleError.usage("a link without bandwidth never delivers", at: option, expected: form, found: part) }
+    if bytes == 0 {
+      throw UpcycleError.usage("a link without bandwidth never delivers", at: option, expected: form, found: part)
+    }
     return Double(bytes) / 1e9
   }
   return (values[0], values[values.count - 1])

@@ -44,7 +44,7 @@ let simulateSensitivityStage = Stage(
     let settings = [try parameters.string("low")] + (try parameters.optional("high", \.string).map { [$0] } ?? [])
     guard settings == bar.settings else {
       throw UpcycleError.usage(
-        "is set otherwise", at: name, expected: bar.settings.joined(separator: " and "), found: settings.joined(separator: " and "))
+        "is set otherwise", at: name, expected: bar.settings.joined(separator: "; "), found: settings.joined(separator: "; "))
     }
     let base = Sensitivity.prediction(by: Calibration(.throughout), on: Accelerator(efficiency: 1))
     var metrics = ["base": base, "reach": bar.reach(from: base)]

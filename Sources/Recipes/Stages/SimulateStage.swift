@@ -4,7 +4,9 @@ import LabKit
 
 /// What stages of one scenario take: `model` as `farskip simulate --model` names it, `mode`, `batch`, `sequence`, `peak`,
 /// `efficiency`, `kappa` (each null for the mode's or the fitted one), `intra` and `inter` in GB/s.
-private let scenarioParameters = ["model", "mode", "batch", "sequence", "method", "peak", "efficiency", "kappa", "intra", "inter"]
+private let scenarioParameters = [
+  "model", "mode", "batch", "sequence", "method", "peak", "efficiency", "kappa", "intra", "inter",
+]
 
 private func scenario(_ parameters: StageParameters) throws -> Scenario {
   var scenario = Scenario(
