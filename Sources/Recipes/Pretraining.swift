@@ -48,10 +48,11 @@ public struct Pretraining: Sendable {
       balance: config?.experts == nil ? nil : ExpertBalance())
   }
 
-  /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer.
+  /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer. `report`: instead of the
+  /// progress line.
   public func run(
     in folder: URL, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
-    shouldStop: () -> Bool = { false }
+    report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
   ) throws {
     let model = try startingModel(tokenizer)
     // One pass over each mixture.
@@ -70,7 +71,7 @@ public struct Pretraining: Sendable {
       student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
       data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), threads: Threads.count)
     try trainer.run(
-      in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),
+      in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
       shouldStop: shouldStop)
     try tokenizer.save(to: folder)
     try model.save(to: folder, type: .bfloat16)

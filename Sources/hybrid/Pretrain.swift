@@ -64,7 +64,8 @@ struct Pretrain: ParsableCommand {
       if connectivity != .standard && from != nil {
         throw UpcycleError.usage("is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
       }
-      try pretraining.run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
+      try pretraining.run(
+        in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet, shouldStop: { Interrupt.isRaised })
     }
   }
 }
