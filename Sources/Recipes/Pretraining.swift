@@ -22,8 +22,9 @@ public struct Pretraining: Sendable {
   public var learningRate: Double
   /// Where all layers of a model with experts read the residual (FarSkip's comparison from scratch).
   public var connectivity = Connectivity.standard
-  /// Rows of every batch that come from the instruction mixture.
+  /// Rows of every batch that come from a mixture of instructions, and which.
   public var instructionRows: Int
+  public var instructions = MicroworldCorpus.Mixture.instruction
 
   public init(
     preset: String, start: URL? = nil, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
@@ -61,7 +62,7 @@ public struct Pretraining: Sendable {
     }
     let parts =
       try start == nil
-      ? [rows(.pretraining, batch - instructionRows), rows(.instruction, instructionRows)] : [rows(mixture, batch)]
+      ? [rows(.pretraining, batch - instructionRows), rows(instructions, instructionRows)] : [rows(mixture, batch)]
     var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
     if onlyRepeats { batches = RepeatedTargets(batches, time: time) }
     let trainer = try Trainer(student: model, batches: batches, plan: plan)

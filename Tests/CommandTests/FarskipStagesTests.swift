@@ -96,7 +96,7 @@ final class FarskipStagesTests: XCTestCase {
         pretrainStage, connectivity, on: [:],
         [
           "preset": .string("nano-qwen-moe"), "connectivity": .string(connectivity), "tokens": .int(512), "lr": .double(1e-3),
-          "batch": .int(4), "sequence": .int(64),
+          "batch": .int(4), "sequence": .int(64), "instructions": .string("code"),
         ])
     }
     let (standard, farskip) = (try pretrain("standard"), try pretrain("farskip"))

@@ -77,7 +77,7 @@ final class CommittedSpecsTests: XCTestCase {
       ) { _ in StageResult(metrics: ["loss": Metric(1.4), "recovered": Metric(96)], series: ["loss": [[0, 5], [1, 1]]]) })
     registry.register(
       Stage(
-        name: "pretrain", version: 1, parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence"]
+        name: "pretrain", version: 1, parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence", "instructions"]
       ) { _ in StageResult(metrics: ["training_loss": Metric(2.2), "loss": Metric(2.3)], series: ["loss": [[0, 7], [1, 2]]]) })
     registry.register(
       Stage(

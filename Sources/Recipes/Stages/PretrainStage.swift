@@ -9,13 +9,14 @@ import TokenData
 /// (FarSkip's comparison from scratch). Metrics `training_loss` (mean of the last 50 steps), `loss` (held-out instructions);
 /// series `loss` (training) by tokens.
 let pretrainStage = Stage(
-  name: "pretrain", version: 1, parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence"],
+  name: "pretrain", version: 1, parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence", "instructions"],
   run: { context in
     let parameters = StageParameters(context.config)
     var recipe = Pretraining(
       preset: try parameters.string("preset"), seed: UInt64(context.seed), tokens: try parameters.int("tokens"),
       batch: try parameters.int("batch"), time: try parameters.int("sequence"), learningRate: try parameters.double("lr"))
     recipe.connectivity = try parameters.choice("connectivity", Connectivity.self)
+    recipe.instructions = try parameters.choice("instructions", MicroworldCorpus.Mixture.self)
     let places = try Places()
     let text = MicroworldText(places.microworld)
     let tokenizer = try Tokenizer.load(from: places.tokenizer)

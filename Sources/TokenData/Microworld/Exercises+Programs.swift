@@ -2,10 +2,12 @@ import Groundwork
 
 /// Tasks whose answer is a program; what it does with test inputs decides.
 extension Scribe {
-  /// "Task: sort the list, then take the first 2, then turn the list around.\nProgram:". Training text composes one or two
-  /// operations on lists (and one that ends in a single value); evaluation composes three, which no training text does.
+  /// "Task: sort the list, then take the first 2, then turn the list around.\nProgram:". Evaluation composes three operations
+  /// on lists, and one to a single value may follow: reserved compositions, which no training text writes.
   mutating func programming(numeric: Bool) -> Exercise? {
-    let program = split == .training ? makeProgram(numeric: numeric) : makeLongProgram(numeric: numeric)
+    let isLong = split == .evaluation || chance(0.6)
+    let program = isLong ? makeLongProgram(numeric: numeric) : makeProgram(numeric: numeric)
+    if isLong && !allows(program) { return nil }
     let inputs = (0..<6).map { _ in programTestInput(numeric: numeric) }
     guard let tests = ProgramTest.telling(program, inputs) else { return nil }
     return Exercise(
@@ -13,18 +15,25 @@ extension Scribe {
       answerText: program.text, tests: tests)
   }
 
-  /// Three different operations on lists, their numbers drawn apart.
+  /// Three different operations on lists, their numbers drawn apart, and perhaps one to a single value.
   private mutating func makeLongProgram(numeric: Bool) -> TinyProgram {
     var operations: [TinyProgram.Operation] = [
-      .reverse, .sort, .take(number(2...4)), .drop(number(1...3)), .times(2), .unique,
+      .reverse, .sort, .take(number(2...6)), .drop(number(1...4)), .times(number(2...3)), .unique,
     ]
-    operations += numeric ? [.double, .add(number(2...4))] : [.upper]
-    return TinyProgram(some(3, of: operations)!)
+    operations += numeric ? [.double, .add(number(2...9))] : [.upper]
+    operations = some(3, of: operations)!
+    if chance(0.4) { operations.append(numeric ? pick([.sum, .count, .largest, .smallest]) : pick([.count, .join, .letters])) }
+    return TinyProgram(operations)
   }
 
-  /// Five to seven values, one of them twice.
+  /// Whether this composition may be written here.
+  private func allows(_ program: TinyProgram) -> Bool {
+    allows("program", program.text.utf8.reduce(0) { ($0 * 31 + Int($1)) % 1_000_003 })
+  }
+
+  /// Six to eight values, one of them twice.
   private mutating func programTestInput(numeric: Bool) -> [String] {
-    var values = (0..<number(4...6)).map { _ in numeric ? "\(number(1...20))" : pick(Self.plainWords) }
+    var values = (0..<number(5...7)).map { _ in numeric ? "\(number(1...20))" : pick(Self.plainWords) }
     values.insert(pick(values), at: random.next(below: values.count + 1))
     return values
   }
