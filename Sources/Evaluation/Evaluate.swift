@@ -40,7 +40,7 @@ public func evaluate(
     if items.contains(where: { $0.metric != items[0].metric }) {
       throw UpcycleError("mixes metrics within one task", at: "task \(task)")
     }
-    if items[0].metric == .exactMatch {
+    if items[0].metric.isGenerated {
       results += try generateAnswers(model, tokenizer, items, options) { progress(done + $0) }
     } else {
       results += try scoreChoices(model, tokenizer, items, options) { progress(done + $0) }

@@ -90,19 +90,19 @@ public struct TaskScore: Codable, Equatable, Sendable {
     score = Estimate(results.map { $0.counts ? 1 : 0 })
     accuracy = Estimate(results.map { $0.isCorrect ? 1 : 0 })
     normalisedAccuracy =
-      first.metric == .exactMatch ? nil : Estimate(results.map { $0.isCorrectNormalised ? 1 : 0 })
+      first.metric.isGenerated ? nil : Estimate(results.map { $0.isCorrectNormalised ? 1 : 0 })
     chance = results.reduce(0) { $0 + $1.chance } / Double(results.count)
   }
 }
 
-/// The mean over tasks, every task with equal weight.
+/// The mean over tasks, every task with equal weight; nil without any.
 public struct AverageScore: Codable, Equatable, Sendable {
   public var tasks: Int
   public var score: Estimate
   public var chance: Double
 
   /// The error follows from the tasks' errors: sqrt(sum of squares) / tasks.
-  init?(_ scores: [TaskScore]) {
+  public init?(_ scores: [TaskScore]) {
     if scores.isEmpty { return nil }
     let n = Double(scores.count)
     tasks = scores.count
@@ -131,7 +131,7 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
       byTask[item.task, default: []].append(item)
     }
     tasks = order.map { TaskScore(byTask[$0]!) }
-    average = AverageScore(tasks.filter { $0.metric != .exactMatch })
+    average = AverageScore(tasks.filter { !$0.metric.isGenerated })
   }
 
   public subscript(task: String) -> TaskScore? { tasks.first { $0.task == task } }

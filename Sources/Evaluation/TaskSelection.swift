@@ -14,8 +14,8 @@ public struct TaskSelection: Sendable {
   private let limit: Int
 
   /// - Parameters:
-  ///   - text: "all", or task names and JSON Lines files separated by commas; `quiz:5` is a task with its own number
-  ///     of shots.
+  ///   - text: task names and JSON Lines files separated by commas; `quiz:5` is a task with its own number of shots,
+  ///     `all` the nine tasks of choice and the word problems.
   ///   - seed: seed of the microworld.
   ///   - set: its set of items.
   ///   - items: items per task; at most so many of each task of a file.
@@ -29,11 +29,10 @@ public struct TaskSelection: Sendable {
     guard shots >= 0 else {
       throw UpcycleError.usage("is negative", at: "--shots", expected: "0 or more", found: "\(shots)")
     }
-    if text == "all" {
-      parts = (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) }
-      return
+    parts = try text.split(separator: ",").flatMap { name -> [Part] in
+      if name == "all" { return (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) } }
+      return [try TaskSelection.part(String(name), shots: shots)]
     }
-    parts = try text.split(separator: ",").map { try TaskSelection.part(String($0), shots: shots) }
     if parts.isEmpty { throw UpcycleError.usage("no task named", at: "--tasks", expected: "all, or a list") }
   }
 

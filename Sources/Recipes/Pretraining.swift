@@ -22,8 +22,9 @@ public struct Pretraining: Sendable {
   public var learningRate: Double
   /// Where all layers of a model with experts read the residual (FarSkip's comparison from scratch).
   public var connectivity = Connectivity.standard
-  /// Rows of every batch that come from the instruction mixture.
+  /// Rows of every batch that come from a mixture of instructions, and which.
   public var instructionRows: Int
+  public var instructions = MicroworldCorpus.Mixture.instruction
 
   public init(
     preset: String, start: URL? = nil, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
@@ -48,10 +49,11 @@ public struct Pretraining: Sendable {
       balance: config?.experts == nil ? nil : ExpertBalance())
   }
 
-  /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer.
+  /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer. `report`: instead of the
+  /// progress line.
   public func run(
     in folder: URL, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
-    shouldStop: () -> Bool = { false }
+    report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
   ) throws {
     let model = try startingModel(tokenizer)
     // One pass over each mixture.
@@ -60,7 +62,7 @@ public struct Pretraining: Sendable {
     }
     let parts =
       try start == nil
-      ? [rows(.pretraining, batch - instructionRows), rows(.instruction, instructionRows)] : [rows(mixture, batch)]
+      ? [rows(.pretraining, batch - instructionRows), rows(instructions, instructionRows)] : [rows(mixture, batch)]
     var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
     if onlyRepeats { batches = RepeatedTargets(batches, time: time) }
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
@@ -70,7 +72,7 @@ public struct Pretraining: Sendable {
       student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
       data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), threads: Threads.count)
     try trainer.run(
-      in: directory, identity: identity, report: stepReport("pretrain \(preset)", plan, quiet: quiet),
+      in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
       shouldStop: shouldStop)
     try tokenizer.save(to: folder)
     try model.save(to: folder, type: .bfloat16)

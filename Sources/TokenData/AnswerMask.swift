@@ -1,7 +1,7 @@
-/// Which tokens of a text are answers: what follows a marker ("Assistant:" or "Answer:") up to the end of its line or
+/// Which tokens of a text are answers: what follows a marker ("Assistant:", "Answer:" or "Program:") up to the end of its line or
 /// document, the token that ends it included. Self-distillation learns on these (FarSkip brief 2: "output tokens").
 public struct AnswerMask: Sendable {
-  public static let markers = ["Assistant:", "Answer:"]
+  public static let markers = ["Assistant:", "Answer:", "Program:"]
 
   private let markers: [[UInt8]]
   /// The bytes of every token.

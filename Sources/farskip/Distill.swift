@@ -15,7 +15,7 @@ struct Distill: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Distil a rewired model from itself with its ordinary connectivity (FCSD).",
     discussion: """
-      Forward KL to the teacher on answer tokens (what follows "Assistant:" or "Answer:" on a line), mean per token; all
+      Forward KL to the teacher on answer tokens (what follows "Assistant:", "Answer:" or "Program:" on a line), mean per token; all
       weights train; AdamW, cosine. Without --data, models of the ladder train on the microworld's instructions. --objective
       sft learns the text itself (the paper's baseline), kl+hidden adds the squared distance of every layer's output.
 

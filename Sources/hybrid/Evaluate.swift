@@ -9,20 +9,23 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Scores a model on tasks: the microworld's, or any task file.",
     discussion: """
-      --tasks: all, or a list of task names and JSON Lines files. Tasks of the microworld are made from its
-      seed: \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")).
+      --tasks: a list of task names and JSON Lines files; all stands for the nine tasks of choice and the word
+      problems. Tasks of the microworld are made from its seed:
+      \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")).
       Multiple choice compares the choices' log-probabilities (acc_norm: divided by their byte lengths); word
-      problems are generated greedily. The average is over the multiple-choice tasks. --shots puts solved
+      problems are generated greedily, and so are programs and edits (little programs on numbers and on words),
+      which are run on test inputs. The average is over the multiple-choice tasks. --shots puts solved
       exercises before every item; quiz:5 in the list gives one task its own number.
 
       Example:
         hybrid evaluate --model runs/mla-sft --tasks all --items 200
+        hybrid evaluate --model runs/far-kd --tasks all,programs,edits
         hybrid evaluate --model runs/mla-sft --tasks combine:5,endings:2,quiz:1,claims
         hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl --out mla.json --against teacher.json
       """)
 
   @OptionGroup var model: ModelOption
-  @Option(help: "all, or names and files, separated by commas.") var tasks = "all"
+  @Option(help: "Names and files, separated by commas.") var tasks = "all"
   @Option(help: "Items per task (a file: at most).") var items = 200
   @Option(help: "Solved exercises before every item (few-shot).") var shots = 0
   @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"

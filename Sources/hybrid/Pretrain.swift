@@ -19,6 +19,7 @@ struct Pretrain: ParsableCommand {
 
       Examples:
         hybrid pretrain --preset nano-1b --seed 1 --tokens 8M --out experiments/teachers/nano-1b-seed1
+        hybrid pretrain --preset nano-qwen-moe --instructions code --tokens 4M --out experiments/teachers/nano-qwen-moe-seed1
         hybrid pretrain --from experiments/teachers/nano-1b-seed1 --tokens 2M --sequence 2048 --batch 1 --lr 1e-3 --out long
       """)
 
@@ -27,6 +28,8 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
   var mixture = MicroworldCorpus.Mixture.long
+  @Option(help: "Instructions in half of every batch, from random weights: instruction, or code (with little programs).")
+  var instructions = MicroworldCorpus.Mixture.instruction
   @Flag(help: "Score only tokens that can be copied from earlier in their window.") var onlyRepeats = false
   @Option(help: "Of a model with experts: standard, farskip, attention-only, mlp-only (FarSkip's comparison from scratch).")
   var connectivity = Connectivity.standard
@@ -61,10 +64,12 @@ struct Pretrain: ParsableCommand {
       pretraining.mixture = mixture
       pretraining.onlyRepeats = onlyRepeats
       pretraining.connectivity = connectivity
+      pretraining.instructions = instructions
       if connectivity != .standard && from != nil {
         throw UpcycleError.usage("is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
       }
-      try pretraining.run(in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet) { Interrupt.isRaised }
+      try pretraining.run(
+        in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet, shouldStop: { Interrupt.isRaised })
     }
   }
 }

@@ -64,6 +64,22 @@ final class CommittedSpecsTests: XCTestCase {
           metrics: ["loss": Metric(curve.last![1])], series: ["loss": curve, "heldout": curve], tokens: tokens)
       })
     registry.register(
+      Stage(name: "rewire", version: 1, parents: ["model"], parameters: ["layers", "connectivity"], seeded: false) { _ in
+        StageResult(metrics: ["base_loss": Metric(1.2), "loss": Metric(6.5), "damage": Metric(5.3), "rewired": Metric(8)])
+      })
+    registry.register(
+      Stage(
+        name: "self_distill", version: 1, parents: ["student", "teacher"],
+        parameters: [
+          "objective", "tokens", "lr", "batch", "sequence", "warmup", "mixture", "answers_only", "freeze_embeddings",
+          "hidden_weight", "patience", "validate_every", "validate_task",
+        ]
+      ) { _ in StageResult(metrics: ["loss": Metric(1.4), "recovered": Metric(96)], series: ["loss": [[0, 5], [1, 1]]]) })
+    registry.register(
+      Stage(
+        name: "pretrain", version: 1, parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence", "instructions"]
+      ) { _ in StageResult(metrics: ["training_loss": Metric(2.2), "loss": Metric(2.3)], series: ["loss": [[0, 7], [1, 2]]]) })
+    registry.register(
       Stage(
         name: "prefer", version: 1, parents: ["model"], parameters: ["pairs", "beta", "lr", "batch", "warmup"]
       ) { context in

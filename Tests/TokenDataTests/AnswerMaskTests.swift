@@ -26,6 +26,7 @@ final class AnswerMaskTests: XCTestCase {
       try marked("User: Where is the cat?\nAssistant: On the mat.\nUser: Why?\nAssistant: It is warm.\n", tokenizer),
       " On the mat.\n| It is warm.\n")
     XCTAssertEqual(try marked("Question: 3 + 4?\nAnswer: 7\nNo answers: here", tokenizer), " 7\n")
+    XCTAssertEqual(try marked("Task: sort the list.\nProgram: sort\nInput: b a\nOutput: a b", tokenizer), " sort\n")
     XCTAssertEqual(try marked("A story without any.\nThe end.", tokenizer), "")
     // The document's end ends an answer, and belongs to it.
     let ids = tokenizer.encodeDocument("Answer: 7", appendingEnd: true)

@@ -5,8 +5,8 @@ import LabKit
 import ModelCore
 import TokenData
 
-/// `evaluate`: microworld tasks, with `shots` solved exercises before every item; metrics by task in percent and `avg`
-/// over the nine multiple-choice tasks, with standard errors over items.
+/// `evaluate`: microworld tasks, with `shots` solved exercises before every item; metrics by task in percent, `avg`
+/// over the tasks of choice and `avg_all` over all tasks (chosen and generated), with standard errors over items.
 let evaluateStage = Stage(
   name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false,
   run: { context in
@@ -24,5 +24,6 @@ let evaluateStage = Stage(
     func percent(_ score: Estimate) -> Metric { Metric(100 * score.value, stderr: 100 * score.standardError) }
     var metrics = Dictionary(uniqueKeysWithValues: report.tasks.map { ($0.task, percent($0.score)) })
     if let average = report.average { metrics["avg"] = percent(average.score) }
+    metrics["avg_all"] = AverageScore(report.tasks).map { percent($0.score) }
     return StageResult(metrics: metrics)
   })

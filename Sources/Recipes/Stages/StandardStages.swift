@@ -7,6 +7,7 @@ public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
     teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, extendStage,
+    rewireStage, selfDistillStage, pretrainStage,
     preferStage, evaluateStage, rulerStage, needlesStage, infoStage, layerParametersStage, placementStage, speedStage,
     latencyStage, memoryStage, memoryFormulaStage, memorySavingStage, simulateStage, simulateSharesStage,
     simulateDurationsStage, simulateSensitivityStage,

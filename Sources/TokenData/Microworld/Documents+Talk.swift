@@ -73,7 +73,7 @@ extension Scribe {
     if task == .passages { return readingLesson() }
     let range: ClosedRange<Int> =
       switch task {
-      case .recall, .combine, .goals, .pronouns: 6...10
+      case .recall, .combine, .goals, .pronouns, .programs, .edits: 6...10
       case .quiz, .rules, .problems: 4...6
       default: 3...4
       }

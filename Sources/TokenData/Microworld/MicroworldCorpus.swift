@@ -9,6 +9,8 @@ public struct MicroworldCorpus: Sendable {
     case pretraining
     /// Mostly questions, tasks and dialogues.
     case instruction
+    /// The instruction mixture, and tasks whose answers are little programs in about a fifth of the text.
+    case code
     /// The instruction mixture, and RULER's formats at 64 to 1,900 tokens in about three fifths of the text.
     case long
     /// Lists told again and again, and a little of the instruction mixture: what long training starts with.
@@ -68,6 +70,7 @@ public struct MicroworldCorpus: Sendable {
         (.drill(.combine), 8), (.drill(.quiz), 12), (.drill(.rules), 6), (.drill(.goals), 6), (.drill(.claims), 5),
         (.drill(.passages), 9), (.drill(.pronouns), 8), (.drill(.problems), 6),
       ]
+    case .code: weights(.instruction) + [(.drill(.programs), 15), (.drill(.edits), 15)]
     case .long: weights(.instruction) + [(.longContext, 26), (.copies, 10)]
     case .copying: weights(.instruction) + [(.copies, 500)]
     }

@@ -2,7 +2,7 @@ import Groundwork
 
 /// The tasks of the microworld and the benchmarks of the papers that they stand for.
 public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
-  case recall, combine, endings, quiz, rules, goals, claims, passages, pronouns, problems
+  case recall, combine, endings, quiz, rules, goals, claims, passages, pronouns, problems, programs, edits
 
   /// The benchmark that a column of the papers' tables names.
   public var benchmark: String {
@@ -17,6 +17,8 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     case .passages: "RACE"
     case .pronouns: "WinoGrande"
     case .problems: "GSM8K"
+    case .programs: "HumanEval+"
+    case .edits: "MBPP+"
     }
   }
 
@@ -33,6 +35,8 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     case .passages: "RA"
     case .pronouns: "WG"
     case .problems: "GSM8K"
+    case .programs: "HE+"
+    case .edits: "MBPP+"
     }
   }
 
@@ -41,7 +45,7 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     switch self {
     case .goals, .pronouns: 0.5
     case .claims: 1.0 / 3
-    case .problems: 0
+    case .problems, .programs, .edits: 0
     default: 0.25
     }
   }
@@ -51,6 +55,7 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     case .recall, .combine, .endings, .rules, .goals: .normalisedAccuracy
     case .quiz, .claims, .passages, .pronouns: .accuracy
     case .problems: .exactMatch
+    case .programs, .edits: .passAtOne
     }
   }
 
@@ -58,6 +63,9 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
   public static let multipleChoice: [MicroworldTask] = [
     .combine, .recall, .endings, .quiz, .rules, .goals, .claims, .passages, .pronouns,
   ]
+
+  /// Tasks whose answers are generated: word problems, programs on numbers, programs on words.
+  public static let generated: [MicroworldTask] = [.problems, .programs, .edits]
 
   /// `count` solved exercises from the training side of the hold-out, as text: what stands before an item in
   /// few-shot evaluation. The same for every item.

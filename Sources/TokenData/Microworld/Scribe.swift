@@ -195,11 +195,13 @@ struct Exercise {
   var solution: String?
   var answerText: String?
   var answerAfter: String?
+  /// What a generated program must do.
+  var tests: [ProgramTest]?
   var facts: [Int]
 
   init(
     _ context: String, fillings: [String]? = nil, choices: [String], answer: Int, solution: String? = nil,
-    answerText: String? = nil, answerAfter: String? = nil, facts: [Int] = []
+    answerText: String? = nil, answerAfter: String? = nil, tests: [ProgramTest]? = nil, facts: [Int] = []
   ) {
     self.context = context
     self.fillings = fillings
@@ -208,6 +210,7 @@ struct Exercise {
     self.solution = solution
     self.answerText = answerText
     self.answerAfter = answerAfter
+    self.tests = tests
     self.facts = facts
   }
 
@@ -222,7 +225,7 @@ struct Exercise {
       task: task.rawValue, id: id, context: context, contexts: fillings.map { $0 },
       choices: answerText == nil ? choices : nil, answer: answerText == nil ? answer : nil,
       answerText: answerText, answerAfter: answerAfter, stop: answerText == nil ? nil : "\n",
-      metric: task.metric, facts: facts)
+      tests: tests, metric: task.metric, facts: facts)
   }
 }
 
@@ -251,6 +254,8 @@ extension Scribe {
     case .passages: passage()
     case .pronouns: pronoun()
     case .problems: problem()
+    case .programs: programming(numeric: true)
+    case .edits: programming(numeric: false)
     }
   }
 }

@@ -11,12 +11,18 @@ import Groundwork
 ///   then holds the one common ending and `answer` is an index into `contexts`: the score of filling i is
 ///   the log-probability of the ending after `contexts[i]`. `context` is what the fillings have in common.
 /// - generated: `context`, `answer_text`, `stop` (generation ends before it), `metric` "exact_match";
-///   `answer_after`, when present, is the phrase after whose last occurrence the answer stands.
+///   `answer_after`, when present, is the phrase after whose last occurrence the answer stands;
+/// - programs: `context`, `answer_text` (one solution), `stop`, `metric` "pass@1", and `tests`: a generated program is right
+///   when it gives every test's output.
 public struct TaskItem: Codable, Equatable, Sendable {
   public enum Metric: String, Codable, Sendable {
     case accuracy = "acc"
     case normalisedAccuracy = "acc_norm"
     case exactMatch = "exact_match"
+    case passAtOne = "pass@1"
+
+    /// Whether the model writes the answer (and does not choose one).
+    public var isGenerated: Bool { self == .exactMatch || self == .passAtOne }
   }
 
   public var task: String
@@ -28,6 +34,7 @@ public struct TaskItem: Codable, Equatable, Sendable {
   public var answerText: String?
   public var answerAfter: String?
   public var stop: String?
+  public var tests: [ProgramTest]?
   public var metric: Metric
   public var facts: [Int]
 
@@ -35,7 +42,7 @@ public struct TaskItem: Codable, Equatable, Sendable {
     case task, id, context, contexts, choices, answer
     case answerText = "answer_text"
     case answerAfter = "answer_after"
-    case stop, metric, facts
+    case stop, tests, metric, facts
   }
 
   /// The same question after some text.
@@ -50,11 +57,15 @@ public struct TaskItem: Codable, Equatable, Sendable {
   public var optionCount: Int { contexts?.count ?? choices?.count ?? 0 }
 
   /// Whether a generated continuation (of `context`) is right: cut at `stop`, taken after `answerAfter`,
-  /// without spaces and full stop at the ends.
+  /// without spaces and full stop at the ends. A program is run.
   public func accepts(generated text: String) -> Bool {
     guard let answerText else { return false }
     var reply = text[...]
     if let stop, !stop.isEmpty, let end = reply.range(of: stop) { reply = reply[..<end.lowerBound] }
+    if let tests {
+      guard let program = TinyProgram(parsing: String(reply)) else { return false }
+      return tests.allSatisfy { $0.passes(program) }
+    }
     if let answerAfter, let mark = reply.range(of: answerAfter, options: .backwards) {
       reply = reply[mark.upperBound...]
     }
@@ -108,8 +119,9 @@ extension TaskItem {
   /// What makes an item unusable, if anything.
   var problem: String? {
     switch metric {
-    case .exactMatch:
-      if answerText == nil { return "exact_match without answer_text" }
+    case .exactMatch, .passAtOne:
+      if answerText == nil { return "\(metric.rawValue) without answer_text" }
+      if metric == .passAtOne && tests?.isEmpty ?? true { return "pass@1 without tests" }
       return answerText!.isEmpty ? "an empty answer_text" : nil
     case .accuracy, .normalisedAccuracy:
       guard let choices, !choices.isEmpty else { return "no choices" }

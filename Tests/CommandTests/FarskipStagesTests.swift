@@ -1,0 +1,108 @@
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import TestKit
+import TokenData
+import XCTest
+
+@testable import Recipes
+
+/// FarSkip's stages as experiment files name them, on a small model with experts made here.
+final class FarskipStagesTests: XCTestCase {
+  private nonisolated(unsafe) static var folder: URL!
+
+  override class func setUp() {
+    folder = try! temporaryFolder()
+    var config = try! ModelConfig.preset("nano-qwen-moe")
+    config.hiddenSize = 32
+    let model = folder.appendingPathComponent("model")
+    try! LanguageModel(config, seed: 3).save(to: model)
+    try! Tokenizer.load(from: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer")).save(to: model)
+  }
+  override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func folder(_ name: String) -> URL { Self.folder.appendingPathComponent(name) }
+
+  /// Runs a stage in the folder `name` on other folders by role.
+  private func run(_ stage: Stage, _ name: String, on parents: [String: String], _ config: [String: JSONValue]) throws -> [String: Double] {
+    XCTAssertEqual(Set(parents.keys).subtracting(stage.parents), [])
+    XCTAssertEqual(Set(config.keys).subtracting(stage.parameters), [])
+    try makeDirectory(folder(name))
+    let context = StageContext(
+      config: .object(config), parents: parents.mapValues { StageContext.Parent(key: $0, folder: folder($0)) },
+      folder: folder(name), seed: 1)
+    return try stage.run(context).metrics.mapValues(\.value)
+  }
+
+  private func rewire(_ name: String, _ layers: String) throws -> [String: Double] {
+    try run(rewireStage, name, on: ["model": "model"], ["layers": .string(layers), "connectivity": .string("farskip")])
+  }
+
+  private func distill(_ name: String, student: String, _ objective: String, _ changes: [String: JSONValue] = [:]) throws -> [String: Double] {
+    let config: [String: JSONValue] = [
+      "objective": .string(objective), "tokens": .int(4096), "lr": .double(1e-3), "batch": .int(4), "sequence": .int(64),
+      "warmup": .double(0.1), "mixture": .string("instruction"), "answers_only": .bool(true), "freeze_embeddings": .bool(false),
+      "hidden_weight": .double(1e-4),
+    ]
+    return try run(
+      selfDistillStage, name, on: ["student": student, "teacher": "model"], config.merging(changes) { $1 })
+  }
+
+  func testRewire() throws {
+    let none = try rewire("none", "none")
+    XCTAssertEqual(none["rewired"], 0)
+    XCTAssertEqual(none["damage"], 0)
+    let half = try rewire("half", "last:50%")
+    XCTAssertEqual(half["rewired"], 4)
+    XCTAssertEqual(half["base_loss"], none["loss"])
+    XCTAssertNotEqual(half["damage"], 0)
+    XCTAssertEqual(half["damage"]!, half["loss"]! - half["base_loss"]!, accuracy: 1e-12)
+    XCTAssertEqual(try ModelConfig(contentsOf: folder("half")).rewiredLayers, [4, 5, 6, 7])
+    XCTAssertThrowsError(try rewire("bad", "last:9"))
+  }
+
+  func testSelfDistill() throws {
+    let naive = try rewire("all", "all")
+    let kl = try distill("kl", student: "all", "kl")
+    let sft = try distill("sft", student: "all", "sft")
+    XCTAssertEqual(kl["step"], 16)
+    for metrics in [kl, sft] {
+      let (aim, start, reached) = (metrics["teacher_loss"]!, metrics["naive_loss"]!, metrics["loss"]!)
+      XCTAssertEqual(metrics["recovered"]!, 100 * (start - reached) / (start - aim), accuracy: 1e-9)
+      XCTAssertNotEqual(start, reached)
+    }
+    XCTAssertEqual(kl["naive_loss"]!, naive["loss"]!, accuracy: 0.05, "windows of 64 tokens against 256")
+    // The text itself is far from a model that knows nothing, its teacher is near.
+    XCTAssertGreaterThan(sft["training_loss"]!, 10 * kl["training_loss"]!)
+    XCTAssertEqual(try ModelConfig(contentsOf: folder("kl")).rewiredLayers.count, 8)
+    XCTAssertNotEqual(
+      try distill("hidden", student: "all", "kl+hidden", ["hidden_weight": .double(10)])["loss"], kl["loss"])
+    XCTAssertThrowsError(try distill("bad", student: "all", "mse"))
+  }
+
+  /// A rate of next to nothing improves nothing, so the first weights are kept.
+  func testEarlyStop() throws {
+    _ = try rewire("rewired", "all")
+    let stopped = try distill(
+      "stopped", student: "rewired", "kl", ["lr": .double(1e-12), "patience": .int(2), "validate_every": .int(3)])
+    XCTAssertEqual(stopped["loss"]!, stopped["naive_loss"]!, accuracy: 1e-6)
+    XCTAssertLessThanOrEqual(stopped["step"]!, 6)
+  }
+
+  func testPretrain() throws {
+    func pretrain(_ connectivity: String) throws -> [String: Double] {
+      try run(
+        pretrainStage, connectivity, on: [:],
+        [
+          "preset": .string("nano-qwen-moe"), "connectivity": .string(connectivity), "tokens": .int(512), "lr": .double(1e-3),
+          "batch": .int(4), "sequence": .int(64), "instructions": .string("code"),
+        ])
+    }
+    let (standard, farskip) = (try pretrain("standard"), try pretrain("farskip"))
+    XCTAssertNotEqual(standard["training_loss"], farskip["training_loss"])
+    XCTAssertEqual(standard["loss"]!, 7.6, accuracy: 0.3, "nothing learnt yet: the logarithm of 2,048")
+    XCTAssertEqual(try ModelConfig(contentsOf: folder("farskip")).rewiredLayers.count, 8)
+    XCTAssertEqual(try pretrain("standard"), standard, "finished, so read and not trained again")
+  }
+}

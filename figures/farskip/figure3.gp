@@ -1,0 +1,28 @@
+# FarSkip Figure 3: what rewiring the first or the last N of eight layers does without any training. The paper prints no
+# points; grey lines are what its text says of all layers.
+width = 900; height = 600
+load "style.gp"
+set xrange [-0.2:8.2]
+set xtics 1
+set multiplot layout 2,2 margins 0.08,0.98,0.09,0.94 spacing 0.08,0.13
+on(s) = strcol("model_ours") eq "nano-qwen-moe" && (strcol("which_ours") eq s || strcol("which_ours") eq "none" || strcol("which_ours") eq "all")
+do for [k=1:4] {
+  value = word("loss avg mmlu humaneval", k)
+  set title word("'held-out loss, nats per token' 'average of ten tasks, %' 'MMLU, %' 'HumanEval+, %'", k)
+  if (k > 2) { set xlabel "rewired layers" } else { unset xlabel }
+  if (ours == 0) {
+    set yrange [0:1]
+    set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
+    plot NaN notitle
+  } else {
+    set yrange [0:*]
+    unset arrow
+    if (k == 1) { set key top left } else { unset key }
+    # Guessing among four choices; HumanEval+ of the paper's fully rewired model.
+    level = k == 3 ? 25 : NaN
+    if (k == 3) { set arrow 1 from graph 0, first level to graph 1, first level nohead lt 6; set label 2 "guessing" at graph 0.99, first 27.5 right textcolor rgb grey font ",11" } else { unset label 2 }
+    plot csv using (column("layers_ours")):(keep(on("first"), column(value."_ours"))) smooth unique with linespoints lt 2 title "first N layers", \
+      csv using (column("layers_ours")):(keep(on("last"), column(value."_ours"))) smooth unique with linespoints lt 1 title "last N layers"
+  }
+}
+unset multiplot
