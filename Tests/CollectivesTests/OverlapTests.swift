@@ -41,6 +41,12 @@ final class OverlapTests: XCTestCase {
         }
       }
     }
+    for (run, share) in zip(outcome.timeline.runs, [0.0, 1]) {
+      for pass in measurement.passes {
+        XCTAssertEqual(run.logs[1].shareBehindComputation(.dispatch, pass), share, run.name)
+        XCTAssertEqual(run.logs[1].shareBehindComputation(.combine, pass), share, run.name)
+      }
+    }
     XCTAssertGreaterThanOrEqual(outcome.isolatedDispatch, 2)
     let (standard, farskip) = (outcome.methods[0], outcome.methods[1])
     // What waits in the ordinary order is the whole of every collective; how much is hidden noise may change.
@@ -48,6 +54,25 @@ final class OverlapTests: XCTestCase {
     XCTAssertGreaterThan(farskip.overlap, 0.5)
     XCTAssertLessThan(farskip.milliseconds, standard.milliseconds)
     XCTAssertEqual(measurement.passes, [.forward, .backward])
+  }
+
+  func testMiddleOfALog() {
+    var log = EventLog(origin: 0)
+    for layer in 0..<6 {
+      let start = Double(layer) * 0.01
+      log.add("A", layer: layer, pass: .forward, track: .computation, start: start, end: start + 0.006)
+      log.add("C", layer: layer, pass: .forward, track: .communication, start: start + 0.005, end: start + 0.012)
+    }
+    log.add("A", layer: 2, pass: .backward, track: .computation, start: 0.02, end: 0.5)
+    // Layers 3 and 4 of six compute from 20 to 36 ms; layer 2's combine flies into that, layer 4's out of it.
+    let events = log.middle(.forward)
+    XCTAssertEqual(events.map(\.layer), [1, 2, 2, 3, 3])
+    for (event, span) in zip(events, [(0, 2), (0, 6), (5, 12), (10, 16), (15, 16)] as [(Double, Double)]) {
+      XCTAssertEqual(event.start, span.0, accuracy: 1e-9)
+      XCTAssertEqual(event.end, span.1, accuracy: 1e-9)
+    }
+    XCTAssertEqual(EventLog(origin: 0).middle(.prefill), [])
+    XCTAssertEqual(EventLog(origin: 0).shareBehindComputation(.combine, .forward), 0)
   }
 
   func testPrefillAndRivals() throws {

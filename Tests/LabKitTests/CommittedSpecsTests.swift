@@ -14,7 +14,7 @@ final class CommittedSpecsTests: XCTestCase {
   override func setUp() { Interrupt.clear() }
 
   /// Specs that between them use every layout, kind and pipeline.
-  private let items = ["common", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes", "simulated", "golden", "rivals"]
+  private let items = ["common", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes", "simulated", "golden", "rivals", "measured", "figure11"]
 
   /// A copy of some experiments without records, and of their figure scripts.
   private func copy() throws -> Laboratory {
@@ -26,7 +26,7 @@ final class CommittedSpecsTests: XCTestCase {
       for name in names where endings.contains((name as NSString).pathExtension) {
         let item = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
         guard !name.contains("real-checkpoints") else { continue }
-        guard items.contains(item) || name.contains("published") || item == "style" else { continue }
+        guard items.contains(item) || name.contains("published") || item == "style" || item == "timeline" else { continue }
         try writeFile(
           readFile(source.appendingPathComponent(name)), to: target.appendingPathComponent("\(folder)/\(name)"))
       }
@@ -179,6 +179,18 @@ final class CommittedSpecsTests: XCTestCase {
             metrics: Dictionary(uniqueKeysWithValues: metrics.map { ($0, Metric(1.5)) }), series: ["speedup": [[10, 1.1], [20, 1.2]]])
         })
     }
+    registry.register(
+      Stage(
+        name: "overlap", version: 1,
+        parameters: ["durations", "layers", "mode", "method", "compute", "link", "ranks", "repeats"]
+      ) { _ in
+        let passes = ["forward", "backward", "prefill"]
+        let names = passes.flatMap { ["overlap_\($0)", "dispatches_behind_\($0)", "combines_behind_\($0)"] }
+        let events = [[1.0, 1, 1, 1, 0, 2], [1, 1, 4, 2, 2, 5.25], [1, 1, 4, 3, 2, 5.25], [2, 2, 1, 1, 0.5, 2]]
+        return StageResult(
+          metrics: Dictionary(uniqueKeysWithValues: (names + ["ms", "standard_ms", "speedup", "overlap", "slowdown"]).map { ($0, Metric(0.9)) }),
+          series: Dictionary(uniqueKeysWithValues: passes.map { ($0, events) }))
+      })
     registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
         context in
