@@ -20,7 +20,7 @@ public final class ExpertParallelModel {
     self.model = model
     self.context = context
     let experts = try Self.experts(of: model.config)
-    try requireDivisor(context.ranks.size, of: experts.count, "experts", at: "--expert-parallel")
+    try requireDivisor(context.ranks.size, of: experts.count, "\(experts.count) experts", at: "--expert-parallel")
     for layer in model.layers { layer.transform?.experts?.freezeAll(but: ownExperts(of: experts.count)) }
   }
 
@@ -204,8 +204,9 @@ extension MixtureOfExperts {
 }
 
 /// Refuses a number of ranks that does not divide `count`, naming those that do.
+/// - Parameter what: what there are so many of, with the number
 func requireDivisor(_ ranks: Int, of count: Int, _ what: String, at option: String) throws {
   if ranks >= 1 && count % ranks == 0 { return }
   let divisors = (1...count).filter { count % $0 == 0 }.map(String.init).joined(separator: ", ")
-  throw UpcycleError.usage("does not divide the \(count) \(what)", at: option, expected: "one of \(divisors)", found: "\(ranks)")
+  throw UpcycleError.usage("does not divide the \(what)", at: option, expected: "one of \(divisors)", found: "\(ranks)")
 }

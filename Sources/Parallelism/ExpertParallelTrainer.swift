@@ -22,7 +22,7 @@ public final class ExpertParallelTrainer {
 
   public init(_ model: LanguageModel, batches: any BatchSource, plan: TrainingPlan, on context: RankContext) throws {
     try plan.validate()
-    try requireDivisor(context.ranks.size, of: plan.batch, "sequences of a batch", at: "--expert-parallel")
+    try requireDivisor(context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", at: "--expert-parallel")
     parallel = try ExpertParallelModel(model, context)
     self.batches = batches
     self.plan = plan

@@ -42,10 +42,13 @@ extension ModelConfig {
       throw UpcycleError.usage("cannot be divided over ranks", at: "--tensor-parallel", expected: "attention", found: other.rawValue)
     }
     let groups = latent?.upProjectionHeads ?? keyValueHeads
-    try requireDivisor(ranks, of: greatestDivisor(attentionHeads, groups), "heads (and key-value heads)", at: "--tensor-parallel")
-    try requireDivisor(ranks, of: experts.count, "experts", at: "--expert-parallel")
     try requireDivisor(
-      ranks, of: greatestDivisor(experts.sharedWidth, intermediateSize), "columns of feed-forwards", at: "--tensor-parallel")
+      ranks, of: greatestDivisor(attentionHeads, groups), "\(attentionHeads) heads and \(groups) key-value heads",
+      at: "--tensor-parallel")
+    try requireDivisor(ranks, of: experts.count, "\(experts.count) experts", at: "--expert-parallel")
+    try requireDivisor(
+      ranks, of: greatestDivisor(experts.sharedWidth, intermediateSize),
+      "widths \(experts.sharedWidth) and \(intermediateSize) of the feed-forwards", at: "--tensor-parallel")
     var part = self
     part.attentionHeads /= ranks
     part.keyValueHeads = max(1, keyValueHeads / ranks)

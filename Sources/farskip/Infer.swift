@@ -38,16 +38,17 @@ struct Infer: ParsableCommand {
           try validate(ranks)
         }
         let speaks = ranks.rank == 0
-        if speaks && !json { print(prompt, terminator: "") }
+        let output = FileHandle.standardOutput
+        if speaks && !json { output.write(Data(prompt.utf8)) }
         let outcome = try ParallelInference(
           model: URL(fileURLWithPath: model), prompt: prompt, tokens: tokens, overlaps: overlap == .on, progress: progress
         ).run(on: ranks) { piece in
-          if speaks && !json { FileHandle.standardOutput.write(Data(piece.utf8)) }
+          if speaks && !json { output.write(Data(piece.utf8)) }
         }
         if !speaks { return }
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
         if json { return print(outcome.json(ranks, overlap).text(pretty: true)) }
-        print("")
+        output.write(Data("\n".utf8))
         FileHandle.standardError.write(Data(outcome.summary.utf8))
       }
     }

@@ -61,7 +61,7 @@ struct Train: ParsableCommand {
           line.update($0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
         }
         if ranks.rank > 0 { return }
-        line.finish("")
+        line.finish("\(plan.steps) steps")
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
         print(json ? outcome.json(ranks, overlap).text(pretty: true) : outcome.summary + "model: \(out)")
       }

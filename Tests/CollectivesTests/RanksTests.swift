@@ -137,7 +137,8 @@ final class RanksTests: XCTestCase {
           rowBytes: bytes, send: space, sendRows: (0..<size).map { $0 == 0 && ranks.rank != 0 ? 1 : 0 }, receive: space,
           receiveRows: (0..<size).map { $0 != 0 && ranks.rank == 0 ? 1 : 0 }), on: .combine
       ).wait()
-      if ranks.rank == 0 { XCTAssertGreaterThanOrEqual(monotonicSeconds() - start, 0.03) }
+      // Each takes 10 ms; the others may have left the barrier a little earlier.
+      if ranks.rank == 0 { XCTAssertGreaterThan(monotonicSeconds() - start, 0.025) }
     }
   }
 

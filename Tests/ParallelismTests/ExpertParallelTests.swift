@@ -129,7 +129,7 @@ final class ExpertParallelTests: XCTestCase {
       projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1)
     let model = OverlapModel(durations: durations, layers: 3, ranks: 2)
     // A latency longer than what a rank computes between two polls.
-    for log in try pass(config, ranks: 2, overlaps: true, alpha: 2e-3).logs {
+    for log in try pass(config, ranks: 2, overlaps: true, alpha: 20e-3).logs {
       for pass in [Pass.forward, .backward] { try PartialOrder(model.schedule(.farskip, pass)).check(log) }
       for layer in 1..<3 {
         XCTAssertTrue(log.overlaps(.dispatch, .core, layer: layer, .forward))

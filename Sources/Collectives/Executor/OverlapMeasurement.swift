@@ -4,7 +4,8 @@ import Groundwork
 ///
 /// overlap = 1 - sum of exposed / sum of isolated: exposed is what the computation stands still in the wait for a
 /// collective, isolated the same collective timed alone on the same link (brief 5.4), both means over ranks. Methods run
-/// by turns, `repeats` times; numbers are medians.
+/// by turns, `repeats` times. Numbers are medians over repetitions, of each collective's wait before they are summed: a
+/// rank that the machine held up once does not count as communication. `shares` keeps every repetition's own sum.
 public struct OverlapMeasurement: Sendable {
   public var durations: LayerDurations
   public var layers: Int
@@ -35,11 +36,12 @@ public struct OverlapMeasurement: Sendable {
   public struct PassTimes: Sendable {
     public var pass: Pass
     public var milliseconds: Double
+    /// Sum over collectives of their medians.
     public var exposed: Double
     /// Of all collectives of the pass, each alone.
     public var isolated: Double
     public var computation: Double
-    /// Exposed share of the communication, `1 - overlap`, of every repetition.
+    /// Exposed share of the communication in every repetition.
     public var shares: [Double]
     public var overlap: Double { isolated > 0 ? 1 - exposed / isolated : 1 }
   }
@@ -89,7 +91,7 @@ public struct OverlapMeasurement: Sendable {
     // The first messages set up connections.
     for (kind, milliseconds) in collectives { _ = try executor.isolated(kind, milliseconds: milliseconds, ranks) }
     var alone: [SubOperation.Kind: [Double]] = [:]
-    // [method][repetition][pass]: milliseconds, stall, computation; means over ranks.
+    // [method][repetition][pass]: milliseconds, computation, then the wait for every collective; means over ranks.
     var rows = methods.map { _ in [[[Double]]]() }
     var logs: [EventLog] = []
     for _ in 0..<repeats {
@@ -105,8 +107,9 @@ public struct OverlapMeasurement: Sendable {
         for schedule in parts { try executor.run(schedule, into: &log) }
         for schedule in parts { try PartialOrder(schedule).check(log) }
         rows[index].append(
-          try passes.map {
-            try ranks.mean([log.duration($0), log.milliseconds(.stall, $0), log.milliseconds(.computation, $0)])
+          try passes.map { pass in
+            let waits = log.events.filter { $0.track == .stall && $0.pass == pass }.map { $0.end - $0.start }
+            return try ranks.mean([log.duration(pass), log.milliseconds(.computation, pass)] + waits)
           })
         logs.append(log)
       }
@@ -119,8 +122,9 @@ public struct OverlapMeasurement: Sendable {
         passes: passes.indices.map { pass in
           func middle(_ column: Int) -> Double { median(rows.map { $0[pass][column] }) }
           return PassTimes(
-            pass: passes[pass], milliseconds: middle(0), exposed: middle(1), isolated: isolated, computation: middle(2),
-            shares: rows.map { $0[pass][1] / isolated })
+            pass: passes[pass], milliseconds: middle(0),
+            exposed: (2..<rows[0][pass].count).reduce(0) { $0 + middle($1) }, isolated: isolated, computation: middle(1),
+            shares: rows.map { $0[pass].dropFirst(2).reduce(0, +) / isolated })
         })
     }
     let runs = try zip(methods, logs).map { Timeline.Run(name: $0.rawValue, logs: try $1.gathered(ranks)) }
