@@ -12,7 +12,7 @@ import LabKit
 /// the two middle layers, ordinary block first: [run, layer, operation, track, start ms, end ms], operations from 1 in the
 /// order of `SubOperation.Kind`, tracks 1 computation, 2 communication, 3 stall.
 let overlapStage = Stage(
-  name: "overlap", version: 1,
+  name: "overlap", version: 2,
   parameters: ["durations", "layers", "mode", "method", "compute", "link", "ranks", "repeats"],
   run: { context in
     let parameters = StageParameters(context.config)
