@@ -196,7 +196,8 @@ final class CommittedSpecsTests: XCTestCase {
         context in
         var random = RandomStream(seed: 1, try context.parent("model").key)
         let tasks = [
-          "combine", "recall", "endings", "quiz", "rules", "goals", "claims", "passages", "pronouns", "avg",
+          "combine", "recall", "endings", "quiz", "rules", "goals", "claims", "passages", "pronouns", "problems", "programs",
+          "edits", "avg", "avg_all",
         ]
         return StageResult(
           metrics: Dictionary(uniqueKeysWithValues: tasks.map { ($0, Metric(40 + 5 * random.nextUniform(), stderr: 1)) }))
