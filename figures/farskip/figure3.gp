@@ -4,7 +4,7 @@ width = 900; height = 600
 load "style.gp"
 set xrange [-0.2:8.2]
 set xtics 1
-set multiplot layout 2,2 margins 0.08,0.98,0.09,0.94 spacing 0.08,0.13
+set multiplot layout 2,2 margins 0.08,0.98,0.11,0.94 spacing 0.08,0.13
 on(s) = strcol("model_ours") eq "nano-qwen-moe" && (strcol("which_ours") eq s || strcol("which_ours") eq "none" || strcol("which_ours") eq "all")
 do for [k=1:4] {
   value = word("loss avg mmlu humaneval", k)
@@ -17,7 +17,7 @@ do for [k=1:4] {
   } else {
     set yrange [0:*]
     unset arrow
-    if (k == 1) { set key top left } else { unset key }
+    if (k == 1) { set key bottom right } else { unset key }
     # Guessing among four choices; HumanEval+ of the paper's fully rewired model.
     level = k == 3 ? 25 : NaN
     if (k == 3) { set arrow 1 from graph 0, first level to graph 1, first level nohead lt 6; set label 2 "guessing" at graph 0.99, first 27.5 right textcolor rgb grey font ",11" } else { unset label 2 }
