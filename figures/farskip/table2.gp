@@ -2,7 +2,7 @@
 width = 980; height = 420
 load "style.gp"
 cells = "'KL FAR 50%' 'KL FAR 75%' 'KL FAR 90%' 'KL' 'KL frozen embedding and LM head' 'KL 4x batch' 'KL 0.25x batch' 'KL + intermediate L2' 'SFT' 'not trained'"
-labels = "'KL, last\n50 %' 'KL, last\n75 %' 'KL, last\n90 %' 'KL, all\nlayers' 'frozen\nembeddings' '4x\nbatch' '0.25x\nbatch' 'KL and\nhidden L2' 'SFT' 'not\ntrained'"
+labels = "'KL, last\n50 %%' 'KL, last\n75 %%' 'KL, last\n90 %%' 'KL, all\nlayers' 'frozen\nembeddings' '4x\nbatch' '0.25x\nbatch' 'KL and\nhidden L2' 'SFT' 'not\ntrained'"
 set style fill solid 0.9 noborder
 set xrange [0.4:10.6]
 set xtics () scale 0
