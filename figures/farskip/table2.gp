@@ -9,8 +9,10 @@ set xtics () scale 0
 do for [i=1:10] { set xtics add (word(labels, i) i) }
 set xzeroaxis lt 1 lw 1 lc rgb "#333333"
 set bmargin 4
-set title "all layers of one model rewired, by training: average against the original"
+set title "rewired, by layers and training: average against the original"
 set ylabel "points against the original"
 set key bottom left
-plot for [i=1:10] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_published"))):(0.36) with boxes lc rgb grey title (i == 1 ? "paper: Qwen3-30B-A3B" : ""), \
-  for [i=1:10] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(0.36) with boxes lc rgb blue title (i == 1 ? (ours == 0 ? "ours: not run yet" : "ours: nano-qwen-moe") : "")
+plot keyentry with boxes lc rgb grey title "paper: Qwen3-30B-A3B", \
+  keyentry with boxes lc rgb blue title (ours == 0 ? "ours: not run yet" : "ours: nano-qwen-moe"), \
+  for [i=1:10] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_published"))):(0.36) with boxes lc rgb grey notitle, \
+  for [i=1:10] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(0.36) with boxes lc rgb blue notitle
