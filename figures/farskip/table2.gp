@@ -1,18 +1,19 @@
 # FarSkip Table 2 as a picture: points lost or won against the original, averages of the paper and of ours.
-width = 980; height = 420
+width = 1240; height = 440
 load "style.gp"
-cells = "'KL FAR 50%' 'KL FAR 75%' 'KL FAR 90%' 'KL' 'KL frozen embedding and LM head' 'KL 4x batch' 'KL 0.25x batch' 'KL + intermediate L2' 'SFT' 'not trained'"
-labels = "'KL, last\n50 %%' 'KL, last\n75 %%' 'KL, last\n90 %%' 'KL, all\nlayers' 'frozen\nembeddings' '4x\nbatch' '0.25x\nbatch' 'KL and\nhidden L2' 'SFT' 'not\ntrained'"
+cells = "'KL FAR 50%' 'KL FAR 75%' 'KL FAR 90%' 'KL' 'KL frozen embedding and LM head' 'KL 4x batch' 'KL 0.25x batch' 'KL + intermediate L2' 'SFT' 'not trained' 'KL on all tokens' 'KL on code' 'SFT on code'"
+array labels[13] = ["KL, last\n50 %%", "KL, last\n75 %%", "KL, last\n90 %%", "KL, all\nlayers", "frozen\nembeddings", "4x\nbatch", "0.25x\nbatch", "KL and\nhidden L2", "SFT", "not\ntrained", "KL on all\ntokens", "KL on\ncode", "SFT on\ncode"]
 set style fill solid 0.9 noborder
-set xrange [0.4:10.6]
+set xrange [0.4:13.6]
 set xtics () scale 0
-do for [i=1:10] { set xtics add (word(labels, i) i) }
+do for [i=1:13] { set xtics add (labels[i] i) }
 set xzeroaxis lt 1 lw 1 lc rgb "#333333"
 set bmargin 4
-set title "rewired, by layers and training: average against the original"
+set yrange [*:2.5]
+set title "average against the original, by what is rewired and how it is trained"
 set ylabel "points against the original"
-set key bottom left
-plot keyentry with boxes lc rgb grey title "paper: Qwen3-30B-A3B", \
-  keyentry with boxes lc rgb blue title (ours == 0 ? "ours: not run yet" : "ours: nano-qwen-moe"), \
-  for [i=1:10] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_published"))):(0.36) with boxes lc rgb grey notitle, \
-  for [i=1:10] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(0.36) with boxes lc rgb blue notitle
+set key bottom left Left reverse
+plot for [i=1:13] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_published"))):(0.36) with boxes lc rgb grey notitle, \
+  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(0.36) with boxes lc rgb blue notitle, \
+  keyentry with boxes lc rgb grey title "paper: Qwen3-30B-A3B", \
+  keyentry with boxes lc rgb blue title (ours == 0 ? "ours: not run yet" : "ours: nano-qwen-moe")
