@@ -32,11 +32,13 @@ let package = Package(
     .target(name: "Distillation", dependencies: ["ModelCore", "TokenData"]),
     .target(name: "Evaluation", dependencies: ["ModelCore", "TokenData"]),
     .target(name: "Upcycling", dependencies: ["ModelCore", "TokenData"]),
-    .target(name: "Collectives", dependencies: ["Groundwork"]),
+    .target(name: "COpenMPI"),
+    .target(name: "Collectives", dependencies: ["TensorCore", "COpenMPI"]),
+    .target(name: "Parallelism", dependencies: ["ModelCore", "Distillation", "Collectives", "CKernels"]),
     .target(name: "LabKit", dependencies: ["Groundwork"]),
     .target(
       name: "Recipes",
-      dependencies: ["Upcycling", "Distillation", "Evaluation", "Collectives", "LabKit"]),
+      dependencies: ["Upcycling", "Distillation", "Evaluation", "Collectives", "Parallelism", "LabKit"]),
 
     .target(name: "Commands", dependencies: [.argumentParser]),
     .target(name: "TrainingCommands", dependencies: ["Recipes", "Commands"]),
@@ -59,6 +61,7 @@ let package = Package(
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestKit"]),
     .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "TestKit"]),
+    .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
     .testTarget(
       name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "farskip", "shards", "lab"]),

@@ -8,6 +8,7 @@ packages=(
   liblapacke-dev    # decompositions (SVD, eigenvalues)
   libzstd-dev       # token shards
   libssl-dev        # SHA-256
+  openmpi-bin       # mpirun and its library, for farskip on several ranks
   gnuplot-nox       # figures
   librsvg2-bin      # PNG pictures from SVG
   fonts-dejavu-core # the figures' font

@@ -17,11 +17,24 @@ public struct Variable {
 /// the tape records and an input needs a gradient, append a node whose closure adds to the gradients of
 /// its inputs. A training step has a few hundred nodes. A tape that does not record keeps nothing, so the
 /// same forward code serves inference.
+///
+/// The backward pass takes nodes in reverse order of recording, or of their `section` where an execution in
+/// windows gave them one.
 public final class Tape {
   public let isRecording: Bool
   private var nodes: [Node] = []
 
   private let profile: OperationProfile?
+
+  /// Whether `linear` and `headLoss` compute every row as if it stood alone (`rowwiseGemm`), so that a sequence's bits do
+  /// not depend on the sequences beside it: for passes whose batch is divided among ranks. Costs time where the matrix
+  /// product is OpenBLAS's.
+  public var isRowwise = false
+  /// Where new nodes stand among all: the backward pass takes nodes of a higher section first. A node's inputs must have
+  /// no higher section than the node.
+  public var section = 0
+  /// Called after every operation, forward and backward: lets messages proceed.
+  public var betweenOperations: (() -> Void)?
 
   private struct Node {
     var gradient: Tensor?
@@ -29,6 +42,9 @@ public final class Tape {
     var backward: ((inout Tensor) -> Void)?
     /// Its name in the profile.
     var operation = ""
+    var section = 0
+    /// Called when the backward pass comes here, whatever gradient there is (`whenPassed`).
+    var mark: (() -> Void)?
   }
 
   /// - Parameter profile: where to add up the time of every operation (`bench --profile`).
@@ -62,6 +78,7 @@ public final class Tape {
       profile.noteForward(name)
       if needed { nodes[result.id].operation = name }
     }
+    betweenOperations?()
     return result
   }
 
@@ -71,8 +88,14 @@ public final class Tape {
   }
 
   private func append(_ value: Tensor, _ backward: ((inout Tensor) -> Void)?) -> Variable {
-    nodes.append(Node(gradient: nil, backward: backward))
+    nodes.append(Node(gradient: nil, backward: backward, section: section))
     return Variable(value: value, id: nodes.count - 1)
+  }
+
+  /// Calls `action` in the backward pass when all nodes after this place are done.
+  public func whenPassed(_ action: @escaping () -> Void) {
+    guard isRecording else { return }
+    nodes.append(Node(section: section, mark: action))
   }
 
   // MARK: Gradients
@@ -142,18 +165,25 @@ public final class Tape {
   public func backward(from outputs: [(output: Variable, seed: Tensor)]) {
     for (output, seed) in outputs { accumulate(seed, into: output) }
     profile?.restart()
-    var id = outputs.map(\.output.id).max() ?? -1
-    while id >= 0 {
-      if let backward = nodes[id].backward {
-        nodes[id].backward = nil
-        if var gradient = nodes[id].gradient {
-          nodes[id].gradient = nil
-          backward(&gradient)
-          profile?.noteBackward(nodes[id].operation)
-        }
+    let last = outputs.map(\.output.id).max() ?? -1
+    for id in order(through: last) {
+      nodes[id].mark?()
+      guard let backward = nodes[id].backward else { continue }
+      nodes[id].backward = nil
+      if var gradient = nodes[id].gradient {
+        nodes[id].gradient = nil
+        backward(&gradient)
+        profile?.noteBackward(nodes[id].operation)
+        betweenOperations?()
       }
-      id -= 1
     }
+  }
+
+  /// Nodes 0...last in the order of the backward pass.
+  private func order(through last: Int) -> [Int] {
+    let ids = Array((0..<last + 1).reversed())
+    if nodes.allSatisfy({ $0.section == 0 }) { return ids }
+    return ids.sorted { (nodes[$0].section, $0) > (nodes[$1].section, $1) }
   }
 }
 

@@ -31,7 +31,8 @@ public struct Publication {
   public func writeTable(_ spec: Spec) throws -> [URL] {
     let table = try Table(spec, records: records(spec))
     let base = folder.appendingPathComponent(spec.name)
-    let csv = spec.report.series.map(table.curves) ?? table.csv
+    let fields = spec.report.fields
+    let csv = spec.report.series.map { fields.isEmpty ? table.curves($0) : table.points($0, fields: fields) } ?? table.csv
     try writeFile(csv.text, to: base.appendingPathExtension("csv"))
     if spec.report.kind == .figure { return [base.appendingPathExtension("csv")] }
     try writeFile(try table.markdown(), to: base.appendingPathExtension("md"))

@@ -14,6 +14,8 @@ public struct Report: Sendable {
   public let columns: [Column]
   /// A figure of curves shows this recorded series (`alias.name`) instead of the columns.
   public let series: String?
+  /// What the numbers of a point of `series` are, where it is no curve; such points are shown as the first seed has them.
+  public let fields: [String]
   /// What differences to a cell's baseline are differences to, in words: "base" unless said otherwise.
   public let baseline: String
   public let notes: [String]
@@ -21,7 +23,7 @@ public struct Report: Sendable {
   /// - Parameter sets: lists of columns that several reports share; `{ use: "name" }` stands for one.
   init(_ value: JSONValue, sets: [String: JSONValue], path: String, file: String) throws {
     let object = try StrictObject(
-      value, at: path, in: file, known: ["kind", "layout", "profile", "columns", "series", "baseline", "notes"])
+      value, at: path, in: file, known: ["kind", "layout", "profile", "columns", "series", "fields", "baseline", "notes"])
     kind = try Self.choice(object, "kind", .table)
     layout = try Self.choice(object, "layout", .beside)
     profile = try object.string("profile") ?? "micro"
@@ -36,6 +38,7 @@ public struct Report: Sendable {
       return try set.enumerated().map { try Column($1, path: "column_sets.\(name)[\($0)]", file: file) }
     }.flatMap { $0 }
     series = try object.string("series")
+    fields = try object.strings("fields") ?? []
     baseline = try object.string("baseline") ?? "base"
     notes = try object.strings("notes") ?? []
     let names = columns.map(\.name)

@@ -73,6 +73,19 @@ extension Table {
     return csv
   }
 
+  /// The points of a series that is no curve: cell and `fields`, of the first seed.
+  func points(_ series: String, fields: [String]) -> CSV {
+    var csv = CSV(header: ["cell"] + fields)
+    csv.comments = ["# \(spec.place): \(spec.title)".singleLine, "# ours: \(ours)"]
+    for row in rows {
+      let first = row.records.min { ($0.seed ?? -1) < ($1.seed ?? -1) }
+      for point in first?.series?[series] ?? [] where point.count == fields.count {
+        csv.rows.append([row.cell.id] + point.map { plain($0) })
+      }
+    }
+    return csv
+  }
+
   /// Where the published numbers come from, without the part of the source line that repeats the title.
   var source: String {
     guard let line = spec.published?.source, !line.isEmpty else { return "nothing was published for this" }

@@ -98,6 +98,18 @@ public struct DecoderLayer {
     return joined(tape, streams.full, mixed)
   }
 
+  /// The mixer's output for new tokens [N, D] of one sequence, which join its cache: for executions that put layers
+  /// together themselves.
+  /// - Parameters:
+  ///   - input: `mixerInput`
+  ///   - layer: the layer's number in the cache
+  public func extend(
+    _ tape: Tape, mixing input: Variable, _ cache: SequenceCache, layer: Int, positionIds: [Int32]
+  ) -> Variable {
+    mixer.extend(
+      tape, input, [CacheSegment(rows: 0..<input.rowCount, cache: cache.layers[layer])], positionIds: positionIds)
+  }
+
   /// LN1 of what attention reads.
   public func mixerInput(_ tape: Tape, _ streams: ResidualStreams) -> Variable {
     normed(tape, connectivity.skipsRoutedOutput ? streams.routedFree : streams.full, inputNorm)

@@ -67,7 +67,8 @@ public final class LanguageModel {
     return both(tape.checkpoint(list(streams)) { list(run($0, both($1))) })
   }
 
-  func normed(_ tape: Tape, _ x: Variable) -> Variable {
+  /// The final norm.
+  public func normed(_ tape: Tape, _ x: Variable) -> Variable {
     tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps), offset: config.normOffset)
   }
 

@@ -36,12 +36,22 @@ public enum Mixer {
   }
 
   /// Training: x [B, T, D], normed.
-  func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+  /// - Parameter between: called between the projections and the core (A and B of FarSkip brief 1.6); a recurrent mixer
+  ///   is all core.
+  public func forward(
+    _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void = {}
+  ) -> Variable {
     switch self {
-    case .attention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
-    case .latentAttention(let mixer): return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds)
-    case .mamba2(let mixer): return mixer.forward(tape, x, batch: batch, time: time)
-    case .gatedDeltaNet(let mixer): return mixer.forward(tape, x, batch: batch, time: time)
+    case .attention(let mixer):
+      return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds, between: between)
+    case .latentAttention(let mixer):
+      return mixer.forward(tape, x, batch: batch, time: time, positionIds: positionIds, between: between)
+    case .mamba2(let mixer):
+      between()
+      return mixer.forward(tape, x, batch: batch, time: time)
+    case .gatedDeltaNet(let mixer):
+      between()
+      return mixer.forward(tape, x, batch: batch, time: time)
     }
   }
 

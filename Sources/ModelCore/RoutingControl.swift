@@ -56,6 +56,11 @@ public final class RoutingControl {
     }
   }
 
+  /// Replaces what was counted of the experts' loads, by record, with the counts of all ranks.
+  public func replaceLoads(_ loads: [[Int]]) {
+    for (index, load) in loads.enumerated() { records[index].loads = load }
+  }
+
   /// Mean over layers and passes of E sum_e f_e P_e; nil when nothing was recorded.
   public var meanBalance: Double? {
     let passes = records.reduce(0) { $0 + $1.passes }

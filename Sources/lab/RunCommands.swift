@@ -3,6 +3,7 @@ import Foundation
 import Groundwork
 import LabKit
 import Recipes
+import TensorCore
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -87,6 +88,8 @@ struct RunCommand: ParsableCommand {
     for plan in plans where plan.jobs.isEmpty && !quiet {
       print("\(plan.spec.name): nothing to run\(plan.spec.pending.map { ", needs \($0)" } ?? "")")
     }
+    // What the keys say, whatever the machine has.
+    Threads.set(selection.threads)
     var sweep = Sweep(plans, in: laboratory)
     sweep.trustsRecords = skipRecorded
     sweep.quiet = quiet

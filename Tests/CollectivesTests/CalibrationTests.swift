@@ -122,4 +122,44 @@ final class CalibrationTests: XCTestCase {
     }
     XCTAssertNoThrow(try shape.requireExpertParallel(16, option: "--gpus"))
   }
+
+  /// One step of decoding against sums by hand.
+  func testDecodeWork() throws {
+    let shape = try ModelShape.named("deepseek-v3", option: "")
+    let work = shape.decodeWork(sequences: 1024, cached: 4096, ranks: 16, perNode: 8, bytesPerNumber: 2)
+    // All 16 experts of a rank are chosen by some of 1,024 tokens: 3 matrices of 7168 x 2048 each, a byte a weight.
+    XCTAssertEqual(work.read.experts, Double(16 * 3 * 7168 * 2048), accuracy: 1)
+    let (output, cached) = (128 * 128 * 7168, 1024 * 4096)
+    XCTAssertEqual(work.read.core, Double(cached * 576 * 2 + output / 16), accuracy: 1)
+    XCTAssertEqual(work.core, Double(8 * 2 * 1088 * cached) + Double(2 * 64 * output), accuracy: 1)
+    XCTAssertEqual(work.intraBytes, 1.75 * Double(1024 * 7168 * 2), accuracy: 1)
+    // One token chooses 8 of 256 experts: half of one of a rank's 16.
+    let one = shape.decodeWork(sequences: 1, cached: 0, ranks: 16, perNode: 8, bytesPerNumber: 2)
+    XCTAssertEqual(one.read.experts, Double(3 * 7168 * 1024), accuracy: 1)
+    // Reading decides: 256 MB of experts and 4.8 GB of cache at 5.3 TB/s.
+    let durations = Accelerator(efficiency: 0.4).durations(work)
+    XCTAssertEqual(durations.core, work.read.core / 5.3e9, accuracy: 1e-9)
+  }
+
+  func testCommunicationOfAGivenShare() throws {
+    let scenario = Scenario(
+      try .named("deepseek-v2-lite", option: ""), mode: .training, fit: Calibration(.throughout), kappa: 1)
+    for share in [0.1, 0.5, 0.8] {
+      var stretched = scenario
+      stretched.share = share
+      XCTAssertEqual(stretched.communicationShare(gpus: 8), share, accuracy: 1e-12)
+      XCTAssertEqual(
+        stretched.times(.standard, gpus: 8).milliseconds * (1 - share),
+        scenario.times(.standard, gpus: 8).milliseconds * (1 - scenario.communicationShare(gpus: 8)), accuracy: 1e-6)
+    }
+  }
+
+  func testLinks() throws {
+    let both = try parseLinks("310GB/s,50GB/s", option: "--link")
+    XCTAssertTrue(both == (310, 50))
+    XCTAssertTrue(try parseLinks("1.5GB/s", option: "--link") == (1.5, 1.5))
+    for text in ["0GB/s", "310", "fast", "1GB/s,2GB/s,3GB/s", "1GB/s,", "-1GB/s"] {
+      XCTAssertThrowsError(try parseLinks(text, option: "--link"), text)
+    }
+  }
 }

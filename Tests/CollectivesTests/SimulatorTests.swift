@@ -199,10 +199,14 @@ final class SimulatorTests: XCTestCase {
     let model = OverlapModel(
       durations: Self.durations([1.09, 3.15, 0.03, 7.05, 5.52, 7.05, 0.69]), layers: 61, slowdown: .whileInFlight(1.1),
       ranks: 512)
-    let start = monotonicSeconds()
+    // The better of two: other processes may hold the cores for a while.
+    let seconds = (0..<2).map { _ in
+      let start = monotonicSeconds()
+      _ = model.training(.farskip)
+      return monotonicSeconds() - start
+    }
+    XCTAssertLessThan(seconds.min()!, 2)
     let farskip = model.training(.farskip)
-    let seconds = monotonicSeconds() - start
-    XCTAssertLessThan(seconds, 2)
     let formula = model.closedForm(.farskip, .forward)! + model.closedForm(.farskip, .backward)!
     XCTAssertEqual(farskip.milliseconds, formula, accuracy: 1e-6)
   }

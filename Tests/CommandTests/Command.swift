@@ -12,12 +12,12 @@ struct CommandResult {
   var errorLines: [String] { error.split(separator: "\n").map(String.init).filter { $0.hasPrefix("error:") } }
 }
 
-/// Runs a built executable (beside the test bundle) in the repository root and waits for it.
+/// Runs a built executable (beside the test bundle), or one of the system by its path, in the repository root and waits.
 /// - Parameter killAfter: kill -9 after so many seconds.
 func launch(_ tool: String, _ arguments: [String], killAfter seconds: Double? = nil) throws -> CommandResult {
   let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
   let process = Process()
-  process.executableURL = folder.appendingPathComponent(tool)
+  process.executableURL = tool.hasPrefix("/") ? URL(fileURLWithPath: tool) : folder.appendingPathComponent(tool)
   process.arguments = arguments
   process.currentDirectoryURL = repositoryRoot()
   let scratch = try temporaryFolder()
@@ -41,6 +41,17 @@ func launch(_ tool: String, _ arguments: [String], killAfter seconds: Double? = 
     (try? String(decoding: Data(contentsOf: scratch.appendingPathComponent(name)), as: UTF8.self)) ?? ""
   }
   return CommandResult(status: process.terminationStatus, output: texts[0], error: texts[1])
+}
+
+/// Runs a built executable on ranks of Open MPI; skips the test where there is no mpirun.
+func launchRanks(_ count: Int, _ tool: String, _ arguments: [String]) throws -> CommandResult {
+  let mpirun = "/usr/bin/mpirun"
+  guard FileManager.default.isExecutableFile(atPath: mpirun) else { throw XCTSkip("skipped: mpirun absent") }
+  let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+  return try launch(
+    mpirun,
+    ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "-np", "\(count)",
+      folder.appendingPathComponent(tool).path] + arguments)
 }
 
 /// Fails unless the command ends with `status` and exactly one error line that contains `words`.

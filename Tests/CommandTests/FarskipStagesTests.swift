@@ -105,4 +105,44 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertEqual(try ModelConfig(contentsOf: folder("farskip")).rewiredLayers.count, 8)
     XCTAssertEqual(try pretrain("standard"), standard, "finished, so read and not trained again")
   }
+
+  func testOverlap() throws {
+    func measure(_ method: String, _ changes: [String: JSONValue] = [:]) throws -> StageResult {
+      let config: [String: JSONValue] = [
+        "durations": .string("A=2,B=3,G=1,D=2,E=2,C=2,S=1"), "layers": .int(4), "mode": .string("training"),
+        "method": .string(method), "compute": .string("sleep"), "link": .string("50us,50MB/s"), "ranks": .int(2),
+        "repeats": .int(1),
+      ]
+      let own = config.merging(changes) { $1 }
+      XCTAssertEqual(Set(own.keys), Set(overlapStage.parameters))
+      try makeDirectory(folder(method))
+      return try overlapStage.run(StageContext(config: .object(own), folder: folder(method), seed: 1))
+    }
+    let (farskip, standard) = (try measure("farskip"), try measure("standard"))
+    for (result, share) in [(farskip, 1.0), (standard, 0)] {
+      for metric in ["dispatches_behind", "combines_behind"].flatMap({ ["\($0)_forward", "\($0)_backward"] }) {
+        XCTAssertEqual(result.metrics[metric]?.value, share, metric)
+      }
+    }
+    XCTAssertEqual(standard.metrics["speedup"]?.value, 1)
+    XCTAssertGreaterThan(farskip.metrics["overlap"]!.value, standard.metrics["overlap"]!.value)
+    // Both runs, two layers of seven operations and what their neighbours send.
+    let points = farskip.series["forward"]!
+    for run in [1.0, 2] {
+      let own = points.filter { $0[0] == run && $0[3] < 3 }
+      for operation in 1...7 { XCTAssertGreaterThanOrEqual(own.count { $0[2] == Double(operation) }, 2) }
+      XCTAssertEqual(own.map { $0[4] }.min(), 0)
+    }
+    XCTAssertEqual(standard.series["forward"]!.filter { $0[0] == 2 }.count, 0)
+    let log = try String(contentsOf: folder("farskip").appendingPathComponent("timeline.csv"), encoding: .utf8)
+    // Header, and both methods' events of both ranks and passes: four layers of seven operations and two waits.
+    XCTAssertEqual(log.split(separator: "\n").count, 1 + 2 * 2 * 2 * 4 * 9)
+
+    XCTAssertEqual(try measure("farskip", ["mode": .string("prefill")]).metrics["dispatches_behind_prefill"]?.value, 1)
+    for (name, value) in [
+      ("mode", JSONValue.string("decode")), ("ranks", .int(1)), ("link", .string("0us,0MB/s")), ("layers", .int(0)),
+      ("durations", .string("A=1")),
+    ] { XCTAssertThrowsError(try measure("farskip", [name: value]), name) }
+    XCTAssertThrowsError(try measure("scmoe", ["mode": .string("prefill")]))
+  }
 }

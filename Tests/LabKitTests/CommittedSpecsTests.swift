@@ -14,7 +14,7 @@ final class CommittedSpecsTests: XCTestCase {
   override func setUp() { Interrupt.clear() }
 
   /// Specs that between them use every layout, kind and pipeline.
-  private let items = ["common", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes"]
+  private let items = ["common", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes", "simulated", "golden", "rivals", "measured", "figure11"]
 
   /// A copy of some experiments without records, and of their figure scripts.
   private func copy() throws -> Laboratory {
@@ -26,7 +26,7 @@ final class CommittedSpecsTests: XCTestCase {
       for name in names where endings.contains((name as NSString).pathExtension) {
         let item = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
         guard !name.contains("real-checkpoints") else { continue }
-        guard items.contains(item) || name.contains("published") || item == "style" else { continue }
+        guard items.contains(item) || name.contains("published") || item == "style" || item == "timeline" else { continue }
         try writeFile(
           readFile(source.appendingPathComponent(name)), to: target.appendingPathComponent("\(folder)/\(name)"))
       }
@@ -164,12 +164,40 @@ final class CommittedSpecsTests: XCTestCase {
         return StageResult(
           metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(context.config[$0]?.double ?? 1.5)) }))
       })
+    let scenario = [
+      "model", "mode", "gpus", "batch", "sequence", "method", "peak", "efficiency", "kappa", "intra", "inter",
+    ]
+    for (name, parameters, metrics) in [
+      ("simulate", scenario, ["speedup", "ms", "standard_ms", "overlap", "overlap_forward", "overlap_backward", "share"]),
+      ("simulate_shares", scenario + ["percents"], ["best_speedup"]),
+      ("simulate_durations", ["durations", "layers", "method", "kappa"], ["speedup"]),
+      ("simulate_sensitivity", ["assumption", "low", "high"], ["base", "low", "high", "reach"]),
+    ] {
+      registry.register(
+        Stage(name: name, version: 1, parameters: parameters, seeded: false) { _ in
+          StageResult(
+            metrics: Dictionary(uniqueKeysWithValues: metrics.map { ($0, Metric(1.5)) }), series: ["speedup": [[10, 1.1], [20, 1.2]]])
+        })
+    }
+    registry.register(
+      Stage(
+        name: "overlap", version: 1,
+        parameters: ["durations", "layers", "mode", "method", "compute", "link", "ranks", "repeats"]
+      ) { _ in
+        let passes = ["forward", "backward", "prefill"]
+        let names = passes.flatMap { ["overlap_\($0)", "dispatches_behind_\($0)", "combines_behind_\($0)"] }
+        let events = [[1.0, 1, 1, 1, 0, 2], [1, 1, 4, 2, 2, 5.25], [1, 1, 4, 3, 2, 5.25], [2, 2, 1, 1, 0.5, 2]]
+        return StageResult(
+          metrics: Dictionary(uniqueKeysWithValues: (names + ["ms", "standard_ms", "speedup", "overlap", "slowdown"]).map { ($0, Metric(0.9)) }),
+          series: Dictionary(uniqueKeysWithValues: passes.map { ($0, events) }))
+      })
     registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
         context in
         var random = RandomStream(seed: 1, try context.parent("model").key)
         let tasks = [
-          "combine", "recall", "endings", "quiz", "rules", "goals", "claims", "passages", "pronouns", "avg",
+          "combine", "recall", "endings", "quiz", "rules", "goals", "claims", "passages", "pronouns", "problems", "programs",
+          "edits", "avg", "avg_all",
         ]
         return StageResult(
           metrics: Dictionary(uniqueKeysWithValues: tasks.map { ($0, Metric(40 + 5 * random.nextUniform(), stderr: 1)) }))
@@ -180,7 +208,7 @@ final class CommittedSpecsTests: XCTestCase {
   func testEverySpecDecodesAndPlansInEveryProfile() throws {
     let laboratory = Laboratory(root: root)
     let specs = try laboratory.specs([])
-    XCTAssertGreaterThanOrEqual(specs.count, 47)
+    XCTAssertGreaterThanOrEqual(specs.count, 56)
     for spec in specs {
       for profile in spec.profiles.keys.sorted() {
         let plan = try Plan(spec, profile: profile, threads: 2, registry: registry())
@@ -188,9 +216,8 @@ final class CommittedSpecsTests: XCTestCase {
       }
     }
     let claims = specs.flatMap(\.claims).map(\.id)
-    let hylo = Set(claims.filter { $0.hasPrefix("H-") })
+    let (hylo, farskip) = (Set(claims.filter { $0.hasPrefix("H-") }), Set(claims.filter { $0.hasPrefix("F-") }))
     XCTAssertTrue(hylo.isSubset(of: (1...16).map { "H-C\($0)" }), "\(hylo)")
-    let farskip = Set(claims.filter { $0.hasPrefix("F-") })
     XCTAssertTrue(farskip.isSubset(of: (1...8).map { "F-C\($0)" }), "\(farskip)")
     XCTAssertEqual(Set(claims).subtracting(hylo).subtracting(farskip), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" }))
     XCTAssertEqual(claims.count, Set(claims).count, "every claim stands in one spec")

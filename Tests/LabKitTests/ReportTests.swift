@@ -50,6 +50,15 @@ final class ReportTests: XCTestCase {
       """)
   }
 
+  func testPointsThatAreNoCurveComeFromTheFirstSeed() throws {
+    var (first, second) = (record("small", 1, avg: 39), record("small", 2, avg: 39.5))
+    first.series = ["train.events": [[1, 2, 0.125], [1, 3], [2, 2, 4]]]
+    second.series = ["train.events": [[9, 9, 9]]]
+    let csv = try Table(spec(), records: [second, first]).points("train.events", fields: ["run", "layer", "ms"])
+    XCTAssertEqual(csv.header, ["cell", "run", "layer", "ms"])
+    XCTAssertEqual(csv.rows, [["small", "1", "2", "0.125"], ["small", "2", "2", "4"]], "points of another length are none")
+  }
+
   func testExactNumbersAreComparedToThePrintedDigits() throws {
     let table = try Table(spec(), records: [record("small", 1, avg: 1, kv: 15.7), record("base", nil, avg: 1, kv: 100)])
     XCTAssertEqual(table.rows[1].values[1].agrees, false)

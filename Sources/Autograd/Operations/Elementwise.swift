@@ -15,6 +15,11 @@ extension Tape {
     }
   }
 
+  /// x itself. Its gradient comes to x where this node stands, which fixes its place in the sum of x's gradients.
+  public func alias(_ x: Variable) -> Variable {
+    record(x.value, inputs: [x]) { dy in self.accumulate(dy, into: x) }
+  }
+
   /// a * b, element by element.
   public func multiply(_ a: Variable, _ b: Variable) -> Variable {
     precondition(a.shape == b.shape)

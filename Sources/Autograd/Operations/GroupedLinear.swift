@@ -37,6 +37,22 @@ public enum ExpertMatrices {
     }
   }
 
+  /// The matrices of some experts: the same values and, where there are gradients already, the same gradients.
+  public func part(_ range: Range<Int>) -> ExpertMatrices {
+    switch self {
+    case .separate(let experts): return .separate(Array(experts[range]))
+    case .stacked(let weight):
+      let size = weight.shape[1] * weight.shape[2]
+      func view(_ all: Tensor) -> Tensor {
+        Tensor(all.storage, offset: all.offset + range.lowerBound * size, shape: [range.count] + weight.shape.dropFirst())
+      }
+      let part = Parameter(weight.name, view(weight.value))
+      part.isTrainable = weight.isTrainable
+      part.gradient = weight.gradient.map(view)
+      return .stacked(part)
+    }
+  }
+
   /// A part of one expert's outputs that one product makes.
   struct Piece {
     var values: UnsafeMutablePointer<Float>

@@ -61,7 +61,13 @@ extension Tape {
           let count = min(chunk, rows - low)
           let z = logits[lane].pointer
           let x = hidden.value.pointer + low * width
-          serialGemm(false, true, count, vocabulary, width, 1, x, width, head.value.pointer, width, 0, z, vocabulary)
+          if isRowwise {
+            rowwiseGemm(
+              transB: true, m: count, n: vocabulary, k: width, a: x, lda: width, b: head.value.pointer, ldb: width, c: z,
+              ldc: vocabulary)
+          } else {
+            serialGemm(false, true, count, vocabulary, width, 1, x, width, head.value.pointer, width, 0, z, vocabulary)
+          }
           if let teacher {
             let inner = teacher.hidden.width
             serialGemm(

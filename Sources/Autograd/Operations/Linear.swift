@@ -26,9 +26,18 @@ extension Tape {
     let source = x.value.pointer + columns.lowerBound
     var column = 0
     for group in groups {
-      gemm(
-        transB: true, m: rows, n: group.rows, k: columns.count, a: source, lda: x.width,
-        b: group.value.pointer, ldb: columns.count, c: y.pointer + column, ldc: outWidth)
+      if isRowwise {
+        let (inWidth, lda, target) = (columns.count, x.width, y.pointer + column)
+        Threads.parallelRows(rows, grain: 64) { some in
+          rowwiseGemm(
+            transB: true, m: some.count, n: group.rows, k: inWidth, a: source + some.lowerBound * lda, lda: lda,
+            b: group.value.pointer, ldb: inWidth, c: target + some.lowerBound * outWidth, ldc: outWidth)
+        }
+      } else {
+        gemm(
+          transB: true, m: rows, n: group.rows, k: columns.count, a: source, lda: x.width,
+          b: group.value.pointer, ldb: columns.count, c: y.pointer + column, ldc: outWidth)
+      }
       column += group.rows
     }
     if !biases.isEmpty { addBiases(biases, to: y) }

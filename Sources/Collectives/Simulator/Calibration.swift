@@ -79,8 +79,8 @@ public struct Calibration: Sendable {
     _ workload: Workload, on accelerator: Accelerator, slowdown: Slowdown, countsOther: Bool = false
   ) -> Double {
     let model = workload.model(on: accelerator, slowdown: slowdown)
-    let passes: [Pass] = workload.isTraining ? [.forward, .backward] : [.prefill]
-    let other = countsOther && workload.isTraining ? workload.otherMilliseconds(on: accelerator) : 0
+    let passes: [Pass] = workload.mode == .training ? [.forward, .backward] : [.prefill]
+    let other = countsOther && workload.mode == .training ? workload.otherMilliseconds(on: accelerator) : 0
     func total(_ method: OverlapMethod) -> Double { passes.reduce(other) { $0 + model.closedForm(method, $1)! } }
     return total(.standard) / total(.farskip)
   }

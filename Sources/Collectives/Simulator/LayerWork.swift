@@ -5,6 +5,13 @@ public struct LayerWork: Equatable, Sendable {
   public var projections, core, gate, experts, shared: Double
   /// Bytes that a rank sends in one collective over links inside its node, and to other nodes.
   public var intraBytes, interBytes: Double
+  /// Bytes of weights and caches that decoding reads; 0 in training and prefill, which compute for longer than they read.
+  public var read = Read()
+
+  /// Of A, B, G, E, S.
+  public struct Read: Equatable, Sendable {
+    public var projections = 0.0, core = 0.0, gate = 0.0, experts = 0.0, shared = 0.0
+  }
 
   /// Off-rank bytes of one collective.
   public var bytes: Double { intraBytes + interBytes }
@@ -71,10 +78,10 @@ extension ModelShape {
   }
 
   /// G: the router's product, operations per token.
-  private var gateWork: Double { 2 * Double(width * experts) }
+  var gateWork: Double { 2 * Double(width * experts) }
 
   /// Gated feed-forward of one width, operations per token.
-  private func feedForwardWork(_ hidden: Int) -> Double { 6 * Double(width * hidden) }
+  func feedForwardWork(_ hidden: Int) -> Double { 6 * Double(width * hidden) }
 
   /// What a training step does besides its blocks with experts, operations per token: dense layers (whole) and head.
   public func otherTrainingWork(sequence: Int) -> Double {

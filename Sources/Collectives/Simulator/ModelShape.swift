@@ -34,7 +34,11 @@ public struct ModelShape: Equatable, Sendable {
   /// Blocks with experts.
   public var expertLayers: Int { layers - denseLayers }
 
-  init(
+  /// - Parameters:
+  ///   - dense: leading layers without experts
+  ///   - perToken: experts of a token
+  ///   - shared: how many shared experts, `sharedWidth` wide together
+  public init(
     _ name: String, layers: Int, dense: Int, width: Int, heads: Int, _ attention: Attention, gated: Bool = false,
     experts: Int, perToken: Int, shared: Int, expertWidth: Int, sharedWidth: Int, denseWidth: Int = 0, vocabulary: Int
   ) {
@@ -101,10 +105,18 @@ extension ModelShape {
 
   /// - Throws: where `ranks` share the experts unevenly, with the counts that do not
   public func requireExpertParallel(_ ranks: Int, option: String) throws {
-    guard ranks >= 1, experts % ranks == 0 else {
-      let counts = (1...experts).filter { experts % $0 == 0 }.map(String.init).joined(separator: ", ")
-      throw UpcycleError.usage(
-        "does not divide the \(experts) experts of \(name)", at: option, expected: "one of \(counts)", found: "\(ranks)")
-    }
+    try require(ranks, divides: experts, "experts", option)
+  }
+
+  /// - Throws: where `ranks` share the attention's heads unevenly, with the counts that do not
+  public func requireTensorParallel(_ ranks: Int, option: String) throws {
+    try require(ranks, divides: heads, "heads", option)
+  }
+
+  private func require(_ ranks: Int, divides count: Int, _ what: String, _ option: String) throws {
+    if ranks >= 1, count % ranks == 0 { return }
+    let counts = (1...count).filter { count % $0 == 0 }.map(String.init).joined(separator: ", ")
+    throw UpcycleError.usage(
+      "does not divide the \(count) \(what) of \(name)", at: option, expected: "one of \(counts)", found: "\(ranks)")
   }
 }

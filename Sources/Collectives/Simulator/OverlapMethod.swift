@@ -44,7 +44,7 @@ public enum OverlapMethod: String, CaseIterable, Sendable {
 }
 
 /// What is executed.
-public enum Pass: String, CaseIterable, Sendable {
+public enum Pass: String, CaseIterable, Codable, Sendable {
   /// Training with expert parallelism, forward: two all-to-alls a block.
   case forward
   /// The same, backward: two all-to-alls of gradients a block.

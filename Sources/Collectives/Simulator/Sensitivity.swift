@@ -40,7 +40,7 @@ public struct Sensitivity: Sendable {
       bar("efficiency given", [("0.2", { $0.efficiencies = 0.2...0.2 }), ("0.5", { $0.efficiencies = 0.5...0.5 })]),
       bar("kappa in flight only", [("in flight", { $0.form = .whileInFlight })]),
       bar("dense layers and head", [("counted", { $0.countsOther = true })]),
-      bar("latency", [("20 us, 40 us", { ($0.accelerator.intraLatency, $0.accelerator.interLatency) = (0.02, 0.04) })]),
+      bar("latency", [("20 and 40 us", { ($0.accelerator.intraLatency, $0.accelerator.interLatency) = (0.02, 0.04) })]),
       bar("attention", [("whole square", { $0.wholeSquare = true })]),
       bar("published rows", [
         ("-0.005", { $0.shift = -0.005 }), ("+0.005", { $0.shift = 0.005 }),

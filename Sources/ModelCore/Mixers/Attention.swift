@@ -82,8 +82,12 @@ public struct Attention {
   public var cacheWidth: Int { 2 * groups * headWidth }
 
   /// Training: x [B, T, D] -> [B, T, D], every sequence from position 0.
-  func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+  /// - Parameter between: called behind the projections
+  func forward(
+    _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void = {}
+  ) -> Variable {
     let (q, k, v, gate) = project(tape, x, positionIds, positions.table(time), rows: positionIds)
+    between()
     let mixed = tape.attention(q: q, k: k, v: v, batch: batch, time: time, scale: scale, chunk: chunk)
     return written(tape, mixed, gate)
   }

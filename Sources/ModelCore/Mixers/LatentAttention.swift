@@ -89,7 +89,10 @@ public struct LatentAttention {
   // MARK: Training
 
   /// x [B, T, D] -> [B, T, D].
-  func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+  /// - Parameter between: called behind the projections
+  func forward(
+    _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void = {}
+  ) -> Variable {
     let table = positions.table(time)
     let projected = project(tape, x, table, positionIds)
     let kv = expand(tape, projected.latent, columns: projected.latentColumns)
@@ -97,6 +100,7 @@ public struct LatentAttention {
     if let keyHeadNorm {
       keys = rotated(tape, tape.rmsNorm(keys, keyHeadNorm, eps: eps), keyRope, table, positionIds)
     }
+    between()
     let mixed = tape.attention(
       q: HeadSlices(projected.query, HeadLayout(stride: nope + rope, heads: heads, width: nope + rope)),
       k: HeadSlices(keys, HeadLayout(stride: nope + rope, heads: groups, width: nope + rope)),

@@ -9,7 +9,8 @@ public func standardStages() -> StageRegistry {
     teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, extendStage,
     rewireStage, selfDistillStage, pretrainStage,
     preferStage, evaluateStage, rulerStage, needlesStage, infoStage, layerParametersStage, placementStage, speedStage,
-    latencyStage, memoryStage, memoryFormulaStage, memorySavingStage,
+    latencyStage, memoryStage, memoryFormulaStage, memorySavingStage, simulateStage, simulateSharesStage,
+    simulateDurationsStage, simulateSensitivityStage, overlapStage,
   ] {
     registry.register(stage)
   }

@@ -1,0 +1,119 @@
+import Foundation
+import Groundwork
+
+/// What one rank did when, in milliseconds from an origin.
+public struct EventLog: Equatable, Sendable {
+  public enum Track: String, CaseIterable, Codable, Sendable {
+    case computation, communication
+    /// The computation stands still for a collective.
+    case stall
+  }
+
+  public struct Event: Equatable, Codable, Sendable {
+    /// A, B, G, D, E, C, S (`SubOperation.Kind`), or another name outside of blocks.
+    public var operation: String
+    /// From 0.
+    public var layer: Int
+    /// Which half batch.
+    public var batch: Int
+    public var pass: Pass
+    public var track: Track
+    public var start: Double
+    public var end: Double
+  }
+
+  public var events: [Event] = []
+  /// Monotonic seconds.
+  public var origin: Double
+
+  public init(origin: Double = monotonicSeconds()) { self.origin = origin }
+
+  /// - Parameters:
+  ///   - start, end: monotonic seconds
+  public mutating func add(
+    _ operation: String, layer: Int, batch: Int = 0, pass: Pass, track: Track, start: Double, end: Double
+  ) {
+    events.append(
+      Event(
+        operation: operation, layer: layer, batch: batch, pass: pass, track: track, start: 1000 * (start - origin),
+        end: 1000 * (end - origin)))
+  }
+
+  /// Milliseconds on a track in a pass.
+  public func milliseconds(_ track: Track, _ pass: Pass) -> Double {
+    events.reduce(0) { $0 + ($1.track == track && $1.pass == pass ? $1.end - $1.start : 0) }
+  }
+
+  /// Milliseconds from the first start to the last end in a pass.
+  public func duration(_ pass: Pass) -> Double {
+    let some = events.filter { $0.pass == pass }
+    return (some.map(\.end).max() ?? 0) - (some.map(\.start).min() ?? 0)
+  }
+
+  /// Whether a collective was in flight while the rank computed.
+  public func overlaps(_ collective: SubOperation.Kind, _ kind: SubOperation.Kind, layer: Int, _ pass: Pass) -> Bool {
+    let flights = events.filter {
+      $0.track == .communication && $0.operation == collective.rawValue && $0.layer == layer && $0.pass == pass
+    }
+    let computed = events.filter {
+      $0.track == .computation && $0.operation == kind.rawValue && $0.layer == layer && $0.pass == pass
+    }
+    return flights.contains { a in computed.contains { b in a.start < b.end && b.start < a.end } }
+  }
+}
+
+// MARK: Files
+
+extension EventLog {
+  static let csvHeader = "run,rank,pass,operation,layer,batch,track,start_ms,end_ms\n"
+
+  /// Lines for `csvHeader`; layers count from 1.
+  func csv(run: String, rank: Int) -> String {
+    events.map {
+      String(
+        format: "%@,%d,%@,%@,%d,%d,%@,%.4f,%.4f\n", run, rank, $0.pass.rawValue, $0.operation, $0.layer + 1, $0.batch,
+        $0.track.rawValue, $0.start, $0.end)
+    }.joined()
+  }
+
+  /// The logs of all ranks, on every rank.
+  public func gathered(_ ranks: any Communicator) throws -> [EventLog] {
+    let data = try JSONEncoder().encode(events)
+    return try ranks.allGather(String(decoding: data, as: UTF8.self)).map { text in
+      var log = EventLog(origin: origin)
+      log.events = try JSONDecoder().decode([Event].self, from: Data(text.utf8))
+      return log
+    }
+  }
+}
+
+/// The event logs of several runs on all ranks.
+public struct Timeline: Sendable {
+  public struct Run: Sendable {
+    public var name: String
+    /// [size], by rank.
+    public var logs: [EventLog]
+
+    public init(name: String, logs: [EventLog]) {
+      self.name = name
+      self.logs = logs
+    }
+  }
+  public var runs: [Run]
+
+  public init(_ runs: [Run]) { self.runs = runs }
+
+  /// Writes Chrome trace JSON, and the same beside it as CSV for gnuplot.
+  public func write(to url: URL) throws {
+    var trace = ChromeTrace()
+    var csv = EventLog.csvHeader
+    for run in runs {
+      for (rank, log) in run.logs.enumerated() {
+        trace.add(log, named: "\(run.name), rank \(rank)")
+        csv += log.csv(run: run.name, rank: rank)
+      }
+    }
+    try writeFile(trace.json.text() + "\n", to: url)
+    try writeFile(csv, to: url.deletingPathExtension().appendingPathExtension("csv"))
+  }
+}

@@ -1,0 +1,141 @@
+import Groundwork
+
+/// How much of its communication a stack of blocks hides, measured on real ranks with real messages over a modelled link.
+///
+/// overlap = 1 - sum of exposed / sum of isolated: exposed is what the computation stands still in the wait for a
+/// collective, isolated the same collective timed alone on the same link (brief 5.4), both means over ranks. Methods run
+/// by turns, `repeats` times. Numbers are medians over repetitions, of each collective's wait before they are summed: a
+/// rank that the machine held up once does not count as communication. `shares` keeps every repetition's own sum.
+public struct OverlapMeasurement: Sendable {
+  public var durations: LayerDurations
+  public var layers: Int
+  public var isPrefill: Bool
+  public var methods: [OverlapMethod]
+  public var computation: Computation
+  public var progress: MessageProgress.Mode
+  public var rate: LinkRate
+  public var repeats: Int
+
+  public init(
+    durations: LayerDurations, layers: Int, isPrefill: Bool, methods: [OverlapMethod] = [.standard, .farskip],
+    computation: Computation, progress: MessageProgress.Mode = .poll, rate: LinkRate, repeats: Int
+  ) {
+    self.durations = durations
+    self.layers = layers
+    self.isPrefill = isPrefill
+    self.methods = methods
+    self.computation = computation
+    self.progress = progress
+    self.rate = rate
+    self.repeats = repeats
+  }
+
+  public var passes: [Pass] { isPrefill ? [.prefill] : [.forward, .backward] }
+
+  /// One pass of one method: milliseconds, medians over repetitions of means over ranks.
+  public struct PassTimes: Sendable {
+    public var pass: Pass
+    public var milliseconds: Double
+    /// Sum over collectives of their medians.
+    public var exposed: Double
+    /// Of all collectives of the pass, each alone.
+    public var isolated: Double
+    public var computation: Double
+    /// Exposed share of the communication in every repetition.
+    public var shares: [Double]
+    public var overlap: Double { isolated > 0 ? 1 - exposed / isolated : 1 }
+  }
+
+  public struct MethodResult: Sendable {
+    public var method: OverlapMethod
+    public var passes: [PassTimes]
+    public var milliseconds: Double { passes.reduce(0) { $0 + $1.milliseconds } }
+    public var computation: Double { passes.reduce(0) { $0 + $1.computation } }
+    public var overlap: Double {
+      let isolated = passes.reduce(0) { $0 + $1.isolated }
+      return isolated > 0 ? 1 - passes.reduce(0) { $0 + $1.exposed } / isolated : 1
+    }
+  }
+
+  public struct Outcome: Sendable {
+    public var ranks: Int
+    public var transport: String
+    /// Milliseconds of the dispatch and of the combine alone.
+    public var isolatedDispatch: Double
+    public var isolatedCombine: Double
+    public var methods: [MethodResult]
+    /// Of the last repetition.
+    public var timeline: Timeline
+  }
+
+  /// Refuses what cannot be measured.
+  public func validate(ranks: Int) throws {
+    if ranks < 2 {
+      throw UpcycleError.usage("one rank has nothing to communicate", at: "--ranks", expected: "2 or more", found: "\(ranks)")
+    }
+    for time in [durations.dispatch, durations.combine] {
+      _ = try Traffic.bytes(milliseconds: time.milliseconds, rate, isReduction: isPrefill)
+    }
+  }
+
+  /// Measures; `ranks` carry the link model.
+  public func run(on ranks: any Communicator) throws -> Outcome {
+    let progress = MessageProgress(progress)
+    defer { progress.stop() }
+    let computing: any SlicedComputation = computation == .sleep ? Sleeping() : try Multiplying(ranks)
+    let executor = OverlapExecutor(computing, progress, Traffic(ranks, rate, isReduction: isPrefill))
+    let model = OverlapModel(durations: durations, layers: layers, ranks: ranks.size)
+    let schedules = methods.map { method in passes.map { model.schedule(method, $0) } }
+
+    let collectives = [(SubOperation.Kind.dispatch, durations.dispatch.milliseconds), (.combine, durations.combine.milliseconds)]
+    // The first messages set up connections.
+    for (kind, milliseconds) in collectives { _ = try executor.isolated(kind, milliseconds: milliseconds, ranks) }
+    var alone: [SubOperation.Kind: [Double]] = [:]
+    // [method][repetition][pass]: milliseconds, computation, then the wait for every collective; means over ranks.
+    var rows = methods.map { _ in [[[Double]]]() }
+    var logs: [EventLog] = []
+    for _ in 0..<repeats {
+      for (kind, milliseconds) in collectives {
+        let times = try (0..<5).map { _ in try executor.isolated(kind, milliseconds: milliseconds, ranks) }
+        alone[kind, default: []] += try ranks.mean(times)
+      }
+      logs = []
+      for (index, parts) in schedules.enumerated() {
+        // One clock for the timeline.
+        var log = EventLog(origin: try ranks.broadcast([monotonicSeconds()], filler: 0)[0])
+        try ranks.barrier()
+        for schedule in parts { try executor.run(schedule, into: &log) }
+        for schedule in parts { try PartialOrder(schedule).check(log) }
+        rows[index].append(
+          try passes.map { pass in
+            let waits = log.events.filter { $0.track == .stall && $0.pass == pass }.map { $0.end - $0.start }
+            return try ranks.mean([log.duration(pass), log.milliseconds(.computation, pass)] + waits)
+          })
+        logs.append(log)
+      }
+    }
+    let (dispatch, combine) = (median(alone[.dispatch]!), median(alone[.combine]!))
+    let isolated = Double(layers) * (dispatch + combine)
+    let results = zip(methods, rows).map { method, rows in
+      MethodResult(
+        method: method,
+        passes: passes.indices.map { pass in
+          func middle(_ column: Int) -> Double { median(rows.map { $0[pass][column] }) }
+          return PassTimes(
+            pass: passes[pass], milliseconds: middle(0),
+            exposed: (2..<rows[0][pass].count).reduce(0) { $0 + middle($1) }, isolated: isolated, computation: middle(1),
+            shares: rows.map { $0[pass].dropFirst(2).reduce(0, +) / isolated })
+        })
+    }
+    let runs = try zip(methods, logs).map { Timeline.Run(name: $0.rawValue, logs: try $1.gathered(ranks)) }
+    return Outcome(
+      ranks: ranks.size, transport: ranks.transport, isolatedDispatch: dispatch, isolatedCombine: combine,
+      methods: results, timeline: Timeline(runs))
+  }
+}
+
+/// The middle of some numbers, or the mean of the two in the middle; 0 for none.
+public func median(_ values: [Double]) -> Double {
+  let sorted = values.sorted()
+  return sorted.isEmpty ? 0 : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+}

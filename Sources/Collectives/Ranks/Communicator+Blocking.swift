@@ -1,0 +1,108 @@
+import Foundation
+import Groundwork
+
+/// Blocking exchanges of small data.
+extension Communicator {
+  /// Row j of the result is what rank j has at this rank's place: `values` [size, n] -> [size, n].
+  public func allToAll<Element: BitwiseCopyable>(
+    _ values: [Element], filler: Element, on channel: Channel = .counts
+  ) throws -> [Element] {
+    let each = values.count / size
+    precondition(values.count == each * size)
+    if each == 0 { return values }
+    let rows = Array(repeating: 1, count: size)
+    return try exchange(values, rows, rows, each, filler, channel)
+  }
+
+  /// Every rank's values, of any length, in order of ranks.
+  public func allGather<Element: BitwiseCopyable>(_ values: [Element], filler: Element) throws -> [[Element]] {
+    let lengths = try allToAll(Array(repeating: Int64(values.count), count: size), filler: 0, on: .control).map(Int.init)
+    let copies = Array((0..<size).map { _ in values }.joined())
+    let all = try exchange(copies, Array(repeating: values.count, count: size), lengths, 1, filler, .control)
+    let starts = offsets(lengths)
+    return (0..<size).map { Array(all[starts[$0]..<starts[$0 + 1]]) }
+  }
+
+  /// Text of every rank.
+  public func allGather(_ text: String) throws -> [String] {
+    try allGather(Array(text.utf8), filler: 0).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The first rank's values on every rank.
+  public func broadcast<Element: BitwiseCopyable>(_ values: [Element], filler: Element) throws -> [Element] {
+    try allGather(rank == 0 ? values : [], filler: filler)[0]
+  }
+
+  /// Mean over ranks of each number, the same bits on all.
+  public func mean(_ values: [Double]) throws -> [Double] {
+    let all = try allGather(values, filler: 0)
+    return values.indices.map { index in all.reduce(0) { $0 + $1[index] } / Double(size) }
+  }
+
+  /// Returns when all ranks have come.
+  public func barrier() throws { _ = try allToAll([UInt8](repeating: 0, count: size), filler: 0, on: .control) }
+
+  private func exchange<Element: BitwiseCopyable>(
+    _ values: [Element], _ sendRows: [Int], _ receiveRows: [Int], _ each: Int, _ filler: Element, _ channel: Channel
+  ) throws -> [Element] {
+    let send = UnsafeMutableBufferPointer<Element>.allocate(capacity: max(1, values.count))
+    let total = each * receiveRows.reduce(0, +)
+    let receive = UnsafeMutableBufferPointer<Element>.allocate(capacity: max(1, total))
+    defer {
+      send.deallocate()
+      receive.deallocate()
+    }
+    _ = send.initialize(from: values)
+    receive.initialize(repeating: filler)
+    try start(
+      AllToAll(
+        rowBytes: each * MemoryLayout<Element>.stride, send: send.baseAddress!, sendRows: sendRows,
+        receive: receive.baseAddress!, receiveRows: receiveRows), on: channel
+    ).wait()
+    return Array(receive.prefix(total))
+  }
+}
+
+// MARK: Errors that all ranks share
+
+/// An error that every rank knows of, because they compared notes: all end, and the first one tells.
+public struct AgreedError: Error {
+  public var error: UpcycleError
+
+  public init(_ error: UpcycleError) { self.error = error }
+}
+
+extension Communicator {
+  /// Runs a check or a preparation on every rank. When it fails anywhere, all ranks throw the error of the lowest rank
+  /// that failed, which names the rank unless all of them failed.
+  public func agreeing<Result>(_ body: () throws -> Result) throws -> Result {
+    var result: Result?
+    var failure: UpcycleError?
+    do { result = try body() } catch let error as UpcycleError { failure = error } catch {
+      failure = UpcycleError("\(error.localizedDescription)")
+    }
+    let verdicts = try allGather(failure.map { "\($0.exitCode)\($0)" } ?? "")
+    guard let first = verdicts.firstIndex(where: { !$0.isEmpty }) else { return result! }
+    let text = String(verdicts[first].dropFirst())
+    let everywhere = verdicts.allSatisfy { !$0.isEmpty }
+    throw AgreedError(
+      UpcycleError(everywhere ? text : "rank \(first): \(text)", kind: verdicts[first].hasPrefix("2") ? .usage : .failure))
+  }
+
+  /// Refuses ranks that were given different things.
+  /// - Parameters:
+  ///   - value: a hash, or another text that is the same where the thing is
+  ///   - what: such as "checkpoint"
+  public func requireSame(_ value: String, _ what: String, at option: String) throws {
+    let all = try allGather(value)
+    guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
+    throw AgreedError(
+      .usage("rank \(other) has another \(what) than rank 0", at: option, expected: all[0], found: all[other]))
+  }
+}
+
+/// Gives the processor away for a moment: ranks often outnumber cores.
+func nap() {
+  var time = timespec(tv_sec: 0, tv_nsec: 20_000)
+  nanosleep(&time, nil)
+}

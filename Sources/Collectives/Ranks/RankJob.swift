@@ -1,0 +1,22 @@
+import Groundwork
+
+/// Runs the same program on every rank: on the processes of mpirun where it started this one, otherwise on threads.
+///
+/// - Parameters:
+///   - threads: ranks without mpirun
+///   - link: what messages are slowed down to; nil: as fast as they go
+/// - Throws: without mpirun, the error of the first rank that failed. With it, a failure ends the job here: one line on
+///   standard error, non-zero exit on every rank.
+public func runRanks(threads: Int, link: LinkRate? = nil, _ body: @escaping (any Communicator) throws -> Void) throws {
+  func linked(_ communicator: any Communicator) throws { try body(link.map { LinkModel(communicator, $0) } ?? communicator) }
+  if MPIRanks.isLaunched { try MPIRanks.run(linked) } else { try ThreadRanks.run(threads, linked) }
+}
+
+/// Refuses a number of ranks that is not what was asked for, with the way to start them.
+/// - Parameter command: such as "farskip train"
+public func requireRanks(_ wanted: Int, _ ranks: any Communicator, at option: String, command: String) throws {
+  if ranks.size == wanted { return }
+  throw UpcycleError.usage(
+    "needs \(wanted) rank\(wanted == 1 ? "" : "s")", at: option, found: "\(ranks.size)",
+    hint: "start it with mpirun -np \(wanted) \(command) ...; mpirun comes with openmpi-bin")
+}

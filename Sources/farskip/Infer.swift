@@ -1,0 +1,87 @@
+import ArgumentParser
+import Collectives
+import Foundation
+import Groundwork
+import Recipes
+import TensorCore
+
+/// `farskip infer`: tensor and expert parallelism with real overlap.
+struct Infer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Continue a prompt on several ranks that share heads and experts.",
+    discussion: """
+      Every rank has its part of the heads and of the experts and sees every token; all-reduces make partial results whole.
+      With --overlap on they fly while ranks compute, as far as the model's connectivity allows; off waits for each. Decoding
+      is greedy. The first rank prints the text, and on standard error the times.
+
+      Example: mpirun -np 2 farskip infer --model runs/far-kd --prompt "User: Where is the cat?" --tensor-parallel 2 \\
+                 --expert-parallel 2
+      """)
+
+  @Option(help: "Model folder, one with experts.") var model: String
+  @Option(help: "Text to continue.") var prompt: String
+  @Option(help: "Ranks that share the heads: as many as mpirun starts.") var tensorParallel = 1
+  @Option(help: "Ranks that share the experts: the same number.") var expertParallel = 1
+  @Option(help: "Most new tokens.") var tokens = 64
+  @Option(help: "on, off.") var overlap = Switch.on
+  @Option(help: "How messages proceed: poll (between operations), thread.") var progress = MessageProgress.Mode.poll
+  @Option(help: "Modelled link of every rank, ALPHA,BETA (default: as fast as it goes).") var link: String?
+  @Option(help: "Write the prompt's events: Chrome trace JSON, and CSV beside it.") var timeline: String?
+  @Flag(help: "Print the result as JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let rate = Result { try link.map { try LinkRate(parsing: $0, option: "--link") } }
+      try runRanks(threads: 1, link: (try? rate.get()) ?? nil) { ranks in
+        try ranks.agreeing {
+          _ = try rate.get()
+          try validate(ranks)
+        }
+        let speaks = ranks.rank == 0
+        let output = FileHandle.standardOutput
+        if speaks && !json { output.write(Data(prompt.utf8)) }
+        let outcome = try ParallelInference(
+          model: URL(fileURLWithPath: model), prompt: prompt, tokens: tokens, overlaps: overlap == .on, progress: progress
+        ).run(on: ranks) { piece in
+          if speaks && !json { output.write(Data(piece.utf8)) }
+        }
+        if !speaks { return }
+        if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
+        if json { return print(outcome.json(ranks, overlap).text(pretty: true)) }
+        output.write(Data("\n".utf8))
+        FileHandle.standardError.write(Data(outcome.summary.utf8))
+      }
+    }
+  }
+
+  private func validate(_ ranks: any Communicator) throws {
+    if tensorParallel != expertParallel {
+      throw UpcycleError.usage(
+        "must be as many as --tensor-parallel", at: "--expert-parallel", expected: "\(tensorParallel)", found: "\(expertParallel)")
+    }
+    try requireRanks(tensorParallel, ranks, at: "--tensor-parallel", command: "farskip infer")
+    if tokens < 1 { throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)") }
+    // Ranks of one machine share its cores.
+    if ProcessInfo.processInfo.environment["UPCYCLE_THREADS"] == nil { Threads.set(max(1, Threads.count / ranks.size)) }
+  }
+}
+
+extension ParallelInference.Outcome {
+  private var later: Double { median(generation.laterTokens) }
+
+  /// What a user reads.
+  var summary: String {
+    String(
+      format: "first token after %.2f ms (%d prompt tokens), then %.2f ms a token (median of %d)\n", generation.firstToken,
+      promptTokens, later, generation.laterTokens.count)
+  }
+
+  func json(_ ranks: any Communicator, _ overlap: Switch) -> JSONValue {
+    .object([
+      "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": .string(overlap.rawValue),
+      "text": .string(text), "tokens": .array(generation.tokens.map { .int(Int($0)) }), "prompt_tokens": .int(promptTokens),
+      "first_token_ms": .double(generation.firstToken), "later_token_ms": .double(later),
+      "exposed_first_token_ms": .double(timeline.runs[0].logs[0].milliseconds(.stall, .prefill)),
+    ])
+  }
+}

@@ -1,0 +1,113 @@
+import ArgumentParser
+import Collectives
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import Recipes
+import TensorCore
+import TokenData
+
+enum Switch: String, CaseIterable, ExpressibleByArgument { case on, off }
+
+/// `farskip train`: expert parallelism with real overlap.
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a model with experts on several ranks that share the experts.",
+    discussion: """
+      Every rank takes its part of each batch's sequences and has its part of the experts; tokens travel to their experts and
+      back by all-to-all, gradients of everything else are summed over ranks. With --overlap on all of it happens while ranks
+      compute, as far as the model's connectivity allows; off waits for every message. Both give the same bits.
+
+      --link slows messages down to a modelled link, ALPHA,BETA such as 50us,100MB/s. --timeline writes the last step's
+      events. The first rank leaves the whole model in --out; an interrupted run starts anew.
+
+      Example: mpirun -np 4 farskip train --model runs/far --data shards/text --expert-parallel 4 --tokens 100k \\
+                 --timeline step.json --out runs/far-trained
+      """)
+
+  @Option(help: "Model folder, one with experts.") var model: String
+  @Option(help: "Token shards (default: the microworld's, for its own models).") var data: String?
+  @Option(help: "Ranks, as many as mpirun starts; must divide experts and --batch.") var expertParallel = 1
+  @Option(help: "Training tokens, such as 100k.") var tokens: String
+  @Option(help: "Output folder.") var out: String
+  @Option(help: "on, off.") var overlap = Switch.on
+  @Option(help: "How messages proceed: poll (between operations), thread.") var progress = MessageProgress.Mode.poll
+  @Option(help: "Modelled link of every rank, ALPHA,BETA (default: as fast as it goes).") var link: String?
+  @Option(help: "Write the last step's events: Chrome trace JSON, and CSV beside it.") var timeline: String?
+  @Option(help: "Sequences per step, of all ranks.") var batch = 8
+  @Option(help: "Tokens per sequence.") var sequence = 256
+  @Option(help: "Peak learning rate.") var lr = 1e-3
+  @Option(help: "Fraction of the steps that warm up.") var warmup = 0.05
+  @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print the result as JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let rate = Result { try link.map { try LinkRate(parsing: $0, option: "--link") } }
+      try runRanks(threads: 1, link: (try? rate.get()) ?? nil) { ranks in
+        let plan = try ranks.agreeing {
+          _ = try rate.get()
+          return try self.plan(ranks)
+        }
+        // The first rank makes the microworld's text, the others find it.
+        try ranks.agreeing { if ranks.rank == 0 { _ = try text() } }
+        let recipe = ExpertParallelTraining(
+          model: URL(fileURLWithPath: model), data: try ranks.agreeing(text), plan: plan, overlaps: overlap == .on,
+          progress: progress)
+        let line = ProgressLine("train step", total: recipe.plan.steps, quiet: quiet || json || ranks.rank > 0)
+        let outcome = try recipe.run(on: ranks, in: URL(fileURLWithPath: out)) {
+          line.update($0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
+        }
+        if ranks.rank > 0 { return }
+        line.finish("\(plan.steps) steps")
+        if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
+        print(json ? outcome.json(ranks, overlap).text(pretty: true) : outcome.summary + "model: \(out)")
+      }
+    }
+  }
+
+  private func plan(_ ranks: any Communicator) throws -> TrainingPlan {
+    try requireRanks(expertParallel, ranks, at: "--expert-parallel", command: "farskip train")
+    guard let count = parseCount(tokens) else {
+      throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 100k", found: tokens)
+    }
+    let folder = URL(fileURLWithPath: model)
+    if try ModelConfig(contentsOf: folder).experts == nil {
+      throw UpcycleError.usage("is a dense model", at: folder.path, expected: "one with experts")
+    }
+    // Ranks of one machine share its cores.
+    if ProcessInfo.processInfo.environment["UPCYCLE_THREADS"] == nil { Threads.set(max(1, Threads.count / ranks.size)) }
+    let plan = TrainingPlan(
+      tokens: count, batch: batch, time: sequence, learningRate: lr, warmup: warmup,
+      optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed, balance: ExpertBalance())
+    try plan.validate()
+    return plan
+  }
+
+  private func text() throws -> TokenShards {
+    try data.map { try TokenShards(URL(fileURLWithPath: $0)) }
+      ?? ladderText(for: URL(fileURLWithPath: model), quiet: true).training
+  }
+}
+
+extension ExpertParallelTraining.Outcome {
+  private var milliseconds: Double { median(steps.dropFirst(steps.count > 1 ? 1 : 0).map(\.milliseconds)) }
+
+  /// What a user reads.
+  var summary: String {
+    let waits = exposed.sorted { $0.key < $1.key }.map { String(format: "%@ %.2f", $0.key, $0.value) }.joined(separator: ", ")
+    return String(
+      format: "loss %.4f -> %.4f, %.1f ms a step; waiting (ms a step): ", steps.first?.loss ?? 0, steps.last?.loss ?? 0,
+      milliseconds) + waits + "\n"
+  }
+
+  func json(_ ranks: any Communicator, _ overlap: Switch) -> JSONValue {
+    .object([
+      "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": .string(overlap.rawValue),
+      "losses": .array(steps.map { .double($0.loss) }), "gradient_norms": .array(steps.map { .double($0.gradientNorm) }),
+      "step_ms": .double(milliseconds), "exposed_ms": .object(exposed.mapValues { .double($0) }),
+    ])
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+/// `farskip` on several ranks: threads, and processes of Open MPI.
+final class FarskipRanksTests: XCTestCase {
+  private let short = ["overlap", "--durations", "A=1,B=2,G=1,D=1,E=1,C=1,S=1", "--layers", "2", "--repeats", "2", "--json"]
+
+  private func overlap(_ result: CommandResult) throws -> JSONValue {
+    XCTAssertEqual(result.status, 0, result.error)
+    return try JSONValue(parsing: Data(result.output.utf8), file: "farskip overlap --json")
+  }
+
+  func testOverlapOnThreadsAndProcesses() throws {
+    let threads = try overlap(try launch("farskip", short + ["--ranks", "3"]))
+    XCTAssertEqual(threads["ranks"]?.int, 3)
+    XCTAssertEqual(threads["transport"]?.string, "threads")
+    let processes = try overlap(try launchRanks(2, "farskip", short + ["--mode", "prefill"]))
+    XCTAssertEqual(processes["ranks"]?.int, 2)
+    XCTAssertEqual(processes["transport"]?.string, "mpi")
+    for outcome in [threads, processes] {
+      XCTAssertGreaterThanOrEqual(outcome["isolated_dispatch_ms"]!.double!, 1)
+      XCTAssertGreaterThan(outcome["methods"]!["farskip"]!["overlap"]!.double!, outcome["methods"]!["standard"]!["overlap"]!.double!)
+    }
+  }
+
+  func testRefusals() throws {
+    for (more, words) in [
+      (["--link", "50us,0GB/s"], ["--link", "bandwidth"]), (["--ranks", "1"], ["one rank"]),
+      (["--link", "2ms,1GB/s"], ["latency"]), (["--layers", "0"], ["--layers"]), (["--repeats", "many"], ["--repeats"]),
+    ] {
+      try assertRefused("farskip", short + more, status: 2, saying: words)
+    }
+    for more in [["--link", "50us,0GB/s"], ["--layers", "many"]] {
+      let ranks = try launchRanks(2, "farskip", short + more)
+      XCTAssertEqual(ranks.status, 2, ranks.error)
+      XCTAssertEqual(ranks.errorLines.count, 1, ranks.error)
+    }
+  }
+
+  // MARK: Real models
+
+  private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
+  private nonisolated(unsafe) static var folder: URL!
+
+  override class func setUp() {
+    folder = try! temporaryFolder()
+    let made = try! launch("hybrid", ["create", "--preset", "nano-qwen-moe", "--out", folder.path + "/moe", "--seed", "3"])
+    XCTAssertEqual(made.status, 0, made.error)
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+      try! FileManager.default.copyItem(
+        at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(file)"),
+        to: folder.appendingPathComponent("moe/\(file)"))
+    }
+    let text = (0..<300).map { "User: Where is cat \($0 * 7 % 91)?\nAssistant: On mat \($0 * 3 % 17).\n<|endoftext|>" }
+    try! writeFile(text.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("text.txt"))
+    for (tool, arguments) in [
+      ("shards", ["pack", "--input", "text.txt", "--tokenizer", "moe", "--out", "shards"]),
+      ("farskip", ["convert", "--model", "moe", "--no-measure", "--out", "far"]),
+      ("farskip", ["convert", "--model", "moe", "--layers", "last:50%", "--no-measure", "--out", "half"]),
+    ] {
+      let names = Set(["text.txt", "moe", "shards", "far", "half"])
+      let result = try! launch(tool, arguments.map { names.contains($0) ? folder.path + "/" + $0 : $0 })
+      XCTAssertEqual(result.status, 0, result.error)
+    }
+  }
+  override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func train(_ out: String, _ more: [String], model: String = "far") -> [String] {
+    ["train", "--model", path(model), "--data", path("shards"), "--tokens", "512", "--batch", "4", "--sequence", "64",
+      "--out", path(out), "--json"] + more
+  }
+
+  func testTrainingOnRanks() throws {
+    var losses: [[Double]] = []
+    var hashes: [String] = []
+    for (out, overlap) in [("on", "on"), ("off", "off")] {
+      let result = try launchRanks(
+        2, "farskip", train(out, ["--expert-parallel", "2", "--overlap", overlap, "--timeline", path("\(out)-step.json")]))
+      XCTAssertEqual(result.status, 0, result.error)
+      let json = try JSONValue(parsing: Data(result.output.utf8), file: "farskip train --json")
+      losses.append(json["losses"]!.array!.map { $0.double! })
+      hashes.append(try sha256(fileAt: URL(fileURLWithPath: path("\(out)/model.safetensors"))))
+      XCTAssertNotNil(try JSONValue(contentsOf: URL(fileURLWithPath: path("\(out)-step.json")))["traceEvents"])
+    }
+    XCTAssertEqual(losses[0], losses[1])
+    XCTAssertEqual(hashes[0], hashes[1])
+    let alone = try launch("farskip", train("alone", []))
+    XCTAssertEqual(alone.status, 0, alone.error)
+    let first = try JSONValue(parsing: Data(alone.output.utf8), file: "farskip train --json")["losses"]!.array![0].double!
+    XCTAssertEqual(first, losses[0][0], accuracy: 1e-12)
+    // What came out is a model like any other.
+    let text = try launch("hybrid", ["generate", "--model", path("on"), "--prompt", "User: Where", "--tokens", "3", "--quiet"])
+    XCTAssertEqual(text.status, 0, text.error)
+  }
+
+  func testInferenceOnRanks() throws {
+    let arguments = ["infer", "--model", path("far"), "--prompt", "User: Where is cat 3?", "--tokens", "6", "--json"]
+    func tokens(_ result: CommandResult) throws -> [Int] {
+      XCTAssertEqual(result.status, 0, result.error)
+      let json = try JSONValue(parsing: Data(result.output.utf8), file: "farskip infer --json")
+      XCTAssertGreaterThan(json["first_token_ms"]!.double!, 0)
+      return json["tokens"]!.array!.map { $0.int! }
+    }
+    let one = try tokens(try launch("farskip", arguments))
+    let two = try tokens(try launchRanks(2, "farskip", arguments + ["--tensor-parallel", "2", "--expert-parallel", "2"]))
+    XCTAssertEqual(one, two)
+    XCTAssertFalse(one.isEmpty)
+  }
+
+  func testRanksRefuse() throws {
+    try assertRefused("farskip", train("bad", ["--expert-parallel", "2"]), status: 2, saying: ["2 ranks", "mpirun -np 2 farskip train"])
+    for (arguments, words) in [
+      (train("bad", ["--expert-parallel", "3", "--batch", "6"]), ["16 experts", "1, 2, 4, 8, 16"]),
+      (["infer", "--model", path("far"), "--prompt", "a", "--tensor-parallel", "3", "--expert-parallel", "3"], ["heads", "1, 2"]),
+    ] {
+      let result = try launchRanks(3, "farskip", arguments)
+      XCTAssertEqual(result.status, 2, result.error)
+      XCTAssertEqual(result.errorLines.count, 1, result.error)
+      for word in words { XCTAssertTrue(result.errorLines.first?.contains(word) == true, result.error) }
+    }
+    // Rank 1 has another checkpoint.
+    let other = ["-np", "1", Self.executable("farskip")] + train("bad", ["--expert-parallel", "2"], model: "half")
+    let result = try launchRanks(1, "farskip", train("bad", ["--expert-parallel", "2"]) + [":"] + other)
+    XCTAssertEqual(result.status, 2, result.error)
+    XCTAssertTrue(result.errorLines.first?.contains("rank 1 has another checkpoint") == true, result.error)
+  }
+
+  private static func executable(_ name: String) -> String {
+    URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(name).path
+  }
+}

@@ -1,0 +1,248 @@
+import Autograd
+import Collectives
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TestKit
+import XCTest
+
+@testable import Parallelism
+
+/// Expert parallelism on threads: the same bits for every number of ranks, overlapped or not.
+final class ExpertParallelTests: XCTestCase {
+  override class func setUp() { Threads.set(1) }
+
+  private static let (batch, time) = (4, 64)
+
+  private func model(_ config: ModelConfig) throws -> LanguageModel {
+    try LanguageModel(config, weights: RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount))
+  }
+
+  private static let ids: [Int32] = {
+    let random = RandomStream(seed: 2, "ids")
+    return (0..<batch * time).map { Int32(random.below(TinyFamilies.vocabulary, at: UInt64($0))) }
+  }()
+
+  /// Hidden states of all sequences, in order of ranks, and the gradients of a sum of them: replicated ones summed over
+  /// ranks, experts' put together.
+  private func pass(
+    _ config: ModelConfig, ranks count: Int, overlaps: Bool, progress: MessageProgress.Mode = .poll, alpha: Double = 20e-6
+  ) throws -> (hidden: [Float], gradients: [Float], logs: [EventLog]) {
+    var hidden = [[Float]](repeating: [], count: count)
+    var experts = [[Float]](repeating: [], count: count)
+    var replicated: [Float] = []
+    var expertNames = Set<String>()
+    var logs: [EventLog] = []
+    let lock = NSLock()
+    let rate = LinkRate(alpha: alpha, beta: 200e6)
+    try ThreadRanks.run(count) { threads in
+      let ranks = LinkModel(threads, rate)
+      let context = RankContext(ranks, overlaps: overlaps, progress: progress)
+      defer { context.progress.stop() }
+      let model = try self.model(config)
+      let parallel = try ExpertParallelModel(model, context)
+      let sums = GradientSums(model, context)
+      try context.restartLog()
+      model.parameters.zeroGradients()
+      let own = Self.ids.count * ranks.rank / count..<Self.ids.count * (ranks.rank + 1) / count
+      let tape = Tape(recording: true)
+      let out = parallel.hidden(
+        tape, ids: Array(Self.ids[own]), batch: Self.batch / count, time: Self.time, passed: sums.passed)
+      let weights = Tensor(out.shape, values: randomFloats(Self.ids.count * config.hiddenSize, "weights").suffix(
+        from: own.lowerBound * config.hiddenSize).prefix(out.value.count).map { $0 })
+      tape.backward(from: tape.dot(out, weights))
+      sums.finish()
+      try context.check()
+      let gathered = try context.log.gathered(ranks)
+      let own2 = model.expertParameters.flatMap { $0.gradient?.toArray() ?? [Float](repeating: 0, count: $0.value.count) }
+      lock.withLock {
+        hidden[ranks.rank] = out.value.toArray()
+        experts[ranks.rank] = own2
+        if ranks.rank == 0 {
+          logs = gathered
+          expertNames = Set(model.expertParameters.map(\.name))
+          replicated = model.parameters.parameters.filter { !expertNames.contains($0.name) }
+            .flatMap { $0.gradient?.toArray() ?? [] }
+        }
+      }
+    }
+    // Every expert's gradient is on one rank, zeros elsewhere.
+    let whole = experts[0].indices.map { index in experts.reduce(Float(0)) { $0 + $1[index] } }
+    return (hidden.flatMap { $0 }, replicated + whole, logs)
+  }
+
+  /// What the plain model computes on one rank.
+  private func plain(_ config: ModelConfig) throws -> (hidden: [Float], gradients: [Float]) {
+    let model = try model(config)
+    model.parameters.zeroGradients()
+    let tape = Tape(recording: true)
+    tape.isRowwise = true
+    let out = model.hidden(tape, ids: Self.ids, batch: Self.batch, time: Self.time)
+    let weights = Tensor(out.shape, values: randomFloats(out.value.count, "weights"))
+    tape.backward(from: tape.dot(out, weights))
+    let names = Set(model.expertParameters.map(\.name))
+    let (replicated, experts) = (
+      model.parameters.parameters.filter { !names.contains($0.name) }, model.expertParameters
+    )
+    return (out.value.toArray(), (replicated + experts).flatMap { $0.gradient?.toArray() ?? [] })
+  }
+
+  private func distance(_ a: [Float], _ b: [Float]) -> Float {
+    XCTAssertEqual(a.count, b.count)
+    let largest = b.reduce(0) { max($0, abs($1)) }
+    return zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) } / max(largest, 1e-30)
+  }
+
+  func testForwardIsTheSameForAnyNumberOfRanks() throws {
+    for connectivity in Connectivity.allCases {
+      for (name, config) in try TinyFamilies.all(connectivity) {
+        let expected = try plain(config)
+        for ranks in [1, 2, 4] {
+          let got = try pass(config, ranks: ranks, overlaps: true)
+          XCTAssertTrue(got.hidden == expected.hidden, "\(name) \(connectivity.rawValue) on \(ranks) ranks")
+          if ranks == 1 {
+            XCTAssertTrue(got.gradients == expected.gradients, "\(name) \(connectivity.rawValue): gradients to the bit \(distance(got.gradients, expected.gradients))")
+          } else {
+            XCTAssertLessThan(distance(got.gradients, expected.gradients), 1e-5, "\(name) \(connectivity.rawValue) on \(ranks)")
+          }
+        }
+      }
+    }
+  }
+
+  func testOverlapChangesNoBit() throws {
+    for (name, config) in try TinyFamilies.all(.farskip) {
+      let blocking = try pass(config, ranks: 2, overlaps: false)
+      for progress in MessageProgress.Mode.allCases {
+        let overlapped = try pass(config, ranks: 2, overlaps: true, progress: progress)
+        XCTAssertTrue(overlapped.hidden == blocking.hidden, name)
+        XCTAssertTrue(overlapped.gradients == blocking.gradients, name)
+      }
+    }
+  }
+
+  func testWindows() throws {
+    let config = try TinyFamilies.all(.farskip)[1].config
+    let durations = LayerDurations(
+      projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1)
+    let model = OverlapModel(durations: durations, layers: 3, ranks: 2)
+    // A latency longer than what a rank computes between two polls.
+    for log in try pass(config, ranks: 2, overlaps: true, alpha: 20e-3).logs {
+      for pass in [Pass.forward, .backward] { try PartialOrder(model.schedule(.farskip, pass)).check(log) }
+      for layer in 1..<3 {
+        XCTAssertTrue(log.overlaps(.dispatch, .core, layer: layer, .forward))
+        XCTAssertTrue(log.overlaps(.combine, .shared, layer: layer, .forward))
+        XCTAssertTrue(log.overlaps(.combine, .core, layer: layer, .backward))
+        XCTAssertTrue(log.overlaps(.combine, .shared, layer: layer, .backward))
+        XCTAssertTrue(log.overlaps(.dispatch, .projections, layer: layer, .backward))
+        XCTAssertFalse(log.overlaps(.dispatch, .core, layer: layer, .backward), "the windows swap")
+      }
+    }
+    for log in try pass(config, ranks: 2, overlaps: false).logs {
+      XCTAssertFalse(log.overlaps(.dispatch, .core, layer: 1, .forward))
+    }
+  }
+
+  /// All tokens go to one rank's experts: the other one receives nothing and takes part all the same.
+  func testExpertsWithoutTokens() throws {
+    var config = try TinyFamilies.all(.farskip)[1].config
+    config.experts!.perToken = 1
+    config.experts!.rule = RoutingRule(score: .softmax)
+    func skewed() throws -> LanguageModel {
+      let model = try model(config)
+      // Zero logits: every token takes expert 0.
+      for layer in model.layers { layer.transform?.experts?.router.value.fill(0) }
+      return model
+    }
+    let alone = Tape(recording: false)
+    alone.isRowwise = true
+    let expected = try skewed().hidden(alone, ids: Self.ids, batch: Self.batch, time: Self.time).value.toArray()
+    var got = [[Float]](repeating: [], count: 4)
+    let lock = NSLock()
+    try ThreadRanks.run(4) { ranks in
+      let context = RankContext(ranks, overlaps: true)
+      let model = try skewed()
+      let parallel = try ExpertParallelModel(model, context)
+      model.parameters.zeroGradients()
+      let tape = Tape(recording: true)
+      let own = Self.ids.count * ranks.rank / 4..<Self.ids.count * (ranks.rank + 1) / 4
+      let out = parallel.hidden(tape, ids: Array(Self.ids[own]), batch: 1, time: Self.time)
+      tape.backward(from: tape.dot(out, Tensor(out.shape, values: randomFloats(out.value.count, "w"))))
+      try context.check()
+      XCTAssertFalse(model.parameters.gradients!.hasNonFinite)
+      lock.withLock { got[ranks.rank] = out.value.toArray() }
+    }
+    XCTAssertTrue(got.flatMap { $0 } == expected)
+  }
+
+  // MARK: Training
+
+  private final class Batches: BatchSource {
+    func batch(step: Int) throws -> (ids: [Int32], targets: [Int32]) {
+      let ids = ExpertParallelTests.ids
+      return (ids, ids.indices.map { $0 % 64 == 63 ? -1 : ids[($0 + 1 + step) % ids.count] })
+    }
+  }
+
+  /// Losses, and the whole model's weights after the last step.
+  private func train(_ config: ModelConfig, ranks count: Int, overlaps: Bool) throws
+    -> (losses: [Double], norm: Double, weights: [Float])
+  {
+    let steps = 4
+    let plan = TrainingPlan(
+      tokens: steps * Self.batch * Self.time, batch: Self.batch, time: Self.time, learningRate: 0.01)
+    var result: (losses: [Double], norm: Double, weights: [Float]) = ([], 0, [])
+    try ThreadRanks.run(count) { ranks in
+      let context = RankContext(ranks, overlaps: overlaps)
+      let trainer = try ExpertParallelTrainer(try self.model(config), batches: Batches(), plan: plan, on: context)
+      let metrics = try (0..<steps).map { _ in try trainer.trainStep() }
+      try trainer.gatherExperts()
+      if ranks.rank == 0 {
+        result = (metrics.map(\.loss), metrics[0].gradientNorm, trainer.parallel.model.parameters.values.toArray())
+      }
+    }
+    return result
+  }
+
+  func testTraining() throws {
+    for (name, config) in try TinyFamilies.all(.farskip) {
+      let one = try train(config, ranks: 1, overlaps: true)
+      XCTAssertLessThan(one.losses.last!, one.losses[0], name)
+      let two = try train(config, ranks: 2, overlaps: true)
+      let again = try train(config, ranks: 2, overlaps: false)
+      XCTAssertEqual(two.losses, again.losses, name)
+      XCTAssertTrue(two.weights == again.weights, name)
+      // The same losses of tokens, added in another order.
+      XCTAssertEqual(two.losses[0], one.losses[0], accuracy: 1e-12, name)
+      XCTAssertEqual(two.norm, one.norm, accuracy: 1e-5 * one.norm, name)
+      XCTAssertEqual(two.losses.last!, one.losses.last!, accuracy: 1e-3, name)
+      let start = try model(config).parameters.values.toArray()
+      XCTAssertGreaterThan(distance(one.weights, start), 0.005, name)
+    }
+  }
+
+  // MARK: Refusals
+
+  func testRefusals() throws {
+    let qwen = try TinyFamilies.all(.farskip)[1].config
+    var dense = qwen
+    dense.experts = nil
+    dense.architecture = .qwen3
+    dense.connectivities = []
+    for (config, count, words) in [(qwen, 3, ["4 experts", "1, 2, 4"]), (dense, 2, ["dense model"])] {
+      XCTAssertThrowsError(
+        try ThreadRanks.run(count) { ranks in
+          _ = try ranks.agreeing { try ExpertParallelModel(try self.model(config), RankContext(ranks, overlaps: true)) }
+        }
+      ) { error in
+        for word in words { XCTAssertTrue("\(error)".contains(word), "\(error)") }
+        XCTAssertEqual((error as? UpcycleError)?.exitCode, 2)
+      }
+    }
+    XCTAssertThrowsError(
+      try ThreadRanks.run(3) { ranks in try ranks.requireSame(ranks.rank == 2 ? "b" : "a", "checkpoint", at: "--model") }
+    ) { XCTAssertTrue("\($0)".contains("rank 2 has another checkpoint"), "\($0)") }
+  }
+}

@@ -1,0 +1,5 @@
+# FarSkip-Collective Figure 12. The paper shows a trace of its GPUs; these are events of ours.
+width = 1040; height = 400
+heading = "training, backward, DeepSeek-V2-Lite's durations x 4 (emulated link)"
+upper = "ordinary"; lower = "FarSkip"; prime = "'"
+load "timeline.gp"
