@@ -9,7 +9,7 @@ set xtics () scale 0
 do for [i=1:13] { set xtics add (labels[i] i) }
 set xzeroaxis lt 1 lw 1 lc rgb "#333333"
 set bmargin 4
-set yrange [*:5]
+set yrange [*:6]
 set title "average against the original, by what is rewired and how it is trained"
 set ylabel "points against the original"
 set key bottom left Left reverse
