@@ -15,9 +15,10 @@ public struct ScenarioAssumptions {
     self.isFitted = isFitted
   }
 
-  private static let fittedOn = [
-    "DeepSeek-V2-Lite on 8 GPUs, micro-batch 8 x 4096 tokens: 1.11", "DeepSeek-V3 with 6 layers on 8 GPUs, 1 x 4096: 1.04",
-  ]
+  private static let fittedOn = Calibration.table3.map { row in
+    let run = row.workload
+    return "\(run.shape.name) on \(run.gpus) GPUs, micro-batch \(run.tokens / run.sequence) x \(run.sequence) tokens: \(row.speedup)"
+  }
 
   private var size: String {
     let (batch, sequence) = (formatCount(scenario.batch), formatCount(scenario.sequence))

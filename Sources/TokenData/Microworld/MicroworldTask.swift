@@ -64,9 +64,6 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     .combine, .recall, .endings, .quiz, .rules, .goals, .claims, .passages, .pronouns,
   ]
 
-  /// Tasks whose answers are generated: word problems, programs on numbers, programs on words.
-  public static let generated: [MicroworldTask] = [.problems, .programs, .edits]
-
   /// `count` solved exercises from the training side of the hold-out, as text: what stands before an item in
   /// few-shot evaluation. The same for every item.
   public func shots(world: World, count: Int) -> [String] {
