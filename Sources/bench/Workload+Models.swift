@@ -69,6 +69,18 @@ extension Workload {
     ]
   }
 
+  /// What FarSkip's connectivity costs where there is nothing to hide: both graphs by turns on one rank.
+  static var connectivity: Workload {
+    guard
+      let standard = try? ModelConfig.preset("nano-qwen-moe"),
+      let farskip = try? standard.connecting(Array(0..<standard.layerCount), as: .farskip)
+    else { preconditionFailure("no nano-qwen-moe") }
+    var workload = training(
+      "train_moe_farskip", of: farskip, called: "nano-qwen-moe with FarSkip's connectivity; in the peer's place the ordinary graph")
+    workload.beside = training("train_moe_standard", of: standard, called: "").prepare
+    return workload
+  }
+
   private static func training(_ name: String, of config: ModelConfig, called what: String) -> Workload {
     let (batch, time) = (8, 256)
     return Workload(

@@ -16,6 +16,8 @@ struct Workload {
   var parts: [(work: Double, roof: Roof)] = []
   /// Arguments of peer.py; nil when there is no peer for this.
   var request: String?
+  /// Another run of ours in the peer's place, by turns with it.
+  var beside: (() throws -> () throws -> Void)?
   /// How often a run does what `unit` and the work are about.
   var repeated = 1
   /// For runs of many seconds: no more repeats than this.
@@ -28,13 +30,16 @@ struct Workload {
     [
       .training("train_llama_d256", preset: "llama-d256"), .training("train_llama_d128", preset: "llama-d128"),
       .decoding("decode_llama_d256", preset: "llama-d256"), .conversion, .shardDecoding,
-    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.experts + Workload.hybridTraining + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
+    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.experts + [.connectivity] + Workload.hybridTraining
+      + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
   }
 
   /// One warm-up, then ours and the peer's runs in turn.
   func measure(repeats: Int, peer: Peer?, roofs: Roofs) throws -> Report.Entry {
     let run = try prepare()
     try run()
+    let other = try beside?()
+    try other?()
     if let request { _ = peer?.measure(request) }
     var ours: [Double] = []
     var theirs: [Double] = []
@@ -43,12 +48,18 @@ struct Workload {
       let began = monotonicSeconds()
       try run()
       ours.append(figure((monotonicSeconds() - began) / Double(repeated), amount))
+      if let other {
+        pause()
+        let began = monotonicSeconds()
+        try other()
+        theirs.append(figure((monotonicSeconds() - began) / Double(repeated), amount))
+      }
       if let request, let answer = peer?.measure(request) {
         theirs += answer.seconds.map { figure($0, amount == nil ? nil : answer.amount) }
       }
     }
     let middle = median(ours)
-    let other = theirs.isEmpty ? nil : median(theirs)
+    let others = theirs.isEmpty ? nil : median(theirs)
     var percent: Double?
     if let roof, let work {
       let seconds = amount.map { $0 / middle } ?? middle
@@ -59,8 +70,8 @@ struct Workload {
       percent = 100 * parts.reduce(0) { $0 + $1.work / roofs.measure($1.roof) } / seconds
     }
     return Report.Entry(
-      name: name, unit: unit, ours: rounded(middle), peer: other.map(rounded),
-      ratio: other.map { rounded(amount == nil ? $0 / middle : middle / $0) }, percentOfPeak: percent.map(rounded),
+      name: name, unit: unit, ours: rounded(middle), peer: others.map(rounded),
+      ratio: others.map { rounded(amount == nil ? $0 / middle : middle / $0) }, percentOfPeak: percent.map(rounded),
       roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: theirs.map(rounded)), note: note)
   }
 

@@ -15,7 +15,8 @@ struct Overlap: ParsableCommand {
     discussion: """
       Durations are forward milliseconds of one block, as in farskip simulate; backward computation takes twice as long.
       Computation is slept or made of matrix products calibrated to the durations; messages are real, of the size that takes
-      D and C on the link, and count as delivered when the link model says so. overlap = 1 - exposed / isolated.
+      D and C on the link, and count as delivered when the link model says so. overlap = 1 - exposed / isolated; late is what
+      of exposed is waiting for a rank that started the collective later, where the link is not to blame.
 
       --mode training   two all-to-alls a block, forward and backward (expert parallelism)
       --mode prefill    two all-reduces a block (tensor and expert parallelism)
@@ -80,20 +81,20 @@ extension OverlapMeasurement.Outcome {
         format: "%d ranks (%@), emulated link %g us, %g MB/s, %@ compute, medians of %d", ranks, transport,
         1e6 * measurement.rate.alpha, measurement.rate.beta / 1e6, measurement.computation.rawValue, measurement.repeats),
       String(format: "alone: D %.3f ms, C %.3f ms", isolatedDispatch, isolatedCombine),
-      "method             pass       ms     exposed ms  overlap %",
+      "method             pass       ms     exposed ms    late ms  overlap %",
     ]
     for result in methods {
       for times in result.passes {
         lines.append(
           result.method.rawValue.padding(toLength: 19, withPad: " ", startingAt: 0)
             + times.pass.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
-            + String(format: "%9.2f%13.3f%11.2f", times.milliseconds, times.exposed, 100 * times.overlap))
+            + String(format: "%9.2f%13.3f%11.3f%11.2f", times.milliseconds, times.exposed, times.late, 100 * times.overlap))
       }
       let speedup = standard.milliseconds / result.milliseconds
       lines.append(
         String(repeating: " ", count: 19)
           + String(
-            format: "step     %9.2f%24.2f   speed-up %.3f, computation x %.3f", result.milliseconds, 100 * result.overlap,
+            format: "step     %9.2f%35.2f   speed-up %.3f, computation x %.3f", result.milliseconds, 100 * result.overlap,
             speedup, result.computation / max(1e-9, standard.computation)))
     }
     return lines.joined(separator: "\n")
@@ -122,6 +123,7 @@ extension OverlapMeasurement.Outcome {
       object["\(name)_ms"] = .double(times.milliseconds)
       object["overlap_\(name)"] = .double(times.overlap)
       object["exposed_\(name)_ms"] = .double(times.exposed)
+      object["late_\(name)_ms"] = .double(times.late)
       object["exposed_shares_\(name)"] = .array(times.shares.map { .double($0) })
     }
     return .object(object)

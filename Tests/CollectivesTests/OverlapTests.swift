@@ -56,6 +56,20 @@ final class OverlapTests: XCTestCase {
     XCTAssertEqual(measurement.passes, [.forward, .backward])
   }
 
+  /// Two collectives: rank 1 starts the first 3 ms after rank 0, rank 0 the second 1 ms after rank 1.
+  func testLateRanks() throws {
+    let starts = [[0.0, 11], [3, 10]]
+    XCTAssertEqual(OverlapMeasurement.late([5, 0.5], starts: starts, rank: 0), [3, 0])
+    XCTAssertEqual(OverlapMeasurement.late([2, 0.5], starts: starts, rank: 1), [0, 0.5], "no more than it waited")
+    let (_, outcome) = try measure(prefill: true)
+    for pass in outcome.methods.flatMap(\.passes) {
+      XCTAssertGreaterThanOrEqual(pass.late, 0)
+      XCTAssertLessThanOrEqual(pass.late, pass.exposed)
+    }
+    // The ordinary order waits for whole messages, whoever is late.
+    XCTAssertLessThan(outcome.methods[0].late, 1 - outcome.methods[0].overlap)
+  }
+
   func testMiddleOfALog() {
     var log = EventLog(origin: 0)
     for layer in 0..<6 {

@@ -106,6 +106,31 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertEqual(try pretrain("standard"), standard, "finished, so read and not trained again")
   }
 
+  func testParallel() throws {
+    func compare(_ connectivity: String, _ sharing: String, _ ranks: Int, text: String = "held_out") throws -> [String: Double] {
+      try run(
+        parallelStage, "parallel", on: ["model": "model"],
+        ["connectivity": .string(connectivity), "sharing": .string(sharing), "ranks": .int(ranks), "text": .string(text)])
+    }
+    for connectivity in ["standard", "farskip"] {
+      let experts = try compare(connectivity, "experts", 2)
+      XCTAssertEqual(experts["hidden"], 0)
+      XCTAssertEqual(experts["overlap"], 0)
+      XCTAssertLessThan(experts["gradients"]!, 1e-5)
+      XCTAssertGreaterThan(experts["gradients"]!, 0, "the same gradients to the bit would mean that nothing was compared")
+      XCTAssertGreaterThan(experts["control"]!, 1e-3)
+      let heads = try compare(connectivity, "heads", 2)
+      XCTAssertLessThan(heads["hidden"]!, 1e-5)
+      XCTAssertEqual(heads["overlap"], 0)
+      XCTAssertNil(heads["gradients"])
+    }
+    XCTAssertEqual(try compare("farskip", "experts", 4, text: "one_token")["fewest"], 0)
+    XCTAssertThrowsError(try compare("farskip", "experts", 3)) { XCTAssertTrue("\($0)".contains("1, 2, 4"), "\($0)") }
+    XCTAssertThrowsError(try compare("farskip", "heads", 4))
+    XCTAssertThrowsError(try compare("farskip", "layers", 2))
+    XCTAssertThrowsError(try compare("farskip", "experts", 2, text: "a story"))
+  }
+
   func testOverlap() throws {
     func measure(_ method: String, _ changes: [String: JSONValue] = [:]) throws -> StageResult {
       let config: [String: JSONValue] = [

@@ -5,7 +5,8 @@ import Groundwork
 /// overlap = 1 - sum of exposed / sum of isolated: exposed is what the computation stands still in the wait for a
 /// collective, isolated the same collective timed alone on the same link (brief 5.4), both means over ranks. Methods run
 /// by turns, `repeats` times. Numbers are medians over repetitions, of each collective's wait before they are summed: a
-/// rank that the machine held up once does not count as communication. `shares` keeps every repetition's own sum.
+/// rank that the machine held up once does not count as communication. `shares` keeps every repetition's own sum, `late` what
+/// of the waits was for a rank that started the collective later: no link, however fast, would have shortened it.
 public struct OverlapMeasurement: Sendable {
   public var durations: LayerDurations
   public var layers: Int
@@ -38,6 +39,8 @@ public struct OverlapMeasurement: Sendable {
     public var milliseconds: Double
     /// Sum over collectives of their medians.
     public var exposed: Double
+    /// Part of `exposed`: for ranks that started a collective later than the one that waits.
+    public var late: Double
     /// Of all collectives of the pass, each alone.
     public var isolated: Double
     public var computation: Double
@@ -54,6 +57,11 @@ public struct OverlapMeasurement: Sendable {
     public var overlap: Double {
       let isolated = passes.reduce(0) { $0 + $1.isolated }
       return isolated > 0 ? 1 - passes.reduce(0) { $0 + $1.exposed } / isolated : 1
+    }
+    /// Share of the communication that is waiting for late ranks.
+    public var late: Double {
+      let isolated = passes.reduce(0) { $0 + $1.isolated }
+      return isolated > 0 ? passes.reduce(0) { $0 + $1.late } / isolated : 0
     }
   }
 
@@ -91,7 +99,8 @@ public struct OverlapMeasurement: Sendable {
     // The first messages set up connections.
     for (kind, milliseconds) in collectives { _ = try executor.isolated(kind, milliseconds: milliseconds, ranks) }
     var alone: [SubOperation.Kind: [Double]] = [:]
-    // [method][repetition][pass]: milliseconds, computation, then the wait for every collective; means over ranks.
+    // [method][repetition][pass]: milliseconds, computation, then the wait for every collective, then what of it was for late
+    // ranks; means over ranks.
     var rows = methods.map { _ in [[[Double]]]() }
     var logs: [EventLog] = []
     for _ in 0..<repeats {
@@ -109,7 +118,9 @@ public struct OverlapMeasurement: Sendable {
         rows[index].append(
           try passes.map { pass in
             let waits = log.events.filter { $0.track == .stall && $0.pass == pass }.map { $0.end - $0.start }
-            return try ranks.mean([log.duration(pass), log.milliseconds(.computation, pass)] + waits)
+            let starts = log.events.filter { $0.track == .communication && $0.pass == pass }.map(\.start)
+            let late = Self.late(waits, starts: try ranks.allGather(starts, filler: 0), rank: ranks.rank)
+            return try ranks.mean([log.duration(pass), log.milliseconds(.computation, pass)] + waits + late)
           })
         logs.append(log)
       }
@@ -121,16 +132,26 @@ public struct OverlapMeasurement: Sendable {
         method: method,
         passes: passes.indices.map { pass in
           func middle(_ column: Int) -> Double { median(rows.map { $0[pass][column] }) }
+          let collectives = (rows[0][pass].count - 2) / 2
           return PassTimes(
             pass: passes[pass], milliseconds: middle(0),
-            exposed: (2..<rows[0][pass].count).reduce(0) { $0 + middle($1) }, isolated: isolated, computation: middle(1),
-            shares: rows.map { $0[pass].dropFirst(2).reduce(0, +) / isolated })
+            exposed: (0..<collectives).reduce(0) { $0 + middle(2 + $1) },
+            late: (0..<collectives).reduce(0) { $0 + middle(2 + collectives + $1) }, isolated: isolated, computation: middle(1),
+            shares: rows.map { $0[pass].dropFirst(2).prefix(collectives).reduce(0, +) / isolated })
         })
     }
     let runs = try zip(methods, logs).map { Timeline.Run(name: $0.rawValue, logs: try $1.gathered(ranks)) }
     return Outcome(
       ranks: ranks.size, transport: ranks.transport, isolatedDispatch: dispatch, isolatedCombine: combine,
       methods: results, timeline: Timeline(runs))
+  }
+}
+
+extension OverlapMeasurement {
+  /// What of this rank's waits is for ranks that started the collective later.
+  /// - Parameter starts: [size][waits]
+  static func late(_ waits: [Double], starts: [[Double]], rank: Int) -> [Double] {
+    waits.indices.map { index in min(waits[index], starts.map { $0[index] }.max()! - starts[rank][index]) }
   }
 }
 

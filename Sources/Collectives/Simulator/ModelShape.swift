@@ -115,7 +115,7 @@ extension ModelShape {
 
   private func require(_ ranks: Int, divides count: Int, _ what: String, _ option: String) throws {
     if ranks >= 1, count % ranks == 0 { return }
-    let counts = (1...count).filter { count % $0 == 0 }.map(String.init).joined(separator: ", ")
+    let counts = (1...count).filter { $0 > 1 && count % $0 == 0 }.map(String.init).joined(separator: ", ")
     throw UpcycleError.usage(
       "does not divide the \(count) \(what) of \(name)", at: option, expected: "one of \(counts)", found: "\(ranks)")
   }

@@ -6,7 +6,8 @@ import LabKit
 /// messages take `link`. `durations` are forward milliseconds (`A=2,B=3,...`), `compute` is sleep or product, `mode` training
 /// or prefill; the seed tells repeated measurements apart.
 ///
-/// Metrics `ms`, `standard_ms`, `speedup`, `overlap`, `slowdown` of computation, `dispatch_ms` and `combine_ms` alone, and
+/// Metrics `ms`, `standard_ms`, `speedup`, `overlap`, `late` (share of the communication that is waiting for a rank that
+/// started it later), `slowdown` of computation, `dispatch_ms` and `combine_ms` alone, and
 /// for each pass `overlap_PASS`, `dispatches_behind_PASS` and `combines_behind_PASS` (share of the collectives that flew
 /// while their rank computed, all ranks). The last repetition's events lie in the folder; series PASS holds rank 0's of
 /// the two middle layers, ordinary block first: [run, layer, operation, track, start ms, end ms], operations from 1 in the
@@ -27,7 +28,7 @@ let overlapStage = Stage(
     let (standard, method) = (outcome.methods.first!, outcome.methods.last!)
     var metrics = [
       "ms": method.milliseconds, "standard_ms": standard.milliseconds, "speedup": standard.milliseconds / method.milliseconds,
-      "overlap": method.overlap, "slowdown": method.computation / standard.computation,
+      "overlap": method.overlap, "late": method.late, "slowdown": method.computation / standard.computation,
       "dispatch_ms": outcome.isolatedDispatch, "combine_ms": outcome.isolatedCombine,
     ]
     var series: [String: [[Double]]] = [:]

@@ -10,7 +10,7 @@ public func standardStages() -> StageRegistry {
     rewireStage, selfDistillStage, pretrainStage,
     preferStage, evaluateStage, rulerStage, needlesStage, infoStage, layerParametersStage, placementStage, speedStage,
     latencyStage, memoryStage, memoryFormulaStage, memorySavingStage, simulateStage, simulateSharesStage,
-    simulateDurationsStage, simulateSensitivityStage, overlapStage,
+    simulateDurationsStage, simulateSensitivityStage, overlapStage, parallelStage,
   ] {
     registry.register(stage)
   }
