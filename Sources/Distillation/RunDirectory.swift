@@ -35,7 +35,7 @@ public struct RunDirectory {
   }
 
   /// Creates the folder, or checks that what is there is the same run.
-  func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
+  public func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
     if try holds(plan: resolved, identity: identity) { return }
     let encoder = JSONEncoder()
@@ -56,7 +56,7 @@ public struct RunDirectory {
   }
 
   /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.
-  func openMetrics(keeping steps: Int, header: String) throws -> MetricsFile {
+  public func openMetrics(keeping steps: Int, header: String) throws -> MetricsFile {
     var kept = [header]
     if steps > 0, let text = try? String(decoding: readFile(metrics), as: UTF8.self) {
       kept += text.split(separator: "\n").dropFirst().prefix(steps).map(String.init)
@@ -78,17 +78,20 @@ public struct RunIdentity: Codable, Equatable, Sendable {
   public var teacher: String?
   public var data: String
   public var threads: Int
+  /// That share the experts; nil: there is nothing to share.
+  public var ranks: Int?
 
-  public init(student: String, teacher: String?, data: String, threads: Int) {
+  public init(student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil) {
     self.student = student
     self.teacher = teacher
     self.data = data
     self.threads = threads
+    self.ranks = ranks
   }
 }
 
 /// A CSV that grows line by line.
-final class MetricsFile {
+public final class MetricsFile {
   private let handle: FileHandle
   private let path: String
 
@@ -99,7 +102,7 @@ final class MetricsFile {
     try handle.seekToEnd()
   }
 
-  func append(_ line: String) throws {
+  public func append(_ line: String) throws {
     do { try handle.write(contentsOf: Data((line + "\n").utf8)) } catch {
       throw UpcycleError("cannot write: is the disk full?", at: path)
     }

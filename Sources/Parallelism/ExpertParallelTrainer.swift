@@ -2,6 +2,7 @@ import Autograd
 import CKernels
 import Collectives
 import Distillation
+import Foundation
 import Groundwork
 import ModelCore
 import TensorCore
@@ -105,6 +106,29 @@ public final class ExpertParallelTrainer {
     model.routing.replaceLoads(own.indices.map { Array(total[$0 * width..<($0 + 1) * width]) })
     model.routing.updateBias(rate: rate)
   }
+
+  // MARK: States
+
+  /// Writes every rank's state (replicated weights, its experts, moments) under `folder`. A rank's old state goes when all
+  /// have the new one, so that a job killed at any moment leaves a step that every rank can go on from.
+  public func save(in folder: URL) throws {
+    let own = state(in: folder)
+    try context.ranks.agreeing { try TrainingCheckpoint.write(own, step: step, model, optimizer) }
+    try TrainingCheckpoint.remove(own, but: step)
+  }
+
+  /// Goes on from the last step whose state all ranks have, if there is one.
+  public func resume(from folder: URL) throws {
+    let own = state(in: folder)
+    TrainingCheckpoint.removeLeftovers(own)
+    let steps = try context.ranks.agreeing { try TrainingCheckpoint.steps(own) }
+    let all = try context.ranks.allGather(steps, filler: 0)
+    guard let last = all.dropFirst().reduce(Set(all[0]), { $0.intersection($1) }).max() else { return }
+    try context.ranks.agreeing { try TrainingCheckpoint.load(own, step: last, into: model, optimizer) }
+    step = last
+  }
+
+  private func state(in folder: URL) -> URL { folder.appendingPathComponent("rank-\(context.ranks.rank)") }
 
   // MARK: The whole model
 

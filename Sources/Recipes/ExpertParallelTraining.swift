@@ -4,16 +4,19 @@ import Foundation
 import Groundwork
 import ModelCore
 import Parallelism
+import TensorCore
 import TokenData
 
 /// Trains a model with experts on ranks that share them; the first rank leaves it in a folder, with its tokenizer and
-/// the loss curve (run/metrics.csv). An interrupted run starts anew.
+/// the loss curve (run/metrics.csv). Every rank keeps its state there, so an interrupted run goes on with as many ranks.
 public struct ExpertParallelTraining {
   public var model: URL
   public var data: TokenShards
   public var plan: TrainingPlan
   public var overlaps: Bool
   public var progress: MessageProgress.Mode
+  /// Seconds between two saved states.
+  public var saveEvery = 60.0
 
   public init(
     model: URL, data: TokenShards, plan: TrainingPlan, overlaps: Bool, progress: MessageProgress.Mode = .poll
@@ -26,6 +29,7 @@ public struct ExpertParallelTraining {
   }
 
   public struct Outcome: Sendable {
+    /// Of this process: after a resumption the later ones.
     public var steps: [ExpertParallelTrainer.StepMetrics]
     /// Milliseconds that computation stood still in a step, by pass and operation ("forward D"), medians over steps of
     /// means over ranks.
@@ -34,31 +38,56 @@ public struct ExpertParallelTraining {
     public var timeline: Timeline
   }
 
-  /// - Parameter report: on every rank, after every step
+  /// - Parameters:
+  ///   - report: on every rank, after every step
+  ///   - shouldStop: asked on every rank after every step; true on one saves all states and throws
   public func run(
-    on ranks: any Communicator, in folder: URL, report: (ExpertParallelTrainer.StepMetrics) -> Void = { _ in }
+    on ranks: any Communicator, in folder: URL, report: (ExpertParallelTrainer.StepMetrics) -> Void = { _ in },
+    shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let context = RankContext(ranks, overlaps: overlaps, progress: progress)
     defer { context.progress.stop() }
     let (trainer, tokenizer, identity) = try ranks.agreeing { try prepare(context, folder) }
-    try ranks.requireSame(identity, "checkpoint, data or plan", at: "--model")
+    try ranks.requireSame(identity.text, "checkpoint or data", at: "--model")
+    try ranks.requireSame(try plan.text, "plan", at: "--tokens")
+    let directory = RunDirectory(folder)
+    try ranks.agreeing { if ranks.rank == 0 { try directory.begin(plan: plan, identity: identity) } }
+    try trainer.resume(from: directory.checkpoint)
+    let metrics = try ranks.agreeing {
+      ranks.rank > 0
+        ? nil : try directory.openMetrics(keeping: trainer.step, header: "step,loss,gradient_norm,rate,ms,stalled_ms")
+    }
     var steps: [ExpertParallelTrainer.StepMetrics] = []
     var stalls: [String: [Double]] = [:]
+    var saved = monotonicSeconds()
     while trainer.step < plan.steps {
-      steps.append(try trainer.trainStep())
-      report(steps.last!)
+      let step = try trainer.trainStep()
+      steps.append(step)
       for (name, milliseconds) in context.log.stalls { stalls[name, default: []].append(milliseconds) }
+      try ranks.agreeing { try metrics?.append(step.line) }
+      report(step)
+      // The clock of the first rank decides for all.
+      let wishes = try ranks.allGather([shouldStop(), monotonicSeconds() - saved > saveEvery], filler: false)
+      let stops = wishes.contains { $0[0] } && trainer.step < plan.steps
+      if stops || wishes[0][1] || trainer.step == plan.steps {
+        try trainer.save(in: directory.checkpoint)
+        saved = monotonicSeconds()
+      }
+      if stops {
+        throw AgreedError(
+          UpcycleError("interrupted after step \(trainer.step); the same command goes on from there", at: folder.path))
+      }
     }
     // Read before gathering, whose messages are not the step's.
     let timeline = Timeline([.init(name: overlaps ? "overlapped" : "blocking", logs: try context.log.gathered(ranks))])
     let names = stalls.keys.sorted()
     let means = try ranks.mean(names.map { median(stalls[$0]!) })
     try trainer.gatherExperts()
-    try ranks.agreeing { if ranks.rank == 0 { try save(trainer, tokenizer, steps, in: folder) } }
+    try ranks.agreeing { if ranks.rank == 0 { try save(trainer, tokenizer, in: folder) } }
     return Outcome(steps: steps, exposed: Dictionary(uniqueKeysWithValues: zip(names, means)), timeline: timeline)
   }
 
-  private func prepare(_ context: RankContext, _ folder: URL) throws -> (ExpertParallelTrainer, Tokenizer, String) {
+  private func prepare(_ context: RankContext, _ folder: URL) throws -> (ExpertParallelTrainer, Tokenizer, RunIdentity) {
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
       throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
     }
@@ -66,23 +95,36 @@ public struct ExpertParallelTraining {
     try data.require(tokenizer)
     let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
     let trainer = try ExpertParallelTrainer(LanguageModel(folder: model), batches: batches, plan: plan, on: context)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    let settings = String(decoding: try encoder.encode(plan), as: UTF8.self)
-    return (trainer, tokenizer, "\(try modelIdentity(model)), \(data.identity), \(sha256(settings).prefix(16))")
+    let identity = RunIdentity(
+      student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count, ranks: context.ranks.size)
+    return (trainer, tokenizer, identity)
   }
 
-  private func save(
-    _ trainer: ExpertParallelTrainer, _ tokenizer: Tokenizer, _ steps: [ExpertParallelTrainer.StepMetrics], in folder: URL
-  ) throws {
-    let lines = steps.map {
-      String(format: "%d,%.6f,%.6f,%.4e,%.3f,%.3f", $0.step, $0.loss, $0.gradientNorm, $0.rate, $0.milliseconds, $0.stalled)
-    }
-    try writeFile(
-      (["step,loss,gradient_norm,rate,ms,stalled_ms"] + lines).joined(separator: "\n") + "\n",
-      to: RunDirectory(folder).run.appendingPathComponent("metrics.csv"))
+  private func save(_ trainer: ExpertParallelTrainer, _ tokenizer: Tokenizer, in folder: URL) throws {
     try tokenizer.save(to: folder)
     try trainer.parallel.model.save(to: folder)
+    try RunDirectory(folder).finish()
+  }
+}
+
+extension RunIdentity {
+  fileprivate var text: String { "\(student), \(data), \(threads) threads" }
+}
+
+extension TrainingPlan {
+  fileprivate var text: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+}
+
+extension ExpertParallelTrainer.StepMetrics {
+  /// Of metrics.csv.
+  fileprivate var line: String {
+    String(format: "%d,%.6f,%.6f,%.4e,%.3f,%.3f", step, loss, gradientNorm, rate, milliseconds, stalled)
   }
 }
 

@@ -3,6 +3,7 @@ import Collectives
 import Distillation
 import Foundation
 import Groundwork
+import LabKit
 import ModelCore
 import Recipes
 import TensorCore
@@ -20,7 +21,8 @@ struct Train: ParsableCommand {
       compute, as far as the model's connectivity allows; off waits for every message. Both give the same bits.
 
       --link slows messages down to a modelled link, ALPHA,BETA such as 50us,100MB/s. --timeline writes the last step's
-      events. The first rank leaves the whole model in --out; an interrupted run starts anew.
+      events. The first rank leaves the whole model in --out. An interrupted or killed run goes on from its last state (one a
+      minute) with the same command and as many ranks.
 
       Example: mpirun -np 4 farskip train --model runs/far --data shards/text --expert-parallel 4 --tokens 100k \\
                  --timeline step.json --out runs/far-trained
@@ -46,6 +48,7 @@ struct Train: ParsableCommand {
   func run() {
     runReportingErrors {
       let rate = Result { try link.map { try LinkRate(parsing: $0, option: "--link") } }
+      Interrupt.listen()
       try runRanks(threads: 1, link: (try? rate.get()) ?? nil) { ranks in
         let plan = try ranks.agreeing {
           _ = try rate.get()
@@ -57,9 +60,11 @@ struct Train: ParsableCommand {
           model: URL(fileURLWithPath: model), data: try ranks.agreeing(text), plan: plan, overlaps: overlap == .on,
           progress: progress)
         let line = ProgressLine("train step", total: recipe.plan.steps, quiet: quiet || json || ranks.rank > 0)
-        let outcome = try recipe.run(on: ranks, in: URL(fileURLWithPath: out)) {
-          line.update($0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
-        }
+        let outcome = try recipe.run(
+          on: ranks, in: URL(fileURLWithPath: out),
+          report: {
+            line.update($0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
+          }, shouldStop: { Interrupt.isRaised })
         if ranks.rank > 0 { return }
         line.finish("\(plan.steps) steps")
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }

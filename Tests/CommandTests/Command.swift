@@ -25,7 +25,7 @@ func launch(_ tool: String, _ arguments: [String], killAfter seconds: Double? = 
   // Files, not pipes: nothing blocks however much is printed.
   let outputs = try ["out", "err"].map { name -> FileHandle in
     let url = scratch.appendingPathComponent(name)
-    FileManager.default.createFile(atPath: url.path, contents: nil)
+    _ = FileManager.default.createFile(atPath: url.path, contents: nil)
     return try FileHandle(forUpdating: url)
   }
   process.standardOutput = outputs[0]

@@ -1,7 +1,13 @@
+import Collectives
+import Distillation
 import Foundation
 import Groundwork
+import TensorCore
 import TestKit
+import TokenData
 import XCTest
+
+@testable import Recipes
 
 /// `farskip` on several ranks: threads, and processes of Open MPI.
 final class FarskipRanksTests: XCTestCase {
@@ -93,6 +99,38 @@ final class FarskipRanksTests: XCTestCase {
     // What came out is a model like any other.
     let text = try launch("hybrid", ["generate", "--model", path("on"), "--prompt", "User: Where", "--tokens", "3", "--quiet"])
     XCTAssertEqual(text.status, 0, text.error)
+  }
+
+  /// Stopped after two steps, killed in the next save (one rank has written, the other has not), gone on with: the same bits.
+  func testTrainingResumes() throws {
+    let threads = Threads.count
+    Threads.set(1)
+    defer { Threads.set(threads) }
+    let url = { (name: String) in URL(fileURLWithPath: self.path(name)) }
+    let plan = TrainingPlan(tokens: 4 * 256, batch: 4, time: 64, learningRate: 1e-3)
+    func train(_ out: String, ranks count: Int = 2, stoppingAfter last: Int = .max) throws {
+      try ThreadRanks.run(count) { ranks in
+        var recipe = ExpertParallelTraining(
+          model: url("far"), data: try TokenShards(url("shards")), plan: plan, overlaps: true)
+        recipe.saveEvery = 0
+        var step = 0
+        _ = try recipe.run(on: ranks, in: url(out), report: { step = $0.step }, shouldStop: { step == last && ranks.rank == 1 })
+      }
+    }
+    func hash(_ file: String) throws -> String { try sha256(fileAt: url(file)) }
+    try train("straight")
+    XCTAssertThrowsError(try train("resumed", stoppingAfter: 2)) { XCTAssertTrue("\($0)".contains("interrupted after step 2"), "\($0)") }
+    let states = url("resumed/run/checkpoint")
+    for rank in 0..<2 { XCTAssertEqual(try TrainingCheckpoint.steps(states.appendingPathComponent("rank-\(rank)")), [2]) }
+    try FileManager.default.copyItem(
+      at: states.appendingPathComponent("rank-0/state-2.safetensors"), to: states.appendingPathComponent("rank-0/state-3.safetensors"))
+    XCTAssertThrowsError(try train("resumed", ranks: 4)) { XCTAssertTrue("\($0)".contains("other settings"), "\($0)") }
+    try train("resumed")
+    XCTAssertEqual(try hash("resumed/model.safetensors"), try hash("straight/model.safetensors"))
+    let curves = try ["straight", "resumed"].map { try RunDirectory(url($0)).readMetrics().rows.map { $0.prefix(3).map { $0 } } }
+    XCTAssertEqual(curves[0], curves[1])
+    XCTAssertEqual(curves[0].count, 4)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: states.path), "states are three times the model's size")
   }
 
   func testInferenceOnRanks() throws {
