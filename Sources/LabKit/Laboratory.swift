@@ -34,6 +34,18 @@ public struct Laboratory: Sendable {
     return folder.appendingPathComponent("records/\(profile.recorded ? spec.item : spec.name).\(profile.name).jsonl")
   }
 
+  /// Committed records of all specs in profiles of this name, by key.
+  func records(inProfile name: String) throws -> [String: Record] {
+    let files = try Self.entries(experiments).flatMap { paper -> [URL] in
+      let folder = paper.appendingPathComponent("records")
+      guard FileManager.default.fileExists(atPath: folder.path) else { return [] }
+      return try Self.entries(folder).filter { $0.lastPathComponent.hasSuffix(".\(name).jsonl") }
+    }
+    return try files.reduce(into: [:]) { found, file in
+      for record in try RecordFile(url: file).read() where found[record.key] == nil { found[record.key] = record }
+    }
+  }
+
   /// Names of all specs, sorted so that table2 comes before table10. A file without a title is a
   /// fragment for others to extend.
   public func specNames() throws -> [String] {

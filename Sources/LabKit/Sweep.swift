@@ -6,7 +6,8 @@ import Groundwork
 public struct Sweep: Sendable {
   public let laboratory: Laboratory
   public let plans: [Plan]
-  /// Skip cells whose record already carries the planned key, even without cached outputs.
+  /// Skip cells whose record already carries the planned key, even without cached outputs; where another spec's record
+  /// does, it is taken over, with the commit, machine and time that it names.
   public var trustsRecords = false
   public var quiet = false
 
@@ -25,6 +26,8 @@ public struct Sweep: Sendable {
     /// Cells whose record differs from an earlier one.
     public var replaced: [String] = []
     public var skipped: [String] = []
+    /// Cells whose record was taken over from another spec.
+    public var adopted: [String] = []
   }
 
   /// - Throws: `Interrupted` after Ctrl-C, with everything finished so far kept and recorded.
@@ -37,10 +40,18 @@ public struct Sweep: Sendable {
     for plan in plans {
       let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile))
       let known = trustsRecords ? Set(try file.read().map(\.key)) : []
+      let elsewhere = trustsRecords ? try laboratory.records(inProfile: plan.profile.name) : [:]
       for job in plan.jobs {
         let name = Self.name(plan, job)
         if known.contains(job.key) {
           summary.skipped.append(name)
+          job.steps.forEach { board.passed($0.key) }
+          continue
+        }
+        if var record = elsewhere[job.key] {
+          (record.spec, record.cell, record.seed) = (plan.spec.name, job.cell.id, job.seed)
+          _ = try file.put(record)
+          summary.adopted.append(name)
           job.steps.forEach { board.passed($0.key) }
           continue
         }

@@ -66,7 +66,8 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
-  @Flag(help: "Leave out cells whose committed record was made from exactly these settings.") var skipRecorded = false
+  @Flag(help: "Leave out cells recorded with exactly these settings; take over such records of other experiments.")
+  var skipRecorded = false
   @Flag(help: "Print only errors.") var quiet = false
   @Flag(help: "Run a profile that asks for consent.") var yes = false
 
@@ -99,7 +100,7 @@ struct RunCommand: ParsableCommand {
     var parts = ["\(summary.stagesRun) stages run, \(summary.stagesFound) found finished"]
     for (count, what) in [
       (summary.added.count, "records added"), (summary.unchanged.count, "confirmed"),
-      (summary.replaced.count, "replaced"), (summary.skipped.count, "cells skipped"),
+      (summary.replaced.count, "replaced"), (summary.adopted.count, "taken over from other experiments"), (summary.skipped.count, "cells skipped"),
     ] where count > 0 { parts.append("\(count) \(what)") }
     print("\(parts.joined(separator: ", ")) in \(formatDuration(monotonicSeconds() - start))")
   }

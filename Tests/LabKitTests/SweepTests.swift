@@ -96,6 +96,26 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(lab.log.entries.count, runs)
   }
 
+  func testARecordOfAnotherSpecIsTakenOver() throws {
+    let lab = try TestLaboratory()
+    try lab.sweep(lab.plan()).run()
+    try lab.write("again.json5", TestLaboratory.spec.replacingOccurrences(of: "Demo Table 1", with: "Demo Table 2"))
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let runs = lab.log.entries.count
+    let spec = try lab.laboratory.spec("demo/again")
+    let plan = try Plan(spec, profile: "micro", seeds: [1, 2], threads: 2, registry: lab.registry())
+    var sweep = lab.sweep(plan)
+    sweep.trustsRecords = true
+    let summary = try sweep.run()
+    XCTAssertEqual(summary.adopted, ["demo/again base", "demo/again small seed 1", "demo/again small seed 2"])
+    XCTAssertEqual(lab.log.entries.count, runs, "nothing ran")
+    let (old, new) = (try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")), try Publication(lab.laboratory).records(spec))
+    XCTAssertEqual(new.map(\.metrics), old.map(\.metrics))
+    XCTAssertEqual(new.map(\.commit), old.map(\.commit))
+    XCTAssertEqual(Set(new.map(\.spec)), ["demo/again"])
+    XCTAssertEqual(try sweep.run().skipped.count, 3, "now its own")
+  }
+
   func testTwoSweepsAtOnceRunEachStageOnce() throws {
     let lab = try TestLaboratory()
     let plans = try (0..<4).map { _ in try lab.plan() }
