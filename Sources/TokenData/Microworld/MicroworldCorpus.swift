@@ -15,6 +15,8 @@ public struct MicroworldCorpus: Sendable {
     case long
     /// Lists told again and again, and a little of the instruction mixture: what long training starts with.
     case copying
+    /// RULER's formats and lists alone: what copying grows with until it finds needles.
+    case needles
   }
   public enum Part: String, CaseIterable, Codable, Sendable { case training, validation }
 
@@ -73,6 +75,7 @@ public struct MicroworldCorpus: Sendable {
     case .code: weights(.instruction) + [(.drill(.programs), 15), (.drill(.edits), 15)]
     case .long: weights(.instruction) + [(.longContext, 26), (.copies, 10)]
     case .copying: weights(.instruction) + [(.copies, 500)]
+    case .needles: [(.longContext, 10), (.copies, 3)]
     }
   }
 
