@@ -188,8 +188,15 @@ final class CommittedSpecsTests: XCTestCase {
         let names = passes.flatMap { ["overlap_\($0)", "dispatches_behind_\($0)", "combines_behind_\($0)"] }
         let events = [[1.0, 1, 1, 1, 0, 2], [1, 1, 4, 2, 2, 5.25], [1, 1, 4, 3, 2, 5.25], [2, 2, 1, 1, 0.5, 2]]
         return StageResult(
-          metrics: Dictionary(uniqueKeysWithValues: (names + ["ms", "standard_ms", "speedup", "overlap", "slowdown"]).map { ($0, Metric(0.9)) }),
+          metrics: Dictionary(uniqueKeysWithValues: (names + ["ms", "standard_ms", "speedup", "overlap", "late", "slowdown"]).map { ($0, Metric(0.9)) }),
           series: Dictionary(uniqueKeysWithValues: passes.map { ($0, events) }))
+      })
+    registry.register(
+      Stage(
+        name: "parallel", version: 1, parents: ["model"], parameters: ["connectivity", "sharing", "ranks", "text"], seeded: false
+      ) { _ in
+        let names = ["hidden", "gradients", "overlap", "control", "fewest"]
+        return StageResult(metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(0.5)) }))
       })
     registry.register(
       Stage(name: "evaluate", version: 1, parents: ["model"], parameters: ["tasks", "items", "shots"], seeded: false) {
