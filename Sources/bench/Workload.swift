@@ -16,7 +16,7 @@ struct Workload {
   var parts: [(work: Double, roof: Roof)] = []
   /// Arguments of peer.py; nil when there is no peer for this.
   var request: String?
-  /// Another run of ours in the peer's place, by turns with it.
+  /// Another run of ours in the peer's place, by turns with it; the ratio is then the median of those of the turns.
   var beside: (() throws -> () throws -> Void)?
   /// How often a run does what `unit` and the work are about.
   var repeated = 1
@@ -71,9 +71,12 @@ struct Workload {
     }
     return Report.Entry(
       name: name, unit: unit, ours: rounded(middle), peer: others.map(rounded),
-      ratio: others.map { rounded(amount == nil ? $0 / middle : middle / $0) }, percentOfPeak: percent.map(rounded),
+      ratio: other == nil ? others.map { ratio(middle, $0) } : median(zip(ours, theirs).map { ratio($0, $1) }), percentOfPeak: percent.map(rounded),
       roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: theirs.map(rounded)), note: note)
   }
+
+  /// How many times faster ours is.
+  private func ratio(_ ours: Double, _ theirs: Double) -> Double { rounded(amount == nil ? theirs / ours : ours / theirs) }
 
   private func figure(_ seconds: Double, _ amount: Double?) -> Double { amount.map { $0 / seconds } ?? seconds }
 
