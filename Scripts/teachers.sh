@@ -39,7 +39,8 @@ long() { # preset
     "needles --only-repeats --sequence 1024 --batch 1 --lr 1.5e-3 --tokens 500k"
     "needles --only-repeats --sequence 2048 --batch 1 --lr 1.5e-3 --tokens 700k"
     "needles --only-repeats --sequence 2048 --batch 1 --lr 2e-3 --tokens 1200k"
-    "long --sequence 2048 --batch 1 --lr 1e-3 --tokens 700k")
+    "long --sequence 2048 --batch 1 --lr 1e-3 --tokens 700k"
+    "long --sequence 2048 --batch 1 --lr 1.5e-3 --tokens 800k")
   for step in "${!steps[@]}"; do
     local out="runs/teachers/$1-long-$step"
     if [ "$step" = $((${#steps[@]} - 1)) ]; then out="$folder"; fi
