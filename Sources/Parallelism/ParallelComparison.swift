@@ -33,6 +33,8 @@ public struct ParallelComparison {
     public var gradients: [Float]
     /// Fewest tokens that an expert had, over layers; of the plain pass with gradients, which alone counts them.
     public var fewest = 0
+    /// What every rank did when, where experts are shared.
+    public var logs: [EventLog] = []
 
     /// Largest difference, as a share of the largest number.
     public static func distance(_ a: [Float], _ b: [Float]) -> Double {
@@ -56,12 +58,14 @@ public struct ParallelComparison {
   }
 
   /// On `count` threads, with messages that take `link`.
-  public func shared(_ sharing: Sharing, ranks count: Int, overlaps: Bool, link: LinkRate) throws -> States {
+  public func shared(
+    _ sharing: Sharing, ranks count: Int, overlaps: Bool, progress: MessageProgress.Mode = .poll, link: LinkRate
+  ) throws -> States {
     var parts = [States](repeating: States(hidden: [], gradients: []), count: count)
     let lock = NSLock()
     try ThreadRanks.run(count) { threads in
       let ranks = LinkModel(threads, link)
-      let context = RankContext(ranks, overlaps: overlaps)
+      let context = RankContext(ranks, overlaps: overlaps, progress: progress)
       defer { context.progress.stop() }
       let states = try sharing == .experts ? self.expertParallel(context) : self.tensorParallel(context)
       lock.withLock { parts[ranks.rank] = states }
@@ -73,7 +77,7 @@ public struct ParallelComparison {
     for part in parts.dropFirst() {
       for index in replicated..<gradients.count { gradients[index] += part.gradients[index] }
     }
-    return States(hidden: parts.flatMap(\.hidden), gradients: gradients)
+    return States(hidden: parts.flatMap(\.hidden), gradients: gradients, logs: parts[0].logs)
   }
 
   private func expertParallel(_ context: RankContext) throws -> States {
@@ -90,7 +94,8 @@ public struct ParallelComparison {
     tape.backward(from: tape.dot(out, weighting(out.shape, rows: own)))
     sums.finish()
     try context.check()
-    return States(hidden: out.value.toArray(), gradients: model.gradients())
+    let logs = try context.log.gathered(context.ranks)
+    return States(hidden: out.value.toArray(), gradients: model.gradients(), logs: logs)
   }
 
   private func tensorParallel(_ context: RankContext) throws -> States {

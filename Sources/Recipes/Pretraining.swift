@@ -13,8 +13,10 @@ public struct Pretraining: Sendable {
   /// A model to go on from, and the mixture that it reads.
   public var start: URL?
   public var mixture = MicroworldCorpus.Mixture.long
-  /// Score only tokens that can be copied from earlier in their window.
+  /// Of the mixture, score only tokens that can be copied from earlier in their window.
   public var onlyRepeats = false
+  /// The rotary base of the model that goes on; nil: as it is.
+  public var ropeTheta: Double?
   public var seed: UInt64
   public var tokens: Int
   public var batch: Int
@@ -22,7 +24,7 @@ public struct Pretraining: Sendable {
   public var learningRate: Double
   /// Where all layers of a model with experts read the residual (FarSkip's comparison from scratch).
   public var connectivity = Connectivity.standard
-  /// Rows of every batch that come from a mixture of instructions, and which.
+  /// Rows of every batch that come from a mixture of instructions (of which everything is scored), and which.
   public var instructionRows: Int
   public var instructions = MicroworldCorpus.Mixture.instruction
 
@@ -37,7 +39,7 @@ public struct Pretraining: Sendable {
     self.batch = batch
     self.time = time
     self.learningRate = learningRate
-    self.instructionRows = instructionRows ?? batch / 2
+    self.instructionRows = instructionRows ?? (start == nil ? batch / 2 : 0)
   }
 
   /// Models with experts keep their load even while they learn.
@@ -60,16 +62,15 @@ public struct Pretraining: Sendable {
     func rows(_ mixture: MicroworldCorpus.Mixture, _ rows: Int) throws -> (shards: TokenShards, rows: Int) {
       (try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet), rows)
     }
-    let parts =
-      try start == nil
-      ? [rows(.pretraining, batch - instructionRows), rows(instructions, instructionRows)] : [rows(mixture, batch)]
+    let parts = try [rows(start == nil ? .pretraining : mixture, batch - instructionRows), rows(instructions, instructionRows)]
+      .filter { $0.rows > 0 }
     var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
-    if onlyRepeats { batches = RepeatedTargets(batches, time: time) }
+    if onlyRepeats { batches = RepeatedTargets(batches, time: time, rows: batch - instructionRows) }
     let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
     let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
     let identity = RunIdentity(
-      student: try start.map { try modelIdentity($0) } ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
+      student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") } ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
       data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
@@ -83,6 +84,7 @@ public struct Pretraining: Sendable {
     if let start {
       var config = try ModelConfig(contentsOf: start)
       config.maxPosition = max(time, config.maxPosition)
+      if let ropeTheta { config.rope.theta = ropeTheta }
       return try LanguageModel(config, weights: CheckpointReader(start), file: start.path)
     }
     var config = try ModelConfig.preset(preset)

@@ -71,7 +71,8 @@ struct Workload {
     }
     return Report.Entry(
       name: name, unit: unit, ours: rounded(middle), peer: others.map(rounded),
-      ratio: other == nil ? others.map { ratio(middle, $0) } : median(zip(ours, theirs).map { ratio($0, $1) }), percentOfPeak: percent.map(rounded),
+      ratio: other == nil ? others.map { ratio(middle, $0) } : median(zip(ours, theirs).map { ratio($0, $1) }),
+      percentOfPeak: percent.map(rounded),
       roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: theirs.map(rounded)), note: note)
   }
 

@@ -28,9 +28,13 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
   var mixture = MicroworldCorpus.Mixture.long
-  @Option(help: "Instructions in half of every batch, from random weights: instruction, or code (with little programs).")
+  @Option(help: "Instructions beside the other text: instruction, or code (with little programs).")
   var instructions = MicroworldCorpus.Mixture.instruction
-  @Flag(help: "Score only tokens that can be copied from earlier in their window.") var onlyRepeats = false
+  @Option(help: "Rows of every batch that are instructions (default: half from random weights, none with --from).")
+  var instructionRows: Int?
+  @Flag(help: "Of --mixture, score only tokens that can be copied from earlier in their window.") var onlyRepeats = false
+  @Option(help: "Set the rotary base of the model to go on from (more of its frequencies then turn slowly enough for long texts).")
+  var ropeTheta: Double?
   @Option(help: "Of a model with experts: standard, farskip, attention-only, mlp-only (FarSkip's comparison from scratch).")
   var connectivity = Connectivity.standard
   @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
@@ -60,11 +64,20 @@ struct Pretrain: ParsableCommand {
       }
       Interrupt.listen()
       var pretraining = Pretraining(
-        preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens, batch: batch, time: sequence, learningRate: lr)
+        preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens, batch: batch,
+        time: sequence, learningRate: lr, instructionRows: instructionRows)
       pretraining.mixture = mixture
       pretraining.onlyRepeats = onlyRepeats
+      pretraining.ropeTheta = ropeTheta
       pretraining.connectivity = connectivity
       pretraining.instructions = instructions
+      if let instructionRows, !(0...batch).contains(instructionRows) {
+        throw UpcycleError.usage(
+          "does not fit the batch", at: "--instruction-rows", expected: "0 to --batch \(batch)", found: "\(instructionRows)")
+      }
+      if let ropeTheta, !(ropeTheta > 1 && ropeTheta.isFinite) || from == nil {
+        throw UpcycleError.usage("needs a number above 1 and --from", at: "--rope-theta", found: "\(ropeTheta)")
+      }
       if connectivity != .standard && from != nil {
         throw UpcycleError.usage("is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
       }

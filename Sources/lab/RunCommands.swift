@@ -100,7 +100,8 @@ struct RunCommand: ParsableCommand {
     var parts = ["\(summary.stagesRun) stages run, \(summary.stagesFound) found finished"]
     for (count, what) in [
       (summary.added.count, "records added"), (summary.unchanged.count, "confirmed"),
-      (summary.replaced.count, "replaced"), (summary.adopted.count, "taken over from other experiments"), (summary.skipped.count, "cells skipped"),
+      (summary.replaced.count, "replaced"), (summary.adopted.count, "taken over from other experiments"),
+      (summary.skipped.count, "cells skipped"),
     ] where count > 0 { parts.append("\(count) \(what)") }
     print("\(parts.joined(separator: ", ")) in \(formatDuration(monotonicSeconds() - start))")
   }

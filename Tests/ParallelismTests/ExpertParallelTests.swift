@@ -12,6 +12,8 @@ import XCTest
 
 /// Expert parallelism on threads: the same bits for every number of ranks, overlapped or not.
 final class ExpertParallelTests: XCTestCase {
+  private typealias States = ParallelComparison.States
+
   override class func setUp() { Threads.set(1) }
 
   private static let (batch, time) = (4, 64)
@@ -25,87 +27,30 @@ final class ExpertParallelTests: XCTestCase {
     return (0..<batch * time).map { Int32(random.below(TinyFamilies.vocabulary, at: UInt64($0))) }
   }()
 
-  /// Hidden states of all sequences, in order of ranks, and the gradients of a sum of them: replicated ones summed over
-  /// ranks, experts' put together.
+  private func comparison(_ config: ModelConfig) -> ParallelComparison {
+    let weights = RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount)
+    return ParallelComparison(
+      model: { try LanguageModel(config, weights: weights) }, weights: weights, ids: Self.ids, batch: Self.batch)
+  }
+
   private func pass(
-    _ config: ModelConfig, ranks count: Int, overlaps: Bool, progress: MessageProgress.Mode = .poll, alpha: Double = 20e-6
-  ) throws -> (hidden: [Float], gradients: [Float], logs: [EventLog]) {
-    var hidden = [[Float]](repeating: [], count: count)
-    var experts = [[Float]](repeating: [], count: count)
-    var replicated: [Float] = []
-    var expertNames = Set<String>()
-    var logs: [EventLog] = []
-    let lock = NSLock()
-    let rate = LinkRate(alpha: alpha, beta: 200e6)
-    try ThreadRanks.run(count) { threads in
-      let ranks = LinkModel(threads, rate)
-      let context = RankContext(ranks, overlaps: overlaps, progress: progress)
-      defer { context.progress.stop() }
-      let model = try self.model(config)
-      let parallel = try ExpertParallelModel(model, context)
-      let sums = GradientSums(model, context)
-      try context.restartLog()
-      model.parameters.zeroGradients()
-      let own = Self.ids.count * ranks.rank / count..<Self.ids.count * (ranks.rank + 1) / count
-      let tape = Tape(recording: true)
-      let out = parallel.hidden(
-        tape, ids: Array(Self.ids[own]), batch: Self.batch / count, time: Self.time, passed: sums.passed)
-      let weights = Tensor(out.shape, values: randomFloats(Self.ids.count * config.hiddenSize, "weights").suffix(
-        from: own.lowerBound * config.hiddenSize).prefix(out.value.count).map { $0 })
-      tape.backward(from: tape.dot(out, weights))
-      sums.finish()
-      try context.check()
-      let gathered = try context.log.gathered(ranks)
-      let own2 = model.expertParameters.flatMap { $0.gradient?.toArray() ?? [Float](repeating: 0, count: $0.value.count) }
-      lock.withLock {
-        hidden[ranks.rank] = out.value.toArray()
-        experts[ranks.rank] = own2
-        if ranks.rank == 0 {
-          logs = gathered
-          expertNames = Set(model.expertParameters.map(\.name))
-          replicated = model.parameters.parameters.filter { !expertNames.contains($0.name) }
-            .flatMap { $0.gradient?.toArray() ?? [] }
-        }
-      }
-    }
-    // Every expert's gradient is on one rank, zeros elsewhere.
-    let whole = experts[0].indices.map { index in experts.reduce(Float(0)) { $0 + $1[index] } }
-    return (hidden.flatMap { $0 }, replicated + whole, logs)
-  }
-
-  /// What the plain model computes on one rank.
-  private func plain(_ config: ModelConfig) throws -> (hidden: [Float], gradients: [Float]) {
-    let model = try model(config)
-    model.parameters.zeroGradients()
-    let tape = Tape(recording: true)
-    tape.isRowwise = true
-    let out = model.hidden(tape, ids: Self.ids, batch: Self.batch, time: Self.time)
-    let weights = Tensor(out.shape, values: randomFloats(out.value.count, "weights"))
-    tape.backward(from: tape.dot(out, weights))
-    let names = Set(model.expertParameters.map(\.name))
-    let (replicated, experts) = (
-      model.parameters.parameters.filter { !names.contains($0.name) }, model.expertParameters
-    )
-    return (out.value.toArray(), (replicated + experts).flatMap { $0.gradient?.toArray() ?? [] })
-  }
-
-  private func distance(_ a: [Float], _ b: [Float]) -> Float {
-    XCTAssertEqual(a.count, b.count)
-    let largest = b.reduce(0) { max($0, abs($1)) }
-    return zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) } / max(largest, 1e-30)
+    _ config: ModelConfig, ranks: Int, overlaps: Bool, progress: MessageProgress.Mode = .poll, alpha: Double = 20e-6
+  ) throws -> States {
+    try comparison(config).shared(
+      .experts, ranks: ranks, overlaps: overlaps, progress: progress, link: LinkRate(alpha: alpha, beta: 200e6))
   }
 
   func testForwardIsTheSameForAnyNumberOfRanks() throws {
     for connectivity in Connectivity.allCases {
       for (name, config) in try TinyFamilies.all(connectivity) {
-        let expected = try plain(config)
+        let expected = try comparison(config).plain()
         for ranks in [1, 2, 4] {
           let got = try pass(config, ranks: ranks, overlaps: true)
           XCTAssertTrue(got.hidden == expected.hidden, "\(name) \(connectivity.rawValue) on \(ranks) ranks")
           if ranks == 1 {
-            XCTAssertTrue(got.gradients == expected.gradients, "\(name) \(connectivity.rawValue): gradients to the bit \(distance(got.gradients, expected.gradients))")
+            XCTAssertTrue(got.gradients == expected.gradients, "\(name) \(connectivity.rawValue): gradients to the bit")
           } else {
-            XCTAssertLessThan(distance(got.gradients, expected.gradients), 1e-5, "\(name) \(connectivity.rawValue) on \(ranks)")
+            XCTAssertLessThan(States.distance(got.gradients, expected.gradients), 1e-5, "\(name) \(connectivity.rawValue) on \(ranks)")
           }
         }
       }
@@ -219,7 +164,7 @@ final class ExpertParallelTests: XCTestCase {
       XCTAssertEqual(two.norm, one.norm, accuracy: 1e-5 * one.norm, name)
       XCTAssertEqual(two.losses.last!, one.losses.last!, accuracy: 1e-3, name)
       let start = try model(config).parameters.values.toArray()
-      XCTAssertGreaterThan(distance(one.weights, start), 0.005, name)
+      XCTAssertGreaterThan(States.distance(one.weights, start), 0.005, name)
     }
   }
 

@@ -85,6 +85,7 @@ final class MicroworldFileTests: XCTestCase {
         XCTAssertTrue((70...150).contains(lengths[1000]), "median \(lengths[1000]) words")
         XCTAssertLessThan(lengths.last!, 450)
       case .long, .needles: XCTAssertTrue((900...2000).contains(lengths.last!), "\(lengths.last!) words")
+      case .keys: XCTAssertTrue((600...2000).contains(lengths.last!), "\(lengths.last!) words")
       case .copying: XCTAssertTrue((10...40).contains(lengths[1000]), "median \(lengths[1000]) words")
       }
       for document in documents {

@@ -33,6 +33,30 @@ extension Scribe {
     return Array(repeating: items.joined(separator: ", "), count: number(3...5)).joined(separator: "\n")
   }
 
+  /// Keys with values, then every key asked for in another order: the values before a question can only be told apart by
+  /// the key, and nearly all tokens of the answers are worth scoring.
+  mutating func keyedValues() -> String {
+    let count = Int(2 * pow(12, random.nextUniform()))
+    let kind: RulerTask.Needle = chance(0.2) ? .uuid : .number
+    let keys = differentKeys(count, chance(0.2) ? .uuid : .word)
+    let values = keys.map { _ in rulerValue(kind) }
+    let isShort = chance(0.5)
+    func line(_ index: Int) -> String {
+      isShort ? "\(keys[index]): \(values[index])" : Self.needle(keys[index], values[index], kind)
+    }
+    var order = Array(keys.indices)
+    var lines = order.map(line)
+    for _ in 0..<number(1...2) {
+      random.shuffle(&order)
+      let isQuestion = chance(0.6)
+      for index in order {
+        let (question, prefix) = Self.question(about: [keys[index]], kind, isOne: true)
+        lines.append(isQuestion ? "\(question)\(prefix) \(values[index])." : line(index))
+      }
+    }
+    return (isShort ? "" : Self.instruction(kind)) + lines.joined(separator: "\n")
+  }
+
   private static let commonWords = keyNouns + keyAdjectives
 
   /// A prompt of about this many tokens, and its answer.

@@ -17,12 +17,14 @@ public struct MicroworldCorpus: Sendable {
     case copying
     /// RULER's formats and lists alone: what copying grows with until it finds needles.
     case needles
+    /// Keys with values, all asked for, among RULER's formats: what teaches to look at the key.
+    case keys
   }
   public enum Part: String, CaseIterable, Codable, Sendable { case training, validation }
 
   /// What a document is.
   public enum Kind: Hashable, Sendable {
-    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs, copies, longContext
+    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs, copies, longContext, keyedValues
     case drill(MicroworldTask)
 
     public var name: String {
@@ -76,6 +78,7 @@ public struct MicroworldCorpus: Sendable {
     case .long: weights(.instruction) + [(.longContext, 26), (.copies, 10)]
     case .copying: weights(.instruction) + [(.copies, 500)]
     case .needles: [(.longContext, 10), (.copies, 3)]
+    case .keys: [(.keyedValues, 12), (.longContext, 6), (.copies, 2)]
     }
   }
 
@@ -103,6 +106,7 @@ public struct MicroworldCorpus: Sendable {
     case .pairs: return scribe.pairs()
     case .copies: return scribe.copies()
     case .longContext: return scribe.longContext()
+    case .keyedValues: return scribe.keyedValues()
     case .drill(let task): return scribe.drill(task)
     }
   }
