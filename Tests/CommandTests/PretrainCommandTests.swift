@@ -1,0 +1,59 @@
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+@testable import Recipes
+
+/// `hybrid pretrain --from`: going on with long documents.
+final class PretrainCommandTests: XCTestCase {
+  private struct OneBatch: BatchSource {
+    var ids: [Int32]
+    var targets: [Int32]
+    func batch(step: Int) throws -> (ids: [Int32], targets: [Int32]) { (ids, targets) }
+  }
+
+  /// A pair of tokens counts from its second time on, in its own row; rows of instructions stay as they are.
+  func testOnlyRepeatsAreScored() throws {
+    let row: [Int32] = [5, 6, 7, 5, 6, 7, 8]
+    let source = OneBatch(ids: row.dropLast() + row.dropLast() + row.dropLast(), targets: row.dropFirst() + row.dropFirst() + row.dropFirst())
+    let scored: [Int32] = [-1, -1, -1, 6, 7, -1]
+    let got = try RepeatedTargets(source, time: 6, rows: 2).batch(step: 0)
+    XCTAssertEqual(got.ids, source.ids)
+    XCTAssertEqual(got.targets, scored + scored + row.dropFirst())
+  }
+
+  func testGoesOnWithInstructionsBesideAndAnotherRotaryBase() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    XCTAssertEqual(try launch("hybrid", ["create", "--preset", "nano-1b", "--out", path("base"), "--seed", "3"]).status, 0)
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+      try FileManager.default.copyItem(
+        at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(file)"),
+        to: folder.appendingPathComponent("base/\(file)"))
+    }
+    let more = ["--batch", "2", "--sequence", "64", "--tokens", "512", "--quiet"]
+    let result = try launch(
+      "hybrid",
+      [
+        "pretrain", "--from", path("base"), "--mixture", "keys", "--only-repeats", "--instruction-rows", "1", "--rope-theta",
+        "500000", "--out", path("long"),
+      ] + more)
+    XCTAssertEqual(result.status, 0, result.error)
+    XCTAssertEqual(try ModelConfig(contentsOf: folder.appendingPathComponent("long")).rope.theta, 500_000)
+    XCTAssertNotEqual(
+      try sha256(fileAt: folder.appendingPathComponent("base/model.safetensors")),
+      try sha256(fileAt: folder.appendingPathComponent("long/model.safetensors")))
+
+    try assertRefused(
+      "hybrid", ["pretrain", "--from", path("base"), "--instruction-rows", "3", "--out", path("never")] + more, status: 2,
+      saying: ["--instruction-rows", "0 to --batch 2", "3"])
+    try assertRefused(
+      "hybrid", ["pretrain", "--preset", "nano-1b", "--rope-theta", "500000", "--out", path("never")] + more, status: 2,
+      saying: ["--rope-theta", "--from"])
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("never")))
+  }
+}
