@@ -80,7 +80,7 @@ public struct Outline {
   }
 }
 
-/// How many of a plan's runs have records, and whether those were made from the present settings.
+/// How many of a plan's runs have records, and whether those were made from the present settings, on any number of threads.
 public struct RunState {
   public let spec: Spec
   private let profile: String
@@ -89,15 +89,18 @@ public struct RunState {
   private let stale: Int
   private let waiting: Int
 
-  public init(_ plan: Plan, in laboratory: Laboratory) throws {
+  /// `replan`: the same plan on another number of threads, which is part of a key.
+  public init(_ plan: Plan, in laboratory: Laboratory, replan: (Int) throws -> Plan) throws {
     spec = plan.spec
     profile = plan.profile.name
     runs = plan.jobs.count
     let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
-    let keys = Set(records.map(\.key))
-    current = plan.jobs.filter { keys.contains($0.key) }.count
-    stale = plan.jobs.filter { job in
-      !keys.contains(job.key) && records.contains { $0.cell == job.cell.id && $0.seed == job.seed }
+    let recorded = Set(records.map(\.key))
+    let keys = try [plan.jobs.map(\.key)] + Set(records.map(\.threads)).sorted().map { try replan($0).jobs.map(\.key) }
+    let isCurrent = plan.jobs.indices.map { job in keys.contains { recorded.contains($0[job]) } }
+    current = isCurrent.filter { $0 }.count
+    stale = zip(plan.jobs, isCurrent).filter { job, isCurrent in
+      !isCurrent && records.contains { $0.cell == job.cell.id && $0.seed == job.seed }
     }.count
     waiting = plan.spec.cells.filter { $0.pipeline == nil || $0.pending != nil || plan.spec.pending != nil }.count
   }

@@ -28,6 +28,9 @@ public struct Plan: Sendable {
     public let key: String
   }
 
+  /// Of `lab run`, when it is not told.
+  public static let defaultThreads = 2
+
   public let spec: Spec
   public let profile: Profile
   public let nodes: [String: Node]

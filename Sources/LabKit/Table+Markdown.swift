@@ -32,7 +32,9 @@ extension Table {
       "- Ours: \(ours)\(records.isEmpty ? "" : "; \(done) of \(rows.count) rows run")",
     ]
     if spec.pending == nil {
-      lines.append("- Repeat: `lab run \(spec.name) --profile \(profile)`, then `lab table \(spec.name)`")
+      let counts = Set(records.map(\.threads))
+      let threads = counts.count == 1 && counts != [Plan.defaultThreads] ? " --threads \(counts.first!)" : ""
+      lines.append("- Repeat: `lab run \(spec.name) --profile \(profile)\(threads)`, then `lab table \(spec.name)`")
     }
     var legend: [String] = []
     if spec.report.columns.contains(where: \.exact) {

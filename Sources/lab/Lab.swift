@@ -61,7 +61,7 @@ struct Selection: ParsableArguments {
   var cells: [String] = []
 
   @Option(help: "Worker threads; part of a result's identity.")
-  var threads = 2
+  var threads = Plan.defaultThreads
 
   func plans(in laboratory: Laboratory, registry: StageRegistry) throws -> [Plan] {
     if specs.isEmpty && !all {

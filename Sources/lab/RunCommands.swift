@@ -122,7 +122,13 @@ struct StatusCommand: ParsableCommand {
       var selection = selection
       if selection.specs.isEmpty { selection.all = true }
       let plans = try selection.plans(in: laboratory, registry: standardStages())
-      let states = try plans.map { try RunState($0, in: laboratory) }
+      let states = try plans.map { plan in
+        try RunState(plan, in: laboratory) { threads in
+          var same = selection
+          (same.specs, same.all, same.threads) = ([plan.spec.name], false, threads)
+          return try same.plans(in: laboratory, registry: standardStages())[0]
+        }
+      }
       if json {
         printJSON(.array(states.map(\.json)))
         return

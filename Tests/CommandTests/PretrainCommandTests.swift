@@ -9,20 +9,22 @@ import XCTest
 
 /// `hybrid pretrain --from`: going on with long documents.
 final class PretrainCommandTests: XCTestCase {
-  private struct OneBatch: BatchSource {
-    var ids: [Int32]
-    var targets: [Int32]
+  private final class OneBatch: BatchSource {
+    let ids: [Int32]
+    let targets: [Int32]
+    init(ids: [Int32], targets: [Int32]) { (self.ids, self.targets) = (ids, targets) }
     func batch(step: Int) throws -> (ids: [Int32], targets: [Int32]) { (ids, targets) }
   }
 
   /// A pair of tokens counts from its second time on, in its own row; rows of instructions stay as they are.
   func testOnlyRepeatsAreScored() throws {
     let row: [Int32] = [5, 6, 7, 5, 6, 7, 8]
-    let source = OneBatch(ids: row.dropLast() + row.dropLast() + row.dropLast(), targets: row.dropFirst() + row.dropFirst() + row.dropFirst())
+    let (ids, targets) = (Array(row.dropLast()), Array(row.dropFirst()))
+    let source = OneBatch(ids: ids + ids + ids, targets: targets + targets + targets)
     let scored: [Int32] = [-1, -1, -1, 6, 7, -1]
     let got = try RepeatedTargets(source, time: 6, rows: 2).batch(step: 0)
     XCTAssertEqual(got.ids, source.ids)
-    XCTAssertEqual(got.targets, scored + scored + row.dropFirst())
+    XCTAssertEqual(got.targets, scored + scored + targets)
   }
 
   func testGoesOnWithInstructionsBesideAndAnotherRotaryBase() throws {

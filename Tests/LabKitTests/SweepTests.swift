@@ -96,6 +96,20 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(lab.log.entries.count, runs)
   }
 
+  /// Threads are part of a key, but a record made on another number of them is no stale one.
+  func testRecordsOfOtherThreadCountsAreCurrent() throws {
+    let lab = try TestLaboratory()
+    try lab.sweep(lab.plan(threads: 1)).run()
+    let state = try RunState(lab.plan(), in: lab.laboratory) { try lab.plan(threads: $0) }
+    XCTAssertEqual(state.json["recorded"]?.int, 3)
+    XCTAssertEqual(state.json["stale"]?.int, 0)
+    let newer = try RunState(lab.plan(trainVersion: 2), in: lab.laboratory) { try lab.plan(trainVersion: 2, threads: $0) }
+    XCTAssertEqual(newer.json["stale"]?.int, 2)
+    let spec = try lab.laboratory.spec("demo/t")
+    let page = try Table(spec, records: Publication(lab.laboratory).records(spec)).markdown()
+    XCTAssertTrue(page.contains("`lab run demo/t --profile micro --threads 1`"), page)
+  }
+
   func testARecordOfAnotherSpecIsTakenOver() throws {
     let lab = try TestLaboratory()
     try lab.sweep(lab.plan()).run()
