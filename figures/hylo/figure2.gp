@@ -1,8 +1,8 @@
 # HyLo Figure 2: one needle by length and depth, four models. The paper prints no numbers; all cells are ours.
 width = 980; height = 330
 load "style.gp"
-models = "'Llama-3.2-1B' 'Zebra-Llama-1B-4MLA12M2' 'HyLo-Llama-4MLA12M2 8K' 'HyLo-Llama-4MLA12M2 64K'"
-titles = "'base (nano-1b-long)' 'Zebra-Llama 4MLA12M2' 'HyLo 4MLA12M2, 8K' 'HyLo 4MLA12M2, 64K'"
+models = "'Llama-3.2-1B' 'Zebra-Llama-1B-4MLA12M2' 'HyLo-Llama-4MLA12GDN 8K' 'HyLo-Llama-4MLA12GDN 64K'"
+titles = "'base (nano-1b-long)' 'Zebra-Llama 4MLA12M2' 'HyLo 4MLA12GDN, 8K' 'HyLo 4MLA12GDN, 64K'"
 set palette defined (0 "#f7fbff", 50 "#9ecae1", 100 "#3a89c4")
 set cbrange [0:100]
 unset colorbox; unset grid; unset key
