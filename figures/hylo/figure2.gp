@@ -9,7 +9,7 @@ unset colorbox; unset grid; unset key
 set xrange [-0.5:3.5]; set yrange [112.5:-12.5]
 set xtics ("256" 0, "512" 1, "1,024" 2, "2,048" 3) scale 0
 set xlabel "tokens"
-set multiplot layout 1,4 margins 0.06,0.99,0.17,0.88 spacing 0.02
+set multiplot layout 1,4 margins 0.075,0.99,0.17,0.88 spacing 0.02
 do for [m = 1:4] {
   set title word(titles, m) font ",12"
   if (m == 1) { set ytics 0,25 scale 0; set ylabel "depth of the needle, %" } else { set ytics ("" 0); unset ylabel }
@@ -17,8 +17,11 @@ do for [m = 1:4] {
     set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN
   } else {
-    plot for [c = 0:3] csv using (strcol("model_ours") eq word(models, m) ? c : NaN):(column("depth_ours")):(column(sprintf("n%d_ours", 256 * 2**c))) with image pixels, \
-      for [c = 0:3] csv using (strcol("model_ours") eq word(models, m) ? c : NaN):(column("depth_ours")):(sprintf("%.0f", column(sprintf("n%d_ours", 256 * 2**c)))) with labels textcolor rgb "#111111" font ",11"
+    found(c) = column(sprintf("n%d_ours", 256 * 2**c))
+    own(c) = strcol("model_ours") eq word(models, m) ? c : NaN
+    plot for [c = 0:3] csv using (own(c)):(depth = column("depth_ours")):(c - 0.5):(c + 0.5):(depth - 12.5):(depth + 12.5):(found(c)) \
+        with boxxyerror fillstyle solid noborder linecolor palette, \
+      for [c = 0:3] csv using (own(c)):(column("depth_ours")):(sprintf("%.0f", found(c))) with labels textcolor rgb "#111111" font ",11"
   }
 }
 unset multiplot

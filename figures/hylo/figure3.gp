@@ -1,22 +1,22 @@
 # HyLo Figure 3: short tasks and RULER at the longest length, by training length and YaRN.
-width = 980; height = 420
+width = 980; height = 500
 load "style.gp"
 settings = "2K 2K+YaRN 8K 8K+YaRN 64K"
 place(s) = sum [i = 1:5] (word(settings, i) eq s ? i : 0)
 set style fill solid 0.9 noborder
 set xrange [0.4:5.6]
 set xtics ("2K\n(64)" 1, "2K\n+YaRN" 2, "8K\n(256)" 3, "8K\n+YaRN" 4, "64K\n(2,048)" 5) scale 0
-set multiplot layout 2,2 margins 0.07,0.98,0.11,0.93 spacing 0.07,0.16
+set multiplot layout 2,2 margins 0.07,0.98,0.11,0.94 spacing 0.07,0.2
 do for [side in "published ours"] {
   do for [measure in "short ruler"] {
     set title (side eq "published" ? "paper: " : "ours: ").(measure eq "short" ? "short tasks, %" : "RULER at the longest length, %")
-    set yrange [0:*]
+    if (measure eq "short") { set yrange [0:75] } else { set yrange [0:*] }
     if (side eq "ours" && ours == 0) {
       set yrange [0:1]
       set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
       plot NaN notitle
     } else {
-      set key top left
+      if (measure eq "short") { set key top right horizontal } else { unset key }
       value = measure."_".side
       plot csv using (place(strcol("setting")) - 0.2):(keep(strcol("model") eq "1B-4MLA12M2", column(value))):(0.36) with boxes lt 1 title "4MLA12M2", \
         csv using (place(strcol("setting")) + 0.2):(keep(strcol("model") eq "1B-8MLA8M2", column(value))):(0.36) with boxes lt 2 title "8MLA8M2"

@@ -1,22 +1,22 @@
 # HyLo Figure 4: short tasks and RULER at the longest length, by teacher and training length.
-width = 980; height = 420
+width = 980; height = 500
 load "style.gp"
 teachers = "none 1B 8B"
 place(s) = sum [i = 1:3] (word(teachers, i) eq s ? i : 0)
 set style fill solid 0.9 noborder
 set xrange [0.4:3.6]
 set xtics ("no teacher" 1, "1B teacher" 2, "8B teacher" 3) scale 0
-set multiplot layout 2,2 margins 0.07,0.98,0.08,0.93 spacing 0.07,0.14
+set multiplot layout 2,2 margins 0.07,0.98,0.08,0.94 spacing 0.07,0.16
 do for [side in "published ours"] {
   do for [measure in "short ruler"] {
     set title (side eq "published" ? "paper: " : "ours: ").(measure eq "short" ? "short tasks, %" : "RULER at the longest length, %")
-    set yrange [0:*]
+    if (measure eq "short") { set yrange [0:75] } else { set yrange [0:*] }
     if (side eq "ours" && ours == 0) {
       set yrange [0:1]
       set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
       plot NaN notitle
     } else {
-      set key top left
+      if (measure eq "short") { set key top right horizontal } else { unset key }
       value = measure."_".side
       plot csv using (place(strcol("size")) - 0.2):(keep(strcol("training") eq "8K+YaRN", column(value))):(0.36) with boxes lt 2 title "8K + YaRN", \
         csv using (place(strcol("size")) + 0.2):(keep(strcol("training") eq "64K", column(value))):(0.36) with boxes lt 1 title "64K"
