@@ -29,7 +29,8 @@ pretrain nano-scout 1 4M 3e-3 code all,programs,edits
 pretrain nano-qwen 1 4M 3e-3
 # Models that go on until they find needles at 2,048 tokens: copying in short windows, from which everything else grows;
 # RULER's formats among other text, then alone, of both only what can be copied; at last, with a larger rotary base, keys that
-# are all asked for beside instructions. RULER measures them as the base and teacher of HyLo's Table 2. The paths as they were found (notebooks-md/log.md), not the shortest.
+# are all asked for beside instructions. RULER measures them as the base and teacher of HyLo's Table 2. The paths as they were
+# found (notebooks-md/log.md), not the shortest.
 long() { # preset, steps
   local preset="$1" folder="$teachers/$1-long-seed1" before="$teachers/$1-seed1" number=0 out
   shift

@@ -96,7 +96,7 @@ public struct RunState {
     runs = plan.jobs.count
     let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
     let recorded = Set(records.map(\.key))
-    let keys = try [plan.jobs.map(\.key)] + Set(records.map(\.threads)).sorted().map { try replan($0).jobs.map(\.key) }
+    let keys = try Set(records.map(\.threads)).map { try replan($0).jobs.map(\.key) }
     let isCurrent = plan.jobs.indices.map { job in keys.contains { recorded.contains($0[job]) } }
     current = isCurrent.filter { $0 }.count
     stale = zip(plan.jobs, isCurrent).filter { job, isCurrent in

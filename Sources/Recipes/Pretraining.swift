@@ -59,11 +59,10 @@ public struct Pretraining: Sendable {
   ) throws {
     let model = try startingModel(tokenizer)
     // One pass over each mixture.
-    func rows(_ mixture: MicroworldCorpus.Mixture, _ rows: Int) throws -> (shards: TokenShards, rows: Int) {
-      (try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet), rows)
+    let mixtures = [(start == nil ? .pretraining : mixture, batch - instructionRows), (instructions, instructionRows)]
+    let parts = try mixtures.filter { $0.1 > 0 }.map { mixture, rows in
+      (shards: try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet), rows: rows)
     }
-    let parts = try [rows(start == nil ? .pretraining : mixture, batch - instructionRows), rows(instructions, instructionRows)]
-      .filter { $0.rows > 0 }
     var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
     if onlyRepeats { batches = RepeatedTargets(batches, time: time, rows: batch - instructionRows) }
     let trainer = try Trainer(student: model, batches: batches, plan: plan)

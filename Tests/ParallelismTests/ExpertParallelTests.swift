@@ -19,7 +19,11 @@ final class ExpertParallelTests: XCTestCase {
   private static let (batch, time) = (4, 64)
 
   private func model(_ config: ModelConfig) throws -> LanguageModel {
-    try LanguageModel(config, weights: RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount))
+    try LanguageModel(config, weights: weights(config))
+  }
+
+  private func weights(_ config: ModelConfig) -> RandomWeights {
+    RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount)
   }
 
   private static let ids: [Int32] = {
@@ -28,9 +32,8 @@ final class ExpertParallelTests: XCTestCase {
   }()
 
   private func comparison(_ config: ModelConfig) -> ParallelComparison {
-    let weights = RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount)
-    return ParallelComparison(
-      model: { try LanguageModel(config, weights: weights) }, weights: weights, ids: Self.ids, batch: Self.batch)
+    ParallelComparison(
+      model: { try self.model(config) }, weights: weights(config), ids: Self.ids, batch: Self.batch)
   }
 
   private func pass(
