@@ -12,5 +12,8 @@ set yrange [112.5:-12.5]
 unset grid; unset key
 set xtics scale 0 (""0); set ytics 0, 25
 do for [i = 1:words(lengths)] { set xtics add (word(lengths, i) i - 1) }
-plot csv using (column_of(column("length"))):"depth":"score" with image pixels, \
-  csv using (column_of(column("length"))):"depth":(sprintf("%.0f", column("score"))) with labels textcolor rgb "#111111"
+# Boxes, not an image: an image of one row or column draws nothing.
+c(d) = column_of(column("length")) + d
+r(d) = column("depth") + d
+plot csv using (c(0)):"depth":(c(-0.5)):(c(0.5)):(r(-12.5)):(r(12.5)):"score" with boxxyerror fillstyle solid noborder linecolor palette, \
+  csv using (c(0)):"depth":(sprintf("%.0f", column("score"))) with labels textcolor rgb "#111111"

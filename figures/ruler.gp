@@ -5,7 +5,7 @@ row(name) = words(tasks) - sum [i = 1:words(tasks)] (word(tasks, i) eq name ? i 
 column_of(length) = sum [i = 1:words(lengths)] (word(lengths, i) + 0 == length ? i - 1 : 0)
 set title "RULER, share of the references found, %"
 set palette defined (0 "#f7fbff", 50 "#9ecae1", 100 "#3a89c4")
-set cbrange [0:100]
+set cbrange [0:100]; set cbtics 50
 set xlabel "tokens"
 set xrange [-0.5:words(lengths) - 0.5]
 set yrange [-0.5:words(tasks) - 0.5]
@@ -13,5 +13,8 @@ unset grid; unset key
 set xtics scale 0 (""0); set ytics scale 0 (""0)
 do for [i = 1:words(lengths)] { set xtics add (word(lengths, i) i - 1) }
 do for [i = 1:words(tasks)] { set ytics add (word(tasks, i) words(tasks) - i) }
-plot csv using (column_of(column("length"))):(row(stringcolumn("task"))):"score" with image pixels, \
-  csv using (column_of(column("length"))):(row(stringcolumn("task"))):(sprintf("%.0f", column("score"))) with labels textcolor rgb "#111111"
+# Boxes, not an image: an image of one row or column draws nothing.
+c(d) = column_of(column("length")) + d
+r(d) = row(stringcolumn("task")) + d
+plot csv using (c(0)):(r(0)):(c(-0.5)):(c(0.5)):(r(-0.5)):(r(0.5)):"score" with boxxyerror fillstyle solid noborder linecolor palette, \
+  csv using (c(0)):(r(0)):(sprintf("%.0f", column("score"))) with labels textcolor rgb "#111111"
