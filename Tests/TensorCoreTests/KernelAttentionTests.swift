@@ -28,6 +28,11 @@ final class KernelAttentionTests: XCTestCase {
     for (queries, keys) in [(1, 2), (1, 130), (2, 300), (3, 64), (4, 131), (30, 100), (64, 129), (70, 300)] {
       problems.append(Problem(queries: queries, keys: keys, keyWidth: 24, valueWidth: 12, padding: 1))
     }
+    // A block of 128 keys whose next one only the last queries see.
+    for (keyWidth, valueWidth) in [(8, 8), (6, 24), (40, 80)] {
+      problems.append(Problem(queries: 3, keys: 130, keyWidth: keyWidth, valueWidth: valueWidth))
+      problems.append(Problem(queries: 2, keys: 257, keyWidth: keyWidth, valueWidth: valueWidth, padding: 2))
+    }
     for (keyWidth, valueWidth) in [(1, 1), (2, 33), (33, 2), (64, 64), (100, 40), (128, 128), (144, 130)] {
       problems.append(Problem(queries: 37, keys: 50, keyWidth: keyWidth, valueWidth: valueWidth))
       problems.append(Problem(queries: 1, keys: 50, keyWidth: keyWidth, valueWidth: valueWidth))
