@@ -7,17 +7,18 @@ public struct ClaimVerdict: Sendable {
 
   public let claim: Claim
   public let answer: Answer
-  /// The quantities with their intervals, or the runs that are missing.
-  public let explanation: String
+  /// A line for the runs that are missing, and one for each test with its quantity, interval and answer.
+  public let lines: [String]
 
   /// Every test must hold for the claim to hold; one that fails makes it fail.
   public init(_ claim: Claim, spec: Spec, records: [Record]) throws {
     self.claim = claim
     if let pending = claim.pending {
-      (answer, explanation) = (.undecided, "(needs \(pending))")
+      (answer, lines) = (.undecided, ["needs \(pending)"])
       return
     }
-    let results = try claim.tests.map { try Self.run($0, spec: spec, records: records) }
+    let metrics = Set(claim.tests.flatMap(\.terms.values).map(\.metric))
+    let results = try claim.tests.map { try Self.run($0, naming: metrics.count > 1, spec: spec, records: records) }
     let missing = Set(results.flatMap(\.missing)).sorted()
     if results.contains(where: { $0.answer == .fails }) {
       answer = .fails
@@ -25,7 +26,7 @@ public struct ClaimVerdict: Sendable {
       answer = results.allSatisfy { $0.answer == .holds } ? .holds : .undecided
     }
     let needs = missing.isEmpty ? [] : ["needs \(Self.list(missing))"]
-    explanation = "(" + (needs + results.map(\.text).filter { !$0.isEmpty }).joined(separator: "; ") + ")"
+    lines = needs + results.map(\.text).filter { !$0.isEmpty }
   }
 
   private struct Result {
@@ -35,7 +36,9 @@ public struct ClaimVerdict: Sendable {
     var missing: [String] = []
   }
 
-  private static func run(_ test: Claim.Test, spec: Spec, records: [Record]) throws -> Result {
+  private static func run(
+    _ test: Claim.Test, naming metrics: Bool, spec: Spec, records: [Record]
+  ) throws -> Result {
     // Term -> seed -> value; a cell no seed matters to has one value for all seeds.
     var seeded: [String: [Int: Double]] = [:]
     var constant: [String: Double] = [:]
@@ -61,7 +64,7 @@ public struct ClaimVerdict: Sendable {
       try test.quantity.evaluate { constant[$0] ?? seeded[$0]![seed]! }
     }.filter(\.isFinite)
     let sample = Sample(values: values)
-    let label = named(test)
+    let label = named(test, metrics: metrics)
     let bounds = (
       test.lower.map { $0 - test.tolerance } ?? -.infinity, test.upper.map { $0 + test.tolerance } ?? .infinity
     )
@@ -83,16 +86,15 @@ public struct ClaimVerdict: Sendable {
       .compactMap { $0 }.joined(separator: " and ")
     let tolerance = test.tolerance > 0 ? " within \(plain(test.tolerance))" : ""
     let text = "\(label) = \(formatted(sample.mean, 3)) \(range), wanted \(wanted)\(tolerance)"
-    if inside { return Result(answer: .holds, text: text) }
-    if outside { return Result(answer: .fails, text: text) }
-    return Result(answer: .undecided, text: text + ": the interval straddles the bound, needs more seeds")
+    if inside { return Result(answer: .holds, text: text + ": holds") }
+    if outside { return Result(answer: .fails, text: text + ": fails") }
+    return Result(answer: .undecided, text: text + ": undecided, the interval straddles the bound, needs more seeds")
   }
 
-  /// The quantity with the cells in place of short names: `[512 SFT] - [256 SFT]`.
-  private static func named(_ test: Claim.Test) -> String {
-    let mixed = Set(test.terms.values.map(\.metric)).count > 1
-    return test.quantity.described { name in
-      test.terms[name].map { mixed ? "[\($0.cell), \($0.metric)]" : "[\($0.cell)]" } ?? name
+  /// The quantity with the cells in place of short names, `[512 SFT] - [256 SFT]`, and their metrics where a claim has several.
+  private static func named(_ test: Claim.Test, metrics: Bool) -> String {
+    test.quantity.described { name in
+      test.terms[name].map { metrics ? "[\($0.cell), \($0.metric)]" : "[\($0.cell)]" } ?? name
     }
   }
 

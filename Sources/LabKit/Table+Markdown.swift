@@ -20,7 +20,10 @@ extension Table {
     let verdicts = try spec.claims.map { try ClaimVerdict($0, spec: spec, records: records) }
     if !verdicts.isEmpty {
       page += ["", "Claims", ""]
-      page += verdicts.map { "- **\($0.claim.id) \($0.answer.rawValue)**: \($0.claim.statement) \($0.explanation)" }
+      for verdict in verdicts {
+        page.append("- **\(verdict.claim.id) \(verdict.answer.rawValue)**: \(verdict.claim.statement)")
+        page += verdict.lines.map { "  - \($0)" }
+      }
     }
     return page.joined(separator: "\n") + "\n"
   }

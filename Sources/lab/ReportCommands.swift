@@ -75,13 +75,13 @@ struct CheckCommand: ParsableCommand {
               .object([
                 "claim": .string(verdict.claim.id), "spec": .string(spec.name),
                 "answer": .string(verdict.answer.rawValue), "statement": .string(verdict.claim.statement),
-                "explanation": .string(verdict.explanation),
+                "explanation": .array(verdict.lines.map { .string($0) }),
               ])
             }))
       } else {
         for (spec, verdict) in lines {
           print("\(verdict.claim.id)  \(verdict.answer.rawValue)  [\(spec.name)] \(verdict.claim.statement)")
-          print("    \(verdict.explanation)")
+          for line in verdict.lines { print("    \(line)") }
         }
         let count = { (answer: ClaimVerdict.Answer) in lines.filter { $0.verdict.answer == answer }.count }
         print("\(count(.holds)) hold, \(count(.fails)) fail, \(count(.undecided)) undecided")

@@ -45,7 +45,9 @@ final class ReportTests: XCTestCase {
 
       Claims
 
-      - **D-C1 undecided**: Small stays within two points. (needs small: 2 of 3 seeds; so far [small] - [base] = -0.750)
+      - **D-C1 undecided**: Small stays within two points.
+        - needs small: 2 of 3 seeds
+        - so far [small] - [base] = -0.750
 
       """)
   }
@@ -94,12 +96,13 @@ final class ReportTests: XCTestCase {
       return try ClaimVerdict(spec.claims[0], spec: spec, records: records)
     }
     XCTAssertEqual(try answer([39, 39]).answer, .undecided)
-    XCTAssertTrue(try answer([39, 39]).explanation.contains("small: 2 of 3 seeds"))
+    XCTAssertTrue(try answer([39, 39]).lines.contains("needs small: 2 of 3 seeds"))
     XCTAssertEqual(try answer([39.0, 39.1, 38.9]).answer, .holds)
+    XCTAssertTrue(try answer([39.0, 39.1, 38.9]).lines[0].hasSuffix(": holds"))
     XCTAssertEqual(try answer([35.0, 35.1, 34.9]).answer, .fails)
     let wide = try answer([39, 36, 40])
     XCTAssertEqual(wide.answer, .undecided)
-    XCTAssertTrue(wide.explanation.contains("straddles"))
+    XCTAssertTrue(wide.lines[0].contains("straddles"))
     XCTAssertEqual(try ClaimVerdict(spec.claims[0], spec: spec, records: []).answer, .undecided)
   }
 

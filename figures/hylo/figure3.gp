@@ -1,4 +1,4 @@
-# HyLo Figure 3: short tasks and RULER at the longest length, by training length and YaRN.
+# HyLo Figure 3: short tasks and RULER at the longest length, by training length and YaRN. Lines: standard deviation over seeds.
 width = 980; height = 500
 load "style.gp"
 settings = "2K 2K+YaRN 8K 8K+YaRN 64K"
@@ -18,8 +18,13 @@ do for [side in "published ours"] {
     } else {
       if (measure eq "short") { set key top right horizontal } else { unset key }
       value = measure."_".side
-      plot csv using (place(strcol("setting")) - 0.2):(keep(strcol("model") eq "1B-4MLA12M2", column(value))):(0.36) with boxes lt 1 title "4MLA12M2", \
-        csv using (place(strcol("setting")) + 0.2):(keep(strcol("model") eq "1B-8MLA8M2", column(value))):(0.36) with boxes lt 2 title "8MLA8M2"
+      at(offset) = place(strcol("setting")) + offset
+      of(model, number) = keep(strcol("model") eq model, column(number))
+      deviation(name) = keep(side eq "ours", of(name, measure."_std"))
+      plot csv using (at(-0.2)):(of("1B-4MLA12M2", value)):(0.36) with boxes lt 1 title "4MLA12M2", \
+        csv using (at(0.2)):(of("1B-8MLA8M2", value)):(0.36) with boxes lt 2 title "8MLA8M2", \
+        csv using (at(-0.2)):(of("1B-4MLA12M2", value) - deviation("1B-4MLA12M2")):(0):(2 * deviation("1B-4MLA12M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle, \
+        csv using (at(0.2)):(of("1B-8MLA8M2", value) - deviation("1B-8MLA8M2")):(0):(2 * deviation("1B-8MLA8M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
     }
   }
 }

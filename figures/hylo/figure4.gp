@@ -1,4 +1,4 @@
-# HyLo Figure 4: short tasks and RULER at the longest length, by teacher and training length.
+# HyLo Figure 4: short tasks and RULER at the longest length, by teacher and training length. Lines: standard deviation over seeds.
 width = 980; height = 500
 load "style.gp"
 teachers = "none 1B 8B"
@@ -18,8 +18,13 @@ do for [side in "published ours"] {
     } else {
       if (measure eq "short") { set key top right horizontal } else { unset key }
       value = measure."_".side
-      plot csv using (place(strcol("size")) - 0.2):(keep(strcol("training") eq "8K+YaRN", column(value))):(0.36) with boxes lt 2 title "8K + YaRN", \
-        csv using (place(strcol("size")) + 0.2):(keep(strcol("training") eq "64K", column(value))):(0.36) with boxes lt 1 title "64K"
+      at(offset) = place(strcol("size")) + offset
+      of(training, number) = keep(strcol("training") eq training, column(number))
+      deviation(name) = keep(side eq "ours", of(name, measure."_std"))
+      plot csv using (at(-0.2)):(of("8K+YaRN", value)):(0.36) with boxes lt 2 title "8K + YaRN", \
+        csv using (at(0.2)):(of("64K", value)):(0.36) with boxes lt 1 title "64K", \
+        csv using (at(-0.2)):(of("8K+YaRN", value) - deviation("8K+YaRN")):(0):(2 * deviation("8K+YaRN")) with vectors nohead lw 1.5 lc rgb "#333333" notitle, \
+        csv using (at(0.2)):(of("64K", value) - deviation("64K")):(0):(2 * deviation("64K")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
     }
   }
 }
