@@ -102,7 +102,6 @@ extension Table {
       let span = least == most ? formatCount(least) : "\(formatCount(least)) to \(formatCount(most))"
       parts.append("\(span) tokens a trained cell")
     }
-    let seeds = Set(records.compactMap(\.seed)).sorted()
     if !seeds.isEmpty { parts.append("seeds \(seeds.map(String.init).joined(separator: ", "))") }
     parts.append("commit \(Set(records.map(\.commit)).sorted().joined(separator: ", "))")
     let hosts = Set(records.map { "\($0.host.cpu), \($0.host.cores) cores, \($0.threads) threads" }).sorted()

@@ -37,7 +37,9 @@ extension Table {
     if spec.pending == nil {
       let counts = Set(records.map(\.threads))
       let threads = counts.count == 1 && counts != [Plan.defaultThreads] ? " --threads \(counts.first!)" : ""
-      lines.append("- Repeat: `lab run \(spec.name) --profile \(profile)\(threads)`, then `lab table \(spec.name)`")
+      let usual = seeds.isEmpty || seeds == spec.profiles[profile]?.seeds
+      let list = usual ? "" : " --seeds \(seeds.map(String.init).joined(separator: ","))"
+      lines.append("- Repeat: `lab run \(spec.name) --profile \(profile)\(list)\(threads)`, then `lab table \(spec.name)`")
     }
     var legend: [String] = []
     if spec.report.columns.contains(where: \.exact) {

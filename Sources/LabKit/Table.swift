@@ -53,6 +53,8 @@ struct Table {
   let profile: String
   let rows: [Row]
   let records: [Record]
+  /// Seeds of any row.
+  var seeds: [Int] { Set(records.compactMap(\.seed)).sorted() }
 
   init(_ spec: Spec, records: [Record]) throws {
     self.spec = spec

@@ -52,6 +52,11 @@ final class ReportTests: XCTestCase {
       """)
   }
 
+  func testTheCommandNamesSeedsThatAreNotTheProfiles() throws {
+    let text = try Table(spec(), records: [1, 2, 3].map { record("small", $0, avg: 39) }).markdown()
+    XCTAssertTrue(text.contains("- Repeat: `lab run demo/t --profile micro --seeds 1,2,3`, then"))
+  }
+
   func testPointsThatAreNoCurveComeFromTheFirstSeed() throws {
     var (first, second) = (record("small", 1, avg: 39), record("small", 2, avg: 39.5))
     first.series = ["train.events": [[1, 2, 0.125], [1, 3], [2, 2, 4]]]
