@@ -64,7 +64,8 @@ let package = Package(
     .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestKit"]),
     .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "farskip", "shards", "lab"]),
+      name: "CommandTests",
+      dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "farskip", "shards", "lab"]),
   ]
 )
 

@@ -36,7 +36,8 @@ public struct IntermediatePlan: Codable, Equatable, Sendable {
 
   public init(
     tokens: Int, batch: Int = 8, time: Int = 256, learningRate: Double = 2e-3, warmup: Double = 0.01, floor: Double = 0,
-    optimizer: AdamW.Settings = .init(), clip: Double = 1, loss: Loss = .norm, trained: Trained = .layers, seed: UInt64 = 1
+    optimizer: AdamW.Settings = .init(), clip: Double = 1, loss: Loss = .norm, trained: Trained = .layers,
+    seed: UInt64 = 1
   ) {
     self.tokens = tokens
     self.batch = batch

@@ -99,7 +99,8 @@ public final class IntermediateTrainer {
       let tape = Tape(recording: recording)
       var mixed: Variable?
       var output = student.layers[index].forward(
-        tape, tape.constant(x.value), batch: batch, time: time, positionIds: positions) { mixed = $0 }
+        tape, tape.constant(x.value), batch: batch, time: time, positionIds: positions
+      ) { mixed = $0 }
       var wanted = target
       if index == base.layers.count - 1 {
         output = tape.rmsNorm(output, student.finalNorm, eps: eps)

@@ -80,7 +80,9 @@ public struct StepMemory: Codable, Equatable, Sendable {
     loss = teacherStates
     if form == .hidden {
       let chunk = headChunk(vocabulary)
-      loss += tokens * d * precision.activation + lanes * (vocabulary * d + chunk * vocabulary * (hasTeacher ? 2 : 1)) * precision.softmax
+      loss +=
+        tokens * d * precision.activation + lanes * (vocabulary * d + chunk * vocabulary * (hasTeacher ? 2 : 1))
+        * precision.softmax
     } else {
       loss += tokens * vocabulary * (matrices.logits * precision.logit + matrices.others * precision.softmax)
     }
@@ -118,8 +120,8 @@ extension ModelConfig {
     return 3 * hiddenSize + max(transform, widest)
   }
 
-  /// Gate, up and their product of a feed-forward; with experts gate and up of a token's, all three of the shared ones, the rows that
-  /// go to experts and come back, the router's logits and scores, and both parts' outputs.
+  /// Gate, up and their product of a feed-forward; with experts gate and up of a token's, all three of the shared ones,
+  /// the rows that go to experts and come back, the router's logits and scores, and both parts' outputs.
   func feedForwardNumbersPerToken(layer: Int) -> Int {
     if architecture == .mamba2 { return 0 }
     guard let experts, experts.isUsed(inLayer: layer) else { return 3 * intermediateSize }

@@ -71,7 +71,8 @@ public final class TeacherCache: Teacher {
     scratch = BytePlanes(count: identity.frameNumbers, type: identity.type)
     let frames = files.reduce(0) { $0 + $1.frameCount }
     if frames != identity.frames {
-      throw UpcycleError("holds another number of micro-batches", at: folder.path, expected: "\(identity.frames)", found: "\(frames)")
+      throw UpcycleError(
+        "holds another number of micro-batches", at: folder.path, expected: "\(identity.frames)", found: "\(frames)")
     }
   }
 
@@ -122,13 +123,15 @@ public final class TeacherCache: Teacher {
         let (step, part) = frame.quotientAndRemainder(dividingBy: perStep)
         if batch?.step != step { batch = (step, try batches.batch(step: step).ids) }
         let states = teacher.teaching(
-          step: step, part: part, ids: Array(batch!.ids[part * tokens..<(part + 1) * tokens]), batch: identity.microBatch,
+          step: step, part: part, ids: Array(batch!.ids[part * tokens..<(part + 1) * tokens]),
+          batch: identity.microBatch,
           time: identity.time)
         planes.split(states.hidden.pointer)
         try writer.append(UnsafeRawBufferPointer(planes.bytes))
         if part == perStep - 1 { report(step + 1) }
         if shouldStop() {
-          throw UpcycleError("interrupted while the teacher's states are written; the same command goes on", at: folder.path)
+          throw UpcycleError(
+            "interrupted while the teacher's states are written; the same command goes on", at: folder.path)
         }
       }
       try writer.commit()
@@ -155,7 +158,8 @@ public final class TeacherCache: Teacher {
     if found != identity {
       throw UpcycleError.usage(
         "holds a teacher's states of something else", at: folder.path,
-        expected: "the same teacher, data, batches, seed and number type", found: found.map { $0.differences(identity) },
+        expected: "the same teacher, data, batches, seed and number type",
+        found: found.map { $0.differences(identity) },
         hint: "choose another folder for the states, or delete this one")
     }
     return true

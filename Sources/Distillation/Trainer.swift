@@ -64,7 +64,8 @@ public final class Trainer {
     let (ids, targets) = try batches.batch(step: step)
     student.parameters.zeroGradients()
     student.routing.restart()
-    student.routing.balanceWeight = Float((plan.balance?.lossWeight ?? 0) * Double(plan.microBatch) / Double(plan.batch))
+    student.routing.balanceWeight = Float(
+      (plan.balance?.lossWeight ?? 0) * Double(plan.microBatch) / Double(plan.batch))
     let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
     var sums = HeadLossSums()
     var hiddenDistance = 0.0
@@ -126,7 +127,8 @@ public final class Trainer {
     }
     var states: [Tensor] = []
     let last = model.hidden(
-      Tape(recording: false), ids: ids, batch: plan.microBatch, time: plan.time, probe: { states.append($1.value) }).value
+      Tape(recording: false), ids: ids, batch: plan.microBatch, time: plan.time, probe: { states.append($1.value) }
+    ).value
     return (states, TeacherHead(hidden: last.reshaped([last.rowCount, last.width]), weight: model.head.value))
   }
 

@@ -73,7 +73,9 @@ public enum TrainingCheckpoint {
   /// The newest state's file.
   static func newest(_ folder: URL) throws -> URL? { try states(folder).max { $0.step < $1.step }?.url }
 
-  private static func url(_ folder: URL, _ step: Int) -> URL { folder.appendingPathComponent("state-\(step).safetensors") }
+  private static func url(_ folder: URL, _ step: Int) -> URL {
+    folder.appendingPathComponent("state-\(step).safetensors")
+  }
 
   private static func states(_ folder: URL) throws -> [(step: Int, url: URL)] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return [] }

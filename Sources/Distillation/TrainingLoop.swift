@@ -79,7 +79,8 @@ final class TrainingLoop {
         saved = monotonicSeconds()
       }
       if stop {
-        throw UpcycleError("interrupted after step \(step); the same command goes on from there", at: directory.url.path)
+        throw UpcycleError(
+          "interrupted after step \(step); the same command goes on from there", at: directory.url.path)
       }
     }
     // The last state stays until the finished model is on disk (`RunDirectory.finish`).

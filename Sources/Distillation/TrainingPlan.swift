@@ -27,7 +27,8 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
   public var checkpointing: Bool
   /// How a model with experts keeps their load even; nil: not at all.
   public var balance: ExpertBalance?
-  /// Weight of the squared distance of the layers' outputs from the teacher's, summed over layers, mean per token; nil: none.
+  /// Weight of the squared distance of the layers' outputs from the teacher's, summed over layers, mean per token; nil:
+  /// none.
   public var hiddenWeight: Double?
   /// Embedding and head stay as they are; nil: they train.
   public var freezesEmbeddings: Bool?
@@ -62,7 +63,8 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
   public func validate() throws {
     let size = 1...1 << 24
     try require(
-      size.contains(batch) && size.contains(time), "batch and sequence length", "at least 1, at most \(size.upperBound)",
+      size.contains(batch) && size.contains(time), "batch and sequence length",
+      "at least 1, at most \(size.upperBound)",
       "\(batch) x \(time)")
     try require(microBatch > 0 && batch % microBatch == 0, "micro-batch", "a divisor of the batch \(batch)", microBatch)
     try require(steps > 0, "tokens", "at least one step of \(batch * time)", tokens)
@@ -81,7 +83,8 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
 
 /// How training keeps the load of experts even.
 public struct ExpertBalance: Codable, Equatable, Sendable {
-  /// Weight of every layer's load-balance loss E sum_e f_e P_e (Switch; DeepSeek-V2), on top of the mean loss per token.
+  /// Weight of every layer's load-balance loss E sum_e f_e P_e (Switch; DeepSeek-V2), on top of the mean loss per
+  /// token.
   public var lossWeight: Double
   /// What the bias of an expert moves by after every step (DeepSeek-V3), where the model has such biases.
   public var biasRate: Double

@@ -56,6 +56,7 @@ extension ContinuationGroup {
     let longest = continuations.map(\.count).max() ?? 0
     let excess = context.count + longest - 1 - limit
     if excess <= 0 { return self }
-    return ContinuationGroup(context: Array(context.suffix(max(1, context.count - excess))), continuations: continuations)
+    return ContinuationGroup(
+      context: Array(context.suffix(max(1, context.count - excess))), continuations: continuations)
   }
 }

@@ -22,7 +22,8 @@ public struct DecodingPoint: Codable, Equatable, Sendable {
   public static let csvHeader = "model,batch,context,tokens_per_second,ms_per_step,cache_bytes,peak_bytes"
   public var csvLine: String {
     String(
-      format: "%@,%d,%d,%.2f,%.4f,%d,%d", model, batch, context, tokensPerSecond, millisecondsPerStep, cacheBytes, peakBytes)
+      format: "%@,%d,%d,%.2f,%.4f,%d,%d", model, batch, context, tokensPerSecond, millisecondsPerStep, cacheBytes,
+      peakBytes)
   }
 }
 
@@ -42,7 +43,9 @@ public func measureDecoding(
   for (row, cache) in caches.enumerated() {
     if prefill {
       for start in stride(from: 0, to: context, by: 512) {
-        let ids = (start..<min(start + 512, context)).map { Int32(($0 * 7919 + row * 104_729 + 1) % model.config.vocabularySize) }
+        let ids = (start..<min(start + 512, context)).map {
+          Int32(($0 * 7919 + row * 104_729 + 1) % model.config.vocabularySize)
+        }
         _ = try model.extend(cache, ids)
       }
     } else {

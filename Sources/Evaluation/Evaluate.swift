@@ -74,7 +74,9 @@ private func scoreChoices(
     groups += split.groups
     itemsEnding += [Int](repeating: index, count: split.groups.count - 1) + [index + 1]
   }
-  let scores = try logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) { progress(itemsEnding[$0 - 1]) }
+  let scores = try logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) {
+    progress(itemsEnding[$0 - 1])
+  }
   return try zip(items, places).map { item, places in
     let own = places.map { scores[$0.group][$0.index] }
     if own.contains(where: \.isNaN) {
@@ -87,7 +89,9 @@ private func scoreChoices(
 }
 
 /// Context and continuation ids of each alternative of an item.
-private func alternatives(_ item: TaskItem, _ tokenizer: Tokenizer) throws -> [(context: [Int32], continuation: [Int32])] {
+private func alternatives(_ item: TaskItem, _ tokenizer: Tokenizer) throws -> [(
+  context: [Int32], continuation: [Int32]
+)] {
   let texts =
     item.contexts.map { contexts in contexts.map { ($0, item.choices?.first ?? "") } }
     ?? (item.choices ?? []).map { (item.context, $0) }

@@ -43,7 +43,9 @@ public func generate(
     throw UpcycleError.usage(
       "a token outside the vocabulary", at: "prompt", expected: "0..<\(model.config.vocabularySize)", found: "\(bad)")
   }
-  if chunk < 1 { throw UpcycleError.usage("must be positive", at: "chunk", expected: "1 or more tokens", found: "\(chunk)") }
+  if chunk < 1 {
+    throw UpcycleError.usage("must be positive", at: "chunk", expected: "1 or more tokens", found: "\(chunk)")
+  }
   let limit = positions ?? model.config.positionLimit ?? .max
   if prompt.count > limit {
     throw UpcycleError.usage(

@@ -32,7 +32,8 @@ public struct IdTable: Equatable, Sendable {
       for number in numbers {
         guard let id = number.int, (0..<vocabulary).contains(id) else {
           throw UpcycleError(
-            "is not an id of this model", at: "\(file), row \(index)", expected: "0..<\(vocabulary)", found: number.text())
+            "is not an id of this model", at: "\(file), row \(index)", expected: "0..<\(vocabulary)",
+            found: number.text())
         }
         ids.append(Int32(id))
       }

@@ -35,7 +35,8 @@ public struct RulerScore: Codable, Equatable, Sendable {
 ///   - progress: called with the number of samples done.
 /// - Throws: where the longest sample exceeds the model's positions, or the tokenizer does not fit.
 public func evaluateRuler(
-  _ model: LanguageModel, _ tokenizer: Tokenizer, _ samples: [RulerSample], task: String, length: Int, answerTokens: Int,
+  _ model: LanguageModel, _ tokenizer: Tokenizer, _ samples: [RulerSample], task: String, length: Int,
+  answerTokens: Int,
   depth: Double? = nil, progress: (Int) -> Void = { _ in }
 ) throws -> RulerScore {
   try requireMatch(model.config, tokenizer)
@@ -100,7 +101,8 @@ public struct RulerReport: Codable, Equatable, Sendable {
     for task in tasks {
       lines.append(
         task.padding(toLength: 16, withPad: " ", startingAt: 0)
-          + lengths.map { cell(self[task, $0].map { String(format: "%.1f", 100 * $0.score(metric).value) } ?? "-") }.joined())
+          + lengths.map { cell(self[task, $0].map { String(format: "%.1f", 100 * $0.score(metric).value) } ?? "-") }
+          .joined())
     }
     lines.append(
       "average         "

@@ -46,7 +46,9 @@ public struct Sampler: Sendable {
   public func choose(_ logits: UnsafeBufferPointer<Float>, at index: Int) -> Int32 {
     if options.temperature == 0 { return largest(logits) }
     let top = Double(logits[Int(largest(logits))])
-    var candidates = logits.indices.map { (id: Int32($0), weight: exp((Double(logits[$0]) - top) / options.temperature)) }
+    var candidates = logits.indices.map {
+      (id: Int32($0), weight: exp((Double(logits[$0]) - top) / options.temperature))
+    }
     if options.topK != nil || options.topP != nil {
       candidates.sort { ($0.weight, $1.id) > ($1.weight, $0.id) }
       if let topK = options.topK { candidates = Array(candidates.prefix(topK)) }

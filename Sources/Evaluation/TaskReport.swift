@@ -157,14 +157,16 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
     var lines = ["task           stands for       n   metric        score   +-     acc  acc_norm  chance"]
     func percent(_ value: Double?) -> String { value.map { String(format: "%5.1f", 100 * $0) } ?? "    -" }
     func line(_ name: String, _ stands: String, _ n: String, _ metric: String, _ rest: String) -> String {
-      pad(name, 15) + pad(stands, 14) + String(repeating: " ", count: max(0, 4 - n.count)) + n + "   " + pad(metric, 12) + rest
+      pad(name, 15) + pad(stands, 14) + String(repeating: " ", count: max(0, 4 - n.count)) + n + "   " + pad(metric, 12)
+        + rest
     }
     for task in tasks {
       lines.append(
         line(
           task.task, task.benchmark ?? "", "\(task.items)", task.metric.rawValue,
           " \(percent(task.score.value))  \(percent(task.score.standardError).dropFirst()) "
-            + " \(percent(task.accuracy.value))     \(percent(task.normalisedAccuracy?.value))   \(percent(task.chance))"))
+            + " \(percent(task.accuracy.value))     \(percent(task.normalisedAccuracy?.value))   \(percent(task.chance))"
+        ))
     }
     if let average {
       lines.append(

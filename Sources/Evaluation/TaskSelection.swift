@@ -57,7 +57,8 @@ public struct TaskSelection: Sendable {
     }
     throw UpcycleError.usage(
       "unknown task", at: "--tasks",
-      expected: "all, a .jsonl file, or " + MicroworldTask.allCases.map(\.rawValue).joined(separator: ", "), found: text)
+      expected: "all, a .jsonl file, or " + MicroworldTask.allCases.map(\.rawValue).joined(separator: ", "), found: text
+    )
   }
 
   /// The items, task by task.

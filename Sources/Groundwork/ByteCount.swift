@@ -8,7 +8,9 @@ public func parseBytes(_ text: String) -> Int? {
     ("MB", 1e6), ("GB", 1e9), ("TB", 1e12),
   ]
   for (unit, size) in units where text.hasSuffix(unit) {
-    guard let value = Double(text.dropLast(unit.count).trimmingCharacters(in: .whitespaces)), value >= 0 else { return nil }
+    guard let value = Double(text.dropLast(unit.count).trimmingCharacters(in: .whitespaces)), value >= 0 else {
+      return nil
+    }
     return Int(exactly: (value * size).rounded())
   }
   return parseCount(text)

@@ -91,7 +91,8 @@ public struct ClaimVerdict: Sendable {
     return Result(answer: .undecided, text: text + ": undecided, the interval straddles the bound, needs more seeds")
   }
 
-  /// The quantity with the cells in place of short names, `[512 SFT] - [256 SFT]`, and their metrics where a claim has several.
+  /// The quantity with the cells in place of short names, `[512 SFT] - [256 SFT]`, and their metrics where a claim has
+  /// several.
   private static func named(_ test: Claim.Test, metrics: Bool) -> String {
     test.quantity.described { name in
       test.terms[name].map { metrics ? "[\($0.cell), \($0.metric)]" : "[\($0.cell)]" } ?? name

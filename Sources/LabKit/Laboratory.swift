@@ -17,7 +17,8 @@ public struct Laboratory: Sendable {
       let parent = folder.deletingLastPathComponent().standardizedFileURL
       if parent.path == folder.path {
         throw UpcycleError.usage(
-          "no experiments folder here or above", at: start.path, hint: "run inside the repository, or name it: lab --root, or UPCYCLE_ROOT for the other tools")
+          "no experiments folder here or above", at: start.path,
+          hint: "run inside the repository, or name it: lab --root, or UPCYCLE_ROOT for the other tools")
       }
       folder = parent
     }
@@ -73,10 +74,13 @@ public struct Laboratory: Sendable {
   /// The named specs; a paper's name stands for all of its specs, no name for all.
   public func specs(_ names: [String]) throws -> [Spec] {
     let all = try specNames()
-    return try (names.isEmpty ? all : names.flatMap { name in
-      let inside = all.filter { $0.hasPrefix(name + "/") }
-      return inside.isEmpty ? [name] : inside
-    }).map(spec)
+    return try
+      (names.isEmpty
+      ? all
+      : names.flatMap { name in
+        let inside = all.filter { $0.hasPrefix(name + "/") }
+        return inside.isEmpty ? [name] : inside
+      }).map(spec)
   }
 
   static func entries(_ folder: URL) throws -> [URL] {

@@ -55,7 +55,8 @@ struct Matrix {
     /// A cell of a published row or of the axes, as the rules say.
     func add(row: Int?, _ fields: [String: JSONValue], values: [String: JSONValue]) throws {
       guard let template else { throw UpcycleError("matrix.id is missing", at: path) }
-      let applying = rules.filter { rule in rule.when.allSatisfy { $0.value.contains(fields[$0.key]?.plainText ?? "") } }
+      let applying = rules.filter { rule in rule.when.allSatisfy { $0.value.contains(fields[$0.key]?.plainText ?? "") }
+      }
       cells.append(
         Cell(
           id: try Self.fill(template, fields, in: path), row: row,

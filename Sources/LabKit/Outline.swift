@@ -80,7 +80,8 @@ public struct Outline {
   }
 }
 
-/// How many of a plan's runs have records, and whether those were made from the present settings, on any number of threads.
+/// How many of a plan's runs have records, and whether those were made from the present settings, on any number of
+/// threads.
 public struct RunState {
   public let spec: Spec
   private let profile: String
@@ -99,9 +100,10 @@ public struct RunState {
     let keys = try Set(records.map(\.threads)).map { try replan($0).jobs.map(\.key) }
     let isCurrent = plan.jobs.indices.map { job in keys.contains { recorded.contains($0[job]) } }
     current = isCurrent.filter { $0 }.count
-    stale = zip(plan.jobs, isCurrent).filter { job, isCurrent in
-      !isCurrent && records.contains { $0.cell == job.cell.id && $0.seed == job.seed }
-    }.count
+    stale =
+      zip(plan.jobs, isCurrent).filter { job, isCurrent in
+        !isCurrent && records.contains { $0.cell == job.cell.id && $0.seed == job.seed }
+      }.count
     waiting = plan.spec.cells.filter { $0.pipeline == nil || $0.pending != nil || plan.spec.pending != nil }.count
   }
 

@@ -32,7 +32,8 @@ public struct Publication {
     let table = try Table(spec, records: records(spec))
     let base = folder.appendingPathComponent(spec.name)
     let fields = spec.report.fields
-    let csv = spec.report.series.map { fields.isEmpty ? table.curves($0) : table.points($0, fields: fields) } ?? table.csv
+    let csv =
+      spec.report.series.map { fields.isEmpty ? table.curves($0) : table.points($0, fields: fields) } ?? table.csv
     try writeFile(csv.text, to: base.appendingPathExtension("csv"))
     if spec.report.kind == .figure { return [base.appendingPathExtension("csv")] }
     try writeFile(try table.markdown(), to: base.appendingPathExtension("md"))

@@ -14,7 +14,8 @@ public struct Report: Sendable {
   public let columns: [Column]
   /// A figure of curves shows this recorded series (`alias.name`) instead of the columns.
   public let series: String?
-  /// What the numbers of a point of `series` are, where it is no curve; such points are shown as the first seed has them.
+  /// What the numbers of a point of `series` are, where it is no curve; such points are shown as the first seed has
+  /// them.
   public let fields: [String]
   /// What differences to a cell's baseline are differences to, in words: "base" unless said otherwise.
   public let baseline: String
@@ -23,7 +24,8 @@ public struct Report: Sendable {
   /// - Parameter sets: lists of columns that several reports share; `{ use: "name" }` stands for one.
   init(_ value: JSONValue, sets: [String: JSONValue], path: String, file: String) throws {
     let object = try StrictObject(
-      value, at: path, in: file, known: ["kind", "layout", "profile", "columns", "series", "fields", "baseline", "notes"])
+      value, at: path, in: file,
+      known: ["kind", "layout", "profile", "columns", "series", "fields", "baseline", "notes"])
     kind = try Self.choice(object, "kind", .table)
     layout = try Self.choice(object, "layout", .beside)
     profile = try object.string("profile") ?? "micro"
@@ -53,7 +55,8 @@ public struct Report: Sendable {
     guard let text = try object.string(key) else { return fallback }
     guard let value = T(rawValue: text) else {
       throw UpcycleError(
-        "\(object.place(key)) is unknown", at: object.file, expected: T.allCases.map(\.rawValue).joined(separator: " or "),
+        "\(object.place(key)) is unknown", at: object.file,
+        expected: T.allCases.map(\.rawValue).joined(separator: " or "),
         found: "\"\(text)\"")
     }
     return value

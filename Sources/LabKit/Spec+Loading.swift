@@ -9,7 +9,8 @@ extension Spec {
     let object = try StrictObject(
       tree, at: "", in: path,
       known: [
-        "title", "place", "pending", "defaults", "profiles", "pipelines", "fragments", "matrix", "column_sets", "report",
+        "title", "place", "pending", "defaults", "profiles", "pipelines", "fragments", "matrix", "column_sets",
+        "report",
         "claims",
       ])
     self.name = name

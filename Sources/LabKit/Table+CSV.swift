@@ -6,7 +6,9 @@ extension Table {
   /// one line per cell. Comment lines say where both sides come from.
   var csv: CSV {
     var csv = CSV(header: ["cell"])
-    csv.comments = ["# \(spec.place): \(spec.title)".singleLine, "# published: \(source)".singleLine, "# ours: \(ours)"]
+    csv.comments = [
+      "# \(spec.place): \(spec.title)".singleLine, "# published: \(source)".singleLine, "# ours: \(ours)",
+    ]
     for column in spec.report.columns {
       let name = column.name
       if !column.isMeasured {

@@ -39,7 +39,8 @@ extension Table {
       let threads = counts.count == 1 && counts != [Plan.defaultThreads] ? " --threads \(counts.first!)" : ""
       let usual = seeds.isEmpty || seeds == spec.profiles[profile]?.seeds
       let list = usual ? "" : " --seeds \(seeds.map(String.init).joined(separator: ","))"
-      lines.append("- Repeat: `lab run \(spec.name) --profile \(profile)\(list)\(threads)`, then `lab table \(spec.name)`")
+      lines.append(
+        "- Repeat: `lab run \(spec.name) --profile \(profile)\(list)\(threads)`, then `lab table \(spec.name)`")
     }
     var legend: [String] = []
     if spec.report.columns.contains(where: \.exact) {

@@ -2,8 +2,8 @@ import Groundwork
 import TensorCore
 
 /// Memory for sequences that a model serves together, in two pools: slots, each the recurrent states of one sequence,
-/// and pages, each the cache rows of `pageTokens` tokens in all layers that have rows. (A single pool would need pages as
-/// large as a state: brief 8.1.)
+/// and pages, each the cache rows of `pageTokens` tokens in all layers that have rows. (A single pool would need pages
+/// as large as a state: brief 8.1.)
 ///
 /// All memory is taken once; a sequence holds a slot and pages for the longest it can become, and gives both back.
 ///

@@ -17,8 +17,9 @@ public struct ResidualStreams {
   public var routedFree: Variable { withoutRouted ?? full }
 }
 
-/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward. Where the two
-/// halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere (brief 1.10, item 5).
+/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward. Where the
+/// two halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere (brief 1.10, item
+/// 5).
 public struct DecoderLayer {
   public let connectivity: Connectivity
   public let inputNorm: Parameter

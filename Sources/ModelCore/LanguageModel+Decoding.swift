@@ -12,7 +12,8 @@ extension LanguageModel {
     SequenceCache(
       layers: layers.indices.map {
         let mixer = layers[$0].mixer
-        return LayerCache(config.mixers[$0], width: mixer.cacheWidth, stateNumbers: mixer.stateNumbers, capacity: capacity)
+        return LayerCache(
+          config.mixers[$0], width: mixer.cacheWidth, stateNumbers: mixer.stateNumbers, capacity: capacity)
       }, positions: positions ?? config.positionLimit)
   }
 

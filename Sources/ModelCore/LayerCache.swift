@@ -7,8 +7,8 @@ import TensorCore
 /// [latent (kv_lora_rank) | rotated rope key (qk_rope_head_dim)]: the true compressed cache. Mamba2 and Gated
 /// DeltaNet have no rows but a state: the last inputs of the convolution, then S [heads, N, P] or [heads, K, V].
 ///
-/// Rows never move. They lie in runs: a cache grows by taking memory for another one, or is given pages of a `CachePool`.
-/// (Attention joins the softmaxes of runs, so that results depend on where they end, in their last bits.)
+/// Rows never move. They lie in runs: a cache grows by taking memory for another one, or is given pages of a
+/// `CachePool`. (Attention joins the softmaxes of runs, so that results depend on where they end, in their last bits.)
 public final class LayerCache {
   /// The mixer whose rows or state these are.
   public let kind: MixerKind
@@ -150,7 +150,8 @@ public final class LayerCache {
   /// Copies the rows of these tokens, one after the other.
   func gather(_ tokens: Range<Int>, into target: UnsafeMutablePointer<Float>) {
     for run in runs(tokens) {
-      (target + (run.tokens.lowerBound - tokens.lowerBound) * width).update(from: run.rows, count: run.tokens.count * width)
+      (target + (run.tokens.lowerBound - tokens.lowerBound) * width).update(
+        from: run.rows, count: run.tokens.count * width)
     }
   }
 

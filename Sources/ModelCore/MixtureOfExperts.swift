@@ -3,11 +3,11 @@ import TensorCore
 
 /// The experts of one layer: a router, routed experts, and shared experts that every token goes to.
 ///
-///   z = u W_r^T;  (g, choice) = route(z);   r = sum over a token's K experts, in slot order, of g E_e(u);   s = Shared(u)
-///   E_e(u) = (silu(u W_gate^T) * (u W_up^T)) W_down^T,   or E_e(g u) with weight 1 (Llama-4)
+///   z = u W_r^T;  (g, choice) = route(z);   r = sum over a token's K experts, in slot order, of g E_e(u);   s =
+///   Shared(u) E_e(u) = (silu(u W_gate^T) * (u W_up^T)) W_down^T,   or E_e(g u) with weight 1 (Llama-4)
 ///
-/// Rows are sorted by expert and multiplied without padding; a token's r depends on its own u alone, bit for bit, whatever
-/// tokens stand beside it (FarSkip brief 1.9 and 1.10, item 6). No token is ever dropped.
+/// Rows are sorted by expert and multiplied without padding; a token's r depends on its own u alone, bit for bit,
+/// whatever tokens stand beside it (FarSkip brief 1.9 and 1.10, item 6). No token is ever dropped.
 ///
 /// Legend: T tokens, D model width, E experts, K experts of a token, F expert width.
 public struct MixtureOfExperts {
@@ -23,7 +23,9 @@ public struct MixtureOfExperts {
   let layer: Int
   let control: RoutingControl
 
-  init(_ config: ModelConfig, _ experts: ExpertConfig, layer: Int, weights: WeightRequests, control: RoutingControl) throws {
+  init(_ config: ModelConfig, _ experts: ExpertConfig, layer: Int, weights: WeightRequests, control: RoutingControl)
+    throws
+  {
     self.experts = experts
     self.layer = layer
     self.control = control
@@ -32,7 +34,8 @@ public struct MixtureOfExperts {
     correctionBias = experts.hasCorrectionBias ? try weights.tensor(config.correctionBiasName(layer), [count]) : nil
     correctionBias?.isTrainable = false
     if config.hasStackedExperts {
-      gateUp = .stacked(try weights.tensor(config.stackedExpertsName(layer, "gate_up_proj"), [count, hidden, 2 * width]))
+      gateUp = .stacked(
+        try weights.tensor(config.stackedExpertsName(layer, "gate_up_proj"), [count, hidden, 2 * width]))
       down = .stacked(try weights.tensor(config.stackedExpertsName(layer, "down_proj"), [count, width, hidden]))
     } else {
       var (pairs, downs): ([[Parameter]], [[Parameter]]) = ([], [])

@@ -3,8 +3,8 @@ import TensorCore
 
 /// How the routers of a model behave beyond their weights, and what they did: one object for all layers.
 public final class RoutingControl {
-  /// Every expert gets the same number of tokens whatever the router says, for measuring speed: slot j of token t goes to
-  /// expert (t K + j) mod E with weight 1 / K (FarSkip brief 1.10, item 10).
+  /// Every expert gets the same number of tokens whatever the router says, for measuring speed: slot j of token t goes
+  /// to expert (t K + j) mod E with weight 1 / K (FarSkip brief 1.10, item 10).
   public var isForced = false
   /// Weight of each layer's load-balance loss in training; see `Tape.route`. It acts through the gradients alone.
   public var balanceWeight: Float = 0
@@ -67,8 +67,8 @@ public final class RoutingControl {
     return passes == 0 ? nil : records.reduce(0) { $0 + $1.balance } / Double(passes)
   }
 
-  /// DeepSeek-V3's balance without a loss: every expert's bias moves by `rate`, up where its load since `restart` is below
-  /// the mean, down where it is above.
+  /// DeepSeek-V3's balance without a loss: every expert's bias moves by `rate`, up where its load since `restart` is
+  /// below the mean, down where it is above.
   public func updateBias(rate: Double) {
     for (record, bias) in zip(records, biases) {
       guard let bias, record.passes > 0 else { continue }

@@ -12,7 +12,8 @@ public protocol WeightSource {
 }
 
 /// Random weights: normal(0, deviation), the projections that write to the residual stream scaled down by
-/// sqrt(2 layers), norms 1 (0 where their weights are differences from 1), biases 0. Values depend on seed and name only.
+/// sqrt(2 layers), norms 1 (0 where their weights are differences from 1), biases 0. Values depend on seed and name
+/// only.
 public struct RandomWeights: WeightSource {
   let seed: UInt64
   let deviation: Double
@@ -40,7 +41,9 @@ public struct RandomWeights: WeightSource {
       destination.update(repeating: isNorm ? 1 - offset : 0, count: count)
       return
     }
-    let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight", "experts.down_proj"].contains { name.hasSuffix($0) }
+    let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight", "experts.down_proj"].contains {
+      name.hasSuffix($0)
+    }
     let scale = writesResidual ? deviation / Double(2 * layers).squareRoot() : deviation
     let stream = RandomStream(seed: seed, name)
     Threads.parallelRows(count, grain: 1 << 16) { range in

@@ -7,10 +7,10 @@ import TensorCore
 /// A model whose experts are dealt out to ranks, each of which has its own sequences (expert parallelism; attention,
 /// routers and shared experts are on every rank). Every rank holds the whole checkpoint and works with its share.
 ///
-/// Layers run in the windows of FarSkip brief 1.6. Forward: A_k while C_{k-1} flies; its wait; G_k; B_k while D_k flies;
-/// E_k; S_k while C_k flies. Sections of the tape make the backward pass C'_k, with S'_k and B'_k in its window; E'_k;
-/// D'_k, with A'_k in its window; G'_k. A layer of another connectivity uses what windows it has. All sums have one
-/// order, so neither the number of ranks nor overlap changes a bit of the forward pass.
+/// Layers run in the windows of FarSkip brief 1.6. Forward: A_k while C_{k-1} flies; its wait; G_k; B_k while D_k
+/// flies; E_k; S_k while C_k flies. Sections of the tape make the backward pass C'_k, with S'_k and B'_k in its window;
+/// E'_k; D'_k, with A'_k in its window; G'_k. A layer of another connectivity uses what windows it has. All sums have
+/// one order, so neither the number of ranks nor overlap changes a bit of the forward pass.
 public final class ExpertParallelModel {
   public let model: LanguageModel
   let context: RankContext
@@ -90,8 +90,8 @@ public final class ExpertParallelModel {
     var positionIds: [Int32]
 
     var experts: MixtureOfExperts? { layer.transform?.experts }
-    /// Whether the experts' path does not wait for the attention. Its nodes then stand in sections of their own: 0 gate,
-    /// 1 projections, 2 experts, 3 core attention and shared expert.
+    /// Whether the experts' path does not wait for the attention. Its nodes then stand in sections of their own: 0
+    /// gate, 1 projections, 2 experts, 3 core attention and shared expert.
     var isBeside: Bool { experts != nil && layer.connectivity.skipsAttentionOutput }
     func section(_ part: Int) -> Int { 4 * index + (isBeside ? part : 0) }
   }
@@ -168,7 +168,8 @@ public final class ExpertParallelModel {
     let rows = experts.dispatched(tape, input, routing)
     let route = ExpertRoute(context, routing.choice, layer: run.index)
     context.finish(.gate, layer: run.index, .forward)
-    return Dispatch(input: input, routing: routing, route: route, departure: tape.depart(rows, route.exchange(.dispatch)))
+    return Dispatch(
+      input: input, routing: routing, route: route, departure: tape.depart(rows, route.exchange(.dispatch)))
   }
 
   /// R: waits for the combine where one is under way.

@@ -23,7 +23,8 @@ public final class ExpertParallelTrainer {
 
   public init(_ model: LanguageModel, batches: any BatchSource, plan: TrainingPlan, on context: RankContext) throws {
     try plan.validate()
-    try requireDivisor(context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", at: "--expert-parallel")
+    try requireDivisor(
+      context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", at: "--expert-parallel")
     parallel = try ExpertParallelModel(model, context)
     self.batches = batches
     self.plan = plan
@@ -72,7 +73,8 @@ public final class ExpertParallelTrainer {
     let norm = (replicatedSquares() + all.reduce(0) { $0 + $1[1] }).squareRoot()
     if !loss.isFinite || !norm.isFinite {
       throw AgreedError(
-        UpcycleError("loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)", hint: "lower the learning rate"))
+        UpcycleError(
+          "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)", hint: "lower the learning rate"))
     }
     let rate = plan.schedule.rate(at: step)
     optimizer.update(rate: rate, gradientScale: plan.clip > 0 && norm > plan.clip ? plan.clip / norm : 1)
@@ -109,8 +111,8 @@ public final class ExpertParallelTrainer {
 
   // MARK: States
 
-  /// Writes every rank's state (replicated weights, its experts, moments) under `folder`. A rank's old state goes when all
-  /// have the new one, so that a job killed at any moment leaves a step that every rank can go on from.
+  /// Writes every rank's state (replicated weights, its experts, moments) under `folder`. A rank's old state goes when
+  /// all have the new one, so that a job killed at any moment leaves a step that every rank can go on from.
   public func save(in folder: URL) throws {
     let own = state(in: folder)
     try context.ranks.agreeing { try TrainingCheckpoint.write(own, step: step, model, optimizer) }

@@ -5,8 +5,8 @@ import TensorCore
 /// The way of a layer's tokens to the ranks of their experts and back (FarSkip brief 1.6). Rank p has the experts
 /// p E/P ..< (p + 1) E/P. No token is dropped; a rank may get no row at all.
 ///
-/// Rows leave sorted by expert, so those for a rank lie together. They come sorted by sender, then expert, and are put in
-/// order of experts, within an expert of senders: as if one rank had all tokens.
+/// Rows leave sorted by expert, so those for a rank lie together. They come sorted by sender, then expert, and are put
+/// in order of experts, within an expert of senders: as if one rank had all tokens.
 final class ExpertRoute {
   private let context: RankContext
   private let layer: Int
@@ -55,13 +55,16 @@ final class ExpertRoute {
 
   // MARK: One message
 
-  private func send(_ rows: Tensor, toExperts: Bool, _ kind: SubOperation.Kind, _ pass: Pass) -> (RankContext.Flight, Tensor) {
+  private func send(_ rows: Tensor, toExperts: Bool, _ kind: SubOperation.Kind, _ pass: Pass) -> (
+    RankContext.Flight, Tensor
+  ) {
     let outgoing = toExperts ? rows : bySender(rows)
     let incoming = Tensor([(toExperts ? received : sent).reduce(0, +), rows.width])
     let flight = context.start(kind.rawValue, layer: layer, pass, keeping: [outgoing, incoming]) {
       try context.ranks.start(
         AllToAll(
-          rowBytes: rows.width * MemoryLayout<Float>.stride, send: outgoing.pointer, sendRows: toExperts ? sent : received,
+          rowBytes: rows.width * MemoryLayout<Float>.stride, send: outgoing.pointer,
+          sendRows: toExperts ? sent : received,
           receive: incoming.pointer, receiveRows: toExperts ? received : sent),
         on: kind == .dispatch ? .dispatch : .combine)
     }

@@ -3,8 +3,8 @@ import Collectives
 import ModelCore
 import TensorCore
 
-/// Sums the gradients of replicated parameters over ranks, in place: a layer's as soon as the backward pass is done with
-/// it, the rest at the end. Experts' gradients are whole where they are.
+/// Sums the gradients of replicated parameters over ranks, in place: a layer's as soon as the backward pass is done
+/// with it, the rest at the end. Experts' gradients are whole where they are.
 final class GradientSums {
   private let model: LanguageModel
   private let context: RankContext

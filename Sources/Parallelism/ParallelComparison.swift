@@ -5,8 +5,8 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// Whether ranks compute what one rank computes: final hidden states of some sequences, and the gradients of a fixed random
-/// weighting of them (FarSkip's claim that an overlapped run equals its reference).
+/// Whether ranks compute what one rank computes: final hidden states of some sequences, and the gradients of a fixed
+/// random weighting of them (FarSkip's claim that an overlapped run equals its reference).
 public struct ParallelComparison {
   /// What ranks share: experts (every rank has its own sequences), or heads and experts (all see every token).
   public enum Sharing: String, CaseIterable, Sendable { case experts, heads }
@@ -110,7 +110,8 @@ public struct ParallelComparison {
   private func weighting(_ shape: [Int], rows: Range<Int>) -> Tensor {
     let width = shape.last!
     let random = RandomStream(seed: 1, "weighting")
-    return Tensor(shape, values: (rows.lowerBound * width..<rows.upperBound * width).map { Float(random.normal(at: UInt64($0))) })
+    return Tensor(
+      shape, values: (rows.lowerBound * width..<rows.upperBound * width).map { Float(random.normal(at: UInt64($0))) })
   }
 }
 
@@ -127,6 +128,8 @@ extension LanguageModel {
   fileprivate func gradients() -> [Float] {
     let experts = experts
     let replicated = parameters.parameters.filter { !experts.contains(ObjectIdentifier($0)) }
-    return (replicated + expertParameters).flatMap { $0.gradient?.toArray() ?? [Float](repeating: 0, count: $0.value.count) }
+    return (replicated + expertParameters).flatMap {
+      $0.gradient?.toArray() ?? [Float](repeating: 0, count: $0.value.count)
+    }
   }
 }

@@ -26,7 +26,8 @@ extension TensorParallelModel {
     var feed = prompt
     while result.tokens.count < maximum {
       let hidden = try extend(cache, feed)
-      let last = Tensor(hidden.storage, offset: hidden.offset + (hidden.rowCount - 1) * hidden.width, shape: [1, hidden.width])
+      let last = Tensor(
+        hidden.storage, offset: hidden.offset + (hidden.rowCount - 1) * hidden.width, shape: [1, hidden.width])
       let logits = model.logits(last)
       let token = Int32((0..<logits.count).max { logits.pointer[$0] < logits.pointer[$1] }!)
       let milliseconds = 1000 * (monotonicSeconds() - began)

@@ -2,9 +2,9 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// One rank's part of a model for tensor parallelism: so many heads of every attention (rows of the projections to heads,
-/// columns of the one from them), and so much of the width of shared experts and dense feed-forwards. Routers, norms,
-/// embeddings and latents are on every rank, routed experts too (a rank works with its own).
+/// One rank's part of a model for tensor parallelism: so many heads of every attention (rows of the projections to
+/// heads, columns of the one from them), and so much of the width of shared experts and dense feed-forwards. Routers,
+/// norms, embeddings and latents are on every rank, routed experts too (a rank works with its own).
 struct ShardedWeights: WeightSource {
   private let source: any WeightSource
   private let whole: [String: [Int]]
@@ -34,12 +34,13 @@ struct ShardedWeights: WeightSource {
 
 extension ModelConfig {
   /// What one of `ranks` ranks has of this model.
-  /// - Throws: usage errors for models without experts, for mixers that cannot be divided, and for numbers of ranks that do
-  ///   not divide heads, experts or widths
+  /// - Throws: usage errors for models without experts, for mixers that cannot be divided, and for numbers of ranks
+  ///   that do not divide heads, experts or widths
   func sharded(over ranks: Int) throws -> ModelConfig {
     let experts = try ExpertParallelModel.experts(of: self)
     if let other = mixers.first(where: { $0 != .attention && $0 != .latentAttention }) {
-      throw UpcycleError.usage("cannot be divided over ranks", at: "--tensor-parallel", expected: "attention", found: other.rawValue)
+      throw UpcycleError.usage(
+        "cannot be divided over ranks", at: "--tensor-parallel", expected: "attention", found: other.rawValue)
     }
     let groups = latent?.upProjectionHeads ?? keyValueHeads
     try requireDivisor(

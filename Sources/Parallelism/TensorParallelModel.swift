@@ -4,20 +4,21 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// Inference on ranks that all see every token (FarSkip brief 1.7): each has some heads, a part of the shared experts' width
-/// and some of the routed experts; all-reduces make their partial results whole, in the order of ranks, so that all ranks
-/// hold the same bits.
+/// Inference on ranks that all see every token (FarSkip brief 1.7): each has some heads, a part of the shared experts'
+/// width and some of the routed experts; all-reduces make their partial results whole, in the order of ranks, so that
+/// all ranks hold the same bits.
 ///
 /// FarSkip: attention on N_{k-1} while AR(r_{k-1}) flies; R_{k-1}; shared expert; router and routed experts while
-/// AR(a_k + s_k) flies; N_k = R_{k-1} + AR(a_k + s_k). Another connectivity waits where it has to. Results differ from one
-/// rank's by rounding.
+/// AR(a_k + s_k) flies; N_k = R_{k-1} + AR(a_k + s_k). Another connectivity waits where it has to. Results differ from
+/// one rank's by rounding.
 public final class TensorParallelModel {
   /// This rank's part.
   public let model: LanguageModel
   let context: RankContext
 
   /// - Parameter config: of the whole model
-  public init(_ config: ModelConfig, weights: any WeightSource, file: String = "model", on context: RankContext) throws {
+  public init(_ config: ModelConfig, weights: any WeightSource, file: String = "model", on context: RankContext) throws
+  {
     let part = try config.sharded(over: context.ranks.size)
     model = try LanguageModel(
       part, weights: ShardedWeights(weights, of: config, rank: context.ranks.rank), file: file)
@@ -109,7 +110,8 @@ public final class TensorParallelModel {
     let (low, high) = (starts[own.lowerBound], starts[own.upperBound])
     let made = tape.expertFeedForward(
       tape.constant(Tensor(rows.storage, offset: rows.offset + low * rows.width, shape: [high - low, rows.width])),
-      gateUp: experts.gateUp.part(own), down: experts.down.part(own), starts: (own.lowerBound...own.upperBound).map { starts[$0] - low })
+      gateUp: experts.gateUp.part(own), down: experts.down.part(own),
+      starts: (own.lowerBound...own.upperBound).map { starts[$0] - low })
     let all = Tensor.zeros(rows.shape)
     (all.pointer + low * rows.width).update(from: made.value.pointer, count: made.value.count)
     return experts.combined(tape, tape.constant(all), routing, leading: Array(input.shape.dropLast())).value

@@ -18,7 +18,9 @@ final class AnswerBatches: BatchSource {
     for start in stride(from: 0, to: ids.count, by: time) {
       // A row's tokens and the one after them: its targets are all but the first.
       let row = Array(ids[start..<start + time]) + [targets[start + time - 1]]
-      for (index, isAnswer) in mask.answers(row).dropFirst().enumerated() where !isAnswer { targets[start + index] = -1 }
+      for (index, isAnswer) in mask.answers(row).dropFirst().enumerated() where !isAnswer {
+        targets[start + index] = -1
+      }
     }
     return (ids, targets)
   }

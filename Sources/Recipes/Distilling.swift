@@ -59,7 +59,8 @@ public struct Distilling {
     let guide = try teacher.map { folder -> any Teacher in
       guard let cache else { return try LanguageModel(folder: folder) }
       return try cache.open(
-        teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher, shouldStop: shouldStop)
+        teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
+        shouldStop: shouldStop)
     }
     var config = try ModelConfig(contentsOf: student)
     if let positions { config = positions.applied(to: config) }
@@ -88,7 +89,8 @@ public struct Distilling {
 }
 
 /// Mean next-token loss on the first windows of held-out text: `tokens` of them or what there is.
-public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double {
+public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double
+{
   let length = min(time, shards.count - 1)
   let windows = max(1, min((shards.count - 1) / length, tokens / length))
   return try perplexity(of: model, windows: windows) { try shards.read($0 * length..<$0 * length + length + 1) }.loss

@@ -4,7 +4,8 @@ import Groundwork
 import ModelCore
 import TokenData
 
-/// When a training stops before its last step (FarSkip brief 2: a validation task every 1000 steps, patience 20, delta 2 %).
+/// When a training stops before its last step (FarSkip brief 2: a validation task every 1000 steps, patience 20, delta
+/// 2 %).
 public struct EarlyStopping: Sendable {
   public enum Metric: Equatable, Sendable {
     /// Mean next-token loss on held-out text, lower is better.

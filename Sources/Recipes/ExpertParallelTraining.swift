@@ -8,7 +8,8 @@ import TensorCore
 import TokenData
 
 /// Trains a model with experts on ranks that share them; the first rank leaves it in a folder, with its tokenizer and
-/// the loss curve (run/metrics.csv). Every rank keeps its state there, so an interrupted run goes on with as many ranks.
+/// the loss curve (run/metrics.csv). Every rank keeps its state there, so an interrupted run goes on with as many
+/// ranks.
 public struct ExpertParallelTraining {
   public var model: URL
   public var data: TokenShards
@@ -87,7 +88,8 @@ public struct ExpertParallelTraining {
     return Outcome(steps: steps, exposed: Dictionary(uniqueKeysWithValues: zip(names, means)), timeline: timeline)
   }
 
-  private func prepare(_ context: RankContext, _ folder: URL) throws -> (ExpertParallelTrainer, Tokenizer, RunIdentity) {
+  private func prepare(_ context: RankContext, _ folder: URL) throws -> (ExpertParallelTrainer, Tokenizer, RunIdentity)
+  {
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
       throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
     }
@@ -96,7 +98,8 @@ public struct ExpertParallelTraining {
     let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
     let trainer = try ExpertParallelTrainer(LanguageModel(folder: model), batches: batches, plan: plan, on: context)
     let identity = RunIdentity(
-      student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count, ranks: context.ranks.size)
+      student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count,
+      ranks: context.ranks.size)
     return (trainer, tokenizer, identity)
   }
 
@@ -132,7 +135,9 @@ extension EventLog {
   /// Milliseconds of standing still by pass and operation, such as "forward D".
   fileprivate var stalls: [String: Double] {
     events.reduce(into: [:]) { sums, event in
-      if event.track == .stall { sums["\(event.pass.rawValue) \(event.operation)", default: 0] += event.end - event.start }
+      if event.track == .stall {
+        sums["\(event.pass.rawValue) \(event.operation)", default: 0] += event.end - event.start
+      }
     }
   }
 }

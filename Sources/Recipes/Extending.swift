@@ -52,7 +52,8 @@ public struct Extending {
     let together = microBatch ?? (1...max(1, batch)).last { batch % $0 == 0 && $0 * context <= tokensTogether } ?? 1
     return TrainingPlan(
       tokens: tokens, batch: batch, time: context, microBatch: together, learningRate: learningRate, warmup: warmup,
-      ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing ?? (together * context > tokensTogether))
+      ceWeight: ceWeight, klWeight: klWeight, seed: seed,
+      checkpointing: checkpointing ?? (together * context > tokensTogether))
   }
 
   // MARK: Checks
@@ -70,7 +71,8 @@ public struct Extending {
     let teacherConfig = try ModelConfig(contentsOf: teacher)
     if teacherConfig.vocabularySize != config.vocabularySize {
       throw UpcycleError.usage(
-        "the teacher has another vocabulary than the student", at: teacher.path, expected: "\(config.vocabularySize) tokens",
+        "the teacher has another vocabulary than the student", at: teacher.path,
+        expected: "\(config.vocabularySize) tokens",
         found: "\(teacherConfig.vocabularySize)", hint: "distillation compares predictions token by token")
     }
     if try Tokenizer.load(from: teacher).fingerprint != Tokenizer.load(from: student).fingerprint {
@@ -112,10 +114,17 @@ public struct Extending {
       hint = "weights, gradients and moments alone pass the budget; " + hint
     } else if !plan.checkpointing, fits({ $0.checkpointing = true }) {
       hint = "--checkpointing fits; or " + hint
-    } else if plan.microBatch > 1, fits({ $0.microBatch = 1; $0.checkpointing = true }) {
+    } else if plan.microBatch > 1,
+      fits({
+        $0.microBatch = 1; $0.checkpointing = true
+      })
+    {
       hint = "--micro-batch 1 --checkpointing fits; or " + hint
     } else if let context = (1...40).map({ plan.time >> $0 }).first(where: { time in
-      time >= 16 && fits { $0.time = time; $0.microBatch = 1; $0.checkpointing = true }
+      time >= 16
+        && fits {
+          $0.time = time; $0.microBatch = 1; $0.checkpointing = true
+        }
     }) {
       hint = "--context \(context) --micro-batch 1 --checkpointing fits; or " + hint
     }

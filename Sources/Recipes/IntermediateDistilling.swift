@@ -56,7 +56,9 @@ public struct IntermediateDistilling {
   /// No tokens: the replacement as it starts.
   public var plan: IntermediatePlan
 
-  public init(base: URL, replacement: Replacement, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan) {
+  public init(
+    base: URL, replacement: Replacement, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan
+  ) {
     self.base = base
     self.replacement = replacement
     self.data = data
@@ -83,7 +85,8 @@ public struct IntermediateDistilling {
     let baseModel = try LanguageModel(folder: base)
     let student = try replacement.start(baseModel)
     let trainer = try IntermediateTrainer(
-      student: student, base: baseModel, batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed),
+      student: student, base: baseModel,
+      batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed),
       plan: plan)
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
@@ -122,7 +125,9 @@ func intermediateDetail(_ metrics: IntermediateTrainer.StepMetrics, _ rate: Doub
 }
 
 /// The progress line of an ILD run: loss summed over layers, rate, ETA.
-public func intermediateReport(_ plan: IntermediatePlan, label: String = "ild step", quiet: Bool) -> (IntermediateTrainer.StepMetrics, Double) -> Void {
+public func intermediateReport(_ plan: IntermediatePlan, label: String = "ild step", quiet: Bool) -> (
+  IntermediateTrainer.StepMetrics, Double
+) -> Void {
   var progress: ProgressLine?
   return { metrics, rate in
     let line = progress ?? ProgressLine(label, total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)

@@ -2,7 +2,8 @@ import Foundation
 import Groundwork
 import TokenData
 
-/// Training and held-out text for a model where none is named: the microworld's, for models with the ladder's tokenizer.
+/// Training and held-out text for a model where none is named: the microworld's, for models with the ladder's
+/// tokenizer.
 /// - Parameters:
 ///   - mixture: which of its texts
 ///   - option: that an error names
@@ -10,10 +11,12 @@ public func ladderText(
   for model: URL, _ mixture: MicroworldCorpus.Mixture = .instruction, option: String = "--data", quiet: Bool = false
 ) throws -> (training: TokenShards, heldOut: TokenShards) {
   let tokenizer = try Tokenizer.load(from: model)
-  guard let places = try? Places(), try Tokenizer.load(from: places.tokenizer).fingerprint == tokenizer.fingerprint else {
+  guard let places = try? Places(), try Tokenizer.load(from: places.tokenizer).fingerprint == tokenizer.fingerprint
+  else {
     throw UpcycleError.usage(
       "is needed", at: option, expected: "token shards", found: "nothing",
-      hint: "only the ladder's models, inside a checkout, have the microworld's text as default; shards pack makes shards")
+      hint:
+        "only the ladder's models, inside a checkout, have the microworld's text as default; shards pack makes shards")
   }
   let text = MicroworldText(places.microworld)
   return (
@@ -37,7 +40,8 @@ public struct MicroworldText: Sendable {
     world = World(seed: Self.worldSeed)
   }
 
-  /// Byte-level BPE of 2,048 pieces trained on the two mixtures of short documents: the tokenizer of every ladder model.
+  /// Byte-level BPE of 2,048 pieces trained on the two mixtures of short documents: the tokenizer of every ladder
+  /// model.
   public func trainTokenizer(documents: Int = 20_000) throws -> Tokenizer {
     var trainer = try BPETrainer(vocabularySize: Self.vocabularySize)
     for mixture in [MicroworldCorpus.Mixture.pretraining, .instruction] {

@@ -16,7 +16,8 @@ public func modelShape(_ name: String, option: String) throws -> ModelShape {
   } else {
     throw UpcycleError.usage(
       "no such model", at: option,
-      expected: ModelShape.published.map(\.name).joined(separator: ", ") + ", or the folder of a checkpoint", found: name)
+      expected: ModelShape.published.map(\.name).joined(separator: ", ") + ", or the folder of a checkpoint",
+      found: name)
   }
   guard let shape = ModelShape(config, named: folder.lastPathComponent) else {
     throw UpcycleError.usage(

@@ -41,7 +41,8 @@ public struct ParallelInference {
     try ranks.requireSame(identity, "checkpoint", at: "--model")
     let ids = tokenizer.documentStart + tokenizer.encode(prompt)
     if ids.isEmpty { throw AgreedError(.usage("is empty", at: "--prompt", expected: "some text")) }
-    let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + parallel.model.config.eosTokenIds.map { Int32($0) })
+    let ends = Set(
+      [tokenizer.bos, tokenizer.eos].compactMap { $0 } + parallel.model.config.eosTokenIds.map { Int32($0) })
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
     var text = ""
     func put(_ piece: String) {

@@ -61,7 +61,10 @@ public struct Pretraining: Sendable {
     // One pass over each mixture.
     let mixtures = [(start == nil ? .pretraining : mixture, batch - instructionRows), (instructions, instructionRows)]
     let parts = try mixtures.filter { $0.1 > 0 }.map { mixture, rows in
-      (shards: try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet), rows: rows)
+      (
+        shards: try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet),
+        rows: rows
+      )
     }
     var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
     if onlyRepeats { batches = RepeatedTargets(batches, time: time, rows: batch - instructionRows) }
@@ -69,8 +72,10 @@ public struct Pretraining: Sendable {
     let directory = RunDirectory(folder)
     let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
     let identity = RunIdentity(
-      student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") } ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
-      data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), threads: Threads.count)
+      student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") }
+        ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
+      data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""),
+      threads: Threads.count)
     try trainer.run(
       in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
       shouldStop: shouldStop)

@@ -6,8 +6,8 @@ import ModelCore
 import TokenData
 import Upcycling
 
-/// FarSkip's conversion and what it costs before any training ("naive damage", Figure 3): a model folder in, a folder with
-/// the same weights and another connectivity out.
+/// FarSkip's conversion and what it costs before any training ("naive damage", Figure 3): a model folder in, a folder
+/// with the same weights and another connectivity out.
 public struct Rewiring {
   public var model: URL
   public var layers: LayerSelection

@@ -43,7 +43,8 @@ public func rulerReport(
           try RulerSample.write(samples, to: rulerFile(write, length, task))
         }
         let score = try evaluateRuler(
-          model, set.tokenizer, samples, task: task.rawValue, length: length, answerTokens: set.scale.answerTokens(task),
+          model, set.tokenizer, samples, task: task.rawValue, length: length,
+          answerTokens: set.scale.answerTokens(task),
           depth: depth
         ) { ready in
           line.update(done + ready, "samples  \(task.rawValue) \(length)")
@@ -70,5 +71,7 @@ public func drawRuler(_ report: RulerReport, with script: FigureScript, to svg: 
   try writeFile(report.csv, to: csv)
   try script.draw(
     csv: csv, to: svg, ours: report.scores.count,
-    settings: ["tasks": report.tasks.joined(separator: " "), "lengths": report.lengths.map(String.init).joined(separator: " ")])
+    settings: [
+      "tasks": report.tasks.joined(separator: " "), "lengths": report.lengths.map(String.init).joined(separator: " "),
+    ])
 }

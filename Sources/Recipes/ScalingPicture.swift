@@ -4,7 +4,8 @@ import Groundwork
 import LabKit
 
 /// Draws speed-up and overlap by GPU count, one line per method; `script` is `figures/simulate.gp`.
-public func drawScaling(_ points: [ScalingPoint], of scenario: Scenario, with script: FigureScript, to svg: URL) throws {
+public func drawScaling(_ points: [ScalingPoint], of scenario: Scenario, with script: FigureScript, to svg: URL) throws
+{
   let csv = FileManager.default.temporaryDirectory.appendingPathComponent("scaling-\(UUID().uuidString).csv")
   defer { try? FileManager.default.removeItem(at: csv) }
   let rows = points.flatMap { point in

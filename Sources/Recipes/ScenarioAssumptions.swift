@@ -17,7 +17,8 @@ public struct ScenarioAssumptions {
 
   private static let fittedOn = Calibration.table3.map { row in
     let run = row.workload
-    return "\(run.shape.name) on \(run.gpus) GPUs, micro-batch \(run.tokens / run.sequence) x \(run.sequence) tokens: \(row.speedup)"
+    return
+      "\(run.shape.name) on \(run.gpus) GPUs, micro-batch \(run.tokens / run.sequence) x \(run.sequence) tokens: \(row.speedup)"
   }
 
   private var size: String {

@@ -7,8 +7,8 @@ import TensorCore
 import TokenData
 
 /// FarSkip's self-distillation (FCSD; brief 2): the rewired model learns to answer as the same checkpoint did with its
-/// ordinary connectivity. All weights train; a validation score decides when to stop and which weights are kept. Student
-/// and teacher folders in, a model folder out, resumable.
+/// ordinary connectivity. All weights train; a validation score decides when to stop and which weights are kept.
+/// Student and teacher folders in, a model folder out, resumable.
 public struct SelfDistilling {
   public enum Objective: String, CaseIterable, Codable, Sendable {
     /// KL(teacher || student) (equation 4).
@@ -40,12 +40,14 @@ public struct SelfDistilling {
 
   /// The plan of an objective.
   public static func plan(
-    _ objective: Objective, tokens: Int, batch: Int, time: Int, microBatch: Int? = nil, learningRate: Double, warmup: Double,
+    _ objective: Objective, tokens: Int, batch: Int, time: Int, microBatch: Int? = nil, learningRate: Double,
+    warmup: Double,
     hiddenWeight: Double, freezesEmbeddings: Bool, seed: UInt64, checkpointing: Bool
   ) -> TrainingPlan {
     var plan = TrainingPlan(
       tokens: tokens, batch: batch, time: time, microBatch: microBatch, learningRate: learningRate, warmup: warmup,
-      ceWeight: objective == .sft ? 1 : 0, klWeight: objective == .sft ? 0 : 1, seed: seed, checkpointing: checkpointing)
+      ceWeight: objective == .sft ? 1 : 0, klWeight: objective == .sft ? 0 : 1, seed: seed, checkpointing: checkpointing
+    )
     if objective == .klHidden { plan.hiddenWeight = hiddenWeight }
     if freezesEmbeddings { plan.freezesEmbeddings = true }
     return plan
@@ -87,7 +89,8 @@ public struct SelfDistilling {
     }
     let directory = RunDirectory(folder)
     let identity = RunIdentity(
-      student: try modelIdentity(student) + (answersOnly ? ", answers" : "") + (stopping.map { ", \($0.identity)" } ?? ""),
+      student: try modelIdentity(student) + (answersOnly ? ", answers" : "")
+        + (stopping.map { ", \($0.identity)" } ?? ""),
       teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, threads: Threads.count)
     let history = try ValidationHistory(directory.run, stopping)
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {

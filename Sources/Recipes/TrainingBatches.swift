@@ -36,5 +36,7 @@ public final class ShardBatches: BatchSource {
 
 /// What shards hold, for a run's identity.
 extension TokenShards {
-  public var identity: String { "\(manifest.tokens) tokens \(sha256(manifest.shards.map(\.sha256).joined()).prefix(16))" }
+  public var identity: String {
+    "\(manifest.tokens) tokens \(sha256(manifest.shards.map(\.sha256).joined()).prefix(16))"
+  }
 }

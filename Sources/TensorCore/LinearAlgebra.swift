@@ -62,7 +62,8 @@ public enum LAPACK {
       LAPACK_COL_MAJOR, CChar(UInt8(ascii: "S")), Int32(n), Int32(m), &a, Int32(n), &values, &v, Int32(n), &u, Int32(k))
     try check(info, "dgesdd", m, n)
     return SVD(
-      left: Matrix(rows: m, columns: k, values: u), singularValues: values, right: Matrix(rows: k, columns: n, values: v))
+      left: Matrix(rows: m, columns: k, values: u), singularValues: values,
+      right: Matrix(rows: k, columns: n, values: v))
   }
 
   /// sgesdd, as the official conversion uses; widened for comparison.

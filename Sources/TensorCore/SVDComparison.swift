@@ -23,7 +23,8 @@ public struct SVDComparison: Codable, Sendable {
   public static func matrix(rows: Int, columns: Int, _ spectrum: Spectrum) -> Matrix {
     func normal(_ rows: Int, _ columns: Int, _ name: String) -> Matrix {
       let stream = RandomStream(seed: 1, name)
-      return Matrix(rows: rows, columns: columns, values: (0..<rows * columns).map { Double(Float(stream.normal(at: UInt64($0)))) })
+      return Matrix(
+        rows: rows, columns: columns, values: (0..<rows * columns).map { Double(Float(stream.normal(at: UInt64($0)))) })
     }
     if spectrum == .flat { return normal(rows, columns, "flat") }
     let inner = min(rows, columns)
@@ -49,7 +50,8 @@ public struct SVDComparison: Codable, Sendable {
         sum += difference * difference
       }
       return SVDComparison(
-        rows: rows, columns: columns, rank: rank, spectrum: spectrum.rawValue, method: method.rawValue, seconds: seconds,
+        rows: rows, columns: columns, rank: rank, spectrum: spectrum.rawValue, method: method.rawValue,
+        seconds: seconds,
         error: (sum / norm).squareRoot())
     }
     return try TruncatedSVD.Method.allCases.filter { $0 != .gesdd }.map { method in

@@ -13,10 +13,12 @@ extension LAPACK {
     var factors = [Double](repeating: 0, count: max(1, n - 1))
     let lower = CChar(UInt8(ascii: "L"))
     try check(
-      LAPACKE_dsytrd(LAPACK_COL_MAJOR, lower, Int32(n), &reflectors, Int32(n), &values, &beside, &factors), "dsytrd", n, n)
+      LAPACKE_dsytrd(LAPACK_COL_MAJOR, lower, Int32(n), &reflectors, Int32(n), &values, &beside, &factors), "dsytrd", n,
+      n)
     var vectors = [Double](repeating: 0, count: n * n)
     try check(
-      LAPACKE_dstedc(LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(n), &values, &beside, &vectors, Int32(n)), "dstedc", n, n)
+      LAPACKE_dstedc(LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(n), &values, &beside, &vectors, Int32(n)),
+      "dstedc", n, n)
     // Column-major columns are our rows.
     vectors.withUnsafeMutableBufferPointer { vectors in
       reflectors.withUnsafeBufferPointer { reflectors in
@@ -51,7 +53,8 @@ extension LAPACK {
       }
       factors.withUnsafeBufferPointer { factors in
         _ = LAPACKE_dlarft(
-          LAPACK_COL_MAJOR, CChar(UInt8(ascii: "F")), CChar(UInt8(ascii: "C")), Int32(width), Int32(size), corner, Int32(n),
+          LAPACK_COL_MAJOR, CChar(UInt8(ascii: "F")), CChar(UInt8(ascii: "C")), Int32(width), Int32(size), corner,
+          Int32(n),
           factors.baseAddress! + first, &t, Int32(size))
       }
       let target = z + first + 1

@@ -151,7 +151,8 @@ public struct TruncatedSVD: Sendable {
       let eigen = try LAPACK.symmetricEigen(basis.gram(ofColumns: true))
       let floor = 1e-14 * (eigen.values.first ?? 0)
       basis = basis.product(
-        eigen.vectors.scalingRows(by: eigen.values.map { $0 > floor ? 1 / $0.squareRoot() : 0 }), transposingOther: true)
+        eigen.vectors.scalingRows(by: eigen.values.map { $0 > floor ? 1 / $0.squareRoot() : 0 }), transposingOther: true
+      )
     }
     return basis
   }

@@ -1,5 +1,6 @@
-/// Which tokens of a text are answers: what follows a marker ("Assistant:", "Answer:" or "Program:") up to the end of its line or
-/// document, the token that ends it included. Self-distillation learns on these (FarSkip brief 2: "output tokens").
+/// Which tokens of a text are answers: what follows a marker ("Assistant:", "Answer:" or "Program:") up to the end of
+/// its line or document, the token that ends it included. Self-distillation learns on these (FarSkip brief 2: "output
+/// tokens").
 public struct AnswerMask: Sendable {
   public static let markers = ["Assistant:", "Answer:", "Program:"]
 
@@ -14,8 +15,8 @@ public struct AnswerMask: Sendable {
     end = tokenizer.eos
   }
 
-  /// True for every token of `ids` that belongs to an answer. What comes before the first marker is none, since a window may
-  /// begin anywhere.
+  /// True for every token of `ids` that belongs to an answer. What comes before the first marker is none, since a
+  /// window may begin anywhere.
   public func answers(_ ids: [Int32]) -> [Bool] {
     var found = [Bool](repeating: false, count: ids.count)
     var isOpen = false

@@ -44,7 +44,8 @@ public struct Distill: ParsableCommand {
   public func run() {
     runReportingErrors {
       guard let tokens = parseCount(tokens) else {
-        throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 4M", found: self.tokens)
+        throw UpcycleError.usage(
+          "is not a number of tokens", at: "--tokens", expected: "such as 4M", found: self.tokens)
       }
       let plan = TrainingPlan(
         tokens: tokens, batch: batch, time: sequence, microBatch: microBatch, learningRate: lr, warmup: warmup,
@@ -65,7 +66,8 @@ public struct Distill: ParsableCommand {
         in: folder(out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet),
         shouldStop: { Interrupt.isRaised })
       if let first = curve.first, let last = curve.last {
-        print(String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
+        print(
+          String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
       }
       print("model: \(out)")
     }

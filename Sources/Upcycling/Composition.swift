@@ -40,7 +40,8 @@ public struct Composition {
       if (kind == .latentAttention) != isLatent || kind == .attention {
         throw refuse(
           "layer \(layer) has the wrong mixer", isLatent ? "--mla" : "--linear",
-          (isLatent ? [MixerKind.latentAttention] : [.mamba2, .gatedDeltaNet]).map(\.rawValue).joined(separator: " or "),
+          (isLatent ? [MixerKind.latentAttention] : [.mamba2, .gatedDeltaNet]).map(\.rawValue).joined(
+            separator: " or "),
           kind.rawValue)
       }
       mixers[layer] = kind
@@ -70,7 +71,9 @@ public struct Composition {
       try ModelConfig(contentsOf: base), try ModelConfig(contentsOf: latent), try ModelConfig(contentsOf: linear)
     )
     let config = try config(base: baseConfig, latent: latentConfig, linear: linearConfig)
-    let readers = (base: try CheckpointReader(base), latent: try CheckpointReader(latent), linear: try CheckpointReader(linear))
+    let readers = (
+      base: try CheckpointReader(base), latent: try CheckpointReader(latent), linear: try CheckpointReader(linear)
+    )
     for (option, reader) in [("--mla", readers.latent), ("--linear", readers.linear)] {
       try requireSameEmbedding(reader, readers.base, baseConfig, option)
     }
@@ -88,7 +91,8 @@ public struct Composition {
     _ reader: CheckpointReader, _ base: CheckpointReader, _ config: ModelConfig, _ option: String
   ) throws {
     let shape = [config.vocabularySize, config.hiddenSize]
-    if try reader.readFloats(config.embeddingName, shape: shape) != base.readFloats(config.embeddingName, shape: shape) {
+    if try reader.readFloats(config.embeddingName, shape: shape) != base.readFloats(config.embeddingName, shape: shape)
+    {
       throw UpcycleError.usage(
         "was trained from another base", at: option, expected: "the embedding of \(base.folder.path)",
         found: "another in \(reader.folder.path)")

@@ -18,8 +18,10 @@ extension ConversionReport {
       lines.append("query rank: parity would be \(clamped), cut to the rank of the query matrix")
     }
     lines.append(
-      "KV cache: \(kvNumbersPerToken) of \(baseKVNumbersPerToken) numbers per token, \(String(format: "%.2f", kvPercent)) %")
-    lines.append("parameters: \(parameters) (base \(baseParameters), \(percent(Double(parameters) / Double(baseParameters))))")
+      "KV cache: \(kvNumbersPerToken) of \(baseKVNumbersPerToken) numbers per token, \(String(format: "%.2f", kvPercent)) %"
+    )
+    lines.append(
+      "parameters: \(parameters) (base \(baseParameters), \(percent(Double(parameters) / Double(baseParameters))))")
     if let fit {
       lines.append(
         String(

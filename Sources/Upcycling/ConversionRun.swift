@@ -48,7 +48,8 @@ public struct ConversionRun {
     var covariances: [Int: Matrix] = [:]
     if covariance, let base, let calibration {
       let count = max(1, calibrationTokens / length)
-      covariances = inputCovariances(of: base, layers: layers, windows: try windows(calibration, config, count: count, length: length))
+      covariances = inputCovariances(
+        of: base, layers: layers, windows: try windows(calibration, config, count: count, length: length))
     }
     var report = try convertCheckpoint(from: model, to: out, conversion, covariances: covariances, type: type)
     if let base, let measured {
@@ -67,7 +68,8 @@ public struct ConversionRun {
     }
     let available = min(count, shards.count / length)
     guard available > 0 else {
-      throw UpcycleError("too little text", at: folder.path, expected: "at least \(length) tokens", found: "\(shards.count)")
+      throw UpcycleError(
+        "too little text", at: folder.path, expected: "at least \(length) tokens", found: "\(shards.count)")
     }
     return try (0..<available).map { try shards.read($0 * length..<($0 + 1) * length) }
   }

@@ -27,7 +27,9 @@ struct ModelWeights: WeightSource {
 
   func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
     guard let tensor = tensors[name], tensor.shape == shape else {
-      throw UpcycleError("tensor is missing or has another shape", at: name, expected: "\(shape)", found: tensors[name].map { "\($0.shape)" } ?? "nothing")
+      throw UpcycleError(
+        "tensor is missing or has another shape", at: name, expected: "\(shape)",
+        found: tensors[name].map { "\($0.shape)" } ?? "nothing")
     }
     destination.update(from: tensor.pointer, count: tensor.count)
   }

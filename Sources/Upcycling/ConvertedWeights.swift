@@ -19,10 +19,14 @@ final class ConvertedWeights: WeightSource {
   let queryClampedFrom: Int?
 
   /// - Parameter covariances: second moments [d, d] of the normed inputs, by layer; empty for a plain SVD.
-  init(_ source: any WeightSource, base: ModelConfig, conversion: LatentConversion, covariances: [Int: Matrix] = [:]) throws {
+  init(_ source: any WeightSource, base: ModelConfig, conversion: LatentConversion, covariances: [Int: Matrix] = [:])
+    throws
+  {
     let selected = try conversion.validate(base: base)
     if conversion.weighting == .covariance, let missing = selected.first(where: { covariances[$0] == nil }) {
-      throw UpcycleError.usage("needs calibration text", at: "--svd covariance", found: "no covariance of layer \(missing)", hint: "give --calibration")
+      throw UpcycleError.usage(
+        "needs calibration text", at: "--svd covariance", found: "no covariance of layer \(missing)",
+        hint: "give --calibration")
     }
     self.source = source
     self.base = base
@@ -57,7 +61,8 @@ final class ConvertedWeights: WeightSource {
     case .headNorm(let norm):
       let whole = Tensor([base.headDim])
       try source.read(base.mixerPrefix(place.layer) + norm, shape: whole.shape, into: whole.pointer)
-      let dims = headDims[place.layer] ?? RopeSlice.paperDims(base, nope: conversion.nopeHeadDim, rope: conversion.ropeHeadDim)
+      let dims =
+        headDims[place.layer] ?? RopeSlice.paperDims(base, nope: conversion.nopeHeadDim, rope: conversion.ropeHeadDim)
       for (i, dim) in dims.enumerated() { destination[i] = whole.pointer[dim] }
     case .projection where conversion.start == .random:
       writeLinearStart(seed: conversion.seed, name, shape, to: destination)

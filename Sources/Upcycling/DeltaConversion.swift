@@ -86,7 +86,8 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
 public func convert(base: LanguageModel, _ conversion: DeltaConversion) throws -> LanguageModel {
   let config = try conversion.config(base: base.config)
   return try LanguageModel(
-    config, weights: DeltaWeights(source: ModelWeights(base), base: base.config, config: config, conversion: conversion),
+    config,
+    weights: DeltaWeights(source: ModelWeights(base), base: base.config, config: config, conversion: conversion),
     file: "converted model")
 }
 

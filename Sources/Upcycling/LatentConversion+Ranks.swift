@@ -45,7 +45,8 @@ extension LatentConversion {
   /// The converted layers' shape.
   func latentConfig(_ base: ModelConfig, ranks: [Int: LatentConfig.Ranks], fixed: FixedRanks) -> LatentConfig {
     var latent = LatentConfig(
-      qRank: fixed.q > 0 ? fixed.q : ranks.values.compactMap(\.q).max(), kvRank: fixed.kv > 0 ? fixed.kv : ranks.values.map(\.kv).max() ?? 1,
+      qRank: fixed.q > 0 ? fixed.q : ranks.values.compactMap(\.q).max(),
+      kvRank: fixed.kv > 0 ? fixed.kv : ranks.values.map(\.kv).max() ?? 1,
       nopeHeadDim: nopeHeadDim, ropeHeadDim: ropeHeadDim, valueHeadDim: base.headDim,
       upProjectionHeads: upProjectionHeads(base), latentNorm: latentNorm, ropeInterleaved: rope == .paper,
       qkNorm: base.qkNorm)

@@ -110,7 +110,9 @@ public struct LatentConversion: Codable, Equatable, Sendable {
 extension LatentConversion {
   /// Refuses what cannot be done to this base model, naming the option; returns the layers to convert.
   public func validate(base: ModelConfig) throws -> [Int] {
-    func require(_ condition: Bool, _ what: String, _ option: String, _ expected: String, _ found: Any, hint: String? = nil) throws {
+    func require(
+      _ condition: Bool, _ what: String, _ option: String, _ expected: String, _ found: Any, hint: String? = nil
+    ) throws {
       if !condition { throw UpcycleError.usage(what, at: option, expected: expected, found: "\(found)", hint: hint) }
     }
     let head = base.headDim
@@ -118,16 +120,20 @@ extension LatentConversion {
       ropeHeadDim > 0 && ropeHeadDim % 2 == 0 && ropeHeadDim <= head, "impossible rope width", "--rope-dim",
       "an even number in 2...\(head), the head width", ropeHeadDim)
     try require(
-      (0...head).contains(nopeHeadDim), "impossible position-free width", "--nope-dim", "0...\(head), the head width", nopeHeadDim)
+      (0...head).contains(nopeHeadDim), "impossible position-free width", "--nope-dim", "0...\(head), the head width",
+      nopeHeadDim)
     if rope == .aligned {
       try require(
         nopeHeadDim <= head - ropeHeadDim && nopeHeadDim % 2 == 0, "aligned pairs are either rotated or position-free",
         "--nope-dim", "an even number in 0...\(head - ropeHeadDim) (head width - rope dim)", nopeHeadDim)
-      try require(base.rope.frequencyDim == nil, "needs whole rotary heads", "--rope-init aligned", "a plain base", "frequency_dim")
+      try require(
+        base.rope.frequencyDim == nil, "needs whole rotary heads", "--rope-init aligned", "a plain base",
+        "frequency_dim")
     }
     try require(granule >= 1, "impossible granule", "--granule", "at least 1", granule)
     for (option, share) in [("--delta-q", queryEnergy), ("--delta-kv", keyValueEnergy)] {
-      try require(share > 0 && share <= 1, "impossible share of energy", option, "a number above 0 and at most 1", share)
+      try require(
+        share > 0 && share <= 1, "impossible share of energy", option, "a number above 0 and at most 1", share)
     }
     let choosesAll = rankRule != .fixed && !fixedEnds
     if let kvRank {
@@ -135,21 +141,27 @@ extension LatentConversion {
         (1...maxKVRank(base)).contains(kvRank), "rank above that of the stacked key and value matrix", "--kv-rank",
         "1...\(maxKVRank(base))", kvRank)
     } else {
-      try require(choosesAll, "is needed", "--kv-rank", "a rank", "nothing", hint: "or --rank-rule dynamic without --fixed-ends")
+      try require(
+        choosesAll, "is needed", "--kv-rank", "a rank", "nothing", hint: "or --rank-rule dynamic without --fixed-ends")
     }
     if case .fixed(let rank) = queryRank {
       try require(
-        (1...maxQueryRank(base)).contains(rank), "rank above that of the query matrix", "--q-rank", "1...\(maxQueryRank(base))", rank)
+        (1...maxQueryRank(base)).contains(rank), "rank above that of the query matrix", "--q-rank",
+        "1...\(maxQueryRank(base))", rank)
     }
     if start == .random {
-      try require(rankRule == .fixed, "a random start has no singular values", "--rank-rule", "fixed", rankRule.rawValue)
+      try require(
+        rankRule == .fixed, "a random start has no singular values", "--rank-rule", "fixed", rankRule.rawValue)
       try require(weighting == .plain, "a random start factorises nothing", "--svd", "plain", weighting.rawValue)
     }
     try require(
-      !base.qkvBias, "biases on q, k and v have no place in latent attention", "--model", "a base without them", "qkv_bias")
+      !base.qkvBias, "biases on q, k and v have no place in latent attention", "--model", "a base without them",
+      "qkv_bias")
     let layers = try self.layers.resolve(layerCount: base.layerCount)
     for layer in layers {
-      try require(base.mixers[layer] == .attention, "is not an attention layer", "--layers", "attention", "layer \(layer): \(base.mixers[layer].rawValue)")
+      try require(
+        base.mixers[layer] == .attention, "is not an attention layer", "--layers", "attention",
+        "layer \(layer): \(base.mixers[layer].rawValue)")
     }
     try require(base.latent == nil, "already has latent layers", "--model", "an attention-only base", "kv_lora_rank")
     return layers

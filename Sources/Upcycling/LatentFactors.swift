@@ -18,7 +18,8 @@ struct LatentFactors {
   ///   - ranks: how many triplets are needed at most
   ///   - covariance: of the layer's normed inputs, [d, d]; nil: plain
   init(
-    _ weights: AttentionWeights, _ base: ModelConfig, _ conversion: LatentConversion, ranks: (q: Int, kv: Int), covariance: Matrix?
+    _ weights: AttentionWeights, _ base: ModelConfig, _ conversion: LatentConversion, ranks: (q: Int, kv: Int),
+    covariance: Matrix?
   ) throws {
     let (nope, rope) = (conversion.nopeHeadDim, conversion.ropeHeadDim)
     slice =

@@ -14,7 +14,9 @@ extension LayerPlacement {
       let length = Int((max(0, score) / highest * Double(width)).rounded())
       let bar = String(repeating: isChosen ? "█" : "░", count: length)
       let padded = bar + String(repeating: " ", count: width - length)
-      let line = String(format: highest < 10 ? "%5d  %11.4f  " : "%5d  %11.2f  ", layer, score) + (isChosen ? padded + "  MLA" : bar)
+      let line =
+        String(format: highest < 10 ? "%5d  %11.4f  " : "%5d  %11.2f  ", layer, score)
+        + (isChosen ? padded + "  MLA" : bar)
       return String(line.reversed().drop { $0 == " " }.reversed())
     }
     return (["layer  sensitivity"] + lines).joined(separator: "\n")
@@ -23,7 +25,8 @@ extension LayerPlacement {
   /// Two lines: the layers with their total, and whether they obey SMART's rule.
   public func summary(layerCount: Int) -> String {
     let gaps = PlacementRule.gaps(layers).map(String.init).joined(separator: " ")
-    let verdict = violations.isEmpty ? "obeys SMART's rule" : "breaks SMART's rule: " + violations.joined(separator: "; ")
+    let verdict =
+      violations.isEmpty ? "obeys SMART's rule" : "breaks SMART's rule: " + violations.joined(separator: "; ")
     return """
       \(strategy.rawValue): \(layers.count) of \(layerCount) layers: \(layers.map(String.init).joined(separator: ","))
       total \(String(format: total < 10 ? "%.4f" : "%.2f", total))\(gaps.isEmpty ? "" : "; gaps \(gaps)"); \(verdict)

@@ -38,7 +38,8 @@ public struct LayerPlacement: Equatable, Sendable {
   public init(_ strategy: Strategy, count: Int, scores: [Double]) throws {
     guard (1...max(1, scores.count)).contains(count), !scores.isEmpty else {
       throw UpcycleError.usage(
-        "impossible number of latent layers", at: "--count", expected: "1 to \(scores.count), the layers that have scores",
+        "impossible number of latent layers", at: "--count",
+        expected: "1 to \(scores.count), the layers that have scores",
         found: "\(count)")
     }
     if let layer = scores.firstIndex(where: { !$0.isFinite }) {
@@ -50,7 +51,8 @@ public struct LayerPlacement: Equatable, Sendable {
     case .smart: layers = Self.smartLayers(count: count, scores: scores)
     case .uniformFirst: layers = (0..<count).map { $0 * scores.count / count }
     case .uniformLast: layers = (1...count).map { $0 * scores.count / count - 1 }
-    case .maxScore, .greedy: layers = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }.prefix(count).sorted()
+    case .maxScore, .greedy:
+      layers = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }.prefix(count).sorted()
     }
     total = layers.reduce(0) { $0 + scores[$1] }
     violations = PlacementRule(layerCount: scores.count, count: count).violations(of: layers, scores: scores)
@@ -61,7 +63,8 @@ public struct LayerPlacement: Equatable, Sendable {
     self.strategy = strategy
     self.layers = layers.sorted()
     total = layers.reduce(0) { $0 + scores[$1] }
-    violations = PlacementRule(layerCount: scores.count, count: layers.count).violations(of: self.layers, scores: scores)
+    violations = PlacementRule(layerCount: scores.count, count: layers.count).violations(
+      of: self.layers, scores: scores)
   }
 
   /// The placement that obeys the rule and has the largest sum; the lowest layers of equals.

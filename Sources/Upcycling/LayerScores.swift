@@ -51,7 +51,8 @@ public struct LayerScores: Equatable, Sendable {
       }
       guard fields.count == columns.count else {
         throw UpcycleError.usage(
-          "has the wrong number of fields", at: place, expected: "\(columns.count), as in the header", found: "\(fields.count)",
+          "has the wrong number of fields", at: place, expected: "\(columns.count), as in the header",
+          found: "\(fields.count)",
           hint: "one row a layer, fields separated by commas")
       }
       guard let layer = Int(fields[columns.layer]), layer >= 0 else {
@@ -66,7 +67,8 @@ public struct LayerScores: Equatable, Sendable {
       }
       if let earlier = found[layer] {
         throw UpcycleError.usage(
-          "layer \(layer) is repeated", at: place, expected: "every layer once", found: "it also stands in line \(earlier.line)",
+          "layer \(layer) is repeated", at: place, expected: "every layer once",
+          found: "it also stands in line \(earlier.line)",
           hint: "keep one of the two rows")
       }
       found[layer] = (score, index + 1)
@@ -78,7 +80,8 @@ public struct LayerScores: Equatable, Sendable {
     }
     if let missing = (0..<found.count).first(where: { found[$0] == nil }) {
       throw UpcycleError.usage(
-        "layer \(missing) is missing", at: file, expected: "every layer from 0 to \(last)", found: "\(found.count) rows",
+        "layer \(missing) is missing", at: file, expected: "every layer from 0 to \(last)",
+        found: "\(found.count) rows",
         hint: "add its row; layers count from 0")
     }
     values = (0..<found.count).map { found[$0]!.score }

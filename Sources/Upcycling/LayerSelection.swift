@@ -39,7 +39,8 @@ public enum LayerSelection: Equatable, Sendable {
       case .percent(let share): return max(1, Int((Double(layers) * share / 100).rounded()))
       case .count(let count):
         if count <= layers { return count }
-        throw UpcycleError.usage("more layers than there are", at: "--layers", expected: "at most \(layers)", found: "\(count)")
+        throw UpcycleError.usage(
+          "more layers than there are", at: "--layers", expected: "at most \(layers)", found: "\(count)")
       }
     }
   }
@@ -47,7 +48,9 @@ public enum LayerSelection: Equatable, Sendable {
   /// Reads `all`, `1,3,5`, `0-3,8`, `50%`, `first:4` or `last:90%`.
   public init(_ text: String) throws {
     func refuse(_ part: Substring) -> UpcycleError {
-      .usage("bad layer list", at: "--layers", expected: "all, a list like 1,3,5 or 0-3, a share like 50%, or an end like last:90%", found: "\"\(part)\"")
+      .usage(
+        "bad layer list", at: "--layers",
+        expected: "all, a list like 1,3,5 or 0-3, a share like 50%, or an end like last:90%", found: "\"\(part)\"")
     }
     if text == "all" {
       self = .all
@@ -63,7 +66,9 @@ public enum LayerSelection: Equatable, Sendable {
         try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { part -> [Int] in
           let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
           if ends.count == 1, let layer = ends[0] { return [layer] }
-          guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last, last < 1 << 16 else { throw refuse(part) }
+          guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last, last < 1 << 16 else {
+            throw refuse(part)
+          }
           return Array(first...last)
         })
     }
@@ -85,7 +90,8 @@ public enum LayerSelection: Equatable, Sendable {
     case .all: return Array(0..<layerCount)
     case .list(let layers):
       for layer in layers where !(0..<layerCount).contains(layer) {
-        throw UpcycleError.usage("layer out of range", at: "--layers", expected: "0...\(layerCount - 1)", found: "\(layer)")
+        throw UpcycleError.usage(
+          "layer out of range", at: "--layers", expected: "0...\(layerCount - 1)", found: "\(layer)")
       }
       return Set(layers).sorted()
     case .first(let extent): return Array(0..<(try extent.count(of: layerCount)))

@@ -76,7 +76,9 @@ struct MambaWeights: WeightSource {
     guard name.hasSuffix("in_proj.weight"), conversion.start == .structured, let mamba = config.mamba else { return }
     // Rows z | x | B | C | dt, of which x, B and C come from values, keys and queries.
     var row = mamba.innerWidth
-    for (projection, heads) in [("v_proj", base.keyValueHeads), ("k_proj", base.keyValueHeads), ("q_proj", base.attentionHeads)] {
+    for (projection, heads) in [
+      ("v_proj", base.keyValueHeads), ("k_proj", base.keyValueHeads), ("q_proj", base.attentionHeads),
+    ] {
       let rows = heads * base.headDim
       try source.read(
         base.mixerPrefix(layer) + projection + ".weight", shape: [rows, base.hiddenSize],

@@ -21,7 +21,9 @@ final class OutputFolder {
     }
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) {
-      guard isFolder.boolValue else { throw UpcycleError.usage("is a file", at: url.path, expected: "a folder to write") }
+      guard isFolder.boolValue else {
+        throw UpcycleError.usage("is a file", at: url.path, expected: "a folder to write")
+      }
       let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
       guard contents.isEmpty || contents.contains("config.json") else {
         throw UpcycleError.usage(
@@ -57,7 +59,8 @@ final class OutputFolder {
       committed = true
     } catch {
       if exists, !files.fileExists(atPath: destination.path) { try? files.moveItem(at: old, to: destination) }
-      throw UpcycleError("cannot move the finished model into place: \(error.localizedDescription)", at: destination.path)
+      throw UpcycleError(
+        "cannot move the finished model into place: \(error.localizedDescription)", at: destination.path)
     }
     if exists { try? files.removeItem(at: old) }
   }

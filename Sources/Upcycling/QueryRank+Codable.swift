@@ -4,7 +4,11 @@ import ModelCore
 extension QueryRank: Codable {
   public init(from decoder: Decoder) throws {
     let container = try decoder.singleValueContainer()
-    if let rank = try? container.decode(Int.self) { self = .fixed(rank) } else { try self.init(container.decode(String.self)) }
+    if let rank = try? container.decode(Int.self) {
+      self = .fixed(rank)
+    } else {
+      try self.init(container.decode(String.self))
+    }
   }
 
   public func encode(to encoder: Encoder) throws {

@@ -13,7 +13,8 @@ public func rewireCheckpoint(
   guard base.experts != nil else {
     throw UpcycleError.usage(
       "is a dense model: it has no experts, and so no communication to hide", at: source.path,
-      expected: "a model with experts (deepseek_v2, deepseek_v3, qwen3_moe, llama4_text)", found: base.architecture.rawValue)
+      expected: "a model with experts (deepseek_v2, deepseek_v3, qwen3_moe, llama4_text)",
+      found: base.architecture.rawValue)
   }
   let config = try base.connecting(selection.resolve(layerCount: base.layerCount), as: connectivity)
   let output = try OutputFolder(destination, keepingApartFrom: source)
@@ -23,7 +24,10 @@ public func rewireCheckpoint(
     do {
       try FileManager.default.copyItem(
         at: source.appendingPathComponent(name), to: output.work.appendingPathComponent(name))
-    } catch { throw UpcycleError("cannot be copied: \(error.localizedDescription)", at: source.appendingPathComponent(name).path) }
+    } catch {
+      throw UpcycleError(
+        "cannot be copied: \(error.localizedDescription)", at: source.appendingPathComponent(name).path)
+    }
   }
   try copyTokenizer(from: source, to: output.work)
   try config.save(to: output.work)

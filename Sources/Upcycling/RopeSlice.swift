@@ -118,7 +118,9 @@ extension RopeSlice {
     }
     let perGroup = base.attentionHeads / base.keyValueHeads
     let scores = candidates.map { pair in
-      (0..<base.attentionHeads).reduce(0) { $0 + norm(weights.query, $1, pair) * norm(weights.key, $1 / perGroup, pair) }
+      (0..<base.attentionHeads).reduce(0) {
+        $0 + norm(weights.query, $1, pair) * norm(weights.key, $1 / perGroup, pair)
+      }
     }
     let best = candidates.indices.sorted { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1] }.prefix(count)
     return best.map { candidates[$0] }.sorted()

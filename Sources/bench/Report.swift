@@ -85,15 +85,19 @@ struct Report: Encodable {
       }.joined(separator: "  ")
     }
     let peer = peers.map { $0.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ") }
-    let ceilings = roofs.sorted { $0.key > $1.key }.map { "\($0.key) \(decimal($0.value)) \(["sgemm": "GFLOP/s", "dense": "GFLOP/s", "exp": "G/s"][$0.key] ?? "GB/s")" }
-    return ([line(header)] + rows.map(line) + [
-      "", "peer: \(peer ?? "none")", "roofs: \(ceilings.joined(separator: ", "))",
-      "machine: \(machine.cpu), \(machine.threads) threads, load \(decimal(machine.loadBefore)) before",
-    ]).joined(separator: "\n")
+    let ceilings = roofs.sorted { $0.key > $1.key }.map {
+      "\($0.key) \(decimal($0.value)) \(["sgemm": "GFLOP/s", "dense": "GFLOP/s", "exp": "G/s"][$0.key] ?? "GB/s")"
+    }
+    return
+      ([line(header)] + rows.map(line) + [
+        "", "peer: \(peer ?? "none")", "roofs: \(ceilings.joined(separator: ", "))",
+        "machine: \(machine.cpu), \(machine.threads) threads, load \(decimal(machine.loadBefore)) before",
+      ]).joined(separator: "\n")
   }
 
   private func decimal(_ value: Double) -> String {
-    value >= 100 ? String(format: "%.0f", value) : value >= 10 ? String(format: "%.1f", value) : String(format: "%.2f", value)
+    value >= 100
+      ? String(format: "%.0f", value) : value >= 10 ? String(format: "%.1f", value) : String(format: "%.2f", value)
   }
 }
 

@@ -48,10 +48,12 @@ struct StepProfile: Encodable {
       let total = 1e3 * (ended - began)
       if totals.isEmpty || total < totals.min()! {
         var rows = profile.entries.map { name, entry in
-          Row(operation: name, calls: entry.calls, forward: 1e3 * entry.forward, backward: 1e3 * entry.backward, share: 0)
+          Row(
+            operation: name, calls: entry.calls, forward: 1e3 * entry.forward, backward: 1e3 * entry.backward, share: 0)
         }
         rows.append(Row(operation: "zero gradients", calls: 1, forward: 1e3 * (zeroed - began), backward: 0, share: 0))
-        rows.append(Row(operation: "norm and AdamW", calls: 1, forward: 1e3 * (ended - propagated), backward: 0, share: 0))
+        rows.append(
+          Row(operation: "norm and AdamW", calls: 1, forward: 1e3 * (ended - propagated), backward: 0, share: 0))
         let known = rows.reduce(0) { $0 + $1.forward + $1.backward }
         rows.append(Row(operation: "everything else", calls: 1, forward: total - known, backward: 0, share: 0))
         best = rows.map { row in
@@ -77,7 +79,10 @@ struct StepProfile: Encodable {
     let head = String(format: "%@: %.0f ms a step (median), fastest %.0f ms", preset, step, fastest)
     let lines = rows.map { row in
       let name = row.operation.padding(toLength: 28, withPad: " ", startingAt: 0)
-      return name + String(format: "%4d calls %8.1f ms forward %8.1f ms backward %5.1f %%", row.calls, row.forward, row.backward, 100 * row.share)
+      return name
+        + String(
+          format: "%4d calls %8.1f ms forward %8.1f ms backward %5.1f %%", row.calls, row.forward, row.backward,
+          100 * row.share)
     }
     return ([head] + lines).joined(separator: "\n")
   }

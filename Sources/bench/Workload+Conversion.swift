@@ -26,9 +26,12 @@ extension Workload {
       "convert --hidden \(d) --heads \(config.attentionHeads) --kv-heads \(config.keyValueHeads) "
       + "--head-dim \(config.headDim) --layers \(config.layerCount)"
     return Workload(
-      name: "convert_llama_1b", summary: "factorising the attention of Llama-3.2-1B's shapes, beside torch.linalg.svd as the official code uses it",
+      name: "convert_llama_1b",
+      summary:
+        "factorising the attention of Llama-3.2-1B's shapes, beside torch.linalg.svd as the official code uses it",
       unit: "s", amount: nil, work: work, roof: .sgemm, request: shape, mostRepeats: 3,
-      note: "peer: one layer's two decompositions (heads repeated, full matrices) times 16; ours: the whole conversion, in float64, against a float32 roof"
+      note:
+        "peer: one layer's two decompositions (heads repeated, full matrices) times 16; ours: the whole conversion, in float64, against a float32 roof"
     ) { [config] in
       let base = try LanguageModel(config, weights: RandomWeights(seed: 1, layers: config.layerCount))
       let conversion = LatentConversion(kvRank: rank, queryRank: .auto, nopeHeadDim: 32, ropeHeadDim: 32)

@@ -4,8 +4,8 @@ import ModelCore
 import TensorCore
 
 extension Workload {
-  /// Mixture of experts against one dense product of the same operations: 16 experts of width 96, top 2, width 128, 4096
-  /// tokens routed by a random router.
+  /// Mixture of experts against one dense product of the same operations: 16 experts of width 96, top 2, width 128,
+  /// 4096 tokens routed by a random router.
   static var experts: [Workload] {
     [
       experts("experts_forward", "rows there, products, SwiGLU, rows back") { tape, experts, u, routing in
@@ -39,7 +39,8 @@ extension Workload {
   private static func experts(_ name: String, _ what: String, _ pass: @escaping Pass) -> Workload {
     let shape = ExpertShape()
     return Workload(
-      name: name, summary: "\(shape.text), forward: \(what)", unit: "GFLOP/s", amount: shape.work / 1e9, work: shape.work,
+      name: name, summary: "\(shape.text), forward: \(what)", unit: "GFLOP/s", amount: shape.work / 1e9,
+      work: shape.work,
       roof: .dense, repeated: rounds
     ) {
       var config = try ModelConfig.preset("nano-qwen-moe")
@@ -47,10 +48,13 @@ extension Workload {
       config.mixers = [.attention]
       config.experts?.layers = [0]
       let model = try LanguageModel(config, seed: 1)
-      guard let experts = model.layers[0].transform?.experts else { throw UpcycleError("has no experts", at: "nano-qwen-moe") }
+      guard let experts = model.layers[0].transform?.experts else {
+        throw UpcycleError("has no experts", at: "nano-qwen-moe")
+      }
       let stream = RandomStream(seed: 4, "bench")
       let count = expertTokens * config.hiddenSize
-      let u = Tensor([expertTokens, config.hiddenSize], values: (0..<count).map { Float(stream.normal(at: UInt64($0))) })
+      let u = Tensor(
+        [expertTokens, config.hiddenSize], values: (0..<count).map { Float(stream.normal(at: UInt64($0))) })
       let tape = Tape(recording: false)
       let input = tape.constant(u)
       let routing = experts.route(tape, input)

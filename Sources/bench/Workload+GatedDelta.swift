@@ -18,7 +18,8 @@ extension Workload {
   private static func delta(_ name: String, time: Int, chunk: Int?, _ how: String) -> Workload {
     let (heads, K, V) = (2, 64, 128)
     return Workload(
-      name: name, summary: "gated delta rule, forward and backward, \(heads) heads, state \(K) x \(V), \(time) tokens: \(how)",
+      name: name,
+      summary: "gated delta rule, forward and backward, \(heads) heads, state \(K) x \(V), \(time) tokens: \(how)",
       unit: "tokens/s", amount: Double(time)
     ) {
       let stream = RandomStream(seed: 3, "bench")

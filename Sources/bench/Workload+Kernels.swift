@@ -20,7 +20,10 @@ extension Workload {
       name: name, summary: "causal attention, forward and backward: \(shape)", unit: "GFLOP/s", amount: work / 1e9,
       work: work, roof: .sgemm
     ) {
-      let (q, k, v, dout) = (random([heads, time, width], 1), random([heads, time, width], 2), random([heads, time, width], 3), random([heads, time, width], 4))
+      let (q, k, v, dout) = (
+        random([heads, time, width], 1), random([heads, time, width], 2), random([heads, time, width], 3),
+        random([heads, time, width], 4)
+      )
       let out = Tensor([heads, time, width])
       let sums = Tensor([heads, time])
       let (dq, dk, dv) = (Tensor.zeros(q.shape), Tensor.zeros(k.shape), Tensor.zeros(v.shape))

@@ -5,26 +5,28 @@ import ModelCore
 import TensorCore
 
 extension Workload {
-  /// One token after two million: nano-1b with 4 latent layers of 16 (16 + 4 numbers per token each) and Gated DeltaNet in
-  /// the other 12, and the Transformer it came from with as long a context as the same cache bytes hold.
+  /// One token after two million: nano-1b with 4 latent layers of 16 (16 + 4 numbers per token each) and Gated DeltaNet
+  /// in the other 12, and the Transformer it came from with as long a context as the same cache bytes hold.
   static var longDecoding: [Workload] {
     let latent = [1, 5, 10, 14]
     guard
       let base = try? ModelConfig.preset("nano-1b"),
       let hybrid = try? base.withLatentAttention(
-        LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8), layers: latent
+        LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8),
+        layers: latent
       ).withGatedDeltaNet(layers: (0..<base.layerCount).filter { !latent.contains($0) })
     else { preconditionFailure("no such hybrid of nano-1b") }
     let context = 2 << 20
     let same = (context * hybrid.kvNumbersPerToken + hybrid.stateNumbers) / base.kvNumbersPerToken
     return [
-      decoding("decode_2m", of: hybrid, "nano-1b with 4 latent-attention and 12 Gated DeltaNet layers", context: context),
+      decoding(
+        "decode_2m", of: hybrid, "nano-1b with 4 latent-attention and 12 Gated DeltaNet layers", context: context),
       decoding("decode_2m_bytes_llama", of: base, "nano-1b, the cache bytes of decode_2m", context: same),
     ]
   }
 
-  /// The time at the roofs is the sum of reading the cache and the state once (and writing the state), all products of the
-  /// weights and the cache, and one exponential per head, layer and cached token.
+  /// The time at the roofs is the sum of reading the cache and the state once (and writing the state), all products of
+  /// the weights and the cache, and one exponential per head, layer and cached token.
   private static func decoding(_ name: String, of config: ModelConfig, _ what: String, context: Int) -> Workload {
     let (tokens, size) = (4, MemoryLayout<Float>.stride)
     let bytes = size * (context * config.kvNumbersPerToken + 2 * config.stateNumbers + config.parameterCount)

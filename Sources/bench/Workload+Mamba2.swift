@@ -19,12 +19,15 @@ extension Workload {
     // Decay, write and read of every number of the state, forward; twice that backward.
     let work = 18.0 * Double(heads * time * N * P)
     return Workload(
-      name: name, summary: "state-space recurrence, forward and backward, \(heads) heads, state \(N) x \(P), \(time) tokens: \(how)",
+      name: name,
+      summary:
+        "state-space recurrence, forward and backward, \(heads) heads, state \(N) x \(P), \(time) tokens: \(how)",
       unit: "GFLOP/s", amount: work / 1e9, work: work, roof: .sgemm
     ) {
       let width = P + 2 * N
       let stream = RandomStream(seed: 3, "bench")
-      let rows = Tensor([heads, time, width], values: (0..<heads * time * width).map { Float(stream.normal(at: UInt64($0))) })
+      let rows = Tensor(
+        [heads, time, width], values: (0..<heads * time * width).map { Float(stream.normal(at: UInt64($0))) })
       let dt = Tensor([heads, time], values: (0..<heads * time).map { Float(0.1 * stream.uniform(at: UInt64($0))) })
       let (y, gradients) = (Tensor([heads, time, P]), Tensor.zeros(rows.shape))
       let form = StateSpaceChunks(stateSize: N, headDim: P, chunk: chunk ?? 1, stride: width)
@@ -42,7 +45,8 @@ extension Workload {
             up_ssd_forward_naive(c, width, b, width, x, width, steps, -1, 1, state.pointer, out, P, time, N, P)
             var (da, dd): (Float, Float) = (0, 0)
             up_ssd_backward_naive(
-              c, width, b, width, x, width, steps, -1, 1, Tensor.zeros([N, P]).pointer, out, P, dState.pointer, g, g + time * N,
+              c, width, b, width, x, width, steps, -1, 1, Tensor.zeros([N, P]).pointer, out, P, dState.pointer, g,
+              g + time * N,
               g + 2 * time * N, ddt.pointer + h * time, &da, &dd, time, N, P)
             return
           }
@@ -56,10 +60,13 @@ extension Workload {
     }
   }
 
-  private static func layer(_ name: String, _ mixer: @escaping (ModelConfig) throws -> ModelConfig, _ what: String) -> Workload {
+  private static func layer(_ name: String, _ mixer: @escaping (ModelConfig) throws -> ModelConfig, _ what: String)
+    -> Workload
+  {
     let (batch, time) = (4, 512)
     return Workload(
-      name: name, summary: "one layer with \(what), forward and backward, d 256, 16 heads, 4 x 512 tokens", unit: "tokens/s",
+      name: name, summary: "one layer with \(what), forward and backward, d 256, 16 heads, 4 x 512 tokens",
+      unit: "tokens/s",
       amount: Double(batch * time)
     ) {
       let base = ModelConfig(

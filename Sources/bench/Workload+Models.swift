@@ -60,7 +60,8 @@ extension Workload {
     guard
       let base = try? ModelConfig.preset("nano-1b"),
       let hybrid = try? base.withLatentAttention(
-        LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8), layers: [0, 5, 10, 14]
+        LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8),
+        layers: [0, 5, 10, 14]
       ).withMamba2(layers: (0..<16).filter { ![0, 5, 10, 14].contains($0) })
     else { preconditionFailure("no such hybrid of nano-1b") }
     return [
@@ -76,7 +77,8 @@ extension Workload {
       let farskip = try? standard.connecting(Array(0..<standard.layerCount), as: .farskip)
     else { preconditionFailure("no nano-qwen-moe") }
     var workload = training(
-      "train_moe_farskip", of: farskip, called: "nano-qwen-moe with FarSkip's connectivity; in the peer's place the ordinary graph")
+      "train_moe_farskip", of: farskip,
+      called: "nano-qwen-moe with FarSkip's connectivity; in the peer's place the ordinary graph")
     workload.beside = training("train_moe_standard", of: standard, called: "").prepare
     return workload
   }
@@ -100,10 +102,13 @@ extension Workload {
     let (prompt, new) = (32, 224)
     guard let config = try? ModelConfig.preset(preset) else { preconditionFailure("no preset \(preset)") }
     return Workload(
-      name: name, summary: "greedy decoding of \(preset) at batch 1, prompt \(prompt) + \(new) new tokens, beside transformers' generate",
+      name: name,
+      summary:
+        "greedy decoding of \(preset) at batch 1, prompt \(prompt) + \(new) new tokens, beside transformers' generate",
       unit: "tokens/s", amount: Double(new), work: Double(4 * config.matrixNumbers * new), roof: .memcpy,
       request: "decode \(config.peerShape) --prompt \(prompt) --new \(new)",
-      note: "percent_of_peak: bytes of weights read, against copying beyond the caches; weights that fit the last-level cache may pass 100"
+      note:
+        "percent_of_peak: bytes of weights read, against copying beyond the caches; weights that fit the last-level cache may pass 100"
     ) {
       let model = try LanguageModel(config, weights: RandomWeights(seed: 1, layers: config.layerCount))
       let ids = (0..<prompt).map { Int32(7 * $0 % config.vocabularySize) }

@@ -30,7 +30,8 @@ struct Workload {
     [
       .training("train_llama_d256", preset: "llama-d256"), .training("train_llama_d128", preset: "llama-d128"),
       .decoding("decode_llama_d256", preset: "llama-d256"), .conversion, .shardDecoding,
-    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.experts + [.connectivity] + Workload.hybridTraining
+    ] + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.experts + [.connectivity]
+      + Workload.hybridTraining
       + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
   }
 
@@ -77,7 +78,9 @@ struct Workload {
   }
 
   /// How many times faster ours is.
-  private func ratio(_ ours: Double, _ theirs: Double) -> Double { rounded(amount == nil ? theirs / ours : ours / theirs) }
+  private func ratio(_ ours: Double, _ theirs: Double) -> Double {
+    rounded(amount == nil ? theirs / ours : ours / theirs)
+  }
 
   private func figure(_ seconds: Double, _ amount: Double?) -> Double { amount.map { $0 / seconds } ?? seconds }
 

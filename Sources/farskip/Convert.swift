@@ -11,7 +11,8 @@ extension Connectivity: ExpressibleByArgument {}
 /// `farskip convert`: the same weights, another connectivity.
 struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Connect layers of a model with experts so that communication can hide; print the damage before training.",
+    abstract:
+      "Connect layers of a model with experts so that communication can hide; print the damage before training.",
     discussion: """
       farskip         attention does not see the routed experts of the layer before, experts do not see the attention of
                       their own layer: dispatch and combine can both hide behind computation
@@ -26,9 +27,11 @@ struct Convert: ParsableCommand {
       """)
 
   @Option(help: "Model folder, one with experts.") var model: String
-  @Option(help: "Layers to convert: all, 2-11, 1,3,5, last:90%, first:4, or a share spread evenly like 50%.") var layers = "all"
+  @Option(help: "Layers to convert: all, 2-11, 1,3,5, last:90%, first:4, or a share spread evenly like 50%.")
+  var layers = "all"
   @Option(help: "farskip, attention-only, mlp-only, standard.") var connectivity = Connectivity.farskip
-  @Option(help: "Token shards to measure the damage on (default: the microworld's, for its own models).") var data: String?
+  @Option(help: "Token shards to measure the damage on (default: the microworld's, for its own models).") var data:
+    String?
   @Option(help: "Output folder.") var out: String
   @Flag(help: "Do not measure the damage.") var noMeasure = false
   @Flag(help: "No progress line.") var quiet = false
@@ -60,12 +63,15 @@ extension Rewiring.Outcome {
     var lines: [String] = []
     for connectivity in Connectivity.allCases {
       let layers = (0..<config.layerCount).filter { config.connectivity(layer: $0) == connectivity }
-      if !layers.isEmpty { lines.append("\(connectivity.rawValue): layers \(layers.map(String.init).joined(separator: ","))") }
+      if !layers.isEmpty {
+        lines.append("\(connectivity.rawValue): layers \(layers.map(String.init).joined(separator: ","))")
+      }
     }
     if let losses {
       lines.append(
         String(
-          format: "loss %.4f -> %.4f nats per token, perplexity %.3f -> %.3f", losses.before, losses.after, exp(losses.before),
+          format: "loss %.4f -> %.4f nats per token, perplexity %.3f -> %.3f", losses.before, losses.after,
+          exp(losses.before),
           exp(losses.after)))
     }
     return lines.joined(separator: "\n")

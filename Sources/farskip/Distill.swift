@@ -33,11 +33,13 @@ struct Distill: ParsableCommand {
   @Option(help: "Model to train: what farskip convert wrote.") var student: String
   @Option(help: "The same model with its ordinary connectivity.") var teacher: String
   @Option(help: "Token shards to train on (default: the microworld's, for its own models).") var data: String?
-  @Option(help: "Token shards for the validation loss (default: the microworld's, without --data).") var heldOut: String?
+  @Option(help: "Token shards for the validation loss (default: the microworld's, without --data).") var heldOut:
+    String?
   @Option(help: "Training tokens, such as 4M.") var tokens: String
   @Option(help: "Output folder.") var out: String
   @Option(help: "kl, sft, kl+hidden.") var objective = SelfDistilling.Objective.kl
-  @Option(help: "Weight of the squared distance of the layers' outputs, summed over layers (kl+hidden).") var hiddenWeight = 1e-4
+  @Option(help: "Weight of the squared distance of the layers' outputs, summed over layers (kl+hidden).")
+  var hiddenWeight = 1e-4
   @Flag(help: "Embedding and head do not train.") var frozenEmbeddings = false
   @Flag(help: "Learn on every token, not on answers alone.") var allTokens = false
   @Option(help: "Peak learning rate.") var lr = 1e-3
@@ -46,10 +48,13 @@ struct Distill: ParsableCommand {
   @Option(help: "Tokens per sequence.") var sequence = 256
   @Option(help: "Fraction of the steps that warm up.") var warmup = 0.05
   @Option(help: "Validations without improvement before training stops (default: never).") var patience: Int?
-  @Option(help: "Smallest improvement that counts, as a share of the best value (default: 0.02 of a task, 0.001 of the loss).")
+  @Option(
+    help: "Smallest improvement that counts, as a share of the best value (default: 0.02 of a task, 0.001 of the loss)."
+  )
   var delta: Double?
   @Option(help: "Steps between validations (default: a twentieth of all).") var validateEvery: Int?
-  @Option(help: "Microworld task to validate on, such as programs (default: the held-out loss).") var validateTask: String?
+  @Option(help: "Microworld task to validate on, such as programs (default: the held-out loss).") var validateTask:
+    String?
   @Option(help: "Items of that task.") var validateItems = 100
   @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
@@ -64,7 +69,8 @@ struct Distill: ParsableCommand {
         throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 4M", found: tokens)
       }
       let plan = SelfDistilling.plan(
-        objective, tokens: count, batch: batch, time: sequence, microBatch: microBatch, learningRate: lr, warmup: warmup,
+        objective, tokens: count, batch: batch, time: sequence, microBatch: microBatch, learningRate: lr,
+        warmup: warmup,
         hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing)
       try plan.validate()
       if printConfig {

@@ -41,7 +41,8 @@ struct Infer: ParsableCommand {
         let output = FileHandle.standardOutput
         if speaks && !json { output.write(Data(prompt.utf8)) }
         let outcome = try ParallelInference(
-          model: URL(fileURLWithPath: model), prompt: prompt, tokens: tokens, overlaps: overlap == .on, progress: progress
+          model: URL(fileURLWithPath: model), prompt: prompt, tokens: tokens, overlaps: overlap == .on,
+          progress: progress
         ).run(on: ranks) { piece in
           if speaks && !json { output.write(Data(piece.utf8)) }
         }
@@ -57,10 +58,13 @@ struct Infer: ParsableCommand {
   private func validate(_ ranks: any Communicator) throws {
     if tensorParallel != expertParallel {
       throw UpcycleError.usage(
-        "must be as many as --tensor-parallel", at: "--expert-parallel", expected: "\(tensorParallel)", found: "\(expertParallel)")
+        "must be as many as --tensor-parallel", at: "--expert-parallel", expected: "\(tensorParallel)",
+        found: "\(expertParallel)")
     }
     try requireRanks(tensorParallel, ranks, at: "--tensor-parallel", command: "farskip infer")
-    if tokens < 1 { throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)") }
+    if tokens < 1 {
+      throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)")
+    }
     // Ranks of one machine share its cores.
     if ProcessInfo.processInfo.environment["UPCYCLE_THREADS"] == nil { Threads.set(max(1, Threads.count / ranks.size)) }
   }
@@ -72,14 +76,16 @@ extension ParallelInference.Outcome {
   /// What a user reads.
   var summary: String {
     String(
-      format: "first token after %.2f ms (%d prompt tokens), then %.2f ms a token (median of %d)\n", generation.firstToken,
+      format: "first token after %.2f ms (%d prompt tokens), then %.2f ms a token (median of %d)\n",
+      generation.firstToken,
       promptTokens, later, generation.laterTokens.count)
   }
 
   func json(_ ranks: any Communicator, _ overlap: Switch) -> JSONValue {
     .object([
       "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": .string(overlap.rawValue),
-      "text": .string(text), "tokens": .array(generation.tokens.map { .int(Int($0)) }), "prompt_tokens": .int(promptTokens),
+      "text": .string(text), "tokens": .array(generation.tokens.map { .int(Int($0)) }),
+      "prompt_tokens": .int(promptTokens),
       "first_token_ms": .double(generation.firstToken), "later_token_ms": .double(later),
       "exposed_first_token_ms": .double(timeline.runs[0].logs[0].milliseconds(.stall, .prefill)),
     ])

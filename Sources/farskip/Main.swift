@@ -13,6 +13,6 @@ struct FarSkip: ParsableCommand {
     commandName: "farskip",
     abstract: "FarSkip-Collective: mixture-of-experts models whose communication hides behind computation.",
     subcommands: [
-      Convert.self, Distill.self, Train.self, Infer.self, Overlap.self, Simulate.self
+      Convert.self, Distill.self, Train.self, Infer.self, Overlap.self, Simulate.self,
     ])
 }

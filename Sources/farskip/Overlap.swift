@@ -33,7 +33,8 @@ struct Overlap: ParsableCommand {
   @Option(help: "training, prefill.") var mode = Mode.training
   @Option(help: "sleep, product.") var compute = Computation.sleep
   @Option(help: "Latency and bandwidth of every rank's link, ALPHA,BETA.") var link = "50us,10MB/s"
-  @Option(help: "How messages proceed: poll (between slices of computation), thread.") var progress = MessageProgress.Mode.poll
+  @Option(help: "How messages proceed: poll (between slices of computation), thread.") var progress = MessageProgress
+    .Mode.poll
   @Option(help: "Repetitions by turns; medians are reported.") var repeats = 5
   @Option(help: "Ranks, as threads, without mpirun.") var ranks = 2
   @Flag(help: "Also the other methods of hiding communication.") var rivals = false
@@ -79,7 +80,8 @@ extension OverlapMeasurement.Outcome {
     var lines = [
       String(
         format: "%d ranks (%@), emulated link %g us, %g MB/s, %@ compute, medians of %d", ranks, transport,
-        1e6 * measurement.rate.alpha, measurement.rate.beta / 1e6, measurement.computation.rawValue, measurement.repeats),
+        1e6 * measurement.rate.alpha, measurement.rate.beta / 1e6, measurement.computation.rawValue, measurement.repeats
+      ),
       String(format: "alone: D %.3f ms, C %.3f ms", isolatedDispatch, isolatedCombine),
       "method             pass       ms     exposed ms    late ms  overlap %",
     ]
@@ -88,13 +90,15 @@ extension OverlapMeasurement.Outcome {
         lines.append(
           result.method.rawValue.padding(toLength: 19, withPad: " ", startingAt: 0)
             + times.pass.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
-            + String(format: "%9.2f%13.3f%11.3f%11.2f", times.milliseconds, times.exposed, times.late, 100 * times.overlap))
+            + String(
+              format: "%9.2f%13.3f%11.3f%11.2f", times.milliseconds, times.exposed, times.late, 100 * times.overlap))
       }
       let speedup = standard.milliseconds / result.milliseconds
       lines.append(
         String(repeating: " ", count: 19)
           + String(
-            format: "step     %9.2f%35.2f   speed-up %.3f, computation x %.3f", result.milliseconds, 100 * result.overlap,
+            format: "step     %9.2f%35.2f   speed-up %.3f, computation x %.3f", result.milliseconds,
+            100 * result.overlap,
             speedup, result.computation / max(1e-9, standard.computation)))
     }
     return lines.joined(separator: "\n")
@@ -105,10 +109,13 @@ extension OverlapMeasurement.Outcome {
       "ranks": .int(ranks), "transport": .string(transport), "layers": .int(measurement.layers),
       "mode": .string(measurement.isPrefill ? "prefill" : "training"), "repeats": .int(measurement.repeats),
       "compute": .string(measurement.computation.rawValue), "progress": .string(measurement.progress.rawValue),
-      "link_alpha_seconds": .double(measurement.rate.alpha), "link_beta_bytes_per_second": .double(measurement.rate.beta),
+      "link_alpha_seconds": .double(measurement.rate.alpha),
+      "link_beta_bytes_per_second": .double(measurement.rate.beta),
       "isolated_dispatch_ms": .double(isolatedDispatch), "isolated_combine_ms": .double(isolatedCombine),
       "methods": .object(
-        Dictionary(uniqueKeysWithValues: methods.map { ($0.method.rawValue.replacingOccurrences(of: "-", with: "_"), json($0)) })),
+        Dictionary(
+          uniqueKeysWithValues: methods.map { ($0.method.rawValue.replacingOccurrences(of: "-", with: "_"), json($0)) })
+      ),
     ])
   }
 

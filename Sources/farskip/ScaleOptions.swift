@@ -13,7 +13,8 @@ struct ScaleOptions: ParsableArguments {
   @Option(help: "GPUs that share the experts, a list (default: what fits of 8,16,32,64).") var gpus: String?
   @Option(help: "Bandwidth one way per GPU inside a node and between nodes (default 310GB/s,50GB/s).") var link: String?
   @Option(help: "training, prefill or decode (default training).") var mode: Workload.Mode?
-  @Option(help: "Sequences: of a GPU's micro-batch in training (1), of the whole batch in prefill (16) and decode (1024).")
+  @Option(
+    help: "Sequences: of a GPU's micro-batch in training (1), of the whole batch in prefill (16) and decode (1024).")
   var batch: Int?
   @Option(help: "Tokens of a sequence: trained on (4k), of the prompt (2k), in the cache (4k).") var sequence: String?
   @Option(help: "Share of the peak that products reach (default: fitted).") var efficiency: Double?
@@ -22,7 +23,8 @@ struct ScaleOptions: ParsableArguments {
   var latency: String?
   @Option(help: "GPUs in a node (default 8).") var perNode: Int?
   @Option(
-    defaultAsFlag: "simulate.svg", help: "Draw speed-up and overlap by GPU count as SVG (with gnuplot, inside a checkout).")
+    defaultAsFlag: "simulate.svg",
+    help: "Draw speed-up and overlap by GPU count as SVG (with gnuplot, inside a checkout).")
   var plot: String?
 
   /// The options that need --model.
@@ -44,9 +46,12 @@ struct ScaleOptions: ParsableArguments {
       try writeTimeline(
         of: points[0].times, scenario.model(gpus: counts[0]), isTraining: scenario.mode == .training, to: timeline)
     }
-    let assumed = ScenarioAssumptions(scenario, fit: fit, isFitted: (efficiency: efficiency == nil, kappa: kappa == nil))
+    let assumed = ScenarioAssumptions(
+      scenario, fit: fit, isFitted: (efficiency: efficiency == nil, kappa: kappa == nil))
     print(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + table(points))
-    if let (plot, script) = picture { try drawScaling(points, of: scenario, with: script, to: URL(fileURLWithPath: plot)) }
+    if let (plot, script) = picture {
+      try drawScaling(points, of: scenario, with: script, to: URL(fileURLWithPath: plot))
+    }
   }
 
   private func scenario(_ name: String, fit: Calibration, kappa: Double?) throws -> Scenario {
@@ -65,12 +70,14 @@ struct ScaleOptions: ParsableArguments {
     if let peak { scenario.accelerator.peak = peak }
     if let perNode { scenario.accelerator.perNode = try count("\(perNode)", "--per-node", 1...4096) }
     if let link {
-      (scenario.accelerator.intraBandwidth, scenario.accelerator.interBandwidth) = try parseLinks(link, option: "--link")
+      (scenario.accelerator.intraBandwidth, scenario.accelerator.interBandwidth) = try parseLinks(
+        link, option: "--link")
     }
     if let latency {
       let parts = latency.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
       guard (1...2).contains(parts.count), parts.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
-        throw UpcycleError.usage("is no latency", at: "--latency", expected: "microseconds such as 20,40", found: latency)
+        throw UpcycleError.usage(
+          "is no latency", at: "--latency", expected: "microseconds such as 20,40", found: latency)
       }
       (scenario.accelerator.intraLatency, scenario.accelerator.interLatency) = (parts[0] / 1000, parts.last! / 1000)
     }
@@ -80,9 +87,12 @@ struct ScaleOptions: ParsableArguments {
   /// The given counts, or those of 8, 16, 32 and 64 that fit the model.
   private func gpuCounts(for scenario: Scenario) throws -> [Int] {
     let fitting = [8, 16, 32, 64].filter { (try? scenario.require(gpus: $0, option: "--gpus")) != nil }
-    let counts = try gpus.map { list in
-      try list.split(separator: ",", omittingEmptySubsequences: false).map { try count(String($0), "--gpus", 1...100_000) }
-    } ?? (fitting.isEmpty ? [8] : fitting)
+    let counts =
+      try gpus.map { list in
+        try list.split(separator: ",", omittingEmptySubsequences: false).map {
+          try count(String($0), "--gpus", 1...100_000)
+        }
+      } ?? (fitting.isEmpty ? [8] : fitting)
     for count in counts { try scenario.require(gpus: count, option: "--gpus") }
     return counts
   }
@@ -103,7 +113,8 @@ struct ScaleOptions: ParsableArguments {
         let overlap = times.method == .standard ? "-" : String(format: "%.1f", 100 * times.overlap)
         lines.append(
           String(format: "%6d  ", point.gpus) + name + String(format: "%11.2f", times.milliseconds)
-            + String(repeating: " ", count: 11 - overlap.count) + overlap + String(format: "%10.4f", point.speedup(times)))
+            + String(repeating: " ", count: 11 - overlap.count) + overlap
+            + String(format: "%10.4f", point.speedup(times)))
       }
     }
     return lines.joined(separator: "\n")

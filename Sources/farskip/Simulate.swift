@@ -32,7 +32,8 @@ struct Simulate: ParsableCommand {
       everything that hides (default: fitted).
       """)
   var kappa: Double?
-  @Option(help: "Write the event log as Chrome trace JSON (with --model: of the first GPU count).") var timeline: String?
+  @Option(help: "Write the event log as Chrome trace JSON (with --model: of the first GPU count).") var timeline:
+    String?
   @Flag(help: "Print JSON.") var json = false
 
   func run() { runReportingErrors { try simulate() } }
@@ -49,7 +50,9 @@ struct Simulate: ParsableCommand {
       }
       try scale.simulate(model, kappa: kappa, timeline: timeline, json: json)
     case (nil, let durations?):
-      if scale.isUsed { throw UpcycleError.usage("leaves options without a meaning", at: "--durations", hint: scale.names) }
+      if scale.isUsed {
+        throw UpcycleError.usage("leaves options without a meaning", at: "--durations", hint: scale.names)
+      }
       try simulate(durations)
     case (nil, nil):
       throw UpcycleError.usage("nothing to simulate", at: "farskip simulate", expected: "--model or --durations")
@@ -109,7 +112,8 @@ func writeTimeline(of times: [MethodTimes], _ model: OverlapModel, isTraining: B
   var trace = ChromeTrace()
   for times in times {
     let first: Pass = isTraining ? .forward : .prefill
-    trace.add(times.forward, of: model.schedule(times.method, first), named: "\(times.method.rawValue) \(first.rawValue)")
+    trace.add(
+      times.forward, of: model.schedule(times.method, first), named: "\(times.method.rawValue) \(first.rawValue)")
     guard let backward = times.backward else { continue }
     trace.add(backward, of: model.schedule(times.method, .backward), named: "\(times.method.rawValue) backward")
   }

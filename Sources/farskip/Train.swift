@@ -63,7 +63,8 @@ struct Train: ParsableCommand {
         let outcome = try recipe.run(
           on: ranks, in: URL(fileURLWithPath: out),
           report: {
-            line.update($0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
+            line.update(
+              $0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
           }, shouldStop: { Interrupt.isRaised })
         if ranks.rank > 0 { return }
         line.finish("\(plan.steps) steps")
@@ -102,7 +103,8 @@ extension ExpertParallelTraining.Outcome {
 
   /// What a user reads.
   var summary: String {
-    let waits = exposed.sorted { $0.key < $1.key }.map { String(format: "%@ %.2f", $0.key, $0.value) }.joined(separator: ", ")
+    let waits = exposed.sorted { $0.key < $1.key }.map { String(format: "%@ %.2f", $0.key, $0.value) }.joined(
+      separator: ", ")
     return String(
       format: "loss %.4f -> %.4f, %.1f ms a step; waiting (ms a step): ", steps.first?.loss ?? 0, steps.last?.loss ?? 0,
       milliseconds) + waits + "\n"
@@ -111,7 +113,8 @@ extension ExpertParallelTraining.Outcome {
   func json(_ ranks: any Communicator, _ overlap: Switch) -> JSONValue {
     .object([
       "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": .string(overlap.rawValue),
-      "losses": .array(steps.map { .double($0.loss) }), "gradient_norms": .array(steps.map { .double($0.gradientNorm) }),
+      "losses": .array(steps.map { .double($0.loss) }),
+      "gradient_norms": .array(steps.map { .double($0.gradientNorm) }),
       "step_ms": .double(milliseconds), "exposed_ms": .object(exposed.mapValues { .double($0) }),
     ])
   }

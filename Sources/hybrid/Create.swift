@@ -45,7 +45,8 @@ struct Create: ParsableCommand {
       default: throw UpcycleError.usage("one shape is needed", expected: "--preset or --config")
       }
       let source = RandomWeights(seed: seed, layers: config.layerCount, normOffset: config.normOffset)
-      try writeModelFolder(config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
+      try writeModelFolder(
+        config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
       print("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
     }
   }

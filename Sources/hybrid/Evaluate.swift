@@ -45,7 +45,9 @@ struct Evaluate: ParsableCommand {
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish("\(formatCount(chosen.count)) items")
-    if let out { try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: URL(fileURLWithPath: out)) }
+    if let out {
+      try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: URL(fileURLWithPath: out))
+    }
     print(json ? try report.json(withItems: false).text(pretty: true) : report.table)
     if let baseline { try printComparison(baseline, report) }
   }

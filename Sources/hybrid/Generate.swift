@@ -33,13 +33,20 @@ struct Generate: ParsableCommand {
   func run() throws { runReportingErrors { try write() } }
 
   private func write() throws {
-    if tokens < 1 { throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)") }
-    if promptFile != nil && !prompt.isEmpty { throw UpcycleError.usage("two prompts", at: "--prompt-file", expected: "it or --prompt") }
-    let prompt = try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
+    if tokens < 1 {
+      throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)")
+    }
+    if promptFile != nil && !prompt.isEmpty {
+      throw UpcycleError.usage("two prompts", at: "--prompt-file", expected: "it or --prompt")
+    }
+    let prompt =
+      try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
     let (model, tokenizer) = try self.model.loadWithTokenizer()
     let ids = tokenizer.documentStart + tokenizer.encode(prompt)
     let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
-    if !quiet, let positions = model.config.positionLimit, ids.count <= positions || beyondPositions, ids.count + tokens > positions {
+    if !quiet, let positions = model.config.positionLimit, ids.count <= positions || beyondPositions,
+      ids.count + tokens > positions
+    {
       let what = beyondPositions ? "was trained on \(positions)" : "ends at \(positions)"
       let note = "note: prompt and --tokens may reach position \(ids.count + tokens); this model \(what)\n"
       FileHandle.standardError.write(Data(note.utf8))

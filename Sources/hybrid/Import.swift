@@ -23,7 +23,8 @@ struct Import: ParsableCommand {
       var config = source.config
       guard tokenizer.vocabularySize == config.vocabularySize else {
         throw UpcycleError(
-          "the tokenizer does not belong to the checkpoint", at: self.tokenizer, expected: "\(config.vocabularySize) tokens",
+          "the tokenizer does not belong to the checkpoint", at: self.tokenizer,
+          expected: "\(config.vocabularySize) tokens",
           found: "\(tokenizer.vocabularySize)")
       }
       config.bosTokenId = tokenizer.bos.map(Int.init)
@@ -33,7 +34,9 @@ struct Import: ParsableCommand {
       try makeDirectory(folder)
       try tokenizer.save(to: folder)
       try writeModelFolder(config, from: source, to: folder)
-      print("\(out): \(formatCount(config.parameterCount)) parameters, \(config.layerCount) layers, \(config.vocabularySize) tokens")
+      print(
+        "\(out): \(formatCount(config.parameterCount)) parameters, \(config.layerCount) layers, \(config.vocabularySize) tokens"
+      )
     }
   }
 }

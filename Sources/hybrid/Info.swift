@@ -52,7 +52,9 @@ struct Info: ParsableCommand {
       }
       return (source, nil)
     }
-    guard granule >= 1 else { throw UpcycleError.usage("bad value", at: "--granule", expected: "at least 1", found: "\(granule)") }
+    guard granule >= 1 else {
+      throw UpcycleError.usage("bad value", at: "--granule", expected: "at least 1", found: "\(granule)")
+    }
     let base = source.baseModel
     let rope = ropeDim ?? base.headDim / 2
     let nope = nopeDim ?? max(0, base.headDim - rope)

@@ -46,7 +46,8 @@ struct ModelReport {
         "state_numbers": .int(config.stateNumbers),
         "recurrent_numbers": .int(config.recurrentNumbers),
         "cache_percent": .object(
-          Dictionary(uniqueKeysWithValues: Self.contexts.map { (String($0), .double(config.cachePercent(context: $0))) })),
+          Dictionary(
+            uniqueKeysWithValues: Self.contexts.map { (String($0), .double(config.cachePercent(context: $0))) })),
         "base_parameters": .int(base.parameterCount),
         "base_kv_numbers_per_token": .int(config.baseKVNumbersPerToken),
         "published": .array(try facts.map { try Self.json($0) }),
@@ -103,15 +104,23 @@ struct ModelReport {
   var text: String {
     get throws {
       var rows = [
-        ("model", "\(config.architecture.rawValue), \(config.layerCount) layers, width \(config.hiddenSize), "
-          + "\(config.attentionHeads) query / \(config.keyValueHeads) KV heads of \(config.headDim)")
+        (
+          "model",
+          "\(config.architecture.rawValue), \(config.layerCount) layers, width \(config.hiddenSize), "
+            + "\(config.attentionHeads) query / \(config.keyValueHeads) KV heads of \(config.headDim)"
+        )
       ]
       if let latent = config.latent {
         let q = latent.qRank.map(String.init) ?? "direct"
         rows.append(
-          ("latent", "kv rank \(latent.kvRank), q rank \(q), rope \(latent.ropeHeadDim), nope \(latent.nopeHeadDim), "
-            + listed(latentLayers)))
-        if let clampedFrom { rows.append(("", "q rank cut from \(clampedFrom), the parity rank, to the rank of the query matrix")) }
+          (
+            "latent",
+            "kv rank \(latent.kvRank), q rank \(q), rope \(latent.ropeHeadDim), nope \(latent.nopeHeadDim), "
+              + listed(latentLayers)
+          ))
+        if let clampedFrom {
+          rows.append(("", "q rank cut from \(clampedFrom), the parity rank, to the rank of the query matrix"))
+        }
         if !latent.layerRanks.isEmpty { rows.append(("", "\(latent.layerRanks.count) layers have ranks of their own")) }
       }
       if let mamba = config.mamba {
@@ -120,13 +129,19 @@ struct ModelReport {
       }
       if let delta = config.delta {
         rows.append(
-          ("gdn", "\(delta.heads) heads, \(delta.keyHeads) for keys, state \(delta.keyDim) x \(delta.valueDim), "
-            + listed(deltaLayers)))
+          (
+            "gdn",
+            "\(delta.heads) heads, \(delta.keyHeads) for keys, state \(delta.keyDim) x \(delta.valueDim), "
+              + listed(deltaLayers)
+          ))
       }
       if let experts = config.experts {
         let shared = experts.sharedWidth > 0 ? ", shared width \(experts.sharedWidth)" : ""
         rows.append(
-          ("experts", "\(experts.perToken) of \(experts.count), width \(experts.width)\(shared), " + listed(experts.layers)))
+          (
+            "experts",
+            "\(experts.perToken) of \(experts.count), width \(experts.width)\(shared), " + listed(experts.layers)
+          ))
         for connectivity in Connectivity.allCases where connectivity != .standard {
           let layers = (0..<config.layerCount).filter { config.connectivity(layer: $0) == connectivity }
           if !layers.isEmpty { rows.append(("connectivity", "\(connectivity.rawValue) in " + listed(layers))) }
@@ -137,9 +152,12 @@ struct ModelReport {
       rows.append(("  embedding", grouped(config.embeddingParameterCount)))
       if let layer = attentionLayer {
         let attention = config.mixerParameterCount(layer: layer)
-        rows.append(("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
+        rows.append(
+          ("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
       }
-      if let layer = mambaLayers.first { rows.append(("  mamba2 per layer", grouped(config.mixerParameterCount(layer: layer)))) }
+      if let layer = mambaLayers.first {
+        rows.append(("  mamba2 per layer", grouped(config.mixerParameterCount(layer: layer))))
+      }
       if let layer = deltaLayers.first {
         rows.append(("  gdn per layer", grouped(config.mixerParameterCount(layer: layer))))
       }
@@ -149,12 +167,23 @@ struct ModelReport {
       if let layer = (0..<config.layerCount).first(where: { !config.hasExperts(layer: $0) }) {
         rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount(layer: layer))))
       }
-      rows.append(("KV numbers per token", grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)))
+      rows.append(
+        (
+          "KV numbers per token",
+          grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)
+        ))
       rows.append(("KV bytes per token", "\(grouped(2 * config.kvNumbersPerToken)) in bfloat16"))
-      rows.append(("KV percent", "\(Self.digits(config.kvPercent)) %" + (!isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))))
+      rows.append(
+        (
+          "KV percent",
+          "\(Self.digits(config.kvPercent)) %"
+            + (!isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))
+        ))
       if config.stateNumbers > 0 {
         rows.append(("state per sequence", "\(grouped(config.stateNumbers)) numbers, whatever its length"))
-        let shares = Self.contexts.map { String(format: "%.2f %% at %@ tokens", config.cachePercent(context: $0), grouped($0)) }
+        let shares = Self.contexts.map {
+          String(format: "%.2f %% at %@ tokens", config.cachePercent(context: $0), grouped($0))
+        }
         rows.append(("cache with state", shares.joined(separator: ", ") + " (bfloat16, states float32)"))
       }
       var lines = rows.map { name, value in name.padding(toLength: 26, withPad: " ", startingAt: 0) + value }
@@ -199,7 +228,11 @@ struct ModelReport {
       text = text.padding(toLength: max(text.count, 48), withPad: " ", startingAt: 0)
     }
     text += "\(fact.quantity.rawValue): ours \(digits(try fact.computed()))"
-    if let published = fact.published { text += ", published \(published) (\(fact.place))" } else { text += ", not published (\(fact.place))" }
+    if let published = fact.published {
+      text += ", published \(published) (\(fact.place))"
+    } else {
+      text += ", not published (\(fact.place))"
+    }
     if let note = fact.note { return text + (try fact.agrees() ? "; \(note)" : "  << \(note)") }
     return text
   }

@@ -23,7 +23,8 @@ struct Pretrain: ParsableCommand {
         hybrid pretrain --from experiments/teachers/nano-1b-seed1 --tokens 2M --sequence 2048 --batch 1 --lr 1e-3 --out long
       """)
 
-  @Option(help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol; with experts nano-dsv2, nano-qwen-moe, nano-scout.")
+  @Option(
+    help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol; with experts nano-dsv2, nano-qwen-moe, nano-scout.")
   var preset: String?
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -32,10 +33,15 @@ struct Pretrain: ParsableCommand {
   var instructions = MicroworldCorpus.Mixture.instruction
   @Option(help: "Rows of every batch that are instructions (default: half from random weights, none with --from).")
   var instructionRows: Int?
-  @Flag(help: "Of --mixture, score only tokens that can be copied from earlier in their window.") var onlyRepeats = false
-  @Option(help: "Set the rotary base of the model to go on from (more of its frequencies then turn slowly enough for long texts).")
+  @Flag(help: "Of --mixture, score only tokens that can be copied from earlier in their window.") var onlyRepeats =
+    false
+  @Option(
+    help:
+      "Set the rotary base of the model to go on from (more of its frequencies then turn slowly enough for long texts)."
+  )
   var ropeTheta: Double?
-  @Option(help: "Of a model with experts: standard, farskip, attention-only, mlp-only (FarSkip's comparison from scratch).")
+  @Option(
+    help: "Of a model with experts: standard, farskip, attention-only, mlp-only (FarSkip's comparison from scratch).")
   var connectivity = Connectivity.standard
   @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
   @Option(help: "Training tokens.") var tokens = "8M"
@@ -64,7 +70,8 @@ struct Pretrain: ParsableCommand {
       }
       Interrupt.listen()
       var pretraining = Pretraining(
-        preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens, batch: batch,
+        preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens,
+        batch: batch,
         time: sequence, learningRate: lr, instructionRows: instructionRows)
       pretraining.mixture = mixture
       pretraining.onlyRepeats = onlyRepeats
@@ -73,16 +80,19 @@ struct Pretrain: ParsableCommand {
       pretraining.instructions = instructions
       if let instructionRows, !(0...batch).contains(instructionRows) {
         throw UpcycleError.usage(
-          "does not fit the batch", at: "--instruction-rows", expected: "0 to --batch \(batch)", found: "\(instructionRows)")
+          "does not fit the batch", at: "--instruction-rows", expected: "0 to --batch \(batch)",
+          found: "\(instructionRows)")
       }
       if let ropeTheta, !(ropeTheta > 1 && ropeTheta.isFinite) || from == nil {
         throw UpcycleError.usage("needs a number above 1 and --from", at: "--rope-theta", found: "\(ropeTheta)")
       }
       if connectivity != .standard && from != nil {
-        throw UpcycleError.usage("is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
+        throw UpcycleError.usage(
+          "is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
       }
       try pretraining.run(
-        in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet, shouldStop: { Interrupt.isRaised })
+        in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet,
+        shouldStop: { Interrupt.isRaised })
     }
   }
 }

@@ -11,25 +11,32 @@ import TokenData
 struct RequestsOption: ParsableArguments {
   @Option(
     name: .customLong("requests"),
-    help: "Serve requests together: JSON Lines of prompt or prompt_tokens, max_tokens and, if wanted, arrival (seconds) and id.")
+    help:
+      "Serve requests together: JSON Lines of prompt or prompt_tokens, max_tokens and, if wanted, arrival (seconds) and id."
+  )
   var file: String?
   @Option(help: "With --requests: most requests at once.") var slots = 8
   @Option(help: "With --requests: tokens of one page of the cache.") var page = 128
-  @Option(help: "With --requests: memory for pages, such as 64MiB (default: as much as the slots can need).") var pool: String?
+  @Option(help: "With --requests: memory for pages, such as 64MiB (default: as much as the slots can need).") var pool:
+    String?
   @Option(help: "With --requests: prompt tokens read in one step.") var chunk = 256
-  @Flag(help: "With --requests: serve texts longer than the positions that the model was trained for.") var beyondPositions = false
+  @Flag(help: "With --requests: serve texts longer than the positions that the model was trained for.")
+  var beyondPositions = false
 
   func serve(_ file: String, from model: ModelOption, csv: String?, json: Bool, quiet: Bool) throws {
     for (name, value) in [("--slots", slots), ("--page", page), ("--chunk", chunk)] where value < 1 {
       throw UpcycleError.usage("must be positive", at: name, expected: "1 or more", found: "\(value)")
     }
-    let hasTokenizer = FileManager.default.fileExists(atPath: model.folder.appendingPathComponent("tokenizer.json").path)
+    let hasTokenizer = FileManager.default.fileExists(
+      atPath: model.folder.appendingPathComponent("tokenizer.json").path)
     let (language, tokenizer) = hasTokenizer ? try model.loadWithTokenizer() : (try model.load(), nil as Tokenizer?)
     let requests = try ServingRequest.read(
       URL(fileURLWithPath: file), vocabulary: language.config.vocabularySize,
       encode: tokenizer.map { tokenizer in { tokenizer.documentStart + tokenizer.encode($0) } })
-    let ends = Set((tokenizer.map { [$0.bos, $0.eos].compactMap { $0 } } ?? []) + language.config.eosTokenIds.map { Int32($0) })
-    let memory = try CachePool(language, pageTokens: page, pages: try pages(for: requests, language.config), slots: slots)
+    let ends = Set(
+      (tokenizer.map { [$0.bos, $0.eos].compactMap { $0 } } ?? []) + language.config.eosTokenIds.map { Int32($0) })
+    let memory = try CachePool(
+      language, pageTokens: page, pages: try pages(for: requests, language.config), slots: slots)
     let positions = beyondPositions ? Int.max : nil
     let batch = try ContinuousBatch(language, memory, promptTokens: chunk, ends: ends, positions: positions)
     Interrupt.listen()
@@ -57,20 +64,26 @@ struct RequestsOption: ParsableArguments {
     }
     if memory < bytes {
       throw UpcycleError.usage(
-        "is less than one page", at: "--pool", expected: "\(formatCount(bytes)) bytes or more", found: formatCount(memory),
+        "is less than one page", at: "--pool", expected: "\(formatCount(bytes)) bytes or more",
+        found: formatCount(memory),
         hint: "a smaller --page")
     }
     return bytes == 0 ? 1 : memory / bytes
   }
 
   private func table(_ report: ServingReport) -> String {
-    func cell(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+    func cell(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(0, width - text.count)) + text
+    }
     func milliseconds(_ seconds: Double?) -> String { seconds.map { String(format: "%.2f", 1000 * $0) } ?? "-" }
     let name = max(7, report.requests.map(\.request.count).max() ?? 7)
-    var lines = ["\("request".padding(toLength: name, withPad: " ", startingAt: 0))  prompt     new  arrival s  first token ms  per token ms  finish"]
+    var lines = [
+      "\("request".padding(toLength: name, withPad: " ", startingAt: 0))  prompt     new  arrival s  first token ms  per token ms  finish"
+    ]
     for request in report.requests {
       lines.append(
-        request.request.padding(toLength: name, withPad: " ", startingAt: 0) + cell(formatCount(request.promptTokens), 8)
+        request.request.padding(toLength: name, withPad: " ", startingAt: 0)
+          + cell(formatCount(request.promptTokens), 8)
           + cell(formatCount(request.tokens.count), 8) + cell(String(format: "%.2f", request.arrival), 11)
           + cell(milliseconds(request.timeToFirstToken), 16) + cell(milliseconds(request.timePerOutputToken), 14)
           + "  \(request.finish)")
@@ -79,7 +92,8 @@ struct RequestsOption: ParsableArguments {
       "\(what)  p50 \(milliseconds(values?.p50))  p90 \(milliseconds(values?.p90))  p99 \(milliseconds(values?.p99)) ms"
     }
     lines += [
-      "", percentiles("time to first token  ", report.timeToFirstToken), percentiles("time per output token", report.timePerOutputToken),
+      "", percentiles("time to first token  ", report.timeToFirstToken),
+      percentiles("time per output token", report.timePerOutputToken),
       "\(formatCount(report.newTokens)) tokens in \(formatDuration(report.seconds)): \(String(format: "%.1f", report.tokensPerSecond)) tokens/s, "
         + "\(report.steps) steps, at most \(report.mostRunning) requests at once",
       "pools \(formatCount(report.poolBytes)) bytes: \(report.slots) slots, \(report.pages) pages of \(report.pageTokens) tokens, "

@@ -32,9 +32,14 @@ struct Ruler: ParsableCommand {
   @Option(help: "Lengths in tokens, such as 512,1k,2k.") var lengths = "512,1024,2048"
   @Option(help: "Samples per task and length.") var samples = 40
   @Option(help: "Seed of the samples.") var seed: UInt64 = 42
-  @Option(help: "Sizes of prompts: small (vocabularies of about 2,048 pieces), paper (RULER's own).") var scale = RulerScale.small
-  @Option(help: "Score: nvidia (question answering: any reference), lm-eval (share of references).") var metric = RulerScore.Metric.nvidia
-  @Flag(help: "One needle task at every length and depth instead of all tasks (HyLo's Figure 2); --tasks names another than niah_single_2.")
+  @Option(help: "Sizes of prompts: small (vocabularies of about 2,048 pieces), paper (RULER's own).") var scale =
+    RulerScale.small
+  @Option(help: "Score: nvidia (question answering: any reference), lm-eval (share of references).") var metric =
+    RulerScore.Metric.nvidia
+  @Flag(
+    help:
+      "One needle task at every length and depth instead of all tasks (HyLo's Figure 2); --tasks names another than niah_single_2."
+  )
   var grid = false
   @Option(help: "Depths of the grid, in percent.") var depths = "0,25,50,75,100"
   @Flag(help: "Measure lengths beyond max_position_embeddings too.") var beyondPositions = false
@@ -42,7 +47,8 @@ struct Ruler: ParsableCommand {
   @Option(help: "Score the samples of this folder (LENGTH/TASK.jsonl).") var read: String?
   @Option(help: "Tokenizer folder for --write without a model; the ladder's where absent.") var tokenizer: String?
   @Option(help: "Write the scores as CSV.") var csv: String?
-  @Option(defaultAsFlag: "ruler.svg", help: "Draw a heat map as SVG (with gnuplot, inside a checkout).") var plot: String?
+  @Option(defaultAsFlag: "ruler.svg", help: "Draw a heat map as SVG (with gnuplot, inside a checkout).") var plot:
+    String?
   @Flag(help: "Print the scores as JSON.") var json = false
   @Flag(help: "No progress on standard error.") var quiet = false
 
@@ -56,7 +62,8 @@ struct Ruler: ParsableCommand {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
     let picture = try plot.map { ($0, try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp")) }
-    let set = RulerSet(world: World(seed: MicroworldText.worldSeed), tokenizer: try loadTokenizer(), scale: scale, seed: seed)
+    let set = RulerSet(
+      world: World(seed: MicroworldText.worldSeed), tokenizer: try loadTokenizer(), scale: scale, seed: seed)
     let depths: [Double?] = grid ? try percents() : [nil]
     if model == nil { return try writeSamples(set, tasks, lengths) }
     let scored = try rulerReport(
@@ -86,13 +93,16 @@ struct Ruler: ParsableCommand {
         let folder = URL(fileURLWithPath: write!).appendingPathComponent("\(length)")
         try makeDirectory(folder)
         try RulerSample.write(
-          set.samples(task, length: length, count: samples), to: folder.appendingPathComponent("\(task.rawValue).jsonl"))
+          set.samples(task, length: length, count: samples), to: folder.appendingPathComponent("\(task.rawValue).jsonl")
+        )
         done += samples
         progress.update(done, "samples")
       }
     }
     progress.finish("\(formatCount(done)) samples")
-    print("\(write!): \(formatCount(done)) samples of \(tasks.count) tasks in \(formatDuration(monotonicSeconds() - start))")
+    print(
+      "\(write!): \(formatCount(done)) samples of \(tasks.count) tasks in \(formatDuration(monotonicSeconds() - start))"
+    )
   }
 
   private func loadTokenizer() throws -> Tokenizer {
@@ -103,7 +113,8 @@ struct Ruler: ParsableCommand {
   private func percents() throws -> [Double?] {
     try depths.split(separator: ",").map { part in
       guard let depth = Double(part), (0...100).contains(depth) else {
-        throw UpcycleError.usage("is not a place in percent", at: "--depths", expected: "such as 0,50,100", found: String(part))
+        throw UpcycleError.usage(
+          "is not a place in percent", at: "--depths", expected: "such as 0,50,100", found: String(part))
       }
       return depth
     }

@@ -32,7 +32,8 @@ struct Throughput: ParsableCommand {
   @Flag(help: "Fill caches by reading tokens, not with random numbers.") var prefill = false
   @OptionGroup var requests: RequestsOption
   @Option(help: "Write the sweep, or what each request waited for, as CSV.") var csv: String?
-  @Option(defaultAsFlag: "throughput.svg", help: "Draw the sweep as SVG (with gnuplot, inside a checkout).") var plot: String?
+  @Option(defaultAsFlag: "throughput.svg", help: "Draw the sweep as SVG (with gnuplot, inside a checkout).") var plot:
+    String?
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the measurements as JSON.") var json = false
 
@@ -41,7 +42,8 @@ struct Throughput: ParsableCommand {
   private func measure() throws {
     if let file = requests.file {
       if vs != nil || contexts != nil || plot != nil {
-        throw UpcycleError.usage("serves one model and draws nothing", at: "--requests", hint: "leave --vs, --contexts and --plot out")
+        throw UpcycleError.usage(
+          "serves one model and draws nothing", at: "--requests", hint: "leave --vs, --contexts and --plot out")
       }
       return try requests.serve(file, from: model, csv: csv, json: json, quiet: quiet)
     }
@@ -83,9 +85,13 @@ struct Throughput: ParsableCommand {
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
       return print(String(decoding: try encoder.encode(points), as: UTF8.self))
     }
-    func cell(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+    func cell(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(0, width - text.count)) + text
+    }
     let widest = max(5, points.map(\.model.count).max() ?? 5)
-    print("\("model".padding(toLength: widest, withPad: " ", startingAt: 0))  batch   context    tokens/s   ms/step     cache bytes      peak bytes")
+    print(
+      "\("model".padding(toLength: widest, withPad: " ", startingAt: 0))  batch   context    tokens/s   ms/step     cache bytes      peak bytes"
+    )
     for point in points {
       print(
         point.model.padding(toLength: widest, withPad: " ", startingAt: 0) + cell("\(point.batch)", 7)

@@ -43,18 +43,22 @@ struct Convert: ParsableCommand {
   @Option(help: "Layers with latent attention, such as 1,5,10,14.") var mlaLayers: String
   @Option(help: "Token shards to train on (default: the microworld's, for its own models).") var data: String?
   @Option(help: "Token shards that the layers' errors are measured on.") var heldOut: String?
-  @Option(help: "Training tokens of each student, such as 2M (default: a fifth of the text, as in the paper).") var tokens: String?
+  @Option(help: "Training tokens of each student, such as 2M (default: a fifth of the text, as in the paper).")
+  var tokens: String?
   @Option(help: "Output folder.") var out: String
   @Option(help: "Folder of the two students (default: OUT.ild).") var work: String?
-  @Option(help: "Start of Gated DeltaNet: corner (the paper's), aligned, zero, random.") var gdnInit: DeltaConversion.Start?
+  @Option(help: "Start of Gated DeltaNet: corner (the paper's), aligned, zero, random.") var gdnInit:
+    DeltaConversion.Start?
   @Option(help: "Heads of Gated DeltaNet (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
   @Option(help: "Width of the key/value latent (r_kv).") var kvRank: Int?
-  @Option(help: "Width of the query latent (r_q): auto (the base's number of parameters), or a number.") var qRank: String?
+  @Option(help: "Width of the query latent (r_q): auto (the base's number of parameters), or a number.") var qRank:
+    String?
   @Option(help: "Rotated width of a head (d_r).") var ropeDim: Int?
   @Option(help: "Position-free width of a head (d_qk).") var nopeDim: Int?
   @Option(help: "Loss: refined (Enhanced-ILD), norm (layer outputs alone), squared (Zebra-Llama's equation).")
   var loss = IntermediatePlan.Loss.refined
-  @Option(help: "What trains: layers (all of them and the final norm), mixers.") var train = IntermediatePlan.Trained.layers
+  @Option(help: "What trains: layers (all of them and the final norm), mixers.") var train = IntermediatePlan.Trained
+    .layers
   @Option(help: "Peak learning rate.") var lr = IntermediatePlan(tokens: 0).learningRate
   @Option(help: "Sequences per step.") var batch = IntermediatePlan(tokens: 0).batch
   @Option(help: "Tokens per sequence.") var sequence = IntermediatePlan(tokens: 0).time
@@ -71,21 +75,25 @@ struct Convert: ParsableCommand {
       let config = try ModelConfig(contentsOf: folder)
       let length = try count(context, "--context", "tokens, such as 64k")
       guard case .list(let layers) = try? LayerSelection(mlaLayers) else {
-        throw UpcycleError.usage("is not a list of layers", at: "--mla-layers", expected: "such as 1,5,10,14", found: mlaLayers)
+        throw UpcycleError.usage(
+          "is not a list of layers", at: "--mla-layers", expected: "such as 1,5,10,14", found: mlaLayers)
       }
       let text = try trainingText(folder)
       let plan = IntermediatePlan(
-        tokens: try tokens.map { try count($0, "--tokens", "tokens, such as 2M") } ?? text.training.count / 5, batch: batch,
+        tokens: try tokens.map { try count($0, "--tokens", "tokens, such as 2M") } ?? text.training.count / 5,
+        batch: batch,
         time: sequence, learningRate: lr, warmup: warmup, loss: loss, trained: train, seed: seed)
       let recipe = HybridConverting(
         base: folder, latent: try latentConversion(config), linear: try linearReplacement(),
-        composition: Composition(latentLayers: layers, option: "--mla-layers"), data: text.training, heldOut: text.heldOut,
+        composition: Composition(latentLayers: layers, option: "--mla-layers"), data: text.training,
+        heldOut: text.heldOut,
         plan: plan, work: URL(fileURLWithPath: work ?? out + ".ild"))
       Interrupt.listen()
       let outcome = try recipe.run(
         to: URL(fileURLWithPath: out), saveEvery: saveEvery,
         report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
-      print(json ? outcome.json(context: length).text(pretty: true) : outcome.summary(context: length) + "\nmodel: \(out)")
+      print(
+        json ? outcome.json(context: length).text(pretty: true) : outcome.summary(context: length) + "\nmodel: \(out)")
     }
   }
 
@@ -101,7 +109,8 @@ struct Convert: ParsableCommand {
     case .gdn: return .gatedDeltaNet(DeltaConversion(start: gdnInit ?? .corner, heads: gdnHeads, seed: seed))
     case .mamba2:
       if gdnInit != nil || gdnHeads != nil {
-        throw UpcycleError.usage("Mamba2 has no choice of these", at: "--gdn-init, --gdn-heads", hint: "they go with --linear gdn")
+        throw UpcycleError.usage(
+          "Mamba2 has no choice of these", at: "--gdn-init, --gdn-heads", hint: "they go with --linear gdn")
       }
       return .mamba2(MambaConversion(seed: seed))
     }
@@ -156,7 +165,8 @@ extension HybridConverting.Outcome {
             (
               $0.name,
               .object([
-                "folder": .string($0.folder.path), "error_before": list($0.errors.before), "error": list($0.errors.after),
+                "folder": .string($0.folder.path), "error_before": list($0.errors.before),
+                "error": list($0.errors.after),
               ])
             )
           })),

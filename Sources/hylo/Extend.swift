@@ -53,7 +53,8 @@ struct Extend: ParsableCommand {
   @Option(help: "Folder of those states (default: OUT/run/teacher).") var teacherStates: String?
   @Option(help: "Their numbers: float32 (same bits as the teacher), bfloat16 (half the size).")
   var statesType = TeacherCache.NumberType.float32
-  @Option(help: "Bytes that all tensors may take, such as 2GiB: refuses before it starts, and stops above.") var budget: String?
+  @Option(help: "Bytes that all tensors may take, such as 2GiB: refuses before it starts, and stops above.") var budget:
+    String?
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
@@ -111,7 +112,8 @@ struct Extend: ParsableCommand {
     try plan.validate()
     let states = folder(teacherStates ?? "\(out)/run/teacher")
     return Extending(
-      student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: try own?.training ?? TokenShards(folder(data!)),
+      student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil,
+      data: try own?.training ?? TokenShards(folder(data!)),
       heldOut: try heldOut.map { try TokenShards(folder($0)) } ?? own?.heldOut, positions: positions, plan: plan,
       cache: cacheTeacher || teacherStates != nil ? TeacherStates(states, type: statesType) : nil, budget: budget)
   }

@@ -34,18 +34,23 @@ struct ServeLength: ParsableCommand {
 
   private func measure() throws {
     guard let bytes = parseBytes(budget), bytes > 0 else {
-      throw UpcycleError.usage("is not an amount of memory", at: "--budget", expected: "such as 2GiB or 512MiB", found: budget)
+      throw UpcycleError.usage(
+        "is not an amount of memory", at: "--budget", expected: "such as 2GiB or 512MiB", found: budget)
     }
     guard let longestPrefill = parseCount(prefillUpTo) else {
       throw UpcycleError.usage("is not a number", at: "--prefill-up-to", expected: "such as 16k", found: prefillUpTo)
     }
     var plan = ServeLengthPlan(budget: bytes)
-    (plan.chunk, plan.newTokens, plan.longestPrefill, plan.withinPositions) = (chunk, tokens, longestPrefill, withinPositions)
+    (plan.chunk, plan.newTokens, plan.longestPrefill, plan.withinPositions) = (
+      chunk, tokens, longestPrefill, withinPositions
+    )
     Interrupt.listen()
     let folders = [model] + (vs.map { [$0] } ?? [])
     let reports = try folders.map { folder in
       let url = URL(fileURLWithPath: folder, isDirectory: true)
-      return try measureServeLength(named: url.lastPathComponent, plan, progress: show) { try LanguageModel(folder: url) }
+      return try measureServeLength(named: url.lastPathComponent, plan, progress: show) {
+        try LanguageModel(folder: url)
+      }
     }
     if let csv {
       let lines = [ServeLengthReport.csvHeader] + reports.flatMap(\.csvLines)
@@ -59,7 +64,9 @@ struct ServeLength: ParsableCommand {
     }
     for report in reports { print(text(report)) }
     if reports.count == 2, let ours = reports[0].budget.longest, let theirs = reports[1].budget.longest {
-      print("\(reports[0].model) holds \(String(format: "%.1f", Double(ours) / Double(theirs))) times the context of \(reports[1].model)")
+      print(
+        "\(reports[0].model) holds \(String(format: "%.1f", Double(ours) / Double(theirs))) times the context of \(reports[1].model)"
+      )
     }
   }
 
@@ -69,7 +76,9 @@ struct ServeLength: ParsableCommand {
   }
 
   private func text(_ report: ServeLengthReport) -> String {
-    func cell(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+    func cell(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(0, width - text.count)) + text
+    }
     let budget = report.budget
     var lines = [
       report.model,

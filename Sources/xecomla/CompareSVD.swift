@@ -19,7 +19,9 @@ struct CompareSVD: ParsableCommand {
       if !json { print("shape        rank  spectrum  method          seconds  error vs gesdd") }
       for shape in try shapes.split(separator: ",").map(Self.parse) {
         for spectrum in SVDComparison.Spectrum.allCases {
-          for row in try SVDComparison.run(rows: shape.rows, columns: shape.columns, rank: shape.rank, spectrum: spectrum) {
+          for row in try SVDComparison.run(
+            rows: shape.rows, columns: shape.columns, rank: shape.rank, spectrum: spectrum)
+          {
             print(try json ? String(decoding: JSONEncoder().encode(row), as: UTF8.self) : Self.line(row))
           }
         }
@@ -35,8 +37,11 @@ struct CompareSVD: ParsableCommand {
 
   private static func parse(_ text: Substring) throws -> (rows: Int, columns: Int, rank: Int) {
     let numbers = text.split(whereSeparator: { $0 == "x" || $0 == ":" }).map { Int($0) ?? 0 }
-    guard numbers.count == 3, numbers.allSatisfy({ (1...16_384).contains($0) }), numbers[2] <= min(numbers[0], numbers[1]) else {
-      throw UpcycleError.usage("bad shape", at: "--shapes", expected: "ROWSxCOLUMNS:RANK with rank at most both", found: String(text))
+    guard numbers.count == 3, numbers.allSatisfy({ (1...16_384).contains($0) }),
+      numbers[2] <= min(numbers[0], numbers[1])
+    else {
+      throw UpcycleError.usage(
+        "bad shape", at: "--shapes", expected: "ROWSxCOLUMNS:RANK with rank at most both", found: String(text))
     }
     return (numbers[0], numbers[1], numbers[2])
   }

@@ -29,20 +29,25 @@ struct Convert: ParsableCommand {
   @Option(help: "Rotated width of a head (d_r).") var ropeDim: Int
   @Option(help: "Position-free width of a head (d_qk).") var nopeDim: Int
   @Option(help: "Layers to convert: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
-  @Option(help: "Where singular values go: down (code), up (paper), balanced.") var sigma = LatentConversion.SigmaPlacement.down
-  @Option(help: "Ranks per layer: fixed, dynamic (the paper's energy rule), code (the official code's).") var rankRule = RankRule.fixed
+  @Option(help: "Where singular values go: down (code), up (paper), balanced.") var sigma = LatentConversion
+    .SigmaPlacement.down
+  @Option(help: "Ranks per layer: fixed, dynamic (the paper's energy rule), code (the official code's).") var rankRule =
+    RankRule.fixed
   @Option(help: "Energy that a rank rule keeps of the query matrix.") var deltaQ = 0.95
   @Option(help: "Energy that a rank rule keeps of the key and value matrix.") var deltaKv = 0.95
   @Flag(help: "First and last layer keep --kv-rank and --q-rank under a rank rule.") var fixedEnds = false
   @Option(help: "Ranks are multiples of this (default 1; 8 under --rank-rule code).") var granule: Int?
-  @Option(name: .customLong("init"), help: "Start of the new projections: svd, random.") var start = LatentConversion.Start.svd
+  @Option(name: .customLong("init"), help: "Start of the new projections: svd, random.") var start = LatentConversion
+    .Start.svd
   @Option(help: "Rope slice: paper, aligned.") var ropeInit = LatentConversion.Rope.paper
   @Option(help: "Factorisation: plain, covariance (needs --calibration).") var svd = LatentConversion.Weighting.plain
   @Option(help: "Token shards of calibration text.") var calibration: String?
   @Option(help: "Calibration tokens.") var calibrationTokens = "32K"
-  @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).") var data: String?
+  @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).") var data:
+    String?
   @Flag(help: "RMS norm on both latents.") var latentNorm = false
-  @Flag(help: "A sigmoid gate on the attention's output; starts as if there were none (HyLo Table 5).") var outputGate = false
+  @Flag(help: "A sigmoid gate on the attention's output; starts as if there were none (HyLo Table 5).") var outputGate =
+    false
   @Flag(help: "No positions in the latent layers (HyLo Table 5).") var positionFree = false
   @Flag(help: "Up-project n_kv heads shared by groups of queries instead of n_h.") var kvHeadsUp = false
   @Option(help: "Seed of a random start.") var seed: UInt64 = 0
@@ -53,8 +58,10 @@ struct Convert: ParsableCommand {
     runReportingErrors {
       var conversion = LatentConversion(
         kvRank: kvRank, queryRank: try QueryRank(qRank), nopeHeadDim: nopeDim, ropeHeadDim: ropeDim,
-        layers: try LayerSelection(layers), start: start, rope: ropeInit, weighting: svd, sigma: sigma, rankRule: rankRule,
-        queryEnergy: deltaQ, keyValueEnergy: deltaKv, fixedEnds: fixedEnds, granule: granule ?? (rankRule == .code ? 8 : 1),
+        layers: try LayerSelection(layers), start: start, rope: ropeInit, weighting: svd, sigma: sigma,
+        rankRule: rankRule,
+        queryEnergy: deltaQ, keyValueEnergy: deltaKv, fixedEnds: fixedEnds,
+        granule: granule ?? (rankRule == .code ? 8 : 1),
         latentNorm: latentNorm, sharesUpProjection: kvHeadsUp, seed: seed)
       if outputGate { conversion.outputGate = true }
       if positionFree { conversion.isPositionFree = true }
@@ -72,7 +79,8 @@ struct Convert: ParsableCommand {
 
   private static func elementType(_ name: String) throws -> ElementType {
     guard let type = [ElementType.float32, .bfloat16, .float16].first(where: { $0.torchName == name }) else {
-      throw UpcycleError.usage("unknown element type", at: "--dtype", expected: "float32, bfloat16 or float16", found: name)
+      throw UpcycleError.usage(
+        "unknown element type", at: "--dtype", expected: "float32, bfloat16 or float16", found: name)
     }
     return type
   }

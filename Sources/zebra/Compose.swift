@@ -25,7 +25,8 @@ struct Compose: ParsableCommand {
   func run() {
     runReportingErrors {
       guard case .list(let chosen) = try LayerSelection(layers) else {
-        throw UpcycleError.usage("is not a list of layers", at: "--layers", expected: "such as 0,5,10,14", found: layers)
+        throw UpcycleError.usage(
+          "is not a list of layers", at: "--layers", expected: "such as 0,5,10,14", found: layers)
       }
       let config = try Composition(latentLayers: chosen).write(
         base: URL(fileURLWithPath: base), latent: URL(fileURLWithPath: mla), linear: URL(fileURLWithPath: linear),

@@ -38,9 +38,12 @@ struct ILD: ParsableCommand {
   @Option(help: "Training tokens, such as 2M.") var tokens: String
   @Option(help: "Output folder.") var out: String
   @Option(help: "Layers to replace: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
-  @Option(name: .customLong("init"), help: "mla, mamba2: start of the new mixers: structured (from attention's weights), random.")
+  @Option(
+    name: .customLong("init"),
+    help: "mla, mamba2: start of the new mixers: structured (from attention's weights), random.")
   var start = MambaConversion.Start.structured
-  @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random.") var gdnInit = DeltaConversion.Start.corner
+  @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random.") var gdnInit = DeltaConversion
+    .Start.corner
   @Option(help: "gdn: heads (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
   @Option(help: "mla: width of the key/value latent (r_kv).") var kvRank: Int?
   @Option(help: "mla: width of the query latent (r_q): auto, paper, or a number.") var qRank = "auto"
@@ -49,7 +52,8 @@ struct ILD: ParsableCommand {
   @Option(help: "mla: rope slice, paper or aligned.") var ropeInit = LatentConversion.Rope.paper
   @Option(help: "Loss: squared (the paper), norm (the official code), refined (norm, and the mixers' outputs too).")
   var loss = IntermediatePlan.Loss.norm
-  @Option(help: "What trains: layers (all of them and the final norm), mixers.") var train = IntermediatePlan.Trained.layers
+  @Option(help: "What trains: layers (all of them and the final norm), mixers.") var train = IntermediatePlan.Trained
+    .layers
   @Option(help: "Peak learning rate.") var lr = IntermediatePlan(tokens: 0).learningRate
   @Option(help: "Sequences per step.") var batch = IntermediatePlan(tokens: 0).batch
   @Option(help: "Tokens per sequence.") var sequence = IntermediatePlan(tokens: 0).time
@@ -92,7 +96,8 @@ struct ILD: ParsableCommand {
     return .latentAttention(
       LatentConversion(
         kvRank: kvRank ?? max(1, config.maxKVRank / 8), queryRank: try QueryRank(qRank), nopeHeadDim: nopeDim ?? half,
-        ropeHeadDim: ropeDim ?? half, layers: layers, start: start == .random ? .random : .svd, rope: ropeInit, sharesUpProjection: true,
+        ropeHeadDim: ropeDim ?? half, layers: layers, start: start == .random ? .random : .svd, rope: ropeInit,
+        sharesUpProjection: true,
         seed: seed))
   }
 }

@@ -73,7 +73,8 @@ struct Select: ParsableCommand {
   private func measured() throws -> ([Double], LayerPlacement) {
     func folder(_ path: String?, _ option: String) throws -> URL {
       guard let path else {
-        throw UpcycleError.usage("is needed", at: option, hint: "or give --scores FILE; measuring takes --base, --mla, --linear and --data")
+        throw UpcycleError.usage(
+          "is needed", at: option, hint: "or give --scores FILE; measuring takes --base, --mla, --linear and --data")
       }
       return URL(fileURLWithPath: path)
     }
@@ -85,7 +86,8 @@ struct Select: ParsableCommand {
     try shards.require(Tokenizer.load(from: folders[0]))
     let available = min(windows, shards.count / 256)
     guard available > 0 else {
-      throw UpcycleError("too little text", at: data!, expected: "at least one window of 256 tokens", found: "\(shards.count)")
+      throw UpcycleError(
+        "too little text", at: data!, expected: "at least one window of 256 tokens", found: "\(shards.count)")
     }
     let texts = try (0..<available).map { try shards.read($0 * 256..<($0 + 1) * 256) }
     let models = try folders.map { try LanguageModel(folder: $0) }

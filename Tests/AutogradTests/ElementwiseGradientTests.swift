@@ -6,7 +6,9 @@ import XCTest
 /// Embedding, norms, gates and plain arithmetic. The larger sizes are split over the threads.
 final class ElementwiseGradientTests: XCTestCase {
   func testSigmoidGate() {
-    GradientCheck("sigmoid gate").run([randomTensor([3, 7], "x"), randomTensor([3, 7], "gate")]) { $0.sigmoidGate($1[0], $1[1]) }
+    GradientCheck("sigmoid gate").run([randomTensor([3, 7], "x"), randomTensor([3, 7], "gate")]) {
+      $0.sigmoidGate($1[0], $1[1])
+    }
   }
 
   func testOffsetNorm() {

@@ -40,7 +40,8 @@ final class ExpertTests: XCTestCase {
 
   func testRoutingIsTheFormula() {
     for (name, rule) in rules {
-      for (kind, bias) in [("no bias", [Float](repeating: 0, count: experts)), ("bias", randomFloats(experts, "bias"))] {
+      for (kind, bias) in [("no bias", [Float](repeating: 0, count: experts)), ("bias", randomFloats(experts, "bias"))]
+      {
         let logits = randomTensor([tokens, experts], "logits", scale: 2)
         let tape = Tape(recording: false)
         let (weights, choice, _) = tape.route(
@@ -86,7 +87,9 @@ final class ExpertTests: XCTestCase {
   func testRoutingGradients() {
     let logits = randomTensor([tokens, experts], "logits", scale: 2)
     for (name, rule) in rules {
-      GradientCheck("route, \(name)", step: 2e-3).run([logits]) { tape, x in tape.route(x[0], rule, slots: slots).weights }
+      GradientCheck("route, \(name)", step: 2e-3).run([logits]) { tape, x in
+        tape.route(x[0], rule, slots: slots).weights
+      }
     }
   }
 
@@ -137,7 +140,8 @@ final class ExpertTests: XCTestCase {
           func weight(_ i: Int) -> Float {
             switch matrices {
             case .separate(let all):
-              return out < 7 ? all[expert][0].value.pointer[out * 9 + i] : all[expert][1].value.pointer[(out - 7) * 9 + i]
+              return out < 7
+                ? all[expert][0].value.pointer[out * 9 + i] : all[expert][1].value.pointer[(out - 7) * 9 + i]
             case .stacked(let all): return all.value.pointer[(expert * 9 + i) * 11 + out]
             }
           }
@@ -191,7 +195,8 @@ final class ExpertTests: XCTestCase {
       // Where the rows need no gradient the weights still do.
       for parameter in parameters { parameter.gradient = nil }
       let tape = Tape(recording: true)
-      let y = tape.expertFeedForward(tape.constant(randomTensor([40, 9], "x")), gateUp: gateUp, down: down, starts: starts)
+      let y = tape.expertFeedForward(
+        tape.constant(randomTensor([40, 9], "x")), gateUp: gateUp, down: down, starts: starts)
       tape.backward(from: y, seed: randomTensor([40, 9], "seed"))
       XCTAssertEqual(parameters.map { $0.gradient?.toArray() ?? [] }, Array(fused.dropFirst(2)))
     }
@@ -204,7 +209,9 @@ final class ExpertTests: XCTestCase {
     GradientCheck("dispatch").run([x]) { $0.dispatch($1[0], choice) }
     GradientCheck("dispatch, weighed").run([x, weights]) { $0.dispatch($1[0], choice, weights: $1[1]) }
     GradientCheck("combine").run([rows]) { $0.combine($1[0], choice, leading: [tokens]) }
-    GradientCheck("combine, weighed").run([rows, weights]) { $0.combine($1[0], choice, weights: $1[1], leading: [tokens]) }
+    GradientCheck("combine, weighed").run([rows, weights]) {
+      $0.combine($1[0], choice, weights: $1[1], leading: [tokens])
+    }
   }
 
   /// There and back without experts in between: every token times its sum of weights.
@@ -213,7 +220,8 @@ final class ExpertTests: XCTestCase {
     let x = randomTensor([4, 5], "x")
     let weights = Tensor([4, 2], values: [0.5, 0.25, 1, 1, 2, 0, 0.125, 0.5])
     let tape = Tape(recording: false)
-    let back = tape.combine(tape.dispatch(tape.constant(x), choice), choice, weights: tape.constant(weights), leading: [4])
+    let back = tape.combine(
+      tape.dispatch(tape.constant(x), choice), choice, weights: tape.constant(weights), leading: [4])
     let expected = (0..<20).map { x.pointer[$0] * [0.75, 2, 2, 0.625][$0 / 5] }
     assertClose(back.value.toArray(), expected, "there and back", tolerance: 1e-6)
   }

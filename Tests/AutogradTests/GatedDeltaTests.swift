@@ -51,7 +51,8 @@ final class GatedDeltaTests: XCTestCase {
     var (dq, dk, dv) = (p.q, p.k, p.v)
     var (dg, dbeta) = (p.g, p.beta)
     up_delta_backward_reference(
-      p.q, p.K, p.k, p.K, p.v, p.V, p.g, p.beta, p.scale, p.start, p.dO, p.V, &dState, &dq, &dk, &dv, &dg, &dbeta, p.time,
+      p.q, p.K, p.k, p.K, p.v, p.V, p.g, p.beta, p.scale, p.start, p.dO, p.V, &dState, &dq, &dk, &dv, &dg, &dbeta,
+      p.time,
       p.K, p.V)
     return Answer(o: o, end: end, dq: dq, dk: dk, dv: dv, dg: dg, dbeta: dbeta, dStart: dState)
   }
@@ -87,14 +88,16 @@ final class GatedDeltaTests: XCTestCase {
     }
     func doubles(_ tensor: Tensor) -> [Double] { tensor.toArray().map(Double.init) }
     return Answer(
-      o: doubles(o), end: doubles(state), dq: columns(dKeys, 0, K), dk: columns(dKeys, K, K), dv: columns(dValues, 0, V),
+      o: doubles(o), end: doubles(state), dq: columns(dKeys, 0, K), dk: columns(dKeys, K, K),
+      dv: columns(dValues, 0, V),
       dg: doubles(dg), dbeta: doubles(dbeta), dStart: doubles(dState))
   }
 
   private func assertAgree(_ got: Answer, _ full: Answer, _ name: String, tolerance: Double) {
     for (what, got, want) in [
       ("o", got.o, full.o), ("end", got.end, full.end), ("dq", got.dq, full.dq), ("dk", got.dk, full.dk),
-      ("dv", got.dv, full.dv), ("dg", got.dg, full.dg), ("dbeta", got.dbeta, full.dbeta), ("dS0", got.dStart, full.dStart),
+      ("dv", got.dv, full.dv), ("dg", got.dg, full.dg), ("dbeta", got.dbeta, full.dbeta),
+      ("dS0", got.dStart, full.dStart),
     ] {
       XCTAssertEqual(got.count, want.count, "\(name): \(what)")
       let largest = max(want.map(abs).max()!, 1e-30)  // floats end at 1e-38
@@ -112,7 +115,8 @@ final class GatedDeltaTests: XCTestCase {
       (130, 32, 24, 64), (77, 17, 33, 32), (500, 16, 32, 64), (9, 64, 128, 16),
     ] {
       let problem = Problem(time: time, K: K, V: V)
-      assertAgree(chunked(problem, chunk: chunk), twin(problem), "T \(time) K \(K) V \(V) chunk \(chunk)", tolerance: 1e-5)
+      assertAgree(
+        chunked(problem, chunk: chunk), twin(problem), "T \(time) K \(K) V \(V) chunk \(chunk)", tolerance: 1e-5)
     }
   }
 
@@ -135,7 +139,9 @@ final class GatedDeltaTests: XCTestCase {
     var short = problem
     short.time = 20
     (short.q, short.k, short.v) = (Array(short.q.prefix(160)), Array(short.k.prefix(160)), Array(short.v.prefix(160)))
-    (short.g, short.beta, short.dO) = (Array(short.g.prefix(20)), Array(short.beta.prefix(20)), Array(short.dO.prefix(160)))
+    (short.g, short.beta, short.dO) = (
+      Array(short.g.prefix(20)), Array(short.beta.prefix(20)), Array(short.dO.prefix(160))
+    )
     let (padded, alone) = (chunked(problem, chunk: 16), chunked(short, chunk: 16))
     for (a, b) in zip(padded.end, alone.end) { XCTAssertEqual(a, b, accuracy: 1e-6) }
   }
@@ -148,7 +154,8 @@ final class GatedDeltaTests: XCTestCase {
       let want = twin(p)
       for t in 0..<p.time {
         up_delta_step(
-          Array(q[t * K..<(t + 1) * K]), Array(k[t * K..<(t + 1) * K]), Array(v[t * V..<(t + 1) * V]), Float(exp(p.g[t])),
+          Array(q[t * K..<(t + 1) * K]), Array(k[t * K..<(t + 1) * K]), Array(v[t * V..<(t + 1) * V]),
+          Float(exp(p.g[t])),
           Float(p.beta[t]), Float(p.scale), &state, &o, K, V)
         for i in 0..<V { XCTAssertEqual(Double(o[i]), want.o[t * V + i], accuracy: 1e-5) }
       }
@@ -168,15 +175,20 @@ final class GatedDeltaTests: XCTestCase {
   /// The shared vectors, computed from flash-linear-attention's naive code: the twin in float64 and chunks in float32.
   func testVectors() throws {
     let json = try JSONValue(contentsOf: try sharedFolder("vectors").appendingPathComponent("gdn.json"))
-    func numbers(_ key: String) -> [Double] { json[key]!.array!.flatMap { $0.array?.map { $0.double! } ?? [$0.double!] } }
+    func numbers(_ key: String) -> [Double] {
+      json[key]!.array!.flatMap { $0.array?.map { $0.double! } ?? [$0.double!] }
+    }
     var p = Problem(time: 11, K: 4, V: 6)
     (p.q, p.k, p.v, p.g, p.beta) = (numbers("q"), numbers("k"), numbers("v"), numbers("g"), numbers("beta"))
     (p.start, p.dO, p.dEnd) = (numbers("S0"), numbers("do"), numbers("dS_final"))
     let want = Answer(
-      o: numbers("o"), end: numbers("S_final"), dq: numbers("dq"), dk: numbers("dk"), dv: numbers("dv"), dg: numbers("dg"),
+      o: numbers("o"), end: numbers("S_final"), dq: numbers("dq"), dk: numbers("dk"), dv: numbers("dv"),
+      dg: numbers("dg"),
       dbeta: numbers("dbeta"), dStart: numbers("dS0"))
     assertAgree(twin(p), want, "vectors, twin", tolerance: 1e-12)
-    for chunk in [1, 4, 16, 64] { assertAgree(chunked(p, chunk: chunk), want, "vectors, chunks of \(chunk)", tolerance: 1e-5) }
+    for chunk in [1, 4, 16, 64] {
+      assertAgree(chunked(p, chunk: chunk), want, "vectors, chunks of \(chunk)", tolerance: 1e-5)
+    }
   }
 
   // MARK: On the tape
@@ -193,7 +205,9 @@ final class GatedDeltaTests: XCTestCase {
 
   func testNormGated() {
     let weight = Parameter("w", randomTensor([4], "w"))
-    GradientCheck("norm, then gate").run([randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]) {
+    GradientCheck("norm, then gate").run(
+      [randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]
+    ) {
       $0.normGated($1[0], gate: $1[1], gateColumns: 3..<15, weight, eps: 1e-5)
     }
   }
@@ -206,7 +220,8 @@ final class GatedDeltaTests: XCTestCase {
       let rate = Parameter("A_log", randomTensor([heads], "rate"))
       // Short queries and keys turn sharply: a small step.
       GradientCheck("gated delta, \(keyHeads) and \(heads) heads", step: 1e-3).run(
-        [randomTensor([2, 9, layout.width], "rows"), randomTensor([2, 9, 2 * heads + 3], "gates")], parameters: [bias, rate]
+        [randomTensor([2, 9, layout.width], "rows"), randomTensor([2, 9, 2 * heads + 3], "gates")],
+        parameters: [bias, rate]
       ) {
         $0.gatedDelta(
           $0.unitLength($1[0], columns: 0..<2 * layout.keyWidth, head: 3), values: $1[0], gates: $1[1],

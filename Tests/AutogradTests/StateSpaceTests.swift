@@ -75,7 +75,8 @@ final class StateSpaceTests: XCTestCase {
     }
     func doubles(_ tensor: Tensor) -> [Double] { tensor.toArray().map(Double.init) }
     return Answer(
-      y: doubles(y), end: doubles(state), dc: columns(P + N, N), db: columns(P, N), dx: columns(0, P), ddt: doubles(ddt),
+      y: doubles(y), end: doubles(state), dc: columns(P + N, N), db: columns(P, N), dx: columns(0, P),
+      ddt: doubles(ddt),
       dStart: doubles(dState), dRate: gradients.rate, dSkip: gradients.skip)
   }
 
@@ -97,9 +98,14 @@ final class StateSpaceTests: XCTestCase {
 
   /// Outputs, final state and every gradient, of the entering state too, at odd lengths and ragged chunks.
   func testChunkedIsRecurrent() {
-    for (time, N, P, chunk) in [(1, 4, 6, 8), (11, 4, 6, 4), (64, 16, 16, 16), (77, 5, 3, 64), (40, 8, 8, 16), (9, 3, 2, 1), (1, 20, 16, 8), (130, 32, 24, 64), (77, 17, 16, 32), (9, 64, 64, 4)] {
+    for (time, N, P, chunk) in [
+      (1, 4, 6, 8), (11, 4, 6, 4), (64, 16, 16, 16), (77, 5, 3, 64), (40, 8, 8, 16), (9, 3, 2, 1), (1, 20, 16, 8),
+      (130, 32, 24, 64), (77, 17, 16, 32), (9, 64, 64, 4),
+    ] {
       let problem = Problem(time: time, N: N, P: P)
-      assertAgree(chunked(problem, chunk: chunk), twin(problem), problem, "T \(time) N \(N) P \(P) chunk \(chunk)", tolerance: 2e-5)
+      assertAgree(
+        chunked(problem, chunk: chunk), twin(problem), problem, "T \(time) N \(N) P \(P) chunk \(chunk)",
+        tolerance: 2e-5)
     }
   }
 
@@ -152,7 +158,8 @@ final class StateSpaceTests: XCTestCase {
       &problem.ddt, &problem.dRate, &problem.dSkip, 11, N, P)
     problem.dStart = dState
     let want = Answer(
-      y: numbers("y"), end: numbers("H_final"), dc: numbers("dC"), db: numbers("dB"), dx: numbers("dx"), ddt: numbers("ddt"),
+      y: numbers("y"), end: numbers("H_final"), dc: numbers("dC"), db: numbers("dB"), dx: numbers("dx"),
+      ddt: numbers("ddt"),
       dStart: numbers("dH0"), dRate: numbers("dA")[0], dSkip: numbers("dD")[0])
     assertAgree(problem, want, Problem(time: 11, N: N, P: P), "vectors", tolerance: 1e-12)
   }
@@ -165,7 +172,9 @@ final class StateSpaceTests: XCTestCase {
     GradientCheck("causal convolution").run([randomTensor([2, 7, 9])], parameters: [weight, bias]) {
       $0.causalConv($1[0], columns: 2..<7, [weight], bias: bias, batch: 2, time: 7)
     }
-    let (first, second) = (Parameter("first", randomTensor([3, 1, 4], "first")), Parameter("second", randomTensor([2, 1, 4], "second")))
+    let (first, second) = (
+      Parameter("first", randomTensor([3, 1, 4], "first")), Parameter("second", randomTensor([2, 1, 4], "second"))
+    )
     GradientCheck("two convolutions, no bias").run([randomTensor([2, 7, 9])], parameters: [first, second]) {
       $0.causalConv($1[0], columns: 2..<7, [first, second], batch: 2, time: 7)
     }
@@ -184,7 +193,9 @@ final class StateSpaceTests: XCTestCase {
   func testGatedNorm() {
     let weight = Parameter("w", randomTensor([12], "w"))
     for group in [12, 4] {
-      GradientCheck("gated norm by \(group)").run([randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]) {
+      GradientCheck("gated norm by \(group)").run(
+        [randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]
+      ) {
         $0.gatedNorm($1[0], gate: $1[1], gateColumns: 3..<15, weight, group: group, eps: 1e-5)
       }
     }

@@ -10,7 +10,9 @@ final class CalibrationTests: XCTestCase {
   private func table(_ name: String) throws -> [[String: String]] {
     let file = repositoryRoot().appendingPathComponent("experiments/farskip/published/\(name)")
     let lines = String(decoding: try readFile(file), as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") }
-    func fields(_ line: Substring) -> [String] { line.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+    func fields(_ line: Substring) -> [String] {
+      line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
     let header = fields(lines[0])
     return lines.dropFirst().map { Dictionary(uniqueKeysWithValues: zip(header, fields($0))) }
   }
@@ -20,7 +22,8 @@ final class CalibrationTests: XCTestCase {
     XCTAssertEqual(rows.count, ModelShape.published.count)
     for (row, shape) in zip(rows, ModelShape.published) {
       func number(_ column: String) -> Int { Int(row[column]!) ?? 0 }
-      let plain = row["model"]!.lowercased().replacingOccurrences(of: " (paper)", with: "").replacingOccurrences(of: " (primus)", with: "")
+      let plain = row["model"]!.lowercased().replacingOccurrences(of: " (paper)", with: "").replacingOccurrences(
+        of: " (primus)", with: "")
       XCTAssertEqual(shape.name, plain)
       XCTAssertEqual(
         [shape.layers, shape.denseLayers, shape.width, shape.heads, shape.experts, shape.expertsPerToken],
@@ -56,7 +59,9 @@ final class CalibrationTests: XCTestCase {
         if text == "-" { return }
         let digits = text.split(separator: ".").dropFirst().first?.count ?? 0
         // 12.08 is printed with 2 digits, 3.4 with 1.
-        XCTAssertEqual(value, Double(text)!, accuracy: 0.5000001 * Foundation.pow(10, -Double(digits)), "\(row["case"]!) EP\(workload.gpus) \(column)")
+        XCTAssertEqual(
+          value, Double(text)!, accuracy: 0.5000001 * Foundation.pow(10, -Double(digits)),
+          "\(row["case"]!) EP\(workload.gpus) \(column)")
       }
       check("routed_TFLOP", work.experts / 1e12)
       check("shared_TFLOP", work.shared / 1e12)
@@ -81,7 +86,8 @@ final class CalibrationTests: XCTestCase {
       }
       let durations = model(1).durations
       for (column, value) in [
-        ("A_ms", durations.projections), ("B_ms", durations.core), ("G_ms", durations.gate), ("E_ms", durations.experts),
+        ("A_ms", durations.projections), ("B_ms", durations.core), ("G_ms", durations.gate),
+        ("E_ms", durations.experts),
         ("S_ms", durations.shared), ("one_a2a_ms", durations.dispatch.milliseconds),
       ] { check(column, value, 0.0051) }
       check("comm_share_of_regular", model(1).communicationShare(isTraining: true), 0.00051)
@@ -107,7 +113,9 @@ final class CalibrationTests: XCTestCase {
     // kappa in flight only cannot explain both rows.
     XCTAssertGreaterThan(Calibration(.whileInFlight).residual, 0.01)
     // The valley: fixed efficiencies give quite different kappas at small cost.
-    let (low, high) = (Calibration(.throughout, efficiencies: 0.25...0.25), Calibration(.throughout, efficiencies: 0.5...0.5))
+    let (low, high) = (
+      Calibration(.throughout, efficiencies: 0.25...0.25), Calibration(.throughout, efficiencies: 0.5...0.5)
+    )
     XCTAssertGreaterThan(high.kappa - low.kappa, 0.08)
     XCTAssertLessThan(max(low.residual, high.residual), 0.01)
   }

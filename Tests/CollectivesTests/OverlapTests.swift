@@ -11,7 +11,8 @@ final class OverlapTests: XCTestCase {
 
   /// The logs of rank 0 of one short measurement.
   private func measure(
-    prefill: Bool, methods: [OverlapMethod] = [.standard, .farskip], ranks count: Int = 2, computation: Computation = .sleep,
+    prefill: Bool, methods: [OverlapMethod] = [.standard, .farskip], ranks count: Int = 2,
+    computation: Computation = .sleep,
     progress: MessageProgress.Mode = .poll
   ) throws -> (OverlapMeasurement, OverlapMeasurement.Outcome) {
     let measurement = OverlapMeasurement(
@@ -35,7 +36,8 @@ final class OverlapTests: XCTestCase {
         let hides = run.name == "farskip"
         // What is computed right after a collective starts; later operations may find it over.
         for layer in 0..<3 {
-          XCTAssertEqual(log.overlaps(.dispatch, hides && layer == 0 ? .projections : .core, layer: layer, .forward), hides)
+          XCTAssertEqual(
+            log.overlaps(.dispatch, hides && layer == 0 ? .projections : .core, layer: layer, .forward), hides)
           XCTAssertEqual(log.overlaps(.combine, .shared, layer: layer, .forward), hides)
           XCTAssertEqual(log.overlaps(.combine, .shared, layer: layer, .backward), hides)
           XCTAssertEqual(log.overlaps(.dispatch, .projections, layer: layer, .backward), hides)
@@ -124,7 +126,9 @@ final class OverlapTests: XCTestCase {
     XCTAssertThrowsError(try order.check(swapped)) { XCTAssertTrue("\($0)".contains("of layer 2"), "\($0)") }
     var short = log
     short.events.remove(at: index("D"))
-    XCTAssertThrowsError(try order.check(short)) { XCTAssertTrue("\($0)".contains("D of layer 2 is in the event log 0"), "\($0)") }
+    XCTAssertThrowsError(try order.check(short)) {
+      XCTAssertTrue("\($0)".contains("D of layer 2 is in the event log 0"), "\($0)")
+    }
   }
 
   func testTimelineFiles() throws {
@@ -135,14 +139,16 @@ final class OverlapTests: XCTestCase {
     let trace = try JSONValue(contentsOf: folder.appendingPathComponent("run.json"))
     let spans = trace["traceEvents"]!.array!.filter { $0["ph"]?.string == "X" }
     XCTAssertEqual(spans.filter { $0["cat"]?.string == "communication" }.count, 2 * 2 * 3 * 2)
-    let lines = String(decoding: try readFile(folder.appendingPathComponent("run.csv")), as: UTF8.self).split(separator: "\n")
+    let lines = String(decoding: try readFile(folder.appendingPathComponent("run.csv")), as: UTF8.self).split(
+      separator: "\n")
     XCTAssertEqual(lines.count, 1 + spans.count)
     XCTAssertTrue(lines[1].hasPrefix("standard,0,prefill,A,1,0,computation,"), String(lines[1]))
   }
 
   func testWhatCannotBeMeasured() throws {
     var measurement = OverlapMeasurement(
-      durations: LayerDurations(projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1), layers: 1,
+      durations: LayerDurations(projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1),
+      layers: 1,
       isPrefill: false, computation: .sleep, rate: LinkRate(alpha: 0.002, beta: 1e6), repeats: 1)
     XCTAssertThrowsError(try measurement.validate(ranks: 2)) { XCTAssertTrue("\($0)".contains("latency"), "\($0)") }
     measurement.rate.alpha = 0

@@ -10,7 +10,9 @@ final class RanksTests: XCTestCase {
   private func exchange(ranks count: Int, rows: @escaping (Int, Int) -> Int) throws {
     try ThreadRanks.run(count) { ranks in
       for round in 0..<3 {
-        let sent = (0..<count).flatMap { to in (0..<rows(ranks.rank, to)).flatMap { [Int32(ranks.rank), Int32(to), Int32($0 + round)] } }
+        let sent = (0..<count).flatMap { to in
+          (0..<rows(ranks.rank, to)).flatMap { [Int32(ranks.rank), Int32(to), Int32($0 + round)] }
+        }
         let expected = (0..<count).flatMap { from in
           (0..<rows(from, ranks.rank)).flatMap { [Int32(from), Int32(ranks.rank), Int32($0 + round)] }
         }
@@ -87,7 +89,8 @@ final class RanksTests: XCTestCase {
   // MARK: Link model
 
   /// Seconds of `messages` all-to-alls of `bytes` between two ranks, all started at once.
-  private func seconds(messages: Int, bytes: Int, _ rate: LinkRate, mode: MessageProgress.Mode = .poll) throws -> Double {
+  private func seconds(messages: Int, bytes: Int, _ rate: LinkRate, mode: MessageProgress.Mode = .poll) throws -> Double
+  {
     var longest = 0.0
     try ThreadRanks.run(2) { ranks in
       let link = LinkModel(ranks, rate)
@@ -174,7 +177,9 @@ final class RanksTests: XCTestCase {
 
   func testMessagesOfAnotherLength() throws {
     XCTAssertThrowsError(
-      try ThreadRanks.run(2) { ranks in _ = try ranks.allToAll([UInt8](repeating: 0, count: 2 * (1 + ranks.rank)), filler: 0) }
+      try ThreadRanks.run(2) { ranks in
+        _ = try ranks.allToAll([UInt8](repeating: 0, count: 2 * (1 + ranks.rank)), filler: 0)
+      }
     ) { XCTAssertTrue("\($0)".contains("another length"), "\($0)") }
   }
 

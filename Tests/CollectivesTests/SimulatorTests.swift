@@ -82,7 +82,8 @@ final class SimulatorTests: XCTestCase {
       // Two-batch overlap has a formula here too.
       for method in OverlapMethod.allCases {
         XCTAssertEqual(
-          model.run(method, .forward).milliseconds, model.closedForm(method, .forward)!, accuracy: 1e-9 * 1e4, "\(method)")
+          model.run(method, .forward).milliseconds, model.closedForm(method, .forward)!, accuracy: 1e-9 * 1e4,
+          "\(method)")
       }
     }
     for model in randomModels(200, { .whileInFlight(1 + 2 * $0.nextUniform()) }) { assertFormulaEqualsEvents(model) }
@@ -150,7 +151,9 @@ final class SimulatorTests: XCTestCase {
         }
         for track in SimulatedRun.Span.Track.allCases {
           let own = spans.filter { $0.track == track }.sorted { $0.start < $1.start }
-          for (one, next) in zip(own, own.dropFirst()) { XCTAssertLessThanOrEqual(one.end, next.start + 1e-12, "\(method)") }
+          for (one, next) in zip(own, own.dropFirst()) {
+            XCTAssertLessThanOrEqual(one.end, next.start + 1e-12, "\(method)")
+          }
         }
       }
     }
@@ -158,7 +161,10 @@ final class SimulatorTests: XCTestCase {
     let schedule = model.schedule(.farskip, .forward)
     let spans = model.run(.farskip, .forward).spans
     func interval(_ kind: SubOperation.Kind, _ layer: Int) -> ClosedRange<Double> {
-      let span = spans.first { schedule.operations[$0.operation].kind == kind && schedule.operations[$0.operation].layer == layer && $0.track != .intraLink }!
+      let span = spans.first {
+        schedule.operations[$0.operation].kind == kind && schedule.operations[$0.operation].layer == layer
+          && $0.track != .intraLink
+      }!
       return span.start...span.end
     }
     XCTAssertTrue(interval(.dispatch, 1).overlaps(interval(.core, 1)))
@@ -177,7 +183,8 @@ final class SimulatorTests: XCTestCase {
       XCTAssertGreaterThan(skewed.training(method).milliseconds, balanced.training(method).milliseconds)
       XCTAssertEqual(skewed.training(method).milliseconds, slow.training(method).milliseconds, accuracy: 1e-9)
     }
-    XCTAssertGreaterThan(skewed.training(.standard).forward.exposed, slow.training(.standard).forward.exposed, "others wait")
+    XCTAssertGreaterThan(
+      skewed.training(.standard).forward.exposed, slow.training(.standard).forward.exposed, "others wait")
   }
 
   func testDurationsAsTyped() throws {
@@ -185,7 +192,8 @@ final class SimulatorTests: XCTestCase {
     XCTAssertEqual(typed, golden[0].durations)
     for (text, words) in [
       ("A=2", "lacks B, G, D, E, C, S"), ("A=-2,B=3,G=1,D=4,E=5,C=4,S=2", "A is no duration"),
-      ("A=x,B=3,G=1,D=4,E=5,C=4,S=2", "A is no duration"), ("A=2,A=3", "twice"), ("Q=1", "Q=1"), ("", "list of durations"),
+      ("A=x,B=3,G=1,D=4,E=5,C=4,S=2", "A is no duration"), ("A=2,A=3", "twice"), ("Q=1", "Q=1"),
+      ("", "list of durations"),
       ("A=inf,B=3,G=1,D=4,E=5,C=4,S=2", "A is no duration"), ("A=2,B=3,G=1,D=4,E=5,C=4,S=2,", "list of durations"),
     ] {
       XCTAssertThrowsError(try LayerDurations(parsing: text, option: "--durations")) { error in

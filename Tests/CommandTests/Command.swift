@@ -12,7 +12,8 @@ struct CommandResult {
   var errorLines: [String] { error.split(separator: "\n").map(String.init).filter { $0.hasPrefix("error:") } }
 }
 
-/// Runs a built executable (beside the test bundle), or one of the system by its path, in the repository root and waits.
+/// Runs a built executable (beside the test bundle), or one of the system by its path, in the repository root and
+/// waits.
 /// - Parameter killAfter: kill -9 after so many seconds.
 func launch(_ tool: String, _ arguments: [String], killAfter seconds: Double? = nil) throws -> CommandResult {
   let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
@@ -50,8 +51,10 @@ func launchRanks(_ count: Int, _ tool: String, _ arguments: [String]) throws -> 
   let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
   return try launch(
     mpirun,
-    ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "-np", "\(count)",
-      folder.appendingPathComponent(tool).path] + arguments)
+    [
+      "--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "-np", "\(count)",
+      folder.appendingPathComponent(tool).path,
+    ] + arguments)
 }
 
 /// Fails unless the command ends with `status` and exactly one error line that contains `words`.

@@ -23,11 +23,15 @@ final class ExtendCommandTests: XCTestCase {
           to: folder.appendingPathComponent("\(name)/\(file)"))
       }
     }
-    run("xecomla", [
-      "convert", "--model", path("base"), "--kv-rank", "16", "--q-rank", "84", "--rope-dim", "4", "--nope-dim", "4",
-      "--layers", "all", "--out", path("hybrid"),
-    ])
-    let text = (0..<1500).map { "Document \($0): the cat number \($0 * 7 % 91) sat on mat \($0 * 3 % 17).\n<|endoftext|>" }
+    run(
+      "xecomla",
+      [
+        "convert", "--model", path("base"), "--kv-rank", "16", "--q-rank", "84", "--rope-dim", "4", "--nope-dim", "4",
+        "--layers", "all", "--out", path("hybrid"),
+      ])
+    let text = (0..<1500).map {
+      "Document \($0): the cat number \($0 * 7 % 91) sat on mat \($0 * 3 % 17).\n<|endoftext|>"
+    }
     try! writeFile(text.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("text.txt"))
     run("shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("shards")])
   }
@@ -35,7 +39,9 @@ final class ExtendCommandTests: XCTestCase {
 
   private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
 
-  private func extend(_ out: String, _ more: [String] = [], context: String = "640", tokens: String = "7680") -> [String] {
+  private func extend(_ out: String, _ more: [String] = [], context: String = "640", tokens: String = "7680")
+    -> [String]
+  {
     [
       "extend", "--model", path("hybrid"), "--teacher", path("teacher"), "--data", path("shards"), "--context", context,
       "--tokens", tokens, "--out", path(out), "--batch", "2", "--quiet",
@@ -48,7 +54,9 @@ final class ExtendCommandTests: XCTestCase {
     return result
   }
 
-  private func hash(_ name: String) throws -> String { try sha256(fileAt: URL(fileURLWithPath: path("\(name)/model.safetensors"))) }
+  private func hash(_ name: String) throws -> String {
+    try sha256(fileAt: URL(fileURLWithPath: path("\(name)/model.safetensors")))
+  }
 
   /// It trains, writes its positions, and gives the same bytes when it is killed, and when the teacher's states come
   /// from disk.
@@ -87,22 +95,35 @@ final class ExtendCommandTests: XCTestCase {
     }
     XCTAssertEqual(try values("alone"), try values("hybrid"))
     XCTAssertEqual(try ModelConfig(contentsOf: Self.folder.appendingPathComponent("alone")).maxPosition, 8192)
-    let given = ["extend", "--model", path("alone"), "--context", "8192", "--tokens", "0", "--yarn", "1", "--out", path("off")]
+    let given = [
+      "extend", "--model", path("alone"), "--context", "8192", "--tokens", "0", "--yarn", "1", "--out", path("off"),
+    ]
     XCTAssertTrue(try succeed(given).output.contains("positions: 8192 positions\n"))
   }
 
   func testRefusals() throws {
     for (arguments, expected) in [
       (extend("x", ["--budget", "2MiB"]), "weights, gradients and moments alone pass the budget"),
-      (extend("x", ["--budget", "100MiB", "--no-checkpointing"], context: "4096", tokens: "8192"), "--checkpointing fits"),
+      (
+        extend("x", ["--budget", "100MiB", "--no-checkpointing"], context: "4096", tokens: "8192"),
+        "--checkpointing fits"
+      ),
       (extend("x", ["--budget", "lots"]), "is not a number of bytes"),
       (extend("x", context: "1M"), "at least one step"),
       (extend("x", ["--model", path("base"), "--yarn", "4"]), "latent attention, which this model does not have"),
       (extend("x", ["--kl-weight=-1"]), "loss weights"),
       (extend("x", ["--model", path("nothing")]), "nothing"),
       // Without --data: the microworld's long documents, for a model of its own.
-      (["extend", "--model", path("hybrid"), "--context", "640", "--tokens", "7680", "--out", path("x")], "a KL weight needs a teacher"),
-      (["extend", "--model", path("hybrid"), "--data", path("shards"), "--context", "640", "--tokens", "7680", "--out", path("x")], "a KL weight needs a teacher"),
+      (
+        ["extend", "--model", path("hybrid"), "--context", "640", "--tokens", "7680", "--out", path("x")],
+        "a KL weight needs a teacher"
+      ),
+      (
+        [
+          "extend", "--model", path("hybrid"), "--data", path("shards"), "--context", "640", "--tokens", "7680",
+          "--out", path("x"),
+        ], "a KL weight needs a teacher"
+      ),
       (extend("base"), "holds a model already"),
     ] {
       let result = try launch("hylo", arguments)

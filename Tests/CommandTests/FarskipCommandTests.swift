@@ -10,7 +10,8 @@ final class FarskipCommandTests: XCTestCase {
   override class func setUp() {
     folder = try! temporaryFolder()
     for preset in ["nano-qwen-moe", "nano-1b"] {
-      let made = try! launch("hybrid", ["create", "--preset", preset, "--out", folder.path + "/" + preset, "--seed", "3"])
+      let made = try! launch(
+        "hybrid", ["create", "--preset", preset, "--out", folder.path + "/" + preset, "--seed", "3"])
       XCTAssertEqual(made.status, 0, made.error)
       for file in ["tokenizer.json", "tokenizer_config.json"] {
         try! FileManager.default.copyItem(
@@ -22,7 +23,10 @@ final class FarskipCommandTests: XCTestCase {
     try! writeFile(text.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("text.txt"))
     let packed = try! launch(
       "shards",
-      ["pack", "--input", folder.path + "/text.txt", "--tokenizer", folder.path + "/nano-1b", "--out", folder.path + "/shards"])
+      [
+        "pack", "--input", folder.path + "/text.txt", "--tokenizer", folder.path + "/nano-1b", "--out",
+        folder.path + "/shards",
+      ])
     XCTAssertEqual(packed.status, 0, packed.error)
   }
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
@@ -40,26 +44,34 @@ final class FarskipCommandTests: XCTestCase {
     ["convert", "--model", path(model), "--data", path("shards"), "--out", path(out)] + more
   }
 
-  private func hash(_ name: String) throws -> String { try sha256(fileAt: URL(fileURLWithPath: path("\(name)/model.safetensors"))) }
+  private func hash(_ name: String) throws -> String {
+    try sha256(fileAt: URL(fileURLWithPath: path("\(name)/model.safetensors")))
+  }
 
   func testConvert() throws {
     let result = try JSONValue(
-      parsing: Data(try succeed("farskip", convert("far", ["--layers", "last:75%", "--json"])).output.utf8), file: "convert --json")
+      parsing: Data(try succeed("farskip", convert("far", ["--layers", "last:75%", "--json"])).output.utf8),
+      file: "convert --json")
     XCTAssertEqual(result["rewired_layers"]?.array?.compactMap(\.int), [2, 3, 4, 5, 6, 7])
     XCTAssertNotEqual(result["loss"]?.double, result["loss_before"]?.double)
     XCTAssertEqual(try hash("far"), try hash("nano-qwen-moe"), "weights are untouched")
     let config = try JSONValue(contentsOf: URL(fileURLWithPath: path("far/config.json")))
-    XCTAssertEqual(config["farskip_connectivity"]?.array?.map(\.string), ["standard", "standard"] + Array(repeating: "farskip", count: 6))
+    XCTAssertEqual(
+      config["farskip_connectivity"]?.array?.map(\.string),
+      ["standard", "standard"] + Array(repeating: "farskip", count: 6))
     let text = try succeed("farskip", convert("one", ["--layers", "2-3", "--connectivity", "attention-only"])).output
     XCTAssertTrue(text.contains("attention-only: layers 2,3") && text.contains("perplexity"), text)
     let info = try succeed("hybrid", ["info", "--model", path("far")]).output
     XCTAssertTrue(info.contains("2 of 16, width 96") && info.contains("farskip in layers 2,3,4,5,6,7"), info)
     // Standard again is the model that it was.
-    try succeed("farskip", ["convert", "--model", path("far"), "--connectivity", "standard", "--no-measure", "--out", path("back")])
+    try succeed(
+      "farskip",
+      ["convert", "--model", path("far"), "--connectivity", "standard", "--no-measure", "--out", path("back")])
     XCTAssertNil(try JSONValue(contentsOf: URL(fileURLWithPath: path("back/config.json")))["farskip_connectivity"])
     try succeed("hybrid", ["generate", "--model", path("far"), "--prompt", "User: Where", "--tokens", "4", "--quiet"])
     try writeFile("[[1,2,3]]", to: URL(fileURLWithPath: path("ids.json")))
-    try succeed("hybrid", ["logits", "--model", path("far"), "--ids", path("ids.json"), "--out", path("logits.safetensors")])
+    try succeed(
+      "hybrid", ["logits", "--model", path("far"), "--ids", path("ids.json"), "--out", path("logits.safetensors")])
   }
 
   func testConvertRefuses() throws {
@@ -67,14 +79,18 @@ final class FarskipCommandTests: XCTestCase {
     try assertRefused("farskip", convert("bad", ["--layers", "2-11"]), status: 2, saying: ["--layers", "0...7"])
     try assertRefused("farskip", convert("bad", ["--layers", "last:0%"]), status: 2, saying: ["--layers", "last:0%"])
     try assertRefused("farskip", convert("bad", ["--layers", "first:9"]), status: 2, saying: ["--layers", "9"])
-    try assertRefused("farskip", convert("bad", ["--connectivity", "ladder"]), status: 2, saying: ["ladder", "farskip"])
+    try assertRefused(
+      "farskip", convert("bad", ["--connectivity", "ladder"]), status: 2, saying: ["ladder", "farskip"])
     try assertRefused("farskip", convert("nano-qwen-moe"), status: 2, saying: ["base model itself"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("bad")))
   }
 
-  private func distill(_ out: String, _ more: [String] = [], student: String = "kd-student", tokens: String = "4096") -> [String] {
+  private func distill(_ out: String, _ more: [String] = [], student: String = "kd-student", tokens: String = "4096")
+    -> [String]
+  {
     [
-      "distill", "--student", path(student), "--teacher", path("nano-qwen-moe"), "--data", path("shards"), "--tokens", tokens,
+      "distill", "--student", path(student), "--teacher", path("nano-qwen-moe"), "--data", path("shards"), "--tokens",
+      tokens,
       "--batch", "2", "--sequence", "64", "--out", path(out), "--quiet",
     ] + more
   }
@@ -99,7 +115,9 @@ final class FarskipCommandTests: XCTestCase {
       parsing: Data(
         try succeed(
           "farskip",
-          distill("stopped", ["--lr", "1e-12", "--patience", "2", "--validate-every", "4", "--held-out", path("shards"), "--json"])
+          distill(
+            "stopped",
+            ["--lr", "1e-12", "--patience", "2", "--validate-every", "4", "--held-out", path("shards"), "--json"])
         ).output.utf8), file: "distill --json")
     XCTAssertEqual(stopped["stopped_early"]?.bool, true)
     XCTAssertEqual(stopped["validation"]?.array?.compactMap { $0.array?[0].int }, [0, 4, 8])
@@ -112,7 +130,9 @@ final class FarskipCommandTests: XCTestCase {
     try succeed("farskip", convert("far2", ["--no-measure"]))
     try assertRefused("farskip", distill("bad", student: "nano-1b"), status: 2, saying: ["dense model"])
     try assertRefused("farskip", distill("bad", student: "far2", tokens: "some"), status: 2, saying: ["--tokens"])
-    try assertRefused("farskip", distill("bad", ["--patience", "0", "--held-out", path("shards")], student: "far2"), status: 2, saying: ["--patience"])
+    try assertRefused(
+      "farskip", distill("bad", ["--patience", "0", "--held-out", path("shards")], student: "far2"), status: 2,
+      saying: ["--patience"])
     try assertRefused("farskip", distill("bad", ["--patience", "2"], student: "far2"), status: 2, saying: ["held-out"])
     try assertRefused("farskip", distill("bad", ["--objective", "mse"], student: "far2"), status: 2, saying: ["mse"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("bad/config.json")))

@@ -11,7 +11,9 @@ import XCTest
 
 /// `farskip` on several ranks: threads, and processes of Open MPI.
 final class FarskipRanksTests: XCTestCase {
-  private let short = ["overlap", "--durations", "A=1,B=2,G=1,D=1,E=1,C=1,S=1", "--layers", "2", "--repeats", "2", "--json"]
+  private let short = [
+    "overlap", "--durations", "A=1,B=2,G=1,D=1,E=1,C=1,S=1", "--layers", "2", "--repeats", "2", "--json",
+  ]
 
   private func overlap(_ result: CommandResult) throws -> JSONValue {
     XCTAssertEqual(result.status, 0, result.error)
@@ -27,14 +29,16 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertEqual(processes["transport"]?.string, "mpi")
     for outcome in [threads, processes] {
       XCTAssertGreaterThanOrEqual(outcome["isolated_dispatch_ms"]!.double!, 1)
-      XCTAssertGreaterThan(outcome["methods"]!["farskip"]!["overlap"]!.double!, outcome["methods"]!["standard"]!["overlap"]!.double!)
+      XCTAssertGreaterThan(
+        outcome["methods"]!["farskip"]!["overlap"]!.double!, outcome["methods"]!["standard"]!["overlap"]!.double!)
     }
   }
 
   func testRefusals() throws {
     for (more, words) in [
       (["--link", "50us,0GB/s"], ["--link", "bandwidth"]), (["--ranks", "1"], ["one rank"]),
-      (["--link", "2ms,1GB/s"], ["latency"]), (["--layers", "0"], ["--layers"]), (["--repeats", "many"], ["--repeats"]),
+      (["--link", "2ms,1GB/s"], ["latency"]), (["--layers", "0"], ["--layers"]),
+      (["--repeats", "many"], ["--repeats"]),
     ] {
       try assertRefused("farskip", short + more, status: 2, saying: words)
     }
@@ -52,7 +56,8 @@ final class FarskipRanksTests: XCTestCase {
 
   override class func setUp() {
     folder = try! temporaryFolder()
-    let made = try! launch("hybrid", ["create", "--preset", "nano-qwen-moe", "--out", folder.path + "/moe", "--seed", "3"])
+    let made = try! launch(
+      "hybrid", ["create", "--preset", "nano-qwen-moe", "--out", folder.path + "/moe", "--seed", "3"])
     XCTAssertEqual(made.status, 0, made.error)
     for file in ["tokenizer.json", "tokenizer_config.json"] {
       try! FileManager.default.copyItem(
@@ -74,8 +79,10 @@ final class FarskipRanksTests: XCTestCase {
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
 
   private func train(_ out: String, _ more: [String], model: String = "far") -> [String] {
-    ["train", "--model", path(model), "--data", path("shards"), "--tokens", "512", "--batch", "4", "--sequence", "64",
-      "--out", path(out), "--json"] + more
+    [
+      "train", "--model", path(model), "--data", path("shards"), "--tokens", "512", "--batch", "4", "--sequence", "64",
+      "--out", path(out), "--json",
+    ] + more
   }
 
   func testTrainingOnRanks() throws {
@@ -83,7 +90,8 @@ final class FarskipRanksTests: XCTestCase {
     var hashes: [String] = []
     for (out, overlap) in [("on", "on"), ("off", "off")] {
       let result = try launchRanks(
-        2, "farskip", train(out, ["--expert-parallel", "2", "--overlap", overlap, "--timeline", path("\(out)-step.json")]))
+        2, "farskip",
+        train(out, ["--expert-parallel", "2", "--overlap", overlap, "--timeline", path("\(out)-step.json")]))
       XCTAssertEqual(result.status, 0, result.error)
       let json = try JSONValue(parsing: Data(result.output.utf8), file: "farskip train --json")
       losses.append(json["losses"]!.array!.map { $0.double! })
@@ -94,14 +102,17 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertEqual(hashes[0], hashes[1])
     let alone = try launch("farskip", train("alone", []))
     XCTAssertEqual(alone.status, 0, alone.error)
-    let first = try JSONValue(parsing: Data(alone.output.utf8), file: "farskip train --json")["losses"]!.array![0].double!
+    let first = try JSONValue(parsing: Data(alone.output.utf8), file: "farskip train --json")["losses"]!.array![0]
+      .double!
     XCTAssertEqual(first, losses[0][0], accuracy: 1e-12)
     // What came out is a model like any other.
-    let text = try launch("hybrid", ["generate", "--model", path("on"), "--prompt", "User: Where", "--tokens", "3", "--quiet"])
+    let text = try launch(
+      "hybrid", ["generate", "--model", path("on"), "--prompt", "User: Where", "--tokens", "3", "--quiet"])
     XCTAssertEqual(text.status, 0, text.error)
   }
 
-  /// Stopped after two steps, killed in the next save (one rank has written, the other has not), gone on with: the same bits.
+  /// Stopped after two steps, killed in the next save (one rank has written, the other has not), gone on with: the same
+  /// bits.
   func testTrainingResumes() throws {
     let threads = Threads.count
     Threads.set(1)
@@ -114,20 +125,28 @@ final class FarskipRanksTests: XCTestCase {
           model: url("far"), data: try TokenShards(url("shards")), plan: plan, overlaps: true)
         recipe.saveEvery = 0
         var step = 0
-        _ = try recipe.run(on: ranks, in: url(out), report: { step = $0.step }, shouldStop: { step == last && ranks.rank == 1 })
+        _ = try recipe.run(
+          on: ranks, in: url(out), report: { step = $0.step }, shouldStop: { step == last && ranks.rank == 1 })
       }
     }
     func hash(_ file: String) throws -> String { try sha256(fileAt: url(file)) }
     try train("straight")
-    XCTAssertThrowsError(try train("resumed", stoppingAfter: 2)) { XCTAssertTrue("\($0)".contains("interrupted after step 2"), "\($0)") }
+    XCTAssertThrowsError(try train("resumed", stoppingAfter: 2)) {
+      XCTAssertTrue("\($0)".contains("interrupted after step 2"), "\($0)")
+    }
     let states = url("resumed/run/checkpoint")
-    for rank in 0..<2 { XCTAssertEqual(try TrainingCheckpoint.steps(states.appendingPathComponent("rank-\(rank)")), [2]) }
+    for rank in 0..<2 {
+      XCTAssertEqual(try TrainingCheckpoint.steps(states.appendingPathComponent("rank-\(rank)")), [2])
+    }
     try FileManager.default.copyItem(
-      at: states.appendingPathComponent("rank-0/state-2.safetensors"), to: states.appendingPathComponent("rank-0/state-3.safetensors"))
+      at: states.appendingPathComponent("rank-0/state-2.safetensors"),
+      to: states.appendingPathComponent("rank-0/state-3.safetensors"))
     XCTAssertThrowsError(try train("resumed", ranks: 4)) { XCTAssertTrue("\($0)".contains("other settings"), "\($0)") }
     try train("resumed")
     XCTAssertEqual(try hash("resumed/model.safetensors"), try hash("straight/model.safetensors"))
-    let curves = try ["straight", "resumed"].map { try RunDirectory(url($0)).readMetrics().rows.map { $0.prefix(3).map { $0 } } }
+    let curves = try ["straight", "resumed"].map {
+      try RunDirectory(url($0)).readMetrics().rows.map { $0.prefix(3).map { $0 } }
+    }
     XCTAssertEqual(curves[0], curves[1])
     XCTAssertEqual(curves[0].count, 4)
     XCTAssertFalse(FileManager.default.fileExists(atPath: states.path), "states are three times the model's size")
@@ -142,16 +161,21 @@ final class FarskipRanksTests: XCTestCase {
       return json["tokens"]!.array!.map { $0.int! }
     }
     let one = try tokens(try launch("farskip", arguments))
-    let two = try tokens(try launchRanks(2, "farskip", arguments + ["--tensor-parallel", "2", "--expert-parallel", "2"]))
+    let two = try tokens(
+      try launchRanks(2, "farskip", arguments + ["--tensor-parallel", "2", "--expert-parallel", "2"]))
     XCTAssertEqual(one, two)
     XCTAssertFalse(one.isEmpty)
   }
 
   func testRanksRefuse() throws {
-    try assertRefused("farskip", train("bad", ["--expert-parallel", "2"]), status: 2, saying: ["2 ranks", "mpirun -np 2 farskip train"])
+    try assertRefused(
+      "farskip", train("bad", ["--expert-parallel", "2"]), status: 2, saying: ["2 ranks", "mpirun -np 2 farskip train"])
     for (arguments, words) in [
       (train("bad", ["--expert-parallel", "3", "--batch", "6"]), ["16 experts", "1, 2, 4, 8, 16"]),
-      (["infer", "--model", path("far"), "--prompt", "a", "--tensor-parallel", "3", "--expert-parallel", "3"], ["heads", "1, 2"]),
+      (
+        ["infer", "--model", path("far"), "--prompt", "a", "--tensor-parallel", "3", "--expert-parallel", "3"],
+        ["heads", "1, 2"]
+      ),
     ] {
       let result = try launchRanks(3, "farskip", arguments)
       XCTAssertEqual(result.status, 2, result.error)

@@ -25,7 +25,9 @@ final class FarskipStagesTests: XCTestCase {
   private func folder(_ name: String) -> URL { Self.folder.appendingPathComponent(name) }
 
   /// Runs a stage in the folder `name` on other folders by role.
-  private func run(_ stage: Stage, _ name: String, on parents: [String: String], _ config: [String: JSONValue]) throws -> [String: Double] {
+  private func run(_ stage: Stage, _ name: String, on parents: [String: String], _ config: [String: JSONValue]) throws
+    -> [String: Double]
+  {
     XCTAssertEqual(Set(parents.keys).subtracting(stage.parents), [])
     XCTAssertEqual(Set(config.keys).subtracting(stage.parameters), [])
     try makeDirectory(folder(name))
@@ -39,10 +41,14 @@ final class FarskipStagesTests: XCTestCase {
     try run(rewireStage, name, on: ["model": "model"], ["layers": .string(layers), "connectivity": .string("farskip")])
   }
 
-  private func distill(_ name: String, student: String, _ objective: String, _ changes: [String: JSONValue] = [:]) throws -> [String: Double] {
+  private func distill(_ name: String, student: String, _ objective: String, _ changes: [String: JSONValue] = [:])
+    throws -> [String: Double]
+  {
     let config: [String: JSONValue] = [
-      "objective": .string(objective), "tokens": .int(4096), "lr": .double(1e-3), "batch": .int(4), "sequence": .int(64),
-      "warmup": .double(0.1), "mixture": .string("instruction"), "answers_only": .bool(true), "freeze_embeddings": .bool(false),
+      "objective": .string(objective), "tokens": .int(4096), "lr": .double(1e-3), "batch": .int(4),
+      "sequence": .int(64),
+      "warmup": .double(0.1), "mixture": .string("instruction"), "answers_only": .bool(true),
+      "freeze_embeddings": .bool(false),
       "hidden_weight": .double(1e-4),
     ]
     return try run(
@@ -95,7 +101,8 @@ final class FarskipStagesTests: XCTestCase {
       try run(
         pretrainStage, connectivity, on: [:],
         [
-          "preset": .string("nano-qwen-moe"), "connectivity": .string(connectivity), "tokens": .int(512), "lr": .double(1e-3),
+          "preset": .string("nano-qwen-moe"), "connectivity": .string(connectivity), "tokens": .int(512),
+          "lr": .double(1e-3),
           "batch": .int(4), "sequence": .int(64), "instructions": .string("code"),
         ])
     }
@@ -107,17 +114,23 @@ final class FarskipStagesTests: XCTestCase {
   }
 
   func testParallel() throws {
-    func compare(_ connectivity: String, _ sharing: String, _ ranks: Int, text: String = "held_out") throws -> [String: Double] {
+    func compare(_ connectivity: String, _ sharing: String, _ ranks: Int, text: String = "held_out") throws -> [String:
+      Double]
+    {
       try run(
         parallelStage, "parallel", on: ["model": "model"],
-        ["connectivity": .string(connectivity), "sharing": .string(sharing), "ranks": .int(ranks), "text": .string(text)])
+        [
+          "connectivity": .string(connectivity), "sharing": .string(sharing), "ranks": .int(ranks),
+          "text": .string(text),
+        ])
     }
     for connectivity in ["standard", "farskip"] {
       let experts = try compare(connectivity, "experts", 2)
       XCTAssertEqual(experts["hidden"], 0)
       XCTAssertEqual(experts["overlap"], 0)
       XCTAssertLessThan(experts["gradients"]!, 1e-5)
-      XCTAssertGreaterThan(experts["gradients"]!, 0, "the same gradients to the bit would mean that nothing was compared")
+      XCTAssertGreaterThan(
+        experts["gradients"]!, 0, "the same gradients to the bit would mean that nothing was compared")
       XCTAssertGreaterThan(experts["control"]!, 1e-3)
       let heads = try compare(connectivity, "heads", 2)
       XCTAssertLessThan(heads["hidden"]!, 1e-5)

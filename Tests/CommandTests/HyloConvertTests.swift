@@ -9,7 +9,9 @@ final class HyloConvertTests: XCTestCase {
 
   override class func setUp() {
     folder = try! temporaryFolder()
-    let lines = (0..<400).map { "The \(["cat", "dog", "hen"][$0 % 3]) number \($0) sat on the mat and looked at the moon." }
+    let lines = (0..<400).map {
+      "The \(["cat", "dog", "hen"][$0 % 3]) number \($0) sat on the mat and looked at the moon."
+    }
     try! writeFile(lines.joined(separator: "\n\n"), to: folder.appendingPathComponent("text.txt"))
   }
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
@@ -23,23 +25,28 @@ final class HyloConvertTests: XCTestCase {
     return result
   }
 
-  private func convert(_ out: String, _ more: [String] = [], layers: String = "1,5,10,14", linear: String = "gdn") -> [String] {
+  private func convert(_ out: String, _ more: [String] = [], layers: String = "1,5,10,14", linear: String = "gdn")
+    -> [String]
+  {
     [
-      "convert", "--base", path("base"), "--linear", linear, "--mla-layers", layers, "--data", path("shards"), "--tokens",
+      "convert", "--base", path("base"), "--linear", linear, "--mla-layers", layers, "--data", path("shards"),
+      "--tokens",
       "2k", "--batch", "4", "--sequence", "64", "--save-every", "0.2", "--out", path(out),
     ] + more
   }
 
   func testTheCommand() throws {
     let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
-    try succeed("hybrid", ["create", "--preset", "nano-1b", "--dtype", "float32", "--out", path("base"), "--seed", "3"])
+    try succeed(
+      "hybrid", ["create", "--preset", "nano-1b", "--dtype", "float32", "--out", path("base"), "--seed", "3"])
     for name in ["tokenizer.json", "tokenizer_config.json"] {
       try FileManager.default.copyItem(atPath: tokenizer + "/" + name, toPath: path("base") + "/" + name)
     }
     try succeed("shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("shards")])
 
     let made = try JSONValue(
-      parsing: Data(try succeed("hylo", convert("calm", ["--held-out", path("shards"), "--json", "--quiet"])).output.utf8),
+      parsing: Data(
+        try succeed("hylo", convert("calm", ["--held-out", path("shards"), "--json", "--quiet"])).output.utf8),
       file: "convert --json")
     XCTAssertEqual(made["kv_percent"]?.double, 3.90625)
     XCTAssertEqual(made["parameters"]?.int, 3_224_208)
@@ -53,11 +60,14 @@ final class HyloConvertTests: XCTestCase {
     _ = try launch("hylo", convert("killed"), killAfter: 0.7)
     _ = try launch("hylo", convert("killed"), killAfter: 1.5)
     try succeed("hylo", convert("killed", ["--held-out", path("shards")]))
-    let hashes = try ["calm", "killed"].map { try sha256(fileAt: URL(fileURLWithPath: path($0 + "/model.safetensors"))) }
+    let hashes = try ["calm", "killed"].map {
+      try sha256(fileAt: URL(fileURLWithPath: path($0 + "/model.safetensors")))
+    }
     XCTAssertEqual(hashes[0], hashes[1], "resumed against uninterrupted")
 
     // Another hybrid of the same students trains nothing; with Mamba2 only that student is new.
-    let again = try succeed("hylo", convert("other", ["--work", path("calm.ild"), "--held-out", path("shards")], layers: "0,2,4"))
+    let again = try succeed(
+      "hylo", convert("other", ["--work", path("calm.ild"), "--held-out", path("shards")], layers: "0,2,4"))
     XCTAssertFalse(again.error.contains("step"), again.error)
     XCTAssertTrue(again.output.contains("MLA GDN MLA GDN MLA GDN"), again.output)
     let mamba = try succeed("hylo", convert("mamba", ["--work", path("calm.ild")], linear: "mamba2"))
@@ -74,8 +84,11 @@ final class HyloConvertTests: XCTestCase {
     try assertRefused("hylo", convert("bad", layers: "all"), status: 2, saying: ["--mla-layers", "all"])
     try assertRefused("hylo", convert("bad", linear: "rwkv"), status: 2, saying: ["rwkv", "gdn"])
     try assertRefused("hylo", convert("bad", ["--gdn-heads", "7"]), status: 2, saying: ["--gdn-heads", "7"])
-    try assertRefused("hylo", convert("bad", ["--gdn-heads", "24", "--gdn-init", "aligned"]), status: 2, saying: ["--gdn-heads", "24 heads of 4"])
-    try assertRefused("hylo", convert("bad", ["--gdn-heads", "6"], linear: "mamba2"), status: 2, saying: ["--gdn-heads"])
+    try assertRefused(
+      "hylo", convert("bad", ["--gdn-heads", "24", "--gdn-init", "aligned"]), status: 2,
+      saying: ["--gdn-heads", "24 heads of 4"])
+    try assertRefused(
+      "hylo", convert("bad", ["--gdn-heads", "6"], linear: "mamba2"), status: 2, saying: ["--gdn-heads"])
     try assertRefused("hylo", convert("bad", ["--kv-rank", "1000"]), status: 2, saying: ["--kv-rank", "1000"])
     try assertRefused("hylo", convert("bad", ["--tokens", "some"]), status: 2, saying: ["--tokens", "some"])
     try assertRefused("hylo", convert("bad", ["--context", "0"]), status: 2, saying: ["--context", "0"])
@@ -83,14 +96,17 @@ final class HyloConvertTests: XCTestCase {
     try assertRefused("hylo", convert("base"), status: 2, saying: ["is the base model itself"])
     try writeFile("x", to: URL(fileURLWithPath: path("full/notes.txt")))
     try assertRefused("hylo", convert("full"), status: 2, saying: ["full", "notes.txt"])
-    for folder in ["bad", "bad.ild", "full.ild"] { XCTAssertFalse(FileManager.default.fileExists(atPath: path(folder)), folder) }
+    for folder in ["bad", "bad.ild", "full.ild"] {
+      XCTAssertFalse(FileManager.default.fileExists(atPath: path(folder)), folder)
+    }
     // A model with another tokenizer has no text of its own.
     try FileManager.default.copyItem(atPath: path("base"), toPath: path("foreign"))
     try succeed(
       "shards",
       ["train-tokenizer", "--input", path("text.txt"), "--vocabulary-size", "300", "--out", path("foreign"), "--quiet"])
     try assertRefused(
-      "hylo", ["convert", "--base", path("foreign"), "--linear", "gdn", "--mla-layers", "1", "--out", path("bad")], status: 2,
+      "hylo", ["convert", "--base", path("foreign"), "--linear", "gdn", "--mla-layers", "1", "--out", path("bad")],
+      status: 2,
       saying: ["--data", "is needed"])
   }
 }

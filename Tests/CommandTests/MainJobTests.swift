@@ -10,7 +10,9 @@ final class MainJobTests: XCTestCase {
 
   override class func setUp() {
     folder = try! temporaryFolder()
-    let lines = (0..<400).map { "The \(["cat", "dog", "hen"][$0 % 3]) number \($0) sat on the mat and looked at the moon." }
+    let lines = (0..<400).map {
+      "The \(["cat", "dog", "hen"][$0 % 3]) number \($0) sat on the mat and looked at the moon."
+    }
     try! writeFile(lines.joined(separator: "\n\n"), to: folder.appendingPathComponent("text.txt"))
   }
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
@@ -39,7 +41,8 @@ final class MainJobTests: XCTestCase {
           [
             "convert", "--model", path("base"), "--kv-rank", "16", "--q-rank", "auto", "--rope-dim", "4",
             "--nope-dim", "4", "--out", path("mla"), "--json",
-          ]).utf8), file: "convert --json")
+          ]
+        ).utf8), file: "convert --json")
     XCTAssertEqual(info["kv_percent"]?.double, 15.625)
 
     func distil(_ out: String) -> [String] {
@@ -62,10 +65,16 @@ final class MainJobTests: XCTestCase {
     let loss = try JSONValue(
       parsing: Data(
         try succeed(
-          "hybrid", ["perplexity", "--model", path("calm"), "--data", path("shards"), "--windows", "4", "--length", "64", "--json"]
+          "hybrid",
+          [
+            "perplexity", "--model", path("calm"), "--data", path("shards"), "--windows", "4", "--length", "64",
+            "--json",
+          ]
         ).utf8), file: "perplexity --json")
     XCTAssertLessThan(try XCTUnwrap(loss["loss"]?.double), 9)
-    let text = try succeed("hybrid", ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "8", "--temperature", "0", "--quiet"])
+    let text = try succeed(
+      "hybrid",
+      ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "8", "--temperature", "0", "--quiet"])
     XCTAssertFalse(text.isEmpty)
 
     try refusals()
@@ -74,7 +83,9 @@ final class MainJobTests: XCTestCase {
   /// Bad input on the same folders: one clear line, the documented exit code, nothing half-written.
   private func refusals() throws {
     func convert(_ changes: [String: String]) -> [String] {
-      var options = ["--model": path("base"), "--kv-rank": "16", "--rope-dim": "4", "--nope-dim": "4", "--out": path("bad")]
+      var options = [
+        "--model": path("base"), "--kv-rank": "16", "--rope-dim": "4", "--nope-dim": "4", "--out": path("bad"),
+      ]
       options.merge(changes) { $1 }
       return ["convert"] + options.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
     }
@@ -88,13 +99,15 @@ final class MainJobTests: XCTestCase {
     try FileManager.default.copyItem(atPath: path("base"), toPath: path("cut"))
     let weights = URL(fileURLWithPath: path("cut/model.safetensors"))
     try writeFile(try readFile(weights).prefix(100_000), to: weights)
-    try assertRefused("hybrid", ["generate", "--model", path("cut"), "--prompt", "x"], status: 1, saying: ["model.safetensors"])
+    try assertRefused(
+      "hybrid", ["generate", "--model", path("cut"), "--prompt", "x"], status: 1, saying: ["model.safetensors"])
 
     try FileManager.default.copyItem(atPath: path("base"), toPath: path("odd"))
     let config = URL(fileURLWithPath: path("odd/config.json"))
     let wider = try JSONValue(contentsOf: config).merging(.object(["hidden_size": .int(256)]))
     try writeFile(wider.text(), to: config)
-    try assertRefused("hybrid", ["generate", "--model", path("odd"), "--prompt", "x"], status: 1, saying: ["expected", "found"])
+    try assertRefused(
+      "hybrid", ["generate", "--model", path("odd"), "--prompt", "x"], status: 1, saying: ["expected", "found"])
     let moe = try JSONValue(contentsOf: config).merging(
       .object(["model_type": .string("mixtral"), "architectures": .array([.string("MixtralForCausalLM")])]))
     try writeFile(moe.text(), to: config)
@@ -104,7 +117,10 @@ final class MainJobTests: XCTestCase {
     try assertRefused(
       "shards", ["pack", "--input", path("empty.txt"), "--tokenizer", path("base"), "--out", path("none")], status: 1,
       saying: ["empty"])
-    let frame = try XCTUnwrap(FileManager.default.contentsOfDirectory(atPath: path("shards")).first { $0.hasSuffix(".zst") && !$0.hasPrefix("doc") })
+    let frame = try XCTUnwrap(
+      FileManager.default.contentsOfDirectory(atPath: path("shards")).first {
+        $0.hasSuffix(".zst") && !$0.hasPrefix("doc")
+      })
     let shard = URL(fileURLWithPath: path("shards/\(frame)"))
     var bytes = try readFile(shard)
     bytes[bytes.count / 2] ^= 0x10
@@ -116,7 +132,8 @@ final class MainJobTests: XCTestCase {
     let text = try succeed(
       "hybrid",
       [
-        "info", "--preset", "llama-3.2-1b", "--kv-rank", "512", "--q-rank", "auto", "--rope-dim", "32", "--nope-dim", "32",
+        "info", "--preset", "llama-3.2-1b", "--kv-rank", "512", "--q-rank", "auto", "--rope-dim", "32", "--nope-dim",
+        "32",
         "--json",
       ])
     let info = try JSONValue(parsing: Data(text.utf8), file: "info --json")

@@ -14,7 +14,8 @@ final class MeasuredStepTests: XCTestCase {
   func testFormsAgree() throws {
     for teacher in [nil, config(48)] {
       func run(_ form: LossForm, _ checkpointing: Bool = false) throws -> MeasuredStep.Outcome {
-        try MeasuredStep(student: config(), teacher: teacher, tokens: 1000, form: form, checkpointing: checkpointing).run()
+        try MeasuredStep(student: config(), teacher: teacher, tokens: 1000, form: form, checkpointing: checkpointing)
+          .run()
       }
       let hidden = try run(.hidden)
       XCTAssertGreaterThan(hidden.loss, 0)

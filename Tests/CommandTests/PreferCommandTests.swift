@@ -16,7 +16,9 @@ final class PreferCommandTests: XCTestCase {
         at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(name)"),
         to: model.appendingPathComponent(name))
     }
-    let lines = (0..<24).map { #"{"prompt": "The cat number \#($0) sat on", "chosen": " the mat.", "rejected": " moon\#($0)."}"# }
+    let lines = (0..<24).map {
+      #"{"prompt": "The cat number \#($0) sat on", "chosen": " the mat.", "rejected": " moon\#($0)."}"#
+    }
     try! writeFile(lines.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("pairs.jsonl"))
   }
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
@@ -46,7 +48,8 @@ final class PreferCommandTests: XCTestCase {
     XCTAssertLessThan(try XCTUnwrap(outcome["loss"]?.double), 0.6)
     _ = try launch("xecomla", prefer("killed", data), killAfter: 0.7)
     _ = try launch("xecomla", prefer("killed", data), killAfter: 1)
-    let resumed = try JSONValue(parsing: Data(try succeed("xecomla", prefer("killed", data)).utf8), file: "prefer --json")
+    let resumed = try JSONValue(
+      parsing: Data(try succeed("xecomla", prefer("killed", data)).utf8), file: "prefer --json")
     XCTAssertEqual(resumed, outcome)
     let files = ["calm", "killed"].map { URL(fileURLWithPath: path("\($0)/model.safetensors")) }
     XCTAssertEqual(try sha256(fileAt: files[0]), try sha256(fileAt: files[1]), "resumed against uninterrupted")
@@ -54,13 +57,16 @@ final class PreferCommandTests: XCTestCase {
     let rows = metrics.split(separator: "\n")
     XCTAssertEqual(rows.count, 13, "a header and one line per step")
     XCTAssertTrue(rows[1].hasPrefix("1,0.693147,0.000000,"), "ln 2 at the start: \(rows[1])")
-    let text = try succeed("hybrid", ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "4", "--temperature", "0", "--quiet"])
+    let text = try succeed(
+      "hybrid",
+      ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "4", "--temperature", "0", "--quiet"])
     XCTAssertFalse(text.isEmpty)
 
     // A finished run is read again; another plan, or a model that is no run, is refused.
     XCTAssertEqual(
       try JSONValue(parsing: Data(try succeed("xecomla", prefer("calm", data)).utf8), file: "prefer --json"), outcome)
-    try assertRefused("xecomla", prefer("calm", data + ["--beta", "1"]), status: 2, saying: ["calm", "other settings"])
+    try assertRefused(
+      "xecomla", prefer("calm", data + ["--beta", "1"]), status: 2, saying: ["calm", "other settings"])
     try assertRefused("xecomla", prefer("model", data), status: 2, saying: ["holds a model already"])
   }
 
@@ -87,13 +93,15 @@ final class PreferCommandTests: XCTestCase {
       try assertRefused("xecomla", prefer("bad", ["--data", file.path, "--batch", "1"]), status: 2, saying: words)
     }
     try writeFile("", to: file)
-    try assertRefused("xecomla", prefer("bad", ["--data", file.path]), status: 2, saying: ["bad.jsonl", "no preference pairs"])
+    try assertRefused(
+      "xecomla", prefer("bad", ["--data", file.path]), status: 2, saying: ["bad.jsonl", "no preference pairs"])
     let data = ["--data", path("pairs.jsonl")]
     try assertRefused("xecomla", prefer("bad", data + ["--pairs", "25"]), status: 2, saying: ["25", "24"])
     try assertRefused("xecomla", prefer("bad", data + ["--pairs", "x"]), status: 2, saying: ["--pairs", "x"])
     try assertRefused("xecomla", prefer("bad", data + ["--batch", "25"]), status: 2, saying: ["pairs", "25"])
     try assertRefused("xecomla", prefer("bad", data + ["--beta", "0"]), status: 2, saying: ["beta", "0"])
-    try assertRefused("xecomla", prefer("bad", ["--held-out", file.path]), status: 2, saying: ["--held-out", "--data"])
+    try assertRefused(
+      "xecomla", prefer("bad", ["--held-out", file.path]), status: 2, saying: ["--held-out", "--data"])
     try assertRefused("xecomla", prefer("bad", ["--data", path("absent.jsonl")]), status: 1, saying: ["absent.jsonl"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("bad")), "nothing is written")
   }

@@ -31,7 +31,8 @@ final class PretrainCommandTests: XCTestCase {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
-    XCTAssertEqual(try launch("hybrid", ["create", "--preset", "nano-1b", "--out", path("base"), "--seed", "3"]).status, 0)
+    XCTAssertEqual(
+      try launch("hybrid", ["create", "--preset", "nano-1b", "--out", path("base"), "--seed", "3"]).status, 0)
     for file in ["tokenizer.json", "tokenizer_config.json"] {
       try FileManager.default.copyItem(
         at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(file)"),
@@ -41,7 +42,8 @@ final class PretrainCommandTests: XCTestCase {
     let result = try launch(
       "hybrid",
       [
-        "pretrain", "--from", path("base"), "--mixture", "keys", "--only-repeats", "--instruction-rows", "1", "--rope-theta",
+        "pretrain", "--from", path("base"), "--mixture", "keys", "--only-repeats", "--instruction-rows", "1",
+        "--rope-theta",
         "500000", "--out", path("long"),
       ] + more)
     XCTAssertEqual(result.status, 0, result.error)
@@ -51,7 +53,8 @@ final class PretrainCommandTests: XCTestCase {
       try sha256(fileAt: folder.appendingPathComponent("long/model.safetensors")))
 
     try assertRefused(
-      "hybrid", ["pretrain", "--from", path("base"), "--instruction-rows", "3", "--out", path("never")] + more, status: 2,
+      "hybrid", ["pretrain", "--from", path("base"), "--instruction-rows", "3", "--out", path("never")] + more,
+      status: 2,
       saying: ["--instruction-rows", "0 to --batch 2", "3"])
     try assertRefused(
       "hybrid", ["pretrain", "--preset", "nano-1b", "--rope-theta", "500000", "--out", path("never")] + more, status: 2,

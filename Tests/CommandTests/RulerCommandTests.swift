@@ -27,19 +27,25 @@ final class RulerCommandTests: XCTestCase {
     XCTAssertEqual(read.output, own.output)
     let grid = try launch(
       "hybrid",
-      ["ruler", "--model", model, "--grid", "--depths", "0,100", "--lengths", "256", "--samples", "1", "--plot", picture.path])
+      [
+        "ruler", "--model", model, "--grid", "--depths", "0,100", "--lengths", "256", "--samples", "1", "--plot",
+        picture.path,
+      ])
     XCTAssertEqual(grid.status, 0, grid.error)
     XCTAssertTrue(grid.output.contains("depth"))
 
     try assertRefused(
-      "hybrid", ["ruler", "--model", model, "--tasks", "cwe", "--lengths", "256"], status: 2, saying: ["cwe", "at least"])
+      "hybrid", ["ruler", "--model", model, "--tasks", "cwe", "--lengths", "256"], status: 2,
+      saying: ["cwe", "at least"])
     try assertRefused(
       "hybrid", ["ruler", "--model", model, "--tasks", "niah_single_1", "--lengths", "1k", "--samples", "1"], status: 2,
       saying: ["positions", "--beyond-positions"])
     try assertRefused("hybrid", ["ruler", "--lengths", "256"], status: 2, saying: ["--model", "--write"])
-    try assertRefused("hybrid", ["ruler", "--write", samples, "--tasks", "nonsense"], status: 2, saying: ["nonsense", "vt"])
     try assertRefused(
-      "hybrid", ["ruler", "--model", model, "--read", folder.path + "/nothing", "--tasks", "vt", "--lengths", "512"], status: 1,
+      "hybrid", ["ruler", "--write", samples, "--tasks", "nonsense"], status: 2, saying: ["nonsense", "vt"])
+    try assertRefused(
+      "hybrid", ["ruler", "--model", model, "--read", folder.path + "/nothing", "--tasks", "vt", "--lengths", "512"],
+      status: 1,
       saying: ["vt.jsonl"])
   }
 }

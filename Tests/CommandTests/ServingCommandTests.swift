@@ -17,7 +17,11 @@ final class ServingCommandTests: XCTestCase {
       {"prompt_tokens": 500, "max_tokens": 100, "id": "long"}
       """, to: file)
     let result = try launch(
-      "hybrid", ["throughput", "--model", model, "--requests", file.path, "--slots", "2", "--page", "16", "--csv", csv.path, "--json", "--quiet"])
+      "hybrid",
+      [
+        "throughput", "--model", model, "--requests", file.path, "--slots", "2", "--page", "16", "--csv", csv.path,
+        "--json", "--quiet",
+      ])
     XCTAssertEqual(result.status, 0, result.error)
     let report = try JSONValue(parsing: Data(result.output.utf8), file: "throughput --json")
     let requests = try XCTUnwrap(report["requests"]?.array)
@@ -35,20 +39,23 @@ final class ServingCommandTests: XCTestCase {
     try assertRefused("hybrid", serve + ["--vs", model], status: 2, saying: ["--requests"])
     try writeFile("{\"prompt\": \"a\"}\n", to: file)
     try assertRefused("hybrid", serve, status: 2, saying: ["requests.jsonl:1", "no max_tokens"])
-    try assertRefused("hybrid", ["throughput", "--model", model, "--requests", "nowhere.jsonl"], status: 1, saying: ["nowhere.jsonl"])
+    try assertRefused(
+      "hybrid", ["throughput", "--model", model, "--requests", "nowhere.jsonl"], status: 1, saying: ["nowhere.jsonl"])
   }
 
   func testTheLongestContextOfABudget() throws {
     let measured = ["serve-length", "--model", model, "--tokens", "1", "--prefill-up-to", "0", "--quiet"]
     let result = try launch("hylo", measured + ["--budget", "32MiB", "--json"])
     XCTAssertEqual(result.status, 0, result.error)
-    let report = try XCTUnwrap(try JSONValue(parsing: Data(result.output.utf8), file: "serve-length --json").array?.first)
+    let report = try XCTUnwrap(
+      try JSONValue(parsing: Data(result.output.utf8), file: "serve-length --json").array?.first)
     let longest = try XCTUnwrap(report["budget"]?["longest"]?.int)
     XCTAssertEqual(report["budget"]?["cache_bytes_per_token"]?.int, 8192)
     let peak = try XCTUnwrap(report["points"]?.array?.last?["peak_bytes"]?.int)
     XCTAssertLessThanOrEqual(peak, 32 << 20)
     XCTAssertGreaterThan(8192 * longest, 16 << 20)
-    try assertRefused("hylo", measured + ["--budget", "1MiB"], status: 2, saying: ["--budget", "too small", "weights"])
+    try assertRefused(
+      "hylo", measured + ["--budget", "1MiB"], status: 2, saying: ["--budget", "too small", "weights"])
     try assertRefused("hylo", measured + ["--budget", "lots"], status: 2, saying: ["--budget", "2GiB"])
   }
 

@@ -102,8 +102,10 @@ final class SimulateCommandTests: XCTestCase {
   }
 
   private let scenario: [String: JSONValue] = [
-    "model": .string("deepseek-v3-l6"), "mode": .string("training"), "gpus": .int(32), "batch": .null, "sequence": .null,
-    "method": .string("farskip"), "peak": .null, "efficiency": .null, "kappa": .null, "intra": .int(310), "inter": .int(50),
+    "model": .string("deepseek-v3-l6"), "mode": .string("training"), "gpus": .int(32), "batch": .null,
+    "sequence": .null,
+    "method": .string("farskip"), "peak": .null, "efficiency": .null, "kappa": .null, "intra": .int(310),
+    "inter": .int(50),
   ]
 
   func testStages() throws {
@@ -124,11 +126,16 @@ final class SimulateCommandTests: XCTestCase {
     XCTAssertTrue(curve.allSatisfy { $0[1] <= 100 / (100 - $0[0]) + 1e-9 }, "\(curve)")
     let stack = try run(
       simulateDurationsStage,
-      ["durations": .string("A=2,B=3,G=1,D=4,E=5,C=4,S=2"), "layers": .int(4), "method": .string("farskip"), "kappa": .int(1)]
+      [
+        "durations": .string("A=2,B=3,G=1,D=4,E=5,C=4,S=2"), "layers": .int(4), "method": .string("farskip"),
+        "kappa": .int(1),
+      ]
     ).metrics
-    XCTAssertEqual([stack["forward"]!.value, stack["backward"]!.value, stack["formula_difference"]!.value], [57, 104, 0])
+    XCTAssertEqual(
+      [stack["forward"]!.value, stack["backward"]!.value, stack["formula_difference"]!.value], [57, 104, 0])
     let bar = try run(
-      simulateSensitivityStage, ["assumption": .string("published rows"), "low": .string("-0.005"), "high": .string("+0.005")])
+      simulateSensitivityStage,
+      ["assumption": .string("published rows"), "low": .string("-0.005"), "high": .string("+0.005")])
     XCTAssertLessThan(bar.metrics["low"]!.value, bar.metrics["high"]!.value)
     XCTAssertThrowsError(
       try run(simulateSensitivityStage, ["assumption": .string("published rows"), "low": .string("-1"), "high": .null]))

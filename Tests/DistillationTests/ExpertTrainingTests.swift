@@ -5,7 +5,8 @@ import ModelCore
 import TestKit
 import XCTest
 
-/// Training models with experts: balance by loss and by bias, distances of hidden states, frozen embeddings, an early end.
+/// Training models with experts: balance by loss and by bias, distances of hidden states, frozen embeddings, an early
+/// end.
 final class ExpertTrainingTests: XCTestCase {
   private func config(_ connectivity: Connectivity = .standard, bias: Bool = false) throws -> ModelConfig {
     var config = TinyTraining.config()
@@ -78,7 +79,9 @@ final class ExpertTrainingTests: XCTestCase {
     XCTAssertGreaterThan(first, 0.001)
     XCTAssertEqual(try loss(.farskip, steps: 1, weight: 1), 2 * first, accuracy: 1e-6)
     XCTAssertLessThan(try loss(.farskip, steps: 60, weight: 0.5), 0.5 * first)
-    XCTAssertThrowsError(try trainer(TinyTraining.plan { $0.hiddenWeight = 1 }, config())) { XCTAssertTrue("\($0)".contains("teacher")) }
+    XCTAssertThrowsError(try trainer(TinyTraining.plan { $0.hiddenWeight = 1 }, config())) {
+      XCTAssertTrue("\($0)".contains("teacher"))
+    }
   }
 
   func testFrozenEmbeddings() throws {

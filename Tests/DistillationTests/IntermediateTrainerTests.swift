@@ -18,7 +18,8 @@ final class IntermediateTrainerTests: XCTestCase {
   }
 
   private func trainer(
-    _ layers: Int = 2, steps: Int = 30, loss: IntermediatePlan.Loss = .norm, trained: IntermediatePlan.Trained = .layers,
+    _ layers: Int = 2, steps: Int = 30, loss: IntermediatePlan.Loss = .norm,
+    trained: IntermediatePlan.Trained = .layers,
     seed: UInt64 = 4, time: Int = 8
   ) throws -> IntermediateTrainer {
     let base = try TinyTraining.model(config(layers: layers))
@@ -119,7 +120,8 @@ final class IntermediateTrainerTests: XCTestCase {
     let student = try TinyTraining.model(config(layers: 3).withMamba2())
     XCTAssertThrowsError(
       try IntermediateTrainer(
-        student: student, base: base, batches: RandomBatches(4, 8), plan: IntermediatePlan(tokens: 32, batch: 4, time: 8))
+        student: student, base: base, batches: RandomBatches(4, 8),
+        plan: IntermediatePlan(tokens: 32, batch: 4, time: 8))
     ) { XCTAssert("\($0)".contains("expected 2 layers"), "\($0)") }
   }
 }

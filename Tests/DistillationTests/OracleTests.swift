@@ -23,8 +23,8 @@ final class OracleTests: XCTestCase {
   func testQwen3Experts() throws { try check("qwen3_moe") }
   func testLlama4Experts() throws { try check("llama4_text") }
 
-  /// A parameter's gradient by PyTorch, whose models keep all experts of a layer in one tensor [E, 2 F, D] or [E, D, F];
-  /// nil when there is none.
+  /// A parameter's gradient by PyTorch, whose models keep all experts of a layer in one tensor [E, 2 F, D] or [E, D,
+  /// F]; nil when there is none.
   private func gradient(_ parameter: Parameter, _ expected: SafetensorsFile) throws -> [Float]? {
     let key = "grad.\(parameter.name)"
     if expected.info(key) != nil { return try expected.readFloats(key) }
@@ -39,8 +39,8 @@ final class OracleTests: XCTestCase {
   }
 
   /// - Parameter isSteep: short queries and keys are scaled to unit length: gradients are so large (54 against 3 in the
-  ///   others) that rounding grows a thousandfold and more within ten steps. Their losses are then as far from PyTorch's
-  ///   as those of the same model with weights changed in the last bit or two are from our own.
+  ///   others) that rounding grows a thousandfold and more within ten steps. Their losses are then as far from
+  ///   PyTorch's as those of the same model with weights changed in the last bit or two are from our own.
   private func check(_ name: String, isSteep: Bool = false) throws {
     let folder = try sharedFolder("oracles/\(name)")
     let model = try LanguageModel(folder: folder)
@@ -72,7 +72,9 @@ final class OracleTests: XCTestCase {
       XCTAssertLessThanOrEqual(error, 1e-4, "\(name): gradient of \(parameter.name)")
       compared += 1
     }
-    XCTAssertEqual(compared, model.parameters.parameters.filter(\.isTrainable).count, "\(name): every parameter has a gradient to compare")
+    XCTAssertEqual(
+      compared, model.parameters.parameters.filter(\.isTrainable).count,
+      "\(name): every parameter has a gradient to compare")
 
     if expected.info("adamw_losses") != nil {
       let wanted = try expected.readFloats("adamw_losses")

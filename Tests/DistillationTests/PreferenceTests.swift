@@ -75,7 +75,10 @@ final class PreferenceTests: XCTestCase {
     let pairs = randomPairs(4)
     XCTAssertGreaterThan(Set(pairs.flatMap { [$0.chosen.inputCount, $0.rejected.inputCount] }).count, 2)
     for size in [1, 2, 4] {
-      let trainer = try trainer(plan(4) { $0.microBatch = size; $0.beta = 0.5 }, pairs: pairs, reference: 5)
+      let trainer = try trainer(
+        plan(4) {
+          $0.microBatch = size; $0.beta = 0.5
+        }, pairs: pairs, reference: 5)
       var loss = 0.0
       var chosen = 0.0
       for pair in pairs {
@@ -112,7 +115,8 @@ final class PreferenceTests: XCTestCase {
   func testGradientsOfAModel() throws {
     let model = try TinyTraining.model()
     let batch = PreferenceBatch(randomPairs(2))
-    GradientCheck("DPO through a model", step: 1e-3, tolerance: 1e-2, directions: 3).runLoss(set: model.parameters) { tape, _ in
+    GradientCheck("DPO through a model", step: 1e-3, tolerance: 1e-2, directions: 3).runLoss(set: model.parameters) {
+      tape, _ in
       let hidden = model.hidden(tape, ids: batch.ids, batch: batch.sequences, time: batch.time)
       let scores = tape.targetLogProbabilities(hidden, head: model.head, targets: batch.targets)
       let (loss, sums) = tape.preferenceLoss(scores, reference: [-9, -7, -12, -10], beta: 0.5, scale: 1)
@@ -156,7 +160,10 @@ final class PreferenceTests: XCTestCase {
   /// Every pair is seen once, in an order that the seed decides.
   func testOrder() throws {
     func chosen(_ seed: UInt64) throws -> [Double] {
-      let trainer = try trainer(plan(40) { $0.seed = seed; $0.learningRate = 1e-12 })
+      let trainer = try trainer(
+        plan(40) {
+          $0.seed = seed; $0.learningRate = 1e-12
+        })
       return try (0..<10).map { _ in try trainer.trainStep().chosen }
     }
     let (first, other) = (try chosen(1), try chosen(2))
@@ -220,6 +227,7 @@ final class PreferenceTests: XCTestCase {
 
   /// Both trainings' losses are per pair: the plan says how they are split, not what they are.
   func testDefaultMicroBatch() {
-    XCTAssertEqual([1, 2, 3, 4, 5, 6, 16, 7].map { PreferencePlan(pairs: 100, batch: $0).microBatch }, [1, 2, 3, 4, 1, 3, 4, 1])
+    XCTAssertEqual(
+      [1, 2, 3, 4, 5, 6, 16, 7].map { PreferencePlan(pairs: 100, batch: $0).microBatch }, [1, 2, 3, 4, 1, 3, 4, 1])
   }
 }

@@ -37,7 +37,9 @@ final class ResumeTests: XCTestCase {
     }
   }
 
-  private func assertWholeRun(_ name: String, _ trainer: Trainer, file: StaticString = #filePath, line: UInt = #line) throws {
+  private func assertWholeRun(_ name: String, _ trainer: Trainer, file: StaticString = #filePath, line: UInt = #line)
+    throws
+  {
     let whole = try run("whole")
     XCTAssertEqual(values(trainer), values(whole), "parameters", file: file, line: line)
     XCTAssertEqual(try metrics(name), try metrics("whole"), file: file, line: line)
@@ -128,7 +130,13 @@ final class ResumeTests: XCTestCase {
   func testAnotherPlan() throws {
     try run("taken", until: 5)
     let others: [(String, (inout TrainingPlan) -> Void)] = [
-      ("seed", { $0.seed = 2 }), ("rate", { $0.learningRate = 0.02 }), ("weights", { $0.klWeight = 0; $0.ceWeight = 2 }),
+      ("seed", { $0.seed = 2 }), ("rate", { $0.learningRate = 0.02 }),
+      (
+        "weights",
+        {
+          $0.klWeight = 0; $0.ceWeight = 2
+        }
+      ),
       ("length", { $0.tokens *= 2 }), ("moments", { $0.optimizer.beta2 = 0.99 }),
     ]
     for (name, change) in others {

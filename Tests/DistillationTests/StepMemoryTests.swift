@@ -46,7 +46,9 @@ final class StepMemoryTests: XCTestCase {
           ).peak
           let ratio = Double(try measured(config, teacher: teacher, checkpointing: checkpointing)) / Double(formula)
           // Buffers are rounded up by as much as an eighth; gradients need not stand all at once.
-          XCTAssert((0.85...1.1).contains(ratio), "\(name), checkpointing \(checkpointing), teacher \(teacher != nil): \(ratio)")
+          XCTAssert(
+            (0.85...1.1).contains(ratio), "\(name), checkpointing \(checkpointing), teacher \(teacher != nil): \(ratio)"
+          )
         }
       }
     }

@@ -14,9 +14,14 @@ final class TeacherCacheTests: XCTestCase {
   override func setUpWithError() throws { folder = try temporaryFolder() }
   override func tearDown() { try? FileManager.default.removeItem(at: folder) }
 
-  private let plan = TinyTraining.plan(steps: 6) { $0.microBatch = 2; $0.klWeight = 1; $0.ceWeight = 0 }
+  private let plan = TinyTraining.plan(steps: 6) {
+    $0.microBatch = 2; $0.klWeight = 1; $0.ceWeight = 0
+  }
 
-  private func identity(_ type: TeacherCache.NumberType = .float32, teacher: String = "five", data: String = "ids", _ plan: TrainingPlan? = nil)
+  private func identity(
+    _ type: TeacherCache.NumberType = .float32, teacher: String = "five", data: String = "ids",
+    _ plan: TrainingPlan? = nil
+  )
     -> TeacherCache.Identity
   {
     TeacherCache.Identity(teacher: teacher, data: data, plan: plan ?? self.plan, width: 16, type: type)
@@ -90,7 +95,8 @@ final class TeacherCacheTests: XCTestCase {
     try writeFile("half", to: states("parts").appendingPathComponent(".states-00000.zst.1.tmp"))
     XCTAssertEqual(try train(record("parts")), try train(teacher))
     XCTAssertEqual(
-      try FileManager.default.contentsOfDirectory(atPath: states("parts").path).sorted(), ["states-00000.zst", "states.json"])
+      try FileManager.default.contentsOfDirectory(atPath: states("parts").path).sorted(),
+      ["states-00000.zst", "states.json"])
   }
 
   func testAnotherRunIsRefused() throws {

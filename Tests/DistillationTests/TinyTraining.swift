@@ -14,7 +14,8 @@ enum TinyTraining {
       vocabularySize: vocabulary, tieWordEmbeddings: true)
   }
 
-  static func model(seed: UInt64 = 1, _ config: ModelConfig = config(), deviation: Double = 0.2) throws -> LanguageModel {
+  static func model(seed: UInt64 = 1, _ config: ModelConfig = config(), deviation: Double = 0.2) throws -> LanguageModel
+  {
     try LanguageModel(config, weights: RandomWeights(seed: seed, deviation: deviation, layers: config.layerCount))
   }
 
@@ -35,7 +36,8 @@ enum TinyTraining {
     _ plan: TrainingPlan, seed: UInt64 = 1, teacher: LanguageModel? = nil, batches: (any BatchSource)? = nil
   ) throws -> Trainer {
     try Trainer(
-      student: model(seed: seed), teacher: teacher, batches: batches ?? RandomBatches(plan.batch, plan.time), plan: plan)
+      student: model(seed: seed), teacher: teacher, batches: batches ?? RandomBatches(plan.batch, plan.time), plan: plan
+    )
   }
 }
 
@@ -68,7 +70,8 @@ final class FixedBatches: BatchSource {
 
   init(_ count: Int, copies: Int = 1) {
     ids = Array(repeatElement(randomIds(count, vocabulary: TinyTraining.vocabulary), count: copies).joined())
-    targets = Array(repeatElement(randomIds(count, vocabulary: TinyTraining.vocabulary, seed: 2), count: copies).joined())
+    targets = Array(
+      repeatElement(randomIds(count, vocabulary: TinyTraining.vocabulary, seed: 2), count: copies).joined())
   }
 
   func batch(step: Int) -> (ids: [Int32], targets: [Int32]) { (ids, targets) }

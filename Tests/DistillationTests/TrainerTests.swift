@@ -28,9 +28,12 @@ final class TrainerTests: XCTestCase {
     let whole = try train(TinyTraining.plan { $0.klWeight = 0.5 }, steps: 3, teacher: teacher, batches: batches)
     for size in [1, 2] {
       let parts = try train(
-        TinyTraining.plan { $0.microBatch = size; $0.klWeight = 0.5 }, steps: 3, teacher: teacher, batches: batches)
+        TinyTraining.plan {
+          $0.microBatch = size; $0.klWeight = 0.5
+        }, steps: 3, teacher: teacher, batches: batches)
       XCTAssertEqual(parts.metrics.loss, whole.metrics.loss, accuracy: 1e-5 * whole.metrics.loss)
-      XCTAssertEqual(parts.metrics.gradientNorm, whole.metrics.gradientNorm, accuracy: 1e-5 * whole.metrics.gradientNorm)
+      XCTAssertEqual(
+        parts.metrics.gradientNorm, whole.metrics.gradientNorm, accuracy: 1e-5 * whole.metrics.gradientNorm)
       assertClose(parts.values, whole.values, "micro-batches of \(size)", tolerance: 1e-5)
     }
   }
@@ -61,9 +64,17 @@ final class TrainerTests: XCTestCase {
 
   func testLossIsTheWeightedSum() throws {
     let teacher = try TinyTraining.model(seed: 5)
-    let both = try train(TinyTraining.plan { $0.ceWeight = 0.2; $0.klWeight = 1.5 }, teacher: teacher).metrics
+    let both = try train(
+      TinyTraining.plan {
+        $0.ceWeight = 0.2; $0.klWeight = 1.5
+      }, teacher: teacher
+    ).metrics
     XCTAssertEqual(both.loss, 0.2 * both.crossEntropy + 1.5 * both.divergence, accuracy: 1e-9)
-    let alone = try train(TinyTraining.plan { $0.ceWeight = 0; $0.klWeight = 1 }, teacher: teacher).metrics
+    let alone = try train(
+      TinyTraining.plan {
+        $0.ceWeight = 0; $0.klWeight = 1
+      }, teacher: teacher
+    ).metrics
     XCTAssertEqual(alone.loss, alone.divergence, accuracy: 1e-9)
     XCTAssertGreaterThan(alone.crossEntropy, 0, "measured even when it has no weight")
   }
@@ -71,7 +82,9 @@ final class TrainerTests: XCTestCase {
   /// A student that is its own teacher has nothing to learn.
   func testTeacherOfItself() throws {
     let metrics = try train(
-      TinyTraining.plan { $0.ceWeight = 0; $0.klWeight = 1 }, teacher: TinyTraining.model(seed: 1)
+      TinyTraining.plan {
+        $0.ceWeight = 0; $0.klWeight = 1
+      }, teacher: TinyTraining.model(seed: 1)
     ).metrics
     XCTAssertEqual(metrics.divergence, 0, accuracy: 1e-6)
     XCTAssertEqual(metrics.gradientNorm, 0, accuracy: 1e-5)
@@ -120,7 +133,9 @@ final class TrainerTests: XCTestCase {
   func testFrozenParametersStay() throws {
     let student = try TinyTraining.model()
     let before = student.parameters.values.toArray()
-    for parameter in student.parameters.parameters where parameter.name.contains("mlp") { parameter.isTrainable = false }
+    for parameter in student.parameters.parameters where parameter.name.contains("mlp") {
+      parameter.isTrainable = false
+    }
     let trainer = try Trainer(student: student, batches: RandomBatches(4, 8), plan: TinyTraining.plan())
     for _ in 0..<3 { _ = try trainer.trainStep() }
     for (index, parameter) in student.parameters.parameters.enumerated() {
@@ -135,12 +150,14 @@ final class TrainerTests: XCTestCase {
   func testSameBitsTwice() throws {
     let teacher = try TinyTraining.model(seed: 5)
     let plan = TinyTraining.plan { $0.klWeight = 1 }
-    XCTAssertEqual(try train(plan, steps: 4, teacher: teacher).values, try train(plan, steps: 4, teacher: teacher).values)
+    XCTAssertEqual(
+      try train(plan, steps: 4, teacher: teacher).values, try train(plan, steps: 4, teacher: teacher).values)
   }
 
   func testCheckpointingIsExact() throws {
     XCTAssertEqual(
-      try train(TinyTraining.plan { $0.checkpointing = true }, steps: 4).values, try train(TinyTraining.plan(), steps: 4).values)
+      try train(TinyTraining.plan { $0.checkpointing = true }, steps: 4).values,
+      try train(TinyTraining.plan(), steps: 4).values)
   }
 
   /// From the third step on every buffer comes from the pool.
@@ -148,7 +165,9 @@ final class TrainerTests: XCTestCase {
     let teacher = try TinyTraining.model(seed: 5)
     for checkpointing in [false, true] {
       let trainer = try TinyTraining.trainer(
-        TinyTraining.plan(batch: 4, time: 24) { $0.klWeight = 1; $0.checkpointing = checkpointing; $0.microBatch = 2 },
+        TinyTraining.plan(batch: 4, time: 24) {
+          $0.klWeight = 1; $0.checkpointing = checkpointing; $0.microBatch = 2
+        },
         teacher: teacher)
       for _ in 0..<2 { _ = try trainer.trainStep() }
       let allocations = StoragePool.systemAllocations
@@ -180,7 +199,9 @@ final class TrainerTests: XCTestCase {
     XCTAssert(alone.contains("a KL weight needs a teacher"), alone)
   }
 
-  private func failure(_ plan: TrainingPlan, _ directory: URL, poison: @escaping (Int, LanguageModel) -> Void) throws -> String {
+  private func failure(_ plan: TrainingPlan, _ directory: URL, poison: @escaping (Int, LanguageModel) -> Void) throws
+    -> String
+  {
     let batches = RandomBatches(plan.batch, plan.time)
     let trainer = try TinyTraining.trainer(plan, batches: batches)
     batches.before = { poison($0, trainer.student) }
@@ -223,7 +244,11 @@ final class TrainerTests: XCTestCase {
   func testNonFiniteUpdate() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let line = try failure(TinyTraining.plan(steps: 1) { $0.learningRate = 1e39; $0.warmup = 0 }, folder) { _, _ in }
+    let line = try failure(
+      TinyTraining.plan(steps: 1) {
+        $0.learningRate = 1e39; $0.warmup = 0
+      }, folder
+    ) { _, _ in }
     XCTAssert(line.hasPrefix("step 1: the update is not finite"), line)
     XCTAssert(line.contains("no checkpoint yet"), line)
   }

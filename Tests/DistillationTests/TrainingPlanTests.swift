@@ -48,7 +48,13 @@ final class TrainingPlanTests: XCTestCase {
   func testImpossiblePlans() throws {
     let plans: [(String, (inout TrainingPlan) -> Void)] = [
       ("tokens", { $0.tokens = 31 }), ("tokens", { $0.tokens = -1 }), ("batch", { $0.batch = 0 }),
-      ("batch", { $0.time = -8 }), ("batch", { $0.batch = 1 << 40; $0.time = 1 << 40 }),
+      ("batch", { $0.time = -8 }),
+      (
+        "batch",
+        {
+          $0.batch = 1 << 40; $0.time = 1 << 40
+        }
+      ),
       ("micro-batch", { $0.microBatch = 3 }), ("micro-batch", { $0.microBatch = 0 }),
       ("learning rate", { $0.learningRate = 0 }), ("learning rate", { $0.learningRate = .nan }),
       ("learning rate", { $0.learningRate = .infinity }), ("warm-up", { $0.warmup = 1.5 }),
@@ -68,7 +74,9 @@ final class TrainingPlanTests: XCTestCase {
   }
 
   func testPlanSurvivesItsFile() throws {
-    let plan = TinyTraining.plan { $0.learningRate = 1.0 / 3; $0.seed = .max; $0.klWeight = 0.1 }
+    let plan = TinyTraining.plan {
+      $0.learningRate = 1.0 / 3; $0.seed = .max; $0.klWeight = 0.1
+    }
     XCTAssertEqual(try JSONDecoder().decode(TrainingPlan.self, from: JSONEncoder().encode(plan)), plan)
   }
 

@@ -35,7 +35,8 @@ final class DecodingTests: XCTestCase {
       let ids = TinyModels.ids(time)
       let whole = model.logits(ids: ids, batch: 1, time: time)
       for split in splits {
-        XCTAssertLessThan(difference(try extendInPieces(model, ids, split), whole), 1e-4, "\(name), split \(split.prefix(5))")
+        XCTAssertLessThan(
+          difference(try extendInPieces(model, ids, split), whole), 1e-4, "\(name), split \(split.prefix(5))")
       }
     }
   }
@@ -101,7 +102,8 @@ final class DecodingTests: XCTestCase {
         // A state goes back to nothing only.
         copy.truncate(0)
         XCTAssertLessThan(
-          difference(try model.extend(copy, ids).rows(40..<50), try model.extend(model.makeCache(), ids).rows(40..<50)), 1e-5, name)
+          difference(try model.extend(copy, ids).rows(40..<50), try model.extend(model.makeCache(), ids).rows(40..<50)),
+          1e-5, name)
         continue
       }
       copy.truncate(40)
@@ -124,7 +126,9 @@ final class DecodingTests: XCTestCase {
         case .latentAttention: return sum + 11 * (config.latent!.ranks(layer: layer).kv + config.latent!.ropeHeadDim)
         case .mamba2:
           let mamba = config.mamba!
-          let conv = mamba.groupedWidth.map { 2 * $0 + mamba.innerWidth } ?? mamba.innerWidth + 2 * mamba.groups * mamba.stateSize
+          let conv =
+            mamba.groupedWidth.map { 2 * $0 + mamba.innerWidth } ?? mamba.innerWidth + 2 * mamba.groups
+            * mamba.stateSize
           return sum + mamba.heads * mamba.headDim * mamba.stateSize + 3 * conv
         case .gatedDeltaNet:
           let delta = config.delta!
@@ -166,7 +170,11 @@ final class DecodingTests: XCTestCase {
     let strangers: [(ModelConfig, words: [String])] = [
       (try TinyModels.latent({ _ in }, layers: [0, 1]), ["layer 1", "full_attention", "latent_attention"]),
       (try TinyModels.latent({ $0.kvRank = 8 }, layers: [0, 2]), ["layer 0", "11 numbers per token", "10"]),
-      (try TinyModels.config { $0.layerCount = 2; $0.mixers = [.attention, .attention] }, ["3 layers", "found 2"]),
+      (
+        try TinyModels.config {
+          $0.layerCount = 2; $0.mixers = [.attention, .attention]
+        }, ["3 layers", "found 2"]
+      ),
       (try TinyModels.delta(layers: [1]), ["layer 0", "latent_attention", "full_attention"]),
     ]
     for (config, words) in strangers {
@@ -180,7 +188,8 @@ final class DecodingTests: XCTestCase {
     let cache = model.makeCache()
     _ = try model.extend(cache, TinyModels.ids(limit - 3))
     for (tokens, words) in [
-      (TinyModels.ids(4), ["positions", "\(limit)", "\(limit - 3) cached and 4 new"]), ([Int32(TinyModels.vocabulary)], ["0..<41"]),
+      (TinyModels.ids(4), ["positions", "\(limit)", "\(limit - 3) cached and 4 new"]),
+      ([Int32(TinyModels.vocabulary)], ["0..<41"]),
       ([-1], ["found -1"]),
     ] {
       XCTAssertThrowsError(try model.extend([(cache, tokens)])) { error in

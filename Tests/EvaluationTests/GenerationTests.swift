@@ -5,7 +5,9 @@ import TokenData
 import XCTest
 
 final class GenerationTests: XCTestCase {
-  private func text(_ model: LanguageModel, _ options: SamplingOptions, tokens: Int = 30, prompt: [Int32] = [1, 5]) throws -> [Int32] {
+  private func text(_ model: LanguageModel, _ options: SamplingOptions, tokens: Int = 30, prompt: [Int32] = [1, 5])
+    throws -> [Int32]
+  {
     var ids: [Int32] = []
     _ = try generate(model, prompt: prompt, maximum: tokens, sampling: options) {
       ids.append($0)
@@ -50,7 +52,9 @@ final class GenerationTests: XCTestCase {
       return counts
     }
     let plain = counts(.init(temperature: 1))
-    for (count, expected) in zip(plain, [1000.0, 3000, 0, 4000]) { XCTAssertEqual(Double(count), expected, accuracy: 150) }
+    for (count, expected) in zip(plain, [1000.0, 3000, 0, 4000]) {
+      XCTAssertEqual(Double(count), expected, accuracy: 150)
+    }
     XCTAssertEqual(counts(.init(temperature: 1, topK: 2))[0], 0)
     XCTAssertEqual(counts(.init(temperature: 1, topP: 0.87))[0], 0)
     XCTAssertEqual(counts(.init(temperature: 1, topP: 0.49)), [0, 0, 0, 8000])
@@ -123,7 +127,8 @@ final class GenerationTests: XCTestCase {
     let model = try TinyModels.model(TinyModels.config())
     let bad: [(prompt: [Int32], options: SamplingOptions)] = [
       ([], .init()), ([99], .init()), ([-1], .init()), ([1], .init(temperature: -1)), ([1], .init(temperature: .nan)),
-      ([1], .init(temperature: 1, topK: 0)), ([1], .init(temperature: 1, topP: 0)), ([1], .init(temperature: 1, topP: 1.5)),
+      ([1], .init(temperature: 1, topK: 0)), ([1], .init(temperature: 1, topP: 0)),
+      ([1], .init(temperature: 1, topP: 1.5)),
     ]
     for (prompt, options) in bad {
       XCTAssertThrowsError(try generate(model, prompt: prompt, maximum: 3, sampling: options)) {

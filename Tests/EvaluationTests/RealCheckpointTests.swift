@@ -11,7 +11,8 @@ final class RealCheckpointTests: XCTestCase {
   private func load(_ checkpoint: String, _ tokenizer: String) throws -> (LanguageModel, Tokenizer) {
     let file = try Llama2CFile(sharedFolder("data/checkpoints/\(checkpoint)"))
     return (
-      try LanguageModel(file.config, weights: file), try Tokenizer.load(from: sharedFolder("data/checkpoints/\(tokenizer)"))
+      try LanguageModel(file.config, weights: file),
+      try Tokenizer.load(from: sharedFolder("data/checkpoints/\(tokenizer)"))
     )
   }
 

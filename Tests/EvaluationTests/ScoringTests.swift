@@ -30,7 +30,9 @@ final class ScoringTests: XCTestCase {
       seed += 100
       return ContinuationGroup(
         context: TinyModels.ids(shape.context, seed: seed),
-        continuations: shape.continuations.indices.map { TinyModels.ids(shape.continuations[$0], seed: seed + UInt64($0) + 1) })
+        continuations: shape.continuations.indices.map {
+          TinyModels.ids(shape.continuations[$0], seed: seed + UInt64($0) + 1)
+        })
     }
     for (name, config) in try TinyModels.all() {
       let model = try TinyModels.model(config)
@@ -51,7 +53,8 @@ final class ScoringTests: XCTestCase {
     let ids = TinyModels.ids(60)
     let tail = [Int32](arrayLiteral: 4, 5, 6, 7)
     let long = try logLikelihoods(model, [ContinuationGroup(context: ids, continuations: [tail, [9]])])
-    let short = try logLikelihoods(model, [ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail, [9]])])
+    let short = try logLikelihoods(
+      model, [ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail, [9]])])
     XCTAssertEqual(long, short)
   }
 
@@ -159,7 +162,9 @@ final class ScoringTests: XCTestCase {
   func testBadInputIsRefused() throws {
     let tokenizer = try Self.tokenizer()
     let small = try TinyModels.model(TinyModels.config())
-    XCTAssertThrowsError(try evaluate(model: small, tokenizer: tokenizer, items: [Self.item(choices: [" a", " b"], answer: 0)])) {
+    XCTAssertThrowsError(
+      try evaluate(model: small, tokenizer: tokenizer, items: [Self.item(choices: [" a", " b"], answer: 0)])
+    ) {
       XCTAssertTrue("\($0)".contains("does not match"), "\($0)")
     }
     let model = try Self.model(tokenizer, seed: 1)
@@ -188,7 +193,8 @@ final class ScoringTests: XCTestCase {
 
   // MARK: Material
 
-  static func item(choices: [String]?, answer: Int?, context: String = "The old cat sat down and looked at") -> TaskItem {
+  static func item(choices: [String]?, answer: Int?, context: String = "The old cat sat down and looked at") -> TaskItem
+  {
     let choices = choices.map { try! JSONValue(parsing: JSONEncoder().encode($0), file: "") } ?? .null
     let value = JSONValue.object([
       "task": .string("made up"), "id": .string("1"), "context": .string(context), "choices": choices,

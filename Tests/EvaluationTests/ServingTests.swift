@@ -9,7 +9,8 @@ import XCTest
 final class ServingTests: XCTestCase {
   private func requests(_ count: Int) -> [ServingRequest] {
     (0..<count).map {
-      ServingRequest(name: "r\($0)", prompt: TinyModels.ids(1 + $0 * 17 % 41, seed: UInt64($0)), maximum: 1 + $0 * 5 % 13)
+      ServingRequest(
+        name: "r\($0)", prompt: TinyModels.ids(1 + $0 * 17 % 41, seed: UInt64($0)), maximum: 1 + $0 * 5 % 13)
     }
   }
 
@@ -52,11 +53,13 @@ final class ServingTests: XCTestCase {
   }
 
   func testARequestJoinsAndLeavesBetweenSteps() throws {
-    let model = try TinyModels.model(TinyModels.latent(layers: [0, 2]).withGatedDeltaNet(DeltaConfig(heads: 3, keyDim: 7, valueDim: 9), layers: [1]))
+    let model = try TinyModels.model(
+      TinyModels.latent(layers: [0, 2]).withGatedDeltaNet(DeltaConfig(heads: 3, keyDim: 7, valueDim: 9), layers: [1]))
     let pool = try CachePool(model, pageTokens: 4, pages: 8, slots: 8)
     let batch = try ContinuousBatch(model, pool, promptTokens: 100)
     let (long, short, late) = (
-      ServingRequest(name: "long", prompt: [3, 4, 5], maximum: 14), ServingRequest(name: "short", prompt: [7], maximum: 2),
+      ServingRequest(name: "long", prompt: [3, 4, 5], maximum: 14),
+      ServingRequest(name: "short", prompt: [7], maximum: 2),
       ServingRequest(name: "late", prompt: [9, 1], maximum: 11)
     )
     XCTAssertTrue(batch.isIdle)
@@ -72,7 +75,9 @@ final class ServingTests: XCTestCase {
     XCTAssertEqual(joined[0], [0, 1, 2])
     XCTAssertEqual(joined[1], [0, 2])
     XCTAssertEqual(batch.steps, 14)
-    for (text, request) in zip(texts, [long, short, late]) { XCTAssertEqual(text, try alone(model, request), request.name) }
+    for (text, request) in zip(texts, [long, short, late]) {
+      XCTAssertEqual(text, try alone(model, request), request.name)
+    }
 
     // With one page less the last one waits until a page comes back.
     let small = try CachePool(model, pageTokens: 4, pages: 7, slots: 8)
@@ -104,7 +109,8 @@ final class ServingTests: XCTestCase {
     let pool = try CachePool(model, pageTokens: 16, pages: 1, slots: 2)
     var late = ServingRequest(name: "late", prompt: [4, 4], maximum: 3)
     late.arrival = 0.15
-    let report = try serve([late, ServingRequest(name: "now", prompt: [5], maximum: 2)], on: ContinuousBatch(model, pool))
+    let report = try serve(
+      [late, ServingRequest(name: "now", prompt: [5], maximum: 2)], on: ContinuousBatch(model, pool))
     XCTAssertGreaterThan(report.seconds, 0.15)
     XCTAssertEqual(report.requests.map(\.tokens.count), [3, 2])
     XCTAssertEqual(report.mostRunning, 1)
@@ -116,7 +122,10 @@ final class ServingTests: XCTestCase {
     let pool = try CachePool(model, pageTokens: 8, pages: 3, slots: 2)
     let fits = ServingRequest(name: "fits", prompt: TinyModels.ids(20), maximum: 5)
     let bad: [(ServingRequest, [String])] = [
-      (ServingRequest(name: "long", prompt: TinyModels.ids(20), maximum: 6), ["request long", "3 pages of 8", "4 pages for 25"]),
+      (
+        ServingRequest(name: "long", prompt: TinyModels.ids(20), maximum: 6),
+        ["request long", "3 pages of 8", "4 pages for 25"]
+      ),
       (ServingRequest(name: "far", prompt: TinyModels.ids(200), maximum: 60), ["positions", "256", "259"]),
       (ServingRequest(name: "none", prompt: [], maximum: 6), ["empty prompt"]),
       (ServingRequest(name: "zero", prompt: [1], maximum: 0), ["max_tokens"]),
@@ -145,7 +154,9 @@ final class ServingTests: XCTestCase {
     let first = try XCTUnwrap(pool.makeCache(tokens: 9))
     XCTAssertNil(pool.makeCache(tokens: 1))
     let hidden = try model.extend(first, TinyModels.ids(9))
-    XCTAssertThrowsError(try model.extend(first, TinyModels.ids(4))) { XCTAssertTrue("\($0)".contains("pages are full"), "\($0)") }
+    XCTAssertThrowsError(try model.extend(first, TinyModels.ids(4))) {
+      XCTAssertTrue("\($0)".contains("pages are full"), "\($0)")
+    }
     pool.release(first)
     XCTAssertThrowsError(try model.extend(first, [1]))
     let second = try XCTUnwrap(pool.makeCache(tokens: 9))
@@ -186,7 +197,8 @@ final class ServingTests: XCTestCase {
   func testRequestFiles() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    func read(_ text: String, encode: ((String) -> [Int32])? = { $0.utf8.map { Int32($0) } }) throws -> [ServingRequest] {
+    func read(_ text: String, encode: ((String) -> [Int32])? = { $0.utf8.map { Int32($0) } }) throws -> [ServingRequest]
+    {
       let file = folder.appendingPathComponent("requests.jsonl")
       try writeFile(text, to: file)
       return try ServingRequest.read(file, vocabulary: 41, encode: encode)
@@ -203,10 +215,13 @@ final class ServingTests: XCTestCase {
     XCTAssertEqual(good[2].prompt.count, 100)
     XCTAssertTrue(good[2].prompt.allSatisfy { (0..<41).contains($0) })
     for (text, word) in [
-      ("{\"prompt\": \"a\"}", "max_tokens"), ("{\"max_tokens\": 3}", "no prompt"), ("nonsense", "no JSON"), ("[1]", "no object"),
+      ("{\"prompt\": \"a\"}", "max_tokens"), ("{\"max_tokens\": 3}", "no prompt"), ("nonsense", "no JSON"),
+      ("[1]", "no object"),
       ("{\"prompt\": \"a\", \"prompt_tokens\": 3, \"max_tokens\": 3}", "both"), ("\n", "no requests"),
-      ("{\"prompt_tokens\": 0, \"max_tokens\": 3}", "wrong type"), ("{\"prompt_tokens\": [1.5], \"max_tokens\": 3}", "not ids"),
-      ("{\"prompt\": \"a\", \"max_tokens\": 3, \"arrival\": -1}", "arrival"), ("{\"prompt\": \"a\", \"max_token\": 3}", "max_token\""),
+      ("{\"prompt_tokens\": 0, \"max_tokens\": 3}", "wrong type"),
+      ("{\"prompt_tokens\": [1.5], \"max_tokens\": 3}", "not ids"),
+      ("{\"prompt\": \"a\", \"max_tokens\": 3, \"arrival\": -1}", "arrival"),
+      ("{\"prompt\": \"a\", \"max_token\": 3}", "max_token\""),
     ] {
       XCTAssertThrowsError(try read(text), text) { error in
         XCTAssertEqual((error as? UpcycleError)?.kind, .usage)

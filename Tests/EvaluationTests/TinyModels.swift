@@ -101,8 +101,18 @@ enum TinyModels {
   private static func dense() throws -> [(name: String, config: ModelConfig)] {
     [
       ("attention", try config()),
-      ("attention, biases", try config { $0.qkvBias = true; $0.architecture = .qwen2 }),
-      ("attention, qk norms", try config { $0.qkNorm = true; $0.architecture = .qwen3 }),
+      (
+        "attention, biases",
+        try config {
+          $0.qkvBias = true; $0.architecture = .qwen2
+        }
+      ),
+      (
+        "attention, qk norms",
+        try config {
+          $0.qkNorm = true; $0.architecture = .qwen3
+        }
+      ),
       ("untied head", try config { $0.tieWordEmbeddings = false }),
       ("latent", try latent()),
       ("latent, shared heads", try latent({ $0.upProjectionHeads = 3 })),
@@ -111,21 +121,41 @@ enum TinyModels {
       ("latent, direct queries", try latent({ $0.qRank = nil })),
       ("latent, qk norms", try latent({ $0.qkNorm = true })),
       ("latent, position-free", try latent({ $0.isPositionFree = true })),
-      ("latent, position-free, qk norms", try latent({ $0.isPositionFree = true; $0.qkNorm = true })),
-      ("latent, output gate", try latent({ $0.outputGate = true; $0.upProjectionHeads = 3 })),
+      (
+        "latent, position-free, qk norms",
+        try latent({
+          $0.isPositionFree = true; $0.qkNorm = true
+        })
+      ),
+      (
+        "latent, output gate",
+        try latent({
+          $0.outputGate = true; $0.upProjectionHeads = 3
+        })
+      ),
       ("latent, ranks by layer", try latent({ $0.layerRanks = [1: .init(q: 7, kv: 5)] })),
       ("hybrid", try latent({ $0.ropeHeadDim = 4 }, layers: [0, 2])),
       ("mamba2, grouped", try mamba()),
       (
         "mamba2, as in stock",
-        try mamba { $0.groupedWidth = nil; $0.groups = 2; $0.stateSize = 7; $0.heads = 4; $0.headDim = 3 }
+        try mamba {
+          $0.groupedWidth = nil; $0.groups = 2; $0.stateSize = 7; $0.heads = 4; $0.headDim = 3
+        }
       ),
       ("mamba2 and attention", try mamba(layers: [1])),
       ("mamba2 and latent", try latent().withMamba2(layers: [0, 2])),
       ("gated deltanet", try delta()),
-      ("gated deltanet, shared key heads", try delta { $0.keyHeads = 2; $0.convTaps = 3 }),
+      (
+        "gated deltanet, shared key heads",
+        try delta {
+          $0.keyHeads = 2; $0.convTaps = 3
+        }
+      ),
       ("gated deltanet and attention", try delta(layers: [1])),
-      ("gated deltanet and latent", try latent().withGatedDeltaNet(DeltaConfig(heads: 3, keyDim: 7, valueDim: 9), layers: [0, 2])),
+      (
+        "gated deltanet and latent",
+        try latent().withGatedDeltaNet(DeltaConfig(heads: 3, keyDim: 7, valueDim: 9), layers: [0, 2])
+      ),
       ("qwen3-next", try qwen3Next()),
     ]
   }

@@ -12,7 +12,9 @@ final class JSONValueTests: XCTestCase {
     let value = try parse(#"{"a": [1, -2.5, 1e3, true, null, "x\n"], "b": {}}"#)
     XCTAssertEqual(
       value,
-      .object(["a": .array([.int(1), .double(-2.5), .int(1000), .bool(true), .null, .string("x\n")]), "b": .object([:])]))
+      .object([
+        "a": .array([.int(1), .double(-2.5), .int(1000), .bool(true), .null, .string("x\n")]), "b": .object([:]),
+      ]))
     XCTAssertEqual(value["a"]?.array?.first?.int, 1)
     XCTAssertEqual(value["a"]?.array?.first?.double, 1)
     XCTAssertNil(value["a"]?.array?[1].int)

@@ -8,7 +8,8 @@ final class TextTests: XCTestCase {
       ("4M", 4_000_000), ("500k", 500_000), ("1500k", 1_500_000), ("1.5M", 1_500_000), ("2048", 2048), ("0", 0),
       ("2B", 2_000_000_000), ("1G", 1_000_000_000), ("0.1k", 100), ("3m", 3_000_000), ("7K", 7000),
     ] { XCTAssertEqual(parseCount(text), count, text) }
-    for text in ["", "M", "-1", "-4M", "4MM", "x", "1.5", "4 M", "nanM", "infM", "1e30M", "99999999999999999999", "4T"] {
+    for text in ["", "M", "-1", "-4M", "4MM", "x", "1.5", "4 M", "nanM", "infM", "1e30M", "99999999999999999999", "4T"]
+    {
       XCTAssertNil(parseCount(text), text)
     }
   }

@@ -14,7 +14,10 @@ final class CommittedSpecsTests: XCTestCase {
   override func setUp() { Interrupt.clear() }
 
   /// Specs that between them use every layout, kind and pipeline.
-  private let items = ["common", "long", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes", "simulated", "golden", "rivals", "measured", "figure11"]
+  private let items = [
+    "common", "long", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes",
+    "simulated", "golden", "rivals", "measured", "figure11",
+  ]
 
   /// A copy of some experiments without records, and of their figure scripts.
   private func copy() throws -> Laboratory {
@@ -26,7 +29,9 @@ final class CommittedSpecsTests: XCTestCase {
       for name in names where endings.contains((name as NSString).pathExtension) {
         let item = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
         guard !name.contains("real-checkpoints") else { continue }
-        guard items.contains(item) || name.contains("published") || item == "style" || item == "timeline" else { continue }
+        guard items.contains(item) || name.contains("published") || item == "style" || item == "timeline" else {
+          continue
+        }
         try writeFile(
           readFile(source.appendingPathComponent(name)), to: target.appendingPathComponent("\(folder)/\(name)"))
       }
@@ -64,8 +69,11 @@ final class CommittedSpecsTests: XCTestCase {
           metrics: ["loss": Metric(curve.last![1])], series: ["loss": curve, "heldout": curve], tokens: tokens)
       })
     registry.register(
-      Stage(name: "rewire", version: 1, parents: ["model"], parameters: ["layers", "connectivity"], seeded: false) { _ in
-        StageResult(metrics: ["base_loss": Metric(1.2), "loss": Metric(6.5), "damage": Metric(5.3), "rewired": Metric(8)])
+      Stage(name: "rewire", version: 1, parents: ["model"], parameters: ["layers", "connectivity"], seeded: false) {
+        _ in
+        StageResult(metrics: [
+          "base_loss": Metric(1.2), "loss": Metric(6.5), "damage": Metric(5.3), "rewired": Metric(8),
+        ])
       })
     registry.register(
       Stage(
@@ -74,11 +82,17 @@ final class CommittedSpecsTests: XCTestCase {
           "objective", "tokens", "lr", "batch", "sequence", "warmup", "mixture", "answers_only", "freeze_embeddings",
           "hidden_weight", "patience", "validate_every", "validate_task",
         ]
-      ) { _ in StageResult(metrics: ["loss": Metric(1.4), "recovered": Metric(96)], series: ["loss": [[0, 5], [1, 1]]]) })
+      ) { _ in
+        StageResult(metrics: ["loss": Metric(1.4), "recovered": Metric(96)], series: ["loss": [[0, 5], [1, 1]]])
+      })
     registry.register(
       Stage(
-        name: "pretrain", version: 1, parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence", "instructions"]
-      ) { _ in StageResult(metrics: ["training_loss": Metric(2.2), "loss": Metric(2.3)], series: ["loss": [[0, 7], [1, 2]]]) })
+        name: "pretrain", version: 1,
+        parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence", "instructions"]
+      ) { _ in
+        StageResult(
+          metrics: ["training_loss": Metric(2.2), "loss": Metric(2.3)], series: ["loss": [[0, 7], [1, 2]]])
+      })
     registry.register(
       Stage(
         name: "prefer", version: 1, parents: ["model"], parameters: ["pairs", "beta", "lr", "batch", "warmup"]
@@ -106,13 +120,16 @@ final class CommittedSpecsTests: XCTestCase {
         seeded: false
       ) { context in
         let layer = context.config["layer"]?.double ?? 0
-        return StageResult(metrics: ["total": Metric(100 * layer), "violations": Metric(0), "chosen": Metric(layer > 7 ? 1 : 0)])
+        return StageResult(metrics: [
+          "total": Metric(100 * layer), "violations": Metric(0), "chosen": Metric(layer > 7 ? 1 : 0),
+        ])
       })
     registry.register(
       Stage(
         name: "ild", version: 1, parents: ["base"],
         parameters: [
-          "mixer", "init", "heads", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr", "batch",
+          "mixer", "init", "heads", "kv_rank", "q_rank", "rope_dim", "nope_dim", "loss", "trained", "tokens", "lr",
+          "batch",
           "sequence", "warmup", "mixture", "layers", "output_gate", "position_free",
         ]
       ) { _ in StageResult(metrics: ["error": Metric(0.3)], series: ["error": [[0, 0.3], [1, 0.4]]]) })
@@ -189,7 +206,10 @@ final class CommittedSpecsTests: XCTestCase {
       "model", "mode", "gpus", "batch", "sequence", "method", "peak", "efficiency", "kappa", "intra", "inter",
     ]
     for (name, parameters, metrics) in [
-      ("simulate", scenario, ["speedup", "ms", "standard_ms", "overlap", "overlap_forward", "overlap_backward", "share"]),
+      (
+        "simulate", scenario,
+        ["speedup", "ms", "standard_ms", "overlap", "overlap_forward", "overlap_backward", "share"]
+      ),
       ("simulate_shares", scenario + ["percents"], ["best_speedup"]),
       ("simulate_durations", ["durations", "layers", "method", "kappa"], ["speedup"]),
       ("simulate_sensitivity", ["assumption", "low", "high"], ["base", "low", "high", "reach"]),
@@ -197,7 +217,8 @@ final class CommittedSpecsTests: XCTestCase {
       registry.register(
         Stage(name: name, version: 1, parameters: parameters, seeded: false) { _ in
           StageResult(
-            metrics: Dictionary(uniqueKeysWithValues: metrics.map { ($0, Metric(1.5)) }), series: ["speedup": [[10, 1.1], [20, 1.2]]])
+            metrics: Dictionary(uniqueKeysWithValues: metrics.map { ($0, Metric(1.5)) }),
+            series: ["speedup": [[10, 1.1], [20, 1.2]]])
         })
     }
     registry.register(
@@ -209,12 +230,16 @@ final class CommittedSpecsTests: XCTestCase {
         let names = passes.flatMap { ["overlap_\($0)", "dispatches_behind_\($0)", "combines_behind_\($0)"] }
         let events = [[1.0, 1, 1, 1, 0, 2], [1, 1, 4, 2, 2, 5.25], [1, 1, 4, 3, 2, 5.25], [2, 2, 1, 1, 0.5, 2]]
         return StageResult(
-          metrics: Dictionary(uniqueKeysWithValues: (names + ["ms", "standard_ms", "speedup", "overlap", "late", "slowdown"]).map { ($0, Metric(0.9)) }),
+          metrics: Dictionary(
+            uniqueKeysWithValues: (names + ["ms", "standard_ms", "speedup", "overlap", "late", "slowdown"]).map {
+              ($0, Metric(0.9))
+            }),
           series: Dictionary(uniqueKeysWithValues: passes.map { ($0, events) }))
       })
     registry.register(
       Stage(
-        name: "parallel", version: 1, parents: ["model"], parameters: ["connectivity", "sharing", "ranks", "text"], seeded: false
+        name: "parallel", version: 1, parents: ["model"], parameters: ["connectivity", "sharing", "ranks", "text"],
+        seeded: false
       ) { _ in
         let names = ["hidden", "gradients", "overlap", "control", "fewest"]
         return StageResult(metrics: Dictionary(uniqueKeysWithValues: names.map { ($0, Metric(0.5)) }))
@@ -224,11 +249,13 @@ final class CommittedSpecsTests: XCTestCase {
         context in
         var random = RandomStream(seed: 1, try context.parent("model").key)
         let tasks = [
-          "combine", "recall", "endings", "quiz", "rules", "goals", "claims", "passages", "pronouns", "problems", "programs",
+          "combine", "recall", "endings", "quiz", "rules", "goals", "claims", "passages", "pronouns", "problems",
+          "programs",
           "edits", "avg", "avg_all",
         ]
         return StageResult(
-          metrics: Dictionary(uniqueKeysWithValues: tasks.map { ($0, Metric(40 + 5 * random.nextUniform(), stderr: 1)) }))
+          metrics: Dictionary(
+            uniqueKeysWithValues: tasks.map { ($0, Metric(40 + 5 * random.nextUniform(), stderr: 1)) }))
       })
     return registry
   }
@@ -247,7 +274,9 @@ final class CommittedSpecsTests: XCTestCase {
     let (hylo, farskip) = (Set(claims.filter { $0.hasPrefix("H-") }), Set(claims.filter { $0.hasPrefix("F-") }))
     XCTAssertTrue(hylo.isSubset(of: (1...16).map { "H-C\($0)" }), "\(hylo)")
     XCTAssertTrue(farskip.isSubset(of: (1...8).map { "F-C\($0)" }), "\(farskip)")
-    XCTAssertEqual(Set(claims).subtracting(hylo).subtracting(farskip), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" }))
+    XCTAssertEqual(
+      Set(claims).subtracting(hylo).subtracting(farskip), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" })
+    )
     XCTAssertEqual(claims.count, Set(claims).count, "every claim stands in one spec")
   }
 

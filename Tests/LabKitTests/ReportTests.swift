@@ -63,11 +63,13 @@ final class ReportTests: XCTestCase {
     second.series = ["train.events": [[9, 9, 9]]]
     let csv = try Table(spec(), records: [second, first]).points("train.events", fields: ["run", "layer", "ms"])
     XCTAssertEqual(csv.header, ["cell", "run", "layer", "ms"])
-    XCTAssertEqual(csv.rows, [["small", "1", "2", "0.125"], ["small", "2", "2", "4"]], "points of another length are none")
+    XCTAssertEqual(
+      csv.rows, [["small", "1", "2", "0.125"], ["small", "2", "2", "4"]], "points of another length are none")
   }
 
   func testExactNumbersAreComparedToThePrintedDigits() throws {
-    let table = try Table(spec(), records: [record("small", 1, avg: 1, kv: 15.7), record("base", nil, avg: 1, kv: 100)])
+    let table = try Table(
+      spec(), records: [record("small", 1, avg: 1, kv: 15.7), record("base", nil, avg: 1, kv: 100)])
     XCTAssertEqual(table.rows[1].values[1].agrees, false)
     XCTAssertTrue(try table.markdown().contains("15.700 ≠"))
     XCTAssertEqual(table.rows[0].values[1].agrees, true)
@@ -97,7 +99,8 @@ final class ReportTests: XCTestCase {
   func testClaimsAreDecidedOnlyByThreeSeedsAndAnInterval() throws {
     let spec = try spec()
     let answer = { (values: [Double]) in
-      let records = [self.record("base", nil, avg: 40)] + values.enumerated().map { self.record("small", $0 + 1, avg: $1) }
+      let records =
+        [self.record("base", nil, avg: 40)] + values.enumerated().map { self.record("small", $0 + 1, avg: $1) }
       return try ClaimVerdict(spec.claims[0], spec: spec, records: records)
     }
     XCTAssertEqual(try answer([39, 39]).answer, .undecided)

@@ -49,7 +49,8 @@ final class SpecTests: XCTestCase {
     }
     assertError("D-C1 refers to an unknown cell \"tiny\"") { _ = try spec("a: \"small\"", "a: \"tiny\"") }
     assertError("names \"mdoel\"") {
-      _ = try spec("{ stage: \"score\", from: { model: \"train\" } }", "{ stage: \"score\", from: { model: \"mdoel\" } }")
+      _ = try spec(
+        "{ stage: \"score\", from: { model: \"train\" } }", "{ stage: \"score\", from: { model: \"mdoel\" } }")
     }
     assertError("neither runs nor says why not") { _ = try spec(", pending: \"another method\"", "") }
     assertError("would decide too easily") { _ = try spec("above: -2", "above: -2, seeds: 2") }
@@ -100,7 +101,9 @@ final class SpecTests: XCTestCase {
     }
     XCTAssertEqual(
       try stages("{ stage: \"score\", from: { model: \"again\" } }"), ["make", "again", "score"])
-    assertError("pipelines.train uses no pipeline", "found {\"use\":\"mde\"}", "made") { _ = try stages("{ use: \"mde\" }") }
+    assertError("pipelines.train uses no pipeline", "found {\"use\":\"mde\"}", "made") {
+      _ = try stages("{ use: \"mde\" }")
+    }
     assertError("without cycles") { _ = try stages("{ use: \"train\" }") }
     assertError("uses no pipeline") { _ = try stages("{ use: \"made\", as: \"x\" }") }
   }

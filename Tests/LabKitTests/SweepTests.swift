@@ -103,7 +103,9 @@ final class SweepTests: XCTestCase {
     let state = try RunState(lab.plan(), in: lab.laboratory) { try lab.plan(threads: $0) }
     XCTAssertEqual(state.json["recorded"]?.int, 3)
     XCTAssertEqual(state.json["stale"]?.int, 0)
-    let newer = try RunState(lab.plan(trainVersion: 2), in: lab.laboratory) { try lab.plan(trainVersion: 2, threads: $0) }
+    let newer = try RunState(lab.plan(trainVersion: 2), in: lab.laboratory) {
+      try lab.plan(trainVersion: 2, threads: $0)
+    }
     XCTAssertEqual(newer.json["stale"]?.int, 2)
     let spec = try lab.laboratory.spec("demo/t")
     let page = try Table(spec, records: Publication(lab.laboratory).records(spec)).markdown()
@@ -123,7 +125,10 @@ final class SweepTests: XCTestCase {
     let summary = try sweep.run()
     XCTAssertEqual(summary.adopted, ["demo/again base", "demo/again small seed 1", "demo/again small seed 2"])
     XCTAssertEqual(lab.log.entries.count, runs, "nothing ran")
-    let (old, new) = (try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")), try Publication(lab.laboratory).records(spec))
+    let (old, new) = (
+      try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")),
+      try Publication(lab.laboratory).records(spec)
+    )
     XCTAssertEqual(new.map(\.metrics), old.map(\.metrics))
     XCTAssertEqual(new.map(\.commit), old.map(\.commit))
     XCTAssertEqual(Set(new.map(\.spec)), ["demo/again"])

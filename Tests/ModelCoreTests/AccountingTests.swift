@@ -4,7 +4,8 @@ import XCTest
 final class AccountingTests: XCTestCase {
   /// Rows where the print is wrong, or wrong for the shape that the text states.
   private static let wrong: Set<String> = [
-    "llama-3.2-1b 48 6.25", "llama-3.2-1b 512 78.1", "llama-3.2-3b 816 43", "llama-3.2-3b 816 42.91", "llama-3.2-1b 512 10.420",
+    "llama-3.2-1b 48 6.25", "llama-3.2-1b 512 78.1", "llama-3.2-3b 816 43", "llama-3.2-3b 816 42.91",
+    "llama-3.2-1b 512 10.420",
     "llama-3.2-3b 128 3.21", "llama-3.1-8b 128 8.03",
   ]
 
@@ -28,7 +29,8 @@ final class AccountingTests: XCTestCase {
   func testRowsAboutOneShape() throws {
     let base = try ModelConfig.preset("llama-3.2-1b")
     XCTAssertEqual(try PublishedFact.matching(base).map(\.published), ["1.2358", "10.486"])
-    let latent = LatentConfig(qRank: 1440, kvRank: 48, nopeHeadDim: 32, ropeHeadDim: 32, valueHeadDim: 64, upProjectionHeads: 32)
+    let latent = LatentConfig(
+      qRank: 1440, kvRank: 48, nopeHeadDim: 32, ropeHeadDim: 32, valueHeadDim: 64, upProjectionHeads: 32)
     let facts = try PublishedFact.matching(base.withLatentAttention(latent))
     XCTAssertEqual(facts.map(\.published), ["7.81", "6.25", "1460", "10.404", "1.23"])
     XCTAssertEqual(try facts.map { try $0.agrees() }, [true, false, true, true, true])
@@ -38,7 +40,8 @@ final class AccountingTests: XCTestCase {
   private func percent(_ preset: String, _ kv: Int, _ rope: Int, layers: [Int]? = nil) throws -> Double {
     let base = try ModelConfig.preset(preset)
     let latent = LatentConfig(
-      qRank: nil, kvRank: kv, nopeHeadDim: rope, ropeHeadDim: rope, valueHeadDim: base.headDim, upProjectionHeads: base.attentionHeads)
+      qRank: nil, kvRank: kv, nopeHeadDim: rope, ropeHeadDim: rope, valueHeadDim: base.headDim,
+      upProjectionHeads: base.attentionHeads)
     return try base.withLatentAttention(latent, layers: layers).kvPercent
   }
 
@@ -52,7 +55,8 @@ final class AccountingTests: XCTestCase {
       ("llama-3.2-3b", 816, 32, 41.40625), ("llama-3.2-3b", 448, 64, 25), ("llama-3.2-3b", 128, 64, 9.375),
       ("llama-3.2-3b", 96, 64, 7.8125), ("llama-3.1-8b", 128, 64, 9.375), ("llama-3.1-8b", 160, 64, 10.9375),
       ("llama-3.1-8b", 256, 64, 15.625), ("smollm-135m", 160, 32, 50), ("smollm-135m", 16, 32, 12.5),
-      ("smollm-360m", 288, 32, 50), ("smollm-360m", 48, 32, 12.5), ("smollm-1.7b", 480, 32, 12.5), ("smollm-1.7b", 2016, 32, 50),
+      ("smollm-360m", 288, 32, 50), ("smollm-360m", 48, 32, 12.5), ("smollm-1.7b", 480, 32, 12.5),
+      ("smollm-1.7b", 2016, 32, 50),
       // The ladder's stand-ins have the same shares to the digit.
       ("nano-1b", 64, 4, 53.125), ("nano-1b", 32, 4, 28.125), ("nano-1b", 16, 4, 15.625), ("nano-1b", 8, 4, 9.375),
       ("nano-1b", 6, 4, 7.8125), ("nano-3b", 51, 4, 42.96875), ("nano-3b", 28, 4, 25), ("nano-3b", 8, 4, 9.375),
@@ -66,8 +70,10 @@ final class AccountingTests: XCTestCase {
 
   func testBaseNumbersPerTokenAndLayer() throws {
     for (preset, numbers) in [
-      ("llama-3.2-1b", 1024), ("llama-3.2-3b", 2048), ("llama-3.1-8b", 2048), ("smollm-135m", 384), ("smollm-360m", 640),
-      ("smollm-1.7b", 4096), ("nano-1b", 128), ("nano-3b", 128), ("nano-8b", 256), ("nano-smol", 256), ("nano-qwen", 128),
+      ("llama-3.2-1b", 1024), ("llama-3.2-3b", 2048), ("llama-3.1-8b", 2048), ("smollm-135m", 384),
+      ("smollm-360m", 640),
+      ("smollm-1.7b", 4096), ("nano-1b", 128), ("nano-3b", 128), ("nano-8b", 256), ("nano-smol", 256),
+      ("nano-qwen", 128),
     ] { XCTAssertEqual(try ModelConfig.preset(preset).kvNumbersPerToken(layer: 0), numbers, preset) }
   }
 
@@ -103,7 +109,8 @@ final class AccountingTests: XCTestCase {
       let rank = try QueryRank.auto.resolve(base: base, kvRank: kv, nopeHeadDim: dim, ropeHeadDim: dim)
       guard rank.clampedFrom == nil else { continue }
       let latent = LatentConfig(
-        qRank: rank.rank, kvRank: kv, nopeHeadDim: dim, ropeHeadDim: dim, valueHeadDim: base.headDim, upProjectionHeads: base.attentionHeads)
+        qRank: rank.rank, kvRank: kv, nopeHeadDim: dim, ropeHeadDim: dim, valueHeadDim: base.headDim,
+        upProjectionHeads: base.attentionHeads)
       let config = try base.withLatentAttention(latent)
       let spare = base.mixerParameterCount(layer: 0) - config.mixerParameterCount(layer: 0)
       let perRank = base.hiddenSize + base.attentionHeads * 2 * dim
@@ -119,7 +126,8 @@ final class AccountingTests: XCTestCase {
       config.parameterCount(layer: 0),
       config.mixerParameterCount(layer: 0) + config.feedForwardParameterCount + 2 * config.hiddenSize)
     // Six operations per weight and token, when attention itself costs next to nothing.
-    let weights = Double(config.parameterCount - config.embeddingParameterCount + config.vocabularySize * config.hiddenSize)
+    let weights = Double(
+      config.parameterCount - config.embeddingParameterCount + config.vocabularySize * config.hiddenSize)
     XCTAssertEqual(config.trainingFLOPsPerToken(context: 1) / (6 * weights), 1, accuracy: 0.01)
   }
 }

@@ -10,7 +10,8 @@ final class ConfigTests: XCTestCase {
   }
 
   private let small: JSONValue = .object([
-    "model_type": .string("llama"), "hidden_size": .int(64), "num_hidden_layers": .int(2), "num_attention_heads": .int(8),
+    "model_type": .string("llama"), "hidden_size": .int(64), "num_hidden_layers": .int(2),
+    "num_attention_heads": .int(8),
     "num_key_value_heads": .int(4), "intermediate_size": .int(96), "vocab_size": .int(100),
   ])
 
@@ -36,13 +37,15 @@ final class ConfigTests: XCTestCase {
     let old = try small([
       "rope_theta": .double(500_000),
       "rope_scaling": .object([
-        "rope_type": .string("llama3"), "factor": .double(32), "low_freq_factor": .double(1), "high_freq_factor": .double(4),
+        "rope_type": .string("llama3"), "factor": .double(32), "low_freq_factor": .double(1),
+        "high_freq_factor": .double(4),
         "original_max_position_embeddings": .int(8192),
       ]),
     ])
     let new = try small([
       "rope_parameters": .object([
-        "rope_theta": .double(500_000), "rope_type": .string("llama3"), "factor": .double(32), "low_freq_factor": .double(1),
+        "rope_theta": .double(500_000), "rope_type": .string("llama3"), "factor": .double(32),
+        "low_freq_factor": .double(1),
         "high_freq_factor": .double(4), "original_max_position_embeddings": .int(8192),
       ])
     ])
@@ -53,7 +56,11 @@ final class ConfigTests: XCTestCase {
   }
 
   func testTypeIsReadAsRopeTypeInOldConfigs() throws {
-    let config = try small(["rope_scaling": .object(["type": .string("yarn"), "factor": .double(4), "original_max_position_embeddings": .int(16)])])
+    let config = try small([
+      "rope_scaling": .object([
+        "type": .string("yarn"), "factor": .double(4), "original_max_position_embeddings": .int(16),
+      ])
+    ])
     XCTAssertEqual(config.rope.scaling, .yarn(.init(factor: 4, originalMaxPosition: 16)))
   }
 
@@ -73,7 +80,9 @@ final class ConfigTests: XCTestCase {
     let latent = LatentConfig(
       qRank: 46, kvRank: 64, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8, latentNorm: true,
       ropeInterleaved: false, qkNorm: true, layerRanks: [3: .init(q: 40, kv: 60), 5: .init(q: 46, kv: 32)],
-      rope: RopeConfig(theta: 10_000, scaling: .yarn(.init(factor: 32, originalMaxPosition: 4096, mscale: 1, mscaleAllDim: 0)), frequencyDim: 8),
+      rope: RopeConfig(
+        theta: 10_000, scaling: .yarn(.init(factor: 32, originalMaxPosition: 4096, mscale: 1, mscaleAllDim: 0)),
+        frequencyDim: 8),
       attentionScale: 0.25)
     let config = try base.withLatentAttention(latent, layers: [1, 3, 5])
     let read = try ModelConfig(json: config.json, file: "hybrid")
@@ -90,7 +99,10 @@ final class ConfigTests: XCTestCase {
   }
 
   func testOracleConfigsLoadAndRoundTrip() throws {
-    for name in ["llama_gqa_tied", "llama_rope_llama3", "llama_yarn", "qwen2_bias", "qwen3_qknorm", "mla_dense", "mla_dense_yarn", "qwen3_next_gdn", "deepseek_v2_moe", "deepseek_v3_moe", "qwen3_moe", "llama4_text"] {
+    for name in [
+      "llama_gqa_tied", "llama_rope_llama3", "llama_yarn", "qwen2_bias", "qwen3_qknorm", "mla_dense", "mla_dense_yarn",
+      "qwen3_next_gdn", "deepseek_v2_moe", "deepseek_v3_moe", "qwen3_moe", "llama4_text",
+    ] {
       let folder = try sharedFolder("oracles/\(name)")
       let config = try ModelConfig(contentsOf: folder)
       XCTAssertEqual(try ModelConfig(json: config.json, file: name), config, name)
@@ -104,24 +116,29 @@ final class ConfigTests: XCTestCase {
     XCTAssertNil(direct.latent?.qRank)
     XCTAssertTrue(direct.latent?.latentNorm ?? false)
     let magnitude = 0.1 * log(4.0) + 1
-    XCTAssertEqual(direct.attentionScale(of: .latentAttention), magnitude * magnitude / 20.0.squareRoot(), accuracy: 1e-12)
+    XCTAssertEqual(
+      direct.attentionScale(of: .latentAttention), magnitude * magnitude / 20.0.squareRoot(), accuracy: 1e-12)
   }
 
   func testPublishedModelsHaveThePublishedParameters() throws {
     let json = try JSONValue(contentsOf: sharedFolder("data/model_configs.json"))
     let presets = [
-      "Llama-3.2-1B-Instruct": "llama-3.2-1b", "Llama-3.2-3B-Instruct": "llama-3.2-3b", "Llama-3.1-8B-Instruct": "llama-3.1-8b",
-      "SmolLM-135M": "smollm-135m", "SmolLM-360M": "smollm-360m", "SmolLM-1.7B": "smollm-1.7b", "Qwen2.5-0.5B": "qwen2.5-0.5b",
+      "Llama-3.2-1B-Instruct": "llama-3.2-1b", "Llama-3.2-3B-Instruct": "llama-3.2-3b",
+      "Llama-3.1-8B-Instruct": "llama-3.1-8b",
+      "SmolLM-135M": "smollm-135m", "SmolLM-360M": "smollm-360m", "SmolLM-1.7B": "smollm-1.7b",
+      "Qwen2.5-0.5B": "qwen2.5-0.5b",
       "Qwen2.5-1.5B": "qwen2.5-1.5b", "Qwen3-1.7B": "qwen3-1.7b",
     ]
     var seen = 0
     for model in json["models"]?.array ?? [] {
-      guard let name = model["name"]?.string, let preset = presets.first(where: { name.hasPrefix($0.key) })?.value else { continue }
+      guard let name = model["name"]?.string, let preset = presets.first(where: { name.hasPrefix($0.key) })?.value
+      else { continue }
       let config = try ModelConfig.preset(preset)
       XCTAssertEqual(config.parameterCount, model["computed"]?["params_total"]?.int, name)
       XCTAssertEqual(2 * config.kvNumbersPerToken, model["computed"]?["kv_cache_bytes_per_token_bf16"]?.int, name)
       for (key, value) in [
-        ("hidden_size", config.hiddenSize), ("num_hidden_layers", config.layerCount), ("num_attention_heads", config.attentionHeads),
+        ("hidden_size", config.hiddenSize), ("num_hidden_layers", config.layerCount),
+        ("num_attention_heads", config.attentionHeads),
         ("num_key_value_heads", config.keyValueHeads), ("intermediate_size", config.intermediateSize),
         ("vocab_size", config.vocabularySize), ("max_position_embeddings", config.maxPosition),
       ] { XCTAssertEqual(value, model[key]?.int, "\(name) \(key)") }
@@ -163,14 +180,17 @@ final class ConfigTests: XCTestCase {
     assertRefused(["sliding_window": .int(128), "max_position_embeddings": .int(4096)], naming: "sliding_window")
     assertRefused(["quantization_config": .object([:])], naming: "quantization_config")
     assertRefused(["partial_rotary_factor": .double(0.5)], naming: "partial_rotary_factor")
-    assertRefused(["layer_types": .array([.string("full_attention"), .string("sliding_attention")])], naming: "sliding_attention")
-    XCTAssertNil(failure(["sliding_window": .int(4096), "use_sliding_window": .bool(false), "pretraining_tp": .int(1)]))
+    assertRefused(
+      ["layer_types": .array([.string("full_attention"), .string("sliding_attention")])], naming: "sliding_attention")
+    XCTAssertNil(
+      failure(["sliding_window": .int(4096), "use_sliding_window": .bool(false), "pretraining_tp": .int(1)]))
     XCTAssertNil(failure(["sliding_window": .null, "some_future_key": .object(["a": .int(1)])]))
   }
 
   func testImpossibleLatentShapesAreRefused() throws {
     let base: [String: JSONValue] = [
-      "model_type": .string("upcycle_hybrid"), "layer_types": .array([.string("full_attention"), .string("latent_attention")]),
+      "model_type": .string("upcycle_hybrid"),
+      "layer_types": .array([.string("full_attention"), .string("latent_attention")]),
       "q_lora_rank": .int(32), "kv_lora_rank": .int(16), "qk_nope_head_dim": .int(4), "qk_rope_head_dim": .int(4),
     ]
     func with(_ changes: [String: JSONValue]) -> [String: JSONValue] { base.merging(changes) { $1 } }
@@ -184,7 +204,8 @@ final class ConfigTests: XCTestCase {
     assertRefused(with(["layer_rank_list": .object(["1": .object(["kv_rank": .int(65)])])]), naming: "kv_lora_rank")
     assertRefused(with(["kv_lora_rank": .null]), naming: "kv_lora_rank")
     let config = try ModelConfig.preset("nano-1b")
-    let latent = LatentConfig(qRank: 16, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 16)
+    let latent = LatentConfig(
+      qRank: 16, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 16)
     XCTAssertThrowsError(try config.withLatentAttention(latent, layers: [16])) {
       XCTAssertTrue("\($0)".contains("0...15"), "\($0)")
     }
@@ -194,7 +215,9 @@ final class ConfigTests: XCTestCase {
     XCTAssertEqual(try parseLayerList("all", layerCount: 3), [0, 1, 2])
     XCTAssertEqual(try parseLayerList("3,1,0-1", layerCount: 4), [0, 1, 3])
     for text in ["", "4", "1,", "2-1", "-1", "a", "0-9", "1-2-3"] {
-      XCTAssertThrowsError(try parseLayerList(text, layerCount: 4), text) { XCTAssertTrue("\($0)".contains("0...3"), "\($0)") }
+      XCTAssertThrowsError(try parseLayerList(text, layerCount: 4), text) {
+        XCTAssertTrue("\($0)".contains("0...3"), "\($0)")
+      }
     }
   }
 
@@ -205,7 +228,8 @@ final class ConfigTests: XCTestCase {
       let rope = RopeConfig(
         theta: try XCTUnwrap(vector["base"]?.double),
         scaling: .yarn(
-          .init(factor: try XCTUnwrap(vector["factor"]?.double), originalMaxPosition: try XCTUnwrap(vector["orig"]?.int))))
+          .init(
+            factor: try XCTUnwrap(vector["factor"]?.double), originalMaxPosition: try XCTUnwrap(vector["orig"]?.int))))
       let expected = try XCTUnwrap(vector["inv_freq"]?.array).compactMap(\.double)
       for (ours, theirs) in zip(rope.inverseFrequencies(dim: try XCTUnwrap(vector["dim"]?.int)), expected) {
         XCTAssertEqual(ours, theirs, accuracy: 1e-12 + 1e-9 * theirs, name)
@@ -238,7 +262,8 @@ final class ConfigTests: XCTestCase {
     defer { try? FileManager.default.removeItem(at: folder) }
     let base = try ModelConfig.preset("llama-3.2-1b")
     try base.save(to: folder)
-    try writeFile(#"{"d_model": 2048, "n_layer": 16, "attn_layers": [0, 2]}"#, to: folder.appendingPathComponent("MLA_config.json"))
+    try writeFile(
+      #"{"d_model": 2048, "n_layer": 16, "attn_layers": [0, 2]}"#, to: folder.appendingPathComponent("MLA_config.json"))
     try writeFile(
       #"""
       {"model_type": "deepseek_v3", "kv_lora_rank": 64, "q_lora_rank": 1424, "qk_rope_head_dim": 32, "qk_nope_head_dim": 32,
@@ -282,7 +307,9 @@ final class ConfigTests: XCTestCase {
     XCTAssertEqual(config.mamba, MambaConfig(grouping: try ModelConfig.preset("llama-3.2-1b")))
     XCTAssertEqual(config.latent?.upProjectionHeads, 8)
     let names = Set(config.tensors.map(\.name))
-    for name in ["0.mla.kv_b_proj.weight", "1.mamba.conv1d.bias", "1.mamba.A_log", "1.mamba.norm.weight", "1.mlp.up_proj.weight"] {
+    for name in [
+      "0.mla.kv_b_proj.weight", "1.mamba.conv1d.bias", "1.mamba.A_log", "1.mamba.norm.weight", "1.mlp.up_proj.weight",
+    ] {
       XCTAssertTrue(names.contains("model.layers.\(name)"), name)
     }
     try write("[0, 16]")
@@ -312,11 +339,15 @@ final class ConfigTests: XCTestCase {
     XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
     XCTAssertThrowsError(try config.withMamba2(layers: [0])) { XCTAssert("\($0)".contains("qwen3_next"), "\($0)") }
     for (more, word) in [
-      (#""num_experts": 512"#, "mixture of experts"), (#""num_experts": 4, "mlp_only_layers": [0, 1]"#, "mixture of experts"),
-      (#""partial_rotary_factor": 0.1"#, "partial_rotary_factor"), (#""linear_conv_kernel_dim": 0"#, "linear_conv_kernel_dim"),
+      (#""num_experts": 512"#, "mixture of experts"),
+      (#""num_experts": 4, "mlp_only_layers": [0, 1]"#, "mixture of experts"),
+      (#""partial_rotary_factor": 0.1"#, "partial_rotary_factor"),
+      (#""linear_conv_kernel_dim": 0"#, "linear_conv_kernel_dim"),
     ] { XCTAssertThrowsError(try next(more)) { XCTAssert("\($0)".contains(word), "\($0)") } }
     let delta = DeltaConfig(heads: 6, keyHeads: 4, keyDim: 8, valueDim: 16)
-    XCTAssertThrowsError(try base.withGatedDeltaNet(delta)) { XCTAssert("\($0)".contains("linear_num_key_heads"), "\($0)") }
+    XCTAssertThrowsError(try base.withGatedDeltaNet(delta)) {
+      XCTAssert("\($0)".contains("linear_num_key_heads"), "\($0)")
+    }
   }
 
   /// flash-linear-attention's own models: its defaults, a round trip, and refusals by key.
@@ -324,23 +355,31 @@ final class ConfigTests: XCTestCase {
     func fla(_ more: String = "") throws -> ModelConfig {
       try ModelConfig(
         json: JSONValue(
-          parsing: Data(#"{"model_type": "gated_deltanet", "hidden_size": 64, "vocab_size": 96, "num_hidden_layers": 2\#(more)}"#.utf8),
+          parsing: Data(
+            #"{"model_type": "gated_deltanet", "hidden_size": 64, "vocab_size": 96, "num_hidden_layers": 2\#(more)}"#
+              .utf8),
           file: "fla"), file: "fla")
     }
     let standard = try fla()
     XCTAssertEqual(standard.delta, DeltaConfig(heads: 6, keyDim: 256, valueDim: 512, normEps: 1e-6))
     XCTAssertEqual(standard.intermediateSize, 256)
     XCTAssertEqual([standard.rmsNormEps, Double(standard.kvNumbersPerToken)], [1e-6, 0])
-    let config = try fla(#", "num_heads": 2, "num_v_heads": 4, "head_dim": 12, "expand_v": 1.5, "conv_size": 3, "norm_eps": 1e-5"#)
-    XCTAssertEqual(config.delta, DeltaConfig(heads: 4, keyHeads: 2, keyDim: 12, valueDim: 18, convTaps: 3, normEps: 1e-5))
+    let config = try fla(
+      #", "num_heads": 2, "num_v_heads": 4, "head_dim": 12, "expand_v": 1.5, "conv_size": 3, "norm_eps": 1e-5"#)
+    XCTAssertEqual(
+      config.delta, DeltaConfig(heads: 4, keyHeads: 2, keyDim: 12, valueDim: 18, convTaps: 3, normEps: 1e-5))
     XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
     let names = Set(config.tensors.map(\.name))
-    for name in ["attn_norm.weight", "mlp_norm.weight", "attn.q_conv1d.weight", "attn.A_log", "attn.o_norm.weight", "mlp.up_proj.weight"] {
+    for name in [
+      "attn_norm.weight", "mlp_norm.weight", "attn.q_conv1d.weight", "attn.A_log", "attn.o_norm.weight",
+      "mlp.up_proj.weight",
+    ] {
       XCTAssertTrue(names.contains("model.layers.1.\(name)"), name)
     }
     XCTAssertTrue(names.isSuperset(of: ["model.embeddings.weight", "model.norm.weight", "lm_head.weight"]))
     for (more, word) in [
-      (#""use_gate": false"#, "use_gate"), (#""use_short_conv": false"#, "use_short_conv"), (#""allow_neg_eigval": true"#, "allow_neg_eigval"),
+      (#""use_gate": false"#, "use_gate"), (#""use_short_conv": false"#, "use_short_conv"),
+      (#""allow_neg_eigval": true"#, "allow_neg_eigval"),
       (#""attn": {"layers": [1], "num_heads": 4}"#, "attn"), (#""head_dim": 5, "expand_v": 1.5"#, "expand_v"),
       (#""num_heads": 4, "num_v_heads": 6"#, "linear_num_key_heads"), (#""hidden_act": "relu""#, "hidden_act"),
     ] { XCTAssertThrowsError(try fla(", " + more)) { XCTAssert("\($0)".contains(word), "\($0)") } }
@@ -363,7 +402,8 @@ final class ConfigTests: XCTestCase {
     XCTAssertEqual(try ModelConfig(json: stock.json, file: "written"), stock)
     XCTAssertEqual(stock.kvNumbersPerToken, 0)
     for (key, change) in [
-      ("mamba_n_groups", { $0.groups = 3 }), ("mamba_d_xb", { $0.groupedWidth = 12 }), ("mamba_d_state", { $0.stateSize = 4 }),
+      ("mamba_n_groups", { $0.groups = 3 }), ("mamba_d_xb", { $0.groupedWidth = 12 }),
+      ("mamba_d_state", { $0.stateSize = 4 }),
     ] as [(String, (inout MambaConfig) -> Void)] {
       var mamba = MambaConfig(grouping: base)
       change(&mamba)

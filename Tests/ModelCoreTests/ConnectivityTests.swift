@@ -15,7 +15,9 @@ final class ConnectivityTests: XCTestCase {
 
   private func logits(_ model: LanguageModel) -> [Float] { model.logits(ids: ids, batch: batch, time: time).toArray() }
 
-  private func rewired(_ model: LanguageModel, _ connectivity: Connectivity, layers: [Int]? = nil) throws -> LanguageModel {
+  private func rewired(_ model: LanguageModel, _ connectivity: Connectivity, layers: [Int]? = nil) throws
+    -> LanguageModel
+  {
     let layers = layers ?? Array(0..<model.config.layerCount)
     let other = try LanguageModel(
       model.config.connecting(layers, as: connectivity), weights: RandomWeights(seed: 1, layers: 1))
@@ -86,7 +88,9 @@ final class ConnectivityTests: XCTestCase {
         }
       }
       // Layers of several kinds: what a layer reads is its own affair, what it withholds as well.
-      for kinds: [Connectivity] in [[.farskip, .standard, .farskip], [.mlpOnly, .farskip, .attentionOnly], [.standard, .attentionOnly, .mlpOnly]] {
+      for kinds: [Connectivity] in [
+        [.farskip, .standard, .farskip], [.mlpOnly, .farskip, .attentionOnly], [.standard, .attentionOnly, .mlpOnly],
+      ] {
         var mixed = config
         mixed.connectivities = kinds
         let other = try LanguageModel(mixed, weights: RandomWeights(seed: 1, layers: 1))
@@ -144,14 +148,16 @@ final class ConnectivityTests: XCTestCase {
       where parameter.name.contains(".experts.") && parameter.name.contains("down_proj") { parameter.value.fill(0) }
       XCTAssertEqual(logits(try rewired(silent, .attentionOnly)), logits(silent), "\(name): routed experts are zero")
       XCTAssertEqual(
-        logits(try rewired(silent, .farskip)), logits(try rewired(silent, .mlpOnly)), "\(name): routed experts are zero")
+        logits(try rewired(silent, .farskip)), logits(try rewired(silent, .mlpOnly)), "\(name): routed experts are zero"
+      )
       // Nor is attention that says nothing.
       let deaf = try TinyExperts.model(config)
       zero(deaf, ["o_proj.weight"])
       XCTAssertEqual(logits(try rewired(deaf, .mlpOnly)), logits(deaf), "\(name): attention is zero")
       // In the first layer nothing is routed yet.
       let model = try TinyExperts.model(config)
-      XCTAssertEqual(logits(try rewired(model, .attentionOnly, layers: [0])), logits(try rewired(model, .standard)), name)
+      XCTAssertEqual(
+        logits(try rewired(model, .attentionOnly, layers: [0])), logits(try rewired(model, .standard)), name)
       XCTAssertEqual(
         logits(try rewired(model, .farskip, layers: [0])), logits(try rewired(model, .mlpOnly, layers: [0])),
         "\(name): one layer, N is not read")
@@ -267,7 +273,8 @@ final class ConnectivityTests: XCTestCase {
     let mean = Double(batch * time * 3) / 8
     for (expert, load) in first.loads.enumerated() {
       let moved = bias.value.pointer[expert] - before[expert]
-      XCTAssertEqual(moved, Double(load) < mean ? 0.25 : Double(load) > mean ? -0.25 : 0, accuracy: 1e-6, "expert \(expert)")
+      XCTAssertEqual(
+        moved, Double(load) < mean ? 0.25 : Double(load) > mean ? -0.25 : 0, accuracy: 1e-6, "expert \(expert)")
     }
     for _ in 0..<200 {
       model.routing.restart()
@@ -281,7 +288,9 @@ final class ConnectivityTests: XCTestCase {
 
   func testRefusals() throws {
     let dense = try ModelConfig.preset("nano-1b")
-    XCTAssertThrowsError(try dense.connecting([0], as: .farskip)) { XCTAssertTrue("\($0)".contains("dense model"), "\($0)") }
+    XCTAssertThrowsError(try dense.connecting([0], as: .farskip)) {
+      XCTAssertTrue("\($0)".contains("dense model"), "\($0)")
+    }
     let model = try ModelConfig.preset("nano-qwen-moe")
     XCTAssertThrowsError(try model.connecting([8], as: .farskip)) { XCTAssertTrue("\($0)".contains("0...7"), "\($0)") }
     let some = try model.connecting([2, 3], as: .farskip)

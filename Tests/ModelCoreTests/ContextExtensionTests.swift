@@ -69,8 +69,11 @@ final class ContextExtensionTests: XCTestCase {
     XCTAssertThrowsError(try ContextExtension(of: linear, context: 8192, yarn: 4)) {
       XCTAssert("\($0)".contains("latent attention, which this model does not have"), "\($0)")
     }
-    for (context, yarn, original) in [(1, nil, nil), (-8, nil, nil), (8192, 0.5, nil), (8192, .nan, nil), (8192, nil, 0)] as [(Int, Double?, Int?)] {
-      XCTAssertThrowsError(try ContextExtension(of: hybrid(), context: context, yarn: yarn, originalContext: original)) {
+    for (context, yarn, original) in [
+      (1, nil, nil), (-8, nil, nil), (8192, 0.5, nil), (8192, .nan, nil), (8192, nil, 0),
+    ] as [(Int, Double?, Int?)] {
+      XCTAssertThrowsError(try ContextExtension(of: hybrid(), context: context, yarn: yarn, originalContext: original))
+      {
         XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
       }
     }

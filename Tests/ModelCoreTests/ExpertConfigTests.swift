@@ -16,7 +16,8 @@ final class ExpertConfigTests: XCTestCase {
     try refused("nano-dsv2", ["topk_method": .string("noaux_tc")], naming: "topk_method")
     try refused("nano-dsv2", ["topk_method": .string("group_limited_greedy"), "n_group": .int(3)], naming: "n_group")
     try refused(
-      "nano-dsv2", ["topk_method": .string("group_limited_greedy"), "n_group": .int(8), "topk_group": .int(9)], naming: "topk_group")
+      "nano-dsv2", ["topk_method": .string("group_limited_greedy"), "n_group": .int(8), "topk_group": .int(9)],
+      naming: "topk_group")
     try refused("nano-dsv2", ["scoring_func": .string("sigmoid")], naming: "scoring_func")
     try refused("nano-dsv2", ["norm_topk_prob": .bool(true)], naming: "norm_topk_prob")
     try refused("nano-dsv2", ["moe_intermediate_size": .null], naming: "moe_intermediate_size")
@@ -36,7 +37,8 @@ final class ExpertConfigTests: XCTestCase {
     let v2 = try ModelConfig.preset("nano-dsv2")
     let json = v2.json.merging(
       .object([
-        "topk_method": .string("group_limited_greedy"), "n_group": .int(4), "topk_group": .int(2), "moe_layer_freq": .int(2),
+        "topk_method": .string("group_limited_greedy"), "n_group": .int(4), "topk_group": .int(2),
+        "moe_layer_freq": .int(2),
         "routed_scaling_factor": .double(16),
       ]))
     let grouped = try ModelConfig(json: json, file: "v2")
@@ -45,7 +47,8 @@ final class ExpertConfigTests: XCTestCase {
     XCTAssertEqual(try ModelConfig(json: grouped.json, file: "v2"), grouped)
     let qwen = try ModelConfig.preset("nano-qwen-moe")
     let sparse = try ModelConfig(
-      json: qwen.json.merging(.object(["decoder_sparse_step": .int(2), "mlp_only_layers": .array([.int(3)])])), file: "qwen")
+      json: qwen.json.merging(.object(["decoder_sparse_step": .int(2), "mlp_only_layers": .array([.int(3)])])),
+      file: "qwen")
     XCTAssertEqual(sparse.experts?.layers, [1, 5, 7])
     XCTAssertEqual(try ModelConfig(json: sparse.json, file: "qwen"), sparse)
     let dense = try ModelConfig(json: qwen.json.merging(.object(["num_experts": .int(0)])), file: "qwen")

@@ -65,7 +65,8 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
   func testCachesWithTheirStates() throws {
     for (name, short, long) in [
       ("hylo-llama-4mla12m2", 6.33, 4.21), ("hylo-llama-4mla12gdn", 18.13, 5.68), ("hylo-llama-8mla8gdn", 17.30, 9.00),
-      ("hylo-llama-6mla22m2", 5.76, 2.48), ("hylo-llama-6mla22gdn", 13.19, 3.41), ("hylo-llama-14mla14gdn", 11.80, 5.58),
+      ("hylo-llama-6mla22m2", 5.76, 2.48), ("hylo-llama-6mla22gdn", 13.19, 3.41),
+      ("hylo-llama-14mla14gdn", 11.80, 5.58),
       ("hylo-qwen-7mla21gdn", 11.02, 4.80), ("hylo-qwen-14mla14m2", 9.41, 8.01),
     ] {
       let config = try ModelConfig.preset(name)

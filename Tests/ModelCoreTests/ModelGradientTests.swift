@@ -72,8 +72,20 @@ final class ModelGradientTests: XCTestCase {
 
   func testAttention() throws { try check("attention", config()) }
   func testUntiedHead() throws { try check("untied head", config { $0.tieWordEmbeddings = false }) }
-  func testQwen2Biases() throws { try check("qkv biases", config { $0.qkvBias = true; $0.architecture = .qwen2 }) }
-  func testQwen3Norms() throws { try check("qk norms", config { $0.qkNorm = true; $0.architecture = .qwen3 }) }
+  func testQwen2Biases() throws {
+    try check(
+      "qkv biases",
+      config {
+        $0.qkvBias = true; $0.architecture = .qwen2
+      })
+  }
+  func testQwen3Norms() throws {
+    try check(
+      "qk norms",
+      config {
+        $0.qkNorm = true; $0.architecture = .qwen3
+      })
+  }
 
   func testYarnMagnitude() throws {
     try check(
@@ -135,7 +147,11 @@ final class ModelGradientTests: XCTestCase {
   }
 
   func testCheckpointingIsExact() throws {
-    for config in [try config { $0.qkNorm = true; $0.architecture = .qwen3 }, try latent(layers: [1]), try qwen3Next()] {
+    for config in [
+      try config {
+        $0.qkNorm = true; $0.architecture = .qwen3
+      }, try latent(layers: [1]), try qwen3Next(),
+    ] {
       let model = try model(config)
       XCTAssertEqual(gradients(model, checkpointing: true), gradients(model))
     }
@@ -173,7 +189,10 @@ final class ModelGradientTests: XCTestCase {
 
   /// Freezing everything but one projection of separate queries, keys and values.
   func testOneTrainedProjection() throws {
-    let model = try model(config { $0.qkNorm = true; $0.architecture = .qwen3; $0.layerCount = 1; $0.mixers = [.attention] })
+    let model = try model(
+      config {
+        $0.qkNorm = true; $0.architecture = .qwen3; $0.layerCount = 1; $0.mixers = [.attention]
+      })
     for name in ["q_proj", "k_proj", "v_proj"] {
       for parameter in model.parameters.parameters { parameter.isTrainable = parameter.name.contains(name) }
       var check = differences

@@ -34,7 +34,8 @@ final class SafetensorsFuzzTests: XCTestCase {
   private func seedFile(_ folder: URL) throws -> [UInt8] {
     let url = folder.appendingPathComponent("seed.safetensors")
     let specs = [TensorSpec("model.embed_tokens.weight", [4, 3]), TensorSpec("b", [5]), TensorSpec("c", [])]
-    let writer = try SafetensorsWriter(url, tensors: specs, type: .bfloat16, metadata: ["format": "pt", "note": "\u{1F600}\n"])
+    let writer = try SafetensorsWriter(
+      url, tensors: specs, type: .bfloat16, metadata: ["format": "pt", "note": "\u{1F600}\n"])
     for spec in specs { try writer.write(spec.name, [Float](repeating: 1.5, count: spec.count)) }
     try writer.commit()
     return [UInt8](try Data(contentsOf: url))
@@ -80,7 +81,8 @@ final class SafetensorsFuzzTests: XCTestCase {
     let base = try ModelConfig.preset("nano-1b")
     let latent = LatentConfig(
       qRank: 46, kvRank: 64, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 16,
-      layerRanks: [3: .init(q: 40, kv: 60)], rope: RopeConfig(scaling: .yarn(.init(factor: 2, originalMaxPosition: 64))))
+      layerRanks: [3: .init(q: 40, kv: 60)], rope: RopeConfig(scaling: .yarn(.init(factor: 2, originalMaxPosition: 64)))
+    )
     let seed = Array(try base.withLatentAttention(latent).json.text().utf8)
     let stream = RandomStream(seed: 3, "config fuzz")
     var index: UInt64 = 0
@@ -101,7 +103,8 @@ final class SafetensorsFuzzTests: XCTestCase {
 
   func testDeepAndHugeConfigsAreRefused() {
     for text in [
-      String(repeating: "[", count: 200_000), String(repeating: "{\"a\":", count: 200_000), "{\"hidden_size\": 1e400}", "\"x\"", "",
+      String(repeating: "[", count: 200_000), String(repeating: "{\"a\":", count: 200_000), "{\"hidden_size\": 1e400}",
+      "\"x\"", "",
     ] {
       XCTAssertThrowsError(try ModelConfig(json: JSONValue(parsing: Data(text.utf8), file: "c"), file: "c")) {
         XCTAssertTrue($0 is UpcycleError, "\($0)")

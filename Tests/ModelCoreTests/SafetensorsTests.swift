@@ -39,7 +39,9 @@ final class SafetensorsTests: XCTestCase {
     let read = try SafetensorsFile(url).readFloats("all")
     for (index, value) in read.enumerated() {
       let bits = UInt16(index)
-      if value.isNaN { XCTAssertTrue(values[index].isNaN) } else {
+      if value.isNaN {
+        XCTAssertTrue(values[index].isNaN)
+      } else {
         XCTAssertEqual(value.bitPattern, UInt32(bits) << 16)
         XCTAssertEqual(BFloat16.encode(value), bits)
       }
@@ -55,7 +57,9 @@ final class SafetensorsTests: XCTestCase {
     let read = try SafetensorsFile(url).readFloats("all")
     for index in values.indices {
       let exact = Float(Float16(bitPattern: UInt16(index)))
-      if exact.isNaN { XCTAssertTrue(values[index].isNaN && read[index].isNaN) } else {
+      if exact.isNaN {
+        XCTAssertTrue(values[index].isNaN && read[index].isNaN)
+      } else {
         XCTAssertEqual(values[index].bitPattern, exact.bitPattern)
         XCTAssertEqual(read[index].bitPattern, exact.bitPattern)
         XCTAssertEqual(Half.encode(exact), UInt16(index))
@@ -86,7 +90,8 @@ final class SafetensorsTests: XCTestCase {
   func testWriteAndReadBack() throws {
     let url = folder.appendingPathComponent("pair.safetensors")
     let a: [Float] = (0..<12).map { Float($0) * 0.5 - 1 }
-    let writer = try SafetensorsWriter(url, tensors: [TensorSpec("a", [3, 4]), TensorSpec("b\"\\é", []), TensorSpec("none", [0, 4])])
+    let writer = try SafetensorsWriter(
+      url, tensors: [TensorSpec("a", [3, 4]), TensorSpec("b\"\\é", []), TensorSpec("none", [0, 4])])
     try writer.write("a", a)
     try writer.write("b\"\\é", [7])
     try writer.write("none", [])
@@ -104,7 +109,8 @@ final class SafetensorsTests: XCTestCase {
 
   func testReadsIntegersAndUnalignedData() throws {
     // A header of odd length leaves the data unaligned.
-    let header = #"{"ids":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"w":{"dtype":"F32","shape":[1],"data_offsets":[16,20]}} "#
+    let header =
+      #"{"ids":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"w":{"dtype":"F32","shape":[1],"data_offsets":[16,20]}} "#
     for padding in ["", " ", "  "] {
       let data: [UInt8] = [5, 0, 0, 0, 0, 0, 0, 0, 254, 255, 255, 255, 255, 255, 255, 255, 0, 0, 128, 63]
       let file = try SafetensorsFile(file(header: header + padding, data: data))
@@ -130,12 +136,15 @@ final class SafetensorsTests: XCTestCase {
     try assertRefused(one("F32", "[4294967296,4294967296,4294967296]", "[0,4]"), four, "2^63")
     try assertRefused(one("F32", "[1]", "[0,99999999999999999999]"), four, "out of range")
     try assertRefused(one("F32", "[-1]", "[0,4]"), four, "whole number")
-    try assertRefused(one("F32", "[1]", "[0,4]").replacingOccurrences(of: "}}", with: ",\"x\":1}}"), four, "unknown field")
+    try assertRefused(
+      one("F32", "[1]", "[0,4]").replacingOccurrences(of: "}}", with: ",\"x\":1}}"), four, "unknown field")
     try assertRefused("[]", [], "'{'")
     try assertRefused(#"{"w":{"dtype":"F32"}}"#, four, "needs")
-    let twice = #"{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#
+    let twice =
+      #"{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#
     try assertRefused(twice, four, "twice")
-    let overlap = #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#
+    let overlap =
+      #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#
     try assertRefused(overlap, four + [0, 0], "overlap")
   }
 
@@ -146,7 +155,9 @@ final class SafetensorsTests: XCTestCase {
     let url = folder.appendingPathComponent("short.safetensors")
     for bytes in [Data(), Data([1, 2, 3]), Data(repeating: 0xFF, count: 64)] {
       try bytes.write(to: url)
-      XCTAssertThrowsError(try SafetensorsFile(url)) { XCTAssertTrue("\($0)".contains("is not a safetensors file"), "\($0)") }
+      XCTAssertThrowsError(try SafetensorsFile(url)) {
+        XCTAssertTrue("\($0)".contains("is not a safetensors file"), "\($0)")
+      }
     }
     try (Data([200, 0, 0, 0, 0, 0, 0, 0]) + Data("{}".utf8)).write(to: url)
     XCTAssertThrowsError(try SafetensorsFile(url)) { XCTAssertTrue("\($0)".contains("truncated"), "\($0)") }
@@ -162,8 +173,11 @@ final class SafetensorsTests: XCTestCase {
       try writer.commit()
       let reader = try CheckpointReader(folder)
       XCTAssertEqual(reader.names, Set(specs.map(\.name)))
-      for (spec, value) in zip(specs, values) { XCTAssertEqual(try reader.readFloats(spec.name, shape: spec.shape), value) }
-      let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.hasPrefix(".") }.sorted()
+      for (spec, value) in zip(specs, values) {
+        XCTAssertEqual(try reader.readFloats(spec.name, shape: spec.shape), value)
+      }
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.hasPrefix(".") }
+        .sorted()
       XCTAssertEqual(
         files,
         shardBytes == 300

@@ -3,7 +3,8 @@ import ModelCore
 import TensorCore
 import TestKit
 
-/// Small models of the four families with experts, of odd sizes: G != H, K != V, a dense layer in the middle or in front.
+/// Small models of the four families with experts, of odd sizes: G != H, K != V, a dense layer in the middle or in
+/// front.
 enum TinyExperts {
   static let vocabulary = 11
   static let layers = 3
@@ -27,12 +28,14 @@ enum TinyExperts {
     let last = Array((dense ? 1 : 0)..<layers)
     var v2 = config(
       .deepseekV2,
-      ExpertConfig(count: 5, perToken: 2, width: 7, sharedWidth: 14, layers: last, rule: ExpertConfig.deepSeekV2(scale: 1.5)))
+      ExpertConfig(
+        count: 5, perToken: 2, width: 7, sharedWidth: 14, layers: last, rule: ExpertConfig.deepSeekV2(scale: 1.5)))
     latent(&v2, qRank: nil)
     var grouped = config(
       .deepseekV2,
       ExpertConfig(
-        count: 6, perToken: 2, width: 7, layers: last, rule: ExpertConfig.deepSeekV2(scale: 3, groups: 3, keptGroups: 2)))
+        count: 6, perToken: 2, width: 7, layers: last, rule: ExpertConfig.deepSeekV2(scale: 3, groups: 3, keptGroups: 2)
+      ))
     latent(&grouped, qRank: 7)
     var v3 = config(
       .deepseekV3,
@@ -49,9 +52,11 @@ enum TinyExperts {
     var scout = config(
       .llama4,
       ExpertConfig(
-        count: 4, perToken: 1, width: 7, sharedWidth: 7, layers: dense ? [1, 2] : last, rule: RoutingRule(score: .sigmoid),
+        count: 4, perToken: 1, width: 7, sharedWidth: 7, layers: dense ? [1, 2] : last,
+        rule: RoutingRule(score: .sigmoid),
         weighsInput: true))
-    scout.llama4 = Llama4Config(rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 4, temperature: .init(floorScale: 3, slope: 0.5))
+    scout.llama4 = Llama4Config(
+      rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 4, temperature: .init(floorScale: 3, slope: 0.5))
     let all = [
       ("deepseek-v2", v2), ("deepseek-v2, groups", grouped), ("deepseek-v3, gated", v3), ("qwen3-moe", qwen),
       ("llama4", scout),
@@ -62,7 +67,8 @@ enum TinyExperts {
 
   /// Weights of order 1, biases and norms moved off their initial 0 and 1.
   static func model(_ config: ModelConfig, deviation: Double = 0.4) throws -> LanguageModel {
-    let model = try LanguageModel(config, weights: RandomWeights(seed: 3, deviation: deviation, layers: config.layerCount))
+    let model = try LanguageModel(
+      config, weights: RandomWeights(seed: 3, deviation: deviation, layers: config.layerCount))
     for parameter in model.parameters.parameters where parameter.shape.count == 1 {
       let noise = randomFloats(parameter.value.count, parameter.name, scale: 0.3)
       for (i, value) in noise.enumerated() { parameter.value.pointer[i] += value }

@@ -53,7 +53,8 @@ final class ExpertParallelTests: XCTestCase {
           if ranks == 1 {
             XCTAssertTrue(got.gradients == expected.gradients, "\(name) \(connectivity.rawValue): gradients to the bit")
           } else {
-            XCTAssertLessThan(States.distance(got.gradients, expected.gradients), 1e-5, "\(name) \(connectivity.rawValue) on \(ranks)")
+            XCTAssertLessThan(
+              States.distance(got.gradients, expected.gradients), 1e-5, "\(name) \(connectivity.rawValue) on \(ranks)")
           }
         }
       }
@@ -190,7 +191,8 @@ final class ExpertParallelTests: XCTestCase {
       }
     }
     XCTAssertThrowsError(
-      try ThreadRanks.run(3) { ranks in try ranks.requireSame(ranks.rank == 2 ? "b" : "a", "checkpoint", at: "--model") }
+      try ThreadRanks.run(3) { ranks in try ranks.requireSame(ranks.rank == 2 ? "b" : "a", "checkpoint", at: "--model")
+      }
     ) { XCTAssertTrue("\($0)".contains("rank 2 has another checkpoint"), "\($0)") }
   }
 }

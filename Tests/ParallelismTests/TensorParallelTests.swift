@@ -36,14 +36,18 @@ final class TensorParallelTests: XCTestCase {
   func testRanksAgreeWithOneRank() throws {
     for connectivity in Connectivity.allCases {
       for (name, config) in try TinyFamilies.all(connectivity) {
-        let plain = try LanguageModel(config, weights: RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount))
+        let plain = try LanguageModel(
+          config, weights: RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount))
         let expected = try plain.extend(plain.makeCache(), tokens).toArray()
         for count in [1, 2] {
           let blocking = try states(config, ranks: count, overlaps: false)
           let overlapped = try states(config, ranks: count, overlaps: true)
           XCTAssertEqual(blocking, overlapped, "\(name) \(connectivity.rawValue): overlap changes no bit")
-          for rank in 1..<max(1, count) { XCTAssertEqual(overlapped[rank], overlapped[0], "\(name): ranks hold the same bits") }
-          XCTAssertLessThan(relativeError(overlapped[0], expected), 1e-5, "\(name) \(connectivity.rawValue) on \(count)")
+          for rank in 1..<max(1, count) {
+            XCTAssertEqual(overlapped[rank], overlapped[0], "\(name): ranks hold the same bits")
+          }
+          XCTAssertLessThan(
+            relativeError(overlapped[0], expected), 1e-5, "\(name) \(connectivity.rawValue) on \(count)")
         }
       }
     }
@@ -59,8 +63,12 @@ final class TensorParallelTests: XCTestCase {
       _ = try model.extend(model.makeCache(), self.tokens)
       for layer in 1..<config.layerCount {
         XCTAssertTrue(context.log.overlaps(.dispatch, .experts, layer: layer, .prefill), "AR(a + s) beside the experts")
-        let flight = context.log.events.first { $0.track == .communication && $0.operation == "C" && $0.layer == layer - 1 }!
-        let attention = context.log.events.first { $0.track == .computation && $0.operation == "B" && $0.layer == layer }!
+        let flight = context.log.events.first {
+          $0.track == .communication && $0.operation == "C" && $0.layer == layer - 1
+        }!
+        let attention = context.log.events.first {
+          $0.track == .computation && $0.operation == "B" && $0.layer == layer
+        }!
         XCTAssertTrue(flight.start < attention.end && attention.start < flight.end, "AR(r) beside the next attention")
       }
     }
@@ -92,7 +100,9 @@ final class TensorParallelTests: XCTestCase {
 
   func testRefusals() throws {
     let config = try TinyFamilies.all(.farskip)[1].config
-    XCTAssertThrowsError(try config.sharded(over: 4)) { XCTAssertTrue("\($0)".contains("heads") && "\($0)".contains("1, 2"), "\($0)") }
+    XCTAssertThrowsError(try config.sharded(over: 4)) {
+      XCTAssertTrue("\($0)".contains("heads") && "\($0)".contains("1, 2"), "\($0)")
+    }
     var dense = config
     dense.experts = nil
     XCTAssertThrowsError(try dense.sharded(over: 2)) { XCTAssertTrue("\($0)".contains("dense model"), "\($0)") }

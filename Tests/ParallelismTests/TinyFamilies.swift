@@ -27,7 +27,8 @@ enum TinyFamilies {
       experts: ExpertConfig(
         count: 4, perToken: 1, width: 8, sharedWidth: 8, layers: [0, 1, 2], rule: RoutingRule(score: .sigmoid),
         weighsInput: true))
-    scout.llama4 = Llama4Config(rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 16, temperature: .init(floorScale: 3, slope: 0.5))
+    scout.llama4 = Llama4Config(
+      rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 16, temperature: .init(floorScale: 3, slope: 0.5))
     return try [("deepseek", deepseek), ("qwen", qwen), ("scout", scout)].map { name, config in
       (name, connectivity == .standard ? config : try config.connecting(Array(0..<config.layerCount), as: connectivity))
     }

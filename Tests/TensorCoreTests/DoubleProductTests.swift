@@ -38,7 +38,9 @@ final class DoubleProductTests: XCTestCase {
           var expected = before[i * ldc + j]
           if j < n {
             var sum = 0.0
-            for p in 0..<k { sum += (transA ? a[p * lda + i] : a[i * lda + p]) * (transB ? b[j * ldb + p] : b[p * ldb + j]) }
+            for p in 0..<k {
+              sum += (transA ? a[p * lda + i] : a[i * lda + p]) * (transB ? b[j * ldb + p] : b[p * ldb + j])
+            }
             expected = alpha * sum + (beta == 0 ? 0 : beta * expected)
           }
           let error = abs(c[i * ldc + j] - expected)

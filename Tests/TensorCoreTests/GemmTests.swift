@@ -69,7 +69,9 @@ final class GemmTests: XCTestCase {
 
   private var small: [Case] {
     var cases: [Case] = []
-    for (m, n, k) in [(1, 1, 1), (1, 33, 7), (3, 5, 2), (14, 32, 16), (15, 33, 17), (25, 17, 40), (29, 65, 3), (31, 1, 50)] {
+    for (m, n, k) in [
+      (1, 1, 1), (1, 33, 7), (3, 5, 2), (14, 32, 16), (15, 33, 17), (25, 17, 40), (29, 65, 3), (31, 1, 50),
+    ] {
       for (transA, transB) in [(false, false), (false, true), (true, false), (true, true)] {
         cases.append(Case(m: m, n: n, k: k, transA: transA, transB: transB))
         cases.append(Case(m: m, n: n, k: k, transA: transA, transB: transB, alpha: -0.5, beta: 1, padding: 3))
@@ -101,7 +103,8 @@ final class GemmTests: XCTestCase {
   func testThreads() {
     let cases = [
       Case(m: 131, n: 70, k: 60), Case(m: 70, n: 131, k: 60, transB: true, padding: 5),
-      Case(m: 97, n: 83, k: 50, transA: true, alpha: 2, beta: 1), Case(m: 33, n: 300, k: 40, transA: true, transB: true),
+      Case(m: 97, n: 83, k: 50, transA: true, alpha: 2, beta: 1),
+      Case(m: 33, n: 300, k: 40, transA: true, transB: true),
       Case(m: 1030, n: 20, k: 30, transB: true),
     ]
     let before = Threads.count

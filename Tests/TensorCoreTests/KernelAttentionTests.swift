@@ -62,7 +62,9 @@ final class KernelAttentionTests: XCTestCase {
   func testForward() {
     for p in problems {
       let found = fast(p)
-      let expected = forward(p) { up_attention_forward_reference($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) }
+      let expected = forward(p) {
+        up_attention_forward_reference($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+      }
       let tolerance = 5e-6 * p.size * p.size
       assertClose(found.out, expected.out, "attention out \(p)", tolerance: tolerance)
       assertClose(found.sums, expected.sums, "attention lse \(p)", tolerance: tolerance)
@@ -71,7 +73,9 @@ final class KernelAttentionTests: XCTestCase {
 
   /// Groups of heads of one position: each head gets what it gets alone.
   func testGroupsOfHeads() {
-    for (groups, heads, keys, keyWidth, valueWidth) in [(3, 2, 1300, 16, 8), (2, 5, 513, 7, 9), (8, 1, 40, 16, 16), (1, 16, 700, 28, 20)] {
+    for (groups, heads, keys, keyWidth, valueWidth) in [
+      (3, 2, 1300, 16, 8), (2, 5, 513, 7, 9), (8, 1, 40, 16, 16), (1, 16, 700, 28, 20),
+    ] {
       let (q, k, v) = (
         randomFloats(groups * heads * keyWidth, "q"), randomFloats(keys * groups * keyWidth, "k"),
         randomFloats(keys * groups * valueWidth, "v")
@@ -79,14 +83,16 @@ final class KernelAttentionTests: XCTestCase {
       var out = [Float](repeating: -7, count: groups * heads * valueWidth)
       var alone = out
       up_attention_heads(
-        q, keyWidth, k, groups * keyWidth, v, groups * valueWidth, &out, valueWidth, nil, groups, heads, keys, keyWidth, valueWidth,
+        q, keyWidth, k, groups * keyWidth, v, groups * valueWidth, &out, valueWidth, nil, groups, heads, keys, keyWidth,
+        valueWidth,
         0.4)
       for head in 0..<groups * heads {
         let group = head / heads
         alone.withUnsafeMutableBufferPointer { rows in
           up_attention_forward_reference(
             Array(q[(head * keyWidth)...]), keyWidth, Array(k[(group * keyWidth)...]), groups * keyWidth,
-            Array(v[(group * valueWidth)...]), groups * valueWidth, rows.baseAddress! + head * valueWidth, valueWidth, nil, 1, keys,
+            Array(v[(group * valueWidth)...]), groups * valueWidth, rows.baseAddress! + head * valueWidth, valueWidth,
+            nil, 1, keys,
             keyWidth, valueWidth, 0.4)
         }
       }
@@ -108,7 +114,8 @@ final class KernelAttentionTests: XCTestCase {
         alone.withUnsafeMutableBufferPointer { rows in
           up_attention_forward_reference(
             Array(p.q[(head * p.keyStride)...]), p.keyStride, p.k, p.keyStride, p.v, p.valueStride,
-            rows.baseAddress! + head * p.valueStride, p.valueStride, &aloneSums[head], 1, p.keys, p.keyWidth, p.valueWidth,
+            rows.baseAddress! + head * p.valueStride, p.valueStride, &aloneSums[head], 1, p.keys, p.keyWidth,
+            p.valueWidth,
             p.scale)
         }
       }

@@ -16,7 +16,8 @@ final class KernelLossTests: XCTestCase {
   }
 
   private func run(
-    _ z: [Float], _ teacher: [Float]?, _ targets: [Int32]?, _ width: Int, ce ceWeight: Float = 1, kl klWeight: Float = 1,
+    _ z: [Float], _ teacher: [Float]?, _ targets: [Int32]?, _ width: Int, ce ceWeight: Float = 1,
+    kl klWeight: Float = 1,
     scale: Float = 1
   ) -> Outcome {
     let rows = z.count / width

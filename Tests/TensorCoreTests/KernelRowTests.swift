@@ -113,7 +113,8 @@ final class KernelRowTests: XCTestCase {
 
   /// The exponential behind sigmoid saturates instead of overflowing.
   func testSiluOverItsRange() {
-    let x: [Float] = [-1000, -100, -88, -50, -10, -1, -1e-6, 0, 1e-6, 1, 10, 50, 88, 100, 1000] + randomFloats(40, scale: 5)
+    let x: [Float] =
+      [-1000, -100, -88, -50, -10, -1, -1e-6, 0, 1e-6, 1, 10, 50, 88, 100, 1000] + randomFloats(40, scale: 5)
     var y = [Float](repeating: .nan, count: x.count)
     var dx = y
     up_silu(x, &y, x.count)

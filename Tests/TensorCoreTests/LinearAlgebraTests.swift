@@ -57,7 +57,8 @@ final class LinearAlgebraTests: XCTestCase {
         for method in TruncatedSVD.Method.allCases where method != .gesdd {
           let svd = try TruncatedSVD(matrix, rank: rank, method: method)
           let tolerance = method == .gram ? 1e-10 : method == .gesddFloat32 ? 1e-4 : 0.3
-          XCTAssertLessThan(distance(svd.product(), exact.product()), tolerance, "\(method) \(rows)x\(columns) rank \(rank)")
+          XCTAssertLessThan(
+            distance(svd.product(), exact.product()), tolerance, "\(method) \(rows)x\(columns) rank \(rank)")
           if method == .gram {
             for (a, b) in zip(svd.singularValues, exact.singularValues) { XCTAssertEqual(a, b, accuracy: 1e-10) }
             XCTAssertEqual(svd.energy, exact.energy, accuracy: 1e-9 * exact.energy)
@@ -69,7 +70,8 @@ final class LinearAlgebraTests: XCTestCase {
 
   /// Full-scale condition of the conversion: 1e-5 of gesdd on float32 weights with a trained-looking spectrum.
   func testGramIsExactOnADecayingSpectrum() throws {
-    for row in try SVDComparison.run(rows: 192, columns: 256, rank: 40, spectrum: .decaying) where row.method == "gram" {
+    for row in try SVDComparison.run(rows: 192, columns: 256, rank: 40, spectrum: .decaying) where row.method == "gram"
+    {
       XCTAssertLessThan(row.error, 1e-10)
     }
   }

@@ -11,7 +11,10 @@ final class RowProductTests: XCTestCase {
 
   private func products() -> [(String, Product)] {
     [
-      ("rowwise", { rowwiseGemm(transB: $0, m: $1, n: $2, k: $3, a: $4, lda: $5, b: $6, ldb: $7, beta: $8, c: $9, ldc: $10) }),
+      (
+        "rowwise",
+        { rowwiseGemm(transB: $0, m: $1, n: $2, k: $3, a: $4, lda: $5, b: $6, ldb: $7, beta: $8, c: $9, ldc: $10) }
+      ),
       ("portable", { portableRowwiseGemm($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) }),
     ]
   }
@@ -55,7 +58,8 @@ final class RowProductTests: XCTestCase {
         var expected = before
         for i in 0..<m {
           for j in 0..<n {
-            expected[i * n + j] += Float((0..<k).reduce(0.0) { $0 + Double(a[i * k + $1]) * Double(b[transB ? j * k + $1 : $1 * n + j]) })
+            expected[i * n + j] += Float(
+              (0..<k).reduce(0.0) { $0 + Double(a[i * k + $1]) * Double(b[transB ? j * k + $1 : $1 * n + j]) })
           }
         }
         assertClose(found, expected, name, tolerance: 1e-5)

@@ -15,7 +15,9 @@ public func sharedFolder(_ path: String, file: StaticString = #filePath) throws 
 /// The folder that holds Package.swift.
 public func repositoryRoot() -> URL {
   var url = URL(fileURLWithPath: #filePath)
-  repeat { url.deleteLastPathComponent() } while url.path != "/"
+  repeat {
+    url.deleteLastPathComponent()
+  } while url.path != "/"
     && !FileManager.default.fileExists(atPath: url.appendingPathComponent("Package.swift").path)
   return url
 }

@@ -33,7 +33,9 @@ final class FrameFileTests: XCTestCase {
     XCTAssertThrowsError(try read(opened, 0, 4)) { XCTAssert("\($0)".contains("holds 3 bytes instead of 4"), "\($0)") }
     XCTAssertThrowsError(try read(opened, 4, 4)) { XCTAssert("\($0)".contains("there are only 4"), "\($0)") }
     XCTAssertThrowsError(try FrameFile(folder)) { XCTAssert("\($0)".contains("is not a file"), "\($0)") }
-    XCTAssertThrowsError(try FrameFile(folder.appendingPathComponent("none"))) { XCTAssert("\($0)".contains("cannot open"), "\($0)") }
+    XCTAssertThrowsError(try FrameFile(folder.appendingPathComponent("none"))) {
+      XCTAssert("\($0)".contains("cannot open"), "\($0)")
+    }
   }
 
   /// No flipped byte gives other content.
@@ -45,7 +47,9 @@ final class FrameFileTests: XCTestCase {
       try damaged.write(to: file)
       guard let opened = try? FrameFile(file) else { continue }
       for number in frames.indices {
-        if let data = try? read(opened, number, frames[number].count) { XCTAssertEqual(data, frames[number], "byte \(index)") }
+        if let data = try? read(opened, number, frames[number].count) {
+          XCTAssertEqual(data, frames[number], "byte \(index)")
+        }
       }
     }
     try original.prefix(original.count - 7).write(to: file)

@@ -28,7 +28,9 @@ final class MicroworldAnswerTests: XCTestCase {
         for choice in item.choices ?? [] {
           XCTAssertTrue(choice.hasPrefix(" ") && !choice.hasPrefix("  "), item.id)
         }
-        if item.contexts == nil, let choices = item.choices { XCTAssertEqual(Set(choices).count, choices.count, item.id) }
+        if item.contexts == nil, let choices = item.choices {
+          XCTAssertEqual(Set(choices).count, choices.count, item.id)
+        }
         if let answer = item.answer { answers[answer, default: 0] += 1 }
         if !task.metric.isGenerated { XCTAssertEqual(item.optionCount, Int((1 / task.chance).rounded()), item.id) }
       }
@@ -68,7 +70,8 @@ final class MicroworldAnswerTests: XCTestCase {
           XCTAssertEqual(choice.trimmed == "\(a.value), \(b.value)", choice.trimmed == right(item), item.context)
           continue
         }
-        let fits = world.fact(of: entity, a.relation)?.value == a.value && world.fact(of: entity, b.relation)?.value == b.value
+        let fits =
+          world.fact(of: entity, a.relation)?.value == a.value && world.fact(of: entity, b.relation)?.value == b.value
         XCTAssertEqual(fits, choice.trimmed == right(item), item.context)
       }
     }
@@ -80,7 +83,8 @@ final class MicroworldAnswerTests: XCTestCase {
       XCTAssertTrue(item.context.contains(fact.value), item.context)
       for choice in item.choices! {
         let entity = world.entities.firstIndex { $0.name == choice.trimmed }!
-        XCTAssertEqual(world.fact(of: entity, fact.relation)?.value == fact.value, choice.trimmed == right(item), item.context)
+        XCTAssertEqual(
+          world.fact(of: entity, fact.relation)?.value == fact.value, choice.trimmed == right(item), item.context)
       }
     }
   }

@@ -32,7 +32,8 @@ final class ProgramTaskTests: XCTestCase {
   func testDescriptionsSayTheSolution() throws {
     for task in [MicroworldTask.programs, .edits] {
       for item in try task.items(world: world, set: "b", count: 100) {
-        let words = item.context.replacingOccurrences(of: "Task: ", with: "").replacingOccurrences(of: ".\nProgram:", with: "")
+        let words = item.context.replacingOccurrences(of: "Task: ", with: "").replacingOccurrences(
+          of: ".\nProgram:", with: "")
         let read = words.components(separatedBy: ", then ").map { phrase -> String in
           let number = phrase.split(separator: " ").compactMap { Int($0) }.first
           if phrase.hasPrefix("take the first") { return "take \(number!)" }
@@ -55,7 +56,9 @@ final class ProgramTaskTests: XCTestCase {
   func testAskedProgramsStandInNoTrainingText() throws {
     var asked = Set<String>()
     for task in [MicroworldTask.programs, .edits] {
-      for set in ["a", "b"] { asked.formUnion(try task.items(world: world, set: set, count: 500).map { $0.answerText! }) }
+      for set in ["a", "b"] {
+        asked.formUnion(try task.items(world: world, set: set, count: 500).map { $0.answerText! })
+      }
     }
     var (seen, long) = (0, 0)
     for mixture in MicroworldCorpus.Mixture.allCases {

@@ -48,11 +48,14 @@ final class RulerTests: XCTestCase {
         for sample in try set.samples(task, length: 2000, count: 4) {
           XCTAssertEqual(sample.outputs.count, needles.values * needles.queries)
           for output in sample.outputs {
-            XCTAssertEqual(sample.input.components(separatedBy: "is: \(output).").count, 2, "\(task.rawValue): \(output)")
+            XCTAssertEqual(
+              sample.input.components(separatedBy: "is: \(output).").count, 2, "\(task.rawValue): \(output)")
             XCTAssertEqual(output.count, needles.value == .number ? 7 : scale == .small ? 8 : 36)
           }
           let lines = sample.input.components(separatedBy: "One of the special magic").count - 1
-          if needles.haystack == .needles { XCTAssertGreaterThan(lines, 10) } else {
+          if needles.haystack == .needles {
+            XCTAssertGreaterThan(lines, 10)
+          } else {
             XCTAssertEqual(lines, max(needles.keys, needles.queries) * needles.values)
           }
         }
@@ -65,7 +68,9 @@ final class RulerTests: XCTestCase {
     for (depth, range) in [(0.0, 0.0...0.15), (50, 0.4...0.6), (100, 0.8...1)] {
       for sample in try set.samples(.single2, length: 1000, count: 3, depth: depth) {
         let found = sample.input.range(of: "One of the special magic")!
-        let place = Double(sample.input.distance(from: sample.input.startIndex, to: found.lowerBound)) / Double(sample.input.count)
+        let place =
+          Double(sample.input.distance(from: sample.input.startIndex, to: found.lowerBound))
+          / Double(sample.input.count)
         XCTAssertTrue(range.contains(place), "depth \(depth): at \(place)")
       }
     }
@@ -89,7 +94,9 @@ final class RulerTests: XCTestCase {
   func testTheMostCommonWordsAreAskedFor() throws {
     for sample in try set().samples(.commonWords, length: 1000, count: 5) {
       let list = sample.input.components(separatedBy: "\n\n")[1].components(separatedBy: "\n")[1]
-      let counts = Dictionary(grouping: list.split(separator: " ").filter { !$0.hasSuffix(".") }.map(String.init)) { $0 }
+      let counts = Dictionary(grouping: list.split(separator: " ").filter { !$0.hasSuffix(".") }.map(String.init)) {
+        $0
+      }
       let common = counts.filter { $0.value.count == 6 }.map(\.key)
       XCTAssertEqual(Set(common), Set(sample.outputs))
       XCTAssertTrue(counts.values.allSatisfy { $0.count == 6 || $0.count == 1 })
@@ -107,8 +114,10 @@ final class RulerTests: XCTestCase {
   func testDocumentsAnswerTheQuestion() throws {
     for sample in try set().samples(.twoHop, length: 700, count: 8) {
       let whom = try XCTUnwrap(sample.input.components(separatedBy: "the friend of ").last?.dropLast())
-      let friend = try XCTUnwrap(sample.input.components(separatedBy: "\(whom) has a good friend. The friend is called ").last)
-        .components(separatedBy: ".")[0]
+      let friend = try XCTUnwrap(
+        sample.input.components(separatedBy: "\(whom) has a good friend. The friend is called ").last
+      )
+      .components(separatedBy: ".")[0]
       let gold = sample.input.components(separatedBy: "\n").filter { $0.hasPrefix("\(friend) is a") }
       XCTAssertEqual(gold.count, 1)
       XCTAssertTrue(gold[0].contains(sample.outputs[0]), "\(gold[0]) \(sample.outputs)")
@@ -123,7 +132,8 @@ final class RulerTests: XCTestCase {
       for sample in try set.samples(task, length: 600, count: 60) { held.formUnion(sample.outputs) }
     }
     let corpus = MicroworldCorpus(world: Self.world, mixture: .long, seed: 1)
-    let known = Set((0..<1500).flatMap { corpus.document($0).split { !$0.isLetter && !$0.isNumber && $0 != "-" }.map(String.init) })
+    let known = Set(
+      (0..<1500).flatMap { corpus.document($0).split { !$0.isLetter && !$0.isNumber && $0 != "-" }.map(String.init) })
     XCTAssertGreaterThan(held.count, 300)
     // Three capital letters also are the inside of longer words nowhere: whole words are compared.
     XCTAssertEqual(held.intersection(known), [])
@@ -146,8 +156,12 @@ final class RulerTests: XCTestCase {
     XCTAssertEqual(try RulerSample.read(file), samples)
     // The same seed, the same samples, however many are made; another seed, others.
     XCTAssertEqual(try set().samples(.variableTracking, length: 512, count: 1)[0], samples[0])
-    XCTAssertNotEqual(try set(seed: 43).samples(.variableTracking, length: 512, count: 1)[0].outputs, samples[0].outputs)
-    for (line, word) in [("{\"index\": 0, \"input\": \"x\", \"length\": 5}", "outputs"), ("nonsense", "JSON"), ("{\"index\":0,\"input\":\"x\",\"outputs\":[],\"length\":1}", "no outputs")] {
+    XCTAssertNotEqual(
+      try set(seed: 43).samples(.variableTracking, length: 512, count: 1)[0].outputs, samples[0].outputs)
+    for (line, word) in [
+      ("{\"index\": 0, \"input\": \"x\", \"length\": 5}", "outputs"), ("nonsense", "JSON"),
+      ("{\"index\":0,\"input\":\"x\",\"outputs\":[],\"length\":1}", "no outputs"),
+    ] {
       try writeFile("\n" + line + "\n", to: file)
       XCTAssertThrowsError(try RulerSample.read(file)) { error in
         XCTAssertTrue("\(error)".contains("vt.jsonl:2") && "\(error)".contains(word), "\(error)")

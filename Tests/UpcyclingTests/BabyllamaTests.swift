@@ -22,7 +22,11 @@ final class BabyllamaTests: XCTestCase {
     let text = String(decoding: try readFile(sharedFolder("data/tinystories/hf_validation_prefix.txt")), as: UTF8.self)
     var tokens: [Int32] = [1]
     for character in (" " + text).unicodeScalars.prefix(40_000) {
-      if let id = ids[Character(character)] { tokens.append(id) } else { tokens += Array(String(character).utf8).map { Int32($0) + 3 } }
+      if let id = ids[Character(character)] {
+        tokens.append(id)
+      } else {
+        tokens += Array(String(character).utf8).map { Int32($0) + 3 }
+      }
     }
     return (model, (0..<128).map { Array(tokens[$0 * 256..<($0 + 1) * 256]) })
   }
@@ -52,7 +56,9 @@ final class BabyllamaTests: XCTestCase {
         StartingFit(convert(base: base, aligned).model, base: base, windows: few),
         StartingFit(convert(base: base, both, covariances: covariances).model, base: base, windows: few),
       ]
-      print("babyllama r_kv \(rank): loss", fits.map { String(format: "%.3f", $0.loss) }, "KL", fits.map { String(format: "%.3f", $0.divergence) })
+      print(
+        "babyllama r_kv \(rank): loss", fits.map { String(format: "%.3f", $0.loss) }, "KL",
+        fits.map { String(format: "%.3f", $0.divergence) })
       XCTAssertLessThan(fits[1].loss, fits[0].loss)
       XCTAssertLessThan(fits[2].loss, fits[1].loss)
     }

@@ -33,7 +33,8 @@ final class CheckpointConversionTests: XCTestCase {
       XCTAssertEqual(report.parameters, disk.parameters.count)
     }
     XCTAssertEqual(
-      try FileManager.default.contentsOfDirectory(atPath: out.path).sorted(), ["config.json", "model.safetensors", "tokenizer.json"])
+      try FileManager.default.contentsOfDirectory(atPath: out.path).sorted(),
+      ["config.json", "model.safetensors", "tokenizer.json"])
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), ["base", "out"])
   }
 
@@ -69,10 +70,12 @@ final class CheckpointConversionTests: XCTestCase {
     for spec in specs { try writer.write(spec.name, reader.readFloats(spec.name, shape: spec.shape)) }
     try writer.commit()
     try ModelConfig(contentsOf: source).save(to: broken)
-    XCTAssertThrowsError(try convertCheckpoint(from: broken, to: root.appendingPathComponent("out"), tinyConversion())) {
+    XCTAssertThrowsError(try convertCheckpoint(from: broken, to: root.appendingPathComponent("out"), tinyConversion()))
+    {
       XCTAssertTrue("\($0)".contains(lost.name), "\($0)")
     }
-    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), ["base", "broken", "notes"])
+    XCTAssertEqual(
+      try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), ["base", "broken", "notes"])
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: foreign.path), ["diary.txt"])
   }
 
@@ -84,13 +87,16 @@ final class CheckpointConversionTests: XCTestCase {
     try makeDirectory(root.appendingPathComponent(".out.2147483000.tmp"))
     try makeDirectory(root.appendingPathComponent(".out.1.tmp"))
     _ = try convertCheckpoint(from: source, to: root.appendingPathComponent("out"), tinyConversion())
-    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), [".out.1.tmp", "base", "out"])
+    XCTAssertEqual(
+      try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), [".out.1.tmp", "base", "out"])
   }
 
   func testNonFiniteWeightsAreNamed() throws {
     let base = try tinyBase()
     base.parameters["model.layers.1.self_attn.v_proj.weight"]!.value.pointer[3] = .nan
-    XCTAssertThrowsError(try convert(base: base, tinyConversion())) { XCTAssertTrue("\($0)".contains("layers.1.self_attn.v_proj"), "\($0)") }
+    XCTAssertThrowsError(try convert(base: base, tinyConversion())) {
+      XCTAssertTrue("\($0)".contains("layers.1.self_attn.v_proj"), "\($0)")
+    }
   }
 
   func testOptionsSurviveJSON() throws {

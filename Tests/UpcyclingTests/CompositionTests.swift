@@ -113,7 +113,8 @@ final class CompositionTests: XCTestCase {
     let out = folder.appendingPathComponent("hybrid")
     func refuse(_ layers: [Int], mla: URL? = nil, linear: URL? = nil, _ words: String, line: UInt = #line) {
       XCTAssertThrowsError(
-        try Composition(latentLayers: layers).write(base: urls[0], latent: mla ?? urls[1], linear: linear ?? urls[2], to: out),
+        try Composition(latentLayers: layers).write(
+          base: urls[0], latent: mla ?? urls[1], linear: linear ?? urls[2], to: out),
         line: line
       ) {
         XCTAssert("\($0)".contains(words), "\($0)", line: line)
@@ -140,7 +141,8 @@ final class CompositionTests: XCTestCase {
       let first: Int = row * 7 + 1
       return (0..<12).map { (column: Int) -> Int32 in Int32((column * 29 + first) % 64) }
     }
-    let (divergence, scores) = try layerSensitivities(base: base, latent: latent, linear: linear, windows: windows, batch: 2)
+    let (divergence, scores) = try layerSensitivities(
+      base: base, latent: latent, linear: linear, windows: windows, batch: 2)
     XCTAssertEqual(divergence, try StartingFit(linear, base: base, windows: windows).divergence, accuracy: 1e-5)
     let urls = try write(base, latent, linear)
     for layer in 0..<3 {
@@ -157,13 +159,16 @@ final class CompositionTests: XCTestCase {
   func testGreedyMeasuresAnewAfterEveryChoice() throws {
     let base = try tinyBase()
     let (latent, linear) = try parts(base)
-    let windows: [[Int32]] = [1, 8].map { first in (0..<12).map { (column: Int) -> Int32 in Int32((column * 29 + first) % 64) } }
+    let windows: [[Int32]] = [1, 8].map { first in
+      (0..<12).map { (column: Int) -> Int32 in Int32((column * 29 + first) % 64) }
+    }
     let urls = try write(base, latent, linear)
     func divergence(_ layers: [Int]) throws -> Double {
       if layers.isEmpty { return try StartingFit(linear, base: base, windows: windows).divergence }
       let out = folder.appendingPathComponent("greedy" + layers.map(String.init).joined())
       if !FileManager.default.fileExists(atPath: out.path) {
-        _ = try Composition(latentLayers: layers.sorted()).write(base: urls[0], latent: urls[1], linear: urls[2], to: out)
+        _ = try Composition(latentLayers: layers.sorted()).write(
+          base: urls[0], latent: urls[1], linear: urls[2], to: out)
       }
       return try StartingFit(try LanguageModel(folder: out), base: base, windows: windows).divergence
     }

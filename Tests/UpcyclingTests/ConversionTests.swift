@@ -56,7 +56,9 @@ final class ConversionTests: XCTestCase {
     let factors = try LatentFactors(weights, base.config, conversion, ranks: (16, rank), covariance: nil)
     let ours = LatentWeights(factors, base.config, conversion, ranks: (16, rank))
     let root = 2.0.squareRoot()
-    for (a, b) in zip(factors.keyValue.singularValues, code.singularValues) { XCTAssertEqual(a * root, b, accuracy: 1e-9) }
+    for (a, b) in zip(factors.keyValue.singularValues, code.singularValues) {
+      XCTAssertEqual(a * root, b, accuracy: 1e-9)
+    }
     // Up to the sign of each component: down-projection rows, and the product.
     let down = code.right.scalingRows(by: code.singularValues).tensor().toArray()
     let mine = ours.keyValueDown.toArray()
@@ -96,7 +98,8 @@ final class ConversionTests: XCTestCase {
       let (model, report) = try convert(base: base, conversion)
       XCTAssertEqual(model.config.mixers, [.latentAttention, .attention, .latentAttention])
       for spec in base.config.tensors where !spec.name.contains("self_attn") || spec.name.contains("layers.1.") {
-        XCTAssertEqual(model.parameters[spec.name]?.value.toArray(), base.parameters[spec.name]?.value.toArray(), spec.name)
+        XCTAssertEqual(
+          model.parameters[spec.name]?.value.toArray(), base.parameters[spec.name]?.value.toArray(), spec.name)
       }
       XCTAssertEqual(
         model.parameters[model.config.outputProjectionName(2)]?.value.toArray(),
@@ -145,7 +148,8 @@ final class ConversionTests: XCTestCase {
       conversion.latentNorm = true
       conversion.rope = rope
       let (model, _) = try convert(base: base, conversion)
-      XCTAssertEqual(model.parameters[model.config.mixerPrefix(1) + "kv_a_layernorm.weight"]?.value.toArray(), [1, 1, 1, 1, 1, 1])
+      XCTAssertEqual(
+        model.parameters[model.config.mixerPrefix(1) + "kv_a_layernorm.weight"]?.value.toArray(), [1, 1, 1, 1, 1, 1])
       XCTAssertEqual(model.parameters[model.config.mixerPrefix(1) + "q_norm.weight"]?.shape, [8])
       XCTAssertFalse(logits(model).contains { !$0.isFinite })
     }

@@ -31,7 +31,9 @@ final class DeltaConversionTests: XCTestCase {
     let model = try convert(base: base, DeltaConversion(seed: 3))
     XCTAssertEqual(model.config.mixers, [.gatedDeltaNet, .gatedDeltaNet, .gatedDeltaNet])
     XCTAssertEqual(model.config.delta, DeltaConfig(heads: 6, keyDim: 4, valueDim: 8))
-    let (q, k, v) = (values(model, "gdn.q_proj.weight"), values(model, "gdn.k_proj.weight"), values(model, "gdn.v_proj.weight"))
+    let (q, k, v) = (
+      values(model, "gdn.q_proj.weight"), values(model, "gdn.k_proj.weight"), values(model, "gdn.v_proj.weight")
+    )
     let theirs = ["q", "k", "v"].map { values(base, "self_attn.\($0)_proj.weight") }
     XCTAssertEqual([q.count, k.count, v.count], [24 * width, 24 * width, 48 * width])
     for i in 0..<24 {
@@ -94,7 +96,8 @@ final class DeltaConversionTests: XCTestCase {
     XCTAssertEqual(logits(model), before)
     let tape = Tape(recording: true)
     let hidden = model.hidden(tape, ids: tinyIds, batch: 2, time: 12)
-    tape.backward(from: tape.distance(hidden, to: randomTensor([2, 12, width], "wanted"), squared: true, scale: 1).loss)
+    tape.backward(
+      from: tape.distance(hidden, to: randomTensor([2, 12, width], "wanted"), squared: true, scale: 1).loss)
     let gradient = model.parameters["model.layers.1.gdn.o_proj.weight"]!.gradient!.toArray()
     for i in 32..<48 { XCTAssertGreaterThan(column(gradient, i).map(abs).max()!, 0) }
   }
@@ -111,7 +114,8 @@ final class DeltaConversionTests: XCTestCase {
     }
     let (first, second) = (try all(3), try all(4))
     XCTAssertEqual(first, try all(3))
-    let differing = Set(first.keys.filter { first[$0] != second[$0] }.map { $0.split(separator: ".").dropFirst(4).first ?? "" })
+    let differing = Set(
+      first.keys.filter { first[$0] != second[$0] }.map { $0.split(separator: ".").dropFirst(4).first ?? "" })
     XCTAssertEqual(
       differing,
       ["v_proj", "g_proj", "a_proj", "b_proj", "o_proj", "A_log", "dt_bias", "q_conv1d", "k_conv1d", "v_conv1d"])
@@ -147,7 +151,10 @@ final class DeltaConversionTests: XCTestCase {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let base = try tinyBase(qkNorm: true)
-    let parts = ["base": base, "mla": try convert(base: base, tinyConversion()).model, "gdn": try convert(base: base, DeltaConversion())]
+    let parts = [
+      "base": base, "mla": try convert(base: base, tinyConversion()).model,
+      "gdn": try convert(base: base, DeltaConversion()),
+    ]
     for (name, model) in parts { try model.save(to: folder.appendingPathComponent(name)) }
     func path(_ name: String) -> URL { folder.appendingPathComponent(name) }
     let config = try Composition(latentLayers: [2]).write(
@@ -160,7 +167,9 @@ final class DeltaConversionTests: XCTestCase {
     let whole = hybrid.logits(ids: tinyIds, batch: 1, time: tinyIds.count)
     let cache = hybrid.makeCache()
     var rows: [Float] = []
-    for range in [0..<9, 9..<10, 10..<11, 11..<tinyIds.count] { rows += try hybrid.extend(cache, Array(tinyIds[range])).toArray() }
+    for range in [0..<9, 9..<10, 10..<11, 11..<tinyIds.count] {
+      rows += try hybrid.extend(cache, Array(tinyIds[range])).toArray()
+    }
     let pieces = hybrid.logits(Tensor([tinyIds.count, width], values: rows))
     assertClose(pieces.toArray(), whole.toArray(), "pieces", tolerance: 1e-4)
     XCTAssertThrowsError(
@@ -171,7 +180,8 @@ final class DeltaConversionTests: XCTestCase {
 
   func testHyLosLatentShapes() throws {
     for (preset, shape) in [
-      ("llama-3.2-1b", [1344, 128, 32, 32]), ("llama-3.2-3b", [1536, 128, 64, 64]), ("qwen3-1.7b", [1344, 256, 64, 64]),
+      ("llama-3.2-1b", [1344, 128, 32, 32]), ("llama-3.2-3b", [1536, 128, 64, 64]),
+      ("qwen3-1.7b", [1344, 256, 64, 64]),
       ("nano-1b", [84, 16, 4, 4]), ("nano-qwen", [84, 16, 4, 4]), ("nano-8b", [168, 32, 8, 8]),
     ] {
       let base = try ModelConfig.preset(preset)

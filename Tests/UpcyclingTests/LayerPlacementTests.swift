@@ -7,7 +7,8 @@ import XCTest
 final class LayerPlacementTests: XCTestCase {
   /// The scores of the paper's Table 10.
   private func published() throws -> [Double] {
-    try LayerScores(contentsOf: repositoryRoot().appendingPathComponent("experiments/zebra/published/table10.csv")).values
+    try LayerScores(contentsOf: repositoryRoot().appendingPathComponent("experiments/zebra/published/table10.csv"))
+      .values
   }
 
   private func evens(_ last: Int) -> [Int] { Array(stride(from: 0, through: last, by: 2)) }
@@ -25,7 +26,8 @@ final class LayerPlacementTests: XCTestCase {
     }
     let candidates = enumerated(count: 4, scores: scores)
     XCTAssertEqual(candidates, [[0, 4, 9, 14], [0, 5, 9, 14], [0, 5, 10, 14]])
-    XCTAssertEqual(candidates.map { 100 * (scores[$0[1]] + scores[$0[2]]) }.map { $0.rounded() }, [31659, 48838, 69105])
+    XCTAssertEqual(
+      candidates.map { 100 * (scores[$0[1]] + scores[$0[2]]) }.map { $0.rounded() }, [31659, 48838, 69105])
     XCTAssertEqual(enumerated(count: 6, scores: scores).count, 5)
     XCTAssertEqual(enumerated(count: 8, scores: scores).count, 1)
     let six = try LayerPlacement(.smart, count: 6, scores: scores)
@@ -53,7 +55,8 @@ final class LayerPlacementTests: XCTestCase {
       PlacementRule(layerCount: layerCount, count: count).violations(of: layers, scores: scores)
     }
     XCTAssertEqual(broken([0, 2, 4, 8, 10, 12, 14], of: 8, 16, scores), ["holds 7 layers instead of 8"])
-    XCTAssertEqual(broken([0, 2, 4, 8, 10, 12, 14], of: 7, 16, scores), ["the gap between 4 and 8 holds 3 layers instead of 1 or 2"])
+    XCTAssertEqual(
+      broken([0, 2, 4, 8, 10, 12, 14], of: 7, 16, scores), ["the gap between 4 and 8 holds 3 layers instead of 1 or 2"])
     XCTAssertEqual(
       broken([0, 4, 8, 12, 16, 20, 24, 26], of: 8, 28), ["the gap between 24 and 26 holds 1 layers instead of 2 or 3"])
     for (layers, count, layerCount) in [
@@ -63,7 +66,8 @@ final class LayerPlacementTests: XCTestCase {
     for layers in [evens(14), [0, 2, 5, 8, 11, 14], [0, 5, 10, 14], [0, 4, 9, 14], [0, 5, 9, 14]] {
       XCTAssertEqual(broken(layers, of: layers.count, 16, scores), [])
     }
-    XCTAssertEqual(broken([0, 4, 8, 12], of: 4, 16, scores), ["the last layer is 12, but 14 scores highest in 12...15"])
+    XCTAssertEqual(
+      broken([0, 4, 8, 12], of: 4, 16, scores), ["the last layer is 12, but 14 scores highest in 12...15"])
     XCTAssertEqual(broken([0, 4, 8, 12], of: 4, 16), [], "without scores the ends only need their windows")
     XCTAssertEqual(broken([5, 7, 9, 12], of: 4, 16)[0], "the first layer 5 lies outside 0...3")
     XCTAssertEqual(broken([0, 5, 5, 14], of: 4, 16), ["is not an ascending list of layers in 0...15"])
@@ -132,7 +136,8 @@ final class LayerPlacementTests: XCTestCase {
     for count in [-1, 0, 4] { XCTAssertThrowsError(try LayerPlacement(.smart, count: count, scores: [1, 2, 3])) }
     XCTAssertThrowsError(try LayerPlacement(.smart, count: 0, scores: []))
     XCTAssertThrowsError(try LayerPlacement(.maxScore, count: 1, scores: [1, .nan]))
-    XCTAssertEqual(try LayerPlacement(.smart, count: 2, scores: [-3, -1, -2]).layers, [0, 2], "scores may be negative")
+    XCTAssertEqual(
+      try LayerPlacement(.smart, count: 2, scores: [-3, -1, -2]).layers, [0, 2], "scores may be negative")
   }
 
   // MARK: Score files
@@ -152,10 +157,13 @@ final class LayerPlacementTests: XCTestCase {
 
   func testBrokenScoreFiles() throws {
     for (text, place, word) in [
-      ("layer,score\n0,1\n", "s.csv, line 1", "\"sensitivity\" is missing"), ("# x\n0,1\n", "s.csv, line 2", "\"layer\" is missing"),
-      ("layer,sensitivity\n0,nan\n", "s.csv, line 2", "\"nan\""), ("layer,sensitivity\n0,1e999\n", "s.csv, line 2", "1e999"),
+      ("layer,score\n0,1\n", "s.csv, line 1", "\"sensitivity\" is missing"),
+      ("# x\n0,1\n", "s.csv, line 2", "\"layer\" is missing"),
+      ("layer,sensitivity\n0,nan\n", "s.csv, line 2", "\"nan\""),
+      ("layer,sensitivity\n0,1e999\n", "s.csv, line 2", "1e999"),
       ("layer,sensitivity\n0,\n", "s.csv, line 2", "\"\""), ("layer,sensitivity\n0,1,2\n", "s.csv, line 2", "found 3"),
-      ("layer,sensitivity\n-1,1\n", "s.csv, line 2", "\"-1\""), ("layer,sensitivity\n0,1\n\n0,2\n", "s.csv, line 4", "line 2"),
+      ("layer,sensitivity\n-1,1\n", "s.csv, line 2", "\"-1\""),
+      ("layer,sensitivity\n0,1\n\n0,2\n", "s.csv, line 4", "line 2"),
       ("layer,sensitivity\n0,1\n2,2\n", "s.csv", "layer 1 is missing"), ("layer,sensitivity\n", "s.csv", "no scores"),
       ("", "s.csv", "no scores"), ("layer,sensitivity\n99999999999,1\n", "s.csv", "layer 0 is missing"),
     ] {

@@ -29,7 +29,8 @@ final class RankTests: XCTestCase {
 
   func testDynamicConversionChoosesRanksPerLayer() throws {
     let base = try tinyBase(layers: 4)
-    var conversion = LatentConversion(kvRank: 6, queryRank: .fixed(10), nopeHeadDim: 4, ropeHeadDim: 4, rankRule: .dynamic)
+    var conversion = LatentConversion(
+      kvRank: 6, queryRank: .fixed(10), nopeHeadDim: 4, ropeHeadDim: 4, rankRule: .dynamic)
     conversion.queryEnergy = 0.8
     conversion.keyValueEnergy = 0.8
     conversion.fixedEnds = true
@@ -40,7 +41,8 @@ final class RankTests: XCTestCase {
       XCTAssertLessThanOrEqual(layer.queryLoss, 0.2)
       XCTAssertLessThanOrEqual(layer.keyValueLoss, 0.2)
       XCTAssertGreaterThan(layer.kvRank, 6)
-      XCTAssertEqual(model.config.latent?.ranks(layer: layer.layer), LatentConfig.Ranks(q: layer.queryRank, kv: layer.kvRank))
+      XCTAssertEqual(
+        model.config.latent?.ranks(layer: layer.layer), LatentConfig.Ranks(q: layer.queryRank, kv: layer.kvRank))
     }
     XCTAssertEqual(report.kvNumbersPerToken, report.layers.reduce(0) { $0 + $1.kvRank + 4 })
     conversion.fixedEnds = false

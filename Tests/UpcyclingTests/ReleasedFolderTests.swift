@@ -7,15 +7,17 @@ import XCTest
 
 @testable import Upcycling
 
-/// Folders laid out as the released amd/X-EcoMLA-*, amd/Zebra-Llama-* and amd/HyLo-* checkpoints are: the base model's config.json,
-/// the official files about the other mixers, official weight names. They give the logits of the same model in our layout.
+/// Folders laid out as the released amd/X-EcoMLA-*, amd/Zebra-Llama-* and amd/HyLo-* checkpoints are: the base model's
+/// config.json, the official files about the other mixers, official weight names. They give the logits of the same
+/// model in our layout.
 final class ReleasedFolderTests: XCTestCase {
   private var folder = URL(fileURLWithPath: "/")
 
   override func setUpWithError() throws { folder = try temporaryFolder() }
   override func tearDown() { try? FileManager.default.removeItem(at: folder) }
 
-  private func released(_ model: LanguageModel, base: LanguageModel, _ files: [String: String]) throws -> LanguageModel {
+  private func released(_ model: LanguageModel, base: LanguageModel, _ files: [String: String]) throws -> LanguageModel
+  {
     let (ours, theirs) = (folder.appendingPathComponent("ours"), folder.appendingPathComponent("theirs"))
     try model.save(to: ours)
     try base.config.save(to: theirs)
@@ -79,7 +81,10 @@ final class ReleasedFolderTests: XCTestCase {
   /// A model of flash-linear-attention with its own names and keys gives the logits of the same layers in our layout.
   func testFlashLinearAttention() throws {
     let model = try convert(base: tinyBase(), DeltaConversion(seed: 4))
-    let theirs = ["model.embed_tokens.": "model.embeddings.", ".gdn.": ".attn.", ".input_layernorm.": ".attn_norm.", ".post_attention_layernorm.": ".mlp_norm."]
+    let theirs = [
+      "model.embed_tokens.": "model.embeddings.", ".gdn.": ".attn.", ".input_layernorm.": ".attn_norm.",
+      ".post_attention_layernorm.": ".mlp_norm.",
+    ]
     let config = try ModelConfig(
       json: JSONValue(
         parsing: Data(

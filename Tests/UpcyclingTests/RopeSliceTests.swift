@@ -74,7 +74,8 @@ final class RopeSliceTests: XCTestCase {
     XCTAssertGreaterThan(relativeError(logits(model), logits(base)), 0.01)
     // One token is at distance 0 from itself.
     assertClose(
-      model.logits(ids: [7], batch: 1, time: 1).toArray(), base.logits(ids: [7], batch: 1, time: 1).toArray(), "one token",
+      model.logits(ids: [7], batch: 1, time: 1).toArray(), base.logits(ids: [7], batch: 1, time: 1).toArray(),
+      "one token",
       tolerance: 1e-4)
   }
 
@@ -98,7 +99,8 @@ final class RopeSliceTests: XCTestCase {
     let covariance = normal(12, 40, 10_000).scalingRows(by: (1...12).map { 1 / Double($0) }).gram()
     let eigen = try LAPACK.symmetricEigen(covariance)
     func power(_ exponent: Double) -> Matrix {
-      eigen.vectors.product(eigen.vectors.scalingRows(by: eigen.values.map { Foundation.pow($0, exponent) }), transposingSelf: true)
+      eigen.vectors.product(
+        eigen.vectors.scalingRows(by: eigen.values.map { Foundation.pow($0, exponent) }), transposingSelf: true)
     }
     for (rows, rank) in [(8, 3), (20, 5), (20, 12)] {
       let weights = normal(rows, 12, 0)
@@ -106,7 +108,9 @@ final class RopeSliceTests: XCTestCase {
       let expected = direct.product().product(power(-0.5)).tensor().toArray()
       let ours = try TruncatedSVD(weights, rank: rank, covariance: covariance)
       assertClose(ours.product().tensor().toArray(), expected, "\(rows) rows, rank \(rank)", tolerance: 1e-5)
-      for (a, b) in zip(ours.singularValues, direct.singularValues) { XCTAssertEqual(a, b, accuracy: 1e-6 * direct.singularValues[0]) }
+      for (a, b) in zip(ours.singularValues, direct.singularValues) {
+        XCTAssertEqual(a, b, accuracy: 1e-6 * direct.singularValues[0])
+      }
     }
   }
 }

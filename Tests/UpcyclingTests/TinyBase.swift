@@ -7,7 +7,8 @@ import XCTest
 
 /// A small base model with random weights, large enough for scores to matter.
 func tinyBase(
-  heads: Int = 4, groups: Int = 2, headDim: Int = 8, layers: Int = 3, rope: RopeConfig = RopeConfig(), qkNorm: Bool = false,
+  heads: Int = 4, groups: Int = 2, headDim: Int = 8, layers: Int = 3, rope: RopeConfig = RopeConfig(),
+  qkNorm: Bool = false,
   seed: UInt64 = 5
 ) throws -> LanguageModel {
   let config = ModelConfig(

@@ -7,15 +7,16 @@ extension Tape {
     checkpoint([x]) { [body($0, $1[0])] }[0]
   }
 
-  /// The same with several inputs and results. The first result must take part in what follows: without a gradient of it
-  /// the others' are not passed on.
+  /// The same with several inputs and results. The first result must take part in what follows: without a gradient of
+  /// it the others' are not passed on.
   public func checkpoint(_ inputs: [Variable], _ body: @escaping (Tape, [Variable]) -> [Variable]) -> [Variable] {
     if !isRecording { return body(self, inputs) }
     let quiet = Tape(recording: false)
     let results = body(quiet, inputs.map { quiet.constant($0.value) }).map(\.value)
     let seeds = Seeds(count: results.count)
     // Parameters inside the body need gradients even when the inputs do not, so the node is always kept. Nodes of the
-    // further results come after it, so that the backward pass has met them, and kept their gradients, when it gets here.
+    // further results come after it, so that the backward pass has met them, and kept their gradients, when it gets
+    // here.
     let first = recordAlways(results[0]) { dy in
       let inner = Tape(recording: true)
       let starts = inputs.map { inner.input($0.value) }

@@ -64,7 +64,8 @@ extension Tape {
       let dx = Tensor(x.shape)
       let dyPointer = dy.pointer
       parallelElements(dx.count) {
-        up_silu_backward(x.value.pointer + $0.lowerBound, dyPointer + $0.lowerBound, dx.pointer + $0.lowerBound, $0.count)
+        up_silu_backward(
+          x.value.pointer + $0.lowerBound, dyPointer + $0.lowerBound, dx.pointer + $0.lowerBound, $0.count)
       }
       self.accumulate(dx, into: x)
     }
@@ -83,7 +84,8 @@ extension Tape {
       parallelElements(dx.count) {
         let low = $0.lowerBound
         up_sigmoid_gate_backward(
-          x.value.pointer + low, gate.value.pointer + low, dyPointer + low, dx.pointer + low, dgate.pointer + low, $0.count)
+          x.value.pointer + low, gate.value.pointer + low, dyPointer + low, dx.pointer + low, dgate.pointer + low,
+          $0.count)
       }
       self.accumulate(dx, into: x)
       self.accumulate(dgate, into: gate)

@@ -5,13 +5,14 @@ extension Tape {
   /// The experts on their rows: y = (silu(x W_gate^T) * (x W_up^T)) W_down^T with each row's own expert, rows
   /// starts[e] ..< starts[e + 1] being expert e's: x [rows, D] -> [rows, D].
   ///
-  /// As `groupedLinear`, `swiGLU` and `groupedLinear` one after the other, to the bit, but block by block, so that what lies
-  /// between the products stays in the cache. Only gate and up [rows, 2 F] are kept for the backward pass.
+  /// As `groupedLinear`, `swiGLU` and `groupedLinear` one after the other, to the bit, but block by block, so that what
+  /// lies between the products stays in the cache. Only gate and up [rows, 2 F] are kept for the backward pass.
   /// - Parameters:
   ///   - gateUp: [D -> 2 F], gate first
   ///   - down: [F -> D]
   ///   - starts: [experts + 1], from 0 to the number of rows
-  public func expertFeedForward(_ x: Variable, gateUp: ExpertMatrices, down: ExpertMatrices, starts: [Int]) -> Variable {
+  public func expertFeedForward(_ x: Variable, gateUp: ExpertMatrices, down: ExpertMatrices, starts: [Int]) -> Variable
+  {
     let (width, hidden) = (x.width, down.inWidth)
     precondition(
       starts.count == gateUp.count + 1 && starts.last == x.rowCount && gateUp.inWidth == width

@@ -2,8 +2,8 @@ import CKernels
 import TensorCore
 
 extension Tape {
-  /// One row per slot, sorted by expert: row r of the result [tokens * slots, width] is the row of slot r's token, times
-  /// the slot's weight where `weights` are given (Llama-4 weighs an expert's input).
+  /// One row per slot, sorted by expert: row r of the result [tokens * slots, width] is the row of slot r's token,
+  /// times the slot's weight where `weights` are given (Llama-4 weighs an expert's input).
   /// - Parameters:
   ///   - x: [..., width], one row per token
   ///   - weights: [..., slots]
@@ -28,8 +28,8 @@ extension Tape {
     }
   }
 
-  /// The way back: out[t] = sum over slots j of w y[row of slot (t, j)], in the order of the slots, w the slot's weight, or
-  /// 1 without `weights` (brief 1.10, item 6). The result has the shape `leading` + [width].
+  /// The way back: out[t] = sum over slots j of w y[row of slot (t, j)], in the order of the slots, w the slot's
+  /// weight, or 1 without `weights` (brief 1.10, item 6). The result has the shape `leading` + [width].
   public func combine(_ y: Variable, _ choice: ExpertChoice, weights: Variable? = nil, leading: [Int]) -> Variable {
     let (width, slots) = (y.width, choice.slots)
     let out = Tensor(leading + [width])

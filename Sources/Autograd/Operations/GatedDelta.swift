@@ -48,7 +48,8 @@ extension Tape {
   ///   - keys: queries and keys of unit length, [B, T, 2 * keyWidth] (see `unitLength`)
   ///   - rows: [q | k | v], of which the values are read
   public func gatedDelta(
-    _ keys: Variable, values rows: Variable, gates: Variable, stepColumn: Int, betaColumn: Int, _ layout: GatedDeltaLayout,
+    _ keys: Variable, values rows: Variable, gates: Variable, stepColumn: Int, betaColumn: Int,
+    _ layout: GatedDeltaLayout,
     stepBias: Parameter, logRate: Parameter, batch: Int, time: Int
   ) -> Variable {
     precondition(keys.width == 2 * layout.keyWidth && rows.width == layout.width && rows.rowCount == batch * time)
@@ -86,7 +87,9 @@ extension Tape {
     return record(out, inputs: [keys, rows, gates], parameters: [stepBias, logRate]) { dOut in
       let (dKeys, dRows) = (Tensor.zeros(keys.shape), Tensor.zeros(rows.shape))
       // Columns [step | beta], and [batch, heads] sums for the step bias and A_log.
-      let (dGates, sums, dOutPointer) = (Tensor.zeros([batch, time, 2 * heads]), Tensor([2, batch, heads]), dOut.pointer)
+      let (dGates, sums, dOutPointer) = (
+        Tensor.zeros([batch, time, 2 * heads]), Tensor([2, batch, heads]), dOut.pointer
+      )
       Threads.parallel(batch * layout.keyHeads) { index in
         let (b, keyHead) = index.quotientAndRemainder(dividingBy: layout.keyHeads)
         let (dState, dScalars) = (Tensor([K, V]), Tensor([2, time]))
@@ -113,7 +116,9 @@ extension Tape {
         }
       }
       for (index, parameter) in [stepBias, logRate].enumerated() where parameter.isTrainable {
-        for b in 0..<batch { up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads) }
+        for b in 0..<batch {
+          up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads)
+        }
       }
       self.accumulate(dKeys, into: keys)
       self.accumulate(dRows, into: rows)

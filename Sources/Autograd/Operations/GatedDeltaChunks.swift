@@ -10,8 +10,8 @@ import TensorCore
 ///   O = s diag(e^gamma) Q S + P V';   S <- e^{gamma_n} S + (diag(e^{gamma_n - gamma}) K)^T V'
 ///
 /// This is the WY form with its two right-hand sides joined: V' = U - W S, where [U | W] solves for [diag(beta) V |
-/// diag(beta e^gamma) K] apart. A head's chunks run in order here, so one solve of width V does. The inverse is never formed:
-/// blocks of 16 rows, substitution inside them, products between them. Every exponent is at most zero.
+/// diag(beta e^gamma) K] apart. A head's chunks run in order here, so one solve of width V does. The inverse is never
+/// formed: blocks of 16 rows, substitution inside them, products between them. Every exponent is at most zero.
 ///
 /// Legend: K key width, V value width, n tokens of a chunk; rows of Q and K [*, K] lie `keyStride` apart, those of
 /// V [*, V] `valueStride`; S is [K, V]. Cost per token: 3 K V + n (2 K + 3 V / 2) multiplications and additions.

@@ -44,7 +44,8 @@ public enum ExpertMatrices {
     case .stacked(let weight):
       let size = weight.shape[1] * weight.shape[2]
       func view(_ all: Tensor) -> Tensor {
-        Tensor(all.storage, offset: all.offset + range.lowerBound * size, shape: [range.count] + weight.shape.dropFirst())
+        Tensor(
+          all.storage, offset: all.offset + range.lowerBound * size, shape: [range.count] + weight.shape.dropFirst())
       }
       let part = Parameter(weight.name, view(weight.value))
       part.isTrainable = weight.isTrainable
@@ -105,18 +106,19 @@ public enum ExpertMatrices {
     let (inWidth, outWidth, transposed) = (inWidth, outWidth, isTransposed)
     for (number, piece) in pieces.enumerated() {
       rowwiseGemm(
-        transB: !transposed, m: rows, n: inWidth, k: piece.outputs, a: dy + piece.column, lda: outWidth, b: piece.values,
+        transB: !transposed, m: rows, n: inWidth, k: piece.outputs, a: dy + piece.column, lda: outWidth,
+        b: piece.values,
         ldb: transposed ? inWidth : piece.outputs, beta: add || number > 0 ? 1 : 0, c: dx, ldc: inWidth)
     }
   }
 }
 
 extension Tape {
-  /// The product of every row with its expert's matrix, without padding: rows starts[e] ..< starts[e + 1] of x [rows, in]
-  /// are expert e's; the result is [rows, out].
+  /// The product of every row with its expert's matrix, without padding: rows starts[e] ..< starts[e + 1] of x [rows,
+  /// in] are expert e's; the result is [rows, out].
   ///
-  /// One matrix product per expert (several for very many rows, so that threads share the work of a crowded one). A row's
-  /// result does not depend on the others (`rowwiseGemm`). Backward: dx = dy W per row, dW_e += dy_e^T x_e.
+  /// One matrix product per expert (several for very many rows, so that threads share the work of a crowded one). A
+  /// row's result does not depend on the others (`rowwiseGemm`). Backward: dx = dy W per row, dW_e += dy_e^T x_e.
   /// - Parameter starts: [experts + 1], from 0 to the number of rows.
   public func groupedLinear(_ x: Variable, _ matrices: ExpertMatrices, starts: [Int]) -> Variable {
     let (inWidth, outWidth) = (matrices.inWidth, matrices.outWidth)
@@ -155,7 +157,8 @@ extension Tape {
         let (low, rows) = (starts[expert], starts[expert + 1] - starts[expert])
         if rows == 0 { return }
         serialGemm(
-          true, false, inWidth, outWidth, rows, 1, source + low * inWidth, inWidth, dyPointer + low * outWidth, outWidth,
+          true, false, inWidth, outWidth, rows, 1, source + low * inWidth, inWidth, dyPointer + low * outWidth,
+          outWidth,
           1, gradient + expert * inWidth * outWidth, outWidth)
       }
     case .separate(let experts):

@@ -63,7 +63,8 @@ extension Tape {
           let x = hidden.value.pointer + low * width
           if isRowwise {
             rowwiseGemm(
-              transB: true, m: count, n: vocabulary, k: width, a: x, lda: width, b: head.value.pointer, ldb: width, c: z,
+              transB: true, m: count, n: vocabulary, k: width, a: x, lda: width, b: head.value.pointer, ldb: width,
+              c: z,
               ldc: vocabulary)
           } else {
             serialGemm(false, true, count, vocabulary, width, 1, x, width, head.value.pointer, width, 0, z, vocabulary)

@@ -20,7 +20,8 @@ extension Tape {
     let groups = neighbouring(weights)
     let outWidth = weights.reduce(0) { $0 + $1.shape[0] }
     for weight in weights {
-      precondition(weight.shape[1] == columns.count, "\(weight.name): \(weight.shape) applied to width \(columns.count)")
+      precondition(
+        weight.shape[1] == columns.count, "\(weight.name): \(weight.shape) applied to width \(columns.count)")
     }
     let y = Tensor(x.shape.dropLast() + [outWidth])
     let source = x.value.pointer + columns.lowerBound

@@ -31,7 +31,8 @@ extension Tape {
           up_norm_gated_backward(
             y.value.pointer + low * width, gate.value.pointer + low * gate.width + start, gate.width,
             weight.value.pointer, inverse.pointer + low * heads, doutPointer + low * width, dy.pointer + low * width,
-            dgate.pointer + low * gate.width + start, gate.width, partial.pointer + chunk * head, high - low, heads, head)
+            dgate.pointer + low * gate.width + start, gate.width, partial.pointer + chunk * head, high - low, heads,
+            head)
         }
       }
       if gate.id >= 0 { self.addingGradient(of: gate, run) } else { run(Tensor.zeros(gate.shape)) }

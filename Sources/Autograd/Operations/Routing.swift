@@ -65,7 +65,8 @@ public struct ExpertChoice: Sendable {
     self.slotOfRow = slotOfRow
   }
 
-  /// Perfect balance, for benchmarks: slot j of token t goes to expert (t * slots + j) mod experts (brief 1.10, item 10).
+  /// Perfect balance, for benchmarks: slot j of token t goes to expert (t * slots + j) mod experts (brief 1.10, item
+  /// 10).
   public init(evenly tokens: Int, slots: Int, experts: Int) {
     self.init(chosen: (0..<tokens * slots).map { Int32($0 % experts) }, slots: slots, experts: experts)
   }
@@ -76,20 +77,21 @@ public struct ExpertChoice: Sendable {
 }
 
 extension Tape {
-  /// Routes tokens: weights [..., slots] of the chosen experts from logits [..., experts], in slots from the highest score
-  /// down. Weights are differentiable, the choice is not.
+  /// Routes tokens: weights [..., slots] of the chosen experts from logits [..., experts], in slots from the highest
+  /// score down. Weights are differentiable, the choice is not.
   ///
-  /// Load balance (Switch; DeepSeek-V2 section 2.2.3): with f_e the share of all slots that went to expert e and P_e the
-  /// mean over tokens of expert e's score divided by the token's sum of scores,
+  /// Load balance (Switch; DeepSeek-V2 section 2.2.3): with f_e the share of all slots that went to expert e and P_e
+  /// the mean over tokens of expert e's score divided by the token's sum of scores,
   ///   balance = E sum_e f_e P_e,   1 when even, E when one expert gets everything.
-  /// Its gradient, times `balanceWeight`, joins the logits' in the backward pass (f is a constant), so that it acts as if
-  /// the loss held balanceWeight * balance; the seed of the backward pass must be the loss's own, 1.
+  /// Its gradient, times `balanceWeight`, joins the logits' in the backward pass (f is a constant), so that it acts as
+  /// if the loss held balanceWeight * balance; the seed of the backward pass must be the loss's own, 1.
   /// - Parameters:
   ///   - bias: [experts], added to scores for the choice alone (DeepSeek-V3's e_score_correction_bias); nil for none
   ///   - held: a choice made before, which stays; nil: the scores decide
   /// - Returns: `balance` is 0 unless asked for by a weight
   public func route(
-    _ logits: Variable, _ rule: RoutingRule, slots: Int, bias: Tensor? = nil, balanceWeight: Float = 0, held: ExpertChoice? = nil
+    _ logits: Variable, _ rule: RoutingRule, slots: Int, bias: Tensor? = nil, balanceWeight: Float = 0,
+    held: ExpertChoice? = nil
   ) -> (weights: Variable, choice: ExpertChoice, balance: Double) {
     let (tokens, experts) = (logits.rowCount, logits.width)
     precondition(slots <= experts && experts <= Int(up_most_experts))
@@ -106,7 +108,8 @@ extension Tape {
       let dlogits = Tensor(logits.shape)
       var kernel = rule.kernel
       up_route_backward(
-        scores.pointer, choice.chosen, dweights.pointer, pull?.pointer, &kernel, tokens, experts, slots, dlogits.pointer)
+        scores.pointer, choice.chosen, dweights.pointer, pull?.pointer, &kernel, tokens, experts, slots, dlogits.pointer
+      )
       self.accumulate(dlogits, into: logits)
     }
     return (recorded, choice, balance)

@@ -19,8 +19,9 @@ extension Tape {
     fileprivate let node: Variable
   }
 
-  /// Starts an exchange of x [rows, width]. In the backward pass this node waits for the gradient of x, which `arrive`'s
-  /// node sends for: what is recorded between the two (or has a section between theirs) runs in the meantime, both ways.
+  /// Starts an exchange of x [rows, width]. In the backward pass this node waits for the gradient of x, which
+  /// `arrive`'s node sends for: what is recorded between the two (or has a section between theirs) runs in the
+  /// meantime, both ways.
   public func depart(_ x: Variable, _ exchange: any RowExchange) -> Departure {
     exchange.depart(x.value)
     let node = record(x.value, inputs: [x]) { _ in self.accumulate(exchange.arrivedBack(), into: x) }

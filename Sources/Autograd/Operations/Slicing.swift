@@ -54,7 +54,8 @@ extension Tape {
   /// Keys of latent attention: per head the position-free part followed by the rope key that all heads
   /// share. `nope` names the heads' slices inside `source` [..., *]; `shared` names one slice (heads 1)
   /// inside `ropeSource`. Result [..., heads * (nope + rope)]. Backward sums the shared part over heads.
-  public func joinKeys(_ source: Variable, _ nope: HeadLayout, _ ropeSource: Variable, _ shared: HeadLayout) -> Variable {
+  public func joinKeys(_ source: Variable, _ nope: HeadLayout, _ ropeSource: Variable, _ shared: HeadLayout) -> Variable
+  {
     let width = nope.width + shared.width
     let rows = source.rowCount
     let y = Tensor(source.shape.dropLast() + [nope.heads * width])

@@ -76,7 +76,8 @@ extension Tape {
       for h in share * perShare..<(share + 1) * perShare {
         let head = head(b, h)
         up_softplus_column(
-          steps.value.pointer + b * time * steps.width + stepColumn + h, steps.width, stepBias.value.pointer[h], head.dt,
+          steps.value.pointer + b * time * steps.width + stepColumn + h, steps.width, stepBias.value.pointer[h],
+          head.dt,
           time)
         state.fill(0)
         chunks.forward(
@@ -95,7 +96,8 @@ extension Tape {
         for h in share * perShare..<(share + 1) * perShare {
           let at = layout.columns(h)
           let dRow = dRows.pointer + b * time * layout.width
-          var gradients = StateSpaceChunks.Gradients(dc: dRow + at.c, db: dRow + at.b, dx: dRow + at.x, ddt: ddt.pointer)
+          var gradients = StateSpaceChunks.Gradients(
+            dc: dRow + at.c, db: dRow + at.b, dx: dRow + at.x, ddt: ddt.pointer)
           dState.fill(0)
           chunks.backward(
             head(b, h), time: time, entries: entries.pointer + (b * heads + h) * entryCount,
@@ -105,12 +107,15 @@ extension Tape {
             ddt.pointer, dSteps.pointer + b * time * heads + h, heads, time)
           sums.pointer[b * heads + h] = Float(bias)
           // A = -e^{logRate}: dA/dlogRate = A.
-          sums.pointer[(batch + b) * heads + h] = Float(gradients.rate * Double(stateSpaceRate(logRate.value.pointer[h])))
+          sums.pointer[(batch + b) * heads + h] = Float(
+            gradients.rate * Double(stateSpaceRate(logRate.value.pointer[h])))
           sums.pointer[(2 * batch + b) * heads + h] = Float(gradients.skip)
         }
       }
       for (index, parameter) in [stepBias, logRate, skip].enumerated() where parameter.isTrainable {
-        for b in 0..<batch { up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads) }
+        for b in 0..<batch {
+          up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads)
+        }
       }
       self.accumulate(dRows, into: rows)
       if steps.id >= 0 {

@@ -7,8 +7,8 @@ import TensorCore
 ///   Y = lower((C B^T) . L) X~ + diag(e^gamma) C H + D X;   H <- e^{gamma_n} H + (diag(e^{gamma_n - gamma}) B)^T X~
 ///
 /// Everything sequential is the recursion on H. States of at most 16 x 16 are scanned token by token inside a chunk
-/// instead: they stay in registers, and such small products cost more than they save. Legend: N state size, P head width, n tokens of a chunk; the
-/// rows of C and B [*, N] and X [*, P] lie `stride` apart; H is [N, P].
+/// instead: they stay in registers, and such small products cost more than they save. Legend: N state size, P head
+/// width, n tokens of a chunk; the rows of C and B [*, N] and X [*, P] lie `stride` apart; H is [N, P].
 public struct StateSpaceChunks {
   public let stateSize: Int
   public let headDim: Int
@@ -118,7 +118,9 @@ public struct StateSpaceChunks {
     _ head: Head, time: Int, entries: UnsafePointer<Float>, dy: UnsafePointer<Float>, dyStride: Int,
     dState: UnsafeMutablePointer<Float>, _ gradients: inout Gradients
   ) {
-    if scans { return scanBackward(head, time: time, entries: entries, dy: dy, dyStride: dyStride, dState: dState, &gradients) }
+    if scans {
+      return scanBackward(head, time: time, entries: entries, dy: dy, dyStride: dyStride, dState: dState, &gradients)
+    }
     let (N, P) = (stateSize, headDim)
     let space = Space(chunk, N, P)
     let work = BackwardSpace(chunk, N, P)

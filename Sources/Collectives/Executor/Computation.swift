@@ -65,6 +65,8 @@ final class Multiplying: SlicedComputation {
   }
 
   private static func multiply(_ a: Tensor, _ b: Tensor, _ c: Tensor) {
-    rowwiseGemm(transB: false, m: edge, n: edge, k: edge, a: a.pointer, lda: edge, b: b.pointer, ldb: edge, c: c.pointer, ldc: edge)
+    rowwiseGemm(
+      transB: false, m: edge, n: edge, k: edge, a: a.pointer, lda: edge, b: b.pointer, ldb: edge, c: c.pointer,
+      ldc: edge)
   }
 }

@@ -9,8 +9,8 @@ extension EventLog {
     return flights.isEmpty ? 0 : Double(hidden) / Double(flights.count)
   }
 
-  /// What happened in a pass while the two middle layers computed, cut to that span and counted from its start. Collectives
-  /// of their neighbours fly into it.
+  /// What happened in a pass while the two middle layers computed, cut to that span and counted from its start.
+  /// Collectives of their neighbours fly into it.
   public func middle(_ pass: Pass) -> [Event] {
     let own = events.filter { $0.pass == pass }
     let upper = ((own.map(\.layer).max() ?? 0) + 1) / 2

@@ -1,12 +1,14 @@
 import Groundwork
 
-/// How much of its communication a stack of blocks hides, measured on real ranks with real messages over a modelled link.
+/// How much of its communication a stack of blocks hides, measured on real ranks with real messages over a modelled
+/// link.
 ///
 /// overlap = 1 - sum of exposed / sum of isolated: exposed is what the computation stands still in the wait for a
-/// collective, isolated the same collective timed alone on the same link (brief 5.4), both means over ranks. Methods run
-/// by turns, `repeats` times. Numbers are medians over repetitions, of each collective's wait before they are summed: a
-/// rank that the machine held up once does not count as communication. `shares` keeps every repetition's own sum, `late` what
-/// of the waits was for a rank that started the collective later: no link, however fast, would have shortened it.
+/// collective, isolated the same collective timed alone on the same link (brief 5.4), both means over ranks. Methods
+/// run by turns, `repeats` times. Numbers are medians over repetitions, of each collective's wait before they are
+/// summed: a rank that the machine held up once does not count as communication. `shares` keeps every repetition's own
+/// sum, `late` what of the waits was for a rank that started the collective later: no link, however fast, would have
+/// shortened it.
 public struct OverlapMeasurement: Sendable {
   public var durations: LayerDurations
   public var layers: Int
@@ -79,7 +81,8 @@ public struct OverlapMeasurement: Sendable {
   /// Refuses what cannot be measured.
   public func validate(ranks: Int) throws {
     if ranks < 2 {
-      throw UpcycleError.usage("one rank has nothing to communicate", at: "--ranks", expected: "2 or more", found: "\(ranks)")
+      throw UpcycleError.usage(
+        "one rank has nothing to communicate", at: "--ranks", expected: "2 or more", found: "\(ranks)")
     }
     for time in [durations.dispatch, durations.combine] {
       _ = try Traffic.bytes(milliseconds: time.milliseconds, rate, isReduction: isPrefill)
@@ -95,12 +98,14 @@ public struct OverlapMeasurement: Sendable {
     let model = OverlapModel(durations: durations, layers: layers, ranks: ranks.size)
     let schedules = methods.map { method in passes.map { model.schedule(method, $0) } }
 
-    let collectives = [(SubOperation.Kind.dispatch, durations.dispatch.milliseconds), (.combine, durations.combine.milliseconds)]
+    let collectives = [
+      (SubOperation.Kind.dispatch, durations.dispatch.milliseconds), (.combine, durations.combine.milliseconds),
+    ]
     // The first messages set up connections.
     for (kind, milliseconds) in collectives { _ = try executor.isolated(kind, milliseconds: milliseconds, ranks) }
     var alone: [SubOperation.Kind: [Double]] = [:]
-    // [method][repetition][pass]: milliseconds, computation, then the wait for every collective, then what of it was for late
-    // ranks; means over ranks.
+    // [method][repetition][pass]: milliseconds, computation, then the wait for every collective, then what of it was
+    // for late ranks; means over ranks.
     var rows = methods.map { _ in [[[Double]]]() }
     var logs: [EventLog] = []
     for _ in 0..<repeats {
@@ -136,7 +141,8 @@ public struct OverlapMeasurement: Sendable {
           return PassTimes(
             pass: passes[pass], milliseconds: middle(0),
             exposed: (0..<collectives).reduce(0) { $0 + middle(2 + $1) },
-            late: (0..<collectives).reduce(0) { $0 + middle(2 + collectives + $1) }, isolated: isolated, computation: middle(1),
+            late: (0..<collectives).reduce(0) { $0 + middle(2 + collectives + $1) }, isolated: isolated,
+            computation: middle(1),
             shares: rows.map { $0[pass].dropFirst(2).prefix(collectives).reduce(0, +) / isolated })
         })
     }

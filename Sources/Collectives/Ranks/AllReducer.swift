@@ -1,8 +1,8 @@
 import Groundwork
 
 /// All-reduces (sums of float32) whose terms are added in the order of ranks, so that every run gives the same bits on
-/// every rank: ((x_0 + x_1) + x_2) + ... A rank sums its share of the numbers and hands the sums out, two all-to-alls that
-/// carry 2 (P - 1) / P of the payload, as a ring does.
+/// every rank: ((x_0 + x_1) + x_2) + ... A rank sums its share of the numbers and hands the sums out, two all-to-alls
+/// that carry 2 (P - 1) / P of the payload, as a ring does.
 ///
 /// Several may be in flight; the second halves start in the order of the first ones, on every rank.
 public final class AllReducer {
@@ -31,7 +31,9 @@ private final class AllReduce: Request {
   private var scatter: (any Request)?
   private var gather: (any Request)?
 
-  init(_ values: UnsafeMutablePointer<Float>, _ count: Int, _ ranks: any Communicator, after previous: AllReduce?) throws {
+  init(_ values: UnsafeMutablePointer<Float>, _ count: Int, _ ranks: any Communicator, after previous: AllReduce?)
+    throws
+  {
     self.values = values
     self.ranks = ranks
     self.previous = previous

@@ -16,7 +16,8 @@ extension Communicator {
 
   /// Every rank's values, of any length, in order of ranks.
   public func allGather<Element: BitwiseCopyable>(_ values: [Element], filler: Element) throws -> [[Element]] {
-    let lengths = try allToAll(Array(repeating: Int64(values.count), count: size), filler: 0, on: .control).map(Int.init)
+    let lengths = try allToAll(Array(repeating: Int64(values.count), count: size), filler: 0, on: .control).map(
+      Int.init)
     let copies = Array((0..<size).map { _ in values }.joined())
     let all = try exchange(copies, Array(repeating: values.count, count: size), lengths, 1, filler, .control)
     let starts = offsets(lengths)
@@ -86,7 +87,8 @@ extension Communicator {
     let text = String(verdicts[first].dropFirst())
     let everywhere = verdicts.allSatisfy { !$0.isEmpty }
     throw AgreedError(
-      UpcycleError(everywhere ? text : "rank \(first): \(text)", kind: verdicts[first].hasPrefix("2") ? .usage : .failure))
+      UpcycleError(
+        everywhere ? text : "rank \(first): \(text)", kind: verdicts[first].hasPrefix("2") ? .usage : .failure))
   }
 
   /// Refuses ranks that were given different things.

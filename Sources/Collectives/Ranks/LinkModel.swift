@@ -116,7 +116,8 @@ private final class ModelledRequest: Request {
 
   func start(_ exchange: AllToAll, on channel: Channel, over ranks: any Communicator) throws {
     let rows = Array(repeating: 1, count: link.size)
-    let times = AllToAll(rowBytes: MemoryLayout<Double>.stride, send: arrivals, sendRows: rows, receive: told, receiveRows: rows)
+    let times = AllToAll(
+      rowBytes: MemoryLayout<Double>.stride, send: arrivals, sendRows: rows, receive: told, receiveRows: rows)
     parts = [try ranks.start(exchange, on: channel), try ranks.start(times, on: channel.stamps)]
   }
 

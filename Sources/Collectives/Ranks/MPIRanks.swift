@@ -71,22 +71,28 @@ private final class MPIRequest: Request {
   /// Rows and starts, to and from: [4, size].
   private let layout: UnsafeMutablePointer<Int32>
 
-  init(_ exchange: AllToAll, _ channel: UnsafeMutableRawPointer, _ type: UnsafeMutableRawPointer, of ranks: MPIRanks) throws {
+  init(_ exchange: AllToAll, _ channel: UnsafeMutableRawPointer, _ type: UnsafeMutableRawPointer, of ranks: MPIRanks)
+    throws
+  {
     self.ranks = ranks
     let size = ranks.size
     layout = .allocate(capacity: 4 * size)
     let columns = [
-      exchange.sendRows, offsets(exchange.sendRows).dropLast(), exchange.receiveRows, offsets(exchange.receiveRows).dropLast(),
+      exchange.sendRows, offsets(exchange.sendRows).dropLast(), exchange.receiveRows,
+      offsets(exchange.receiveRows).dropLast(),
     ]
     for (column, values) in columns.enumerated() {
       for (index, value) in values.enumerated() {
-        guard let small = Int32(exactly: value) else { throw UpcycleError("too many rows for one message", found: "\(value)") }
+        guard let small = Int32(exactly: value) else {
+          throw UpcycleError("too many rows for one message", found: "\(value)")
+        }
         layout[column * size + index] = small
       }
     }
     var code: Int32 = 0
     handle = up_mpi_start_all_to_all(
-      channel, type, exchange.send, layout, layout + size, exchange.receive, layout + 2 * size, layout + 3 * size, &code)
+      channel, type, exchange.send, layout, layout + size, exchange.receive, layout + 2 * size, layout + 3 * size, &code
+    )
     if handle == nil { throw UpcycleError("Open MPI refuses an all-to-all", found: "error \(code)") }
   }
 

@@ -8,7 +8,9 @@ import Groundwork
 /// - Throws: without mpirun, the error of the first rank that failed. With it, a failure ends the job here: one line on
 ///   standard error, non-zero exit on every rank.
 public func runRanks(threads: Int, link: LinkRate? = nil, _ body: @escaping (any Communicator) throws -> Void) throws {
-  func linked(_ communicator: any Communicator) throws { try body(link.map { LinkModel(communicator, $0) } ?? communicator) }
+  func linked(_ communicator: any Communicator) throws {
+    try body(link.map { LinkModel(communicator, $0) } ?? communicator)
+  }
   if MPIRanks.isLaunched { try MPIRanks.run(linked) } else { try ThreadRanks.run(threads, linked) }
 }
 

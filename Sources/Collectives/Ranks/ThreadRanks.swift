@@ -129,6 +129,7 @@ private final class PostOffice: @unchecked Sendable {
 
   private static func naming(_ rank: Int, _ error: any Error) -> UpcycleError {
     let kind = (error as? UpcycleError)?.kind ?? .failure
-    return UpcycleError("rank \(rank): \((error as? UpcycleError)?.description ?? error.localizedDescription)", kind: kind)
+    return UpcycleError(
+      "rank \(rank): \((error as? UpcycleError)?.description ?? error.localizedDescription)", kind: kind)
   }
 }

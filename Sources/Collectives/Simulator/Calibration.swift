@@ -22,7 +22,9 @@ public struct Calibration: Sendable {
     case whileInFlight = "in-flight"
 
     /// This form with a kappa.
-    public func slowdown(_ kappa: Double) -> Slowdown { self == .throughout ? .throughout(kappa) : .whileInFlight(kappa) }
+    public func slowdown(_ kappa: Double) -> Slowdown {
+      self == .throughout ? .throughout(kappa) : .whileInFlight(kappa)
+    }
   }
 
   public let form: Form
@@ -38,7 +40,8 @@ public struct Calibration: Sendable {
   /// The EP8 rows of the paper's Table 3: DeepSeek-V2-Lite with micro-batch 8 (1.11), DeepSeek-V3 with six layers and
   /// micro-batch 1 (1.04), sequences of 4096, one node.
   public static let table3: [Point] = [
-    Point(Workload(try! .named("deepseek-v2-lite", option: ""), gpus: 8, tokens: 8 * 4096, sequence: 4096), speedup: 1.11),
+    Point(
+      Workload(try! .named("deepseek-v2-lite", option: ""), gpus: 8, tokens: 8 * 4096, sequence: 4096), speedup: 1.11),
     Point(Workload(try! .named("deepseek-v3-l6", option: ""), gpus: 8, tokens: 4096, sequence: 4096), speedup: 1.04),
   ]
 
@@ -55,7 +58,8 @@ public struct Calibration: Sendable {
       accelerator.efficiency = efficiency
       func error(_ kappa: Double) -> Double {
         points.reduce(0) { sum, point in
-          let found = Self.speedup(point.workload, on: accelerator, slowdown: form.slowdown(kappa), countsOther: countsOther)
+          let found = Self.speedup(
+            point.workload, on: accelerator, slowdown: form.slowdown(kappa), countsOther: countsOther)
           return sum + (found - point.speedup) * (found - point.speedup)
         }
       }

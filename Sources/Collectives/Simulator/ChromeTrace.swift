@@ -1,6 +1,7 @@
 import Groundwork
 
-/// Spans of simulated and of real runs in Chrome's trace format (chrome://tracing, Perfetto), one process per run and rank.
+/// Spans of simulated and of real runs in Chrome's trace format (chrome://tracing, Perfetto), one process per run and
+/// rank.
 public struct ChromeTrace {
   private var events: [JSONValue] = []
   private var processes = 0
@@ -37,7 +38,9 @@ public struct ChromeTrace {
 
   private mutating func begin(_ name: String, tracks: [String]) {
     processes += 1
-    for (kind, thread, value) in [("process_name", 0, name)] + tracks.enumerated().map({ ("thread_name", $0.offset, $0.element) }) {
+    for (kind, thread, value) in [("process_name", 0, name)]
+      + tracks.enumerated().map({ ("thread_name", $0.offset, $0.element) })
+    {
       events.append(
         .object([
           "ph": .string("M"), "name": .string(kind), "pid": .int(processes), "tid": .int(thread),

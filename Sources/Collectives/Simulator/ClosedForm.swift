@@ -9,8 +9,8 @@ func window(_ collective: Double, _ computation: Double, _ kappa: Double) -> Dou
 /// With w(c, t) for `window`, and A ... S of the pass (backward: doubled computation):
 /// - FarSkip forward: `[G + w(D, A+B) + E] + (L-1) [w(C, S+A) + G + w(D, B) + E] + w(C, S)` (brief 1.6)
 /// - FarSkip backward: `L [G + w(C, S+B) + E + w(D, A)]`
-/// - FarSkip free, either pass: `L [G + E + w(D + C, A+B+S)]`: G and E start the moment their input is there; what is left
-///   of a block's A, B, S runs in the next block's windows or is ahead of them, so that no stream waits while the
+/// - FarSkip free, either pass: `L [G + E + w(D + C, A+B+S)]`: G and E start the moment their input is there; what is
+///   left of a block's A, B, S runs in the next block's windows or is ahead of them, so that no stream waits while the
 ///   windows are shorter than what there is to fill them with
 /// - FarSkip prefill: `(A+B) + L [S + w(D, G+E)] + (L-1) w(C, A+B) + C` (brief 1.7)
 struct ClosedForm {
@@ -50,7 +50,8 @@ struct ClosedForm {
     case .scmoe: return beside(.forward, cut: expertsCut(d, .forward, .whileInFlight(kappa)))
     case .parallelBlock: return beside(.forward, cut: 2)
     case .ladder:
-      return attention + count * (chain + hidden(dispatch, d.shared)) + (count - 1) * hidden(combine, attention) + combine
+      return attention + count * (chain + hidden(dispatch, d.shared)) + (count - 1) * hidden(combine, attention)
+        + combine
     case .attentionOnly:
       let last = hidden(combine, d.shared)
       return attention + count * (chain + dispatch) + (count - 1) * hidden(combine, d.shared + attention) + last
@@ -76,7 +77,8 @@ struct ClosedForm {
     switch method {
     case .standard: return count * (d.computation + d.communication)
     case .farskip:
-      return attention + count * (d.shared + hidden(dispatch, chain)) + (count - 1) * hidden(combine, attention) + combine
+      return attention + count * (d.shared + hidden(dispatch, chain)) + (count - 1) * hidden(combine, attention)
+        + combine
     case .ladder:
       return attention + count * hidden(dispatch, experts) + (count - 1) * hidden(combine, attention) + combine
     case .parallelBlock: return count * (d.computation + combine)

@@ -1,10 +1,10 @@
 import Foundation
 
 extension ModelShape {
-  /// One block in one step of decoding: a new token of each of `sequences`, `cached` tokens in the cache of each, spread
-  /// like prefill. What a rank reads decides here: its share of the weights, of the experts those that some token chose,
-  /// E / P (1 - (1 - K / E)^T) of them on average, and the cache, which of latent attention every rank holds
-  /// whole. Weights in FP8, caches in 2 bytes a number. Latent attention works in the latents (weights absorbed).
+  /// One block in one step of decoding: a new token of each of `sequences`, `cached` tokens in the cache of each,
+  /// spread like prefill. What a rank reads decides here: its share of the weights, of the experts those that some
+  /// token chose, E / P (1 - (1 - K / E)^T) of them on average, and the cache, which of latent attention every rank
+  /// holds whole. Weights in FP8, caches in 2 bytes a number. Latent attention works in the latents (weights absorbed).
   public func decodeWork(sequences: Int, cached: Int, ranks: Int, perNode: Int, bytesPerNumber: Double) -> LayerWork {
     let (t, p, n) = (Double(sequences), Double(ranks), Double(cached))
     var work = prefillWork(
@@ -26,7 +26,8 @@ extension ModelShape {
     work.read = LayerWork.Read(
       projections: (projection.divided / p + projection.repeated) / 2,
       core: coreWork(sequence: 0) / 2 / p + 2 * t * cache, gate: gateWork,
-      experts: Double(experts) / p * chosen * feedForwardWork(expertWidth) / 2, shared: feedForwardWork(sharedWidth) / 2 / p)
+      experts: Double(experts) / p * chosen * feedForwardWork(expertWidth) / 2,
+      shared: feedForwardWork(sharedWidth) / 2 / p)
     return work
   }
 }

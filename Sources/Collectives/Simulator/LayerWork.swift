@@ -5,7 +5,8 @@ public struct LayerWork: Equatable, Sendable {
   public var projections, core, gate, experts, shared: Double
   /// Bytes that a rank sends in one collective over links inside its node, and to other nodes.
   public var intraBytes, interBytes: Double
-  /// Bytes of weights and caches that decoding reads; 0 in training and prefill, which compute for longer than they read.
+  /// Bytes of weights and caches that decoding reads; 0 in training and prefill, which compute for longer than they
+  /// read.
   public var read = Read()
 
   /// Of A, B, G, E, S.

@@ -1,7 +1,7 @@
 import Groundwork
 
-/// GB/s of the links inside a node and between nodes, one way per GPU, as people type them: `310GB/s,50GB/s`, or one value
-/// for both.
+/// GB/s of the links inside a node and between nodes, one way per GPU, as people type them: `310GB/s,50GB/s`, or one
+/// value for both.
 /// - Throws: usage errors at `option`; a link of bandwidth 0 never delivers
 public func parseLinks(_ text: String, option: String) throws -> (intra: Double, inter: Double) {
   let form = "such as 310GB/s,50GB/s: inside a node, between nodes"

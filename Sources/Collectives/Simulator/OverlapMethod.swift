@@ -12,8 +12,8 @@ public enum OverlapMethod: String, CaseIterable, Sendable {
   /// FarSkip's function with A, B and S divisible and free to move between windows, as the dependencies of brief 1.5
   /// allow: router and experts run the moment their input is there, everything else fills what is left (E12).
   case farskipFree = "farskip-free"
-  /// Two half batches in turns (SGLang's TBO, vLLM's DBO): a collective of one half behind the computation of the other.
-  /// Exact; pays the latency of twice as many messages.
+  /// Two half batches in turns (SGLang's TBO, vLLM's DBO): a collective of one half behind the computation of the
+  /// other. Exact; pays the latency of twice as many messages.
   case twoBatch = "two-batch"
   /// ScMoE (arXiv 2404.05019): the experts read the previous block's output through a shortcut and join at the end of
   /// the block, so both collectives run beside the dense path (attention, then shared expert) of the current block.

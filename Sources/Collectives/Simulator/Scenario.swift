@@ -10,7 +10,8 @@ public struct Scenario: Sendable {
   public var sequence: Int
   public var accelerator: Accelerator
   public var slowdown: Slowdown
-  /// Both collectives stretched or shrunk alike until they take this share of the ordinary step; nil: as the links have it.
+  /// Both collectives stretched or shrunk alike until they take this share of the ordinary step; nil: as the links have
+  /// it.
   public var share: Double?
 
   public init(
@@ -50,7 +51,8 @@ public struct Scenario: Sendable {
 
   /// Every method on so many GPUs.
   public func point(gpus: Int) -> ScalingPoint {
-    ScalingPoint(gpus: gpus, communicationShare: communicationShare(gpus: gpus), times: methods.map { times($0, gpus: gpus) })
+    ScalingPoint(
+      gpus: gpus, communicationShare: communicationShare(gpus: gpus), times: methods.map { times($0, gpus: gpus) })
   }
 
   /// - Throws: usage errors for GPU counts that do not divide the experts (in inference also the heads), that fill no
@@ -63,7 +65,8 @@ public struct Scenario: Sendable {
     if !isTraining { try shape.requireTensorParallel(gpus, option: option) }
     if gpus > accelerator.perNode, gpus % accelerator.perNode != 0 {
       throw UpcycleError.usage(
-        "is no number of whole nodes", at: option, expected: "a multiple of \(accelerator.perNode), or less", found: "\(gpus)")
+        "is no number of whole nodes", at: option, expected: "a multiple of \(accelerator.perNode), or less",
+        found: "\(gpus)")
     }
   }
 }
@@ -114,14 +117,14 @@ extension Workload.Mode {
 
   public var sequence: Int { self == .training || self == .decode ? 4096 : 2048 }
 
-  /// Microseconds inside a node and between nodes. Messages of training and prefill take milliseconds; those of decoding
-  /// are so small that it counts.
+  /// Microseconds inside a node and between nodes. Messages of training and prefill take milliseconds; those of
+  /// decoding are so small that it counts.
   public var latency: (intra: Double, inter: Double) { self == .decode ? (20, 40) : (0, 0) }
 }
 
 extension Scenario {
-  /// The paper's setting on its hardware: everything that is not given is `fit`'s or `mode`'s. Inference computes at the
-  /// rate of the fit, bfloat16 training's; the paper's FP8 products may be faster.
+  /// The paper's setting on its hardware: everything that is not given is `fit`'s or `mode`'s. Inference computes at
+  /// the rate of the fit, bfloat16 training's; the paper's FP8 products may be faster.
   public init(
     _ shape: ModelShape, mode: Workload.Mode, batch: Int? = nil, sequence: Int? = nil, fit: Calibration,
     efficiency: Double? = nil, kappa: Double? = nil

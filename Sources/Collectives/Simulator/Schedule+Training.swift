@@ -124,7 +124,8 @@ func expertsCut(_ d: LayerDurations, _ pass: Pass, _ slowdown: Slowdown) -> Int 
   let first = pass == .backward ? d.combine.milliseconds : d.dispatch.milliseconds
   let second = pass == .backward ? d.dispatch.milliseconds : d.combine.milliseconds
   func length(_ cut: Int) -> Double {
-    window(first, path[..<cut].reduce(0, +), slowdown.inFlight) + window(second, path[cut...].reduce(0, +), slowdown.inFlight)
+    window(first, path[..<cut].reduce(0, +), slowdown.inFlight)
+      + window(second, path[cut...].reduce(0, +), slowdown.inFlight)
   }
   return (0...path.count).min { length($0) < length($1) }!
 }

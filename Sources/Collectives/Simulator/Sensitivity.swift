@@ -35,16 +35,22 @@ public struct Sensitivity: Sendable {
         assumption: assumption, settings: settings.map(\.0), predictions: results.map(\.0), fits: results.map(\.1))
     }
     return [
-      bar("GB/s between nodes", [("40", { $0.accelerator.interBandwidth = 40 }), ("62.5", { $0.accelerator.interBandwidth = 62.5 })]),
-      bar("GB/s inside a node", [("280", { $0.accelerator.intraBandwidth = 280 }), ("336", { $0.accelerator.intraBandwidth = 336 })]),
+      bar(
+        "GB/s between nodes",
+        [("40", { $0.accelerator.interBandwidth = 40 }), ("62.5", { $0.accelerator.interBandwidth = 62.5 })]),
+      bar(
+        "GB/s inside a node",
+        [("280", { $0.accelerator.intraBandwidth = 280 }), ("336", { $0.accelerator.intraBandwidth = 336 })]),
       bar("efficiency given", [("0.2", { $0.efficiencies = 0.2...0.2 }), ("0.5", { $0.efficiencies = 0.5...0.5 })]),
       bar("kappa in flight only", [("in flight", { $0.form = .whileInFlight })]),
       bar("dense layers and head", [("counted", { $0.countsOther = true })]),
       bar("latency", [("20 and 40 us", { ($0.accelerator.intraLatency, $0.accelerator.interLatency) = (0.02, 0.04) })]),
       bar("attention", [("whole square", { $0.wholeSquare = true })]),
-      bar("published rows", [
-        ("-0.005", { $0.shift = -0.005 }), ("+0.005", { $0.shift = 0.005 }),
-      ]),
+      bar(
+        "published rows",
+        [
+          ("-0.005", { $0.shift = -0.005 }), ("+0.005", { $0.shift = 0.005 }),
+        ]),
     ]
   }
 
@@ -68,7 +74,9 @@ public struct Sensitivity: Sendable {
       }
       let points = Calibration.table3.map { Calibration.Point(adapted($0.workload), speedup: $0.speedup + shift) }
       let fit = Calibration(form, to: points, on: accelerator, countsOther: countsOther, efficiencies: efficiencies)
-      return (Sensitivity.prediction(adapted(Sensitivity.ep32), by: fit, on: accelerator, countsOther: countsOther), fit)
+      return (
+        Sensitivity.prediction(adapted(Sensitivity.ep32), by: fit, on: accelerator, countsOther: countsOther), fit
+      )
     }
   }
 }

@@ -176,8 +176,12 @@ struct Simulation {
     flight = (index, end)
     spans.append(.init(track: .communication, operation: index, start: now, end: end))
     if let links = operations[index].links {
-      if links.intra > 0 { spans.append(.init(track: .intraLink, operation: index, start: now, end: now + links.intra * heaviest)) }
-      if links.inter > 0 { spans.append(.init(track: .interLink, operation: index, start: now, end: now + links.inter * heaviest)) }
+      if links.intra > 0 {
+        spans.append(.init(track: .intraLink, operation: index, start: now, end: now + links.intra * heaviest))
+      }
+      if links.inter > 0 {
+        spans.append(.init(track: .interLink, operation: index, start: now, end: now + links.inter * heaviest))
+      }
     }
     if ranks.slowdownInFlight == 1 { return }
     for rank in 0..<count { settle(rank, at: now) }
@@ -244,7 +248,9 @@ struct Simulation {
     remaining[rank * operations.count + index] -= (now - since[rank]) * rate
     busy[rank] += now - since[rank]
     if rank == 0 {
-      if let last = spans.lastIndex(where: { $0.track == .computation }), spans[last].operation == index, spans[last].end == since[0] {
+      if let last = spans.lastIndex(where: { $0.track == .computation }), spans[last].operation == index,
+        spans[last].end == since[0]
+      {
         spans[last].end = now
       } else {
         spans.append(.init(track: .computation, operation: index, start: since[0], end: now))
@@ -292,7 +298,8 @@ struct EventQueue {
     var parent = 0
     while true {
       var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && Self.precedes(heap[child], heap[least]) {
+      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && Self.precedes(heap[child], heap[least])
+      {
         least = child
       }
       if least == parent { return }

@@ -32,11 +32,14 @@ public struct Workload: Sendable {
   public func work(tokens: Int, perNode: Int) -> LayerWork {
     switch mode {
     case .training:
-      shape.trainingWork(tokens: tokens, sequence: sequence, ranks: gpus, perNode: perNode, bytesPerNumber: bytesPerNumber)
+      shape.trainingWork(
+        tokens: tokens, sequence: sequence, ranks: gpus, perNode: perNode, bytesPerNumber: bytesPerNumber)
     case .prefill:
-      shape.prefillWork(tokens: tokens, sequence: sequence, ranks: gpus, perNode: perNode, bytesPerNumber: bytesPerNumber)
+      shape.prefillWork(
+        tokens: tokens, sequence: sequence, ranks: gpus, perNode: perNode, bytesPerNumber: bytesPerNumber)
     case .decode:
-      shape.decodeWork(sequences: tokens, cached: sequence, ranks: gpus, perNode: perNode, bytesPerNumber: bytesPerNumber)
+      shape.decodeWork(
+        sequences: tokens, cached: sequence, ranks: gpus, perNode: perNode, bytesPerNumber: bytesPerNumber)
     }
   }
 

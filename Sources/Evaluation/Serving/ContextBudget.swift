@@ -17,7 +17,9 @@ public struct ContextBudget: Codable, Equatable, Sendable {
   public var positions: Int?
 
   /// The exact bytes that a context of `tokens` takes in all, as they are reserved.
-  public func bytes(_ config: ModelConfig, tokens: Int) -> Int { weightBytes + workingBytes + config.reservedBytes(tokens: tokens) }
+  public func bytes(_ config: ModelConfig, tokens: Int) -> Int {
+    weightBytes + workingBytes + config.reservedBytes(tokens: tokens)
+  }
 
   /// - Parameters:
   ///   - model: loaded; nothing else of its process may hold tensors but what was there `before` it
@@ -36,7 +38,8 @@ public struct ContextBudget: Codable, Equatable, Sendable {
     if least > budget {
       throw UpcycleError.usage(
         "the budget is too small", at: "--budget",
-        expected: "\(formatCount(least)) bytes or more (weights \(formatCount(weightBytes)), states \(formatCount(stateBytes)), working memory \(formatCount(workingBytes)))",
+        expected:
+          "\(formatCount(least)) bytes or more (weights \(formatCount(weightBytes)), states \(formatCount(stateBytes)), working memory \(formatCount(workingBytes)))",
         found: formatCount(budget))
     }
     if cacheBytesPerToken == 0 { return }

@@ -1,9 +1,9 @@
 import Groundwork
 import ModelCore
 
-/// Continues many texts side by side, greedily. A request joins as soon as a slot and pages are free and leaves after its
-/// last token, between any two steps (continuous batching). A step makes one token for every text whose prompt is read,
-/// and reads some more of the prompts that are not, in the order in which they came.
+/// Continues many texts side by side, greedily. A request joins as soon as a slot and pages are free and leaves after
+/// its last token, between any two steps (continuous batching). A step makes one token for every text whose prompt is
+/// read, and reads some more of the prompts that are not, in the order in which they came.
 ///
 /// A request gets pages for its longest possible text when it joins, so that none ever has to be put out again; those
 /// that find too few free wait, first come, first served.
@@ -57,7 +57,8 @@ public final class ContinuousBatch {
     _ model: LanguageModel, _ pool: CachePool, promptTokens: Int = 256, ends: Set<Int32> = [], positions: Int? = nil
   ) throws {
     if promptTokens < 1 {
-      throw UpcycleError.usage("must be positive", at: "prompt tokens per step", expected: "1 or more", found: "\(promptTokens)")
+      throw UpcycleError.usage(
+        "must be positive", at: "prompt tokens per step", expected: "1 or more", found: "\(promptTokens)")
     }
     self.model = model
     self.pool = pool
@@ -72,14 +73,15 @@ public final class ContinuousBatch {
   public var active: [Int] { running.map(\.number) }
 
   /// Takes a request in and gives it a number, from 0 on.
-  /// - Throws: a usage error for one that can never be served: no prompt or no new tokens, ids outside the vocabulary, more
-  ///   tokens than the model has positions or the pool has pages
+  /// - Throws: a usage error for one that can never be served: no prompt or no new tokens, ids outside the vocabulary,
+  ///   more tokens than the model has positions or the pool has pages
   @discardableResult
   public func submit(_ request: ServingRequest) throws -> Int {
     let place = "request \(request.name)"
     if request.prompt.isEmpty { throw UpcycleError.usage("an empty prompt", at: place) }
     if request.maximum < 1 {
-      throw UpcycleError.usage("nothing to generate", at: place, expected: "max_tokens of 1 or more", found: "\(request.maximum)")
+      throw UpcycleError.usage(
+        "nothing to generate", at: place, expected: "max_tokens of 1 or more", found: "\(request.maximum)")
     }
     if let bad = request.prompt.first(where: { $0 < 0 || Int($0) >= model.config.vocabularySize }) {
       throw UpcycleError.usage(

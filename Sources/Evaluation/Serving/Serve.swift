@@ -60,5 +60,6 @@ public func serve(
     timeToFirstToken: .init(outcomes.compactMap(\.timeToFirstToken)),
     timePerOutputToken: .init(outcomes.compactMap(\.timePerOutputToken)), steps: batch.steps,
     mostRunning: batch.mostRunning, poolBytes: batch.pool.bytes, pageTokens: batch.pool.pageTokens,
-    pages: batch.pool.pageCount, mostPages: batch.pool.mostPages, slots: batch.pool.slotCount, peakBytes: StoragePool.peakBytes)
+    pages: batch.pool.pageCount, mostPages: batch.pool.mostPages, slots: batch.pool.slotCount,
+    peakBytes: StoragePool.peakBytes)
 }

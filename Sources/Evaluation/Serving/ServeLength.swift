@@ -47,12 +47,13 @@ public struct ServeLengthPlan: Sendable {
   public init(budget: Int) { self.budget = budget }
 }
 
-/// Finds the longest context by exact accounting, then decodes there and at 1k, 4k, 16k and so on below it, from caches of
-/// random numbers as in the papers' protocol, and reads prompts of the shorter lengths.
+/// Finds the longest context by exact accounting, then decodes there and at 1k, 4k, 16k and so on below it, from caches
+/// of random numbers as in the papers' protocol, and reads prompts of the shorter lengths.
 /// - Parameter load: makes the model; its bytes are told from those of others by loading it here
 /// - Throws: usage errors for a budget too small for the model, and for numbers below 1; what `load` throws
 public func measureServeLength(
-  named name: String, _ plan: ServeLengthPlan, progress: (String) throws -> Void = { _ in }, load: () throws -> LanguageModel
+  named name: String, _ plan: ServeLengthPlan, progress: (String) throws -> Void = { _ in },
+  load: () throws -> LanguageModel
 ) throws -> ServeLengthReport {
   for (what, value) in [("chunk", plan.chunk), ("tokens", plan.newTokens)] where value < 1 {
     throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
@@ -66,7 +67,8 @@ public func measureServeLength(
   if plan.withinPositions, let positions = budget.positions { longest = min(longest, positions) }
   for context in contexts(upTo: longest - plan.newTokens - 1) {
     try progress("\(name): \(formatCount(context)) tokens")
-    let prefill = context <= plan.longestPrefill ? try measurePrefill(of: model, tokens: context, chunk: plan.chunk) : nil
+    let prefill =
+      context <= plan.longestPrefill ? try measurePrefill(of: model, tokens: context, chunk: plan.chunk) : nil
     let point = try measureDecoding(of: model, named: name, batch: 1, context: context, newTokens: plan.newTokens)
     report.points.append(
       .init(

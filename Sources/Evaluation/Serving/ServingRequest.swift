@@ -19,7 +19,8 @@ public struct ServingRequest: Equatable, Sendable {
   }
 
   /// Reads JSON Lines, one request each: `prompt` (a text) or `prompt_tokens` (ids, or how many made-up ones),
-  /// `max_tokens`, and optionally `arrival` (seconds, 0) and `id` (else the number of the line). Blank lines are skipped.
+  /// `max_tokens`, and optionally `arrival` (seconds, 0) and `id` (else the number of the line). Blank lines are
+  /// skipped.
   /// - Parameters:
   ///   - vocabulary: made-up ids are below it
   ///   - encode: ids of a text; nil when there is no tokenizer
@@ -32,7 +33,8 @@ public struct ServingRequest: Equatable, Sendable {
       func refuse(_ found: String) -> UpcycleError {
         .usage(
           "is not a request", at: place,
-          expected: "{\"prompt\": text or \"prompt_tokens\": ids or a number, \"max_tokens\": number, \"arrival\": seconds}",
+          expected:
+            "{\"prompt\": text or \"prompt_tokens\": ids or a number, \"max_tokens\": number, \"arrival\": seconds}",
           found: found)
       }
       let value: JSONValue
@@ -44,7 +46,9 @@ public struct ServingRequest: Equatable, Sendable {
       switch (value["prompt"], value["prompt_tokens"]) {
       case (.string(let text)?, nil):
         guard let encode else {
-          throw UpcycleError.usage("a text needs a tokenizer", at: place, hint: "give prompt_tokens, or put tokenizer.json in the model folder")
+          throw UpcycleError.usage(
+            "a text needs a tokenizer", at: place, hint: "give prompt_tokens, or put tokenizer.json in the model folder"
+          )
         }
         prompt = encode(text)
       case (nil, .int(let count)?) where count > 0:
@@ -59,10 +63,13 @@ public struct ServingRequest: Equatable, Sendable {
       }
       guard let maximum = value["max_tokens"]?.int else { throw refuse("no max_tokens") }
       let arrival = value["arrival"].map { $0.double } ?? 0
-      guard let arrival, arrival >= 0, arrival.isFinite else { throw refuse("an arrival that is not 0 or more seconds") }
+      guard let arrival, arrival >= 0, arrival.isFinite else {
+        throw refuse("an arrival that is not 0 or more seconds")
+      }
       requests.append(
         ServingRequest(
-          name: value["id"].map { $0.string ?? $0.text() } ?? "\(index + 1)", prompt: prompt, maximum: maximum, arrival: arrival))
+          name: value["id"].map { $0.string ?? $0.text() } ?? "\(index + 1)", prompt: prompt, maximum: maximum,
+          arrival: arrival))
     }
     if requests.isEmpty { throw UpcycleError.usage("holds no requests", at: url.path) }
     return requests

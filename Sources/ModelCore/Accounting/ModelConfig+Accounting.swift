@@ -67,7 +67,9 @@ extension ModelConfig {
   /// Bytes that `LanguageModel.makeCache(capacity: tokens)` takes, rounding of buffers included.
   public func reservedBytes(tokens: Int) -> Int {
     (0..<layerCount).reduce(0) {
-      $0 + LayerCache.reservedBytes(width: kvNumbersPerToken(layer: $1), stateNumbers: stateNumbers(layer: $1), capacity: tokens)
+      $0
+        + LayerCache.reservedBytes(
+          width: kvNumbersPerToken(layer: $1), stateNumbers: stateNumbers(layer: $1), capacity: tokens)
     }
   }
 

@@ -11,7 +11,9 @@ extension PublishedFact {
       guard base.hasAttentionShape(of: config.baseModel), base.vocabularySize == config.vocabularySize,
         base.intermediateSize == config.intermediateSize
       else { return false }
-      guard let theirs = fact.latent, let ours = config.latent else { return fact.latent == nil && config.latent == nil }
+      guard let theirs = fact.latent, let ours = config.latent else {
+        return fact.latent == nil && config.latent == nil
+      }
       return theirs.kvRank == ours.kvRank && theirs.headDim == (ours.nopeHeadDim, ours.ropeHeadDim)
         && (theirs.qRank == nil || theirs.qRank == ours.qRank) && ours.layerRanks.isEmpty
         && (theirs.layers ?? Array(0..<config.layerCount)) == config.layers(of: .latentAttention)

@@ -14,7 +14,8 @@ extension PublishedFact {
   }
 
   private static func kv(
-    _ preset: String, _ rank: Int, _ dim: Int, layers: [Int]? = nil, _ published: String?, _ place: String, note: String? = nil
+    _ preset: String, _ rank: Int, _ dim: Int, layers: [Int]? = nil, _ published: String?, _ place: String,
+    note: String? = nil
   ) -> PublishedFact {
     row(preset, kv: rank, nope: dim, rope: dim, layers: layers, .kvPercent, published, place, note: note)
   }
@@ -50,7 +51,9 @@ extension PublishedFact {
     kv("smollm-1.7b", 2016, 32, "50", "Table 4"),
   ]
 
-  private static func base(_ preset: String, _ quantity: Quantity, _ published: String, _ place: String) -> PublishedFact {
+  private static func base(_ preset: String, _ quantity: Quantity, _ published: String, _ place: String)
+    -> PublishedFact
+  {
     PublishedFact(preset: preset, latent: nil, quantity: quantity, published: published, place: place)
   }
 
@@ -61,7 +64,8 @@ extension PublishedFact {
       row(
         preset, kv: rank, nope: dim, rope: dim, .parityQueryRank, parity, "follows from equal parameters",
         note: dim == 32 ? "the paper uses \(used)" : "the paper uses \(used), a multiple of 16"),
-      row(preset, kv: rank, q: used, nope: dim, rope: dim, .millionAttentionParameters, attention, "follows from Table 6"),
+      row(
+        preset, kv: rank, q: used, nope: dim, rope: dim, .millionAttentionParameters, attention, "follows from Table 6"),
       row(preset, kv: rank, q: used, nope: dim, rope: dim, .billionParameters, "1.23", "Tables 2, 6"),
     ]
   }
@@ -89,15 +93,19 @@ extension PublishedFact {
         "llama-3.2-1b", kv: 512, q: 854, nope: 32, rope: 32, .millionAttentionParameters, "10.420", "text",
         note: "wrong: the text prints r_q 854, its table 864"),
       row("llama-3.2-3b", kv: 816, nope: 64, rope: 64, .parityQueryRank, "1508", "follows from equal parameters"),
-      row("llama-3.2-3b", kv: 96, nope: 64, rope: 64, .parityQueryRank, "2408", "follows from equal parameters", note: "the repository uses 2048"),
-      row("llama-3.2-3b", kv: 96, q: 2048, nope: 64, rope: 64, .billionParameters, "3.151", "follows from the repository"),
+      row(
+        "llama-3.2-3b", kv: 96, nope: 64, rope: 64, .parityQueryRank, "2408", "follows from equal parameters",
+        note: "the repository uses 2048"),
+      row(
+        "llama-3.2-3b", kv: 96, q: 2048, nope: 64, rope: 64, .billionParameters, "3.151", "follows from the repository"),
       row("llama-3.2-3b", kv: 128, nope: 64, rope: 64, .parityQueryRank, "2368", "follows from equal parameters"),
       row(
         "llama-3.2-3b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "3.21", "Zebra-Llama, Table 1",
         note: "wrong with the repository's r_q 2048; 3.21 needs the parity rank 2368"),
       row("llama-3.2-3b", kv: 128, q: 2368, nope: 64, rope: 64, .billionParameters, "3.21", "Zebra-Llama, Table 1"),
       row("llama-3.1-8b", kv: 128, nope: 64, rope: 64, .parityQueryRank, "2880", "follows from equal parameters"),
-      row("llama-3.1-8b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "7.81", "follows from the repository"),
+      row(
+        "llama-3.1-8b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "7.81", "follows from the repository"),
       row(
         "llama-3.1-8b", kv: 128, q: 2048, nope: 64, rope: 64, .billionParameters, "8.03", "Zebra-Llama, Table 1",
         note: "wrong with the repository's r_q 2048; 8.03 needs the parity rank 2880"),

@@ -45,7 +45,8 @@ public enum QueryRank: Equatable, Sendable {
       let rank = min(whole, base.maxQueryRank) / granule * granule
       guard rank >= 1 else {
         throw UpcycleError.usage(
-          "no query rank keeps the base model's parameters", at: "--q-rank auto", expected: "a parity rank of at least \(granule)",
+          "no query rank keeps the base model's parameters", at: "--q-rank auto",
+          expected: "a parity rank of at least \(granule)",
           found: "\(whole)", hint: "lower --kv-rank or give --q-rank a number")
       }
       return Resolved(rank: rank, clampedFrom: whole > base.maxQueryRank ? whole : nil)

@@ -32,7 +32,8 @@ public final class CheckpointReader: WeightSource {
     for (tensor, value) in weights.sorted(by: { $0.key < $1.key }) {
       guard let name = value.string, !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
         throw UpcycleError(
-          "bad shard name in \"weight_map\"", at: "\(index.path): \(shown(tensor))", expected: "a file beside the index",
+          "bad shard name in \"weight_map\"", at: "\(index.path): \(shown(tensor))",
+          expected: "a file beside the index",
           found: shown(value.text()))
       }
       let number: Int
@@ -44,7 +45,8 @@ public final class CheckpointReader: WeightSource {
         numbers[name] = number
       }
       guard files[number].info(tensor) != nil else {
-        throw UpcycleError("the index names a tensor that its shard does not hold", at: "\(files[number].url.path): \(shown(tensor))")
+        throw UpcycleError(
+          "the index names a tensor that its shard does not hold", at: "\(files[number].url.path): \(shown(tensor))")
       }
       fileOfTensor[tensor] = number
     }
@@ -68,7 +70,8 @@ public final class CheckpointReader: WeightSource {
     }
     guard info.shape == shape else {
       throw UpcycleError(
-        "tensor has another shape than the config asks for", at: "\(files[number].url.path): \(name)", expected: "\(shape)",
+        "tensor has another shape than the config asks for", at: "\(files[number].url.path): \(name)",
+        expected: "\(shape)",
         found: "\(info.shape)")
     }
     return files[number]
@@ -86,7 +89,9 @@ public final class CheckpointReader: WeightSource {
 
   /// Reads an integer tensor.
   public func readIntegers(_ name: String) throws -> [Int] {
-    guard let number = fileOfTensor[name] else { throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)") }
+    guard let number = fileOfTensor[name] else {
+      throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)")
+    }
     return try files[number].readIntegers(name)
   }
 }

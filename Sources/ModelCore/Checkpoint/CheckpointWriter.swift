@@ -12,7 +12,9 @@ public final class CheckpointWriter {
   private var next = 0
 
   /// - Parameter shardBytes: largest size of one file; a single tensor may exceed it
-  public init(_ folder: URL, tensors: [TensorSpec], type: ElementType = .float32, shardBytes: Int = 5_000_000_000) throws {
+  public init(_ folder: URL, tensors: [TensorSpec], type: ElementType = .float32, shardBytes: Int = 5_000_000_000)
+    throws
+  {
     self.folder = folder
     self.type = type
     specs = tensors
@@ -49,7 +51,9 @@ public final class CheckpointWriter {
     next += 1
   }
 
-  public func write(_ name: String, _ values: [Float]) throws { try values.withUnsafeBufferPointer { try write(name, $0) } }
+  public func write(_ name: String, _ values: [Float]) throws {
+    try values.withUnsafeBufferPointer { try write(name, $0) }
+  }
 
   /// Makes all files appear and removes the files of an earlier checkpoint that this one does not overwrite.
   public func commit() throws {

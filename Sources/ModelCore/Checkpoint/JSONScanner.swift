@@ -96,7 +96,8 @@ struct JSONScanner {
     case UInt8(ascii: "u"):
       var code = try hex4()
       if (0xD800..<0xDC00).contains(code) {
-        guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
+        guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+          bytes[position + 1] == UInt8(ascii: "u")
         else { throw fail("half a surrogate pair") }
         position += 2
         let low = try hex4()

@@ -23,9 +23,12 @@ public struct Llama2CFile: WeightSource {
     self.map = map
     guard map.bytes.count >= Self.headerBytes else {
       throw UpcycleError(
-        "is not a llama2.c checkpoint", at: url.path, expected: "a header of 28 bytes", found: "\(map.bytes.count) bytes")
+        "is not a llama2.c checkpoint", at: url.path, expected: "a header of 28 bytes",
+        found: "\(map.bytes.count) bytes")
     }
-    let header = (0..<7).map { Int(Int32(littleEndian: map.bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self))) }
+    let header = (0..<7).map {
+      Int(Int32(littleEndian: map.bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self)))
+    }
     config = try Self.config(header, file: url.path)
     let (starts, floats) = Self.layout(config)
     self.starts = starts
@@ -49,13 +52,15 @@ public struct Llama2CFile: WeightSource {
     let dim = try field(0, "dim", 1 << 16)
     let heads = try field(3, "n_heads", 1 << 10)
     guard dim % heads == 0 else {
-      throw UpcycleError("is not a llama2.c checkpoint (n_heads)", at: file, expected: "a divisor of \(dim)", found: "\(heads)")
+      throw UpcycleError(
+        "is not a llama2.c checkpoint (n_heads)", at: file, expected: "a divisor of \(dim)", found: "\(heads)")
     }
     let config = ModelConfig(
       hiddenSize: dim, layerCount: try field(2, "n_layers", 1 << 10), attentionHeads: heads,
       keyValueHeads: try field(4, "n_kv_heads", 1 << 10), intermediateSize: try field(1, "hidden_dim", 1 << 20),
       vocabularySize: try field(5, "vocab_size", 1 << 24), tieWordEmbeddings: header[5] > 0, rmsNormEps: 1e-5,
-      rope: RopeConfig(theta: 10_000), maxPosition: try field(6, "seq_len", 1 << 24), bosTokenId: header[5].magnitude > 1 ? 1 : nil,
+      rope: RopeConfig(theta: 10_000), maxPosition: try field(6, "seq_len", 1 << 24),
+      bosTokenId: header[5].magnitude > 1 ? 1 : nil,
       eosTokenIds: header[5].magnitude > 2 ? [2] : [])
     try config.validate(file: file)
     return config

@@ -23,7 +23,8 @@ public struct SafetensorsFile: Sendable {
     let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     guard length <= SafetensorsHeader.maximumLength, Int(length) <= bytes.count - 8 else {
       throw UpcycleError(
-        length <= SafetensorsHeader.maximumLength ? "the file is truncated inside its header" : "is not a safetensors file",
+        length <= SafetensorsHeader.maximumLength
+          ? "the file is truncated inside its header" : "is not a safetensors file",
         at: url.path, expected: "a header of at most \(min(bytes.count - 8, SafetensorsHeader.maximumLength)) bytes",
         found: "\(length)")
     }
@@ -41,7 +42,8 @@ public struct SafetensorsFile: Sendable {
 
   /// The tensor's bytes as stored.
   public func bytes(_ info: TensorInfo) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: map.bytes[(dataStart + info.range.lowerBound)..<(dataStart + info.range.upperBound)])
+    UnsafeRawBufferPointer(
+      rebasing: map.bytes[(dataStart + info.range.lowerBound)..<(dataStart + info.range.upperBound)])
   }
 
   func required(_ name: String) throws -> TensorInfo {
@@ -65,7 +67,9 @@ public struct SafetensorsFile: Sendable {
     // The raw pointers cross into the pool's threads; every chunk writes its own part of `output`.
     let job = Conversion(type: info.type, source: start, output: output)
     let chunks = (count + chunk - 1) / chunk
-    if chunks == 1 { job.run(0..<count) } else {
+    if chunks == 1 {
+      job.run(0..<count)
+    } else {
       Threads.parallel(chunks) { job.run(($0 * chunk)..<min(($0 + 1) * chunk, count)) }
     }
   }
@@ -87,7 +91,8 @@ public struct SafetensorsFile: Sendable {
     case .int64: return (0..<info.count).map { Int(source.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)) }
     case .int32: return (0..<info.count).map { Int(source.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self)) }
     default:
-      throw UpcycleError("wrong element type", at: "\(url.path): \(name)", expected: "I64 or I32", found: info.type.rawValue)
+      throw UpcycleError(
+        "wrong element type", at: "\(url.path): \(name)", expected: "I64 or I32", found: info.type.rawValue)
     }
   }
 }

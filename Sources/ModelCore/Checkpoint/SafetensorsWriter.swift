@@ -11,12 +11,15 @@ public final class SafetensorsWriter {
   private var next = 0
 
   /// - Parameter type: F32, BF16 or F16, for every tensor of the file
-  public init(_ url: URL, tensors: [TensorSpec], type: ElementType = .float32, metadata: [String: String] = ["format": "pt"]) throws {
+  public init(
+    _ url: URL, tensors: [TensorSpec], type: ElementType = .float32, metadata: [String: String] = ["format": "pt"]
+  ) throws {
     self.url = url
     self.specs = tensors
     self.type = type
     guard [.float32, .bfloat16, .float16].contains(type) else {
-      throw UpcycleError("cannot write this element type", at: url.path, expected: "F32, BF16 or F16", found: type.rawValue)
+      throw UpcycleError(
+        "cannot write this element type", at: url.path, expected: "F32, BF16 or F16", found: type.rawValue)
     }
     file = try AtomicFile(url)
     let header = Self.header(tensors, type: type, metadata: metadata)
@@ -65,7 +68,9 @@ public final class SafetensorsWriter {
     }
   }
 
-  public func write(_ name: String, _ values: [Float]) throws { try values.withUnsafeBufferPointer { try write(name, $0) } }
+  public func write(_ name: String, _ values: [Float]) throws {
+    try values.withUnsafeBufferPointer { try write(name, $0) }
+  }
 
   /// Makes the file appear; every announced tensor must have been written.
   public func commit() throws {

@@ -1,5 +1,5 @@
-/// Checkpoint names of feed-forwards and experts, Hugging Face's: one tensor per expert and projection (DeepSeek, Qwen3), or
-/// all experts in one (Llama-4: `gate_up_proj` [E, D, 2 F], `down_proj` [E, F, D], inputs first).
+/// Checkpoint names of feed-forwards and experts, Hugging Face's: one tensor per expert and projection (DeepSeek,
+/// Qwen3), or all experts in one (Llama-4: `gate_up_proj` [E, D, 2 F], `down_proj` [E, F, D], inputs first).
 extension ModelConfig {
   /// `model.layers.N.mlp`, or Llama-4's `model.layers.N.feed_forward`.
   public func feedForwardPrefix(_ layer: Int) -> String {

@@ -8,7 +8,9 @@ extension ModelConfig {
   func deltaInputs(_ layer: Int) -> [TensorSpec] {
     guard let delta else { return [] }
     let (prefix, layout) = (mixerPrefix(layer), delta.layout)
-    func matrix(_ name: String, _ rows: Int) -> TensorSpec { TensorSpec(prefix + name + ".weight", [rows, hiddenSize]) }
+    func matrix(_ name: String, _ rows: Int) -> TensorSpec {
+      TensorSpec(prefix + name + ".weight", [rows, hiddenSize])
+    }
     if hasFusedDelta {
       return [matrix("in_proj_qkvz", layout.width + layout.valueWidth), matrix("in_proj_ba", 2 * delta.heads)]
     }

@@ -12,8 +12,8 @@ public struct TensorSpec: Equatable, Sendable {
 }
 
 /// Checkpoint names: Hugging Face's for everything except the replaced mixers of converted
-/// models, which carry the official names (`model.layers.N.mla.*`, `.mamba.*`, `out_proj`), so that released checkpoints
-/// load.
+/// models, which carry the official names (`model.layers.N.mla.*`, `.mamba.*`, `out_proj`), so that released
+/// checkpoints load.
 extension ModelConfig {
   public static let headName = "lm_head.weight"
   public var embeddingName: String {

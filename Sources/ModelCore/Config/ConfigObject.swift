@@ -33,7 +33,8 @@ struct ConfigObject {
 
   func required(_ key: String, in range: ClosedRange<Int>) throws -> Int {
     guard let number = try int(key, in: range) else {
-      throw UpcycleError("\"\(key)\" is missing", at: file, expected: "a whole number in \(range.lowerBound)...\(range.upperBound)")
+      throw UpcycleError(
+        "\"\(key)\" is missing", at: file, expected: "a whole number in \(range.lowerBound)...\(range.upperBound)")
     }
     return number
   }

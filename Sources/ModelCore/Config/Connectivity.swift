@@ -2,8 +2,8 @@ import Groundwork
 
 /// Where the two halves of a layer read the residual stream (FarSkip-Collective; brief 1.2-1.4).
 ///
-/// Two streams run through the layers: R, the full residual, and N, the residual without the last layer's routed experts
-/// ("routed-free"). With a_k, s_k, r_k the outputs of attention, shared and routed experts of layer k,
+/// Two streams run through the layers: R, the full residual, and N, the residual without the last layer's routed
+/// experts ("routed-free"). With a_k, s_k, r_k the outputs of attention, shared and routed experts of layer k,
 ///
 ///   N_k = (R_{k-1} + a_k) + s_k,   R_k = N_k + r_k      summed in this order everywhere
 ///
@@ -13,8 +13,9 @@ import Groundwork
 /// | attention-only  | N_{k-1}         | R_{k-1} + a_k  | N_k and R_k  | the combine
 /// | mlp-only        | R_{k-1}         | R_{k-1}        | N = R        | the dispatch (a parallel block)
 ///
-/// Boundaries: N_0 = R_0 is the embedding. A layer that awaits its own combine (standard, mlp-only) withholds nothing, nor
-/// does a layer with a dense feed-forward, whose output takes the place of s: N = R behind it. The final norm reads R_L.
+/// Boundaries: N_0 = R_0 is the embedding. A layer that awaits its own combine (standard, mlp-only) withholds nothing,
+/// nor does a layer with a dense feed-forward, whose output takes the place of s: N = R behind it. The final norm reads
+/// R_L.
 public enum Connectivity: String, CaseIterable, Codable, Sendable {
   case standard
   case farskip

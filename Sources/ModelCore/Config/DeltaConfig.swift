@@ -112,8 +112,10 @@ extension DeltaConfig {
   /// The `linear_*` keys, for merging into the model's object.
   var json: [String: JSONValue] {
     [
-      "linear_num_value_heads": .int(heads), "linear_num_key_heads": .int(keyHeads), "linear_key_head_dim": .int(keyDim),
-      "linear_value_head_dim": .int(valueDim), "linear_conv_kernel_dim": .int(convTaps), "linear_chunk_size": .int(chunk),
+      "linear_num_value_heads": .int(heads), "linear_num_key_heads": .int(keyHeads),
+      "linear_key_head_dim": .int(keyDim),
+      "linear_value_head_dim": .int(valueDim), "linear_conv_kernel_dim": .int(convTaps),
+      "linear_chunk_size": .int(chunk),
       "linear_norm_eps": .double(normEps),
     ]
   }

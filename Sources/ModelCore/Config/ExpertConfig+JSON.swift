@@ -56,7 +56,9 @@ extension ModelConfig {
 
   private static func qwen3Experts(_ model: ConfigObject, _ layerCount: Int) throws -> ExpertConfig? {
     let named = try model.int("num_experts", in: 0...most.upperBound)
-    guard let count = try named ?? model.int("num_local_experts", in: 0...most.upperBound), count > 0 else { return nil }
+    guard let count = try named ?? model.int("num_local_experts", in: 0...most.upperBound), count > 0 else {
+      return nil
+    }
     let step = try model.int("decoder_sparse_step", in: most) ?? 1
     let dense = try layerIndices(model, "mlp_only_layers", layerCount) ?? []
     return ExpertConfig(
@@ -148,13 +150,17 @@ extension ModelConfig {
         "a dense model has no collectives to hide")
       return try require(architecture != .llama4, "num_local_experts", "at least 1", 0, "Llama-4 has experts")
     }
-    try require(isMixture, "num_experts", "none", experts.count, "\(architecture.rawValue) models with experts are not implemented")
+    try require(
+      isMixture, "num_experts", "none", experts.count,
+      "\(architecture.rawValue) models with experts are not implemented")
     try require((1...4096).contains(experts.count), "n_routed_experts", "1...4096", experts.count, "out of range")
     let rule = experts.rule
     try require(
-      rule.groups > 0 && experts.count % rule.groups == 0, "n_group", "a divisor of the \(experts.count) experts", rule.groups,
+      rule.groups > 0 && experts.count % rule.groups == 0, "n_group", "a divisor of the \(experts.count) experts",
+      rule.groups,
       "groups must be equal")
-    try require((1...rule.groups).contains(rule.keptGroups), "topk_group", "1...\(rule.groups)", rule.keptGroups, "out of range")
+    try require(
+      (1...rule.groups).contains(rule.keptGroups), "topk_group", "1...\(rule.groups)", rule.keptGroups, "out of range")
     let open = rule.keptGroups * (experts.count / rule.groups)
     try require(
       (1...open).contains(experts.perToken), "num_experts_per_tok", "1...\(open), the experts of the open groups",
@@ -162,12 +168,14 @@ extension ModelConfig {
     try require(
       rule.groupScore == .best || rule.groups == 1 || experts.count / rule.groups >= 2, "n_group",
       "at least 2 experts a group", rule.groups, "a group's score is the sum of its two best")
-    try require((1...(1 << 20)).contains(experts.width), "moe_intermediate_size", "1...\(1 << 20)", experts.width, "out of range")
+    try require(
+      (1...(1 << 20)).contains(experts.width), "moe_intermediate_size", "1...\(1 << 20)", experts.width, "out of range")
     try require(
       experts.sharedWidth % experts.width == 0, "n_shared_experts", "whole experts of width \(experts.width)",
       experts.sharedWidth, "shared experts are as wide as routed ones")
     try require(
-      Set(experts.layers).isSubset(of: 0..<layerCount) && experts.layers == experts.layers.sorted() && !experts.layers.isEmpty,
+      Set(experts.layers).isSubset(of: 0..<layerCount) && experts.layers == experts.layers.sorted()
+        && !experts.layers.isEmpty,
       "first_k_dense_replace, moe_layers, mlp_only_layers", "layers in 0...\(layerCount - 1)", experts.layers,
       "layers with experts out of range")
     if architecture.isDeepSeek {

@@ -42,9 +42,12 @@ public struct ExpertConfig: Equatable, Sendable {
   }
 
   /// DeepSeek-V3's: sigmoids, groups by their two best, weights to the sum `scale`.
-  public static func deepSeekV3(scale: Double = 1, groups: Int = 1, keptGroups: Int = 1, normalized: Bool = true) -> RoutingRule {
+  public static func deepSeekV3(scale: Double = 1, groups: Int = 1, keptGroups: Int = 1, normalized: Bool = true)
+    -> RoutingRule
+  {
     RoutingRule(
-      score: .sigmoid, groups: groups, keptGroups: keptGroups, groupScore: .twoBest, isNormalized: normalized, scale: scale)
+      score: .sigmoid, groups: groups, keptGroups: keptGroups, groupScore: .twoBest, isNormalized: normalized,
+      scale: scale)
   }
 
   /// Whether `layer` has experts.

@@ -35,7 +35,8 @@ extension LatentConfig {
     for key in list.values.keys.sorted() {
       guard let layer = Int(key), (0..<layerCount).contains(layer) else {
         throw UpcycleError(
-          "layer index out of range in \"layer_rank_list\"", at: model.file, expected: "0...\(layerCount - 1)", found: key)
+          "layer index out of range in \"layer_rank_list\"", at: model.file, expected: "0...\(layerCount - 1)",
+          found: key)
       }
       guard let entry = try list.object(key) else { continue }
       let q = try entry.int("q_rank", in: width) ?? entry.int("q_lora_rank", in: width) ?? defaultQ

@@ -33,7 +33,8 @@ public struct LatentConfig: Equatable, Sendable {
   public var ropeInterleaved: Bool
   /// RMS norm over each whole query and key head.
   public var qkNorm: Bool
-  /// Nothing is rotated: no positions ("NoPE in MLA", HyLo Table 5). The rope slice stays, as a key shared by all heads.
+  /// Nothing is rotated: no positions ("NoPE in MLA", HyLo Table 5). The rope slice stays, as a key shared by all
+  /// heads.
   public var isPositionFree: Bool
   /// A sigmoid gate, made from the layer's input, on every number of the attention's output before the output
   /// projection ("attention gating", HyLo Table 5).
@@ -48,7 +49,8 @@ public struct LatentConfig: Equatable, Sendable {
   public init(
     qRank: Int?, kvRank: Int, nopeHeadDim: Int, ropeHeadDim: Int, valueHeadDim: Int, upProjectionHeads: Int,
     latentNorm: Bool = false, latentNormEps: Double = 1e-6, ropeInterleaved: Bool = true, qkNorm: Bool = false,
-    isPositionFree: Bool = false, outputGate: Bool = false, layerRanks: [Int: Ranks] = [:], rope: RopeConfig? = nil, attentionScale: Double? = nil
+    isPositionFree: Bool = false, outputGate: Bool = false, layerRanks: [Int: Ranks] = [:], rope: RopeConfig? = nil,
+    attentionScale: Double? = nil
   ) {
     self.qRank = qRank
     self.kvRank = kvRank

@@ -4,7 +4,9 @@ import Groundwork
 public func parseLayerList(_ text: String, layerCount: Int) throws -> [Int] {
   if text == "all" { return Array(0..<layerCount) }
   func fail(_ part: Substring) -> UpcycleError {
-    .usage("bad layer list", at: "--layers", expected: "all, or indices and ranges in 0...\(layerCount - 1)", found: String(part))
+    .usage(
+      "bad layer list", at: "--layers", expected: "all, or indices and ranges in 0...\(layerCount - 1)",
+      found: String(part))
   }
   var layers: Set<Int> = []
   for part in text.split(separator: ",", omittingEmptySubsequences: false) {

@@ -42,7 +42,9 @@ public struct Llama4Config: Equatable, Sendable {
     let interval = try model.int("no_rope_layer_interval", in: 1...4096) ?? 4
     let listed = try model.array("no_rope_layers") ?? []
     let flags = try listed.map { value in
-      guard let flag = value.int, (0...1).contains(flag) else { throw model.fail("no_rope_layers", expected: "0 or 1 per layer") }
+      guard let flag = value.int, (0...1).contains(flag) else {
+        throw model.fail("no_rope_layers", expected: "0 or 1 per layer")
+      }
       return flag == 1
     }
     guard flags.isEmpty || flags.count == layerCount else {
@@ -64,7 +66,8 @@ public struct Llama4Config: Equatable, Sendable {
     temperature =
       isTuned
       ? Temperature(
-        floorScale: try model.int("floor_scale", in: 1...(1 << 40)) ?? 8192, slope: try model.double("attn_scale") ?? 0.1)
+        floorScale: try model.int("floor_scale", in: 1...(1 << 40)) ?? 8192,
+        slope: try model.double("attn_scale") ?? 0.1)
       : nil
   }
 

@@ -58,7 +58,8 @@ public struct MambaConfig: Equatable, Sendable {
         bGroups: groupedWidth / stateSize, cGroups: groups, chunk: chunk)
     }
     return StateSpaceLayout(
-      heads: heads, headDim: headDim, stateSize: stateSize, xHeads: heads, bGroups: groups, cGroups: groups, chunk: chunk)
+      heads: heads, headDim: headDim, stateSize: stateSize, xHeads: heads, bGroups: groups, cGroups: groups,
+      chunk: chunk)
   }
   /// Width of [x | B | C], which the convolution sees.
   public var convWidth: Int { layout.width }
@@ -76,7 +77,8 @@ extension MambaConfig {
     let width = 1...(1 << 20)
     self.init(
       heads: try model.required("mamba_n_heads", in: width), headDim: try model.required("mamba_d_head", in: width),
-      stateSize: try model.required("mamba_d_state", in: width), groups: try model.required("mamba_n_groups", in: width),
+      stateSize: try model.required("mamba_d_state", in: width),
+      groups: try model.required("mamba_n_groups", in: width),
       groupedWidth: try model.int("mamba_d_xb", in: width), convTaps: try model.int("mamba_d_conv", in: 1...64) ?? 4,
       chunk: try model.int("mamba_chunk_size", in: 1...65536), normEps: try model.positive("mamba_norm_eps") ?? 1e-5)
   }
@@ -97,7 +99,9 @@ extension MambaConfig {
         expected: "a product of expand * hidden_size = \(expand * hidden)", found: "\(innerWidth)")
     }
     if try model.bool("use_bias") == true { throw model.unsupported("use_bias", "a bias on in_proj and out_proj") }
-    if try model.bool("use_conv_bias") == false { throw model.unsupported("use_conv_bias", "a convolution without bias") }
+    if try model.bool("use_conv_bias") == false {
+      throw model.unsupported("use_conv_bias", "a convolution without bias")
+    }
     if try model.bool("rms_norm") == false { throw model.unsupported("rms_norm", "an output without norm") }
     if let limit = try model.array("time_step_limit"), let low = limit.first?.double, low != 0 {
       throw model.unsupported("time_step_limit", "clamping the step size")
@@ -123,7 +127,8 @@ extension MambaConfig {
     if let groupedWidth {
       try require(
         groupedWidth % headDim == 0 && heads % (groupedWidth / headDim) == 0, "mamba_d_xb",
-        "a multiple of mamba_d_head (\(headDim)) that divides into the heads", groupedWidth, "x heads must fill whole groups")
+        "a multiple of mamba_d_head (\(headDim)) that divides into the heads", groupedWidth,
+        "x heads must fill whole groups")
       try require(
         stateSize == headDim, "mamba_d_state", "mamba_d_head (\(headDim)) when mamba_d_xb is given", stateSize,
         "x and B have the same heads")

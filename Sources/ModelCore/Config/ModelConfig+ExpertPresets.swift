@@ -1,7 +1,8 @@
 import Autograd
 
 extension ModelConfig {
-  /// The ladder with experts: small stand-ins of FarSkip's three models, 16 experts of width 96 (64 beside two shared ones).
+  /// The ladder with experts: small stand-ins of FarSkip's three models, 16 experts of width 96 (64 beside two shared
+  /// ones).
   ///
   /// | model         | stands for       | attention                          | experts                                     |
   /// | nano-dsv2     | DeepSeek-V2-Lite | latent, rank d/4, direct queries   | softmax, top 2, 2 shared, first layer dense |
@@ -17,7 +18,8 @@ extension ModelConfig {
       ) {
         $0.mixers = Array(repeating: .latentAttention, count: 8)
         $0.latent = LatentConfig(
-          qRank: nil, kvRank: 32, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 16, upProjectionHeads: 8, latentNorm: true)
+          qRank: nil, kvRank: 32, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 16, upProjectionHeads: 8,
+          latentNorm: true)
       }
     ),
     (
@@ -25,7 +27,8 @@ extension ModelConfig {
       withExperts(
         .qwen3MoE, heads: 16, groups: 2, headDim: 16, feedForward: 256,
         ExpertConfig(
-          count: 16, perToken: 2, width: 96, layers: Array(0..<8), rule: RoutingRule(score: .softmax, isNormalized: true))
+          count: 16, perToken: 2, width: 96, layers: Array(0..<8),
+          rule: RoutingRule(score: .softmax, isNormalized: true))
       ) { $0.qkNorm = true }
     ),
     (

@@ -6,7 +6,9 @@ extension ModelConfig {
   /// Attention's shape is set to the key heads', for accounting only.
   init(fla model: ConfigObject) throws {
     let width = 1...(1 << 20)
-    if model["attn"] != nil { throw model.unsupported("attn", "flash-linear-attention's own hybrid of attention layers") }
+    if model["attn"] != nil {
+      throw model.unsupported("attn", "flash-linear-attention's own hybrid of attention layers")
+    }
     try Self.refuseUnsupported(model, architecture: .gatedDeltaNet)
     let hidden = try model.int("hidden_size", in: width) ?? 2048
     let eps = try model.positive("norm_eps") ?? 1e-6

@@ -26,7 +26,8 @@ public struct HyLoModel: Sendable {
   /// No norms on the latents, the base's KV heads in the up-projection, and for Qwen the base's norms over query and
   /// key heads: the only reading that gives every released total, Qwen's + 256 weights a layer (brief 1.2).
   public static func latent(replacing base: ModelConfig) -> LatentConfig? {
-    guard let preset = ranks.keys.first(where: { (try? ModelConfig.preset($0))?.hasAttentionShape(of: base) == true }) else {
+    guard let preset = ranks.keys.first(where: { (try? ModelConfig.preset($0))?.hasAttentionShape(of: base) == true })
+    else {
       return nil
     }
     return latent(preset, base)
@@ -59,15 +60,18 @@ public struct HyLoModel: Sendable {
   public static let all: [HyLoModel] =
     pair("llama-3.2-1b", [1, 5, 10, 14], "3.906", mamba2: ("1.5", nil), delta: ("1.7", 1_673_797_776), "96.1")
     + pair("llama-3.2-1b", even(16), "7.813", mamba2: ("1.5", nil), delta: ("1.6", 1_613_437_024), "92.2")
-    + pair("llama-3.2-3b", [0, 5, 10, 16, 21, 26], "2.009", mamba2: ("3.8", nil), delta: ("4.3", 4_267_821_452), "98.0")
+    + pair(
+      "llama-3.2-3b", [0, 5, 10, 16, 21, 26], "2.009", mamba2: ("3.8", nil), delta: ("4.3", 4_267_821_452), "98.0")
     + pair("llama-3.2-3b", even(28), "4.688", mamba2: ("3.7", nil), delta: ("4.0", 3_971_381_500), "95.3")
-    + pair("qwen3-1.7b", [1, 5, 9, 13, 17, 21, 25], "3.906", mamba2: ("2.1", nil), delta: ("2.3", 2_284_173_820), "96.1")
+    + pair(
+      "qwen3-1.7b", [1, 5, 9, 13, 17, 21, 25], "3.906", mamba2: ("2.1", nil), delta: ("2.3", 2_284_173_820), "96.1")
     + pair("qwen3-1.7b", even(28), "7.813", mamba2: ("2.1", 2_065_541_280), delta: ("2.2", 2_182_902_440), "92.2")
 
   private static func even(_ layers: Int) -> [Int] { Array(stride(from: 0, to: layers, by: 2)) }
 
   private static func pair(
-    _ base: String, _ latent: [Int], _ percent: String, mamba2: (String, Int?), delta: (String, Int?), _ reduction: String
+    _ base: String, _ latent: [Int], _ percent: String, mamba2: (String, Int?), delta: (String, Int?),
+    _ reduction: String
   ) -> [HyLoModel] {
     let layers = base == "llama-3.2-1b" ? 16 : 28
     let prefix = "hylo-\(base.prefix { $0.isLetter })-\(latent.count)mla\(layers - latent.count)"

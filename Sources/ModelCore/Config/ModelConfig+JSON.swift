@@ -53,7 +53,8 @@ extension ModelConfig: Codable {
       qkvBias: architecture == .qwen2 ? true : try model.bool("qkv_bias") ?? false,
       qkNorm: [.qwen3, .qwen3MoE, .qwen3Next].contains(architecture) ? true : try model.bool("qk_norm") ?? false,
       attentionGate: try model.bool("attn_output_gate") ?? (architecture == .qwen3Next),
-      rope: try RopeConfig(model: model, maxPosition: position, share: architecture == .qwen3Next ? 0.25 : 1), maxPosition: position,
+      rope: try RopeConfig(model: model, maxPosition: position, share: architecture == .qwen3Next ? 0.25 : 1),
+      maxPosition: position,
       bosTokenId: try model.int("bos_token_id", in: 0...(1 << 26)),
       eosTokenIds: try Self.ids(model, "eos_token_id"),
       mixers: try Self.mixers(model, architecture: architecture, layerCount: layers))
@@ -104,7 +105,9 @@ extension ModelConfig: Codable {
     guard let value = model[key] else { return [] }
     let list = value.array ?? [value]
     return try list.map {
-      guard let id = $0.int, (0...(1 << 26)).contains(id) else { throw model.fail(key, expected: "a token id or a list of them") }
+      guard let id = $0.int, (0...(1 << 26)).contains(id) else {
+        throw model.fail(key, expected: "a token id or a list of them")
+      }
       return id
     }
   }
@@ -116,7 +119,9 @@ extension ModelConfig: Codable {
     // Its layer types say where attention is chunked.
     if architecture == .llama4 { return Array(repeating: .attention, count: layerCount) }
     guard let types = try model.array("layer_types") else {
-      if architecture == .hybrid { throw UpcycleError("\"layer_types\" is missing", at: model.file, expected: "\(layerCount) entries") }
+      if architecture == .hybrid {
+        throw UpcycleError("\"layer_types\" is missing", at: model.file, expected: "\(layerCount) entries")
+      }
       guard architecture == .qwen3Next else { return Array(repeating: .attention, count: layerCount) }
       let interval = try model.int("full_attention_interval", in: 1...4096) ?? 4
       return (0..<layerCount).map { ($0 + 1) % interval == 0 ? .attention : .gatedDeltaNet }

@@ -5,8 +5,8 @@ extension ModelConfig {
   /// A released checkpoint keeps the base model's config.json and describes its other mixers beside it. X-EcoMLA:
   /// `MLA_config.json` (which layers stay attention) and `mla_layer_config.json` (ranks, head dims, rope), the
   /// latter without the keys that equal the official defaults. Zebra-Llama: `hybrid_config.json` for both mixers,
-  /// every layer that is not named latent being Mamba2; HyLo: the same, with `linear_type` "gdn" (of the published shape) or
-  /// "mamba" for those layers. Does nothing without them.
+  /// every layer that is not named latent being Mamba2; HyLo: the same, with `linear_type` "gdn" (of the published
+  /// shape) or "mamba" for those layers. Does nothing without them.
   mutating func applyOfficialConfig(folder: URL) throws {
     func object(_ name: String) throws -> ConfigObject? {
       let file = folder.appendingPathComponent(name)
@@ -31,7 +31,11 @@ extension ModelConfig {
       if !latentLayers.isEmpty { latent = try officialLatent(hybrid, defaults: (kv: 128, q: 1536), fullHeads: false) }
       let linear = try officialLinear(hybrid)
       if latentLayers.count < layerCount {
-        if linear == .mamba2 { mamba = try Self.officialMamba(hybrid) } else { delta = try DeltaConfig(replacing: self) }
+        if linear == .mamba2 {
+          mamba = try Self.officialMamba(hybrid)
+        } else {
+          delta = try DeltaConfig(replacing: self)
+        }
       }
       mixers = (0..<layerCount).map { latentLayers.contains($0) ? .latentAttention : linear }
       architecture = .hybrid
@@ -65,7 +69,8 @@ extension ModelConfig {
     var latent = try LatentConfig(
       model: ConfigObject(values: values, file: layer.file), architecture: .hybrid, config: self)
     latent.ropeInterleaved = true
-    latent.rope = RopeConfig(theta: try layer.positive("rope_theta") ?? 10_000, scaling: try Self.officialScaling(layer))
+    latent.rope = RopeConfig(
+      theta: try layer.positive("rope_theta") ?? 10_000, scaling: try Self.officialScaling(layer))
     return latent
   }
 
@@ -85,7 +90,8 @@ extension ModelConfig {
     let heads = try shape.required("ngroups", in: width)
     guard inner % heads == 0 else { throw hybrid.fail("d_inner", expected: "a multiple of ssm_cfg.ngroups (\(heads))") }
     return MambaConfig(
-      heads: heads, headDim: inner / heads, stateSize: try shape.int("d_state", in: width) ?? inner / heads, groups: heads,
+      heads: heads, headDim: inner / heads, stateSize: try shape.int("d_state", in: width) ?? inner / heads,
+      groups: heads,
       groupedWidth: try hybrid.required("d_xb", in: width), convTaps: try shape.int("d_conv", in: 1...64) ?? 4)
   }
 

@@ -13,7 +13,8 @@ extension ModelConfig {
     return preset.config
   }
 
-  private static let presets: [(name: String, config: ModelConfig)] = published + publishedWithExperts + hylo + ladder + ladderWithExperts + bench
+  private static let presets: [(name: String, config: ModelConfig)] =
+    published + publishedWithExperts + hylo + ladder + ladderWithExperts + bench
 
   private static func llama3(_ factor: Double) -> RopeConfig {
     RopeConfig(theta: 500_000, scaling: .llama3(.init(factor: factor, originalMaxPosition: 8192)))
@@ -84,7 +85,8 @@ extension ModelConfig {
   ]
 
   private static func nano(
-    _ architecture: Architecture = .llama, hidden: Int, layers: Int, heads: Int, headDim: Int, feedForward: Int, tied: Bool
+    _ architecture: Architecture = .llama, hidden: Int, layers: Int, heads: Int, headDim: Int, feedForward: Int,
+    tied: Bool
   ) -> ModelConfig {
     ModelConfig(
       architecture: architecture, hiddenSize: hidden, layerCount: layers, attentionHeads: heads, keyValueHeads: 8,

@@ -7,7 +7,9 @@ extension ModelConfig {
       "deepseek-v2-lite",
       deepSeek(
         .deepseekV2, hidden: 2048, layers: 27, heads: 16, feedForward: 10_944, vocabulary: 102_400, qRank: nil,
-        ExpertConfig(count: 64, perToken: 6, width: 1408, sharedWidth: 2816, layers: Array(1..<27), rule: ExpertConfig.deepSeekV2()),
+        ExpertConfig(
+          count: 64, perToken: 6, width: 1408, sharedWidth: 2816, layers: Array(1..<27), rule: ExpertConfig.deepSeekV2()
+        ),
         mscale: 0.707)
     ),
     (
@@ -30,10 +32,12 @@ extension ModelConfig {
       "qwen3-30b-a3b",
       ModelConfig(
         architecture: .qwen3MoE, hiddenSize: 2048, layerCount: 48, attentionHeads: 32, keyValueHeads: 4, headDim: 128,
-        intermediateSize: 6144, vocabularySize: 151_936, rmsNormEps: 1e-6, qkNorm: true, rope: RopeConfig(theta: 1_000_000),
+        intermediateSize: 6144, vocabularySize: 151_936, rmsNormEps: 1e-6, qkNorm: true,
+        rope: RopeConfig(theta: 1_000_000),
         maxPosition: 40_960, bosTokenId: 151_643, eosTokenIds: [151_645],
         experts: ExpertConfig(
-          count: 128, perToken: 8, width: 768, layers: Array(0..<48), rule: RoutingRule(score: .softmax, isNormalized: true)))
+          count: 128, perToken: 8, width: 768, layers: Array(0..<48),
+          rule: RoutingRule(score: .softmax, isNormalized: true)))
     ),
     (
       "llama-4-scout",
@@ -45,7 +49,8 @@ extension ModelConfig {
           scaling: .llama3(.init(factor: 16, lowFrequencyFactor: 1, highFrequencyFactor: 1, originalMaxPosition: 8192))),
         maxPosition: 10_485_760,
         experts: ExpertConfig(
-          count: 16, perToken: 1, width: 8192, sharedWidth: 8192, layers: Array(0..<48), rule: RoutingRule(score: .sigmoid),
+          count: 16, perToken: 1, width: 8192, sharedWidth: 8192, layers: Array(0..<48),
+          rule: RoutingRule(score: .sigmoid),
           weighsInput: true),
         llama4: Llama4Config(
           rotatedLayers: (0..<48).filter { $0 % 4 != 3 }, chunkedLayers: (0..<48).filter { $0 % 4 != 3 }))

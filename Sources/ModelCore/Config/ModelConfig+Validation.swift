@@ -14,7 +14,9 @@ extension ModelConfig {
     }
     if model["quantization_config"] != nil { throw model.unsupported("quantization_config", "a quantised checkpoint") }
     for key in ["attn_logit_softcapping", "final_logit_softcapping", "logits_scaling", "residual_multiplier"] {
-      if let value = try model.double(key), value != 1 { throw model.unsupported(key, "scaling or capping of this kind") }
+      if let value = try model.double(key), value != 1 {
+        throw model.unsupported(key, "scaling or capping of this kind")
+      }
     }
     try refuseSlidingWindow(model)
     try refuseExperts(model, architecture: architecture)
@@ -68,7 +70,8 @@ extension ModelConfig {
       try require(headDim % 2 == 0, "head_dim", "an even number", headDim, "rotary pairs need two dimensions each")
     }
     for id in eosTokenIds + (bosTokenId.map { [$0] } ?? []) {
-      try require(id < vocabularySize, "eos_token_id, bos_token_id", "0..<\(vocabularySize)", id, "outside the vocabulary")
+      try require(
+        id < vocabularySize, "eos_token_id, bos_token_id", "0..<\(vocabularySize)", id, "outside the vocabulary")
     }
     try validateExperts(require: require)
     if mixers.contains(.mamba2) {
@@ -79,7 +82,8 @@ extension ModelConfig {
     }
     if mixers.contains(.gatedDeltaNet) {
       guard let delta else {
-        throw UpcycleError("\"linear_num_value_heads\" is missing although layer_types names linear_attention", at: file)
+        throw UpcycleError(
+          "\"linear_num_value_heads\" is missing although layer_types names linear_attention", at: file)
       }
       try delta.validate(require: require)
     }
@@ -95,10 +99,13 @@ extension ModelConfig {
     let share = rope.rotatedShare
     if architecture == .qwen3Next {
       let fits = share <= 1 && rotaryDim > 0 && rotaryDim % 2 == 0
-      try require(fits, "partial_rotary_factor", "a share of head_dim (\(headDim)) that is even", share, "rotary pairs need two dimensions each")
+      try require(
+        fits, "partial_rotary_factor", "a share of head_dim (\(headDim)) that is even", share,
+        "rotary pairs need two dimensions each")
     } else {
       let found = share != 1 ? share : latent?.rope?.rotatedShare ?? 1
-      try require(found == 1, "partial_rotary_factor", "1", found, "rotating only a part of each head is not implemented")
+      try require(
+        found == 1, "partial_rotary_factor", "1", found, "rotating only a part of each head is not implemented")
     }
   }
 
@@ -106,7 +113,8 @@ extension ModelConfig {
 
   private func validate(_ latent: LatentConfig, require: Require) throws {
     let rope = latent.ropeHeadDim
-    try require(rope > 0 && rope % 2 == 0, "qk_rope_head_dim", "an even number", rope, "rotary pairs need two dimensions each")
+    try require(
+      rope > 0 && rope % 2 == 0, "qk_rope_head_dim", "an even number", rope, "rotary pairs need two dimensions each")
     try require(latent.nopeHeadDim >= 0, "qk_nope_head_dim", "at least 0", latent.nopeHeadDim, "out of range")
     try require(latent.valueHeadDim > 0, "v_head_dim", "at least 1", latent.valueHeadDim, "out of range")
     try require(
@@ -119,12 +127,14 @@ extension ModelConfig {
         "wider than the head")
     }
     for layer in latent.layerRanks.keys.sorted() {
-      try require((0..<layerCount).contains(layer), "layer_rank_list", "0...\(layerCount - 1)", layer, "layer index out of range")
+      try require(
+        (0..<layerCount).contains(layer), "layer_rank_list", "0...\(layerCount - 1)", layer, "layer index out of range")
     }
     for layer in layers(of: .latentAttention) {
       let ranks = latent.ranks(layer: layer)
       try require(
-        (1...maxKVRank).contains(ranks.kv), "kv_lora_rank", "1...\(maxKVRank), the rank of the stacked key and value matrix",
+        (1...maxKVRank).contains(ranks.kv), "kv_lora_rank",
+        "1...\(maxKVRank), the rank of the stacked key and value matrix",
         ranks.kv, "rank of layer \(layer) out of range")
       if let q = ranks.q {
         try require(

@@ -137,7 +137,8 @@ public struct ModelConfig: Equatable, Sendable {
 
   private func replacing(_ layers: [Int]?, with kind: MixerKind) throws -> ModelConfig {
     if [.qwen3Next, .gatedDeltaNet, .mamba2].contains(architecture) || experts != nil {
-      throw UpcycleError.usage("cannot replace layers of this architecture", at: "model_type", found: architecture.rawValue)
+      throw UpcycleError.usage(
+        "cannot replace layers of this architecture", at: "model_type", found: architecture.rawValue)
     }
     var config = self
     config.architecture = .hybrid
@@ -160,7 +161,9 @@ public struct ModelConfig: Equatable, Sendable {
     config.mamba = nil
     config.delta = nil
     // Experts stay: what is compared are mixers.
-    if architecture == .hybrid || architecture.isDeepSeek { config.architecture = qkNorm ? .qwen3 : qkvBias ? .qwen2 : .llama }
+    if architecture == .hybrid || architecture.isDeepSeek {
+      config.architecture = qkNorm ? .qwen3 : qkvBias ? .qwen2 : .llama
+    }
     return config
   }
 }

@@ -40,17 +40,21 @@ extension RopeConfig {
     case "llama3":
       let low = try parameters.positive("low_freq_factor") ?? 1
       let high = try parameters.positive("high_freq_factor") ?? 4
-      guard high >= low else { throw parameters.fail("high_freq_factor", expected: "at least low_freq_factor (\(low))") }
+      guard high >= low else {
+        throw parameters.fail("high_freq_factor", expected: "at least low_freq_factor (\(low))")
+      }
       scaling = .llama3(
         Llama3(
-          factor: try factor(), lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPosition: try original()))
+          factor: try factor(), lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPosition: try original())
+      )
     case "yarn":
       scaling = .yarn(
         Yarn(
           factor: try factor(), originalMaxPosition: try original(),
           betaFast: try parameters.positive("beta_fast") ?? 32, betaSlow: try parameters.positive("beta_slow") ?? 1,
           mscale: try parameters.double("mscale"), mscaleAllDim: try parameters.double("mscale_all_dim"),
-          attentionFactor: try parameters.positive("attention_factor"), truncate: try parameters.bool("truncate") ?? true))
+          attentionFactor: try parameters.positive("attention_factor"),
+          truncate: try parameters.bool("truncate") ?? true))
     default: throw parameters.unsupported(key, "this rope scaling (known: default, linear, llama3, yarn)")
     }
   }

@@ -11,8 +11,9 @@ import TensorCore
 /// Qwen3-Next rotates only the first dimensions of a head, and its W_q gives each head a gate beside its query:
 ///   out = (softmax(q k^T / sqrt(K)) v * sigmoid(gate)) W_o^T.
 ///
-/// Llama-4 (`Llama4Config`) rotates neighbouring dimensions and only in some layers, then divides queries and keys by their
-/// root mean square; layers without rotation scale queries by the position; some layers see only a chunk of the past.
+/// Llama-4 (`Llama4Config`) rotates neighbouring dimensions and only in some layers, then divides queries and keys by
+/// their root mean square; layers without rotation scale queries by the position; some layers see only a chunk of the
+/// past.
 ///
 /// Legend: B batch, T time, D model width, H query heads, G KV heads, K head width.
 public struct Attention {
@@ -156,7 +157,8 @@ public struct Attention {
     }
     let mixed = Tensor([x.rowCount, heads * headWidth])
     let single = CachedAttention(
-      groups: groups, heads: heads / groups, keyWidth: headWidth, valueWidth: headWidth, valueOffset: half, scale: scale)
+      groups: groups, heads: heads / groups, keyWidth: headWidth, valueWidth: headWidth, valueOffset: half, scale: scale
+    )
     CacheSegment.deal(segments) { segment, threads in
       let queries = q.variable.value.pointer + segment.rows.lowerBound * q.variable.width + q.layout.offset
       let out = mixed.pointer + segment.rows.lowerBound * mixed.width
@@ -173,8 +175,10 @@ public struct Attention {
         let row = first - (end - segment.rows.count)
         let runs = segment.cache.runs(start..<last)
         let attention = RunAttention(
-          positions: first - start..<last - start, heads: heads, keyWidth: headWidth, valueWidth: headWidth, scale: scale,
-          blocks: runs.count, queries: queries + row * q.variable.width, stride: q.variable.width, headStride: headWidth,
+          positions: first - start..<last - start, heads: heads, keyWidth: headWidth, valueWidth: headWidth,
+          scale: scale,
+          blocks: runs.count, queries: queries + row * q.variable.width, stride: q.variable.width,
+          headStride: headWidth,
           out: out + row * mixed.width, stride: mixed.width, headStride: headWidth)
         Threads.parallel(groups) { group in
           for head in group * single.heads..<(group + 1) * single.heads {

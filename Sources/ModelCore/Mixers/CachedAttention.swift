@@ -15,15 +15,15 @@ struct CachedAttention {
 
   /// A thread's start costs about as much as attending to this many keys.
   static let keysOfAShare = 1024
-  /// Very long caches are cut further, into shares that threads claim as they become free: where a thread is held up, the
-  /// others do not wait for half of the cache.
+  /// Very long caches are cut further, into shares that threads claim as they become free: where a thread is held up,
+  /// the others do not wait for half of the cache.
   static let keysOfALongShare = 1 << 15
 
   /// - Parameters:
   ///   - queries: [groups, heads, keyWidth], contiguous
   ///   - start: the first cached token that is seen
-  ///   - threads: a long cache is cut into so many shares of keys, or more when it is very long. The softmaxes of shares, and of the runs in each, are
-  ///     joined by their log-sums
+  ///   - threads: a long cache is cut into so many shares of keys, or more when it is very long. The softmaxes of
+  ///     shares, and of the runs in each, are joined by their log-sums
   ///   - out: [groups, heads, valueWidth], contiguous
   func attend(
     _ queries: UnsafePointer<Float>, to cache: LayerCache, from start: Int = 0, threads: Int,

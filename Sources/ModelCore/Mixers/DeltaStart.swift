@@ -9,7 +9,9 @@ public enum DeltaStart {
   /// The parameter that a checkpoint name of a Gated DeltaNet layer ends in; nil for any other.
   public init?(_ name: String) {
     let parts = name.split(separator: ".")
-    guard parts.contains(where: { ["gdn", "attn", "linear_attn"].contains($0) }), let last = parts.last else { return nil }
+    guard parts.contains(where: { ["gdn", "attn", "linear_attn"].contains($0) }), let last = parts.last else {
+      return nil
+    }
     switch last {
     case "dt_bias": self = .stepBias
     case "A_log": self = .logRate

@@ -11,13 +11,15 @@ import TensorCore
 ///   q, k <- q / |q|, k / |k|  per head, the epsilon under the root
 ///   g_h = -e^{A_log_h} softplus(a_h + dt_bias_h),  beta_h = sigmoid(b_h)
 ///   S~ = e^{g_t} S_{t-1};   S_t = S~ + beta_t k_t (v_t - S~^T k_t)^T;   y_t = K^(-1/2) S_t^T q_t
-///   out = (rmsNorm(y) * w * silu(z)) W_o^T                                        (norm before gate, w shared by heads)
+///   out = (rmsNorm(y) * w * silu(z)) W_o^T                                        (norm before gate, w shared by
+///   heads)
 ///
 /// Qwen3-Next has one matrix for q, k, v, z and one for b, a, the rows of each key head together; several value heads
 /// share its key head. HyLo and FLA have six matrices and three convolutions, each with all heads in order.
 ///
 /// Legend: B batch, T time, D model width, G key heads, H value heads, K key width, V value width.
-/// A sequence's cache has one size whatever its length: the last taps - 1 inputs of the convolution and S of every head.
+/// A sequence's cache has one size whatever its length: the last taps - 1 inputs of the convolution and S of every
+/// head.
 public struct GatedDeltaNet {
   let config: DeltaConfig
   let layout: GatedDeltaLayout
@@ -38,7 +40,9 @@ public struct GatedDeltaNet {
     self.config = delta
     layout = delta.layout
     isFused = config.hasFusedDelta
-    func tensors(_ specs: [TensorSpec]) throws -> [Parameter] { try specs.map { try weights.tensor($0.name, $0.shape) } }
+    func tensors(_ specs: [TensorSpec]) throws -> [Parameter] {
+      try specs.map { try weights.tensor($0.name, $0.shape) }
+    }
     inputs = try tensors(config.deltaInputs(layer))
     convolution = ShortConvolution(try tensors(config.deltaConvolutions(layer)), start: 0)
     logRate = try weights.tensor("\(prefix)A_log", [delta.heads])
@@ -91,7 +95,8 @@ public struct GatedDeltaNet {
     let convolved = convolution.forward(tape, projected.rows, batch: batch, time: time)
     let y = tape.gatedDelta(
       unitKeys(tape, convolved), values: convolved, gates: projected.gates, stepColumn: projected.stepColumn,
-      betaColumn: projected.stepColumn + layout.heads, layout, stepBias: stepBias, logRate: logRate, batch: batch, time: time)
+      betaColumn: projected.stepColumn + layout.heads, layout, stepBias: stepBias, logRate: logRate, batch: batch,
+      time: time)
     return tape.linear(gated(tape, y, projected), output)
   }
 
@@ -116,7 +121,8 @@ public struct GatedDeltaNet {
   }
 
   private func mix(
-    _ projected: Projection, _ keys: Tensor, _ convolved: Tensor, _ segment: CacheSegment, _ head: Int, into mixed: Tensor
+    _ projected: Projection, _ keys: Tensor, _ convolved: Tensor, _ segment: CacheSegment, _ head: Int,
+    into mixed: Tensor
   ) {
     let (first, count) = (segment.rows.lowerBound, segment.rows.count)
     let (K, V) = (layout.keyDim, layout.valueDim)
@@ -129,7 +135,8 @@ public struct GatedDeltaNet {
     let step = gates.pointer + first * gates.width + projected.stepColumn + head
     func load(_ g: UnsafeMutablePointer<Float>, _ beta: UnsafeMutablePointer<Float>) {
       deltaGates(
-        step, step + layout.heads, gates.width, bias: stepBias.value.pointer[head], logRate: logRate.value.pointer[head],
+        step, step + layout.heads, gates.width, bias: stepBias.value.pointer[head],
+        logRate: logRate.value.pointer[head],
         count, g: g, beta: beta)
     }
     let form = layout.chunks(valueStride: convolved.width)

@@ -184,7 +184,8 @@ public struct LatentAttention {
       for run in segment.cache.append(segment.rows.count) {
         let latent = projected.latent.value
         up_copy_block(
-          latent.pointer + start * latent.width + projected.latentColumns.lowerBound, latent.width, run.rows, cacheWidth,
+          latent.pointer + start * latent.width + projected.latentColumns.lowerBound, latent.width, run.rows,
+          cacheWidth,
           run.tokens.count, kvRank)
         let key = projected.ropeKey.value
         up_copy_block(
@@ -224,12 +225,14 @@ public struct LatentAttention {
       }
     }
     if count == 1 {
-      CachedAttention(groups: 1, heads: heads, keyWidth: width, valueWidth: kvRank, valueOffset: 0, scale: scale).attend(
-        absorbed.pointer, to: segment.cache, threads: threads, into: latents.pointer)
+      CachedAttention(groups: 1, heads: heads, keyWidth: width, valueWidth: kvRank, valueOffset: 0, scale: scale)
+        .attend(
+          absorbed.pointer, to: segment.cache, threads: threads, into: latents.pointer)
     } else {
       let runs = segment.cache.runs
       let attention = RunAttention(
-        positions: segment.cache.length - count..<segment.cache.length, heads: heads, keyWidth: width, valueWidth: kvRank,
+        positions: segment.cache.length - count..<segment.cache.length, heads: heads, keyWidth: width,
+        valueWidth: kvRank,
         scale: scale, blocks: runs.count, queries: absorbed.pointer, stride: width, headStride: count * width,
         out: latents.pointer, stride: kvRank, headStride: count * kvRank)
       Threads.parallel(heads) { head in

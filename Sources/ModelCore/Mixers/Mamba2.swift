@@ -13,7 +13,8 @@ import TensorCore
 ///   out = rmsNorm(y * silu(z)) W_out^T                                           (gate before norm)
 ///
 /// Legend: B batch, T time, D model width, I inner width (heads * P), X conv width, H heads, N state, P head width.
-/// A sequence's cache has one size whatever its length: the last taps - 1 inputs of the convolution and S of every head.
+/// A sequence's cache has one size whatever its length: the last taps - 1 inputs of the convolution and S of every
+/// head.
 public struct Mamba2 {
   let config: MambaConfig
   let layout: StateSpaceLayout
@@ -96,7 +97,8 @@ public struct Mamba2 {
       up_softplus_column(steps, rows.width, bias, &dt, 1)
       var decay = exp(dt * rate)
       up_ssd_scan(
-        row + at.c, row + at.b, row + at.x, layout.width, &dt, &decay, skip.value.pointer[head], state, y, mixed.width, 1,
+        row + at.c, row + at.b, row + at.x, layout.width, &dt, &decay, skip.value.pointer[head], state, y, mixed.width,
+        1,
         N, P)
       return
     }

@@ -65,7 +65,8 @@ struct RunAttention {
       let intoSums = space.map { $0.pointer + some.count * valueWidth } ?? sums.map { $0 + row }
       if causal {
         up_attention_forward(
-          q, queryStride, keys, keyStride, values, valueStride, into, intoStride, intoSums, some.count, visible, keyWidth,
+          q, queryStride, keys, keyStride, values, valueStride, into, intoStride, intoSums, some.count, visible,
+          keyWidth,
           valueWidth, scale)
       } else {
         up_attention_heads(
@@ -74,7 +75,8 @@ struct RunAttention {
       }
       if let space, let sums {
         up_attention_join(
-          o, outStride, sums + row, space.pointer, valueWidth, space.pointer + some.count * valueWidth, some.count, valueWidth)
+          o, outStride, sums + row, space.pointer, valueWidth, space.pointer + some.count * valueWidth, some.count,
+          valueWidth)
       }
     }
     let inside = max(positions.lowerBound, tokens.lowerBound)..<max(positions.lowerBound, tokens.upperBound)

@@ -11,7 +11,8 @@ let sensitivityStage = Stage(
   name: "sensitivity", version: 1, parents: ["base", "latent", "linear"], parameters: ["windows"], seeded: false,
   run: { context in
     let (divergence, scores) = try layerSensitivities(
-      base: LanguageModel(folder: context.parent("base").folder), latent: LanguageModel(folder: context.parent("latent").folder),
+      base: LanguageModel(folder: context.parent("base").folder),
+      latent: LanguageModel(folder: context.parent("latent").folder),
       linear: LanguageModel(folder: context.parent("linear").folder), windows: scoredWindows(context)
     ) { done, total in
       context.progress(done, of: total, "batches")
@@ -26,7 +27,8 @@ let sensitivityStage = Stage(
 /// `windows` windows of 256 tokens from the end of the corpus, which short trainings do not reach.
 private func scoredWindows(_ context: StageContext) throws -> [[Int32]] {
   let tokenizer = try Tokenizer.load(from: try context.parent("base").folder)
-  let shards = try MicroworldText(try Places().microworld).shards(.instruction, tokens: corpusTokens, tokenizer: tokenizer)
+  let shards = try MicroworldText(try Places().microworld).shards(
+    .instruction, tokens: corpusTokens, tokenizer: tokenizer)
   return try (1...(try StageParameters(context.config).int("windows"))).map {
     try shards.read(shards.count - $0 * 256..<shards.count - ($0 - 1) * 256)
   }
@@ -36,10 +38,12 @@ private func scoredWindows(_ context: StageContext) throws -> [[Int32]] {
 let layerScoreStage = Stage(
   name: "layer_score", version: 1, parents: ["scores"], parameters: ["layer"], seeded: false,
   run: { context in
-    let scores = try LayerScores(contentsOf: context.parent("scores").folder.appendingPathComponent("scores.csv")).values
+    let scores = try LayerScores(contentsOf: context.parent("scores").folder.appendingPathComponent("scores.csv"))
+      .values
     let layer = try StageParameters(context.config).int("layer")
     guard scores.indices.contains(layer) else {
-      throw UpcycleError.usage("layer out of range", at: "layer", expected: "0...\(scores.count - 1)", found: "\(layer)")
+      throw UpcycleError.usage(
+        "layer out of range", at: "layer", expected: "0...\(scores.count - 1)", found: "\(layer)")
     }
     return StageResult(metrics: ["sensitivity": Metric(scores[layer])])
   })
@@ -48,19 +52,24 @@ let layerScoreStage = Stage(
 /// the scores of a `sensitivity` parent, by `greedy` measured anew on `windows` windows. Series `latent`: the layers;
 /// metrics `total`: their summed scores, and `layer1`, `layer2`, …: the layers.
 let composeStage = Stage(
-  name: "compose", version: 1, parents: ["base", "latent", "linear", "scores"], parameters: ["layers", "strategy", "count", "windows"],
+  name: "compose", version: 1, parents: ["base", "latent", "linear", "scores"],
+  parameters: ["layers", "strategy", "count", "windows"],
   seeded: false,
   run: { context in
     let parameters = StageParameters(context.config)
     var metrics: [String: Metric] = [:]
     var layers = try parameters.optional("layers") { $0.array?.compactMap(\.int) }
     if layers == nil {
-      let scores = try LayerScores(contentsOf: context.parent("scores").folder.appendingPathComponent("scores.csv")).values
-      let (strategy, count) = (try parameters.choice("strategy", LayerPlacement.Strategy.self), try parameters.int("count"))
+      let scores = try LayerScores(contentsOf: context.parent("scores").folder.appendingPathComponent("scores.csv"))
+        .values
+      let (strategy, count) = (
+        try parameters.choice("strategy", LayerPlacement.Strategy.self), try parameters.int("count")
+      )
       var placement = try LayerPlacement(strategy, count: count, scores: scores)
       if strategy == .greedy {
         let choices = try greedyLayers(
-          base: LanguageModel(folder: context.parent("base").folder), latent: LanguageModel(folder: context.parent("latent").folder),
+          base: LanguageModel(folder: context.parent("base").folder),
+          latent: LanguageModel(folder: context.parent("latent").folder),
           linear: LanguageModel(folder: context.parent("linear").folder), windows: scoredWindows(context), count: count
         ) { done, total in
           context.progress(done, of: total, "batches")

@@ -6,9 +6,10 @@ import ModelCore
 import TokenData
 
 /// `extend`: one stage of long-context distillation on a microworld mixture (HyLo's stage II). `yarn` and
-/// `original_context` null: the paper's defaults (context / the model's own); `batch` and `kl_weight` null: 8,192 tokens a
-/// step, KL alone; `kl_weight` 0 with `ce_weight` 1 is training without a teacher. `tokens` 0: only the positions change.
-/// Metric `loss` (held-out text of the same mixture at this context, after), `yarn`; series `loss` and `heldout` by tokens.
+/// `original_context` null: the paper's defaults (context / the model's own); `batch` and `kl_weight` null: 8,192
+/// tokens a step, KL alone; `kl_weight` 0 with `ce_weight` 1 is training without a teacher. `tokens` 0: only the
+/// positions change. Metric `loss` (held-out text of the same mixture at this context, after), `yarn`; series `loss`
+/// and `heldout` by tokens.
 let extendStage = Stage(
   name: "extend", version: 1, parents: ["student", "teacher"],
   parameters: [
@@ -41,7 +42,8 @@ let extendStage = Stage(
     let cached = try parameters.optional("cache_teacher") { $0.bool } ?? false
     let recipe = Extending(
       student: student, teacher: klWeight > 0 ? try context.parent("teacher").folder : nil,
-      data: try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer), heldOut: heldOut, positions: positions,
+      data: try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer), heldOut: heldOut,
+      positions: positions,
       plan: plan, cache: cached ? TeacherStates(context.folder.appendingPathComponent("run/teacher")) : nil)
     for warning in try recipe.check() { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
     let curve = try recipe.run(

@@ -7,13 +7,15 @@ import TokenData
 import Upcycling
 
 /// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
-/// and HyLo's first stage); `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5), mamba2 or gdn (Gated
-/// DeltaNet, with HyLo's starts as `init`); `tokens` 0 leaves them as they start, and measures that. Metrics `error_before`, `error` (mean over layers of the relative error on
-/// held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
+/// and HyLo's first stage); `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5), mamba2 or gdn
+/// (Gated DeltaNet, with HyLo's starts as `init`); `tokens` 0 leaves them as they start, and measures that. Metrics
+/// `error_before`, `error` (mean over layers of the relative error on held-out text), series `error_before` and `error`
+/// by layer, `loss` (training) by tokens.
 let intermediateStage = Stage(
   name: "ild", version: 1, parents: ["base"],
   parameters: [
-    "mixer", "init", "heads", "kv_rank", "q_rank", "rope_dim", "nope_dim", "output_gate", "position_free", "loss", "trained",
+    "mixer", "init", "heads", "kv_rank", "q_rank", "rope_dim", "nope_dim", "output_gate", "position_free", "loss",
+    "trained",
     "tokens", "lr", "batch", "sequence", "warmup", "mixture", "layers",
   ],
   run: { context in
@@ -23,7 +25,9 @@ let intermediateStage = Stage(
     let tokenizer = try Tokenizer.load(from: base)
     let text = MicroworldText(try Places().microworld)
     let heldOut = try text.shards(.instruction, .validation, tokens: heldOutTokens, tokenizer: tokenizer)
-    func byLayer(_ errors: [Double]) -> [[Double]] { errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] } }
+    func byLayer(_ errors: [Double]) -> [[Double]] {
+      errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] }
+    }
     func mean(_ errors: [Double]) -> Metric { Metric(errors.reduce(0, +) / Double(errors.count)) }
     let tokens = try parameters.int("tokens")
     if tokens == 0 {

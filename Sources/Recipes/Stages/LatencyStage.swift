@@ -5,12 +5,13 @@ import ModelCore
 
 /// `latency`: one text of `context` tokens, of a preset with other mixers (as `info` names them) and random weights.
 /// Metrics `seconds_to_first_token` (the prompt really read, `chunk` tokens at a time; absent above `longest_prefill`),
-/// `ms_per_token` (from a cache of random numbers), `cache_gb`, `state_gb`, `context`; only the last three where the cache
-/// would pass `memory_gb`.
+/// `ms_per_token` (from a cache of random numbers), `cache_gb`, `state_gb`, `context`; only the last three where the
+/// cache would pass `memory_gb`.
 let latencyStage = Stage(
   name: "latency", version: 1,
   parameters: [
-    "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "context", "new_tokens", "chunk",
+    "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "context", "new_tokens",
+    "chunk",
     "longest_prefill", "memory_gb",
   ], seeded: false,
   run: { context in
@@ -19,7 +20,8 @@ let latencyStage = Stage(
     let length = try parameters.int("context")
     let (cache, state) = (4 * length * config.kvNumbersPerToken, 4 * config.stateNumbers)
     var metrics = [
-      "context": Metric(Double(length)), "cache_gb": Metric(Double(cache) / 1e9), "state_gb": Metric(Double(state) / 1e9),
+      "context": Metric(Double(length)), "cache_gb": Metric(Double(cache) / 1e9),
+      "state_gb": Metric(Double(state) / 1e9),
     ]
     if Double(cache + state) > 1e9 * (try parameters.double("memory_gb")) { return StageResult(metrics: metrics) }
     let model = try LanguageModel(config, seed: 1)

@@ -2,8 +2,8 @@ import Groundwork
 import LabKit
 import ModelCore
 
-/// `layer_parameters`: how many numbers some tensors of one layer's mixer have. `tensors` lists them by the first part of
-/// their names below the mixer (`q_proj`), or is `all`. Metric `parameters`.
+/// `layer_parameters`: how many numbers some tensors of one layer's mixer have. `tensors` lists them by the first part
+/// of their names below the mixer (`q_proj`), or is `all`. Metric `parameters`.
 let layerParametersStage = Stage(
   name: "layer_parameters", version: 1, parameters: ["preset", "layer", "tensors"], seeded: false,
   run: { context in
@@ -11,10 +11,13 @@ let layerParametersStage = Stage(
     let config = try ModelConfig.preset(try parameters.string("preset"))
     let layer = try parameters.int("layer")
     guard config.mixers.indices.contains(layer) else {
-      throw UpcycleError.usage("layer out of range", at: "layer", expected: "0...\(config.layerCount - 1)", found: "\(layer)")
+      throw UpcycleError.usage(
+        "layer out of range", at: "layer", expected: "0...\(config.layerCount - 1)", found: "\(layer)")
     }
     let tensors = config.mixerTensors(layer)
-    func name(_ tensor: TensorSpec) -> Substring { tensor.name.dropFirst(config.mixerPrefix(layer).count).prefix { $0 != "." } }
+    func name(_ tensor: TensorSpec) -> Substring {
+      tensor.name.dropFirst(config.mixerPrefix(layer).count).prefix { $0 != "." }
+    }
     let wanted = try parameters.spelled("tensors").split(separator: ",")
     if let unknown = wanted.first(where: { part in part != "all" && !tensors.contains { name($0) == part } }) {
       throw UpcycleError.usage(

@@ -11,9 +11,9 @@ private let sizeParameters = [
 ]
 
 /// `memory`: one training step of a preset with other mixers (as `info` names them) and random weights, one sequence of
-/// `tokens`; `teacher` a preset or null (cross-entropy), `loss` one of naive, chunked, fused, hidden. Metrics `peak_gib`
-/// (true allocations), `seconds` (fastest of `repeats` steps), `estimate_gib` (the formula's), `fits` (1 where that is at
-/// most `budget_gib`) and `loss`.
+/// `tokens`; `teacher` a preset or null (cross-entropy), `loss` one of naive, chunked, fused, hidden. Metrics
+/// `peak_gib` (true allocations), `seconds` (fastest of `repeats` steps), `estimate_gib` (the formula's), `fits` (1
+/// where that is at most `budget_gib`) and `loss`.
 let memoryStage = Stage(
   name: "memory", version: 4, parameters: sizeParameters + ["budget_gib", "repeats"], seeded: false,
   run: { context in
@@ -26,7 +26,8 @@ let memoryStage = Stage(
     try MemoryRecord(step, peak: outcome.peakBytes, bytesOfLogit: 4).save(in: context.folder)
     return StageResult(metrics: [
       "peak_gib": Metric(Double(outcome.peakBytes) / gib), "seconds": Metric(outcome.seconds),
-      "estimate_gib": Metric(Double(step.estimate.peak) / gib), "fits": Metric(fits ? 1 : 0), "loss": Metric(outcome.loss),
+      "estimate_gib": Metric(Double(step.estimate.peak) / gib), "fits": Metric(fits ? 1 : 0),
+      "loss": Metric(outcome.loss),
     ])
   })
 
@@ -43,7 +44,8 @@ let memoryFormulaStage = Stage(
       (precision.activation, precision.logit, precision.frozen) = (4, 4, 4)
     }
     let memory = StepMemory(
-      student: step.student, teacher: step.teacher, tokens: step.tokens, form: step.form, checkpointing: step.checkpointing,
+      student: step.student, teacher: step.teacher, tokens: step.tokens, form: step.form,
+      checkpointing: step.checkpointing,
       trainsTeacher: step.trainsTeacher, precision: precision, lanes: 1)
     try MemoryRecord(step, peak: memory.peak, bytesOfLogit: 2).save(in: context.folder)
     return StageResult(
@@ -53,8 +55,8 @@ let memoryFormulaStage = Stage(
       ].mapValues { Metric(Double($0) / gib) })
   })
 
-/// `memory_saving`: what a technique saves, from two of the stages above: `saved_gib`, and `saved_matrices`, in matrices
-/// of [tokens, vocab] logits (float32 where measured, bfloat16 in the formula).
+/// `memory_saving`: what a technique saves, from two of the stages above: `saved_gib`, and `saved_matrices`, in
+/// matrices of [tokens, vocab] logits (float32 where measured, bfloat16 in the formula).
 let memorySavingStage = Stage(
   name: "memory_saving", version: 1, parents: ["without", "with"], parameters: [], seeded: false,
   run: { context in

@@ -2,16 +2,16 @@ import Collectives
 import Groundwork
 import LabKit
 
-/// `overlap`: how much of its communication one `method` hides, measured beside the ordinary block on `ranks` threads whose
-/// messages take `link`. `durations` are forward milliseconds (`A=2,B=3,...`), `compute` is sleep or product, `mode` training
-/// or prefill; the seed tells repeated measurements apart.
+/// `overlap`: how much of its communication one `method` hides, measured beside the ordinary block on `ranks` threads
+/// whose messages take `link`. `durations` are forward milliseconds (`A=2,B=3,...`), `compute` is sleep or product,
+/// `mode` training or prefill; the seed tells repeated measurements apart.
 ///
-/// Metrics `ms`, `standard_ms`, `speedup`, `overlap`, `late` (share of the communication that is waiting for a rank that
-/// started it later), `slowdown` of computation, `dispatch_ms` and `combine_ms` alone, and
-/// for each pass `overlap_PASS`, `dispatches_behind_PASS` and `combines_behind_PASS` (share of the collectives that flew
-/// while their rank computed, all ranks). The last repetition's events lie in the folder; series PASS holds rank 0's of
-/// the two middle layers, ordinary block first: [run, layer, operation, track, start ms, end ms], operations from 1 in the
-/// order of `SubOperation.Kind`, tracks 1 computation, 2 communication, 3 stall.
+/// Metrics `ms`, `standard_ms`, `speedup`, `overlap`, `late` (share of the communication that is waiting for a rank
+/// that started it later), `slowdown` of computation, `dispatch_ms` and `combine_ms` alone, and
+/// for each pass `overlap_PASS`, `dispatches_behind_PASS` and `combines_behind_PASS` (share of the collectives that
+/// flew while their rank computed, all ranks). The last repetition's events lie in the folder; series PASS holds rank
+/// 0's of the two middle layers, ordinary block first: [run, layer, operation, track, start ms, end ms], operations
+/// from 1 in the order of `SubOperation.Kind`, tracks 1 computation, 2 communication, 3 stall.
 let overlapStage = Stage(
   name: "overlap", version: 2,
   parameters: ["durations", "layers", "mode", "method", "compute", "link", "ranks", "repeats"],
@@ -27,7 +27,8 @@ let overlapStage = Stage(
     try outcome.timeline.write(to: context.folder.appendingPathComponent("timeline.json"))
     let (standard, method) = (outcome.methods.first!, outcome.methods.last!)
     var metrics = [
-      "ms": method.milliseconds, "standard_ms": standard.milliseconds, "speedup": standard.milliseconds / method.milliseconds,
+      "ms": method.milliseconds, "standard_ms": standard.milliseconds,
+      "speedup": standard.milliseconds / method.milliseconds,
       "overlap": method.overlap, "late": method.late, "slowdown": method.computation / standard.computation,
       "dispatch_ms": outcome.isolatedDispatch, "combine_ms": outcome.isolatedCombine,
     ]
@@ -73,5 +74,7 @@ private func point(of event: EventLog.Event, run: Int) -> [Double] {
   let operation = SubOperation.Kind.allCases.firstIndex { $0.rawValue == event.operation }! + 1
   let track = EventLog.Track.allCases.firstIndex(of: event.track)! + 1
   func rounded(_ milliseconds: Double) -> Double { (1000 * milliseconds).rounded() / 1000 }
-  return [Double(run), Double(event.layer + 1), Double(operation), Double(track), rounded(event.start), rounded(event.end)]
+  return [
+    Double(run), Double(event.layer + 1), Double(operation), Double(track), rounded(event.start), rounded(event.end),
+  ]
 }

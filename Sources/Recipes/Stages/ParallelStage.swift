@@ -6,16 +6,18 @@ import Parallelism
 import TensorCore
 import TokenData
 
-/// `parallel`: whether ranks compute what one rank does. The parent model with all layers connected by `connectivity` reads
-/// four sequences on `ranks` threads that share its experts, or its heads and experts (`sharing`), one thread of
-/// arithmetic each, messages in flight on a slow link. `text`: held_out, or one_token told again and again, which leaves
-/// experts without work.
+/// `parallel`: whether ranks compute what one rank does. The parent model with all layers connected by `connectivity`
+/// reads four sequences on `ranks` threads that share its experts, or its heads and experts (`sharing`), one thread of
+/// arithmetic each, messages in flight on a slow link. `text`: held_out, or one_token told again and again, which
+/// leaves experts without work.
 ///
-/// Distances are shares of the largest number: metrics `hidden` and `gradients` from one rank's plain pass, `overlap` from
-/// the same ranks that wait for every message where it starts, `control` of the plain pass from the other connectivity's
-/// (what a wrong edge would show); `fewest` tokens of an expert. Where heads are shared there are no `gradients` and `fewest`.
+/// Distances are shares of the largest number: metrics `hidden` and `gradients` from one rank's plain pass, `overlap`
+/// from the same ranks that wait for every message where it starts, `control` of the plain pass from the other
+/// connectivity's (what a wrong edge would show); `fewest` tokens of an expert. Where heads are shared there are no
+/// `gradients` and `fewest`.
 let parallelStage = Stage(
-  name: "parallel", version: 1, parents: ["model"], parameters: ["connectivity", "sharing", "ranks", "text"], seeded: false,
+  name: "parallel", version: 1, parents: ["model"], parameters: ["connectivity", "sharing", "ranks", "text"],
+  seeded: false,
   run: { context in
     let parameters = StageParameters(context.config)
     let source = try context.parent("model").folder
@@ -42,7 +44,8 @@ let parallelStage = Stage(
       let config = try base.connecting(Array(0..<base.layerCount), as: connectivity)
       let weights = try CheckpointReader(source)
       return ParallelComparison(
-        model: { try LanguageModel(config, weights: CheckpointReader(source), file: source.path) }, weights: weights, ids: ids,
+        model: { try LanguageModel(config, weights: CheckpointReader(source), file: source.path) }, weights: weights,
+        ids: ids,
         batch: batch)
     }
     let subject = try comparison(connectivity)

@@ -7,10 +7,11 @@ import Upcycling
 /// (`layers`) by SMART's rule, or both. Exact: nothing is measured.
 ///
 /// Metrics: `total` of the chosen list (or of the printed one), `violations` of the rule by the printed list (or the
-/// chosen one), `differing` layers that are in one of the two only, and, for one `layer`, whether it is `chosen` (0 or 1).
-/// Without `scores` the rule needs `layer_count`, and the ends are only asked to lie in their windows.
+/// chosen one), `differing` layers that are in one of the two only, and, for one `layer`, whether it is `chosen` (0 or
+/// 1). Without `scores` the rule needs `layer_count`, and the ends are only asked to lie in their windows.
 let placementStage = Stage(
-  name: "placement", version: 1, parameters: ["scores", "layer_count", "strategy", "count", "layers", "layer"], seeded: false,
+  name: "placement", version: 1, parameters: ["scores", "layer_count", "strategy", "count", "layers", "layer"],
+  seeded: false,
   inputs: { config in
     guard let file = try scoreFile(StageParameters(config)) else { return [:] }
     return ["scores": sha256(String(decoding: try readFile(file), as: UTF8.self))]
@@ -31,7 +32,8 @@ let placementStage = Stage(
     }
     let layerCount = try scores?.count ?? parameters.int("layer_count")
     guard (1...max(1, layerCount)).contains(count), list.allSatisfy((0..<layerCount).contains) else {
-      throw UpcycleError.usage("has no such layers", at: "placement", expected: "at most \(layerCount)", found: "\(count) of \(list)")
+      throw UpcycleError.usage(
+        "has no such layers", at: "placement", expected: "at most \(layerCount)", found: "\(count) of \(list)")
     }
     let rule = PlacementRule(layerCount: layerCount, count: count)
     metrics["violations"] = Metric(Double(rule.violations(of: list, scores: scores).count))

@@ -6,15 +6,17 @@ import ModelCore
 import TokenData
 
 /// `pretrain`: a ladder model from random weights on the microworld, all its layers connected as `connectivity` says
-/// (FarSkip's comparison from scratch). Metrics `training_loss` (mean of the last 50 steps), `loss` (held-out instructions);
-/// series `loss` (training) by tokens.
+/// (FarSkip's comparison from scratch). Metrics `training_loss` (mean of the last 50 steps), `loss` (held-out
+/// instructions); series `loss` (training) by tokens.
 let pretrainStage = Stage(
-  name: "pretrain", version: 1, parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence", "instructions"],
+  name: "pretrain", version: 1,
+  parameters: ["preset", "connectivity", "tokens", "lr", "batch", "sequence", "instructions"],
   run: { context in
     let parameters = StageParameters(context.config)
     var recipe = Pretraining(
       preset: try parameters.string("preset"), seed: UInt64(context.seed), tokens: try parameters.int("tokens"),
-      batch: try parameters.int("batch"), time: try parameters.int("sequence"), learningRate: try parameters.double("lr"))
+      batch: try parameters.int("batch"), time: try parameters.int("sequence"),
+      learningRate: try parameters.double("lr"))
     recipe.connectivity = try parameters.choice("connectivity", Connectivity.self)
     recipe.instructions = try parameters.choice("instructions", MicroworldCorpus.Mixture.self)
     let places = try Places()

@@ -22,7 +22,9 @@ let rewireStage = Stage(
       model: source, layers: isLeft ? .all : LayerSelection(layers), connectivity: isLeft ? .standard : connectivity,
       heldOut: heldOut
     ).run(to: context.folder)
-    guard let losses = outcome.losses else { throw UpcycleError("the damage was not measured", at: context.folder.path) }
+    guard let losses = outcome.losses else {
+      throw UpcycleError("the damage was not measured", at: context.folder.path)
+    }
     return StageResult(metrics: [
       "base_loss": Metric(losses.before), "loss": Metric(losses.after), "damage": Metric(losses.after - losses.before),
       "rewired": Metric(Double(outcome.config.rewiredLayers.count)),

@@ -6,11 +6,11 @@ import ModelCore
 import TokenData
 
 /// `self_distill`: a rewired `student` learns to answer as the `teacher`, the same model with its ordinary connectivity
-/// (FarSkip's FCSD), or from the text alone (`objective` sft). `patience` null: no early stopping, and the last weights are
-/// kept; otherwise `validate_every` steps apart, by the task `validate_task` or, null, by held-out loss. Metrics: held-out
-/// loss of the teacher (`teacher_loss`), the student before (`naive_loss`) and after (`loss`), the share of the damage that
-/// is repaired (`recovered`, %), the training loss of the last tenth (`training_loss`), the `step` whose weights were kept.
-/// Series `loss` (training) by tokens, `validation` by step.
+/// (FarSkip's FCSD), or from the text alone (`objective` sft). `patience` null: no early stopping, and the last weights
+/// are kept; otherwise `validate_every` steps apart, by the task `validate_task` or, null, by held-out loss. Metrics:
+/// held-out loss of the teacher (`teacher_loss`), the student before (`naive_loss`) and after (`loss`), the share of
+/// the damage that is repaired (`recovered`, %), the training loss of the last tenth (`training_loss`), the `step`
+/// whose weights were kept. Series `loss` (training) by tokens, `validation` by step.
 let selfDistillStage = Stage(
   name: "self_distill", version: 1, parents: ["student", "teacher"],
   parameters: [
@@ -25,7 +25,8 @@ let selfDistillStage = Stage(
     let plan = SelfDistilling.plan(
       try parameters.choice("objective", SelfDistilling.Objective.self), tokens: try parameters.int("tokens"),
       batch: try parameters.int("batch"), time: time, learningRate: try parameters.double("lr"),
-      warmup: try parameters.double("warmup"), hiddenWeight: try parameters.optional("hidden_weight") { $0.double } ?? 0,
+      warmup: try parameters.double("warmup"),
+      hiddenWeight: try parameters.optional("hidden_weight") { $0.double } ?? 0,
       freezesEmbeddings: try parameters.bool("freeze_embeddings"), seed: UInt64(context.seed), checkpointing: false)
     let tokenizer = try Tokenizer.load(from: student)
     let text = MicroworldText(try Places().microworld)

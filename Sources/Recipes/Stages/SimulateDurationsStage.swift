@@ -2,10 +2,12 @@ import Collectives
 import Groundwork
 import LabKit
 
-/// `simulate_durations`: a stack of `layers` blocks of given `durations` (`A=2,B=3,...`, milliseconds forward) under one
-/// `method`, with `kappa` while a collective flies. Metrics `forward_standard`, `forward`, `backward_standard`, `backward`,
-/// `overlap_forward`, `overlap`, `speedup`, and by formula `formula_difference`: the largest distance in milliseconds of an
-/// event time from its closed form.
+/// `simulate_durations`: a stack of `layers` blocks of given `durations` (`A=2,B=3,...`, milliseconds forward) under
+/// one
+/// `method`, with `kappa` while a collective flies. Metrics `forward_standard`, `forward`, `backward_standard`,
+/// `backward`,
+/// `overlap_forward`, `overlap`, `speedup`, and by formula `formula_difference`: the largest distance in milliseconds
+/// of an event time from its closed form.
 let simulateDurationsStage = Stage(
   name: "simulate_durations", version: 1, parameters: ["durations", "layers", "method", "kappa"], seeded: false,
   run: { context in
@@ -28,7 +30,8 @@ let simulateDurationsStage = Stage(
     return StageResult(metrics: metrics.mapValues { Metric($0) })
   })
 
-/// `simulate_sensitivity`: the prediction for DeepSeek-V3 with six layers on 32 GPUs with one `assumption` moved to `low` and
+/// `simulate_sensitivity`: the prediction for DeepSeek-V3 with six layers on 32 GPUs with one `assumption` moved to
+/// `low` and
 /// `high` (null: one setting only) and efficiency and kappa fitted anew to the two EP8 rows. Metrics `base`, `low`,
 /// `high`, `low_efficiency`, `low_kappa`, `low_residual` and the same of `high`, `reach` (largest distance from base).
 let simulateSensitivityStage = Stage(
@@ -44,7 +47,8 @@ let simulateSensitivityStage = Stage(
     let settings = [try parameters.string("low")] + (try parameters.optional("high", \.string).map { [$0] } ?? [])
     guard settings == bar.settings else {
       throw UpcycleError.usage(
-        "is set otherwise", at: name, expected: bar.settings.joined(separator: "; "), found: settings.joined(separator: "; "))
+        "is set otherwise", at: name, expected: bar.settings.joined(separator: "; "),
+        found: settings.joined(separator: "; "))
     }
     let base = Sensitivity.prediction(by: Calibration(.throughout), on: Accelerator(efficiency: 1))
     var metrics = ["base": base, "reach": bar.reach(from: base)]

@@ -2,7 +2,8 @@ import Collectives
 import Groundwork
 import LabKit
 
-/// What stages of one scenario take: `model` as `farskip simulate --model` names it, `mode`, `batch`, `sequence`, `peak`,
+/// What stages of one scenario take: `model` as `farskip simulate --model` names it, `mode`, `batch`, `sequence`,
+/// `peak`,
 /// `efficiency`, `kappa` (each null for the mode's or the fitted one), `intra` and `inter` in GB/s.
 private let scenarioParameters = [
   "model", "mode", "batch", "sequence", "method", "peak", "efficiency", "kappa", "intra", "inter",
@@ -10,7 +11,8 @@ private let scenarioParameters = [
 
 private func scenario(_ parameters: StageParameters) throws -> Scenario {
   var scenario = Scenario(
-    try modelShape(parameters.string("model"), option: "model"), mode: try parameters.choice("mode", Workload.Mode.self),
+    try modelShape(parameters.string("model"), option: "model"),
+    mode: try parameters.choice("mode", Workload.Mode.self),
     batch: try parameters.optional("batch", \.int), sequence: try parameters.optional("sequence", \.int),
     fit: Calibration(.throughout), efficiency: try parameters.optional("efficiency", \.double),
     kappa: try parameters.optional("kappa", \.double))
@@ -45,9 +47,11 @@ let simulateStage = Stage(
     let times = scenario.times(try method(parameters, in: scenario), gpus: gpus)
     let standard = scenario.times(.standard, gpus: gpus).milliseconds
     var metrics = [
-      "speedup": standard / times.milliseconds, "ms": times.milliseconds, "standard_ms": standard, "overlap": times.overlap,
+      "speedup": standard / times.milliseconds, "ms": times.milliseconds, "standard_ms": standard,
+      "overlap": times.overlap,
       "share": scenario.communicationShare(gpus: gpus), "gpus": Double(gpus), "batch": Double(scenario.batch),
-      "sequence": Double(scenario.sequence), "efficiency": scenario.accelerator.efficiency, "kappa": scenario.slowdown.factor,
+      "sequence": Double(scenario.sequence), "efficiency": scenario.accelerator.efficiency,
+      "kappa": scenario.slowdown.factor,
     ]
     if let backward = times.backward {
       metrics["overlap_forward"] = times.forward.overlap
@@ -56,8 +60,9 @@ let simulateStage = Stage(
     return StageResult(metrics: metrics.mapValues { Metric($0) })
   })
 
-/// `simulate_shares`: one method against how much there is to hide. The collectives of the scenario are stretched until they
-/// take each of `percents` of the ordinary step. Series `speedup` [[percent, speed-up]]; metrics `best_speedup` and
+/// `simulate_shares`: one method against how much there is to hide. The collectives of the scenario are stretched until
+/// they take each of `percents` of the ordinary step. Series `speedup` [[percent, speed-up]]; metrics `best_speedup`
+/// and
 /// `best_percent`, where it is.
 let simulateSharesStage = Stage(
   name: "simulate_shares", version: 1, parameters: scenarioParameters + ["gpus", "percents"], seeded: false,

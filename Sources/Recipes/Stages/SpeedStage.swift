@@ -11,7 +11,8 @@ import TensorCore
 let speedStage = Stage(
   name: "speed", version: 2,
   parameters: [
-    "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "batch", "context", "new_tokens",
+    "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "batch", "context",
+    "new_tokens",
     "memory_gb",
   ], seeded: false,
   run: { context in

@@ -6,7 +6,8 @@ import LabKit
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
-    teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage, extendStage,
+    teacherStage, convertStage, intermediateStage, sensitivityStage, layerScoreStage, composeStage, distillStage,
+    extendStage,
     rewireStage, selfDistillStage, pretrainStage,
     preferStage, evaluateStage, rulerStage, needlesStage, infoStage, layerParametersStage, placementStage, speedStage,
     latencyStage, memoryStage, memoryFormulaStage, memorySavingStage, simulateStage, simulateSharesStage,
@@ -46,7 +47,8 @@ struct StageParameters {
   }
 
   /// One of an enumeration's values.
-  func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ type: T.Type) throws -> T where T.RawValue == String {
+  func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ type: T.Type) throws -> T
+  where T.RawValue == String {
     let text = try string(name)
     guard let value = T(rawValue: text) else {
       throw UpcycleError.usage(

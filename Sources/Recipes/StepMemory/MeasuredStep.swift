@@ -19,7 +19,8 @@ public struct MeasuredStep {
   public var trainsTeacher: Bool
 
   public init(
-    student: ModelConfig, teacher: ModelConfig?, tokens: Int, form: LossForm, checkpointing: Bool, trainsTeacher: Bool = false
+    student: ModelConfig, teacher: ModelConfig?, tokens: Int, form: LossForm, checkpointing: Bool,
+    trainsTeacher: Bool = false
   ) {
     self.student = student
     self.teacher = teacher
@@ -51,7 +52,8 @@ public struct MeasuredStep {
   /// - Parameter check: called after every step; may throw to stop.
   public func run(repeats: Int = 1, check: () throws -> Void = {}) throws -> Outcome {
     guard repeats >= 1, tokens >= 2 else {
-      throw UpcycleError.usage("must be positive", at: "repeats, tokens", expected: "1 or more, 2 or more", found: "\(repeats), \(tokens)")
+      throw UpcycleError.usage(
+        "must be positive", at: "repeats, tokens", expected: "1 or more, 2 or more", found: "\(repeats), \(tokens)")
     }
     StoragePool.trim()
     let before = StoragePool.liveBytes

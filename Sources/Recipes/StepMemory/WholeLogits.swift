@@ -39,7 +39,8 @@ enum WholeLogits {
     }
   }
 
-  /// Rows `range` of `values`, logits, become d loss / d logits; `teacher` holds the same rows' logits and then their softmax.
+  /// Rows `range` of `values`, logits, become d loss / d logits; `teacher` holds the same rows' logits and then their
+  /// softmax.
   private static func softmaxes(
     _ values: Tensor, _ teacher: Tensor?, _ targets: [Int32], _ range: Range<Int>, _ losses: Tensor
   ) {

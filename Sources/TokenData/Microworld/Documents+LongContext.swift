@@ -33,8 +33,8 @@ extension Scribe {
     return Array(repeating: items.joined(separator: ", "), count: number(3...5)).joined(separator: "\n")
   }
 
-  /// Keys with values, then every key asked for in another order: the values before a question can only be told apart by
-  /// the key, and nearly all tokens of the answers are worth scoring.
+  /// Keys with values, then every key asked for in another order: the values before a question can only be told apart
+  /// by the key, and nearly all tokens of the answers are worth scoring.
   mutating func keyedValues() -> String {
     let count = Int(2 * pow(12, random.nextUniform()))
     let kind: RulerTask.Needle = chance(0.2) ? .uuid : .number
@@ -118,7 +118,9 @@ extension Scribe {
   }
 
   /// Questions with answers: mostly about one key, at times about two to four; values in the order of the text.
-  private mutating func answered(_ keys: [String], _ values: [[String]], _ kind: RulerTask.Needle, in text: String) -> String {
+  private mutating func answered(_ keys: [String], _ values: [[String]], _ kind: RulerTask.Needle, in text: String)
+    -> String
+  {
     var order = Array(keys.indices)
     random.shuffle(&order)
     var out = ""
@@ -127,7 +129,8 @@ extension Scribe {
       order.removeFirst(group.count)
       let answers = group.flatMap { values[$0] }
       let (question, prefix) = Self.question(about: group.map { keys[$0] }, kind, isOne: answers.count == 1)
-      let inOrder = group.count > 1 ? answers : answers.map { ($0, text.range(of: $0)!.lowerBound) }.sorted { $0.1 < $1.1 }.map(\.0)
+      let inOrder =
+        group.count > 1 ? answers : answers.map { ($0, text.range(of: $0)!.lowerBound) }.sorted { $0.1 < $1.1 }.map(\.0)
       out += "\n\(question)\(prefix) \(inOrder.joined(separator: ", "))."
     }
     return out

@@ -16,9 +16,13 @@ extension Scribe {
     case 0: (left, right, join) = (some(count, of: Lexicon.colours)!, some(count, of: objectNouns)!, " ")
     case 1: (left, right, join) = (names.map(\.name), names.map(\.surname), " ")
     case 2: (left, right, join) = (some(count, of: Lexicon.weekdays)!, names.map(\.name), " ")
-    case 3: (left, right, join) = (names.map(\.name), some(count, of: objectNouns)!, pick([" took the ", " brought the ", " "]))
+    case 3:
+      (left, right, join) = (
+        names.map(\.name), some(count, of: objectNouns)!, pick([" took the ", " brought the ", " "])
+      )
     case 4: (left, right, join) = (some(count, of: Lexicon.places)!, names.map(\.name), " ")
-    default: (left, right, join) = (names.map(\.name), some(count, of: Lexicon.foods)!, pick([" ate ", " likes ", ": "]))
+    default:
+      (left, right, join) = (names.map(\.name), some(count, of: Lexicon.foods)!, pick([" ate ", " likes ", ": "]))
     }
     var order = Array(0..<count)
     var lines: [String] = []
@@ -128,7 +132,8 @@ extension Scribe {
     let i = random.next(below: 4)
     let numbered = chance(0.5)
     let text =
-      numbered ? list.enumerated().map { "\($0.offset + 1). \($0.element)" }.joined(separator: " ") : list.joined(separator: " ")
+      numbered
+      ? list.enumerated().map { "\($0.offset + 1). \($0.element)" }.joined(separator: " ") : list.joined(separator: " ")
     return "Words: \(text)\nWhich word comes most often? Answer: \(words[0])"
       + "\nWhich three words come most often? Answer: \(words[0]), \(words[1]), \(words[2])"
       + "\nHow often does the word \(words[i]) come? Answer: \(counts[i])"

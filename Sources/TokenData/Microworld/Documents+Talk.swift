@@ -36,7 +36,9 @@ extension Scribe {
       case 0..<4:
         let fact = fact(factKind())
         guard let question = question(fact) else { continue }
-        lines.append("User: \(question)\nAssistant: \(render(wording(Phrasing.of[fact.relation]!.statements), fact).capitalisedFirst)")
+        lines.append(
+          "User: \(question)\nAssistant: \(render(wording(Phrasing.of[fact.relation]!.statements), fact).capitalisedFirst)"
+        )
       case 4:
         let fact = fact(factKind())
         guard let wrong = wrongValues(fact, 1) else { continue }
@@ -45,16 +47,22 @@ extension Scribe {
         let form = pick(forms.statements)
         let said = world.claim(form, fact, truth ? fact.value : wrong[0], scribe: self)
         lines.append(
-          "User: Is this true? \(said)\nAssistant: \(truth ? "Yes, that is true." : "No. \(render(pick(forms.statements), fact).capitalisedFirst)")")
+          "User: Is this true? \(said)\nAssistant: \(truth ? "Yes, that is true." : "No. \(render(pick(forms.statements), fact).capitalisedFirst)")"
+        )
       case 5:
         let subject = entity(factKind())
-        lines.append("User: Tell me about \(world.entities[subject].name).\nAssistant: \(paragraph(subject, sentences: number(2...4)))")
+        lines.append(
+          "User: Tell me about \(world.entities[subject].name).\nAssistant: \(paragraph(subject, sentences: number(2...4)))"
+        )
       case 6:
         let cast = newNames(2)
-        lines.append("User: Tell me a story about \(cast[0].name) and \(cast[1].name).\nAssistant: \(story(cast[0], cast[1]).text)")
+        lines.append(
+          "User: Tell me a story about \(cast[0].name) and \(cast[1].name).\nAssistant: \(story(cast[0], cast[1]).text)"
+        )
       default:
         if let exercise = problem() {
-          lines.append("User: " + exercise.text.replacingPrefix("Question: ").replacingOnce("\nAnswer:", with: "\nAssistant:"))
+          lines.append(
+            "User: " + exercise.text.replacingPrefix("Question: ").replacingOnce("\nAnswer:", with: "\nAssistant:"))
         }
       }
     }

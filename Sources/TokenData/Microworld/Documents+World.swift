@@ -59,7 +59,7 @@ extension Scribe {
       case 0: lines.append("\(kind == .person ? "Who" : "Which \(sort)") \(form)? \(list.capitalisedFirst).")
       case 1: lines.append("Each of these \(sort == "person" ? "people" : sort + "s") \(form): \(list).")
       default:
-        lines.append(names.prefix(3).map { "\($0) \(form)." .capitalisedFirst }.joined(separator: " "))
+        lines.append(names.prefix(3).map { "\($0) \(form).".capitalisedFirst }.joined(separator: " "))
       }
     }
     return lines.joined(separator: "\n")
@@ -78,7 +78,9 @@ extension Scribe {
       let name = world.entities[subject].name
       switch random.next(below: 3) {
       case 0: lines.append("\(name) \(a) and \(b).".capitalisedFirst)
-      case 1: lines.append("\(kind == .person ? "Someone who" : kind == .town ? "A town that" : "A thing that") \(a) and \(b): \(name).")
+      case 1:
+        lines.append(
+          "\(kind == .person ? "Someone who" : kind == .town ? "A town that" : "A thing that") \(a) and \(b): \(name).")
       default: lines.append("It is \(name) that \(a) and \(b).".replacingWho(kind))
       }
     }

@@ -11,18 +11,24 @@ extension Scribe {
     Field(
       subjects: Lexicon.words("hens cows goats horses sheep rabbits ducks pigs"),
       treatments: ["barley", "fresh hay", "warm water", "salt", "music", "apples", "mint", "carrots"],
-      outcomes: [("ate more", "eat more"), ("slept longer", "sleep longer"), ("ran faster", "run faster"),
-        ("grew fatter", "grow fatter"), ("drank more", "drink more")]),
+      outcomes: [
+        ("ate more", "eat more"), ("slept longer", "sleep longer"), ("ran faster", "run faster"),
+        ("grew fatter", "grow fatter"), ("drank more", "drink more"),
+      ]),
     Field(
       subjects: Lexicon.words("roses beans pears plums carrots cherries peas tulips"),
       treatments: ["ash", "river water", "more light", "sand", "straw", "old milk", "warm soil", "chalk"],
-      outcomes: [("grew taller", "grow taller"), ("stayed green longer", "stay green longer"),
-        ("had more leaves", "have more leaves"), ("smelled sweeter", "smell sweeter"), ("grew faster", "grow faster")]),
+      outcomes: [
+        ("grew taller", "grow taller"), ("stayed green longer", "stay green longer"),
+        ("had more leaves", "have more leaves"), ("smelled sweeter", "smell sweeter"), ("grew faster", "grow faster"),
+      ]),
     Field(
       subjects: Lexicon.words("children sailors farmers singers guards weavers bakers hunters"),
       treatments: ["honey", "ginger tea", "long walks", "cold baths", "hot soup", "early sleep", "songs", "lemon"],
-      outcomes: [("slept longer", "sleep longer"), ("coughed less", "cough less"), ("laughed more", "laugh more"),
-        ("worked faster", "work faster"), ("learned more", "learn more")]),
+      outcomes: [
+        ("slept longer", "sleep longer"), ("coughed less", "cough less"), ("laughed more", "laugh more"),
+        ("worked faster", "work faster"), ("learned more", "learn more"),
+      ]),
   ]
 
   private enum Finding { case better, same, worse, mixed }
@@ -30,17 +36,25 @@ extension Scribe {
   private mutating func sentence(_ finding: Finding, _ told: String, _ asked: String, _ treatment: String) -> String {
     switch finding {
     case .better:
-      pick(["Those with \(treatment) \(told) than the others.", "With \(treatment) they \(told).",
-        "The group with \(treatment) clearly \(told)."])
+      pick([
+        "Those with \(treatment) \(told) than the others.", "With \(treatment) they \(told).",
+        "The group with \(treatment) clearly \(told).",
+      ])
     case .same:
-      pick(["Both groups were the same: nobody \(told).", "They did not \(asked) with \(treatment).",
-        "No difference was seen: no group \(told)."])
+      pick([
+        "Both groups were the same: nobody \(told).", "They did not \(asked) with \(treatment).",
+        "No difference was seen: no group \(told).",
+      ])
     case .worse:
-      pick(["Those without \(treatment) \(told) than the others.", "Without \(treatment) they \(told).",
-        "The group without \(treatment) clearly \(told)."])
+      pick([
+        "Those without \(treatment) \(told) than the others.", "Without \(treatment) they \(told).",
+        "The group without \(treatment) clearly \(told).",
+      ])
     case .mixed:
-      pick(["Some with \(treatment) \(told), but some did not.", "It was not clear which group \(told).",
-        "On some days they \(told), on other days not."])
+      pick([
+        "Some with \(treatment) \(told), but some did not.", "It was not clear which group \(told).",
+        "On some days they \(told), on other days not.",
+      ])
     }
   }
 

@@ -18,7 +18,8 @@ extension Scribe {
   /// "What colour is the lamp? Where is the lamp kept?" Wrong answers have one or both of the two facts wrong.
   private mutating func twoProperties() -> Exercise? {
     let subject = entity(pick([.person, .person, .object, .object, .town, .animal]))
-    guard let pair = some(2, of: world.entities[subject].facts), allows("two facts", min(pair[0], pair[1]), max(pair[0], pair[1]))
+    guard let pair = some(2, of: world.entities[subject].facts),
+      allows("two facts", min(pair[0], pair[1]), max(pair[0], pair[1]))
     else { return nil }
     let (a, b) = (world.facts[pair[0]], world.facts[pair[1]])
     guard let v = wrongValues(a, 1), let w = wrongValues(b, 1) else { return nil }
@@ -108,20 +109,36 @@ extension Scribe {
   // MARK: A rule in the text and a fact from memory
 
   private static let ruleFamilies: [(kind: EntityKind, relations: [Relation], consequences: [String])] = [
-    (.object, [.use, .use, .use, .material, .place],
-      ["is sold today", "floats", "glows at night",
+    (
+      .object, [.use, .use, .use, .material, .place],
+      [
+        "is sold today", "floats", "glows at night",
         "must be washed", "breaks easily",
-        "belongs to the king", "gets a new label"]),
-    (.person, [.job, .home, .birthMonth, .food],
-      ["gets a gift", "must pay a fee", "may ride for free",
+        "belongs to the king", "gets a new label",
+      ]
+    ),
+    (
+      .person, [.job, .home, .birthMonth, .food],
+      [
+        "gets a gift", "must pay a fee", "may ride for free",
         "is invited to the feast", "has to get up early",
-        "wins a prize", "must wear a hat"]),
-    (.animal, [.habitat, .diet],
-      ["sleeps all winter", "is afraid of fire",
-        "can smell rain", "must be counted"]),
-    (.town, [.product, .marketDay, .river],
-      ["sends a cart to the fair", "rings a bell at noon",
-        "pays no tax", "gets a new bridge"]),
+        "wins a prize", "must wear a hat",
+      ]
+    ),
+    (
+      .animal, [.habitat, .diet],
+      [
+        "sleeps all winter", "is afraid of fire",
+        "can smell rain", "must be counted",
+      ]
+    ),
+    (
+      .town, [.product, .marketDay, .river],
+      [
+        "sends a cart to the fair", "rings a bell at noon",
+        "pays no tax", "gets a new bridge",
+      ]
+    ),
   ]
 
   /// "Rule: Everyone who works as a baker gets a gift.\nQuestion: Who gets a gift?\nAnswer:".
@@ -149,7 +166,9 @@ extension Scribe {
 
   // MARK: A goal and what achieves it
 
-  private static let goalLeads = ["Goal: ", "Wish: ", "Plan: ", "Aim: ", "To do: ", "Need: ", "Hope: ", "Idea: ", "Dream: ", "Task: "]
+  private static let goalLeads = [
+    "Goal: ", "Wish: ", "Plan: ", "Aim: ", "To do: ", "Need: ", "Hope: ", "Idea: ", "Dream: ", "Task: ",
+  ]
 
   /// "Goal: cut the cord\nSolution:" between two actions, one of which achieves the goal.
   mutating func goal() -> Exercise? {
@@ -162,7 +181,8 @@ extension Scribe {
     let goal = random.next(below: Use.all[use].goals.count)
     let lead = random.next(below: Self.goalLeads.count)
     // Both the question and the pair of goal and thing are new in evaluation.
-    guard allows("goal", use, goal, lead), allows("goal-thing", object, goal), let fact = world.fact(of: object, .use) else { return nil }
+    guard allows("goal", use, goal, lead), allows("goal-thing", object, goal), let fact = world.fact(of: object, .use)
+    else { return nil }
     let others = world.members[.object]!.filter { world.useOf[$0]! != use }
     let wrong = pick(others)
     let verb = pick(["use", "take", "get"])
@@ -239,7 +259,9 @@ extension Scribe {
 
   /// "Which of these is an animal?"
   private mutating func category() -> Exercise? {
-    guard let kinds = some(4, of: Array(categories.enumerated())), kinds[0].offset < categories.count - 1 else { return nil }
+    guard let kinds = some(4, of: Array(categories.enumerated())), kinds[0].offset < categories.count - 1 else {
+      return nil
+    }
     let at = random.next(below: kinds[0].element.words.count)
     guard allows("category", kinds[0].offset, at) else { return nil }
     return listed(

@@ -34,12 +34,14 @@ extension Scribe {
     switch kind {
     case 0:
       return Problem(
-        text: "\(A) has \(a) \(things). \(He) \(pick(["buys", "finds", "gets"])) \(b) more. How many \(things) does \(he) have now?",
+        text:
+          "\(A) has \(a) \(things). \(He) \(pick(["buys", "finds", "gets"])) \(b) more. How many \(things) does \(he) have now?",
         steps: ["\(a) + \(b) = \(a + b)."], answer: a + b)
     case 1:
       guard a > b else { return nil }
       return Problem(
-        text: "\(A) has \(a) \(things). \(He) \(pick(["gives \(b) to \(B)", "loses \(b)", "sells \(b)"])). How many \(things) are left?",
+        text:
+          "\(A) has \(a) \(things). \(He) \(pick(["gives \(b) to \(B)", "loses \(b)", "sells \(b)"])). How many \(things) are left?",
         steps: ["\(a) - \(b) = \(a - b)."], answer: a - b)
     case 2:
       guard c > 1, b <= 10 else { return nil }
@@ -62,22 +64,26 @@ extension Scribe {
     case 6:
       guard c > 1, c <= 6, b <= 10 else { return nil }
       return Problem(
-        text: "\(A) fills \(c) \(holders) with \(b) \(things) each and has \(a) \(things) left over. How many \(things) does \(he) have?",
+        text:
+          "\(A) fills \(c) \(holders) with \(b) \(things) each and has \(a) \(things) left over. How many \(things) does \(he) have?",
         steps: ["\(c) * \(b) = \(c * b).", "\(c * b) + \(a) = \(c * b + a)."], answer: c * b + a)
     case 7:
       guard a > b, a - b > c else { return nil }
       return Problem(
-        text: "\(A) picks \(a) \(things). \(He) eats \(c) and gives \(b) to \(B). How many \(things) does \(he) still have?",
+        text:
+          "\(A) picks \(a) \(things). \(He) eats \(c) and gives \(b) to \(B). How many \(things) does \(he) still have?",
         steps: ["\(a) - \(c) = \(a - c).", "\(a - c) - \(b) = \(a - c - b)."], answer: a - c - b)
     case 8:
       guard c > 1, c <= 5, b <= 10 else { return nil }
       return Problem(
-        text: "One cup costs \(b) coins. \(A) buys \(c) cups and pays with \(c * b + a) coins. How many coins does \(he) get back?",
+        text:
+          "One cup costs \(b) coins. \(A) buys \(c) cups and pays with \(c * b + a) coins. How many coins does \(he) get back?",
         steps: ["\(c) * \(b) = \(c * b).", "\(c * b + a) - \(c * b) = \(a)."], answer: a)
     default:
       guard c > 1, c <= 5, b <= 10 else { return nil }
       return Problem(
-        text: "\(A) reads \(b) pages a day for \(c) days. On the next day \(he) reads \(a) pages. How many pages has \(he) read in all?",
+        text:
+          "\(A) reads \(b) pages a day for \(c) days. On the next day \(he) reads \(a) pages. How many pages has \(he) read in all?",
         steps: ["\(b) * \(c) = \(b * c).", "\(b * c) + \(a) = \(b * c + a)."], answer: b * c + a)
     }
   }

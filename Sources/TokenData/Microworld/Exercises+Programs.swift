@@ -2,8 +2,8 @@ import Groundwork
 
 /// Tasks whose answer is a program; what it does with test inputs decides.
 extension Scribe {
-  /// "Task: sort the list, then take the first 2, then turn the list around.\nProgram:". Evaluation composes three operations
-  /// on lists, and one to a single value may follow: reserved compositions, which no training text writes.
+  /// "Task: sort the list, then take the first 2, then turn the list around.\nProgram:". Evaluation composes three
+  /// operations on lists, and one to a single value may follow: reserved compositions, which no training text writes.
   mutating func programming(numeric: Bool) -> Exercise? {
     let isLong = split == .evaluation || chance(0.6)
     let program = isLong ? makeLongProgram(numeric: numeric) : makeProgram(numeric: numeric)
@@ -22,7 +22,9 @@ extension Scribe {
     ]
     operations += numeric ? [.double, .add(number(2...9))] : [.upper]
     operations = some(3, of: operations)!
-    if chance(0.4) { operations.append(numeric ? pick([.sum, .count, .largest, .smallest]) : pick([.count, .join, .letters])) }
+    if chance(0.4) {
+      operations.append(numeric ? pick([.sum, .count, .largest, .smallest]) : pick([.count, .join, .letters]))
+    }
     return TinyProgram(operations)
   }
 

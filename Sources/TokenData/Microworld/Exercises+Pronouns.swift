@@ -34,7 +34,8 @@ extension Scribe {
   mutating func pronoun() -> Exercise? {
     let kind: EntityKind = pick([.person, .person, .person, .object, .object, .animal, .town])
     let fact = fact(kind)
-    guard let other = some(8, of: world.members[kind]!)?.first(where: { other in
+    guard
+      let other = some(8, of: world.members[kind]!)?.first(where: { other in
         other != fact.subject && world.fact(of: other, fact.relation).map { $0.value != fact.value } == true
       }),
       allows("pronoun", min(fact.subject, other), max(fact.subject, other)), let predicate = predicate(fact)

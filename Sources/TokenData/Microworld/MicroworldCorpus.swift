@@ -24,7 +24,8 @@ public struct MicroworldCorpus: Sendable {
 
   /// What a document is.
   public enum Kind: Hashable, Sendable {
-    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs, copies, longContext, keyedValues
+    case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs,
+      copies, longContext, keyedValues
     case drill(MicroworldTask)
 
     public var name: String {

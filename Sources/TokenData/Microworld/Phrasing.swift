@@ -12,7 +12,9 @@ struct Phrasing: Sendable {
   /// A description of the subject by this fact, for "which/who ...": "works as a V".
   let predicates: [Template]
 
-  init(_ statements: String, _ corrections: String, _ questions: String, spoken: String = "", that predicates: String = "") {
+  init(
+    _ statements: String, _ corrections: String, _ questions: String, spoken: String = "", that predicates: String = ""
+  ) {
     self.statements = Template.list(statements)
     self.corrections = Template.list(corrections)
     self.questions = Template.list(questions)

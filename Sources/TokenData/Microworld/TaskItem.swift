@@ -12,8 +12,8 @@ import Groundwork
 ///   the log-probability of the ending after `contexts[i]`. `context` is what the fillings have in common.
 /// - generated: `context`, `answer_text`, `stop` (generation ends before it), `metric` "exact_match";
 ///   `answer_after`, when present, is the phrase after whose last occurrence the answer stands;
-/// - programs: `context`, `answer_text` (one solution), `stop`, `metric` "pass@1", and `tests`: a generated program is right
-///   when it gives every test's output.
+/// - programs: `context`, `answer_text` (one solution), `stop`, `metric` "pass@1", and `tests`: a generated program is
+///   right when it gives every test's output.
 public struct TaskItem: Codable, Equatable, Sendable {
   public enum Metric: String, Codable, Sendable {
     case accuracy = "acc"

@@ -133,8 +133,10 @@ extension World {
       add(.festival, name, weight: 1)
       assert(entities.count - 1, .festivalMonth, order[i])
     }
-    let seasons = ["winter", "winter", "spring", "spring", "spring", "summer", "summer", "summer", "autumn",
-      "autumn", "autumn", "winter"]
+    let seasons = [
+      "winter", "winter", "spring", "spring", "spring", "summer", "summer", "summer", "autumn",
+      "autumn", "autumn", "winter",
+    ]
     for (i, month) in Lexicon.months.enumerated() {
       add(.month, month, weight: 1)
       assert(entities.count - 1, .season, seasons[i])

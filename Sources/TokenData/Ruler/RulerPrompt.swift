@@ -4,7 +4,8 @@ import Groundwork
 struct RulerPrompt {
   /// What fills the length, unit by unit.
   enum Filling {
-    /// Sentences of one repeated passage, or of the world's texts, with needles between them, in any order or in theirs.
+    /// Sentences of one repeated passage, or of the world's texts, with needles between them, in any order or in
+    /// theirs.
     case sentences(RulerTask.Haystack, needles: [String], inOrder: Bool = false)
     /// Lines that are all needles, the asked one among them.
     case lines(needle: String, key: RulerTask.Needle, value: RulerTask.Needle, taken: String)

@@ -66,7 +66,9 @@ public struct RulerSample: Codable, Equatable, Sendable {
         throw refuse(error.plainReason)
       }
       if sample.input.isEmpty { throw refuse("an empty input") }
-      if sample.outputs.isEmpty || sample.outputs.contains(where: \.isEmpty) { throw refuse("no outputs, or an empty one") }
+      if sample.outputs.isEmpty || sample.outputs.contains(where: \.isEmpty) {
+        throw refuse("no outputs, or an empty one")
+      }
       samples.append(sample)
     }
     if samples.isEmpty { throw UpcycleError("holds no RULER samples", at: url.path) }

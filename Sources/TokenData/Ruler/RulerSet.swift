@@ -24,7 +24,8 @@ public struct RulerSet: Sendable {
   /// - Throws: a usage error naming the task's shortest length when this one is too short.
   public func samples(_ task: RulerTask, length: Int, count: Int, depth: Double? = nil) throws -> [RulerSample] {
     if depth != nil && task.needles == nil {
-      throw UpcycleError.usage("has no needle to place", at: task.rawValue, expected: "a task niah_...", found: task.rawValue)
+      throw UpcycleError.usage(
+        "has no needle to place", at: task.rawValue, expected: "a task niah_...", found: task.rawValue)
     }
     let first = prompt(task, length: length, index: 0, depth: depth)
     guard let estimate = largestFit(first, task, length) else { throw tooShort(task, length) }
@@ -76,7 +77,9 @@ public struct RulerSet: Sendable {
     guard tokens(prompt, task, units: prompt.fewestUnits) <= length else { return nil }
     var low = prompt.fewestUnits
     var high = low
-    while high < prompt.mostUnits, tokens(prompt, task, units: high) <= length { (low, high) = (high, min(prompt.mostUnits, 2 * high + 1)) }
+    while high < prompt.mostUnits, tokens(prompt, task, units: high) <= length {
+      (low, high) = (high, min(prompt.mostUnits, 2 * high + 1))
+    }
     if tokens(prompt, task, units: high) <= length { return high }
     while high - low > 1 {
       let middle = (low + high) / 2
@@ -100,7 +103,8 @@ public struct RulerSet: Sendable {
         continue
       }
       if size <= length {
-        return RulerSample(index: index, input: input, outputs: prompt.outputs, length: size, answerPrefix: prompt.prefix)
+        return RulerSample(
+          index: index, input: input, outputs: prompt.outputs, length: size, answerPrefix: prompt.prefix)
       }
       if units <= prompt.fewestUnits { return nil }
       // As many units as the excess takes at the mean size of one, but at least a step.

@@ -76,7 +76,10 @@ extension Scribe {
   static func question(about keys: [String], _ kind: RulerTask.Needle, isOne: Bool) -> (String, String) {
     let names = keys.joined(separator: ", ")
     return isOne
-      ? ("What is the special magic \(kind.singular) for \(names)?", " The special magic \(kind.singular) for \(names) is:")
+      ? (
+        "What is the special magic \(kind.singular) for \(names)?",
+        " The special magic \(kind.singular) for \(names) is:"
+      )
       : (
         "What are all the special magic \(kind.plural) for \(names)?",
         " The special magic \(kind.plural) for \(names) are:"

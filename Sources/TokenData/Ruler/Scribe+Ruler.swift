@@ -60,7 +60,10 @@ extension Scribe {
     var words = Self.listWords
     random.shuffle(&words)
     func ask(_ answer: String) -> (String, String) {
-      ("\nQuestion: Which \(asked) words are the most common in the list?", " Answer: The \(asked) most common words are:" + answer)
+      (
+        "\nQuestion: Which \(asked) words are the most common in the list?",
+        " Answer: The \(asked) most common words are:" + answer
+      )
     }
     let instruction = "Here is a numbered list of words. Some come more often than others. Remember those.\n"
     let common = Array(words[..<asked])
@@ -86,7 +89,9 @@ extension Scribe {
       (Lexicon.femaleEnds + Lexicon.maleEnds).map { (start + $0).lowercased() }
     }
     var seen = Set<String>()
-    return (keyNouns + Lexicon.colours + Lexicon.feelings + Lexicon.badFeelings + made).filter { seen.insert($0).inserted }
+    return (keyNouns + Lexicon.colours + Lexicon.feelings + Lexicon.badFeelings + made).filter {
+      seen.insert($0).inserted
+    }
   }()
 
   private mutating func frequentWordsPrompt(length: Int) -> RulerPrompt {
@@ -121,9 +126,11 @@ extension Scribe {
     let town = world.entities[entity(.town)].name
     let he = person.entity.subjectPronoun
     return PersonDocument(
-      text: "\(person.fullName) is a \(job) and lives in \(town). \(he.capitalisedFirst) likes \(food) and has a \(pet).",
+      text:
+        "\(person.fullName) is a \(job) and lives in \(town). \(he.capitalisedFirst) likes \(food) and has a \(pet).",
       questions: [
-        ("the job", [job, "a \(job)"]), ("the home town", [town]), ("the favourite food", [food]), ("the pet", [pet, "a \(pet)"]),
+        ("the job", [job, "a \(job)"]), ("the home town", [town]), ("the favourite food", [food]),
+        ("the pet", [pet, "a \(pet)"]),
       ])
   }
 
@@ -138,8 +145,10 @@ extension Scribe {
       whom = "the friend of \(cast[1].fullName)"
     }
     return RulerPrompt(
-      before: "Answer the question by these documents. Give only the answer.\n", filling: .documents(gold: gold, about: cast.map(\.fullName)),
-      after: "\nQuestion: What is \(topic) of \(whom)?", prefix: " Answer:", outputs: hops == 1 ? answers : [answers[0]],
+      before: "Answer the question by these documents. Give only the answer.\n",
+      filling: .documents(gold: gold, about: cast.map(\.fullName)),
+      after: "\nQuestion: What is \(topic) of \(whom)?", prefix: " Answer:",
+      outputs: hops == 1 ? answers : [answers[0]],
       scribe: self, fewestUnits: hops + 1)
   }
 }

@@ -19,7 +19,8 @@ public final class FrameFileWriter {
   public func append(_ content: UnsafeRawBufferPointer) throws {
     let data = try compressor.compress(content)
     guard let size = UInt32(exactly: content.count), let stored = UInt32(exactly: data.count) else {
-      throw UpcycleError("a frame is too large", at: file.url.path, expected: "less than 4 GiB", found: formatBytes(content.count))
+      throw UpcycleError(
+        "a frame is too large", at: file.url.path, expected: "less than 4 GiB", found: formatBytes(content.count))
     }
     frames.append(
       .init(compressedSize: stored, size: size, checksum: data.withUnsafeBytes { FrameCompressor.checksum($0) }))
@@ -70,14 +71,18 @@ public final class FrameFile {
   /// - Throws: when the frame is damaged or has another size.
   public func read(_ number: Int, into out: UnsafeMutableRawBufferPointer) throws {
     func broken(_ reason: String) -> UpcycleError {
-      SeekTable.broken(url.path, at: table.frames.indices.contains(number) ? table.offsets[number] : 0, "frame \(number): \(reason)")
+      SeekTable.broken(
+        url.path, at: table.frames.indices.contains(number) ? table.offsets[number] : 0, "frame \(number): \(reason)")
     }
     guard table.frames.indices.contains(number) else { throw broken("there are only \(frameCount)") }
     let frame = table.frames[number]
     guard Int(frame.size) == out.count else { throw broken("it holds \(frame.size) bytes instead of \(out.count)") }
-    let bytes = try ShardFile.read(descriptor, from: table.offsets[number], count: Int(frame.compressedSize), file: url.path)
+    let bytes = try ShardFile.read(
+      descriptor, from: table.offsets[number], count: Int(frame.compressedSize), file: url.path)
     let failure = bytes.withUnsafeBytes { raw -> String? in
-      guard raw.count >= 8, FrameCompressor.checksum(raw) == frame.checksum else { return "its checksum is not the one in the table" }
+      guard raw.count >= 8, FrameCompressor.checksum(raw) == frame.checksum else {
+        return "its checksum is not the one in the table"
+      }
       guard FrameDecompressor.contentSize(of: raw) == out.count else { return "it does not hold \(out.count) bytes" }
       return decompressor.decompress(raw, into: out)
     }

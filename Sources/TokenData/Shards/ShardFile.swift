@@ -142,8 +142,7 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     }
   }
 
-  static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8]
-  {
+  static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8] {
     var failure: Int32?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       while initialized < count {

@@ -132,8 +132,7 @@ public final class Tokenizer: Sendable {
   /// The bytes of `ids`. Special tokens give nothing unless `showingSpecials`; ids outside the vocabulary
   /// give nothing. The space that piece vocabularies put in front of a text is taken away again, unless
   /// the ids continue an earlier text.
-  public func decodeBytes(_ ids: [Int32], showingSpecials: Bool = false, continuing: Bool = false) -> [UInt8]
-  {
+  public func decodeBytes(_ ids: [Int32], showingSpecials: Bool = false, continuing: Bool = false) -> [UInt8] {
     var bytes: [UInt8] = []
     var atStart = addsSpace && !continuing
     for id in ids {
