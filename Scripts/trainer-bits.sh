@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Twenty steps or so of every trainer, on one thread and on two, and the sha256 of what each wrote: run it before and
+# Twenty steps or so of every trainer, and the sha256 of what each wrote: run it before and
 # after a change that must not alter a bit, and compare.
 #
 #   Scripts/trainer-bits.sh [BIN] > before.txt
@@ -11,6 +11,7 @@ bin=$(realpath "${1:-.build/release}")
 teachers=$PWD/experiments/teachers
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export UPCYCLE_ROOT=$PWD
 cd "$work"
 log() { "$@" >>log.txt 2>&1 || { tail -5 log.txt >&2; echo "trainer-bits: failed: $*" >&2; exit 1; }; }
 hash() { printf '%s  %s\n' "$(cat "$1"/*.safetensors "$1"/config.json | sha256sum | cut -c1-64)" "$2"; }
