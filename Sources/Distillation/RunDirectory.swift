@@ -25,7 +25,7 @@ public struct RunDirectory {
   /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
   public func holds<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws -> Bool {
     guard FileManager.default.fileExists(atPath: plan.path) else { return false }
-    let found = try? JSONDecoder().decode(RunRecord<Plan>.self, from: readFile(plan))
+    let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: plan)
     if found != RunRecord(plan: resolved, identity: identity) {
       throw UpcycleError.usage(
         "holds a run with other settings", at: url.path, expected: "the same plan, student, teacher and data",
@@ -38,9 +38,7 @@ public struct RunDirectory {
   public func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
     if try holds(plan: resolved, identity: identity) { return }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try writeFile(encoder.encode(RunRecord(plan: resolved, identity: identity)), to: plan)
+    try writeFile(jsonText(RunRecord(plan: resolved, identity: identity), pretty: true), to: plan)
     try writeFile(
       JSONValue.object(machineDescription()).text(pretty: true), to: run.appendingPathComponent("environment.json"))
   }

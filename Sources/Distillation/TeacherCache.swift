@@ -107,9 +107,7 @@ public final class TeacherCache: Teacher {
     report: (Int) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     if try !holds(folder, identity) {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      try writeFile(encoder.encode(identity), to: manifest(folder))
+      try writeFile(jsonText(identity, pretty: true), to: manifest(folder))
     }
     removeLeftovers(folder)
     let perStep = identity.batch / identity.microBatch
@@ -154,7 +152,7 @@ public final class TeacherCache: Teacher {
   /// Whether states of this identity stand here, complete or not; throws when they are others.
   private static func holds(_ folder: URL, _ identity: Identity) throws -> Bool {
     guard FileManager.default.fileExists(atPath: manifest(folder).path) else { return false }
-    let found = try? JSONDecoder().decode(Identity.self, from: readFile(manifest(folder)))
+    let found = try? decodeJSON(Identity.self, contentsOf: manifest(folder))
     if found != identity {
       throw UpcycleError.usage(
         "holds a teacher's states of something else", at: folder.path,

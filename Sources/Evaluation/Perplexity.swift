@@ -70,7 +70,7 @@ public func perplexity(
 }
 
 extension PerplexityReport {
-  public func json() throws -> JSONValue { try JSONValue(parsing: JSONEncoder().encode(self), file: "report") }
+  public func json() throws -> JSONValue { try jsonValue(self) }
 }
 
 /// Sum of -log p over each window of the batch.

@@ -138,8 +138,7 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
 
   /// The report as JSON; `items` only on request.
   public func json(withItems: Bool) throws -> JSONValue {
-    let encoder = JSONEncoder()
-    let value = try JSONValue(parsing: encoder.encode(self), file: "report")
+    let value = try jsonValue(self)
     guard !withItems, case .object(var object) = value else { return value }
     object["items"] = nil
     return .object(object)
@@ -147,8 +146,11 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
 
   /// Reads a report that was written with its items.
   public init(contentsOf url: URL) throws {
-    do { self = try JSONDecoder().decode(EvaluationReport.self, from: readFile(url)) } catch is DecodingError {
-      throw UpcycleError("is not an evaluation report with items", at: url.path, hint: "write one with --out")
+    do {
+      self = try decodeJSON(EvaluationReport.self, contentsOf: url, what: "an evaluation report with items")
+    } catch var error as UpcycleError {
+      error.hint = "write one with --out"
+      throw error
     }
   }
 

@@ -31,7 +31,7 @@ public struct ThroughputReport: Codable, Equatable, Sendable {
     case peakBytes = "peak_bytes"
   }
 
-  public func json() throws -> JSONValue { try JSONValue(parsing: JSONEncoder().encode(self), file: "report") }
+  public func json() throws -> JSONValue { try jsonValue(self) }
 }
 
 /// Times prefill and greedy decoding; the best of `repeats` runs, after one that warms the buffers up.

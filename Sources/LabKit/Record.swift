@@ -38,13 +38,7 @@ struct RecordFile {
 
   func read() throws -> [Record] {
     guard FileManager.default.fileExists(atPath: url.path) else { return [] }
-    let decoder = JSONDecoder()
-    let lines = String(decoding: try readFile(url), as: UTF8.self).split(separator: "\n")
-    return try lines.enumerated().map { index, line in
-      do { return try decoder.decode(Record.self, from: Data(line.utf8)) } catch {
-        throw UpcycleError("line \(index + 1) is not a record", at: url.path, found: "\(line.prefix(80))")
-      }
-    }
+    return try JSONLines.read(Record.self, from: url, what: "a record").map(\.value)
   }
 
   enum Outcome: Equatable { case added, unchanged, replaced(Record) }
@@ -64,10 +58,7 @@ struct RecordFile {
         records.append(record)
       }
       records.sort { ($0.cell, $0.seed ?? -1) < ($1.cell, $1.seed ?? -1) }
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      let lines = try records.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
-      try writeFile(lines.joined(), to: url)
+      try writeFile(JSONLines.text(records), to: url)
       return outcome
     }
   }

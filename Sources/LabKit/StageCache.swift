@@ -34,16 +34,16 @@ struct StageCache: Sendable {
   func entry(_ key: String) throws -> Entry? {
     let url = marker(key)
     guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-    do { return try JSONDecoder().decode(Entry.self, from: readFile(url)) } catch {
-      throw UpcycleError(
-        "is not a cache entry of this version", at: url.path, hint: "remove its folder and run again")
+    do {
+      return try decodeJSON(Entry.self, contentsOf: url, what: "a cache entry of this version")
+    } catch var error as UpcycleError {
+      error.hint = "remove its folder and run again"
+      throw error
     }
   }
 
   func finish(_ key: String, _ entry: Entry) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    try writeFile(try encoder.encode(entry), to: marker(key))
+    try writeFile(jsonText(entry, pretty: true), to: marker(key))
     try? FileManager.default.removeItem(at: spent(key))
   }
 

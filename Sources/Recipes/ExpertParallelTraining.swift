@@ -117,9 +117,7 @@ extension RunIdentity {
 extension TrainingPlan {
   fileprivate var text: String {
     get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
+      try jsonText(self)
     }
   }
 }

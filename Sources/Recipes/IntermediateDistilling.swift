@@ -88,10 +88,8 @@ public struct IntermediateDistilling {
       student: student, base: baseModel,
       batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed),
       plan: plan)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
     let identity = RunIdentity(
-      student: String(decoding: try encoder.encode(replacement), as: UTF8.self), teacher: try modelIdentity(base),
+      student: try jsonText(replacement), teacher: try modelIdentity(base),
       data: data.identity, threads: Threads.count)
     let outcomeFile = directory.run.appendingPathComponent("layers.json")
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
@@ -99,7 +97,7 @@ public struct IntermediateDistilling {
       guard try directory.holds(plan: plan, identity: identity) else {
         throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
       }
-      return try JSONDecoder().decode(Outcome.self, from: readFile(outcomeFile))
+      return try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     }
     let windows = try heldOut.map { try errorWindows($0, plan.time) }
     var outcome = Outcome()
@@ -107,7 +105,7 @@ public struct IntermediateDistilling {
     try trainer.run(
       in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
     if let windows { outcome.after = trainer.layerErrors(windows) }
-    try writeFile(encoder.encode(outcome), to: outcomeFile)
+    try writeFile(jsonText(outcome), to: outcomeFile)
     try tokenizer.save(to: folder)
     try student.save(to: folder)
     try directory.finish()

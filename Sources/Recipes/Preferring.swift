@@ -53,7 +53,7 @@ public struct Preferring {
       guard try directory.holds(plan: plan, identity: identity) else {
         throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
       }
-      return try JSONDecoder().decode(Outcome.self, from: readFile(outcomeFile))
+      return try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     }
     let before = trainer.score(pairs.heldOut)
     try trainer.run(
@@ -70,7 +70,7 @@ public struct Preferring {
       outcome.chosen = [before.chosen / count, after.chosen / count]
       outcome.rejected = [before.rejected / count, after.rejected / count]
     }
-    try writeFile(JSONEncoder().encode(outcome), to: outcomeFile)
+    try writeFile(jsonText(outcome), to: outcomeFile)
     try tokenizer.save(to: folder)
     try policy.save(to: folder)
     try directory.finish()

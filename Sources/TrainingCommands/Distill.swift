@@ -52,9 +52,7 @@ public struct Distill: ParsableCommand {
         ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
       try plan.validate()
       if printConfig {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+        print(try jsonText(plan, pretty: true))
         return
       }
       func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }

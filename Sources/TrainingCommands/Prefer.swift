@@ -51,14 +51,12 @@ public struct Prefer: ParsableCommand {
         pairs: data.training.count, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup, beta: beta,
         seed: seed, checkpointing: checkpointing)
       try plan.validate()
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      if printConfig { return print(String(decoding: try encoder.encode(plan), as: UTF8.self)) }
+      if printConfig { return print(try jsonText(plan, pretty: true)) }
       Interrupt.listen()
       let outcome = try Preferring(model: URL(fileURLWithPath: model), data: data, plan: plan).run(
         in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: preferenceReport(plan, quiet: quiet),
         shouldStop: { Interrupt.isRaised })
-      if json { return print(String(decoding: try encoder.encode(outcome), as: UTF8.self)) }
+      if json { return print(try jsonText(outcome, pretty: true)) }
       print(outcome.summary)
       print("model: \(out)")
     }

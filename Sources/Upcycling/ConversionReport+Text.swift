@@ -35,10 +35,7 @@ extension ConversionReport {
   /// For scripts, with the Hub's spelling of keys.
   public var json: String {
     get throws {
-      let encoder = JSONEncoder()
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
+      try jsonText(self, pretty: true, snakeCase: true)
     }
   }
 }

@@ -33,7 +33,7 @@ final class Peer {
     process.standardError = FileHandle.nullDevice
     struct Ready: Decodable { var versions: [String: String] }
     guard (try? process.run()) != nil, let line = answers.next(),
-      let ready = try? JSONDecoder().decode(Ready.self, from: line)
+      let ready = try? decodeJSON(Ready.self, from: line, file: "peer")
     else {
       FileHandle.standardError.write(
         Data("bench: no peer (\(python) cannot import torch); see Scripts/bench/README.md\n".utf8))
@@ -52,7 +52,7 @@ final class Peer {
     guard process.isRunning else { return nil }
     let line = request + " --threads \(threads) --repeats 1\n"
     guard (try? requests.fileHandleForWriting.write(contentsOf: Data(line.utf8))) != nil, let reply = answers.next(),
-      let answer = try? JSONDecoder().decode(Answer.self, from: reply)
+      let answer = try? decodeJSON(Answer.self, from: reply, file: "peer")
     else { return nil }
     versions.merge(answer.versions) { $1 }
     return answer

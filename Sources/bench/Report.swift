@@ -62,9 +62,7 @@ struct Report: Encodable {
   }
 
   var text: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    (try? jsonText(self, pretty: true)) ?? "{}"
   }
 
   /// For people.

@@ -72,9 +72,7 @@ struct StepProfile: Encodable {
 
   func text(json: Bool) throws -> String {
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
+      return try jsonText(self, pretty: true)
     }
     let head = String(format: "%@: %.0f ms a step (median), fastest %.0f ms", preset, step, fastest)
     let lines = rows.map { row in

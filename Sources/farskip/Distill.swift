@@ -74,9 +74,7 @@ struct Distill: ParsableCommand {
         hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing)
       try plan.validate()
       if printConfig {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        return print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+        return print(try jsonText(plan, pretty: true))
       }
       let folder = URL(fileURLWithPath: student)
       let text = try trainingText(folder)

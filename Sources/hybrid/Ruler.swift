@@ -72,10 +72,7 @@ struct Ruler: ParsableCommand {
       write: write.map { URL(fileURLWithPath: $0) }, quiet: quiet || json)
     if let csv { try writeFile(scored.csv, to: URL(fileURLWithPath: csv)) }
     if json {
-      let encoder = JSONEncoder()
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      print(String(decoding: try encoder.encode(scored), as: UTF8.self))
+      print(try jsonText(scored, pretty: true, snakeCase: true))
     } else {
       print(grid ? scored.grid : scored.table)
     }

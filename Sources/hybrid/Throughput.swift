@@ -80,10 +80,7 @@ struct Throughput: ParsableCommand {
 
   private func show(_ points: [DecodingPoint]) throws {
     if json {
-      let encoder = JSONEncoder()
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      return print(String(decoding: try encoder.encode(points), as: UTF8.self))
+      return print(try jsonText(points, pretty: true, snakeCase: true))
     }
     func cell(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(0, width - text.count)) + text

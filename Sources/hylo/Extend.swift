@@ -119,10 +119,7 @@ struct Extend: ParsableCommand {
   }
 
   private func text(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    try jsonText(value, pretty: true, snakeCase: true)
   }
 }
 

@@ -57,10 +57,7 @@ struct ServeLength: ParsableCommand {
       try writeFile(lines.joined(separator: "\n") + "\n", to: URL(fileURLWithPath: csv))
     }
     if json {
-      let encoder = JSONEncoder()
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      return print(String(decoding: try encoder.encode(reports), as: UTF8.self))
+      return print(try jsonText(reports, pretty: true, snakeCase: true))
     }
     for report in reports { print(text(report)) }
     if reports.count == 2, let ours = reports[0].budget.longest, let theirs = reports[1].budget.longest {

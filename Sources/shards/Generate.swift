@@ -43,9 +43,7 @@ struct Generate: ParsableCommand {
         Data("\(file.file)  \(formatCount(file.count)) entries, \(formatCount(file.bytes)) bytes\n".utf8))
     }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(manifest), as: UTF8.self))
+      print(try jsonText(manifest, pretty: true))
     } else {
       print(
         "\(out): \(formatCount(manifest.facts)) facts about \(formatCount(manifest.entities)) entities,"

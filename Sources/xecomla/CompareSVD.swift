@@ -22,7 +22,7 @@ struct CompareSVD: ParsableCommand {
           for row in try SVDComparison.run(
             rows: shape.rows, columns: shape.columns, rank: shape.rank, spectrum: spectrum)
           {
-            print(try json ? String(decoding: JSONEncoder().encode(row), as: UTF8.self) : Self.line(row))
+            print(try json ? jsonText(row) : Self.line(row))
           }
         }
       }

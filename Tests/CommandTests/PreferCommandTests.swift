@@ -85,7 +85,7 @@ final class PreferCommandTests: XCTestCase {
     let cases: [(String, [String])] = [
       (#"{"prompt": "a", "chosen": " b"}"#, ["bad.jsonl:2", "rejected"]),
       (#"{"prompt": "a", "chosen": " b", "rejected": ""}"#, ["bad.jsonl:2", "an empty \"rejected\""]),
-      ("no JSON", ["bad.jsonl:2", "not JSON"]),
+      ("no JSON", ["bad.jsonl:2", "not valid JSON"]),
       (#"{"prompt": "a", "chosen": " b", "rejected": "\#(long)"}"#, ["bad.jsonl:2", "too long for the model"]),
     ]
     for (line, words) in cases {

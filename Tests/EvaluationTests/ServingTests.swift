@@ -215,7 +215,7 @@ final class ServingTests: XCTestCase {
     XCTAssertEqual(good[2].prompt.count, 100)
     XCTAssertTrue(good[2].prompt.allSatisfy { (0..<41).contains($0) })
     for (text, word) in [
-      ("{\"prompt\": \"a\"}", "max_tokens"), ("{\"max_tokens\": 3}", "no prompt"), ("nonsense", "no JSON"),
+      ("{\"prompt\": \"a\"}", "max_tokens"), ("{\"max_tokens\": 3}", "no prompt"), ("nonsense", "not valid JSON"),
       ("[1]", "no object"),
       ("{\"prompt\": \"a\", \"prompt_tokens\": 3, \"max_tokens\": 3}", "both"), ("\n", "no requests"),
       ("{\"prompt_tokens\": 0, \"max_tokens\": 3}", "wrong type"),

@@ -53,8 +53,8 @@ final class PreferenceFileTests: XCTestCase {
       (#"{"prompt": "Q:", "chosen": ["yes"], "rejected": " no"}"#, #"a wrong value for "chosen""#),
       (#"{"prompt": "Q:", "chosen": null, "rejected": " no"}"#, #"a wrong value for "chosen""#),
       (#"{"prompt": "Q:", "chosen": " yes", "rejected": " yes"}"#, "the same text"),
-      (#"{"prompt": "Q:", "chosen": " yes", "rejec"#, "text that is not JSON"),
-      ("just text", "text that is not JSON"), ("[1, 2]", "no JSON object"), ("7", "no JSON object"),
+      (#"{"prompt": "Q:", "chosen": " yes", "rejec"#, "is not valid JSON"),
+      ("just text", "is not valid JSON"), ("[1, 2]", "no JSON object"), ("7", "no JSON object"),
     ]
     for (line, reason) in lines {
       let url = try write("\(good)\n\(line)\n\(good)\n")

@@ -78,10 +78,9 @@ extension EventLog {
 
   /// The logs of all ranks, on every rank.
   public func gathered(_ ranks: any Communicator) throws -> [EventLog] {
-    let data = try JSONEncoder().encode(events)
-    return try ranks.allGather(String(decoding: data, as: UTF8.self)).map { text in
+    return try ranks.allGather(jsonText(events)).map { text in
       var log = EventLog(origin: origin)
-      log.events = try JSONDecoder().decode([Event].self, from: Data(text.utf8))
+      log.events = try decodeJSON([Event].self, from: Data(text.utf8), file: "events of a rank")
       return log
     }
   }

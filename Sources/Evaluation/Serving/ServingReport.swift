@@ -57,11 +57,7 @@ public struct ServingReport: Codable, Equatable, Sendable {
   /// Highest sum of tensor bytes held at once: weights, pools, activations.
   public var peakBytes: Int
 
-  public func json() throws -> JSONValue {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return try JSONValue(parsing: encoder.encode(self), file: "report")
-  }
+  public func json() throws -> JSONValue { try jsonValue(self, snakeCase: true) }
 
   public var csv: String {
     func number(_ value: Double?) -> String { value.map { String(format: "%.6f", $0) } ?? "" }

@@ -27,9 +27,7 @@ public struct ServingRequest: Equatable, Sendable {
   /// - Throws: usage errors that name file, line and reason
   public static func read(_ url: URL, vocabulary: Int, encode: ((String) -> [Int32])?) throws -> [ServingRequest] {
     var requests: [ServingRequest] = []
-    for (index, line) in try readFile(url).split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
-      if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
-      let place = "\(url.path):\(index + 1)"
+    try JSONLines.forEach(in: url) { line, number, place in
       func refuse(_ found: String) -> UpcycleError {
         .usage(
           "is not a request", at: place,
@@ -38,7 +36,10 @@ public struct ServingRequest: Equatable, Sendable {
           found: found)
       }
       let value: JSONValue
-      do { value = try JSONDecoder().decode(JSONValue.self, from: Data(line)) } catch { throw refuse("no JSON") }
+      do { value = try JSONValue(parsing: line, file: place, firstLine: number) } catch var error as UpcycleError {
+        error.kind = .usage
+        throw error
+      }
       guard let fields = value.object else { throw refuse("no object") }
       let known = ["prompt", "prompt_tokens", "max_tokens", "arrival", "id"]
       if let stranger = fields.keys.sorted().first(where: { !known.contains($0) }) { throw refuse("\"\(stranger)\"") }
@@ -52,7 +53,7 @@ public struct ServingRequest: Equatable, Sendable {
         }
         prompt = encode(text)
       case (nil, .int(let count)?) where count > 0:
-        prompt = (0..<count).map { Int32(($0 * 7919 + index * 104_729 + 1) % vocabulary) }
+        prompt = (0..<count).map { Int32(($0 * 7919 + (number - 1) * 104_729 + 1) % vocabulary) }
       case (nil, .array(let items)?):
         let ids = items.compactMap { $0.int.flatMap(Int32.init(exactly:)) }
         if ids.count < items.count { throw refuse("prompt_tokens that are not ids") }
@@ -68,7 +69,7 @@ public struct ServingRequest: Equatable, Sendable {
       }
       requests.append(
         ServingRequest(
-          name: value["id"].map { $0.string ?? $0.text() } ?? "\(index + 1)", prompt: prompt, maximum: maximum,
+          name: value["id"].map { $0.string ?? $0.text() } ?? "\(number)", prompt: prompt, maximum: maximum,
           arrival: arrival))
     }
     if requests.isEmpty { throw UpcycleError.usage("holds no requests", at: url.path) }

@@ -25,60 +25,56 @@ struct SafetensorsHeader {
   ///   - json: the header's bytes
   ///   - dataLength: bytes in the file behind the header
   init(json: UnsafeRawBufferPointer, dataLength: Int, file: String) throws {
-    var scanner = JSONScanner(json, file: file)
-    try scanner.expect(UInt8(ascii: "{"))
-    if !scanner.take(UInt8(ascii: "}")) {
-      repeat {
-        let name = try scanner.string()
-        try scanner.expect(UInt8(ascii: ":"))
-        if name == "__metadata__" { try readMetadata(&scanner) } else { tensors.append(try Self.entry(&scanner, name)) }
-      } while scanner.take(UInt8(ascii: ","))
-      try scanner.expect(UInt8(ascii: "}"))
+    try JSONReader.parse(json, file: file, what: "safetensors header") { reader in
+      try reader.object { reader, key in
+        let name = String(decoding: key, as: UTF8.self)
+        if name == "__metadata__" {
+          try reader.object { reader, key in metadata[String(decoding: key, as: UTF8.self)] = try reader.string() }
+        } else {
+          tensors.append(try Self.entry(&reader, name, file: file))
+        }
+      }
     }
-    try scanner.expectEnd()
     try check(dataLength: dataLength, file: file)
   }
 
-  private mutating func readMetadata(_ scanner: inout JSONScanner) throws {
-    try scanner.expect(UInt8(ascii: "{"))
-    if scanner.take(UInt8(ascii: "}")) { return }
-    repeat {
-      let key = try scanner.string()
-      try scanner.expect(UInt8(ascii: ":"))
-      metadata[key] = try scanner.string()
-    } while scanner.take(UInt8(ascii: ","))
-    try scanner.expect(UInt8(ascii: "}"))
-  }
-
-  private static func entry(_ scanner: inout JSONScanner, _ name: String) throws -> TensorInfo {
+  private static func entry(_ reader: inout JSONReader, _ name: String, file: String) throws -> TensorInfo {
     var type: ElementType?
     var shape: [Int]?
     var offsets: [Int]?
-    try scanner.expect(UInt8(ascii: "{"))
-    repeat {
-      let key = try scanner.string()
-      try scanner.expect(UInt8(ascii: ":"))
-      switch key {
+    try reader.object { reader, key in
+      switch String(decoding: key, as: UTF8.self) {
       case "dtype":
-        let text = try scanner.string()
+        let text = try reader.string()
         guard let known = ElementType(rawValue: text) else {
           throw UpcycleError(
-            "unknown element type", at: "\(scanner.file): \(shown(name))",
+            "unknown element type", at: "\(file): \(shown(name))",
             expected: ElementType.allCases.map(\.rawValue).joined(separator: ", "), found: shown(text))
         }
         type = known
-      case "shape": shape = try scanner.integers(limit: maximumRank)
-      case "data_offsets": offsets = try scanner.integers(limit: 2)
-      default: throw scanner.fail("unknown field \"\(shown(key))\" of tensor \(shown(name))")
+      case "shape": shape = try integers(&reader, limit: maximumRank)
+      case "data_offsets": offsets = try integers(&reader, limit: 2)
+      case let field: throw reader.malformed("unknown field \"\(shown(field))\" of tensor \(shown(name))")
       }
-    } while scanner.take(UInt8(ascii: ","))
-    try scanner.expect(UInt8(ascii: "}"))
+    }
     guard let type, let shape, let offsets, offsets.count == 2, offsets[0] <= offsets[1] else {
-      throw scanner.fail("tensor \(shown(name)) needs dtype, shape and two rising data_offsets")
+      throw reader.malformed("tensor \(shown(name)) needs dtype, shape and two rising data_offsets")
     }
     let info = TensorInfo(name: name, type: type, shape: shape, range: offsets[0]..<offsets[1])
-    try checkSize(info, file: scanner.file)
+    try checkSize(info, file: file)
     return info
+  }
+
+  /// Whole numbers of 0 and up in brackets, at most `limit` of them.
+  private static func integers(_ reader: inout JSONReader, limit: Int) throws -> [Int] {
+    var values: [Int] = []
+    try reader.array { reader in
+      guard values.count < limit else { throw reader.malformed("a list of more than \(limit) numbers") }
+      let value = try reader.integer()
+      guard value >= 0 else { throw reader.malformed("a number below 0") }
+      values.append(value)
+    }
+    return values
   }
 
   private static func checkSize(_ info: TensorInfo, file: String) throws {

@@ -98,10 +98,10 @@ private struct MemoryRecord: Codable {
   }
 
   init(in folder: URL) throws {
-    self = try JSONDecoder().decode(Self.self, from: readFile(folder.appendingPathComponent("memory.json")))
+    self = try decodeJSON(Self.self, contentsOf: folder.appendingPathComponent("memory.json"))
   }
 
   func save(in folder: URL) throws {
-    try writeFile(JSONEncoder().encode(self), to: folder.appendingPathComponent("memory.json"))
+    try writeFile(jsonText(self), to: folder.appendingPathComponent("memory.json"))
   }
 }

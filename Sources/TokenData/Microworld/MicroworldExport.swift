@@ -59,14 +59,8 @@ public struct MicroworldExport: Sendable {
       try done(name, count: try corpus.write(atLeast: goal, to: folder.appendingPathComponent(name)))
     }
     if preferencePairs > 0 {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      var data = Data()
-      for i in 0..<preferencePairs {
-        data.append(try encoder.encode(PreferencePair.pair(i, world: world, seed: seed)))
-        data.append(0x0a)
-      }
-      try writeFile(data, to: folder.appendingPathComponent("preferences.jsonl"))
+      let pairs = (0..<preferencePairs).map { PreferencePair.pair($0, world: world, seed: seed) }
+      try writeFile(JSONLines.text(pairs), to: folder.appendingPathComponent("preferences.jsonl"))
       try done("preferences.jsonl", count: preferencePairs)
     }
     for set in itemsPerTask > 0 ? itemSets : [] {
@@ -77,13 +71,11 @@ public struct MicroworldExport: Sendable {
         try done(name, count: items.count)
       }
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-    try writeFile(encoder.encode(world.record), to: folder.appendingPathComponent("world.json"))
+    try writeFile(jsonText(world.record, pretty: true), to: folder.appendingPathComponent("world.json"))
     try done("world.json", count: world.facts.count)
     let manifest = Manifest(
       seed: seed, knobs: knobs, entities: world.entities.count, facts: world.facts.count, files: files)
-    try writeFile(encoder.encode(manifest), to: folder.appendingPathComponent("manifest.json"))
+    try writeFile(jsonText(manifest, pretty: true), to: folder.appendingPathComponent("manifest.json"))
     return manifest
   }
 }

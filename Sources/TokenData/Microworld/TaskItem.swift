@@ -87,33 +87,18 @@ public struct TaskItem: Codable, Equatable, Sendable {
 extension TaskItem {
   /// Items as JSON Lines, keys in a fixed order of the alphabet, so that equal items give equal bytes.
   public static func write(_ items: [TaskItem], to url: URL) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var data = Data()
-    for item in items {
-      data.append(try encoder.encode(item))
-      data.append(0x0a)
-    }
-    try writeFile(data, to: url)
+    try writeFile(JSONLines.text(items), to: url)
   }
 
   /// Reads a task file; errors name the line and what is wrong with it.
   public static func read(_ url: URL) throws -> [TaskItem] {
-    let data = try readFile(url)
-    let decoder = JSONDecoder()
-    var items: [TaskItem] = []
-    for (number, line) in data.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
-      if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
-      let place = "\(url.path):\(number + 1)"
-      let item: TaskItem
-      do { item = try decoder.decode(TaskItem.self, from: Data(line)) } catch let error as DecodingError {
-        throw UpcycleError("is not a task item", at: place, found: error.plainReason)
-      }
-      if let problem = item.problem { throw UpcycleError("is not a usable task item", at: place, found: problem) }
-      items.append(item)
+    let items = try JSONLines.read(TaskItem.self, from: url, what: "a task item")
+    for (line, item) in items {
+      guard let problem = item.problem else { continue }
+      throw UpcycleError("is not a usable task item", at: "\(url.path):\(line)", found: problem)
     }
     if items.isEmpty { throw UpcycleError("holds no task items", at: url.path) }
-    return items
+    return items.map(\.value)
   }
 
   /// What makes an item unusable, if anything.

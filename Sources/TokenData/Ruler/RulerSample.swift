@@ -40,38 +40,24 @@ public struct RulerSample: Codable, Equatable, Sendable {
   // MARK: Files
 
   public static func write(_ samples: [RulerSample], to url: URL) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var data = Data()
-    for sample in samples {
-      data.append(try encoder.encode(sample))
-      data.append(0x0a)
-    }
-    try writeFile(data, to: url)
+    try writeFile(JSONLines.text(samples), to: url)
   }
 
   /// Reads a file; an error names the line and the field.
   public static func read(_ url: URL) throws -> [RulerSample] {
-    let decoder = JSONDecoder()
-    var samples: [RulerSample] = []
-    for (number, line) in try readFile(url).split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
-      if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
-      func refuse(_ reason: String) -> UpcycleError {
-        UpcycleError(
-          "is not a RULER sample", at: "\(url.path):\(number + 1)",
-          expected: "{\"index\": n, \"input\": text, \"outputs\": [texts], \"length\": tokens}", found: reason)
-      }
-      let sample: RulerSample
-      do { sample = try decoder.decode(RulerSample.self, from: Data(line)) } catch let error as DecodingError {
-        throw refuse(error.plainReason)
+    let samples = try JSONLines.read(
+      RulerSample.self, from: url, what: "a RULER sample",
+      expected: "{\"index\": n, \"input\": text, \"outputs\": [texts], \"length\": tokens}")
+    for (line, sample) in samples {
+      func refuse(_ found: String) -> UpcycleError {
+        UpcycleError("is not a usable RULER sample", at: "\(url.path):\(line)", found: found)
       }
       if sample.input.isEmpty { throw refuse("an empty input") }
       if sample.outputs.isEmpty || sample.outputs.contains(where: \.isEmpty) {
         throw refuse("no outputs, or an empty one")
       }
-      samples.append(sample)
     }
     if samples.isEmpty { throw UpcycleError("holds no RULER samples", at: url.path) }
-    return samples
+    return samples.map(\.value)
   }
 }

@@ -73,9 +73,7 @@ extension ShardManifest {
   }
 
   init(parsing data: Data, file: String) throws {
-    do { self = try JSONDecoder().decode(ShardManifest.self, from: data) } catch {
-      throw UpcycleError("is not a manifest of token shards", at: file, found: Self.reason(error))
-    }
+    self = try decodeJSON(ShardManifest.self, from: data, file: file, what: "a manifest of token shards")
     let known = CodingKeys.allCases.map(\.rawValue).sorted()
     let keys = try JSONValue(parsing: data, file: file).object?.keys.sorted() ?? []
     if let unknown = keys.first(where: { !known.contains($0) }) {
@@ -88,21 +86,6 @@ extension ShardManifest {
         "manifest: damaged or edited: its checksum does not fit", at: file, hint: "pack the text again")
     }
     try check(file: file)
-  }
-
-  private static func reason(_ error: Error) -> String {
-    func path(_ context: DecodingError.Context) -> String {
-      context.codingPath.map(\.stringValue).joined(separator: ".")
-    }
-    switch error {
-    case DecodingError.keyNotFound(let key, let context):
-      return "no key '\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))'"
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-      return "a wrong type at '\(path(context))'"
-    case DecodingError.dataCorrupted(let context):
-      return context.codingPath.isEmpty ? "no valid JSON" : "an unknown value at '\(path(context))'"
-    default: return "no valid JSON"
-    }
   }
 
   /// Largest number of tokens a manifest may claim; keeps all arithmetic on counts far from overflow.
@@ -159,18 +142,14 @@ extension ShardManifest {
   private func contentDigest() throws -> String {
     var content = self
     content.checksum = nil
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return sha256(try encoder.encode(content))
+    return sha256(try jsonText(content))
   }
 
   /// The text of manifest.json, checksum included.
   func encoded() throws -> Data {
     var content = self
     content.checksum = try contentDigest()
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(content) + [0x0A]
+    return Data((try jsonText(content, pretty: true) + "\n").utf8)
   }
 
   func write(to folder: URL) throws {
