@@ -5,15 +5,26 @@ PAPER ?= xecomla
 PROFILE ?= micro
 SEEDS ?=
 BIN := .build/release
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+# On a terminal the compiler would be told to colour its messages, and other flags mean another build.
+BUILD := swift build -c release --no-color-diagnostics
 # Tests are built apart, so that going back and forth rebuilds nothing.
-TEST := swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
+TESTING := -c release --no-color-diagnostics -Xswiftc -enable-testing --scratch-path .build-tests
+TEST := swift test $(TESTING)
+# Passes the tests' output through and ends it with one line.
+COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test Case .* failed \(/ { failed++ } \
+  /^Test Case .* skipped \(/ { skipped++ } \
+  END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }'
+FORMATTED := --recursive Sources Tests Package.swift
 seeds := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: help setup build test smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz clean
+.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz clean
 
 help:
 	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: tables and pictures under figures/"
 	@echo "make test                    all tests"
+	@echo "make lint                    layout and declared dependencies; make format lays the sources out"
 	@echo "make reproduce PAPER=xecomla [ITEM=table11] [PROFILE=micro] [SEEDS=1,2,3]"
 	@echo "make sweep SWEEP=xecomla/ablation-rank"
 	@echo "make figures                 every table and figure from the committed records, PNG too"
@@ -27,10 +38,18 @@ setup:
 	@Scripts/setup.sh
 
 build: setup
-	@swift build -c release
+	@$(BUILD)
 
 test: setup verify-teachers
-	$(TEST)
+	@$(TEST) 2>&1 | $(COUNT)
+
+# The layout of .swift-format, and Package.swift declaring every module that a target imports.
+lint: setup
+	swift format lint --strict $(FORMATTED)
+	swift build $(TESTING) --build-tests --explicit-target-dependency-import-check error
+
+format:
+	swift format --in-place $(FORMATTED)
 
 smoke: build
 	$(BIN)/lab run --all --profile smoke
@@ -66,7 +85,7 @@ bench: build
 	$(BIN)/bench
 
 fuzz: setup
-	UPCYCLE_FUZZ_COUNT=100000 $(TEST) --filter Fuzz
+	@UPCYCLE_FUZZ_COUNT=100000 $(TEST) --filter Fuzz 2>&1 | $(COUNT)
 
 clean:
 	rm -rf .build .build-tests runs

@@ -25,47 +25,102 @@ let package = Package(
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
 
     .target(name: "Groundwork", dependencies: ["CCrypto"]),
-    .target(name: "TensorCore", dependencies: ["Groundwork", "CKernels", "COpenBLAS"]),
-    .target(name: "Autograd", dependencies: ["TensorCore", "CKernels"]),
-    .target(name: "ModelCore", dependencies: ["Autograd"]),
-    .target(name: "TokenData", dependencies: ["Groundwork", "CZstd"]),
-    .target(name: "Distillation", dependencies: ["ModelCore", "TokenData"]),
-    .target(name: "Evaluation", dependencies: ["ModelCore", "TokenData"]),
-    .target(name: "Upcycling", dependencies: ["ModelCore", "TokenData"]),
+    .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "Groundwork"]),
+    .target(name: "Autograd", dependencies: ["CKernels", "Groundwork", "TensorCore"]),
+    .target(name: "ModelCore", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd"]),
+    .target(name: "TokenData", dependencies: ["CZstd", "Groundwork"]),
+    .target(
+      name: "Distillation",
+      dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
+    .target(
+      name: "Evaluation", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
+    .target(name: "Upcycling", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
     .target(name: "COpenMPI"),
-    .target(name: "Collectives", dependencies: ["TensorCore", "COpenMPI"]),
-    .target(name: "Parallelism", dependencies: ["ModelCore", "Distillation", "Collectives", "CKernels"]),
+    .target(name: "Collectives", dependencies: ["COpenMPI", "Groundwork", "TensorCore"]),
+    .target(
+      name: "Parallelism",
+      dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives"]),
     .target(name: "LabKit", dependencies: ["Groundwork"]),
     .target(
       name: "Recipes",
-      dependencies: ["Upcycling", "Distillation", "Evaluation", "Collectives", "Parallelism", "LabKit"]),
+      dependencies: [
+        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation", "Evaluation",
+        "Upcycling", "Collectives", "Parallelism", "LabKit",
+      ]),
 
     .target(name: "Commands", dependencies: [.argumentParser]),
-    .target(name: "TrainingCommands", dependencies: ["Recipes", "Commands"]),
-    .executableTarget(name: "xecomla", dependencies: ["Recipes", "TrainingCommands"]),
-    .executableTarget(name: "zebra", dependencies: ["Recipes", "TrainingCommands"]),
-    .executableTarget(name: "hylo", dependencies: ["Recipes", "TrainingCommands"]),
-    .executableTarget(name: "farskip", dependencies: ["Recipes", "Collectives", "TrainingCommands", "Commands"]),
-    .executableTarget(name: "hybrid", dependencies: ["Recipes", "Commands"]),
-    .executableTarget(name: "shards", dependencies: ["TokenData", "Commands"]),
-    .executableTarget(name: "lab", dependencies: ["Recipes", "LabKit", "Commands"]),
-    .executableTarget(name: "bench", dependencies: ["Recipes", "Commands"]),
+    .target(
+      name: "TrainingCommands",
+      dependencies: [.argumentParser, "Groundwork", "ModelCore", "TokenData", "Distillation", "Recipes"]),
+    .executableTarget(
+      name: "xecomla",
+      dependencies: [
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Upcycling", "Commands",
+        "TrainingCommands",
+      ]),
+    .executableTarget(
+      name: "zebra",
+      dependencies: [
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Upcycling", "LabKit",
+        "Recipes", "Commands", "TrainingCommands",
+      ]),
+    .executableTarget(
+      name: "hylo",
+      dependencies: [
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Evaluation",
+        "Upcycling", "Recipes", "Commands", "TrainingCommands",
+      ]),
+    .executableTarget(
+      name: "farskip",
+      dependencies: [
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Evaluation",
+        "Upcycling", "Collectives", "LabKit", "Recipes", "Commands",
+      ]),
+    .executableTarget(
+      name: "hybrid",
+      dependencies: [
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Evaluation", "LabKit", "Recipes",
+        "Commands",
+      ]),
+    .executableTarget(name: "shards", dependencies: [.argumentParser, "Groundwork", "TokenData", "Commands"]),
+    .executableTarget(
+      name: "lab", dependencies: [.argumentParser, "Groundwork", "TensorCore", "LabKit", "Recipes", "Commands"]),
+    .executableTarget(
+      name: "bench",
+      dependencies: [
+        .argumentParser, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation",
+        "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
+      ]),
 
-    .target(name: "TestKit", dependencies: ["Autograd"], path: "Tests/TestKit"),
+    .target(name: "TestKit", dependencies: ["Groundwork", "TensorCore", "Autograd"], path: "Tests/TestKit"),
     .testTarget(name: "GroundworkTests", dependencies: ["Groundwork", "TestKit"]),
-    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "TestKit"]),
-    .testTarget(name: "AutogradTests", dependencies: ["Autograd", "TestKit"]),
-    .testTarget(name: "ModelCoreTests", dependencies: ["ModelCore", "TestKit"]),
-    .testTarget(name: "TokenDataTests", dependencies: ["TokenData", "TestKit"]),
-    .testTarget(name: "DistillationTests", dependencies: ["Distillation", "TestKit"]),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestKit"]),
-    .testTarget(name: "UpcyclingTests", dependencies: ["Upcycling", "TestKit"]),
-    .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "TestKit"]),
-    .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestKit"]),
-    .testTarget(name: "LabKitTests", dependencies: ["LabKit", "TestKit"]),
+    .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "Groundwork", "TensorCore", "TestKit"]),
+    .testTarget(name: "AutogradTests", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "TestKit"]),
+    .testTarget(
+      name: "ModelCoreTests", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TestKit"]),
+    .testTarget(name: "TokenDataTests", dependencies: ["Groundwork", "TokenData", "TestKit"]),
+    .testTarget(
+      name: "DistillationTests",
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "TestKit"]),
+    .testTarget(
+      name: "EvaluationTests",
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"]),
+    .testTarget(
+      name: "UpcyclingTests",
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Upcycling", "TestKit"]),
+    .testTarget(name: "CollectivesTests", dependencies: ["Groundwork", "Collectives", "TestKit"]),
+    .testTarget(
+      name: "ParallelismTests",
+      dependencies: [
+        "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives", "Parallelism", "TestKit",
+      ]),
+    .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["Recipes", "TestKit", "hybrid", "xecomla", "zebra", "hylo", "farskip", "shards", "lab"]),
+      dependencies: [
+        "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit", "Recipes",
+        "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
+      ]),
   ]
 )
 

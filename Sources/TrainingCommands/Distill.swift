@@ -2,7 +2,6 @@ import ArgumentParser
 import Distillation
 import Foundation
 import Groundwork
-import LabKit
 import ModelCore
 import Recipes
 import TokenData

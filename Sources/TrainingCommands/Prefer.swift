@@ -2,7 +2,6 @@ import ArgumentParser
 import Distillation
 import Foundation
 import Groundwork
-import LabKit
 import Recipes
 
 /// `prefer`, which every method's executable offers: preference training of a distilled model.

@@ -3,7 +3,6 @@ import Distillation
 import Evaluation
 import Foundation
 import Groundwork
-import LabKit
 import ModelCore
 import Recipes
 import TokenData

@@ -3,7 +3,6 @@ import Collectives
 import Distillation
 import Foundation
 import Groundwork
-import LabKit
 import ModelCore
 import Recipes
 import TensorCore

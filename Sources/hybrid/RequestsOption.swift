@@ -2,7 +2,6 @@ import ArgumentParser
 import Evaluation
 import Foundation
 import Groundwork
-import LabKit
 import ModelCore
 import TensorCore
 import TokenData

@@ -3,7 +3,6 @@ import Commands
 import Evaluation
 import Foundation
 import Groundwork
-import LabKit
 import ModelCore
 
 /// `hylo serve-length`: how long a context fits, and how fast it is.

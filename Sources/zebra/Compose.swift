@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Groundwork
-import LabKit
 import ModelCore
 import Upcycling
 

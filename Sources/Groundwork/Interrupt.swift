@@ -1,5 +1,4 @@
 import Foundation
-import Groundwork
 
 #if canImport(Glibc)
   import Glibc
