@@ -8,10 +8,13 @@ import Synchronization
 /// in the pool under its size class. Contents are undefined on creation.
 public final class Storage: @unchecked Sendable {
   // @unchecked: the bytes are shared like any buffer; operations on one thread at a time write them.
+  /// The first of `count` floats.
   public let base: UnsafeMutablePointer<Float>
+  /// Floats that may be used.
   public let count: Int
   private let sizeClass: Int
 
+  /// Takes a buffer from the pool, or from the system.
   public init(count: Int) {
     self.count = count
     sizeClass = StoragePool.sizeClass(for: count)
@@ -23,9 +26,11 @@ public final class Storage: @unchecked Sendable {
 
 /// An allocation that passed the pool's limit, in bytes.
 public struct StorageOverflow: Equatable, Sendable {
+  /// Asked for.
   public var requested: Int
   /// Held by others at that moment.
   public var live: Int
+  /// As set by `StoragePool.setLimit`.
   public var limit: Int
 }
 
@@ -49,6 +54,7 @@ public enum StoragePool {
   public static var peakBytes: Int { state.withLock { $0.peak } }
   /// Buffers ever asked of the system; constant from the second training step on.
   public static var systemAllocations: Int { state.withLock { $0.systemAllocations } }
+  /// Starts a new measurement of `peakBytes`.
   public static func resetPeak() { state.withLock { $0.peak = $0.live } }
 
   // MARK: A limit

@@ -190,13 +190,13 @@ final class StateSpaceTests: XCTestCase {
     XCTAssertEqual(y, [1, 12, 123, 1234, 2345, 6, 67, 678, 6789, 7891].map { Float($0) / (1 + exp(-Float($0))) })
   }
 
-  func testGatedNorm() {
+  func testGateThenNorm() {
     let weight = Parameter("w", randomTensor([12], "w"))
     for group in [12, 4] {
       GradientCheck("gated norm by \(group)").run(
         [randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]
       ) {
-        $0.gatedNorm($1[0], gate: $1[1], gateColumns: 3..<15, weight, group: group, eps: 1e-5)
+        $0.gatedNorm($1[0], gate: $1[1], gateColumns: 3..<15, weight, order: .gateThenNorm(group: group), eps: 1e-5)
       }
     }
   }

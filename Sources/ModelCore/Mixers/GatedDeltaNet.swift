@@ -101,7 +101,8 @@ public struct GatedDeltaNet {
   }
 
   private func gated(_ tape: Tape, _ y: Variable, _ projected: Projection) -> Variable {
-    tape.normGated(y, gate: projected.rows, gateColumns: gateColumns, norm, eps: Float(config.normEps))
+    tape.gatedNorm(
+      y, gate: projected.rows, gateColumns: gateColumns, norm, order: .normThenGate, eps: Float(config.normEps))
   }
 
   // MARK: Decoding

@@ -220,7 +220,7 @@ public struct LatentAttention {
       for head in some {
         let q = query.pointer + segment.rows.lowerBound * query.width + head * (nope + rope)
         let a = absorbed.pointer + head * count * width
-        serialGemm(false, false, count, kvRank, nope, 1, q, query.width, up(head), kvRank, 0, a, width)
+        serialGemm(m: count, n: kvRank, k: nope, a: q, lda: query.width, b: up(head), ldb: kvRank, c: a, ldc: width)
         up_copy_block(q + nope, query.width, a + kvRank, width, count, rope)
       }
     }
@@ -244,9 +244,9 @@ public struct LatentAttention {
     Threads.parallelRows(heads, grain: grain) { some in
       for head in some {
         serialGemm(
-          false, true, count, valueWidth, kvRank, 1, latents.pointer + head * count * kvRank, kvRank,
-          up(head) + nope * kvRank, kvRank, 0,
-          mixed.pointer + segment.rows.lowerBound * mixed.width + head * valueWidth, mixed.width)
+          transB: true, m: count, n: valueWidth, k: kvRank, a: latents.pointer + head * count * kvRank, lda: kvRank,
+          b: up(head) + nope * kvRank, ldb: kvRank,
+          c: mixed.pointer + segment.rows.lowerBound * mixed.width + head * valueWidth, ldc: mixed.width)
       }
     }
   }

@@ -61,7 +61,8 @@ public struct Mamba2 {
 
   private func gated(_ tape: Tape, _ y: Variable, _ projected: Variable) -> Variable {
     tape.gatedNorm(
-      y, gate: projected, gateColumns: 0..<config.innerWidth, norm, group: config.normGroup, eps: Float(config.normEps))
+      y, gate: projected, gateColumns: 0..<config.innerWidth, norm, order: .gateThenNorm(group: config.normGroup),
+      eps: Float(config.normEps))
   }
 
   // MARK: Decoding
