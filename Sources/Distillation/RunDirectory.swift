@@ -48,9 +48,8 @@ public struct RunDirectory {
 
   /// The loss curve so far: one row per step, by column name.
   public func readMetrics() throws -> (columns: [String], rows: [[Double]]) {
-    let lines = String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n")
-    let columns = lines.first?.split(separator: ",").map(String.init) ?? []
-    return (columns, lines.dropFirst().map { $0.split(separator: ",").map { Double($0) ?? .nan } })
+    let table = try CSV(contentsOf: metrics)
+    return (table.header, try table.numbers())
   }
 
   /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.

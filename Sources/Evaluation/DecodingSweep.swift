@@ -19,11 +19,16 @@ public struct DecodingPoint: Codable, Equatable, Sendable {
   /// Highest sum of tensor bytes held at once: weights, caches, activations.
   public var peakBytes: Int
 
-  public static let csvHeader = "model,batch,context,tokens_per_second,ms_per_step,cache_bytes,peak_bytes"
-  public var csvLine: String {
-    String(
-      format: "%@,%d,%d,%.2f,%.4f,%d,%d", model, batch, context, tokensPerSecond, millisecondsPerStep, cacheBytes,
-      peakBytes)
+  /// The points as a table, one row each.
+  public static func csv(_ points: [DecodingPoint]) -> CSV {
+    CSV(
+      header: ["model", "batch", "context", "tokens_per_second", "ms_per_step", "cache_bytes", "peak_bytes"],
+      rows: points.map {
+        [
+          $0.model, "\($0.batch)", "\($0.context)", String(format: "%.2f", $0.tokensPerSecond),
+          String(format: "%.4f", $0.millisecondsPerStep), "\($0.cacheBytes)", "\($0.peakBytes)",
+        ]
+      })
   }
 }
 

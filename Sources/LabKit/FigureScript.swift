@@ -32,6 +32,14 @@ public struct FigureScript: Sendable {
     }
   }
 
+  /// Draws a table that is kept nowhere else, as `draw(csv:to:)`; every row holds numbers of ours.
+  public func draw(_ table: CSV, to svg: URL, settings: [String: String] = [:]) throws {
+    let csv = FileManager.default.temporaryDirectory.appendingPathComponent("figure-\(UUID().uuidString).csv")
+    defer { try? FileManager.default.removeItem(at: csv) }
+    try writeFile(table.text, to: csv)
+    try draw(csv: csv, to: svg, ours: table.rows.count, settings: settings)
+  }
+
   /// `figures/`, where scripts find style.gp: the script's own folder, or the one around a paper's.
   private var folder: URL {
     let own = file.deletingLastPathComponent()

@@ -122,6 +122,7 @@ public struct PublishedTable: Sendable {
   init(_ name: String, beside spec: URL) throws {
     self.name = name
     let csv = try CSV(contentsOf: spec.deletingLastPathComponent().appendingPathComponent(name))
+    try csv.requireFiniteNumbers()
     source = csv.comments.first.map { String($0.drop { $0 == "#" || $0 == " " }) } ?? ""
     columns = csv.header
     rows = csv.rows

@@ -114,15 +114,14 @@ final class HeldOutCurve {
   init(_ url: URL) throws {
     self.url = url
     guard FileManager.default.fileExists(atPath: url.path) else { return }
-    rows = String(decoding: try readFile(url), as: UTF8.self).split(separator: "\n").dropFirst()
-      .map { $0.split(separator: ",").compactMap { Double($0) } }.filter { $0.count == 2 }
+    rows = try CSV(contentsOf: url).numbers()
   }
 
   var lastTokens: Double { rows.last?[0] ?? -1 }
 
   func append(_ tokens: Double, _ loss: Double) throws {
     rows.append([tokens, loss])
-    let lines = rows.map { String(format: "%.0f,%.6f", $0[0], $0[1]) }
-    try writeFile((["tokens,loss"] + lines).joined(separator: "\n") + "\n", to: url)
+    let fields = rows.map { [String(format: "%.0f", $0[0]), String(format: "%.6f", $0[1])] }
+    try writeFile(CSV(header: ["tokens", "loss"], rows: fields).text, to: url)
   }
 }

@@ -48,7 +48,7 @@ struct RequestsOption: ParsableArguments {
     for request in report.requests {
       if let refusal = request.refusal { FileHandle.standardError.write(Data("refused: \(refusal)\n".utf8)) }
     }
-    if let csv { try writeFile(report.csv, to: URL(fileURLWithPath: csv)) }
+    if let csv { try writeFile(report.csv.text, to: URL(fileURLWithPath: csv)) }
     print(json ? try report.json().text(pretty: true) : table(report))
   }
 

@@ -70,7 +70,7 @@ struct Ruler: ParsableCommand {
       set, model: URL(fileURLWithPath: model!), tasks: tasks, lengths: lengths, depths: depths, samples: samples,
       metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
       write: write.map { URL(fileURLWithPath: $0) }, quiet: quiet || json)
-    if let csv { try writeFile(scored.csv, to: URL(fileURLWithPath: csv)) }
+    if let csv { try writeFile(scored.csv.text, to: URL(fileURLWithPath: csv)) }
     if json {
       print(try jsonText(scored, pretty: true, snakeCase: true))
     } else {

@@ -72,8 +72,7 @@ struct Throughput: ParsableCommand {
       }
     }
     progress.finish("\(total) points")
-    let table = ([DecodingPoint.csvHeader] + points.map(\.csvLine)).joined(separator: "\n") + "\n"
-    if let csv { try writeFile(table, to: URL(fileURLWithPath: csv)) }
+    if let csv { try writeFile(DecodingPoint.csv(points).text, to: URL(fileURLWithPath: csv)) }
     try show(points)
     if let (plot, script) = picture { try drawDecodingSweep(points, with: script, to: URL(fileURLWithPath: plot)) }
   }

@@ -52,8 +52,7 @@ struct ServeLength: ParsableCommand {
       }
     }
     if let csv {
-      let lines = [ServeLengthReport.csvHeader] + reports.flatMap(\.csvLines)
-      try writeFile(lines.joined(separator: "\n") + "\n", to: URL(fileURLWithPath: csv))
+      try writeFile(ServeLengthReport.csv(reports).text, to: URL(fileURLWithPath: csv))
     }
     if json {
       return print(try jsonText(reports, pretty: true, snakeCase: true))

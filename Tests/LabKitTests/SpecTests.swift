@@ -142,15 +142,4 @@ final class SpecTests: XCTestCase {
       assertError("the expression") { _ = try Expression(text) }
     }
   }
-
-  func testCSVKeepsWhatItReads() throws {
-    let text = "# a, comment\nname,\"a, b\"\n\"say \"\"so\"\"\",1\n"
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("labkit-\(getpid()).csv")
-    defer { try? FileManager.default.removeItem(at: file) }
-    try writeFile(text, to: file)
-    let csv = try CSV(contentsOf: file)
-    XCTAssertEqual(csv.header, ["name", "a, b"])
-    XCTAssertEqual(csv.rows, [["say \"so\"", "1"]])
-    XCTAssertEqual(csv.text, text)
-  }
 }
