@@ -62,7 +62,9 @@ final class SpecTests: XCTestCase {
     try lab.write("broken.json5", "{ title: \"x\", ")
     assertError("broken.json5", "is not valid JSON5") { _ = try lab.laboratory.spec("demo/broken") }
     try lab.write("t.json5", TestLaboratory.spec.replacingOccurrences(of: "{ seeds: [1]", with: "{ seeds: \"one\""))
-    assertError("profiles.smoke.seeds has the wrong type", "expected a list") { _ = try lab.laboratory.spec("demo/t") }
+    assertError("unusable value of \"profiles.smoke.seeds\"", "expected a list") {
+      _ = try lab.laboratory.spec("demo/t")
+    }
     try lab.write("t.json5", TestLaboratory.spec)
     try lab.write("published/t.csv", "# source\nmethod,kv,avg\nbase,100\n")
     assertError("t.csv", "row 1", "expected 3 fields") { _ = try lab.laboratory.spec("demo/t") }

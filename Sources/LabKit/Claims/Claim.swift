@@ -29,7 +29,7 @@ public struct Claim: Sendable {
   }
 
   init(_ value: JSONValue, path: String, file: String) throws {
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: path, in: file, known: ["id", "statement", "evidence", "metric", "tests", "pending"])
     id = try object.required("id", object.string)
     statement = try object.required("statement", object.string)
@@ -45,11 +45,11 @@ public struct Claim: Sendable {
 
 extension Claim.Test {
   init(_ value: JSONValue, path: String, file: String, metric: String?) throws {
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: path, in: file, known: ["let", "quantity", "above", "below", "tolerance", "seeds"])
-    terms = try object.required("let", object.object).mapValues { term in
+    terms = try object.required("let") { try object.object($0)?.values }.mapValues { term in
       if let cell = term.string, let metric { return Claim.Term(cell: cell, metric: metric) }
-      let inner = try StrictObject(term, at: "\(path).let", in: file, known: ["cell", "metric"])
+      let inner = try JSONObject(term, at: "\(path).let", in: file, known: ["cell", "metric"])
       return Claim.Term(
         cell: try inner.required("cell", inner.string),
         metric: try inner.string("metric") ?? metric ?? inner.required("metric", inner.string))

@@ -23,7 +23,7 @@ public struct Report: Sendable {
 
   /// - Parameter sets: lists of columns that several reports share; `{ use: "name" }` stands for one.
   init(_ value: JSONValue, sets: [String: JSONValue], path: String, file: String) throws {
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: path, in: file,
       known: ["kind", "layout", "profile", "columns", "series", "fields", "baseline", "notes"])
     kind = try Self.choice(object, "kind", .table)
@@ -31,7 +31,7 @@ public struct Report: Sendable {
     profile = try object.string("profile") ?? "micro"
     columns = try object.list("columns") { value, place -> [Column] in
       guard value.object?["use"] != nil else { return [try Column(value, path: place, file: file)] }
-      let name = try StrictObject(value, at: place, in: file, known: ["use"]).string("use") ?? ""
+      let name = try JSONObject(value, at: place, in: file, known: ["use"]).string("use") ?? ""
       guard let set = sets[name]?.array else {
         throw UpcycleError(
           "\(place) uses unknown columns \"\(name)\"", at: file,
@@ -50,7 +50,7 @@ public struct Report: Sendable {
   }
 
   private static func choice<T: RawRepresentable & CaseIterable>(
-    _ object: StrictObject, _ key: String, _ fallback: T
+    _ object: JSONObject, _ key: String, _ fallback: T
   ) throws -> T where T.RawValue == String {
     guard let text = try object.string(key) else { return fallback }
     guard let value = T(rawValue: text) else {
@@ -89,7 +89,7 @@ public struct Column: Sendable {
   public let reach: String?
 
   init(_ value: JSONValue, path: String, file: String) throws {
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: path, in: file,
       known: [
         "header", "name", "published", "published_by", "metric", "ours", "digits", "scale", "exact",

@@ -15,13 +15,13 @@ struct Matrix {
 
     static let keys = ["set", "pipeline", "pending", "baseline", "inexact"]
 
-    init(_ object: StrictObject) throws {
-      set = try object.object("set") ?? [:]
+    init(_ object: JSONObject) throws {
+      set = try object.object("set")?.values ?? [:]
       pipeline = try object.string("pipeline")
       pending = try object.string("pending")
       baseline = try object.string("baseline")
       inexact = try object.bool("inexact")
-      for (column, value) in try object.object("when") ?? [:] {
+      for (column, value) in try object.object("when")?.values ?? [:] {
         when[column] = (value.array ?? [value]).map(\.plainText)
       }
     }
@@ -32,7 +32,7 @@ struct Matrix {
 
   init(_ value: JSONValue, file: URL, defaults: [String: JSONValue]) throws {
     let path = file.path
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: "matrix", in: path,
       known: ["published", "id", "rules", "axes", "cells", "pipeline", "pending", "baseline"])
     let shared = try (
@@ -41,7 +41,7 @@ struct Matrix {
     published = try object.string("published").map { try PublishedTable($0, beside: file) }
     let template = try object.string("id")
     let rules = try object.list("rules") { value, place in
-      try Setting(StrictObject(value, at: place, in: path, known: Setting.keys + ["when"]))
+      try Setting(JSONObject(value, at: place, in: path, known: Setting.keys + ["when"]))
     }
     let axes = try object.list("axes") { try Self.axis($0, place: $1, file: path) }
     let fields = (published?.columns ?? []) + axes.map(\.0)
@@ -73,7 +73,7 @@ struct Matrix {
     for values in Self.product(axes) { try add(row: nil, values, values: values) }
 
     cells += try object.list("cells") { value, place in
-      let inner = try StrictObject(value, at: place, in: path, known: Setting.keys + ["id"])
+      let inner = try JSONObject(value, at: place, in: path, known: Setting.keys + ["id"])
       let setting = try Setting(inner)
       return Cell(
         id: try inner.required("id", inner.string), row: nil, values: setting.set,
@@ -99,7 +99,7 @@ struct Matrix {
   }
 
   private static func axis(_ value: JSONValue, place: String, file: String) throws -> (String, [JSONValue]) {
-    let object = try StrictObject(value, at: place, in: file, known: ["variable", "values"])
+    let object = try JSONObject(value, at: place, in: file, known: ["variable", "values"])
     return (try object.required("variable", object.string), try object.required("values", object.array))
   }
 

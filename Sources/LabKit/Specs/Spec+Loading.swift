@@ -6,7 +6,7 @@ extension Spec {
   public init(name: String, contentsOf file: URL) throws {
     let tree = try Self.tree(file, depth: 0)
     let path = file.path
-    let object = try StrictObject(
+    let object = try JSONObject(
       tree, at: "", in: path,
       known: [
         "title", "place", "pending", "defaults", "profiles", "pipelines", "fragments", "matrix", "column_sets",
@@ -18,11 +18,11 @@ extension Spec {
     title = try object.required("title", object.string)
     place = try object.required("place", object.string)
     pending = try object.string("pending")
-    let defaults = try object.object("defaults") ?? [:]
+    let defaults = try object.object("defaults")?.values ?? [:]
     self.defaults = defaults
 
     var profiles: [String: Profile] = [:]
-    for (name, value) in try object.object("profiles") ?? [:] {
+    for (name, value) in try object.object("profiles")?.values ?? [:] {
       profiles[name] = try Profile(value, name: name, path: "profiles.\(name)", file: path)
       if let unknown = profiles[name]!.set.keys.sorted().first(where: { defaults[$0] == nil }) {
         throw UpcycleError(
@@ -33,9 +33,9 @@ extension Spec {
     self.profiles = profiles
 
     var pipelines: [String: [StageUse]] = [:]
-    let lists = try object.object("pipelines") ?? [:]
+    let lists = try object.object("pipelines")?.values ?? [:]
     // Parts of pipelines that do not stand alone.
-    let reusable = lists.merging(try object.object("fragments") ?? [:]) { pipeline, _ in pipeline }
+    let reusable = lists.merging(try object.object("fragments")?.values ?? [:]) { pipeline, _ in pipeline }
     for (name, value) in lists {
       guard let list = value.array else {
         throw UpcycleError("pipelines.\(name) is not a list", at: path, found: value.kind)
@@ -49,7 +49,8 @@ extension Spec {
     cells = matrix.cells
     published = matrix.published
     report = try Report(
-      object.required("report") { object.values[$0] }, sets: object.object("column_sets") ?? [:], path: "report",
+      object.required("report") { object.values[$0] }, sets: object.object("column_sets")?.values ?? [:],
+      path: "report",
       file: path)
     claims = try object.list("claims") { try Claim($0, path: $1, file: path) }
     try check()

@@ -52,7 +52,7 @@ public struct Profile: Sendable {
   public let recorded: Bool
 
   init(_ value: JSONValue, name: String, path: String, file: String) throws {
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: path, in: file, known: ["about", "seeds", "set", "limit", "consent", "recorded"])
     self.name = name
     about = try object.string("about") ?? ""
@@ -65,7 +65,7 @@ public struct Profile: Sendable {
     if seeds.isEmpty || Set(seeds).count != seeds.count {
       throw UpcycleError("\(path).seeds is empty or repeats a seed", at: file)
     }
-    set = try object.object("set") ?? [:]
+    set = try object.object("set")?.values ?? [:]
     limit = try object.int("limit")
     consent = try object.string("consent")
     recorded = try object.bool("recorded") ?? true
@@ -83,16 +83,16 @@ public struct StageUse: Sendable {
   public let with: JSONValue
 
   init(_ value: JSONValue, path: String, file: String) throws {
-    let object = try StrictObject(value, at: path, in: file, known: ["as", "stage", "from", "with"])
+    let object = try JSONObject(value, at: path, in: file, known: ["as", "stage", "from", "with"])
     stage = try object.required("stage", object.string)
     alias = try object.string("as") ?? stage
-    from = try (object.object("from") ?? [:]).mapValues { item in
+    from = try (object.object("from")?.values ?? [:]).mapValues { item in
       guard let alias = item.string else {
         throw UpcycleError("\(path).from names something else than stages", at: file, found: item.kind)
       }
       return alias
     }
-    with = .object(try object.object("with") ?? [:])
+    with = .object(try object.object("with")?.values ?? [:])
   }
 }
 
