@@ -1,10 +1,6 @@
 import Foundation
 import Groundwork
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// The one line that shows a whole sweep on standard error: stages done, what runs now, time left.
 final class SweepProgress: @unchecked Sendable {
   // Stages may report from their own threads; `lock` guards everything below.
@@ -16,17 +12,14 @@ final class SweepProgress: @unchecked Sendable {
   private var current: (key: String, start: Double)?
   private var fraction = 0.0
   private var detail = ""
-  private var lastShown = -Double.infinity
   private var finishedSeconds = 0.0
-  private let start = monotonicSeconds()
-  private let quiet: Bool
-  private let isTerminal = isatty(2) == 1
+  private let line: StatusLine
 
   /// - Parameter todo: expected seconds by stage key, nil where unknown.
   init(todo: [String: Double?], quiet: Bool) {
     self.todo = todo
     total = todo.count
-    self.quiet = quiet
+    line = StatusLine(quiet: quiet)
   }
 
   func begin(_ key: String, _ label: String) {
@@ -34,7 +27,7 @@ final class SweepProgress: @unchecked Sendable {
       self.label = label
       current = (key, monotonicSeconds())
       (fraction, detail) = (0, "")
-      show(force: true)
+      show(isUrgent: true)
     }
   }
 
@@ -42,7 +35,7 @@ final class SweepProgress: @unchecked Sendable {
     lock.withLock {
       fraction = total > 0 ? min(Double(done) / Double(total), 1) : 0
       self.detail = "\(done)/\(total)  \(detail)"
-      show(force: false)
+      show(isUrgent: false)
     }
   }
 
@@ -64,17 +57,12 @@ final class SweepProgress: @unchecked Sendable {
   }
   private var seen: Set<String> = []
 
-  func say(_ line: String) { lock.withLock { write(line, ended: true) } }
+  func say(_ text: String) { lock.withLock { line.say(text) } }
 
-  func finish() {
-    lock.withLock {
-      if isTerminal && !quiet && lastShown > 0 { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
-      lastShown = -.infinity
-    }
-  }
+  func finish() { lock.withLock { line.clear() } }
 
   /// Expected seconds until everything is done: the current stage by its own pace, the others by their
-  /// estimates, stages without one by the mean of what has finished.
+  /// estimates, stages without one by the mean of what has finished; nil where nothing tells.
   private func remaining() -> Double? {
     var rest = 0.0
     for (key, seconds) in todo where key != current?.key {
@@ -83,22 +71,12 @@ final class SweepProgress: @unchecked Sendable {
     }
     guard let current else { return rest }
     let elapsed = monotonicSeconds() - current.start
-    if fraction > 0.02 { return rest + elapsed * (1 - fraction) / fraction }
+    if fraction > 0.02 && elapsed >= 1 { return rest + elapsed * (1 - fraction) / fraction }
     guard let expected = todo[current.key] ?? nil else { return nil }
-    return rest + max(expected - elapsed, 0)
+    return expected > elapsed ? rest + expected - elapsed : nil
   }
 
-  private func show(force: Bool) {
-    let now = monotonicSeconds()
-    if now - lastShown < (isTerminal ? 0.2 : 5) && !(force && isTerminal) { return }
-    lastShown = now
-    let eta = remaining().map(formatDuration) ?? "?"
-    write("stage \(done + 1)/\(total)  \(label)  \(detail)  eta \(eta)", ended: false)
-  }
-
-  private func write(_ line: String, ended: Bool) {
-    if quiet { return }
-    let text = isTerminal ? "\r\u{1b}[K\(line)\(ended ? "\n" : "")" : line + "\n"
-    FileHandle.standardError.write(Data(text.utf8))
+  private func show(isUrgent: Bool) {
+    line.show(isUrgent: isUrgent) { ("stage \(done + 1)/\(total)  \(label)", detail, formatETA(remaining())) }
   }
 }
