@@ -1,7 +1,7 @@
 import Autograd
 import TensorCore
 
-/// The two residual streams between layers (FarSkip brief 1.1): one and the same variable where nothing is withheld.
+/// The two residual streams between layers (FarSkip-Collective, section 3): one and the same variable where nothing is withheld.
 public struct ResidualStreams {
   /// R, the full residual.
   public var full: Variable
@@ -18,12 +18,14 @@ public struct ResidualStreams {
 }
 
 /// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward. Where the
-/// two halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere (brief 1.10, item
-/// 5).
+/// two halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere, so that ways of
+/// computing a layer agree in their bits.
 public struct DecoderLayer {
   public let connectivity: Connectivity
   public let inputNorm: Parameter
-  public let mixer: Mixer
+  public let mixer: any Mixer
+  /// What the mixer's cache of one sequence holds.
+  public let cacheNeeds: CacheNeeds
   public let transform: Transform?
   let eps: Float
   let normOffset: Float
@@ -44,28 +46,24 @@ public struct DecoderLayer {
     public var experts: MixtureOfExperts? { if case .experts(let experts) = body { experts } else { nil } }
   }
 
-  init(_ config: ModelConfig, index: Int, weights: WeightRequests, control: RoutingControl) throws {
+  init(_ config: ModelConfig, index: Int, _ requests: WeightRequests, control: RoutingControl) throws {
     connectivity = config.connectivity(layer: index)
     eps = Float(config.rmsNormEps)
     normOffset = config.normOffset
-    inputNorm = try weights.tensor(config.inputNormName(index), [config.hiddenSize])
-    mixer = try Mixer(config, layer: index, weights: weights)
-    if config.architecture == .mamba2 {
+    let weights = LayerWeights(config, layer: index, requests)
+    inputNorm = try weights[.inputNorm]
+    cacheNeeds = config.cacheNeeds(layer: index)
+    mixer = try config.mixers[index].mixer.init(config, layer: index, weights: weights)
+    if !config.hasFeedForward {
       transform = nil
       return
     }
-    let norm = try weights.tensor(config.transformNormName(index), [config.hiddenSize])
+    let norm = try weights[.transformNorm]
     if let experts = config.experts, experts.isUsed(inLayer: index) {
       transform = Transform(
-        norm: norm,
-        body: .experts(try MixtureOfExperts(config, experts, layer: index, weights: weights, control: control)))
+        norm: norm, body: .experts(try MixtureOfExperts(experts, layer: index, weights: weights, control: control)))
     } else {
-      transform = Transform(
-        norm: norm,
-        body: .dense(
-          try FeedForward(
-            hiddenSize: config.hiddenSize, width: config.intermediateSize, prefix: config.feedForwardPrefix(index),
-            weights: weights)))
+      transform = Transform(norm: norm, body: .dense(try FeedForward(weights, TensorRole.feedForward)))
     }
   }
 

@@ -3,7 +3,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// A hybrid put together layer by layer from two models that ILD trained from one base (Zebra-Llama 2.1): whole
+/// A hybrid put together layer by layer from two models that ILD trained from one base (Zebra-Llama, section 3.1): whole
 /// decoder layers from the latent-attention and the linear model; embedding, final norm and head from the base.
 public struct Composition {
   /// Layers taken from the latent-attention model; the others come from the linear one.
@@ -79,7 +79,8 @@ public struct Composition {
     }
     let output = try OutputFolder(destination, keepingApartFrom: base)
     let weights = ComposedWeights(
-      base: readers.base, latent: readers.latent, linear: readers.linear, latentLayers: Set(latentLayers))
+      base: (baseConfig, readers.base), latent: (latentConfig, readers.latent), linear: (linearConfig, readers.linear),
+      latentLayers: Set(latentLayers))
     try writeModelFolder(config, from: weights, to: output.work, type: .float32)
     try copyTokenizer(from: base, to: output.work)
     try output.commit()
@@ -90,9 +91,8 @@ public struct Composition {
   private func requireSameEmbedding(
     _ reader: CheckpointReader, _ base: CheckpointReader, _ config: ModelConfig, _ option: String
   ) throws {
-    let shape = [config.vocabularySize, config.hiddenSize]
-    if try reader.readFloats(config.embeddingName, shape: shape) != base.readFloats(config.embeddingName, shape: shape)
-    {
+    let embedding = config.embeddingTensor
+    if try reader.read(embedding).toArray() != base.read(embedding).toArray() {
       throw UpcycleError.usage(
         "was trained from another base", at: option, expected: "the embedding of \(base.folder.path)",
         found: "another in \(reader.folder.path)")
@@ -102,21 +102,16 @@ public struct Composition {
 
 /// Layers from two models, the rest from the base.
 private struct ComposedWeights: WeightSource {
-  let base: CheckpointReader
-  let latent: CheckpointReader
-  let linear: CheckpointReader
+  typealias Model = (config: ModelConfig, reader: CheckpointReader)
+  let base: Model
+  let latent: Model
+  let linear: Model
   let latentLayers: Set<Int>
 
   var names: Set<String>? { nil }
 
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    let parts = name.split(separator: ".", maxSplits: 3)
-    let source: CheckpointReader
-    if parts.count == 4, parts[1] == "layers", let layer = Int(parts[2]) {
-      source = latentLayers.contains(layer) ? latent : linear
-    } else {
-      source = base
-    }
-    try source.read(name, shape: shape, into: destination)
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    let source = tensor.layer.map { latentLayers.contains($0) ? latent : linear } ?? base
+    try source.reader.read(source.config.counterpart(of: tensor), into: destination)
   }
 }

@@ -15,26 +15,6 @@ public func convert(
   return (model, ConversionReport(weights, seconds: monotonicSeconds() - began))
 }
 
-/// A model in memory as a weight source.
-struct ModelWeights: WeightSource {
-  private let tensors: [String: Tensor]
-
-  init(_ model: LanguageModel) {
-    tensors = Dictionary(uniqueKeysWithValues: model.parameters.parameters.map { ($0.name, $0.value) })
-  }
-
-  var names: Set<String>? { Set(tensors.keys) }
-
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    guard let tensor = tensors[name], tensor.shape == shape else {
-      throw UpcycleError(
-        "tensor is missing or has another shape", at: name, expected: "\(shape)",
-        found: tensors[name].map { "\($0.shape)" } ?? "nothing")
-    }
-    destination.update(from: tensor.pointer, count: tensor.count)
-  }
-}
-
 /// Converts a model folder into another one, layer by layer from the mapped checkpoint to the writer: the
 /// model is never in memory as a whole. The output appears complete or not at all.
 /// - Parameter type: element type of the output; nil: the base's
@@ -58,7 +38,7 @@ public func convertCheckpoint(
 extension CheckpointReader {
   /// The element type that a rewritten checkpoint keeps.
   func writableType(of config: ModelConfig) -> ElementType {
-    let type = info(config.embeddingName)?.type ?? .float32
+    let type = info(config.embeddingTensor.name)?.type ?? .float32
     return [.bfloat16, .float16].contains(type) ? type : .float32
   }
 
@@ -77,9 +57,8 @@ extension CheckpointReader {
           expected: "\(spec.shape)", found: "\(info.shape)")
       }
     }
-    let extra = (names ?? []).subtracting(wanted.map(\.name)).filter { name in
-      !name.hasSuffix("rotary_emb.inv_freq") && !(config.tieWordEmbeddings && name == ModelConfig.headName)
-    }.sorted()
+    let family = config.architecture.family
+    let extra = (names ?? []).subtracting(wanted.map(\.name)).filter { !family.ignores($0, of: config) }.sorted()
     if let first = extra.first {
       throw UpcycleError(
         "\(extra.count) tensor(s) the config does not know", at: "\(folder.path): \(first)",

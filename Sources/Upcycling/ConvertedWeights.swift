@@ -12,7 +12,7 @@ final class ConvertedWeights: WeightSource {
   private let source: any WeightSource
   private let covariances: [Int: Matrix]
   private var factors: [Int: LatentFactors] = [:]
-  private var ready: [String: Tensor] = [:]
+  private var ready: [TensorPlace: Tensor] = [:]
   private var headDims: [Int: [Int]] = [:]
   /// What each converted layer kept, filled as layers are made.
   private(set) var layers: [ConversionReport.Layer] = []
@@ -49,29 +49,28 @@ final class ConvertedWeights: WeightSource {
 
   var names: Set<String>? { nil }
 
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    guard let place = LatentTensor(name, config) else { return try source.read(name, shape: shape, into: destination) }
-    let count = shape.reduce(1, *)
-    switch place.role {
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .latentAttention else {
+      return try source.read(base.counterpart(of: tensor), into: destination)
+    }
+    switch role {
     case .output:
-      try source.read(base.outputProjectionName(place.layer), shape: shape, into: destination)
-      if conversion.outputGate == true { for i in 0..<count { destination[i] *= 2 } }
-    case .gate: destination.update(repeating: 0, count: count)
-    case .latentNorm: destination.update(repeating: 1, count: count)
-    case .headNorm(let norm):
-      let whole = Tensor([base.headDim])
-      try source.read(base.mixerPrefix(place.layer) + norm, shape: whole.shape, into: whole.pointer)
+      try source.read(base.counterpart(of: tensor), into: destination)
+      if conversion.outputGate == true { for i in 0..<tensor.count { destination[i] *= 2 } }
+    case .outputGate: destination.update(repeating: 0, count: tensor.count)
+    case .queryLatentNorm, .keyValueLatentNorm: destination.update(repeating: 1, count: tensor.count)
+    case .queryNorm, .keyNorm:
+      let whole = try source.read(base.counterpart(of: tensor))
       let dims =
-        headDims[place.layer] ?? RopeSlice.paperDims(base, nope: conversion.nopeHeadDim, rope: conversion.ropeHeadDim)
+        headDims[layer] ?? RopeSlice.paperDims(base, nope: conversion.nopeHeadDim, rope: conversion.ropeHeadDim)
       for (i, dim) in dims.enumerated() { destination[i] = whole.pointer[dim] }
-    case .projection where conversion.start == .random:
-      writeLinearStart(seed: conversion.seed, name, shape, to: destination)
-    case .projection:
-      if ready[name] == nil { try make(from: place.layer) }
-      guard let tensor = ready.removeValue(forKey: name), tensor.shape == shape else {
-        preconditionFailure("\(name) was asked for twice, or in another shape than the config's")
+    default:
+      if conversion.start == .random { return tensor.writeLinearStart(seed: conversion.seed, to: destination) }
+      if ready[tensor.place] == nil { try make(from: layer) }
+      guard let made = ready.removeValue(forKey: tensor.place), made.shape == tensor.shape else {
+        preconditionFailure("\(tensor.name) was asked for twice, or in another shape than the config's")
       }
-      destination.update(from: tensor.pointer, count: count)
+      destination.update(from: made.pointer, count: tensor.count)
     }
   }
 
@@ -104,11 +103,11 @@ final class ConvertedWeights: WeightSource {
     }
     for (layer, made) in zip(pending, made) {
       self.factors[layer] = nil
-      let prefix = config.mixerPrefix(layer)
-      ready[prefix + "q_a_proj.weight"] = made.weights.queryDown
-      ready[prefix + "q_b_proj.weight"] = made.weights.queryUp
-      ready[prefix + "kv_a_proj_with_mqa.weight"] = made.weights.keyValueDown
-      ready[prefix + "kv_b_proj.weight"] = made.weights.keyValueUp
+      let weights = made.weights
+      for (role, tensor) in [
+        (MixerRole.queryDown, weights.queryDown), (.queryUp, weights.queryUp), (.keyValueDown, weights.keyValueDown),
+        (.keyValueUp, weights.keyValueUp),
+      ] { ready[TensorPlace(.mixer(role), layer: layer)] = tensor }
       headDims[layer] = made.headDims
       layers.append(made.report)
     }
@@ -160,47 +159,18 @@ private final class Slots<Made>: @unchecked Sendable {
   }
 }
 
-/// A tensor of a converted layer's mixer by its checkpoint name.
-private struct LatentTensor {
-  enum Role { case projection, latentNorm, headNorm(String), gate, output }
-  let layer: Int
-  let role: Role
-
-  /// nil for tensors that are the base model's own.
-  init?(_ name: String, _ config: ModelConfig) {
-    let parts = name.split(separator: ".", maxSplits: 4)
-    guard parts.count == 5, parts[0] == "model", parts[1] == "layers", let layer = Int(parts[2]),
-      config.mixers.indices.contains(layer), config.mixers[layer] == .latentAttention,
-      name.hasPrefix(config.mixerPrefix(layer))
-    else { return nil }
-    self.layer = layer
-    if name == config.outputProjectionName(layer) {
-      role = .output
-    } else if parts[4] == "gate_proj.weight" {
-      role = .gate
-    } else if name.hasSuffix("layernorm.weight") {
-      role = .latentNorm
-    } else if parts[4] == "q_norm.weight" || parts[4] == "k_norm.weight" {
-      role = .headNorm(String(parts[4]))
-    } else {
-      role = .projection
-    }
-  }
-}
-
 extension AttentionWeights {
   /// Reads one base layer.
   init(_ source: any WeightSource, _ base: ModelConfig, layer: Int) throws {
-    let prefix = base.mixerPrefix(layer)
-    func matrix(_ name: String, _ rows: Int) throws -> Matrix {
-      let tensor = Tensor([rows, base.hiddenSize])
-      try source.read(prefix + name, shape: tensor.shape, into: tensor.pointer)
-      if tensor.hasNonFinite { throw UpcycleError("holds NaN or infinity", at: prefix + name) }
+    func matrix(_ role: MixerRole) throws -> Matrix {
+      let spec = base.attentionTensor(role, layer: layer)
+      let tensor = try source.read(spec)
+      if tensor.hasNonFinite { throw UpcycleError("holds NaN or infinity", at: spec.name) }
       return Matrix(tensor)
     }
-    query = try matrix("q_proj.weight", base.attentionHeads * base.headDim)
-    key = try matrix("k_proj.weight", base.keyValueHeads * base.headDim)
-    value = try matrix("v_proj.weight", base.keyValueHeads * base.headDim)
+    query = try matrix(.query)
+    key = try matrix(.key)
+    value = try matrix(.value)
   }
 }
 

@@ -2,7 +2,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// How attention layers become Gated DeltaNet (HyLo; brief 1.6): q, k, v and output projections start from the
+/// How attention layers become Gated DeltaNet (HyLo, section 3.3): q, k, v and output projections start from the
 /// attention's, cut or padded to the new widths; gate, decay, beta and convolutions start as flash-linear-attention's.
 ///
 /// Keys and values are first repeated from n_kv to n_h heads (repeat_interleave), so that the teacher has n_h heads
@@ -100,37 +100,29 @@ struct DeltaWeights: WeightSource {
 
   var names: Set<String>? { nil }
 
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    guard let delta = config.delta,
-      let layer = config.layers(of: .gatedDeltaNet).first(where: { name.hasPrefix(config.mixerPrefix($0)) })
-    else { return try source.read(name, shape: shape, into: destination) }
-    if let own = DeltaStart(name) { return own.write(shape, seed: conversion.seed, name: name, to: destination) }
-    if name.hasSuffix("norm.weight") { return destination.update(repeating: 1, count: shape.reduce(1, *)) }
-    writeLinearStart(seed: conversion.seed, name, shape, to: destination)
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .gatedDeltaNet,
+      let delta = config.delta
+    else { return try source.read(base.counterpart(of: tensor), into: destination) }
+    tensor.writeUntrained(seed: conversion.seed, to: destination)
     let width = base.attentionHeads * base.headDim
-    switch name.dropFirst(config.mixerPrefix(layer).count) {
-    case "q_proj.weight":
-      try copyRows("q_proj", base.attentionHeads, layer, conversion.keyBlocks(delta, width: width), to: destination)
-    case "k_proj.weight":
-      try copyRows("k_proj", base.keyValueHeads, layer, conversion.keyBlocks(delta, width: width), to: destination)
-    case "v_proj.weight":
-      try copyRows("v_proj", base.keyValueHeads, layer, conversion.valueBlocks(delta, width: width), to: destination)
-    case "o_proj.weight":
-      try copyColumns(layer, conversion.valueBlocks(delta, width: width), stride: shape[1], to: destination)
+    switch role {
+    case .query, .key: try copyRows(role, layer, conversion.keyBlocks(delta, width: width), to: destination)
+    case .value: try copyRows(role, layer, conversion.valueBlocks(delta, width: width), to: destination)
+    case .output:
+      try copyColumns(layer, conversion.valueBlocks(delta, width: width), stride: tensor.shape[1], to: destination)
     default: break
     }
   }
 
-  /// Rows of a projection of `heads` heads, each standing for its group of query heads.
+  /// Rows of a projection, each of whose heads stands for its group of query heads.
   private func copyRows(
-    _ projection: String, _ heads: Int, _ layer: Int, _ blocks: [DeltaConversion.Block],
-    to destination: UnsafeMutablePointer<Float>
+    _ role: MixerRole, _ layer: Int, _ blocks: [DeltaConversion.Block], to destination: UnsafeMutablePointer<Float>
   ) throws {
     if blocks.isEmpty { return }
     let (width, head) = (base.hiddenSize, base.headDim)
-    let teacher = Tensor([heads * head, width])
-    try source.read(base.mixerPrefix(layer) + projection + ".weight", shape: teacher.shape, into: teacher.pointer)
-    let repeats = base.attentionHeads / heads
+    let teacher = try source.read(base.attentionTensor(role, layer: layer))
+    let repeats = base.attentionHeads * head / teacher.shape[0]
     for block in blocks {
       for (offset, row) in block.rows.enumerated() {
         let repeated = block.teacher + offset
@@ -145,8 +137,7 @@ struct DeltaWeights: WeightSource {
     _ layer: Int, _ blocks: [DeltaConversion.Block], stride: Int, to destination: UnsafeMutablePointer<Float>
   ) throws {
     if blocks.isEmpty { return }
-    let teacher = Tensor([base.hiddenSize, base.attentionHeads * base.headDim])
-    try source.read(base.outputProjectionName(layer), shape: teacher.shape, into: teacher.pointer)
+    let teacher = try source.read(base.attentionTensor(.output, layer: layer))
     if conversion.start == .zero { destination.update(repeating: 0, count: base.hiddenSize * stride) }
     for row in 0..<base.hiddenSize {
       for block in blocks {

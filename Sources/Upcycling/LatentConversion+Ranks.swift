@@ -49,13 +49,13 @@ extension LatentConversion {
       kvRank: fixed.kv > 0 ? fixed.kv : ranks.values.map(\.kv).max() ?? 1,
       nopeHeadDim: nopeHeadDim, ropeHeadDim: ropeHeadDim, valueHeadDim: base.headDim,
       upProjectionHeads: upProjectionHeads(base), latentNorm: latentNorm, ropeInterleaved: rope == .paper,
-      qkNorm: base.qkNorm)
+      qkNorm: base.attention.qkNorm)
     latent.isPositionFree = isPositionFree ?? false
     latent.outputGate = outputGate ?? false
     latent.layerRanks = ranks.filter { $0.value != LatentConfig.Ranks(q: latent.qRank, kv: latent.kvRank) }
     switch rope {
     case .paper:
-      // The official code replaces Llama 3's rule by YaRN over the slice (brief 1.4), cos and sin scaled with it.
+      // The official code replaces Llama 3's rule by YaRN over the slice, cos and sin scaled with it.
       if case .llama3(let rule) = base.rope.scaling {
         latent.rope = RopeConfig(
           theta: base.rope.theta,
@@ -64,7 +64,7 @@ extension LatentConversion {
     case .aligned:
       latent.rope = base.rope
       latent.rope?.frequencyDim = base.headDim
-      latent.attentionScale = base.attentionScale(of: .attention)
+      latent.attentionScale = base.attentionScale
     }
     return latent
   }

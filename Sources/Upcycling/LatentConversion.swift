@@ -155,7 +155,7 @@ extension LatentConversion {
       try require(weighting == .plain, "a random start factorises nothing", "--svd", "plain", weighting.rawValue)
     }
     try require(
-      !base.qkvBias, "biases on q, k and v have no place in latent attention", "--model", "a base without them",
+      !base.attention.qkvBias, "biases on q, k and v have no place in latent attention", "--model", "a base without them",
       "qkv_bias")
     let layers = try self.layers.resolve(layerCount: base.layerCount)
     for layer in layers {

@@ -2,7 +2,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// How attention layers become Mamba2 (MambaInLlama; Zebra-Llama 2.3): the paper's grouped variant, started from
+/// How attention layers become Mamba2 (MambaInLlama; Zebra-Llama, section 3.2): the paper's grouped variant, started from
 /// the attention's projections or from nothing.
 ///
 ///   V -> x, K -> B, Q -> C, O -> out_proj; gate, dt and the rest start as Mamba2 does.
@@ -63,34 +63,21 @@ struct MambaWeights: WeightSource {
 
   var names: Set<String>? { nil }
 
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    guard let layer = config.layers(of: .mamba2).first(where: { name.hasPrefix(config.mixerPrefix($0)) }) else {
-      return try source.read(name, shape: shape, into: destination)
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .mamba2 else {
+      return try source.read(base.counterpart(of: tensor), into: destination)
     }
-    if let own = MambaStart(name) { return own.write(shape, seed: conversion.seed, name: name, to: destination) }
-    if name.hasSuffix("norm.weight") { return destination.update(repeating: 1, count: shape.reduce(1, *)) }
-    if name == config.outputProjectionName(layer), conversion.start == .structured {
-      return try source.read(base.outputProjectionName(layer), shape: shape, into: destination)
+    if role == .output, conversion.start == .structured {
+      return try source.read(base.counterpart(of: tensor), into: destination)
     }
-    writeLinearStart(seed: conversion.seed, name, shape, to: destination)
-    guard name.hasSuffix("in_proj.weight"), conversion.start == .structured, let mamba = config.mamba else { return }
+    tensor.writeUntrained(seed: conversion.seed, to: destination)
+    guard role == .input, conversion.start == .structured, let mamba = config.mamba else { return }
     // Rows z | x | B | C | dt, of which x, B and C come from values, keys and queries.
     var row = mamba.innerWidth
-    for (projection, heads) in [
-      ("v_proj", base.keyValueHeads), ("k_proj", base.keyValueHeads), ("q_proj", base.attentionHeads),
-    ] {
-      let rows = heads * base.headDim
-      try source.read(
-        base.mixerPrefix(layer) + projection + ".weight", shape: [rows, base.hiddenSize],
-        into: destination + row * base.hiddenSize)
-      row += rows
+    for projection in [MixerRole.value, .key, .query] {
+      let teacher = base.attentionTensor(projection, layer: layer)
+      try source.read(teacher, into: destination + row * base.hiddenSize)
+      row += teacher.shape[0]
     }
   }
-}
-
-/// As torch's `Linear` starts: uniform in +-1/sqrt(inputs); depends on seed and name only.
-func writeLinearStart(seed: UInt64, _ name: String, _ shape: [Int], to destination: UnsafeMutablePointer<Float>) {
-  let bound = 1 / Double(shape[1]).squareRoot()
-  let stream = RandomStream(seed: seed, name)
-  for i in 0..<shape.reduce(1, *) { destination[i] = Float((2 * stream.uniform(at: UInt64(i)) - 1) * bound) }
 }

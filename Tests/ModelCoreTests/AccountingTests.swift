@@ -102,7 +102,7 @@ final class AccountingTests: XCTestCase {
   func testParityKeepsTheParameters() throws {
     for preset in ModelConfig.presetNames {
       let base = try ModelConfig.preset(preset)
-      guard !base.qkvBias, !base.qkNorm, base.architecture != .hybrid, base.experts == nil else { continue }
+      guard !base.attention.qkvBias, !base.attention.qkNorm, base.architecture != .hybrid, base.experts == nil else { continue }
       let dim = base.headDim / 2
       let kv = max(1, base.maxKVRank / 8)
       let exact = base.parityQueryRank(kvRank: kv, nopeHeadDim: dim, ropeHeadDim: dim)

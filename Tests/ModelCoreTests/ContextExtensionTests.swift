@@ -26,9 +26,9 @@ final class ContextExtensionTests: XCTestCase {
       XCTAssertEqual(stage.originalContext, 2048)
       let config = stage.applied(to: try hybrid())
       XCTAssertEqual(config.maxPosition, context)
-      XCTAssertEqual(config.rope(of: .latentAttention).scaling, .yarn(.init(factor: factor, originalMaxPosition: 2048)))
-      XCTAssertEqual(config.rope(of: .latentAttention).magnitude, magnitude, accuracy: 1e-8)
-      XCTAssertEqual(config.rope(of: .latentAttention).theta, 500_000)
+      XCTAssertEqual(config.latentRope.scaling, .yarn(.init(factor: factor, originalMaxPosition: 2048)))
+      XCTAssertEqual(config.latentRope.magnitude, magnitude, accuracy: 1e-8)
+      XCTAssertEqual(config.latentRope.theta, 500_000)
       XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config, "config.json says it")
     }
   }
@@ -44,7 +44,7 @@ final class ContextExtensionTests: XCTestCase {
 
   func testOff() throws {
     let off = try ContextExtension(of: hybrid(), context: 8192, yarn: 1).applied(to: hybrid())
-    XCTAssertEqual(off.rope(of: .latentAttention).scaling, .none)
+    XCTAssertEqual(off.latentRope.scaling, .none)
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 1024).factor, 1, "shorter than the original")
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 65_536, originalContext: 32_768).factor, 2)
   }
@@ -57,8 +57,8 @@ final class ContextExtensionTests: XCTestCase {
     XCTAssertEqual(sliced.latent?.rope?.theta, 7000)
     XCTAssertEqual(sliced.latent?.rope?.scaling, .yarn(.init(factor: 2, originalMaxPosition: 2048)))
     let mixed = try ContextExtension(of: hybrid(attention: true), context: 4096).applied(to: hybrid(attention: true))
-    XCTAssertEqual(mixed.rope(of: .attention), try base().rope)
-    XCTAssertEqual(mixed.rope(of: .latentAttention).scaling, .yarn(.init(factor: 2, originalMaxPosition: 2048)))
+    XCTAssertEqual(mixed.rope, try base().rope)
+    XCTAssertEqual(mixed.latentRope.scaling, .yarn(.init(factor: 2, originalMaxPosition: 2048)))
     XCTAssertEqual(try ModelConfig(json: mixed.json, file: "written"), mixed)
   }
 

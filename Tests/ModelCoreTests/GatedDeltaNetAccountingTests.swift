@@ -88,7 +88,7 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
     odd.hiddenSize = 126
     for (config, heads) in [(base, 7), (base, 0), (odd, 3)] {
       XCTAssertThrowsError(try DeltaConfig(replacing: config, heads: heads)) {
-        XCTAssert("\($0)".contains("--gdn-heads"), "\($0)")
+        XCTAssert("\($0)".contains("heads"), "\($0)")
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
       }
     }
@@ -98,8 +98,9 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
   func testNormsOfQwen3NextStartAtZero() throws {
     var config = ModelConfig(
       architecture: .qwen3Next, hiddenSize: 24, layerCount: 2, attentionHeads: 4, keyValueHeads: 2, headDim: 8,
-      intermediateSize: 8, vocabularySize: 8, qkNorm: true, attentionGate: true, mixers: [.gatedDeltaNet, .attention],
-      delta: DeltaConfig(heads: 4, keyHeads: 2, keyDim: 4, valueDim: 4))
+      intermediateSize: 8, vocabularySize: 8, normOffset: 1,
+      attention: AttentionConfig(qkNorm: true, outputGate: true), mixers: [.gatedDeltaNet, .attention],
+      shapes: [DeltaConfig(heads: 4, keyHeads: 2, keyDim: 4, valueDim: 4, isFused: true)])
     config.rope.rotatedShare = 0.5
     let model = try LanguageModel(config, seed: 1)
     func values(_ name: String) -> Set<Float> { Set(model.parameters[name]!.value.toArray()) }

@@ -188,7 +188,7 @@ final class DeltaConversionTests: XCTestCase {
       let latent = try XCTUnwrap(LatentConversion.hylo(base).config(base: base).latent)
       XCTAssertEqual([latent.qRank, latent.kvRank, latent.ropeHeadDim, latent.nopeHeadDim], shape, preset)
       XCTAssertEqual(latent.upProjectionHeads, base.keyValueHeads)
-      XCTAssertEqual(latent.qkNorm, base.qkNorm)
+      XCTAssertEqual(latent.qkNorm, base.attention.qkNorm)
     }
     // The shape that is known before is the shape that is made.
     let base = try tinyBase()

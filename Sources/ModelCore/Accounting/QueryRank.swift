@@ -79,12 +79,6 @@ public enum QueryRank: Equatable, Sendable {
 }
 
 extension ModelConfig {
-  /// Whether two models agree in everything that attention weights depend on.
-  public func hasAttentionShape(of other: ModelConfig) -> Bool {
-    (hiddenSize, layerCount, attentionHeads, keyValueHeads, headDim)
-      == (other.hiddenSize, other.layerCount, other.attentionHeads, other.keyValueHeads, other.headDim)
-  }
-
   /// The query rank at which latent attention has as many weights as the base's q, k and v projections,
   /// the shared output projection aside:
   ///

@@ -77,9 +77,9 @@ public final class CheckpointReader: WeightSource {
     return files[number]
   }
 
-  /// Reads a float tensor of exactly this shape as float32 into `output`.
-  public func read(_ name: String, shape: [Int], into output: UnsafeMutablePointer<Float>) throws {
-    try file(name, shape: shape).readFloats(name, into: output)
+  /// Reads the float tensor of this name, of exactly this shape, as float32.
+  public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    try file(tensor.name, shape: tensor.shape).readFloats(tensor.name, into: destination)
   }
 
   /// Reads a float tensor of exactly this shape as float32.

@@ -1,6 +1,6 @@
 import Groundwork
 
-/// What a long-context stage does to a model's positions (HyLo brief 1.3): YaRN of one factor on the rotary slice of
+/// What a long-context stage does to a model's positions (HyLo, section 3.4): YaRN of one factor on the rotary slice of
 /// latent attention, no change of base, and no "llama3" scaling any more.
 public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConvertible {
   /// Tokens per sequence: the model's new `max_position_embeddings`.
@@ -20,7 +20,7 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     guard (2...1 << 40).contains(context) else { throw refuse("context", "2 tokens or more", "\(context)") }
     let hasLatent = config.mixers.contains(.latentAttention) && config.latent?.isPositionFree == false
     var original = originalContext ?? config.maxPosition
-    if originalContext == nil, case .yarn(let rule) = config.rope(of: .latentAttention).scaling {
+    if originalContext == nil, case .yarn(let rule) = config.latentRope.scaling {
       original = rule.originalMaxPosition
     }
     guard (1...1 << 40).contains(original) else { throw refuse("original context", "1 token or more", "\(original)") }
@@ -43,7 +43,8 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     guard config.mixers.contains(.latentAttention) else { return config }
     let scaling: RopeConfig.Scaling =
       factor == 1 ? .none : .yarn(.init(factor: factor, originalMaxPosition: originalContext))
-    if config.latent?.rope == nil, config.mixers.contains(.attention) { config.latent?.rope = config.rope }
+    let modelRope = config.rope
+    if config.latent?.rope == nil, config.mixers.contains(.attention) { config.latent?.rope = modelRope }
     if config.latent?.rope != nil { config.latent?.rope?.scaling = scaling }
     if !config.mixers.contains(.attention) { config.rope.scaling = scaling }
     return config

@@ -19,7 +19,7 @@ extension ModelConfig {
         $0.mixers = Array(repeating: .latentAttention, count: 8)
         $0.latent = LatentConfig(
           qRank: nil, kvRank: 32, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 16, upProjectionHeads: 8,
-          latentNorm: true)
+          latentNorm: true, isNative: true)
       }
     ),
     (
@@ -29,7 +29,7 @@ extension ModelConfig {
         ExpertConfig(
           count: 16, perToken: 2, width: 96, layers: Array(0..<8),
           rule: RoutingRule(score: .softmax, isNormalized: true))
-      ) { $0.qkNorm = true }
+      ) { $0.attention.qkNorm = true }
     ),
     (
       "nano-scout",
@@ -37,11 +37,12 @@ extension ModelConfig {
         .llama4, heads: 8, groups: 2, headDim: 16, feedForward: 256,
         ExpertConfig(
           count: 16, perToken: 1, width: 96, sharedWidth: 96, layers: Array(0..<8), rule: RoutingRule(score: .sigmoid),
-          weighsInput: true)
+          weighsInput: true, isStacked: true)
       ) {
         let rotated = (0..<8).filter { $0 % 4 != 3 }
-        $0.llama4 = Llama4Config(
-          rotatedLayers: rotated, chunkedLayers: rotated, chunk: 512, temperature: .init(floorScale: 512))
+        $0.attention = AttentionConfig(
+          ropeInterleaved: true, unrotatedLayers: [3, 7], normsRotated: true, temperature: .init(floorScale: 512),
+          chunks: .init(layers: rotated, size: 512))
       }
     ),
   ]

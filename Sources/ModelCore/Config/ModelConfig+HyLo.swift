@@ -1,4 +1,4 @@
-/// HyLo's twelve models (Table 7 and the model cards; brief 1.2): seven of them, all with Gated DeltaNet and one with
+/// HyLo's twelve models (Table 7 and the model cards): seven of them, all with Gated DeltaNet and one with
 /// Mamba2, were released and print their exact number of parameters.
 public struct HyLoModel: Sendable {
   /// As `ModelConfig.preset` knows it.
@@ -24,7 +24,7 @@ public struct HyLoModel: Sendable {
 
   /// Latent attention's shape in HyLo for a base; nil for a base that HyLo has no model of.
   /// No norms on the latents, the base's KV heads in the up-projection, and for Qwen the base's norms over query and
-  /// key heads: the only reading that gives every released total, Qwen's + 256 weights a layer (brief 1.2).
+  /// key heads: the only reading that gives every released total, Qwen's + 256 weights a layer.
   public static func latent(replacing base: ModelConfig) -> LatentConfig? {
     guard let preset = ranks.keys.first(where: { (try? ModelConfig.preset($0))?.hasAttentionShape(of: base) == true })
     else {
@@ -37,7 +37,7 @@ public struct HyLoModel: Sendable {
     let ranks = ranks[preset]!
     return LatentConfig(
       qRank: ranks.q, kvRank: ranks.kv, nopeHeadDim: base.headDim - ranks.rope, ropeHeadDim: ranks.rope,
-      valueHeadDim: base.headDim, upProjectionHeads: base.keyValueHeads, qkNorm: base.qkNorm)
+      valueHeadDim: base.headDim, upProjectionHeads: base.keyValueHeads, qkNorm: base.attention.qkNorm)
   }
 
   /// The hybrid. Embedding and head are stored apart; Llama 3's rope scaling is dropped, and YaRN, which depends on

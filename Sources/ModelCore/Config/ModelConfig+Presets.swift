@@ -52,8 +52,8 @@ extension ModelConfig {
       "qwen3-1.7b",
       ModelConfig(
         architecture: .qwen3, hiddenSize: 2048, layerCount: 28, attentionHeads: 16, keyValueHeads: 8, headDim: 128,
-        intermediateSize: 6144, vocabularySize: 151_936, tieWordEmbeddings: true, rmsNormEps: 1e-6, qkNorm: true,
-        rope: RopeConfig(theta: 1_000_000), maxPosition: 40_960, bosTokenId: 151_643, eosTokenIds: [151_645])
+        intermediateSize: 6144, vocabularySize: 151_936, tieWordEmbeddings: true, rmsNormEps: 1e-6,
+        attention: AttentionConfig(qkNorm: true), rope: RopeConfig(theta: 1_000_000), maxPosition: 40_960, bosTokenId: 151_643, eosTokenIds: [151_645])
     ),
   ]
 
@@ -71,8 +71,8 @@ extension ModelConfig {
   private static func qwen2(hidden: Int, layers: Int, heads: Int, feedForward: Int, context: Int) -> ModelConfig {
     ModelConfig(
       architecture: .qwen2, hiddenSize: hidden, layerCount: layers, attentionHeads: heads, keyValueHeads: 2,
-      intermediateSize: feedForward, vocabularySize: 151_936, tieWordEmbeddings: true, rmsNormEps: 1e-6, qkvBias: true,
-      rope: RopeConfig(theta: 1_000_000), maxPosition: context, bosTokenId: 151_643, eosTokenIds: [151_645])
+      intermediateSize: feedForward, vocabularySize: 151_936, tieWordEmbeddings: true, rmsNormEps: 1e-6,
+      attention: AttentionConfig(qkvBias: true), rope: RopeConfig(theta: 1_000_000), maxPosition: context, bosTokenId: 151_643, eosTokenIds: [151_645])
   }
 
   /// The ladder: small stand-ins whose attention numbers are exact fractions of the real models.
@@ -80,18 +80,18 @@ extension ModelConfig {
     ("nano-1b", nano(hidden: 128, layers: 16, heads: 16, headDim: 8, feedForward: 256, tied: true)),
     ("nano-3b", nano(hidden: 192, layers: 14, heads: 24, headDim: 8, feedForward: 448, tied: true)),
     ("nano-8b", nano(hidden: 256, layers: 8, heads: 16, headDim: 16, feedForward: 640, tied: false)),
-    ("nano-qwen", nano(.qwen3, hidden: 128, layers: 16, heads: 16, headDim: 8, feedForward: 256, tied: true)),
+    ("nano-qwen", nano(hidden: 128, layers: 16, heads: 16, headDim: 8, feedForward: 256, tied: true, hasNorms: true)),
     ("nano-smol", nano(hidden: 128, layers: 12, heads: 8, headDim: 16, feedForward: 256, tied: true)),
   ]
 
   private static func nano(
-    _ architecture: Architecture = .llama, hidden: Int, layers: Int, heads: Int, headDim: Int, feedForward: Int,
-    tied: Bool
+    hidden: Int, layers: Int, heads: Int, headDim: Int, feedForward: Int, tied: Bool, hasNorms: Bool = false
   ) -> ModelConfig {
     ModelConfig(
-      architecture: architecture, hiddenSize: hidden, layerCount: layers, attentionHeads: heads, keyValueHeads: 8,
+      architecture: hasNorms ? .qwen3 : .llama, hiddenSize: hidden, layerCount: layers, attentionHeads: heads,
+      keyValueHeads: 8,
       headDim: headDim, intermediateSize: feedForward, vocabularySize: 2048, tieWordEmbeddings: tied,
-      qkNorm: architecture == .qwen3, rope: RopeConfig(theta: 10_000), maxPosition: 512)
+      attention: AttentionConfig(qkNorm: hasNorms), rope: RopeConfig(theta: 10_000), maxPosition: 512)
   }
 
   /// The shapes that `bench` measures.

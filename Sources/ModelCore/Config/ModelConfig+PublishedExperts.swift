@@ -1,7 +1,7 @@
 import Autograd
 
 extension ModelConfig {
-  /// The models of FarSkip-Collective by their public configs (its tables; brief 1.9 and model_configs.csv).
+  /// The models of FarSkip-Collective by their public configs.
   static let publishedWithExperts: [(name: String, config: ModelConfig)] = [
     (
       "deepseek-v2-lite",
@@ -32,7 +32,8 @@ extension ModelConfig {
       "qwen3-30b-a3b",
       ModelConfig(
         architecture: .qwen3MoE, hiddenSize: 2048, layerCount: 48, attentionHeads: 32, keyValueHeads: 4, headDim: 128,
-        intermediateSize: 6144, vocabularySize: 151_936, rmsNormEps: 1e-6, qkNorm: true,
+        intermediateSize: 6144, vocabularySize: 151_936, rmsNormEps: 1e-6,
+        attention: AttentionConfig(qkNorm: true),
         rope: RopeConfig(theta: 1_000_000),
         maxPosition: 40_960, bosTokenId: 151_643, eosTokenIds: [151_645],
         experts: ExpertConfig(
@@ -44,6 +45,9 @@ extension ModelConfig {
       ModelConfig(
         architecture: .llama4, hiddenSize: 5120, layerCount: 48, attentionHeads: 40, keyValueHeads: 8, headDim: 128,
         intermediateSize: 16_384, vocabularySize: 202_048,
+        attention: AttentionConfig(
+          ropeInterleaved: true, unrotatedLayers: Array(stride(from: 3, to: 48, by: 4)), normsRotated: true,
+          temperature: .init(), chunks: .init(layers: (0..<48).filter { $0 % 4 != 3 }, size: 8192)),
         rope: RopeConfig(
           theta: 500_000,
           scaling: .llama3(.init(factor: 16, lowFrequencyFactor: 1, highFrequencyFactor: 1, originalMaxPosition: 8192))),
@@ -51,9 +55,7 @@ extension ModelConfig {
         experts: ExpertConfig(
           count: 16, perToken: 1, width: 8192, sharedWidth: 8192, layers: Array(0..<48),
           rule: RoutingRule(score: .sigmoid),
-          weighsInput: true),
-        llama4: Llama4Config(
-          rotatedLayers: (0..<48).filter { $0 % 4 != 3 }, chunkedLayers: (0..<48).filter { $0 % 4 != 3 }))
+          weighsInput: true, isStacked: true))
     ),
   ]
 
@@ -68,9 +70,11 @@ extension ModelConfig {
         theta: 10_000,
         scaling: .yarn(.init(factor: 40, originalMaxPosition: 4096, mscale: mscale, mscaleAllDim: mscale))),
       maxPosition: 163_840, mixers: Array(repeating: .latentAttention, count: layers),
-      latent: LatentConfig(
-        qRank: qRank, kvRank: 512, nopeHeadDim: 128, ropeHeadDim: 64, valueHeadDim: 128, upProjectionHeads: heads,
-        latentNorm: true),
+      shapes: [
+        LatentConfig(
+          qRank: qRank, kvRank: 512, nopeHeadDim: 128, ropeHeadDim: 64, valueHeadDim: 128, upProjectionHeads: heads,
+          latentNorm: true, isNative: true)
+      ],
       experts: experts)
   }
 }
