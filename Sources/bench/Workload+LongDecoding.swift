@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TensorCore
 
 extension Workload {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 
 /// `hybrid create`: a model folder of random weights, to test and time on real shapes.
 struct Create: ParsableCommand {

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 
 /// What `hybrid info` says about one model, as text and as JSON.
 struct ModelReport {

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TestKit
 import XCTest
 
@@ -208,16 +209,6 @@ final class ConfigTests: XCTestCase {
       qRank: 16, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 16)
     XCTAssertThrowsError(try config.withLatentAttention(latent, layers: [16])) {
       XCTAssertTrue("\($0)".contains("0...15"), "\($0)")
-    }
-  }
-
-  func testLayerLists() throws {
-    XCTAssertEqual(try parseLayerList("all", layerCount: 3), [0, 1, 2])
-    XCTAssertEqual(try parseLayerList("3,1,0-1", layerCount: 4), [0, 1, 3])
-    for text in ["", "4", "1,", "2-1", "-1", "a", "0-9", "1-2-3"] {
-      XCTAssertThrowsError(try parseLayerList(text, layerCount: 4), text) {
-        XCTAssertTrue("\($0)".contains("0...3"), "\($0)")
-      }
     }
   }
 

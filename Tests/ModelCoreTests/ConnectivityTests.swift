@@ -1,6 +1,7 @@
 import Autograd
 import Foundation
 import Groundwork
+import Published
 import TensorCore
 import TestKit
 import XCTest

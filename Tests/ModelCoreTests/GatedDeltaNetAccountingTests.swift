@@ -2,6 +2,7 @@ import Autograd
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TestKit
 import XCTest
 
@@ -42,23 +43,6 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
       XCTAssertEqual(config.parameterCount, parameters, name)
       XCTAssertEqual(config.kvPercent, percent, accuracy: 0.00005, name)
     }
-  }
-
-  /// The seven released totals and every percentage that HyLo prints; the one wrong number is flagged.
-  func testEveryPublishedNumberOfHyLo() throws {
-    XCTAssertEqual(PublishedFact.hylo.count { $0.quantity == .parameters }, 7)
-    XCTAssertEqual(PublishedFact.hylo.count { $0.quantity == .kvPercent }, 12)
-    for fact in PublishedFact.hylo {
-      let isWrong = fact.note?.hasPrefix("wrong") ?? false
-      let computed = try fact.computed()
-      XCTAssertEqual(try fact.agrees(), !isWrong, "\(fact.preset) \(fact.quantity.rawValue): \(computed)")
-      XCTAssertEqual(isWrong, fact.quantity == .thousandConvolutionParameters)
-    }
-    let config = try ModelConfig.preset("hylo-qwen-7mla21gdn")
-    XCTAssertEqual(try PublishedFact.matching(config).map(\.published), ["2284173820", "2.3", "3.906", "96.1"])
-    var other = config
-    other.mixers[0] = .latentAttention
-    XCTAssertTrue(try PublishedFact.matching(other).isEmpty)
   }
 
   /// Percent of the base's bytes with states, against an independent derivation (8k and 64k tokens).

@@ -85,6 +85,9 @@ public struct ModelConfig: Equatable, Sendable {
   /// Keeps the shape of a kind of mixer, or forgets it.
   public mutating func setShape<Shape: MixerShape>(_ shape: Shape?) { shapes.set(shape) }
 
+  /// Takes the shapes of all kinds of mixer that another model has.
+  public mutating func takeShapes(of other: ModelConfig) { shapes.take(other.shapes) }
+
   /// Whether a feed-forward or experts stand behind the mixers.
   public var hasFeedForward: Bool { intermediateSize > 0 }
 

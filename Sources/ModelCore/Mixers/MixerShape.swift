@@ -14,6 +14,8 @@ struct MixerShapes: Equatable, Sendable {
 
   mutating func set<Shape: MixerShape>(_ shape: Shape?) { byKind[Shape.kind] = shape }
 
+  mutating func take(_ other: MixerShapes) { byKind.merge(other.byKind) { $1 } }
+
   static func == (a: MixerShapes, b: MixerShapes) -> Bool {
     func isSame<Shape: MixerShape>(_ shape: Shape) -> Bool { b.get() == shape }
     return a.byKind.count == b.byKind.count && a.byKind.values.allSatisfy { isSame($0) }

@@ -1,6 +1,7 @@
 import Groundwork
 import LabKit
 import ModelCore
+import Published
 
 /// `layer_parameters`: how many numbers some tensors of one layer's mixer have. `tensors` lists them by the first part
 /// of their names below the mixer (`q_proj`), or is `all`. Metric `parameters`.
