@@ -8,6 +8,7 @@ public struct ResidualStreams {
   /// N, the residual without the routed experts of the layer before; nil: the same as `full`.
   public var withoutRouted: Variable?
 
+  /// - Parameter withoutRouted: nil: the same as `full`
   public init(_ full: Variable, withoutRouted: Variable? = nil) {
     self.full = full
     self.withoutRouted = withoutRouted
@@ -21,20 +22,27 @@ public struct ResidualStreams {
 /// two halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere, so that ways of
 /// computing a layer agree in their bits.
 public struct DecoderLayer {
+  /// Where its two halves read the residual.
   public let connectivity: Connectivity
+  /// [D], before the mixer.
   public let inputNorm: Parameter
+  /// What mixes tokens.
   public let mixer: any Mixer
   /// What the mixer's cache of one sequence holds.
   public let cacheNeeds: CacheNeeds
+  /// The second half; nil: none.
   public let transform: Transform?
   let eps: Float
   let normOffset: Float
 
   /// The feed-forward or the experts behind their norm.
   public struct Transform {
+    /// [D]
     public let norm: Parameter
+    /// What stands behind the norm.
     public let body: Body
 
+    /// A dense feed-forward, or experts.
     public enum Body {
       case dense(FeedForward)
       case experts(MixtureOfExperts)

@@ -6,11 +6,14 @@ import TensorCore
 /// A decoder-only language model: embedding, layers (mixer + feed-forward, each behind its RMSNorm), final
 /// norm, head (tied to the embedding or not).
 public final class LanguageModel {
+  /// What it is.
   public let config: ModelConfig
+  /// All weights in one buffer, in the order in which layers ask for them.
   public let parameters: ParameterSet
   /// What each of `parameters` is, in their order.
   public let tensors: [TensorSpec]
   public let embedding: Parameter  // [vocab, D]
+  /// Bottom to top.
   public let layers: [DecoderLayer]
   public let finalNorm: Parameter  // [D]
   public let head: Parameter  // [vocab, D]; the embedding itself when tied

@@ -6,10 +6,13 @@
 public struct TensorSpec: Equatable, Sendable {
   /// In a checkpoint.
   public var name: String
+  /// Row-major, out x in.
   public var shape: [Int]
   /// nil: not part of a layer.
   public var layer: Int?
+  /// What it is to its model.
   public var role: TensorRole
+  /// In a model made from nothing.
   public var start: TensorStart
 
   /// - Parameters:
@@ -37,9 +40,12 @@ public struct TensorSpec: Equatable, Sendable {
 
 /// A tensor of a model by layer and role.
 public struct TensorPlace: Hashable, Sendable {
+  /// Nil: not part of a layer.
   public var layer: Int?
+  /// What it is to its model.
   public var role: TensorRole
 
+  /// - Parameter layer: nil outside of layers
   public init(_ role: TensorRole, layer: Int? = nil) {
     self.role = role
     self.layer = layer
@@ -91,8 +97,11 @@ public enum TensorRole: Hashable, Sendable {
 /// A tensor of a mixer. The raw value is the name it has below its module in a checkpoint, unless a family spells it
 /// otherwise (`TensorNames.mixerTensors`). Every mixer declares its own in its folder.
 public struct MixerRole: RawRepresentable, Hashable, Sendable {
+  /// The name below the mixer's module.
   public let rawValue: String
+  /// - Parameter rawValue: the name below the mixer's module
   public init(rawValue: String) { self.rawValue = rawValue }
+  /// - Parameter name: below the mixer's module
   public init(_ name: String) { rawValue = name }
 
   /// The projection that writes to the residual stream, which every mixer has.
@@ -114,6 +123,7 @@ public enum TensorStart: Equatable, Sendable {
   public struct Draw: Equatable, Sendable {
     /// Two draws of one name are the same.
     public var name: String
+    /// Of a number uniform in [0, 1).
     public var value: @Sendable (Double) -> Double
 
     /// - Parameter value: of a number uniform in [0, 1)
@@ -122,6 +132,7 @@ public enum TensorStart: Equatable, Sendable {
       self.value = value
     }
 
+    /// By name.
     public static func == (a: Draw, b: Draw) -> Bool { a.name == b.name }
   }
 }

@@ -68,6 +68,7 @@ public final class WeightRequests {
   private let source: any WeightSource
   private let buffer: Storage
   private var used = 0
+  /// In the order of the requests.
   public private(set) var parameters: [Parameter] = []
   /// What was asked for, beside `parameters`.
   public private(set) var tensors: [TensorSpec] = []

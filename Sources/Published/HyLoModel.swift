@@ -7,6 +7,7 @@ public struct HyLoModel: Sendable {
   public var name: String
   /// Preset of the model it came from.
   public var base: String
+  /// Ascending, from 0.
   public var latentLayers: [Int]
   /// The mixer of the other layers.
   public var linear: MixerKind

@@ -20,6 +20,7 @@ public struct PublishedFact: Sendable {
   public var preset: String
   /// nil: the preset as it is.
   public var latent: Latent?
+  /// What was counted.
   public var quantity: Quantity
   /// As printed, so that its digits say how exact it is; nil: not printed, ours stands alone.
   public var published: String?
@@ -30,9 +31,13 @@ public struct PublishedFact: Sendable {
 
   /// The latent shape of a row; `layers` nil: every layer.
   public struct Latent: Sendable {
+    /// R_kv
     public var kvRank: Int
+    /// R_q; nil: not said.
     public var qRank: Int?
+    /// D_qk and d_r.
     public var headDim: (nope: Int, rope: Int)
+    /// Nil: every layer.
     public var layers: [Int]?
   }
 

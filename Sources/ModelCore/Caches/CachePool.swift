@@ -9,8 +9,11 @@ import TensorCore
 ///
 ///   page = [layer 0: pageTokens * width_0 | layer 1: pageTokens * width_1 | ...],   slot = [state 0 | state 1 | ...]
 public final class CachePool {
+  /// Tokens of a page.
   public let pageTokens: Int
+  /// Pages in all.
   public let pageCount: Int
+  /// Most sequences at once.
   public let slotCount: Int
   private let model: LanguageModel
   private let pages: Tensor  // [pageCount, pageTokens * numbers per token]
@@ -47,7 +50,9 @@ public final class CachePool {
 
   /// Bytes of both pools.
   public var bytes: Int { (pages.count + states.count) * MemoryLayout<Float>.stride }
+  /// Pages that sequences hold now.
   public var pagesInUse: Int { pageCount - freePages.count }
+  /// Sequences now.
   public var slotsInUse: Int { slotCount - freeSlots.count }
 
   /// Pages of a sequence of so many tokens.

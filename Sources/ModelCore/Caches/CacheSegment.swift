@@ -7,6 +7,7 @@ public struct CacheSegment {
   /// The layer's cache of this sequence.
   public var cache: LayerCache
 
+  /// New tokens that join `cache`.
   public init(rows: Range<Int>, cache: LayerCache) {
     self.rows = rows
     self.cache = cache

@@ -11,8 +11,11 @@ import TensorCore
 public final class LayerCache {
   /// The mixer whose rows or state these are.
   public let kind: MixerKind
+  /// Numbers of a row; 0: no rows.
   public let width: Int
+  /// Numbers of the state; 0: none.
   public let stateNumbers: Int
+  /// Tokens seen.
   public private(set) var length = 0
   private var memory: [Memory] = []
   private var room = 0
@@ -163,6 +166,7 @@ public final class LayerCache {
 
 /// Consecutive cached tokens whose rows lie together in memory.
 public struct CacheRun {
+  /// Positions of the tokens.
   public var tokens: Range<Int>
   /// The first token's row; the others follow it.
   public var rows: UnsafeMutablePointer<Float>

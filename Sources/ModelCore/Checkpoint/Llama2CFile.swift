@@ -11,6 +11,7 @@ import Groundwork
 /// llama2.c rotates neighbouring dimensions (2j, 2j+1), Hugging Face rotates halves (j, j + d_h/2): the rows
 /// of each query and key head are re-ordered when they are read.
 public struct Llama2CFile: WeightSource {
+  /// The Llama that the header describes.
   public let config: ModelConfig
   private let map: MappedFile
   /// First float of each tensor, behind the header.
@@ -18,6 +19,7 @@ public struct Llama2CFile: WeightSource {
 
   private static let headerBytes = 28
 
+  /// - Throws: failures for files that are not of this format, cut short, or too long
   public init(_ url: URL) throws {
     let map = try MappedFile(url)
     self.map = map

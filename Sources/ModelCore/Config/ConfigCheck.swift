@@ -5,6 +5,7 @@ public struct ConfigCheck {
   /// What errors name as the place.
   public let file: String
 
+  /// - Parameter file: what errors name as the place
   public init(file: String) { self.file = file }
 
   /// - Parameters:

@@ -7,6 +7,7 @@ extension ModelConfig {
     /// The states of Mamba2 and Gated DeltaNet.
     public var state: Int
 
+    /// Bytes per number.
     public init(keyValue: Int, state: Int) {
       self.keyValue = keyValue
       self.state = state

@@ -3,10 +3,12 @@ import Groundwork
 
 /// config.json: which family spells the model is read from the file; the rest is the family's.
 extension ModelConfig: Codable {
+  /// As config.json.
   public init(from decoder: Decoder) throws {
     try self.init(json: JSONValue(from: decoder), file: "model config")
   }
 
+  /// As config.json.
   public func encode(to encoder: Encoder) throws { try json.encode(to: encoder) }
 
   /// Reads `config.json` of a model folder, or the file itself.

@@ -30,9 +30,11 @@ public struct ModelConfig: Equatable, Sendable {
   public var normOffset: Float
   /// What attention layers have beside sizes and rope; in a converted model still the base model's.
   public var attention: AttentionConfig
+  /// Rotary positions (`rope_parameters`, or `rope_theta` and `rope_scaling`).
   public var rope: RopeConfig
   /// Context length (`max_position_embeddings`).
   public var maxPosition: Int
+  /// The id that begins a text (`bos_token_id`); nil for none.
   public var bosTokenId: Int?
   /// One or several ids that end a text.
   public var eosTokenIds: [Int]

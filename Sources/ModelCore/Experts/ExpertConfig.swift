@@ -16,6 +16,7 @@ public struct ExpertConfig: Equatable, Sendable {
   public var sharedWidth: Int
   /// Layers that have experts, ascending; the others have a dense feed-forward.
   public var layers: [Int]
+  /// How the router scores, groups and weighs experts.
   public var rule: RoutingRule
   /// A bias [E] on the scores that decides the choice alone (`e_score_correction_bias`; DeepSeek-V3).
   public var hasCorrectionBias: Bool

@@ -12,6 +12,7 @@ import TensorCore
 ///
 /// Legend: T tokens, D model width, E experts, K experts of a token, F expert width.
 public struct MixtureOfExperts {
+  /// Counts, widths and the rule.
   public let experts: ExpertConfig
   /// [E, D]
   public let router: Parameter
@@ -19,7 +20,9 @@ public struct MixtureOfExperts {
   public let correctionBias: Parameter?
   /// [D -> 2 F] and [F -> D]
   public let gateUp: ExpertMatrices
+  /// [F -> D] of every expert.
   public let down: ExpertMatrices
+  /// Nil: none.
   public let shared: FeedForward?
   let layer: Int
   let control: RoutingControl
@@ -48,7 +51,9 @@ public struct MixtureOfExperts {
 
   /// A token's experts and their weights [..., K].
   public struct Routing {
+    /// [..., K], with a gradient.
     public var weights: Variable
+    /// Which experts, and the rows sorted by them.
     public var choice: ExpertChoice
   }
 

@@ -4,7 +4,7 @@ import TensorCore
 /// How the routers of a model behave beyond their weights, and what they did: one object for all layers.
 public final class RoutingControl {
   /// Every expert gets the same number of tokens whatever the router says, for measuring speed: slot j of token t goes
-  /// to expert (t K + j) mod E with weight 1 / K (FarSkip brief 1.10, item 10).
+  /// to expert (t K + j) mod E with weight 1 / K.
   public var isForced = false
   /// Weight of each layer's load-balance loss in training; see `Tape.route`. It acts through the gradients alone.
   public var balanceWeight: Float = 0
@@ -17,11 +17,13 @@ public final class RoutingControl {
 
   /// What a layer's router did on recorded passes since `restart`.
   public struct Record: Sendable {
+    /// The layer's number.
     public let layer: Int
     /// Slots that each expert got, [E].
     public var loads: [Int]
     /// Sum over passes of E sum_e f_e P_e (1 is even), and the passes; 0 unless `balanceWeight` is set.
     public var balance = 0.0
+    /// Recorded passes.
     public var passes = 0
 
     /// Highest load over the mean one: 1 is even.

@@ -150,7 +150,8 @@ extension Family {
       }
     }
     for (key, what) in [
-      ("mlp_bias", "a bias in the feed-forward layer"), ("attention_bias", "a bias on the attention's output projection"),
+      ("mlp_bias", "a bias in the feed-forward layer"),
+      ("attention_bias", "a bias on the attention's output projection"),
     ] where !known.contains(key) {
       if try model.bool(key) == true { throw model.unsupported(key, what) }
     }

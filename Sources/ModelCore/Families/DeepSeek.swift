@@ -120,6 +120,8 @@ struct DeepSeek: Family {
 }
 
 extension Architecture {
+  /// DeepSeek-V2 (`DeepSeek`).
   public static let deepseekV2 = Architecture(rawValue: "deepseek_v2")
+  /// DeepSeek-V3 (`DeepSeek`).
   public static let deepseekV3 = Architecture(rawValue: "deepseek_v3")
 }

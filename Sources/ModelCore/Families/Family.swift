@@ -34,11 +34,17 @@ public protocol Family: Sendable {
 }
 
 extension Family {
+  /// Llama's.
   public var names: TensorNames { TensorNames() }
+  /// No.
   public var hasExperts: Bool { false }
+  /// No.
   public var rotatesPartOfHeads: Bool { false }
+  /// Yes.
   public var isConvertible: Bool { true }
+  /// Nothing more than what every model must obey.
   public func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}
+  /// The same family.
   public func architecture(attentionOnly config: ModelConfig) -> Architecture { architecture }
 
   /// Buffers, and tied copies of the head.
@@ -51,8 +57,10 @@ extension Family {
 
 /// The family that a model is spelled in, by its `model_type`. Declared in the families' files.
 public struct Architecture: RawRepresentable, Hashable, Codable, Sendable {
+  /// `model_type`
   public let rawValue: String
 
+  /// - Parameter rawValue: `model_type`
   public init(rawValue: String) { self.rawValue = rawValue }
 
   /// The type that spells it.

@@ -82,5 +82,6 @@ struct FlashLinear: Family {
 }
 
 extension Architecture {
+  /// Flash-linear-attention's Gated DeltaNet (`FlashLinear`).
   public static let flashLinear = Architecture(rawValue: "gated_deltanet")
 }

@@ -36,5 +36,6 @@ struct Hybrid: Family {
 }
 
 extension Architecture {
+  /// Our own (`Hybrid`).
   public static let hybrid = Architecture(rawValue: "upcycle_hybrid")
 }

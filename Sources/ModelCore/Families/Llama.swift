@@ -17,6 +17,7 @@ struct Llama: Family {
 }
 
 extension Architecture {
+  /// Llama 2 and 3 (`Llama`).
   public static let llama = Architecture(rawValue: "llama")
 
   /// The family of dense attention-only models whose attention has these traits.

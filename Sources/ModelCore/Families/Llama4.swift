@@ -106,5 +106,6 @@ struct Llama4: Family {
 }
 
 extension Architecture {
+  /// Llama-4's text models (`Llama4`).
   public static let llama4 = Architecture(rawValue: "llama4_text")
 }

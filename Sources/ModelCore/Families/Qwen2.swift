@@ -17,5 +17,6 @@ struct Qwen2: Family {
 }
 
 extension Architecture {
+  /// Qwen2 and 2.5 (`Qwen2`).
   public static let qwen2 = Architecture(rawValue: "qwen2")
 }

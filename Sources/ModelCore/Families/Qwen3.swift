@@ -17,5 +17,6 @@ struct Qwen3: Family {
 }
 
 extension Architecture {
+  /// Qwen3 (`Qwen3`).
   public static let qwen3 = Architecture(rawValue: "qwen3")
 }

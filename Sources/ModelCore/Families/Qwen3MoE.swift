@@ -49,5 +49,6 @@ struct Qwen3MoE: Family {
 }
 
 extension Architecture {
+  /// Qwen3 with experts (`Qwen3MoE`).
   public static let qwen3MoE = Architecture(rawValue: "qwen3_moe")
 }

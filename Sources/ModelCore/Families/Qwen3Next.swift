@@ -41,5 +41,6 @@ struct Qwen3Next: Family {
 }
 
 extension Architecture {
+  /// Qwen3-Next (`Qwen3Next`).
   public static let qwen3Next = Architecture(rawValue: "qwen3_next")
 }

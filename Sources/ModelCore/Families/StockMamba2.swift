@@ -76,5 +76,6 @@ struct StockMamba2: Family {
 }
 
 extension Architecture {
+  /// Mamba2 as published (`StockMamba2`).
   public static let mamba2 = Architecture(rawValue: "mamba2")
 }

@@ -64,10 +64,14 @@ extension Mixer {
 
 /// A tensor that a mixer has in every layer of its kind.
 public struct MixerTensor: Equatable, Sendable {
+  /// What it is to the mixer.
   public var role: MixerRole
+  /// Row-major, out x in.
   public var shape: [Int]
+  /// In a model made from nothing.
   public var start: TensorStart
 
+  /// A tensor of every layer.
   public init(_ role: MixerRole, _ shape: [Int], start: TensorStart = .normal) {
     self.role = role
     self.shape = shape
@@ -84,6 +88,7 @@ public struct CacheNeeds: Equatable, Sendable {
   /// The last inputs of a convolution, whatever the length.
   public var recentInputs: Int
 
+  /// Nothing unless said.
   public init(perToken: Int = 0, recurrent: Int = 0, recentInputs: Int = 0) {
     self.perToken = perToken
     self.recurrent = recurrent
@@ -114,4 +119,3 @@ public struct MixerCosts: Equatable, Sendable {
     self.keptNumbersPerToken = keptNumbersPerToken
   }
 }
-

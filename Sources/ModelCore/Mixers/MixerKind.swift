@@ -3,8 +3,10 @@ import Groundwork
 /// What mixes tokens in one layer. The raw value is the spelling in `layer_types`; kinds are declared in their mixers'
 /// folders and registered in `Mixers`.
 public struct MixerKind: RawRepresentable, Hashable, Codable, Sendable {
+  /// The entry of `layer_types`.
   public let rawValue: String
 
+  /// - Parameter rawValue: the entry of `layer_types`
   public init(rawValue: String) { self.rawValue = rawValue }
 
   /// The type that implements it.

@@ -2,7 +2,7 @@ import Foundation
 import Groundwork
 import ModelCore
 
-/// FarSkip's conversion (brief 1.3, 2): layers of a model with experts read the residual stream elsewhere. No weight
+/// FarSkip's conversion (FarSkip-Collective, section 3): layers of a model with experts read the residual stream elsewhere. No weight
 /// changes; the files are copied as they are, config.json gets `farskip_connectivity`.
 /// - Returns: the new configuration
 /// - Throws: usage errors for a dense model, layers that it does not have, and a destination that holds other files
@@ -13,7 +13,8 @@ public func rewireCheckpoint(
   guard base.experts != nil else {
     throw UpcycleError.usage(
       "is a dense model: it has no experts, and so no communication to hide", at: source.path,
-      expected: "a model with experts (deepseek_v2, deepseek_v3, qwen3_moe, llama4_text)",
+      expected: "a model with experts ("
+        + Families.all.filter(\.hasExperts).map(\.architecture.rawValue).joined(separator: ", ") + ")",
       found: base.architecture.rawValue)
   }
   let config = try base.connecting(selection.resolve(layerCount: base.layerCount), as: connectivity)

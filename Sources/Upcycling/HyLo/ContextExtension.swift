@@ -51,6 +51,7 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     return config
   }
 
+  /// For progress lines.
   public var description: String {
     factor == 1 ? "\(context) positions" : "\(context) positions, YaRN \(factor) of \(originalContext)"
   }

@@ -9,6 +9,7 @@ import TensorCore
 /// of d_h everywhere; its rows are numbered 0 ..< n_h d_h. Norms on queries and keys, biases and rotary positions
 /// have no counterpart and are dropped.
 public struct DeltaConversion: Codable, Equatable, Sendable {
+  /// What becomes of the teacher's projections.
   public enum Start: String, Codable, CaseIterable, Sendable {
     /// The paper's: W_Q and W_K take the teacher's first H K rows, W_V its first min(n_h d_h, H V) rows, W_O as many
     /// columns; the rest starts at random, so a third of the values is noise. Values are twice as wide as keys: head j
@@ -24,13 +25,16 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
     case random
   }
 
+  /// Which attention layers are converted.
   public var layers: LayerSelection
+  /// Where the new projections come from.
   public var start: Start
   /// H; nil: the published shape's (see `DeltaConfig.init(replacing:heads:)`).
   public var heads: Int?
   /// Seed of everything that starts at random.
   public var seed: UInt64
 
+  /// - Parameter heads: H; nil: the published shape's
   public init(layers: LayerSelection = .all, start: Start = .corner, heads: Int? = nil, seed: UInt64 = 0) {
     self.layers = layers
     self.start = start

@@ -74,6 +74,7 @@ public enum LayerSelection: Equatable, Sendable {
     }
   }
 
+  /// As `init(_:)` reads it.
   public var text: String {
     switch self {
     case .all: "all"
@@ -106,7 +107,9 @@ public enum LayerSelection: Equatable, Sendable {
 }
 
 extension LayerSelection: Codable {
+  /// From text.
   public init(from decoder: Decoder) throws { try self.init(decoder.singleValueContainer().decode(String.self)) }
+  /// As text.
   public func encode(to encoder: Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(text)

@@ -6,9 +6,11 @@ import ModelCore
 public struct StartingFit: Codable, Equatable, Sendable {
   /// Mean next-token loss of the converted model and of its base.
   public var loss: Double
+  /// The base's mean next-token loss, nats.
   public var baseLoss: Double
   /// Mean KL(base || converted).
   public var divergence: Double
+  /// Positions measured.
   public var tokens: Int
 
   /// - Parameter windows: token ids, equally long; every position but the last is scored on the next id.

@@ -7,11 +7,15 @@ import TokenData
 /// The whole of `xecomla convert`: calibration if asked for, conversion on disk, and the loss before training
 /// when there is text to measure it on.
 public struct ConversionRun {
+  /// The base's folder.
   public var model: URL
+  /// The folder to write.
   public var out: URL
+  /// What becomes of the attention layers.
   public var conversion: LatentConversion
   /// Token shards, for `weighting: .covariance`.
   public var calibration: URL?
+  /// Tokens of the calibration.
   public var calibrationTokens: Int
   /// Token shards that the starting loss is measured on; nil: not measured.
   public var data: URL?
@@ -22,6 +26,10 @@ public struct ConversionRun {
   static let fitWindows = 128
   static let windowLength = 256
 
+  /// - Parameters:
+  ///   - calibration: token shards, for `weighting: .covariance`
+  ///   - data: token shards that the starting loss is measured on; nil: not measured
+  ///   - type: nil: the base's
   public init(
     model: URL, out: URL, conversion: LatentConversion, calibration: URL? = nil, calibrationTokens: Int = 1 << 15,
     data: URL? = nil, type: ElementType? = nil
@@ -35,6 +43,8 @@ public struct ConversionRun {
     self.type = type
   }
 
+  /// Converts, and measures where there is text.
+  /// - Throws: usage errors for what cannot be asked of this base, failures for files that cannot be read or written
   public func run() throws -> ConversionReport {
     let config = try ModelConfig(contentsOf: model)
     let layers = try conversion.validate(base: config)

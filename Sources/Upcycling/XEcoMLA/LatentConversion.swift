@@ -1,7 +1,7 @@
 import Groundwork
 import ModelCore
 
-/// How attention layers become latent attention (X-EcoMLA; brief 1.2-1.6): the choices of `xecomla convert`.
+/// How attention layers become latent attention (X-EcoMLA, section 3, and what its repository adds).
 public struct LatentConversion: Codable, Equatable, Sendable {
   /// Where a factorisation's singular values go. The function at step 0 is the same; what training does is not.
   public enum SigmaPlacement: String, Codable, CaseIterable, Sendable {
@@ -13,6 +13,7 @@ public struct LatentConversion: Codable, Equatable, Sendable {
     case balanced
   }
 
+  /// Where the new projections come from.
   public enum Start: String, Codable, CaseIterable, Sendable {
     case svd
     /// The baseline: the new projections start as torch's `Linear` would, everything else is copied.
@@ -33,19 +34,27 @@ public struct LatentConversion: Codable, Equatable, Sendable {
 
   /// r_kv; may be nil when a rank rule chooses every layer's ranks.
   public var kvRank: Int?
+  /// R_q, or how it follows from r_kv.
   public var queryRank: QueryRank
   /// d_qk
   public var nopeHeadDim: Int
   /// d_r
   public var ropeHeadDim: Int
+  /// Which attention layers are converted.
   public var layers: LayerSelection
+  /// Where the new projections come from.
   public var start: Start
+  /// Which dimensions rotate.
   public var rope: Rope
+  /// What the factorisations minimise.
   public var weighting: Weighting
+  /// Where singular values go.
   public var sigma: SigmaPlacement
+  /// Who chooses the ranks.
   public var rankRule: RankRule
   /// Shares of the squared singular values that rank rules keep.
   public var queryEnergy: Double
+  /// The same for keys and values.
   public var keyValueEnergy: Double
   /// The first and the last layer keep `kvRank` and `queryRank` whatever the rule says
   /// (`use_fixed_rank_for_first_and_last_block`).
@@ -64,6 +73,7 @@ public struct LatentConversion: Codable, Equatable, Sendable {
   /// Seed of the random start.
   public var seed: UInt64
 
+  /// X-EcoMLA's official choices unless said otherwise.
   public init(
     kvRank: Int?, queryRank: QueryRank = .auto, nopeHeadDim: Int, ropeHeadDim: Int, layers: LayerSelection = .all,
     start: Start = .svd, rope: Rope = .paper, weighting: Weighting = .plain, sigma: SigmaPlacement = .down,
@@ -155,7 +165,8 @@ extension LatentConversion {
       try require(weighting == .plain, "a random start factorises nothing", "`svd`", "plain", weighting.rawValue)
     }
     try require(
-      !base.attention.qkvBias, "biases on q, k and v have no place in latent attention", "`model`", "a base without them",
+      !base.attention.qkvBias, "biases on q, k and v have no place in latent attention", "`model`",
+      "a base without them",
       "qkv_bias")
     let layers = try self.layers.resolve(layerCount: base.layerCount)
     for layer in layers {

@@ -25,7 +25,9 @@ public enum QueryRank: Equatable, Sendable {
 
   /// A resolved rank and, when the rank of the matrix cut it, what parity asked for.
   public struct Resolved: Equatable, Sendable {
+    /// R_q
     public var rank: Int
+    /// What parity asked for, where the matrix has a smaller rank.
     public var clampedFrom: Int?
   }
 
@@ -67,6 +69,7 @@ public enum QueryRank: Equatable, Sendable {
 
 /// `auto`, `paper` or a number.
 extension QueryRank: Codable {
+  /// From `auto`, `paper` or a number.
   public init(from decoder: Decoder) throws {
     let container = try decoder.singleValueContainer()
     if let rank = try? container.decode(Int.self) {
@@ -76,6 +79,7 @@ extension QueryRank: Codable {
     }
   }
 
+  /// As it is read.
   public func encode(to encoder: Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {

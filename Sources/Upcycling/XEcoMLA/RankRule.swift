@@ -1,4 +1,4 @@
-/// How many singular triplets a layer keeps (brief 1.3).
+/// How many singular triplets a layer keeps (X-EcoMLA, section 3.3 and its repository).
 public enum RankRule: String, Codable, CaseIterable, Sendable {
   /// The rank that was asked for.
   case fixed

@@ -32,10 +32,10 @@ extension RopeSlice {
     Array(0..<nope) + Array(base.headDim - rope..<base.headDim)
   }
 
-  /// X-EcoMLA (brief 1.2): the first d_qk dimensions of a head are position-free, the last d_r rotate as
+  /// X-EcoMLA (Algorithm 1): the first d_qk dimensions of a head are position-free, the last d_r rotate as
   /// neighbouring pairs, and the rope key is the mean over the KV heads. Rows are used twice when
   /// d_qk + d_r > d_h, dropped when below. The pairs are not the base's: logits agree with it at relative
-  /// distance 0 only (brief 1.4).
+  /// distance 0 only.
   static func paper(_ weights: AttentionWeights, _ base: ModelConfig, nope: Int, rope: Int) -> RopeSlice {
     let (width, groups) = (base.headDim, base.keyValueHeads)
     let dims = paperDims(base, nope: nope, rope: rope)

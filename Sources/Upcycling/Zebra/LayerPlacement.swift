@@ -8,6 +8,7 @@ import Groundwork
 /// official repository holds neither step; this is the first public implementation. From the published scores
 /// (Table 10) it gives every published placement of the 1B model (Table 8) and every total (Table 4).
 public struct LayerPlacement: Equatable, Sendable {
+  /// How layers are chosen.
   public enum Strategy: String, CaseIterable, Codable, Sendable {
     /// The paper's: both ends by score, near-uniform gaps, the largest sum.
     case smart
@@ -23,6 +24,7 @@ public struct LayerPlacement: Equatable, Sendable {
     case greedy
   }
 
+  /// Who chose.
   public let strategy: Strategy
   /// Ascending, from 0.
   public let layers: [Int]

@@ -7,6 +7,7 @@ public struct LayerScores: Equatable, Sendable {
   /// By layer.
   public let values: [Double]
 
+  /// - Parameter values: by layer
   public init(_ values: [Double]) { self.values = values }
 
   /// Writes a file that `init(contentsOf:)` reads.

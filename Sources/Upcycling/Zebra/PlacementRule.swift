@@ -10,6 +10,7 @@ public struct PlacementRule: Equatable, Sendable {
   /// N, in 1...L.
   public let count: Int
 
+  /// - Precondition: `count` in 1...`layerCount`
   public init(layerCount: Int, count: Int) {
     precondition((1...max(1, layerCount)).contains(count), "a placement needs 1...\(layerCount) layers, not \(count)")
     self.layerCount = layerCount

@@ -7,8 +7,11 @@ extension MixerRole {
   public static let key = MixerRole("k_proj.weight")
   /// [G K, D]
   public static let value = MixerRole("v_proj.weight")
+  /// As many as `query` has rows.
   public static let queryBias = MixerRole("q_proj.bias")
+  /// [G K]
   public static let keyBias = MixerRole("k_proj.bias")
+  /// [G K]
   public static let valueBias = MixerRole("v_proj.bias")
   /// [K], over every query head
   public static let queryNorm = MixerRole("q_norm.weight")

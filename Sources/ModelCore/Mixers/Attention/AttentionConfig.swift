@@ -23,9 +23,12 @@ public struct AttentionConfig: Equatable, Sendable {
 
   /// Factor of a query: log(floor((position + 1) / floorScale) + 1) * slope + 1 (`floor_scale`, `attn_scale`).
   public struct Temperature: Equatable, Sendable {
+    /// Positions of one step of the growth (`floor_scale`).
     public var floorScale: Int
+    /// `attn_scale`
     public var slope: Double
 
+    /// Llama-4's own numbers by default.
     public init(floorScale: Int = 8192, slope: Double = 0.1) {
       self.floorScale = floorScale
       self.slope = slope
@@ -39,12 +42,16 @@ public struct AttentionConfig: Equatable, Sendable {
     /// Positions of a chunk.
     public var size: Int
 
+    /// - Parameters:
+    ///   - layers: ascending, at least one
+    ///   - size: positions of a chunk
     public init(layers: [Int], size: Int) {
       self.layers = layers
       self.size = size
     }
   }
 
+  /// Plain grouped-query attention unless said otherwise.
   public init(
     qkvBias: Bool = false, qkNorm: Bool = false, outputGate: Bool = false, ropeInterleaved: Bool = false,
     unrotatedLayers: [Int] = [], normsRotated: Bool = false, temperature: Temperature? = nil, chunks: Chunks? = nil
@@ -83,7 +90,8 @@ extension AttentionConfig {
 
   /// The same keys.
   var json: [String: JSONValue] {
-    ["qkv_bias": .bool(qkvBias), "qk_norm": .bool(qkNorm)].merging(outputGate ? ["attn_output_gate": .bool(true)] : [:]) {
+    ["qkv_bias": .bool(qkvBias), "qk_norm": .bool(qkNorm)].merging(outputGate ? ["attn_output_gate": .bool(true)] : [:])
+    {
       $1
     }
   }

@@ -23,6 +23,7 @@ public struct DeltaConfig: MixerShape {
   /// (Qwen3-Next); else each has its own.
   public var isFused: Bool
 
+  /// - Parameter keyHeads: nil: as many as `heads`
   public init(
     heads: Int, keyHeads: Int? = nil, keyDim: Int, valueDim: Int, convTaps: Int = 4, chunk: Int = 64,
     normEps: Double = 1e-5, isFused: Bool = false
@@ -53,6 +54,7 @@ public struct DeltaConfig: MixerShape {
     self.init(heads: heads, keyDim: keyWidth / heads, valueDim: 2 * keyWidth / heads)
   }
 
+  /// As the operations of `Autograd` take it.
   public var layout: GatedDeltaLayout {
     GatedDeltaLayout(heads: heads, keyHeads: keyHeads, keyDim: keyDim, valueDim: valueDim, chunk: chunk)
   }

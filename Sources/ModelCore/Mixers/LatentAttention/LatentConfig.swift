@@ -4,10 +4,13 @@
 public struct LatentConfig: MixerShape {
   public static var kind: MixerKind { .latentAttention }
 
+  /// Widths of a layer's latents.
   public struct Ranks: Equatable, Sendable {
     /// Width of the query latent; nil: one direct query projection.
     public var q: Int?
+    /// R_kv
     public var kv: Int
+    /// - Parameter q: nil: direct queries
     public init(q: Int?, kv: Int) {
       self.q = q
       self.kv = kv
@@ -51,6 +54,7 @@ public struct LatentConfig: MixerShape {
   /// `headDim`, whose projections bound the ranks.
   public var isNative: Bool
 
+  /// A converted model's shape with X-EcoMLA's choices unless said otherwise.
   public init(
     qRank: Int?, kvRank: Int, nopeHeadDim: Int, ropeHeadDim: Int, valueHeadDim: Int, upProjectionHeads: Int,
     latentNorm: Bool = false, latentNormEps: Double = 1e-6, ropeInterleaved: Bool = true, qkNorm: Bool = false,

@@ -25,8 +25,10 @@ public struct MambaConfig: MixerShape {
   public var chunk: Int
   /// Columns that share one output norm: the whole row where there is one group, one head in the grouped variant.
   public var normGroup: Int { innerWidth / groups }
+  /// Of the output norm (`mamba_norm_eps`).
   public var normEps: Double
 
+  /// - Parameter chunk: nil: `defaultChunk`
   public init(
     heads: Int, headDim: Int, stateSize: Int, groups: Int, groupedWidth: Int? = nil, convTaps: Int = 4,
     chunk: Int? = nil, normEps: Double = 1e-5
@@ -53,6 +55,7 @@ public struct MambaConfig: MixerShape {
 
   /// d_inner, the width of the gate and of the output.
   public var innerWidth: Int { heads * headDim }
+  /// As the operations of `Autograd` take it.
   public var layout: StateSpaceLayout {
     if let groupedWidth {
       return StateSpaceLayout(
