@@ -28,15 +28,26 @@ let package = Package(
     .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "Groundwork"]),
     .target(name: "Autograd", dependencies: ["CKernels", "Groundwork", "TensorCore"]),
     .target(name: "ModelCore", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd"]),
+    // Presets and facts of the papers: Data links to the files below experiments, which are compiled in, so that programs
+    // know them wherever they run.
+    .target(
+      name: "Published", dependencies: ["Groundwork", "ModelCore"],
+      resources: [
+        "presets-dense.json5", "presets-experts.json5", "presets-ladder.json5", "xecomla-kv.csv",
+        "xecomla-parameters.csv", "xecomla-facts.csv", "hylo-models.csv", "hylo-layers.csv", "hylo-reductions.csv",
+      ].map { .embedInCode("Data/\($0)") }),
     .target(name: "TokenData", dependencies: ["CZstd", "Groundwork"]),
     .target(
       name: "Distillation",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
     .target(
       name: "Evaluation", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
-    .target(name: "Upcycling", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
+    .target(
+      name: "Upcycling",
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData"]),
     .target(name: "COpenMPI"),
-    .target(name: "Collectives", dependencies: ["COpenMPI", "Groundwork", "TensorCore"]),
+    .target(
+      name: "Collectives", dependencies: ["COpenMPI", "Groundwork", "TensorCore", "ModelCore", "Published"]),
     .target(
       name: "Parallelism",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives"]),
@@ -44,8 +55,8 @@ let package = Package(
     .target(
       name: "Recipes",
       dependencies: [
-        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation", "Evaluation",
-        "Upcycling", "Collectives", "Parallelism", "LabKit",
+        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData", "Distillation",
+        "Evaluation", "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
 
     .target(name: "Commands", dependencies: [.argumentParser]),
@@ -79,8 +90,8 @@ let package = Package(
     .executableTarget(
       name: "hybrid",
       dependencies: [
-        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Evaluation", "LabKit", "Recipes",
-        "Commands",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Evaluation", "Upcycling",
+        "LabKit", "Recipes", "Commands",
       ]),
     .executableTarget(name: "shards", dependencies: [.argumentParser, "Groundwork", "TokenData", "Commands"]),
     .executableTarget(
@@ -88,8 +99,8 @@ let package = Package(
     .executableTarget(
       name: "bench",
       dependencies: [
-        .argumentParser, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation",
-        "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
+        .argumentParser, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData",
+        "Distillation", "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
       ]),
 
     .target(name: "TestKit", dependencies: ["Groundwork", "TensorCore", "Autograd"], path: "Tests/TestKit"),
@@ -97,7 +108,11 @@ let package = Package(
     .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "Groundwork", "TensorCore", "TestKit"]),
     .testTarget(name: "AutogradTests", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "TestKit"]),
     .testTarget(
-      name: "ModelCoreTests", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TestKit"]),
+      name: "ModelCoreTests",
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TestKit"]),
+    .testTarget(name: "PublishedTests", dependencies: ["ModelCore", "Published"]),
+    .testTarget(
+      name: "HouseTests", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TestKit"]),
     .testTarget(name: "TokenDataTests", dependencies: ["Groundwork", "TokenData", "TestKit"]),
     .testTarget(
       name: "DistillationTests",
@@ -107,7 +122,7 @@ let package = Package(
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"]),
     .testTarget(
       name: "UpcyclingTests",
-      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Upcycling", "TestKit"]),
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "Upcycling", "TestKit"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Groundwork", "Collectives", "TestKit"]),
     .testTarget(
       name: "ParallelismTests",
@@ -118,8 +133,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit", "Recipes",
-        "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
+        "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Distillation", "Collectives", "LabKit",
+        "Recipes", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
       ]),
   ]
 )

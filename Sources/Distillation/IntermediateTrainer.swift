@@ -31,13 +31,8 @@ public final class IntermediateTrainer {
     self.base = base
     self.plan = plan
     self.batches = batches
-    let mixers = student.config
-    let outside = Set([mixers.embeddingName, ModelConfig.headName])
-    for parameter in student.parameters.parameters {
-      parameter.isTrainable =
-        plan.trained == .layers
-        ? !outside.contains(parameter.name)
-        : (0..<mixers.layerCount).contains { parameter.name.hasPrefix(mixers.mixerPrefix($0)) }
+    for (parameter, tensor) in zip(student.parameters.parameters, student.tensors) {
+      parameter.isTrainable = plan.trained == .layers ? ![.embedding, .head].contains(tensor.role) : tensor.isMixers
     }
     loop = TrainingLoop(student, plan.optimizer, plan.schedule, clip: plan.clip)
   }

@@ -102,7 +102,7 @@ public struct CacheCost: Sendable {
   public init(_ model: LanguageModel) {
     let config = model.config
     let size = MemoryLayout<Float>.stride
-    bytesPerToken = size * model.layers.reduce(0) { $0 + $1.mixer.cacheWidth }
+    bytesPerToken = size * model.layers.reduce(0) { $0 + $1.cacheNeeds.perToken }
     baseBytesPerToken = size * config.layerCount * 2 * config.keyValueHeads * config.headDim
   }
 

@@ -5,6 +5,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
+import Upcycling
 
 /// Distils a student from a frozen teacher on token shards (X-EcoMLA stage A, brief 1.7): student and
 /// teacher folders in, a trained model folder out, resumable, with the held-out loss on the way.

@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import ModelCore
+import Published
+import Upcycling
 
 /// `hybrid info`: exact parameter and cache arithmetic of any model, beside what the papers print.
 struct Info: ParsableCommand {
@@ -61,7 +63,7 @@ struct Info: ParsableCommand {
     var latent = LatentConfig(
       qRank: nil, kvRank: kvRank, nopeHeadDim: nope, ropeHeadDim: rope, valueHeadDim: base.headDim,
       upProjectionHeads: base.attentionHeads)
-    let list = try layers.map { try parseLayerList($0, layerCount: base.layerCount) }
+    let list = try layers.map { try LayerSelection($0).resolve(layerCount: base.layerCount) }
     _ = try base.withLatentAttention(latent, layers: list)  // refuses impossible ranks before parity is asked
     let rank = try QueryRank(qRank).resolve(
       base: base, kvRank: kvRank, nopeHeadDim: nope, ropeHeadDim: rope, granule: granule)

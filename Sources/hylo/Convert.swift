@@ -84,7 +84,7 @@ struct Convert: ParsableCommand {
         time: sequence, learningRate: lr, warmup: warmup, loss: loss, trained: train, seed: seed)
       let recipe = HybridConverting(
         base: folder, latent: try latentConversion(config), linear: try linearReplacement(),
-        composition: Composition(latentLayers: layers, option: "--mla-layers"), data: text.training,
+        composition: Composition(latentLayers: layers, field: "mla_layers"), data: text.training,
         heldOut: text.heldOut,
         plan: plan, work: URL(fileURLWithPath: work ?? out + ".ild"))
       Interrupt.listen()

@@ -6,6 +6,7 @@ import ModelCore
 import Recipes
 import TensorCore
 import TokenData
+import Upcycling
 
 /// `hylo extend`: one stage of long-context distillation.
 struct Extend: ParsableCommand {

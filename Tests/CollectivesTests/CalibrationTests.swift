@@ -5,7 +5,7 @@ import XCTest
 
 @testable import Collectives
 
-/// Shapes, volumes and predictions against the brief's tables.
+/// Shapes, volumes and predictions against the published tables.
 final class CalibrationTests: XCTestCase {
   private func table(_ name: String) throws -> [[String: String]] {
     let file = repositoryRoot().appendingPathComponent("experiments/farskip/published/\(name)")
@@ -50,7 +50,7 @@ final class CalibrationTests: XCTestCase {
     let rows = try table("derived_message_volumes.csv")
     XCTAssertEqual(rows.count, 6)
     for row in rows {
-      let shape = try ModelShape.named(row["case"]!.hasPrefix("V2") ? "deepseek-v2-lite" : "deepseek-v3-l6", option: "")
+      let shape = ModelShape.published(row["case"]!.hasPrefix("V2") ? "deepseek-v2-lite" : "deepseek-v3-l6")
       let workload = Workload(shape, gpus: Int(row["EP"]!)!, tokens: Int(row["tokens_per_rank"]!)!, sequence: 4096)
       let work = workload.work(tokens: workload.tokens, perNode: 8)
       let durations = Accelerator(efficiency: 0.4).durations(work)
@@ -77,7 +77,7 @@ final class CalibrationTests: XCTestCase {
   func testTrainingPredictions() throws {
     for row in try table("derived_training_predictions.csv") {
       let lite = row["model"] == "V2-Lite"
-      let shape = try ModelShape.named(lite ? "deepseek-v2-lite" : "deepseek-v3-l6", option: "")
+      let shape = ModelShape.published(lite ? "deepseek-v2-lite" : "deepseek-v3-l6")
       let workload = Workload(shape, gpus: Int(row["EP"]!)!, tokens: lite ? 32768 : 4096, sequence: 4096)
       let accelerator = Accelerator(efficiency: 0.4)
       func model(_ kappa: Double) -> OverlapModel { workload.model(on: accelerator, slowdown: .throughout(kappa)) }
@@ -120,10 +120,7 @@ final class CalibrationTests: XCTestCase {
     XCTAssertLessThan(max(low.residual, high.residual), 0.01)
   }
 
-  func testUnknownNamesAndUnevenExperts() {
-    XCTAssertThrowsError(try ModelShape.named("gpt", option: "--model")) { error in
-      XCTAssertTrue("\(error)".contains("deepseek-v2-lite, deepseek-v2, deepseek-v3"), "\(error)")
-    }
+  func testUnevenExperts() {
     let shape = ModelShape.published.last!
     XCTAssertThrowsError(try shape.requireExpertParallel(32, option: "--gpus")) { error in
       XCTAssertTrue("\(error)".contains("one of 2, 4, 8, 16"), "\(error)")
@@ -133,7 +130,7 @@ final class CalibrationTests: XCTestCase {
 
   /// One step of decoding against sums by hand.
   func testDecodeWork() throws {
-    let shape = try ModelShape.named("deepseek-v3", option: "")
+    let shape = ModelShape.published("deepseek-v3")
     let work = shape.decodeWork(sequences: 1024, cached: 4096, ranks: 16, perNode: 8, bytesPerNumber: 2)
     // All 16 experts of a rank are chosen by some of 1,024 tokens: 3 matrices of 7168 x 2048 each, a byte a weight.
     XCTAssertEqual(work.read.experts, Double(16 * 3 * 7168 * 2048), accuracy: 1)
@@ -151,7 +148,7 @@ final class CalibrationTests: XCTestCase {
 
   func testCommunicationOfAGivenShare() throws {
     let scenario = Scenario(
-      try .named("deepseek-v2-lite", option: ""), mode: .training, fit: Calibration(.throughout), kappa: 1)
+      .published("deepseek-v2-lite"), mode: .training, fit: Calibration(.throughout), kappa: 1)
     for share in [0.1, 0.5, 0.8] {
       var stretched = scenario
       stretched.share = share

@@ -69,7 +69,7 @@ final class ExtendCommandTests: XCTestCase {
     XCTAssertLessThan(try XCTUnwrap(heldOut.last), try XCTUnwrap(heldOut.first))
     let config = try ModelConfig(contentsOf: Self.folder.appendingPathComponent("calm"))
     XCTAssertEqual(config.maxPosition, 640)
-    XCTAssertEqual(config.rope(of: .latentAttention).scaling, .yarn(.init(factor: 1.25, originalMaxPosition: 512)))
+    XCTAssertEqual(config.latentRope.scaling, .yarn(.init(factor: 1.25, originalMaxPosition: 512)))
 
     for seconds in [1.0, 1.5] {
       _ = try launch("hylo", extend("killed", ["--save-every", "0.1", "--cache-teacher"]), killAfter: seconds)

@@ -9,9 +9,12 @@ import Groundwork
 ///
 /// Unchecked Sendable: the mapping never changes after `init`.
 public final class MappedFile: @unchecked Sendable {
+  /// The file.
   public let url: URL
+  /// Its contents, read-only, while this value lives.
   public let bytes: UnsafeRawBufferPointer
 
+  /// - Throws: a failure that names the file when it cannot be opened or mapped
   public init(_ url: URL) throws {
     self.url = url
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)

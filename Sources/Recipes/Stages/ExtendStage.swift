@@ -4,6 +4,7 @@ import Groundwork
 import LabKit
 import ModelCore
 import TokenData
+import Upcycling
 
 /// `extend`: one stage of long-context distillation on a microworld mixture (HyLo's stage II). `yarn` and
 /// `original_context` null: the paper's defaults (context / the model's own); `batch` and `kl_weight` null: 8,192

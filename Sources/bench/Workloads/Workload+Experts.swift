@@ -1,6 +1,7 @@
 import Autograd
 import Groundwork
 import ModelCore
+import Published
 import TensorCore
 
 extension Workload {

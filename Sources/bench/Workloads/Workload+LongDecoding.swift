@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TensorCore
 
 extension Workload {
@@ -34,12 +35,7 @@ extension Workload {
     for layer in 0..<config.layerCount where config.kvNumbersPerToken(layer: layer) > 0 {
       let heads = Double(config.attentionHeads * context)
       exponentials += heads
-      switch config.mixers[layer] {
-      case .latentAttention:
-        let row = config.kvNumbersPerToken(layer: layer)
-        products += heads * Double(2 * row - (config.latent?.ropeHeadDim ?? 0))
-      default: products += heads * Double(2 * config.headDim)
-      }
+      products += Double(context * config.mixers[layer].mixer.costs(config, layer: layer).productsPerCachedToken)
     }
     var workload = Workload(
       name: name, summary: "one token after \(formatCount(context)), \(what)", unit: "s/token",

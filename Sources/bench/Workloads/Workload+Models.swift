@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 
 extension ModelConfig {
   /// Arguments of peer.py that describe this shape.
