@@ -23,9 +23,10 @@ let package = Package(
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
+    .target(name: "CSystem"),
 
-    .target(name: "Groundwork", dependencies: ["CCrypto"]),
-    .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "Groundwork"]),
+    .target(name: "Groundwork", dependencies: ["CCrypto", "CSystem"]),
+    .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "CSystem", "Groundwork"]),
     .target(name: "Autograd", dependencies: ["CKernels", "Groundwork", "TensorCore"]),
     .target(name: "ModelCore", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd"]),
     .target(name: "TokenData", dependencies: ["CZstd", "Groundwork"]),
@@ -48,7 +49,7 @@ let package = Package(
         "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
 
-    .target(name: "Commands", dependencies: [.argumentParser]),
+    .target(name: "Commands", dependencies: [.argumentParser, "Groundwork"]),
     .target(
       name: "TrainingCommands",
       dependencies: [.argumentParser, "Groundwork", "ModelCore", "TokenData", "Distillation", "Recipes"]),

@@ -33,14 +33,13 @@ public final class ProgressLine {
     let rate = Double(done - firstDone) / max(elapsed, 1e-9)
     let eta = rate > 0 ? formatDuration(Double(total - done) / rate) : "?"
     let line = "\(label) \(done)/\(total)  \(detail())  eta \(eta)"
-    FileHandle.standardError.write(Data((isTerminal ? "\r\u{1b}[K\(line)" : line + "\n").utf8))
+    printNote(isTerminal ? "\r\u{1b}[K\(line)" : line, terminator: isTerminal ? "" : "\n")
   }
 
   public func finish(_ summary: String? = nil) {
     if quiet { return }
     let took = formatDuration(monotonicSeconds() - start)
-    let line = "\(label) \(summary ?? "done") in \(took)\n"
-    FileHandle.standardError.write(Data((isTerminal ? "\r\u{1b}[K" + line : line).utf8))
+    printNote((isTerminal ? "\r\u{1b}[K" : "") + "\(label) \(summary ?? "done") in \(took)")
   }
 }
 

@@ -70,6 +70,9 @@ public final class WeightRequests {
   public func tensor(_ name: String, _ shape: [Int]) throws -> Parameter {
     let value = Tensor(buffer, offset: used, shape: shape)
     try source.read(name, shape: shape, into: value.pointer)
+    if value.hasNonFinite {
+      throw UpcycleError("holds NaN or infinity", at: name, hint: "the checkpoint is damaged, or its training failed")
+    }
     used += value.count
     let parameter = Parameter(name, value)
     parameters.append(parameter)

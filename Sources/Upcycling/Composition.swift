@@ -58,7 +58,7 @@ public struct Composition {
 
   /// Refuses an output folder that holds something else, before long work whose result goes there.
   public static func requireFree(_ destination: URL, base: URL) throws {
-    _ = try OutputFolder(destination, keepingApartFrom: base)
+    try requireModelPlace(destination, keepingApartFrom: base)
   }
 
   private static func shape(_ config: ModelConfig) -> String {
@@ -77,7 +77,7 @@ public struct Composition {
     for (option, reader) in [("--mla", readers.latent), ("--linear", readers.linear)] {
       try requireSameEmbedding(reader, readers.base, baseConfig, option)
     }
-    let output = try OutputFolder(destination, keepingApartFrom: base)
+    let output = try outputFolder(destination, keepingApartFrom: base)
     let weights = ComposedWeights(
       base: readers.base, latent: readers.latent, linear: readers.linear, latentLayers: Set(latentLayers))
     try writeModelFolder(config, from: weights, to: output.work, type: .float32)

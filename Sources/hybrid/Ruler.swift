@@ -72,9 +72,9 @@ struct Ruler: ParsableCommand {
       write: write.map { URL(fileURLWithPath: $0) }, quiet: quiet || json)
     if let csv { try writeFile(scored.csv.text, to: URL(fileURLWithPath: csv)) }
     if json {
-      print(try jsonText(scored, pretty: true, snakeCase: true))
+      try printResult(jsonText(scored, pretty: true, snakeCase: true))
     } else {
-      print(grid ? scored.grid : scored.table)
+      try printResult(grid ? scored.grid : scored.table)
     }
     if let (plot, script) = picture { try drawRuler(scored, with: script, to: URL(fileURLWithPath: plot)) }
   }
@@ -97,7 +97,7 @@ struct Ruler: ParsableCommand {
       }
     }
     progress.finish("\(formatCount(done)) samples")
-    print(
+    try printResult(
       "\(write!): \(formatCount(done)) samples of \(tasks.count) tasks in \(formatDuration(monotonicSeconds() - start))"
     )
   }

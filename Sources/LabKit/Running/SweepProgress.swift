@@ -68,7 +68,7 @@ final class SweepProgress: @unchecked Sendable {
 
   func finish() {
     lock.withLock {
-      if isTerminal && !quiet && lastShown > 0 { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
+      if isTerminal && !quiet && lastShown > 0 { printNote("\r\u{1b}[K", terminator: "") }
       lastShown = -.infinity
     }
   }
@@ -99,6 +99,6 @@ final class SweepProgress: @unchecked Sendable {
   private func write(_ line: String, ended: Bool) {
     if quiet { return }
     let text = isTerminal ? "\r\u{1b}[K\(line)\(ended ? "\n" : "")" : line + "\n"
-    FileHandle.standardError.write(Data(text.utf8))
+    printNote(text, terminator: "")
   }
 }
