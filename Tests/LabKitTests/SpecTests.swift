@@ -82,7 +82,7 @@ final class SpecTests: XCTestCase {
     let lab = try TestLaboratory()
     for field in ["nan", "NaN", "inf", "1e999", "-Infinity"] {
       try lab.write("published/t.csv", "# source\nmethod,kv,avg\nbase,100,\(field)\nsmall,1,2\nlater,1,2\n")
-      assertError("t.csv", "row 1 publishes no number in \"avg\"", "found \"\(field)\"") {
+      assertError("t.csv", "unusable value in the column \"avg\"", "found \"\(field)\"") {
         _ = try lab.laboratory.spec("demo/t")
       }
     }
