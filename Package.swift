@@ -115,7 +115,7 @@ let package = Package(
       dependencies: [
         "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives", "Parallelism", "TestKit",
       ]),
-    .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit"]),
+    .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit", "TestKit"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [
