@@ -95,12 +95,12 @@ static void norms(void) {
   up_rms_norm_backward(x, w, inverse, y, floats(rows * width), floats(width), rows, width, (int)below(2));
   ptrdiff_t full = group * heads, stride = full + below(7);
   float *kept = floats(rows * heads), *gated = floats(rows * full), *z = strided(rows, full, stride);
-  up_gated_norm(floats(rows * full), z, stride, floats(full), gated, kept, rows, full, group, 1e-5f);
-  up_gated_norm_backward(floats(rows * full), z, stride, floats(full), kept, gated, floats(rows * full),
+  up_gate_then_norm(floats(rows * full), z, stride, floats(full), gated, kept, rows, full, group, 1e-5f);
+  up_gate_then_norm_backward(floats(rows * full), z, stride, floats(full), kept, gated, floats(rows * full),
                          strided(rows, full, stride), stride, floats(full), rows, full, group);
-  up_norm_gated(floats(rows * full), z, stride, floats(group), gated, kept, rows, heads, group, 1e-5f);
-  up_norm_gated_backward(floats(rows * full), z, stride, floats(group), kept, gated, floats(rows * full),
-                         strided(rows, full, stride), stride, floats(group), rows, heads, group);
+  up_norm_then_gate(floats(rows * full), z, stride, floats(group), gated, kept, rows, full, group, 1e-5f);
+  up_norm_then_gate_backward(floats(rows * full), z, stride, floats(group), kept, gated, floats(rows * full),
+                         strided(rows, full, stride), stride, floats(group), rows, full, group);
   up_l2_norm(z, stride, gated, kept, rows, heads, group, 1e-6f);
   up_l2_norm_backward(gated, kept, floats(rows * full), strided(rows, full, stride), stride, rows, heads, group);
   ptrdiff_t dim = 2 * size(33), positions = size(65), row = heads * dim + below(5);

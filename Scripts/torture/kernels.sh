@@ -10,7 +10,7 @@ clang=$(dirname "$(readlink -f "$(command -v swift)")")/clang
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$clang" -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-  -ISources/CKernels/include Scripts/torture/kernels.c Sources/CKernels/*.c -o "$work/kernels" -lm -lpthread \
+  -ISources/CKernels/include Scripts/torture/kernels.c $(find Sources/CKernels -name "*.c") -o "$work/kernels" -lm -lpthread \
   2> >(grep -v "Cannot export local symbol" >&2)
 for isa in portable avx2 avx512; do
   echo -n "$isa: "

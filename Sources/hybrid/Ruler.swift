@@ -57,7 +57,10 @@ struct Ruler: ParsableCommand {
   private func measure() throws {
     let lengths = try numbers(self.lengths, "--lengths")
     let tasks = try grid && self.tasks == "all" ? [RulerTask.single2] : RulerTask.list(self.tasks)
-    try require(samples > 0, "--samples", "1 or more", "\(samples)")
+    try require((1...100_000).contains(samples), "--samples", "1 to 100,000", "\(samples)")
+    try requireMemory(
+      // Text, ids and answers.
+      cappedProduct(samples, lengths.max() ?? 0, 16), for: "\(samples) samples", at: "--samples, --lengths")
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
