@@ -23,9 +23,10 @@ let package = Package(
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
+    .target(name: "CSystem"),
 
-    .target(name: "Groundwork", dependencies: ["CCrypto"]),
-    .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "Groundwork"]),
+    .target(name: "Groundwork", dependencies: ["CCrypto", "CSystem"]),
+    .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "CSystem", "Groundwork"]),
     .target(name: "Autograd", dependencies: ["CKernels", "Groundwork", "TensorCore"]),
     .target(name: "ModelCore", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd"]),
     // Presets and facts of the papers: Data links to the files below experiments, which are compiled in, so that programs
@@ -59,7 +60,7 @@ let package = Package(
         "Evaluation", "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
 
-    .target(name: "Commands", dependencies: [.argumentParser]),
+    .target(name: "Commands", dependencies: [.argumentParser, "Groundwork"]),
     .target(
       name: "TrainingCommands",
       dependencies: [.argumentParser, "Groundwork", "ModelCore", "TokenData", "Distillation", "Recipes"]),
@@ -129,7 +130,7 @@ let package = Package(
       dependencies: [
         "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives", "Parallelism", "TestKit",
       ]),
-    .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit"]),
+    .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit", "TestKit"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [

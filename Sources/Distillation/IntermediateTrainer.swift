@@ -27,6 +27,10 @@ public final class IntermediateTrainer {
         expected: "\(base.layers.count) layers of width \(base.config.hiddenSize)",
         found: "\(student.layers.count) of width \(student.config.hiddenSize)")
     }
+    // Ids, targets and positions; the base's input and output of a layer, the student's output and its gradient.
+    try requireMemory(
+      cappedProduct(plan.batch, plan.time, cappedSum(16, cappedProduct(16, student.config.hiddenSize))),
+      for: "steps of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
     self.student = student
     self.base = base
     self.plan = plan
@@ -66,7 +70,10 @@ public final class IntermediateTrainer {
     }
     loss += mixerLoss
     let (norm, rate) = try loop.update(loss: loss) {
-      student.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time)
+      if let fault = base.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time) {
+        return Fault("the base's \(fault.place)", hint: "the base is damaged, or its states overflow")
+      }
+      return student.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time)
     }
     return StepMetrics(step: step, loss: loss, mixerLoss: mixerLoss, gradientNorm: norm, rate: rate)
   }

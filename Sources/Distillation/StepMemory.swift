@@ -98,6 +98,23 @@ public struct StepMemory: Codable, Equatable, Sendable {
   }
 }
 
+extension StepMemory {
+  /// Refuses a step whose batch or activations do not fit in memory, before anything of it is made.
+  /// - Parameter sharing: processes that deal the batch's sequences among them
+  public static func require(
+    _ plan: TrainingPlan, student: ModelConfig, teacher: ModelConfig? = nil, sharing: Int = 1
+  ) throws {
+    let (what, option) = ("steps of \(plan.batch) x \(plan.time) tokens", "batch and sequence length")
+    // Ids, targets and positions of a batch.
+    let batch = cappedProduct(plan.batch, plan.time, 16)
+    try requireMemory(batch, for: what, at: option)
+    let memory = StepMemory(
+      student: student, teacher: teacher, tokens: max(1, min(plan.microBatch, plan.batch / sharing)) * plan.time,
+      checkpointing: plan.checkpointing, lanes: 1)
+    try requireMemory(cappedSum(batch, memory.activations, max(memory.loss, memory.working)), for: what, at: option)
+  }
+}
+
 extension ModelConfig {
   /// Numbers per token that the backward pass of one decoder layer needs: every operation's output.
   public func keptNumbersPerToken(layer: Int) -> Int {

@@ -127,7 +127,8 @@ public final class TeacherCache: Teacher {
         if part == perStep - 1 { report(step + 1) }
         if shouldStop() {
           throw UpcycleError(
-            "interrupted while the teacher's states are written; the same command goes on", at: folder.path)
+            "interrupted while the teacher's states are written; the same command goes on", at: folder.path,
+            kind: .interrupted)
         }
       }
       try writer.commit()

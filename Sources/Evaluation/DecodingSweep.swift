@@ -35,7 +35,7 @@ public struct DecodingPoint: Codable, Equatable, Sendable {
 /// Decodes `newTokens` single tokens after a context, as the papers' speed script does (brief 2.8: protocol A sweeps
 /// the batch from a one-token prompt, protocol B the context): the caches are filled with random numbers unless
 /// `prefill`, since what they hold does not change the work.
-/// - Throws: usage errors for numbers below 1
+/// - Throws: usage errors for numbers below 1, and for more than there is memory
 public func measureDecoding(
   of model: LanguageModel, named name: String, batch: Int, context: Int, newTokens: Int, prefill: Bool = false
 ) throws -> DecodingPoint {
@@ -43,6 +43,9 @@ public func measureDecoding(
     throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
   }
   StoragePool.trim()  // caches of other sizes, which earlier points left
+  try requireServingMemory(
+    model, sequences: batch, context: cappedSum(context, newTokens, 1), rows: prefill ? min(context, 512) : batch,
+    at: "batch, contexts")
   StoragePool.resetPeak()
   let caches = (0..<batch).map { _ in model.makeCache(capacity: context + newTokens + 1, positions: .max) }
   for (row, cache) in caches.enumerated() {

@@ -79,12 +79,13 @@ public func formatCount(_ value: Int) -> String {
   return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
 }
 
-/// Reads counts as people type them: 4M, 500k, 1.5M, 2048.
+/// Reads counts as people type them: 4M, 500k, 1.5M, 2048. Nobody counts beyond 2^50, and below it products with small
+/// numbers are far from overflow.
 public func parseCount(_ text: String) -> Int? {
   let scale: [Character: Double] = ["k": 1e3, "K": 1e3, "M": 1e6, "m": 1e6, "B": 1e9, "G": 1e9]
   if let last = text.last, let factor = scale[last] {
     guard let value = Double(text.dropLast()), value >= 0 else { return nil }
-    return Int(exactly: (value * factor).rounded())
+    return Int(exactly: (value * factor).rounded()).flatMap { $0 <= 1 << 50 ? $0 : nil }
   }
-  return Int(text).flatMap { $0 >= 0 ? $0 : nil }
+  return Int(text).flatMap { 0...(1 << 50) ~= $0 ? $0 : nil }
 }

@@ -83,6 +83,10 @@ public final class WeightRequests {
   public func tensor(_ spec: TensorSpec) throws -> Parameter {
     let value = Tensor(buffer, offset: used, shape: spec.shape)
     try source.read(spec, into: value.pointer)
+    if value.hasNonFinite {
+      throw UpcycleError(
+        "holds NaN or infinity", at: spec.name, hint: "the checkpoint is damaged, or its training failed")
+    }
     used += value.count
     let parameter = Parameter(spec.name, value)
     parameters.append(parameter)

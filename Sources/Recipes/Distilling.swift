@@ -48,7 +48,8 @@ public struct Distilling {
     let identity = RunIdentity(
       student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
       teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
-      data: data.identity, threads: Threads.count)
+      data: data.identity, threads: Threads.count,
+      heldOut: heldOut?.identity)
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
       // config.json is written last: the run is complete.
       guard try directory.holds(plan: plan, identity: identity) else {

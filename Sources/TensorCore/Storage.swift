@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 import Groundwork
 import Synchronization
@@ -16,6 +17,7 @@ public final class Storage: @unchecked Sendable {
 
   /// Takes a buffer from the pool, or from the system.
   public init(count: Int) {
+    if count > StoragePool.mostNumbers { StoragePool.endOutOfMemory(bytes: cappedProduct(count, 4)) }
     self.count = count
     sizeClass = StoragePool.sizeClass(for: count)
     base = StoragePool.take(sizeClass)
@@ -105,11 +107,32 @@ public enum StoragePool {
     tell?()
     if isFull { trim() }
     if let reused { return UnsafeMutablePointer(bitPattern: reused)! }
-    var raw: UnsafeMutableRawPointer?
-    let alignment = bytes >= 1 << 21 ? 1 << 21 : 64
-    precondition(posix_memalign(&raw, alignment, bytes) == 0, "out of memory: \(bytes) bytes for a tensor")
-    if bytes >= 1 << 21 { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
-    return raw!.assumingMemoryBound(to: Float.self)
+    guard let raw = allocate(bytes) else { endOutOfMemory(bytes: bytes) }
+    return raw.assumingMemoryBound(to: Float.self)
+  }
+
+  /// nil where there is no memory. The system promises more than it has: a large piece is compared with what is free.
+  private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    for isRetry in [false, true] {
+      if isRetry { trim() }
+      if bytes >= 1 << 28, bytes > availableMemory() { continue }
+      let alignment = bytes >= 1 << 21 ? 1 << 21 : 64
+      guard let raw = up_try_allocate(alignment, bytes) else { continue }
+      if bytes >= 1 << 21 { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
+      return raw
+    }
+    return nil
+  }
+
+  /// More is no size that anything has.
+  static let mostNumbers = 1 << 56
+
+  /// Ends the process with one line and exit code 1.
+  static func endOutOfMemory(bytes: Int) -> Never {
+    printNote(
+      "error: out of memory: \(formatCount(bytes)) bytes wanted for a tensor, \(formatCount(liveBytes)) held by others, "
+        + "\(formatCount(availableMemory())) free")
+    _exit(1)
   }
 
   static func give(_ base: UnsafeMutablePointer<Float>, _ sizeClass: Int) {

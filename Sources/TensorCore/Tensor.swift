@@ -18,7 +18,11 @@ public struct Tensor: @unchecked Sendable {
   /// An uninitialised tensor.
   public init(_ shape: [Int]) {
     self.shape = shape
-    count = shape.reduce(1, *)
+    // What nothing can hold is refused by the storage, not by a trap here.
+    count = shape.reduce(1) {
+      let (product, overflow) = $0.multipliedReportingOverflow(by: $1)
+      return overflow ? .max : product
+    }
     storage = Storage(count: count)
     offset = 0
   }

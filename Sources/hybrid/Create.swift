@@ -48,7 +48,7 @@ struct Create: ParsableCommand {
       let source = RandomWeights(seed: seed, layers: config.layerCount)
       try writeModelFolder(
         config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
-      print("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
+      try printResult("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
     }
   }
 }

@@ -35,7 +35,7 @@ struct Info: ParsableCommand {
       let base = try source()
       let (config, clampedFrom) = try converted(base)
       let report = ModelReport(config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom)
-      print(json ? try report.json.text(pretty: true) : try report.text)
+      try printResult(json ? report.json.text(pretty: true) : report.text)
     }
   }
 
@@ -72,7 +72,7 @@ struct Info: ParsableCommand {
   }
 
   private func report(_ facts: [PublishedFact]) throws {
-    if json { return print(JSONValue.array(try facts.map { try ModelReport.json($0) }).text(pretty: true)) }
-    for fact in facts { print(try ModelReport.line(fact, showsShape: true)) }
+    if json { return try printResult(JSONValue.array(try facts.map { try ModelReport.json($0) }).text(pretty: true)) }
+    for fact in facts { try printResult(ModelReport.line(fact, showsShape: true)) }
   }
 }

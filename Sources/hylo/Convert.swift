@@ -91,7 +91,7 @@ struct Convert: ParsableCommand {
       let outcome = try recipe.run(
         to: URL(fileURLWithPath: out), saveEvery: saveEvery,
         report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
-      print(
+      try printResult(
         json ? outcome.json(context: length).text(pretty: true) : outcome.summary(context: length) + "\nmodel: \(out)")
     }
   }

@@ -17,7 +17,7 @@ struct TableCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) where spec.report.kind == .table || !specs.isEmpty {
         let written = try Publication(laboratory).writeTable(spec)
-        print(written.map { "figures/\(spec.paper)/\($0.lastPathComponent)" }.joined(separator: "  "))
+        try printResult(written.map { "figures/\(spec.paper)/\($0.lastPathComponent)" }.joined(separator: "  "))
       }
     }
   }
@@ -38,7 +38,7 @@ struct FigureCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) {
         if let figure = try Publication(laboratory).writeFigure(spec, png: png) {
-          print("figures/\(spec.paper)/\(figure.lastPathComponent)")
+          try printResult("figures/\(spec.paper)/\(figure.lastPathComponent)")
         }
       }
     }
@@ -69,7 +69,7 @@ struct CheckCommand: ParsableCommand {
       }
       lines.sort { $0.verdict.claim.id.compare($1.verdict.claim.id, options: .numeric) == .orderedAscending }
       if json {
-        printJSON(
+        try printJSON(
           .array(
             lines.map { spec, verdict in
               .object([
@@ -80,11 +80,11 @@ struct CheckCommand: ParsableCommand {
             }))
       } else {
         for (spec, verdict) in lines {
-          print("\(verdict.claim.id)  \(verdict.answer.rawValue)  [\(spec.name)] \(verdict.claim.statement)")
-          for line in verdict.lines { print("    \(line)") }
+          try printResult("\(verdict.claim.id)  \(verdict.answer.rawValue)  [\(spec.name)] \(verdict.claim.statement)")
+          for line in verdict.lines { try printResult("    \(line)") }
         }
         let count = { (answer: ClaimVerdict.Answer) in lines.filter { $0.verdict.answer == answer }.count }
-        print("\(count(.holds)) hold, \(count(.fails)) fail, \(count(.undecided)) undecided")
+        try printResult("\(count(.holds)) hold, \(count(.fails)) fail, \(count(.undecided)) undecided")
       }
       if strict, let failed = lines.first(where: { $0.verdict.answer == .fails }) {
         throw UpcycleError("a claim fails: \(failed.verdict.claim.id)", at: failed.spec.name)
@@ -110,15 +110,15 @@ struct RegenerateCommand: ParsableCommand {
     runReportingErrors {
       let publication = Publication(try place.laboratory())
       if !check {
-        print("\(try publication.writeEverything(png: png).count) files written under figures/")
+        try printResult("\(try publication.writeEverything(png: png).count) files written under figures/")
         return
       }
       let differences = try publication.differences()
       if differences.isEmpty {
-        print("every table and figure is what the records give")
+        try printResult("every table and figure is what the records give")
         return
       }
-      for line in differences { print("figures/\(line)") }
+      for line in differences { try printResult("figures/\(line)") }
       throw UpcycleError(
         "\(differences.count) files under figures/ are not what the records give",
         hint: "run lab regenerate, look at the changes and commit them")

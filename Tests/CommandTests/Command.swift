@@ -46,15 +46,18 @@ func launch(_ tool: String, _ arguments: [String], killAfter seconds: Double? = 
 
 /// Runs a built executable on ranks of Open MPI; skips the test where there is no mpirun.
 func launchRanks(_ count: Int, _ tool: String, _ arguments: [String]) throws -> CommandResult {
+  try launchJob(tool, Array(repeating: arguments, count: count))
+}
+
+/// The same with arguments for each rank, which mpirun gets as ": -np 1 TOOL ARGUMENTS".
+func launchJob(_ tool: String, _ arguments: [[String]]) throws -> CommandResult {
   let mpirun = "/usr/bin/mpirun"
   guard FileManager.default.isExecutableFile(atPath: mpirun) else { throw XCTSkip("skipped: mpirun absent") }
-  let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+  let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(tool)
+    .path
+  let ranks = arguments.map { ["-np", "1", path] + $0 }.joined(separator: [":"])
   return try launch(
-    mpirun,
-    [
-      "--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "-np", "\(count)",
-      folder.appendingPathComponent(tool).path,
-    ] + arguments)
+    mpirun, ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none"] + ranks)
 }
 
 /// Fails unless the command ends with `status` and exactly one error line that contains `words`.

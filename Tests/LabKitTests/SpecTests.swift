@@ -73,6 +73,49 @@ final class SpecTests: XCTestCase {
     assertError("without cycles") { _ = try lab.laboratory.spec("demo/loop") }
   }
 
+  /// Numbers that are none, in a spec and in what was published, and a matrix without end.
+  func testNumbersThatAreNone() throws {
+    for number in ["NaN", "Infinity", "1e999", "-1"] {
+      XCTAssertThrowsError(try spec("above: -2", "above: -2, tolerance: \(number)"), number)
+    }
+    XCTAssertThrowsError(try spec("above: -2", "above: NaN"))
+    let lab = try TestLaboratory()
+    for field in ["nan", "NaN", "inf", "1e999", "-Infinity"] {
+      try lab.write("published/t.csv", "# source\nmethod,kv,avg\nbase,100,\(field)\nsmall,1,2\nlater,1,2\n")
+      assertError("t.csv", "unusable value in the column \"avg\"", "found \"\(field)\"") {
+        _ = try lab.laboratory.spec("demo/t")
+      }
+    }
+    let axes = (0..<8).map {
+      "{ variable: \"rank\", values: [\(Array(repeating: "\($0)", count: 1000).joined(separator: ","))] }"
+    }
+    assertError("the matrix has too many cells", "at most 10,000") {
+      _ = try spec("baseline: \"base\",", "baseline: \"base\", axes: [\(axes.joined(separator: ","))],")
+    }
+  }
+
+  /// A spec reads files of the experiments folder and no others, whatever way leads out.
+  func testFilesOutsideAreRefused() throws {
+    let lab = try TestLaboratory()
+    let root = lab.laboratory.root
+    try writeFile("{ title: \"secret\" }", to: root.appendingPathComponent("outside.json5"))
+    try writeFile(
+      "# s\nmethod,kv,avg\nbase,1,2\nsmall,1,2\nlater,1,2\n", to: root.appendingPathComponent("outside.csv"))
+    let link = lab.laboratory.experiments.appendingPathComponent("demo/link.csv")
+    try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "../../outside.csv")
+    for name in ["../../outside.json5", root.path + "/outside.json5", "/etc/passwd"] {
+      try lab.write("out.json5", "{ extends: \"\(name)\", title: \"out\" }")
+      assertError("outside the experiments folder", name) { _ = try lab.laboratory.spec("demo/out") }
+    }
+    for name in ["../../outside.csv", root.path + "/outside.csv", "link.csv"] {
+      try lab.write("t.json5", TestLaboratory.spec.replacingOccurrences(of: "published/t.csv", with: name))
+      assertError("outside the experiments folder", name) { _ = try lab.laboratory.spec("demo/t") }
+    }
+    try lab.write("t.json5", TestLaboratory.spec)
+    try lab.write("other.json5", "{ extends: \"../demo/t.json5\", title: \"other\" }")
+    XCTAssertEqual(try lab.laboratory.spec("demo/other").title, "other")
+  }
+
   func testASpecIsLaidOverTheOneItExtends() throws {
     let lab = try TestLaboratory()
     try lab.write(
@@ -142,6 +185,19 @@ final class SpecTests: XCTestCase {
     XCTAssertEqual(try Expression("mean(a, b_1) - 2").described { "[\($0)]" }, "mean([a], [b_1]) - 2")
     for text in ["", "a -", "(a", "a b", "sqrt(a)", "1..2", "a $ b"] {
       assertError("the expression") { _ = try Expression(text) }
+    }
+    // Depth and size are bounded, each in one short line.
+    func nested(_ levels: Int) -> String {
+      String(repeating: "(", count: levels) + "1" + String(repeating: ")", count: levels)
+    }
+    XCTAssertEqual(try Expression(nested(90)).evaluate { _ in 0 }, 1)
+    for text in [
+      nested(20_000), nested(101), String(repeating: "-", count: 20_000) + "1",
+      String(repeating: "abs(", count: 20_000), Array(repeating: "1", count: 20_000).joined(separator: "+"),
+      Array(repeating: "1", count: 20_000).joined(separator: "*"),
+      "max(" + Array(repeating: "1", count: 20_000).joined(separator: ",") + ")",
+    ] {
+      XCTAssertThrowsError(try Expression(text)) { XCTAssertLessThan("\($0)".count, 400, "\($0)") }
     }
   }
 }

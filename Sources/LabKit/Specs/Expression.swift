@@ -76,11 +76,15 @@ struct Expression: Sendable {
   }
 }
 
-/// Recursive descent: sum of products of signed atoms.
+/// Recursive descent: sum of products of signed atoms. Depth and size are bounded, since parsing and evaluating take a
+/// piece of the stack for each.
 private struct Parser {
   let source: String
   private var rest: Substring
+  private var depth = 0
+  private var size = 0
   private static let functions = ["abs", "max", "mean", "min", "round"]
+  private static let (deepest, largest) = (100, 500)
 
   init(source: String) {
     self.source = source
@@ -94,7 +98,8 @@ private struct Parser {
   }
 
   private func failure(_ what: String) -> UpcycleError {
-    UpcycleError("the expression \"\(source)\" \(what)", found: rest.isEmpty ? "its end" : "\"\(rest)\"")
+    func short(_ text: some StringProtocol) -> String { text.count <= 80 ? "\"\(text)\"" : "\"\(text.prefix(80))…\"" }
+    return UpcycleError("the expression \(short(source)) \(what)", found: rest.isEmpty ? "its end" : short(rest))
   }
 
   private mutating func peek() -> Character? {
@@ -120,6 +125,11 @@ private struct Parser {
   }
 
   private mutating func atom() throws -> Expression.Node {
+    depth += 1
+    size += 1
+    defer { depth -= 1 }
+    if depth > Self.deepest { throw failure("is nested deeper than \(Self.deepest) levels") }
+    if size > Self.largest { throw failure("has more than \(Self.largest) parts") }
     if take("-") != nil { return .binary("-", .number(0), try atom()) }
     if take("(") != nil {
       let node = try sum()

@@ -29,6 +29,7 @@ struct Matrix {
 
   let cells: [Cell]
   let published: PublishedTable?
+  private static let mostCells = 10_000
 
   init(_ value: JSONValue, file: URL, defaults: [String: JSONValue]) throws {
     let path = file.path
@@ -69,6 +70,12 @@ struct Matrix {
     for (index, row) in (published?.rows ?? []).enumerated() {
       let fields = Dictionary(zip(published!.columns, row)) { first, _ in first }
       try add(row: index, fields.mapValues { .string($0) }, values: [:])
+    }
+    let size = axes.reduce((published?.rows.count ?? 0) + 1) { cappedProduct($0, max(1, $1.1.count)) }
+    if size > Self.mostCells {
+      throw UpcycleError(
+        "the matrix has too many cells", at: path, expected: "at most \(formatCount(Self.mostCells))",
+        found: size == .max ? "more than can be counted" : formatCount(size))
     }
     for values in Self.product(axes) { try add(row: nil, values, values: values) }
 

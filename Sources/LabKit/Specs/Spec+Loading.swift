@@ -65,8 +65,22 @@ extension Spec {
     guard let name = parent.string, depth < 8 else {
       throw UpcycleError("\"extends\" must name a file, without cycles", at: file.path, found: parent.kind)
     }
-    let base = try tree(file.deletingLastPathComponent().appendingPathComponent(name), depth: depth + 1)
+    let base = try tree(Self.file(name, beside: file), depth: depth + 1)
     return base.merging(.object(object))
+  }
+
+  /// A file that a spec names: beside it, or elsewhere under `experiments/`, symbolic links followed.
+  static func file(_ name: String, beside spec: URL) throws -> URL {
+    let folder = spec.deletingLastPathComponent()
+    let file = folder.appendingPathComponent(name)
+    let experiments = folder.deletingLastPathComponent().standardizedFileURL.resolvingSymlinksInPath().path
+    let target = file.standardizedFileURL.resolvingSymlinksInPath().path
+    guard !name.hasPrefix("/"), target.hasPrefix(experiments + "/") else {
+      throw UpcycleError(
+        "names a file outside the experiments folder", at: spec.path, expected: "a file under \(experiments)",
+        found: "\"\(name)\"")
+    }
+    return file
   }
 
   /// Replaces `{ use: "name" }` by the stages of that pipeline or fragment.

@@ -121,7 +121,7 @@ public struct PublishedTable: Sendable {
 
   init(_ name: String, beside spec: URL) throws {
     self.name = name
-    let csv = try CSV(contentsOf: spec.deletingLastPathComponent().appendingPathComponent(name))
+    let csv = try CSV(contentsOf: Spec.file(name, beside: spec))
     try csv.requireFiniteNumbers()
     source = csv.comments.first.map { String($0.drop { $0 == "#" || $0 == " " }) } ?? ""
     columns = csv.header

@@ -28,11 +28,19 @@ public final class CachePool {
   ///   - pageTokens: tokens of a page
   ///   - pages: how many; not needed by a model without attention
   ///   - slots: most sequences at once
-  /// - Throws: usage errors for numbers below 1
+  /// - Throws: usage errors for numbers below 1, and for more than there is memory
   public init(_ model: LanguageModel, pageTokens: Int, pages: Int, slots: Int) throws {
     for (what, value) in [("tokens per page", pageTokens), ("pages", pages), ("slots", slots)] where value < 1 {
       throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
     }
+    let numbers = cappedSum(
+      cappedProduct(pages, pageTokens, model.config.kvNumbersPerToken), cappedProduct(slots, model.config.stateNumbers),
+      // The lists of what is free.
+      cappedProduct(2, cappedSum(pages, slots)))
+    try requireMemory(
+      cappedProduct(numbers, MemoryLayout<Float>.stride),
+      for: "\(formatCount(pages)) pages of \(formatCount(pageTokens)) tokens and \(formatCount(slots)) slots",
+      at: "pool")
     self.model = model
     self.pageTokens = pageTokens
     pageCount = pages

@@ -46,7 +46,7 @@ let extendStage = Stage(
       data: try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer), heldOut: heldOut,
       positions: positions,
       plan: plan, cache: cached ? TeacherStates(context.folder.appendingPathComponent("run/teacher")) : nil)
-    for warning in try recipe.check() { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    for warning in try recipe.check() { printNote("warning: \(warning)") }
     let curve = try recipe.run(
       in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },
       report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },

@@ -18,7 +18,7 @@ public func rewireCheckpoint(
       found: base.architecture.rawValue)
   }
   let config = try base.connecting(selection.resolve(layerCount: base.layerCount), as: connectivity)
-  let output = try OutputFolder(destination, keepingApartFrom: source)
+  let output = try outputFolder(destination, keepingApartFrom: source)
   // Reading every name proves that the weights are whole before they are copied.
   let weights = try CheckpointReader(source)
   for name in weights.fileNames {

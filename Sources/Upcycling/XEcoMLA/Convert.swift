@@ -27,7 +27,7 @@ public func convertCheckpoint(
   _ = try conversion.validate(base: base)
   let reader = try CheckpointReader(source)
   try reader.requireTensors(of: base)
-  let output = try OutputFolder(destination, keepingApartFrom: source)
+  let output = try outputFolder(destination, keepingApartFrom: source)
   let weights = try ConvertedWeights(reader, base: base, conversion: conversion, covariances: covariances)
   try writeModelFolder(weights.config, from: weights, to: output.work, type: type ?? reader.writableType(of: base))
   try copyTokenizer(from: source, to: output.work)

@@ -57,7 +57,7 @@ public struct Composition {
 
   /// Refuses an output folder that holds something else, before long work whose result goes there.
   public static func requireFree(_ destination: URL, base: URL) throws {
-    _ = try OutputFolder(destination, keepingApartFrom: base)
+    try requireModelPlace(destination, keepingApartFrom: base)
   }
 
   private static func shape(_ config: ModelConfig) -> String {
@@ -76,7 +76,7 @@ public struct Composition {
     for (role, reader) in [("`mla`", readers.latent), ("`linear`", readers.linear)] {
       try requireSameEmbedding(reader, readers.base, baseConfig, role)
     }
-    let output = try OutputFolder(destination, keepingApartFrom: base)
+    let output = try outputFolder(destination, keepingApartFrom: base)
     let weights = ComposedWeights(
       base: (baseConfig, readers.base), latent: (latentConfig, readers.latent), linear: (linearConfig, readers.linear),
       latentLayers: Set(latentLayers))
