@@ -52,7 +52,7 @@ let package = Package(
     .target(
       name: "Parallelism",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives"]),
-    .target(name: "LabKit", dependencies: ["Groundwork"]),
+    .target(name: "LabKit", dependencies: ["CZstd", "Groundwork"]),
     .target(
       name: "Recipes",
       dependencies: [

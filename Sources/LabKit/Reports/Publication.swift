@@ -20,8 +20,38 @@ public struct Publication {
   }
 
   public func verdicts(_ spec: Spec, profile: String? = nil) throws -> [ClaimVerdict] {
-    let records = try records(spec, profile: profile)
-    return try spec.claims.map { try ClaimVerdict($0, spec: spec, records: records) }
+    if spec.claims.isEmpty { return [] }
+    let evidence = try evidence(spec, profile: profile)
+    return try spec.claims.map { try ClaimVerdict($0, from: evidence) }
+  }
+
+  /// What claims of a spec are answered from, or would be.
+  func evidence(_ spec: Spec, profile: String? = nil) throws -> ClaimEvidence {
+    guard let settings = spec.profiles[profile ?? spec.report.profile] else { return ClaimEvidence(spec, records: []) }
+    return ClaimEvidence(spec, records: try records(spec, profile: profile)) { record in
+      let file = laboratory.itemFile(spec, settings, key: record.key)
+      return file.exists ? try file.read() : [:]
+    }
+  }
+
+  /// The claims of some experiments.
+  public func claims(_ specs: [Spec], profile: String? = nil) throws -> ClaimsPage {
+    ClaimsPage(
+      try specs.flatMap { spec in
+        try verdicts(spec, profile: profile).map { ClaimsPage.Entry(spec: spec, verdict: $0) }
+      })
+  }
+
+  /// Writes claims.md: every claim of every experiment.
+  public func writeClaims() throws -> ClaimsPage {
+    let page = try claims(laboratory.specs([]))
+    try writeFile(page.markdown, to: folder.appendingPathComponent("claims.md"))
+    return page
+  }
+
+  /// What the metrics of an experiment can tell apart.
+  public func signals(_ spec: Spec, profile: String? = nil) throws -> [SignalToNoise] {
+    SignalToNoise.all(try evidence(spec, profile: profile))
   }
 
   // MARK: Tables
@@ -36,7 +66,7 @@ public struct Publication {
       spec.report.series.map { fields.isEmpty ? table.curves($0) : table.points($0, fields: fields) } ?? table.csv
     try writeFile(csv.text, to: base.appendingPathExtension("csv"))
     if spec.report.kind == .figure { return [base.appendingPathExtension("csv")] }
-    try writeFile(try table.markdown(), to: base.appendingPathExtension("md"))
+    try writeFile(try table.markdown(verdicts(spec)), to: base.appendingPathExtension("md"))
     return [base.appendingPathExtension("csv"), base.appendingPathExtension("md")]
   }
 
@@ -88,6 +118,7 @@ public struct Publication {
       try writeTable(spec)
       try writeFigure(spec, png: png)
     }
+    _ = try writeClaims()
     for name in try freeScripts(besides: specs) {
       let measured = laboratory.experiments.appendingPathComponent("\(name).csv")
       let drawn = laboratory.figures.appendingPathComponent("\(name).csv")
@@ -120,7 +151,8 @@ public struct Publication {
   }
 
   private static func generated(in folder: URL) throws -> [String] {
-    var names: [String] = []
+    let claims = folder.appendingPathComponent("claims.md")
+    var names = FileManager.default.fileExists(atPath: claims.path) ? ["claims.md"] : []
     for paper in try Laboratory.entries(folder) {
       guard (try? paper.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true else { continue }
       names += try Laboratory.entries(paper).filter { ["csv", "md", "svg"].contains($0.pathExtension) }

@@ -3,7 +3,7 @@ import Groundwork
 
 extension Table {
   /// The table as a page: what it is, the numbers, why cells are empty, and what the claims say.
-  func markdown() throws -> String {
+  func markdown(_ verdicts: [ClaimVerdict]) throws -> String {
     var footnotes = Footnotes()
     let grid = spec.report.layout == .beside ? beside(&footnotes) : stacked(&footnotes)
     var page = ["# \(spec.place): \(spec.title)", ""]
@@ -17,7 +17,6 @@ extension Table {
       page += ["", "Notes", ""]
       page += spec.report.notes.map { "- \($0)" }
     }
-    let verdicts = try spec.claims.map { try ClaimVerdict($0, spec: spec, records: records) }
     if !verdicts.isEmpty {
       page += ["", "Claims", ""]
       for verdict in verdicts {

@@ -132,6 +132,20 @@ public struct StageContext: Sendable {
     return parent
   }
 
+  /// Keeps what every item came to, beside the metrics; it is stored with the record of every cell that uses the stage.
+  public func keep(_ items: [ItemScores]) throws { try Self.itemFile(in: folder).write([Self.itemStage: items]) }
+
+  /// The items that a finished stage kept; nil when it kept none.
+  static func items(in folder: URL) throws -> [ItemScores]? {
+    let file = itemFile(in: folder)
+    return file.exists ? try file.read()[itemStage] : nil
+  }
+
+  private static let itemStage = "items"
+  private static func itemFile(in folder: URL) -> ItemFile {
+    ItemFile(url: folder.appendingPathComponent("items.zst"))
+  }
+
   /// Shows how far it is: `done` of `total` and a short detail such as `loss 3.2  2,140 tok/s`.
   public func progress(_ done: Int, of total: Int, _ detail: String = "") { show(done, total, detail) }
 

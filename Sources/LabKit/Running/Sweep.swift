@@ -51,6 +51,7 @@ public struct Sweep: Sendable {
         if var record = elsewhere[job.key] {
           (record.spec, record.cell, record.seed) = (plan.spec.name, job.cell.id, job.seed)
           _ = try file.put(record)
+          try laboratory.copyItems(of: job.key, to: plan)
           summary.adopted.append(name)
           job.steps.forEach { board.passed($0.key) }
           continue
@@ -69,11 +70,13 @@ public struct Sweep: Sendable {
           }
         }
         let record = try record(job, of: plan, surroundings)
+        try keepItems(job, of: plan)
         switch try file.put(record) {
         case .added: summary.added.append(name)
         case .unchanged: summary.unchanged.append(name)
         case .replaced(let old):
           summary.replaced.append(name)
+          if old.key != record.key { try laboratory.dropItems(of: old.key, from: plan) }
           board.say("\(name): \(Self.difference(old, record))")
         }
       }
@@ -148,13 +151,21 @@ public struct Sweep: Sendable {
     return record
   }
 
+  /// Stores the items of the stages that kept them, under the stages' names in the pipeline.
+  private func keepItems(_ job: Plan.Job, of plan: Plan) throws {
+    let stages = try job.steps.reduce(into: [:]) { stages, step in
+      stages[step.alias] = try StageContext.items(in: cache.output(step.key))
+    }
+    if !stages.isEmpty { try laboratory.itemFile(plan.spec, plan.profile, key: job.key).write(stages) }
+  }
+
   /// The largest change between two records of the same cell, in words.
   private static func difference(_ old: Record, _ new: Record) -> String {
     if old.key != new.key { return "replaces a record made with other settings or another version" }
     let changes = new.metrics.compactMap { name, metric in
       old.metrics[name].map { (name: name, from: $0.value, to: metric.value) }
     }.sorted { ($0.to - $0.from).magnitude > ($1.to - $1.from).magnitude }
-    guard let most = changes.first else { return "measures other things than the record" }
+    guard let most = changes.first, most.from != most.to else { return "measures more than the record did" }
     return "differs from the record made on \(old.host.cpu): \(most.name) \(most.from) -> \(most.to)"
   }
 

@@ -10,8 +10,7 @@ extension Spec {
       tree, at: "", in: path,
       known: [
         "title", "place", "pending", "defaults", "profiles", "pipelines", "fragments", "matrix", "column_sets",
-        "report",
-        "claims",
+        "report", "claims", "chance", "noise",
       ])
     self.name = name
     self.file = file
@@ -53,7 +52,24 @@ extension Spec {
       path: "report",
       file: path)
     claims = try object.list("claims") { try Claim($0, path: $1, file: path) }
+    chance = try Self.numbers(object, "chance", in: 0...100)
+    noise = try Self.numbers(object, "noise", in: 0...Double.greatestFiniteMagnitude)
     try check()
+  }
+
+  private static func numbers(
+    _ object: StrictObject, _ key: String, in range: ClosedRange<Double>
+  ) throws -> [String: Double] {
+    try (object.object(key) ?? [:]).mapValues { value in
+      guard let number = value.double, range.contains(number) else {
+        throw UpcycleError(
+          "\(key) holds a number out of range", at: object.file,
+          expected:
+            "\(plain(range.lowerBound)) or more\(range.upperBound < 1e9 ? ", at most \(plain(range.upperBound))" : "")",
+          found: value.kind)
+      }
+      return number
+    }
   }
 
   private static func tree(_ file: URL, depth: Int) throws -> JSONValue {
@@ -139,9 +155,9 @@ extension Spec {
       }
     }
     for claim in claims {
-      for term in claim.tests.flatMap({ $0.terms.values }) where cell(term.cell) == nil {
+      for id in claim.tests.flatMap({ $0.terms.values }).flatMap(\.cells) where cell(id) == nil {
         throw UpcycleError(
-          "\(claim.id) refers to an unknown cell \"\(term.cell)\"", at: path,
+          "\(claim.id) refers to an unknown cell \"\(id)\"", at: path,
           hint: "cells: \(cells.prefix(12).map(\.id).joined(separator: ", "))\(cells.count > 12 ? ", …" : "")")
       }
     }

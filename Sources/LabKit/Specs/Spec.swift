@@ -20,6 +20,11 @@ public struct Spec: Sendable {
   public let published: PublishedTable?
   public let report: Report
   public let claims: [Claim]
+  /// Percent that guessing scores, by task (`recall`, `avg`) or by stage (`ruler`): scores near it are at their floor.
+  let chance: [String: Double]
+  /// Standard deviation over seeds by task or stage, as measured elsewhere: for the plans of experiments without repeats
+  /// of their own.
+  let noise: [String: Double]
 
   public var paper: String { String(name.split(separator: "/").first ?? "") }
   public var item: String { String(name.split(separator: "/").last ?? "") }
@@ -34,6 +39,20 @@ public struct Spec: Sendable {
   }
 
   public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }
+
+  /// What guessing scores in a metric such as `scores.avg` or `ruler.2048`; nil for what is no score.
+  func chance(of metric: String) -> Double? { Self.entry(metric, in: chance) }
+
+  /// The standard deviation over seeds to plan a metric's repeats with; nil when none was measured.
+  func noise(of metric: String) -> Double? { Self.entry(metric, in: noise) }
+
+  /// By the metric without its stage, or else by its stage.
+  private static func entry(_ metric: String, in table: [String: Double]) -> Double? {
+    let parts = metric.split(separator: ".", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { return nil }
+    let task = parts[1].split(separator: ".").last.map(String.init) ?? parts[1]
+    return table[parts[1]] ?? table[task] ?? table[parts[0]]
+  }
 }
 
 /// How much work a run of a spec spends: seeds, budgets, sizes.
