@@ -116,6 +116,14 @@ let package = Package(
       ]),
     .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit"]),
     .testTarget(
+      name: "RecipesTests",
+      dependencies: ["Groundwork", "ModelCore", "TokenData", "Distillation", "LabKit", "Recipes", "TestKit"]),
+    .testTarget(
+      name: "DocsTests",
+      dependencies: [
+        "Groundwork", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab", "bench",
+      ]),
+    .testTarget(
       name: "CommandTests",
       dependencies: [
         "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit", "Recipes",

@@ -5,7 +5,7 @@ import XCTest
 
 @testable import Collectives
 
-/// Shapes, volumes and predictions against the brief's tables.
+/// Shapes, volumes and predictions against the tables in `experiments/farskip/published`.
 final class CalibrationTests: XCTestCase {
   private func table(_ name: String) throws -> [[String: String]] {
     let file = repositoryRoot().appendingPathComponent("experiments/farskip/published/\(name)")
@@ -46,7 +46,7 @@ final class CalibrationTests: XCTestCase {
   }
 
   /// `derived_message_volumes.csv`, to the digits printed.
-  func testMessageVolumes() throws {
+  func testMessageVolumesAreThePublishedOnes() throws {
     let rows = try table("derived_message_volumes.csv")
     XCTAssertEqual(rows.count, 6)
     for row in rows {
@@ -74,7 +74,7 @@ final class CalibrationTests: XCTestCase {
   }
 
   /// `derived_training_predictions.csv`: 40 % of the peak, kappa throughout.
-  func testTrainingPredictions() throws {
+  func testTrainingPredictionsComeOutAsDerived() throws {
     for row in try table("derived_training_predictions.csv") {
       let lite = row["model"] == "V2-Lite"
       let shape = try ModelShape.named(lite ? "deepseek-v2-lite" : "deepseek-v3-l6", option: "")
@@ -120,7 +120,7 @@ final class CalibrationTests: XCTestCase {
     XCTAssertLessThan(max(low.residual, high.residual), 0.01)
   }
 
-  func testUnknownNamesAndUnevenExperts() {
+  func testUnknownNamesAndUnevenExpertsAreRefused() {
     XCTAssertThrowsError(try ModelShape.named("gpt", option: "--model")) { error in
       XCTAssertTrue("\(error)".contains("deepseek-v2-lite, deepseek-v2, deepseek-v3"), "\(error)")
     }
@@ -132,7 +132,7 @@ final class CalibrationTests: XCTestCase {
   }
 
   /// One step of decoding against sums by hand.
-  func testDecodeWork() throws {
+  func testAStepOfDecodingCostsTheSumsByHand() throws {
     let shape = try ModelShape.named("deepseek-v3", option: "")
     let work = shape.decodeWork(sequences: 1024, cached: 4096, ranks: 16, perNode: 8, bytesPerNumber: 2)
     // All 16 experts of a rank are chosen by some of 1,024 tokens: 3 matrices of 7168 x 2048 each, a byte a weight.
@@ -149,7 +149,7 @@ final class CalibrationTests: XCTestCase {
     XCTAssertEqual(durations.core, work.read.core / 5.3e9, accuracy: 1e-9)
   }
 
-  func testCommunicationOfAGivenShare() throws {
+  func testCommunicationMayBeGivenAsAShare() throws {
     let scenario = Scenario(
       try .named("deepseek-v2-lite", option: ""), mode: .training, fit: Calibration(.throughout), kappa: 1)
     for share in [0.1, 0.5, 0.8] {
@@ -162,7 +162,7 @@ final class CalibrationTests: XCTestCase {
     }
   }
 
-  func testLinks() throws {
+  func testLinksAreReadInTheirUnits() throws {
     let both = try parseLinks("310GB/s,50GB/s", option: "--link")
     XCTAssertTrue(both == (310, 50))
     XCTAssertTrue(try parseLinks("1.5GB/s", option: "--link") == (1.5, 1.5))

@@ -57,7 +57,7 @@ final class FilesTests: XCTestCase {
   }
 
   /// A full disk: the temporary file is led to /dev/full, which takes no byte.
-  func testFullDisk() throws {
+  func testAFullDiskLeavesTheOldFile() throws {
     let url = folder.appendingPathComponent("model.bin")
     try writeFile("old", to: url)
     let temporary = folder.appendingPathComponent(".model.bin.\(getpid()).tmp")
@@ -68,7 +68,7 @@ final class FilesTests: XCTestCase {
     XCTAssertEqual(try String(contentsOf: url, encoding: .utf8), "old")
   }
 
-  func testUnwritablePlaces() throws {
+  func testUnwritablePlacesAreNamed() throws {
     try writeFile("x", to: folder.appendingPathComponent("file"))
     let below = folder.appendingPathComponent("file/inner.txt")
     XCTAssert(refusal { try writeFile("y", to: below) }.contains("cannot create this folder"))
@@ -83,7 +83,7 @@ final class FilesTests: XCTestCase {
 
   // MARK: Reading
 
-  func testUnreadable() {
+  func testUnreadableFilesAreNamed() {
     let missing = folder.appendingPathComponent("missing")
     XCTAssertEqual(refusal { _ = try readFile(missing) }, "\(missing.path): no such file")
     XCTAssertEqual(refusal { _ = try readFile(self.folder) }, "\(folder.path): is a folder, not a file")
@@ -93,7 +93,7 @@ final class FilesTests: XCTestCase {
   // MARK: Digests
 
   /// FIPS 180-2's examples, and a file longer than one read.
-  func testSHA256() throws {
+  func testSHA256GivesTheStandardsExamples() throws {
     XCTAssertEqual(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
     XCTAssertEqual(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     let url = folder.appendingPathComponent("a")

@@ -26,7 +26,7 @@ final class AccountingTests: XCTestCase {
     XCTAssertEqual(flagged, Self.wrong.count)
   }
 
-  func testRowsAboutOneShape() throws {
+  func testRowsAboutOneShapeAreFound() throws {
     let base = try ModelConfig.preset("llama-3.2-1b")
     XCTAssertEqual(try PublishedFact.matching(base).map(\.published), ["1.2358", "10.486"])
     let latent = LatentConfig(
@@ -45,8 +45,8 @@ final class AccountingTests: XCTestCase {
     return try base.withLatentAttention(latent, layers: layers).kvPercent
   }
 
-  /// The formula column of the brief, exact in binary.
-  func testKVPercentages() throws {
+  /// (r_kv + d_r) / (2 n_kv d_h), exact in binary.
+  func testKVPercentagesAreExact() throws {
     let half = [1, 3, 5, 7, 8, 10, 12, 14]
     for (preset, kv, rope, expected) in [
       ("llama-3.2-1b", 512, 32, 53.125), ("llama-3.2-1b", 256, 32, 28.125), ("llama-3.2-1b", 128, 32, 15.625),
@@ -68,7 +68,7 @@ final class AccountingTests: XCTestCase {
     XCTAssertEqual(try ModelConfig.preset("llama-3.2-1b").kvPercent, 100)
   }
 
-  func testBaseNumbersPerTokenAndLayer() throws {
+  func testBaseNumbersPerTokenAndLayerAreThePublishedOnes() throws {
     for (preset, numbers) in [
       ("llama-3.2-1b", 1024), ("llama-3.2-3b", 2048), ("llama-3.1-8b", 2048), ("smollm-135m", 384),
       ("smollm-360m", 640),
@@ -77,7 +77,7 @@ final class AccountingTests: XCTestCase {
     ] { XCTAssertEqual(try ModelConfig.preset(preset).kvNumbersPerToken(layer: 0), numbers, preset) }
   }
 
-  func testQueryRankByParity() throws {
+  func testTheQueryRankComesFromParity() throws {
     let base = try ModelConfig.preset("llama-3.2-1b")
     func rank(_ text: String, _ kv: Int, dim: Int = 32, granule: Int = 1) throws -> QueryRank.Resolved {
       try QueryRank(text).resolve(base: base, kvRank: kv, nopeHeadDim: dim, ropeHeadDim: dim, granule: granule)

@@ -211,7 +211,7 @@ final class ConfigTests: XCTestCase {
     }
   }
 
-  func testLayerLists() throws {
+  func testLayerListsAreReadAndRefusedWithTheRange() throws {
     XCTAssertEqual(try parseLayerList("all", layerCount: 3), [0, 1, 2])
     XCTAssertEqual(try parseLayerList("3,1,0-1", layerCount: 4), [0, 1, 3])
     for text in ["", "4", "1,", "2-1", "-1", "a", "0-9", "1-2-3"] {
@@ -284,7 +284,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// Zebra-Llama's layout: one file for both mixers, n_kv heads up-projected, heads as groups.
-  func testOfficialZebraFolder() throws {
+  func testAnOfficialZebraFolderBecomesAHybrid() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     try ModelConfig.preset("llama-3.2-1b").save(to: folder)
@@ -317,7 +317,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// Hybrids with Gated DeltaNet and Qwen3-Next survive config.json; impossible shapes and experts are refused by key.
-  func testGatedDeltaNetConfigs() throws {
+  func testGatedDeltaNetConfigsRoundTripAndRefuseByKey() throws {
     let base = try ModelConfig.preset("nano-1b")
     for config in [try base.withGatedDeltaNet(), try base.withGatedDeltaNet(layers: [1, 3])] {
       XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
@@ -351,7 +351,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// flash-linear-attention's own models: its defaults, a round trip, and refusals by key.
-  func testFlashLinearAttentionConfigs() throws {
+  func testFlashLinearAttentionConfigsLoad() throws {
     func fla(_ more: String = "") throws -> ModelConfig {
       try ModelConfig(
         json: JSONValue(
@@ -387,7 +387,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// Hybrids and stock Mamba2 survive config.json, and impossible shapes are refused by key.
-  func testMamba2Configs() throws {
+  func testMamba2ConfigsRoundTripAndRefuseByKey() throws {
     let base = try ModelConfig.preset("nano-1b")
     for config in [try base.withMamba2(), try base.withMamba2(layers: [1, 3])] {
       XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
