@@ -48,7 +48,7 @@ let package = Package(
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData"]),
     .target(name: "COpenMPI"),
     .target(
-      name: "Collectives", dependencies: ["COpenMPI", "Groundwork", "TensorCore", "ModelCore", "Published"]),
+      name: "Collectives", dependencies: ["Groundwork", "TensorCore", "ModelCore", "Published", "COpenMPI"]),
     .target(
       name: "Parallelism",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives"]),
@@ -132,10 +132,20 @@ let package = Package(
       ]),
     .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit", "TestKit"]),
     .testTarget(
+      name: "RecipesTests",
+      dependencies: [
+        "Groundwork", "ModelCore", "Published", "TokenData", "Distillation", "LabKit", "Recipes", "TestKit",
+      ]),
+    .testTarget(
+      name: "DocsTests",
+      dependencies: [
+        "Groundwork", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab", "bench",
+      ]),
+    .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Distillation", "Collectives", "LabKit",
-        "Recipes", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
+        "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit", "Recipes",
+        "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
       ]),
   ]
 )

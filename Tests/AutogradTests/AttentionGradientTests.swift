@@ -18,7 +18,7 @@ final class AttentionGradientTests: XCTestCase {
 
   /// Both pair orders; tables scaled as YaRN's are (the backward is the transpose, not the inverse);
   /// slices that leave other columns alone; positions in any order.
-  func testRotary() {
+  func testRotaryMatchesDifferences() {
     let layout = HeadLayout(offset: 1, stride: 7, heads: 3, width: 4)
     for interleaved in [false, true] {
       for magnitude in [1, 1.3] {
@@ -30,7 +30,7 @@ final class AttentionGradientTests: XCTestCase {
     }
   }
 
-  func testRotaryValues() {
+  func testRotaryTurnsPairsByPosition() {
     let x: [Float] = [9, 1, 2, 3, 4, 9]
     let layout = HeadLayout(offset: 1, stride: 4, heads: 1, width: 4)
     for interleaved in [false, true] {
@@ -49,7 +49,7 @@ final class AttentionGradientTests: XCTestCase {
   }
 
   /// The gradient that rotary turns in place may be shared with another branch.
-  func testRotaryBesideAnotherUse() {
+  func testRotaryLeavesAnotherUseOfItsInputAlone() {
     let table = table(4, 6, interleaved: false)
     let a = Parameter("a", randomTensor([6, 5], "a"))
     let b = Parameter("b", randomTensor([6, 5], "b"))
@@ -63,7 +63,7 @@ final class AttentionGradientTests: XCTestCase {
   // MARK: Attention
 
   /// q, k and v as slices of one variable, heads in groups.
-  func testFusedOperands() {
+  func testFusedOperandsMatchDifferences() {
     for (batch, time, heads, groups) in [(2, 5, 4, 2), (1, 1, 2, 1), (3, 7, 3, 3), (1, 70, 2, 1)] {
       let width = 6
       func layout(_ heads: Int, from first: Int) -> HeadLayout {
@@ -80,7 +80,7 @@ final class AttentionGradientTests: XCTestCase {
   }
 
   /// Three variables, key width 5, value width 3, rows wider than the heads.
-  func testSeparateOperands() {
+  func testSeparateOperandsMatchDifferences() {
     let (batch, time, heads, groups) = (2, 9, 4, 2)
     GradientCheck("attention, K != V").run([
       randomTensor([batch, time, heads * 5 + 2], "q"), randomTensor([batch, time, groups * 6], "k"),
@@ -94,7 +94,7 @@ final class AttentionGradientTests: XCTestCase {
   }
 
   /// As in latent attention: values lie between the keys' position-free parts.
-  func testKeysAndValuesShareRows() {
+  func testKeysAndValuesOfSharedRowsMatchDifferences() {
     let (batch, time, heads) = (2, 4, 2)
     GradientCheck("attention, k and v in one variable").run([
       randomTensor([batch, time, heads * 3], "q"), randomTensor([batch, time, heads * 7], "kv"),
@@ -108,7 +108,7 @@ final class AttentionGradientTests: XCTestCase {
   }
 
   /// Any operands may need no gradient, whatever the widths of the others.
-  func testConstantOperands() {
+  func testConstantOperandsNeedNoGradient() {
     let (time, keyWidth, valueWidth) = (40, 3, 900)
     let operands = [
       randomTensor([1, time, keyWidth], "q"), randomTensor([1, time, keyWidth], "k"),
@@ -126,7 +126,7 @@ final class AttentionGradientTests: XCTestCase {
   }
 
   /// No query sees a later key.
-  func testCausality() {
+  func testNoQuerySeesALaterKey() {
     let x = randomTensor([1, 6, 12])
     func attend(_ x: Tensor) -> [Float] {
       let tape = Tape(recording: false)
@@ -144,7 +144,7 @@ final class AttentionGradientTests: XCTestCase {
 
   // MARK: Latent keys
 
-  func testJoinKeys() {
+  func testJoinedKeysMatchDifferences() {
     let source = randomTensor([2, 3, 3 * 7], "source")
     let rope = randomTensor([2, 3, 6], "rope")
     let nope = HeadLayout(offset: 1, stride: 7, heads: 3, width: 4)

@@ -5,24 +5,24 @@ import XCTest
 
 /// Embedding, norms, gates and plain arithmetic. The larger sizes are split over the threads.
 final class ElementwiseGradientTests: XCTestCase {
-  func testSigmoidGate() {
+  func testSigmoidGateMatchesDifferences() {
     GradientCheck("sigmoid gate").run([randomTensor([3, 7], "x"), randomTensor([3, 7], "gate")]) {
       $0.sigmoidGate($1[0], $1[1])
     }
   }
 
-  func testOffsetNorm() {
+  func testNormAboutOneMatchesDifferences() {
     let weight = Parameter("w", randomTensor([6], "w"))
     GradientCheck("norm about one").run([randomTensor([4, 12])], parameters: [weight]) {
       $0.rmsNorm($1[0], weight, eps: 1e-6, offset: 1)
     }
   }
 
-  func testColumnsInAnotherOrder() {
+  func testColumnsInAnotherOrderMatchDifferences() {
     GradientCheck("columns").run([randomTensor([3, 9])]) { $0.columns($1[0], [5..<8, 0..<2, 6..<9]) }
   }
 
-  func testEmbeddingWithRepeatedIds() {
+  func testRepeatedIdsAddUpInTheEmbedding() {
     let table = Parameter("table", randomTensor([7, 40]))
     GradientCheck("embedding").run([], parameters: [table]) { tape, _ in
       tape.embedding(table, ids: [3, 0, 3, 6, 3, 1], leading: [2, 3])
@@ -30,7 +30,7 @@ final class ElementwiseGradientTests: XCTestCase {
     XCTAssertEqual(table.gradient!.rows(2..<3).maxMagnitude, 0, "an id that does not occur gets no gradient")
   }
 
-  func testNorm() {
+  func testNormMatchesDifferences() {
     for (rows, width) in [(3, 5), (90, 100)] {
       let w = Parameter("w", randomTensor([width], "w"))
       GradientCheck("rmsNorm [\(rows), \(width)]").run([randomTensor([rows, width])], parameters: [w]) {
@@ -40,14 +40,14 @@ final class ElementwiseGradientTests: XCTestCase {
   }
 
   /// A large epsilon enters the derivative too.
-  func testNormWithLargeEpsilon() {
+  func testNormWithALargeEpsilonMatchesDifferences() {
     let w = Parameter("w", randomTensor([6], "w"))
     GradientCheck("rmsNorm, eps 0.5").run([randomTensor([4, 6], scale: 0.5)], parameters: [w]) {
       $0.rmsNorm($1[0], w, eps: 0.5)
     }
   }
 
-  func testNormOfEachHead() {
+  func testNormOfEachHeadMatchesDifferences() {
     let w = Parameter("w", randomTensor([4], "w"))
     GradientCheck("rmsNorm per head").run([randomTensor([2, 3, 12])], parameters: [w]) {
       $0.rmsNorm($1[0], w, eps: 1e-5)
@@ -55,7 +55,7 @@ final class ElementwiseGradientTests: XCTestCase {
   }
 
   /// The weight's gradient alone, when the input needs none.
-  func testNormOfConstant() {
+  func testNormOfAConstantStillTeachesItsWeight() {
     let w = Parameter("w", randomTensor([6], "w"))
     let x = randomTensor([4, 6])
     GradientCheck("rmsNorm of a constant").run([], parameters: [w]) { tape, _ in
@@ -63,7 +63,7 @@ final class ElementwiseGradientTests: XCTestCase {
     }
   }
 
-  func testSwiGLU() {
+  func testSwiGLUMatchesDifferences() {
     for (rows, width) in [(3, 7), (40, 500)] {
       GradientCheck("swiGLU [\(rows), \(width)]").run([randomTensor([rows, 2 * width], scale: 2)]) {
         $0.swiGLU($1[0])
@@ -71,7 +71,7 @@ final class ElementwiseGradientTests: XCTestCase {
     }
   }
 
-  func testArithmetic() {
+  func testArithmeticMatchesDifferences() {
     let a = randomTensor([3, 5], "a")
     let b = randomTensor([3, 5], "b")
     GradientCheck("add").run([a, b]) { $0.add($1[0], $1[1]) }
@@ -84,7 +84,7 @@ final class ElementwiseGradientTests: XCTestCase {
     GradientCheck("silu, large", directions: 1).run([large]) { $0.silu($1[0]) }
   }
 
-  func testConstantsGetNothing() {
+  func testConstantsGetNoGradient() {
     let constant = randomTensor([3, 5], "constant")
     let operations: [(String, (Tape, Variable, Variable) -> Variable)] = [
       ("add", { $0.add($1, $2) }), ("multiply", { $0.multiply($1, $2) }),
@@ -96,7 +96,7 @@ final class ElementwiseGradientTests: XCTestCase {
     }
   }
 
-  func testSlicing() {
+  func testSlicingMatchesDifferences() {
     let x = randomTensor([2, 3, 8], "x")
     GradientCheck("columns").run([x]) { $0.columns($1[0], 2..<5) }
     GradientCheck("overlapping columns").run([x]) {
@@ -105,7 +105,7 @@ final class ElementwiseGradientTests: XCTestCase {
     GradientCheck("several ranges").run([x]) { $0.columns($1[0], [5..<8, 0..<2, 4..<6]) }
   }
 
-  func testValuesOfSlicing() {
+  func testSlicesHoldTheirColumnsInOrder() {
     let tape = Tape(recording: false)
     let x = tape.constant(Tensor([2, 3], values: [1, 2, 3, 4, 5, 6]))
     XCTAssertEqual(tape.columns(x, 1..<3).value.toArray(), [2, 3, 5, 6])

@@ -21,7 +21,7 @@ final class ExpertTests: XCTestCase {
 
   // MARK: Routing
 
-  /// One token by the letter of brief 1.9, in float64.
+  /// One token by the routing rule's definition, in float64.
   private func naive(_ logits: [Float], _ bias: [Float], _ rule: RoutingRule) -> (chosen: [Int], weights: [Double]) {
     let z = logits.map(Double.init)
     let sum = z.reduce(0) { $0 + exp($1) }
@@ -59,7 +59,7 @@ final class ExpertTests: XCTestCase {
     }
   }
 
-  func testOrderOfSlots() {
+  func testSlotsAreOrderedByExpertAndRow() {
     let choice = ExpertChoice(chosen: [2, 0, 2, 1, 0, 2], slots: 2, experts: 4)
     XCTAssertEqual(choice.starts, [0, 2, 3, 6, 6])
     XCTAssertEqual(choice.slotOfRow, [1, 4, 3, 0, 2, 5])
@@ -84,7 +84,7 @@ final class ExpertTests: XCTestCase {
     }
   }
 
-  func testRoutingGradients() {
+  func testRoutingMatchesDifferences() {
     let logits = randomTensor([tokens, experts], "logits", scale: 2)
     for (name, rule) in rules {
       GradientCheck("route, \(name)", step: 2e-3).run([logits]) { tape, x in
@@ -94,7 +94,7 @@ final class ExpertTests: XCTestCase {
   }
 
   /// The balance loss acts through the gradient as if it were part of the loss.
-  func testBalanceLoss() {
+  func testBalanceLossActsThroughTheGradient() {
     let logits = randomTensor([tokens, experts], "logits", scale: 2)
     for (name, rule) in rules {
       let projection = randomTensor([tokens, slots], "projection")
@@ -128,7 +128,7 @@ final class ExpertTests: XCTestCase {
 
   private func stacked() -> ExpertMatrices { .stacked(Parameter("all", randomTensor([4, 9, 11], "all"))) }
 
-  func testGroupedProduct() {
+  func testGroupedProductIsEachExpertsOwn() {
     let x = randomTensor([40, 9], "x")
     for matrices in [separate(), stacked()] {
       let tape = Tape(recording: false)
@@ -152,7 +152,7 @@ final class ExpertTests: XCTestCase {
     }
   }
 
-  func testGroupedGradients() {
+  func testGroupedProductMatchesDifferences() {
     for matrices in [separate(), stacked()] {
       // Experts without rows get none.
       let trained = matrices.parameters.filter { !$0.name.hasSuffix("1") }
@@ -163,7 +163,7 @@ final class ExpertTests: XCTestCase {
   }
 
   /// All of an expert at once: the bits of product, SwiGLU and product, forward and backward.
-  func testExpertFeedForward() {
+  func testExpertFeedForwardHasTheBitsOfItsParts() {
     for isStacked in [false, true] {
       let gateUp: ExpertMatrices =
         isStacked
@@ -202,7 +202,7 @@ final class ExpertTests: XCTestCase {
     }
   }
 
-  func testDispatchAndCombineGradients() {
+  func testDispatchAndCombineMatchDifferences() {
     let choice = ExpertChoice(chosen: (0..<tokens * slots).map { Int32(($0 * $0 + 1) % 5) }, slots: slots, experts: 5)
     let (x, weights) = (randomTensor([tokens, 6], "x"), randomTensor([tokens, slots], "weights"))
     let rows = randomTensor([tokens * slots, 6], "rows")
@@ -215,7 +215,7 @@ final class ExpertTests: XCTestCase {
   }
 
   /// There and back without experts in between: every token times its sum of weights.
-  func testThereAndBack() {
+  func testThereAndBackIsEachTokenTimesItsWeights() {
     let choice = ExpertChoice(chosen: [3, 1, 0, 1, 2, 3, 3, 0], slots: 2, experts: 4)
     let x = randomTensor([4, 5], "x")
     let weights = Tensor([4, 2], values: [0.5, 0.25, 1, 1, 2, 0, 0.125, 0.5])
@@ -228,7 +228,7 @@ final class ExpertTests: XCTestCase {
 
   // MARK: Several streams through a checkpoint
 
-  func testCheckpointOfSeveralVariables() {
+  func testCheckpointOfSeveralVariablesIsExact() {
     let weights = [Parameter("a", randomTensor([4, 4], "a")), Parameter("b", randomTensor([4, 4], "b"))]
     func gradients(checkpointing: Bool) -> [[Float]] {
       for weight in weights { weight.gradient = nil }

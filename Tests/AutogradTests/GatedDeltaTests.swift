@@ -109,7 +109,7 @@ final class GatedDeltaTests: XCTestCase {
   // MARK: Three forms
 
   /// Outputs, final state and every gradient, of the entering state too, at odd lengths and ragged chunks.
-  func testChunkedIsRecurrent() {
+  func testChunksGiveWhatTheRecurrenceGives() {
     for (time, K, V, chunk) in [
       (1, 4, 6, 8), (11, 4, 6, 4), (63, 16, 16, 16), (77, 5, 3, 64), (40, 8, 16, 32), (9, 3, 2, 1), (1, 20, 16, 64),
       (130, 32, 24, 64), (77, 17, 33, 32), (500, 16, 32, 64), (9, 64, 128, 16),
@@ -146,7 +146,7 @@ final class GatedDeltaTests: XCTestCase {
     for (a, b) in zip(padded.end, alone.end) { XCTAssertEqual(a, b, accuracy: 1e-6) }
   }
 
-  func testStepIsRecurrent() {
+  func testStepsGiveWhatTheRecurrenceGives() {
     for (K, V) in [(6, 5), (16, 32), (8, 70)] {
       let p = Problem(time: 23, K: K, V: V)
       let (q, k, v) = (p.q.map { Float($0) }, p.k.map { Float($0) }, p.v.map { Float($0) })
@@ -173,7 +173,7 @@ final class GatedDeltaTests: XCTestCase {
   }
 
   /// The shared vectors, computed from flash-linear-attention's naive code: the twin in float64 and chunks in float32.
-  func testVectors() throws {
+  func testThePublishedCodesVectorsComeOut() throws {
     let json = try JSONValue(contentsOf: try sharedFolder("vectors").appendingPathComponent("gdn.json"))
     func numbers(_ key: String) -> [Double] {
       json[key]!.array!.flatMap { $0.array?.map { $0.double! } ?? [$0.double!] }
@@ -193,7 +193,7 @@ final class GatedDeltaTests: XCTestCase {
 
   // MARK: On the tape
 
-  func testUnitLength() {
+  func testVectorsGetUnitLength() {
     GradientCheck("unit length").run([randomTensor([2, 5, 14])]) { $0.unitLength($1[0], columns: 1..<13, head: 4) }
     let tape = Tape(recording: false)
     let y = tape.unitLength(tape.constant(Tensor([1, 3], values: [0, 3, 4])), columns: 1..<3, head: 2).value.toArray()
@@ -203,7 +203,7 @@ final class GatedDeltaTests: XCTestCase {
     XCTAssertEqual(nothing.value.toArray(), [0, 0])
   }
 
-  func testNormThenGate() {
+  func testNormThenGateMatchesDifferences() {
     let weight = Parameter("w", randomTensor([4], "w"))
     GradientCheck("norm, then gate").run(
       [randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]
@@ -213,7 +213,7 @@ final class GatedDeltaTests: XCTestCase {
   }
 
   /// One key head per value head, and three value heads that share one.
-  func testGatedDeltaGradients() {
+  func testGatedDeltaMatchesDifferences() {
     for (keyHeads, heads) in [(2, 2), (2, 6)] {
       let layout = GatedDeltaLayout(heads: heads, keyHeads: keyHeads, keyDim: 3, valueDim: 4, chunk: 4)
       let bias = Parameter("dt_bias", randomTensor([heads], "bias"))

@@ -38,7 +38,7 @@ final class HeadLossTests: XCTestCase {
 
   private let weights: [(name: String, ce: Float, kl: Float)] = [("CE", 1, 0), ("KL", 0, 1), ("CE and KL", 0.3, 1.4)]
 
-  func testValues() {
+  func testLossesAreTheirDefinitions() {
     let problem = Problem(rows: 9)
     var crossEntropy = 0.0
     var divergence = 0.0
@@ -59,7 +59,7 @@ final class HeadLossTests: XCTestCase {
   }
 
   /// Few rows, and enough for several chunks on every thread.
-  func testGradients() {
+  func testHeadLossMatchesDifferences() {
     for rows in [9, 700] {
       let problem = Problem(rows: rows)
       for (name, ce, kl) in weights {
@@ -77,7 +77,7 @@ final class HeadLossTests: XCTestCase {
   }
 
   /// The head's gradient when the hidden states need none, and the reverse.
-  func testOneSidedGradients() {
+  func testEitherOperandMayBeConstant() {
     let problem = Problem(rows: 9)
     func loss(_ tape: Tape, _ hidden: Variable) -> GradientCheck.Loss {
       let (loss, sums) = tape.headLoss(hidden, head: problem.head, targets: problem.targets, scale: 1)
@@ -92,7 +92,7 @@ final class HeadLossTests: XCTestCase {
     XCTAssertNil(problem.head.gradient)
   }
 
-  func testIgnoredRows() {
+  func testIgnoredRowsGetNoGradient() {
     let problem = Problem(rows: 9)
     let tape = Tape(recording: true)
     let hidden = tape.input(problem.hidden)
@@ -106,7 +106,7 @@ final class HeadLossTests: XCTestCase {
   }
 
   /// A student equal to its teacher has no divergence and no slope.
-  func testTeacherOfItself() {
+  func testATeacherOfItselfTeachesNothing() {
     let problem = Problem(rows: 9)
     let tape = Tape(recording: true)
     let hidden = tape.input(problem.hidden)
@@ -118,7 +118,7 @@ final class HeadLossTests: XCTestCase {
     XCTAssertLessThan(tape.gradient(of: hidden)!.maxMagnitude, 1e-5)
   }
 
-  func testAllRowsIgnored() {
+  func testWithoutTargetsTheLossIsZero() {
     let problem = Problem(rows: 3)
     let tape = Tape(recording: true)
     let hidden = tape.input(problem.hidden)

@@ -11,13 +11,13 @@ final class LinearGradientTests: XCTestCase {
 
   private func bias(_ name: String, _ out: Int) -> Parameter { Parameter(name, randomTensor([out], name)) }
 
-  func testOneWeight() {
+  func testLinearMatchesDifferences() {
     let w = weight("w", 5, 7)
     GradientCheck("linear").run([randomTensor([2, 3, 7])], parameters: [w]) { $0.linear($1[0], w) }
   }
 
   /// Enough work that rows, columns and the weight's gradient are split over the threads.
-  func testManyRowsAndColumns() {
+  func testSplitOverThreadsMatchesDifferences() {
     for (rows, out, width) in [(150, 70, 60), (20, 300, 90)] {
       let w = weight("w", out, width)
       GradientCheck("linear \(rows) x \(out)", directions: 2).run([randomTensor([rows, width])], parameters: [w]) {
@@ -26,14 +26,14 @@ final class LinearGradientTests: XCTestCase {
     }
   }
 
-  func testSeveralWeightsApart() {
+  func testSeveralWeightsApartMatchDifferences() {
     let weights = [weight("a", 4, 6), weight("b", 3, 6), weight("c", 5, 6)]
     GradientCheck("linear, three weights").run([randomTensor([5, 6])], parameters: weights) {
       $0.linear($1[0], weights)
     }
   }
 
-  func testNeighbouringWeightsWithBiases() {
+  func testNeighbouringWeightsWithBiasesMatchDifferences() {
     let weights = [weight("a", 4, 6), weight("b", 3, 6), weight("c", 5, 6)]
     let biases = [bias("a bias", 4), bias("b bias", 3), bias("c bias", 5)]
     let x = randomTensor([5, 6])
@@ -50,7 +50,7 @@ final class LinearGradientTests: XCTestCase {
   }
 
   /// Neighbours of which one is frozen must not be joined: the frozen one's gradient stays out.
-  func testNeighbourFrozen() {
+  func testAFrozenNeighbourIsNotJoined() {
     let weights = [weight("a", 4, 6), weight("b", 3, 6), weight("c", 5, 6)]
     weights[1].isTrainable = false
     let set = ParameterSet(weights)
@@ -62,7 +62,7 @@ final class LinearGradientTests: XCTestCase {
   }
 
   /// Weights in another order than in memory are not neighbours.
-  func testOrderOfWeights() {
+  func testWeightsInAnotherOrderAreNotJoined() {
     let weights = [weight("a", 4, 6), weight("b", 3, 6)]
     let set = ParameterSet(weights)
     GradientCheck("linear, backwards in memory").runLoss([randomTensor([5, 6])], set: set) {
@@ -70,7 +70,7 @@ final class LinearGradientTests: XCTestCase {
     }
   }
 
-  func testColumnSlice() {
+  func testLinearOnAColumnSliceMatchesDifferences() {
     let w = weight("w", 5, 4)
     GradientCheck("linear on columns").run([randomTensor([6, 9])], parameters: [w]) {
       $0.linear($1[0], w, columns: 3..<7)
@@ -78,7 +78,7 @@ final class LinearGradientTests: XCTestCase {
   }
 
   /// Two slices of one input, as latent attention reads its joint down-projection.
-  func testTwoSlicesOfOneInput() {
+  func testTwoSlicesOfOneInputMatchDifferences() {
     let a = weight("a", 5, 4)
     let b = weight("b", 5, 3)
     GradientCheck("linear on two slices").run([randomTensor([6, 9])], parameters: [a, b]) {

@@ -11,7 +11,7 @@ final class ParameterSetTests: XCTestCase {
     shapes.enumerated().map { Parameter("p\($0.offset)", randomTensor($0.element, "p\($0.offset)")) }
   }
 
-  func testLayout() {
+  func testParametersLieInOneBufferInOrder() {
     let parameters = parameters()
     let before = parameters.map { $0.value.toArray() }
     let set = ParameterSet(parameters)
@@ -27,7 +27,7 @@ final class ParameterSetTests: XCTestCase {
   }
 
   /// Parameters that fill one buffer in order stay; a gap or another order moves them.
-  func testParametersInOneBuffer() {
+  func testSeveralParametersOfOneBufferAreOneSet() {
     let storage = Storage(count: 10)
     func window(_ name: String, _ offset: Int, _ shape: [Int]) -> Parameter {
       Parameter(name, Tensor(storage, offset: offset, shape: shape))
@@ -45,7 +45,7 @@ final class ParameterSetTests: XCTestCase {
     }
   }
 
-  func testGradients() {
+  func testGradientsLieBesideTheirParameters() {
     let set = ParameterSet(parameters())
     XCTAssertNil(set.gradients)
     set.zeroGradients()
@@ -59,7 +59,7 @@ final class ParameterSetTests: XCTestCase {
   }
 
   /// What is frozen or thawed between two steps learns, or not, from the next step on.
-  func testFreezingBetweenSteps() {
+  func testFreezingBetweenStepsCountsFromTheNext() {
     let set = ParameterSet(parameters())
     set.parameters[0].isTrainable = false
     set.zeroGradients()

@@ -45,7 +45,7 @@ final class PreferenceLossTests: XCTestCase {
 
   // MARK: Log-probabilities
 
-  func testTargetLogProbabilities() {
+  func testTargetLogProbabilitiesAreTheirDefinition() {
     let problem = Problem()
     let tape = Tape(recording: false)
     let found = tape.targetLogProbabilities(tape.constant(problem.hidden), head: problem.head, targets: problem.targets)
@@ -56,7 +56,7 @@ final class PreferenceLossTests: XCTestCase {
   }
 
   /// Few rows, and enough for several chunks on every thread.
-  func testTargetLogProbabilityGradients() {
+  func testTargetLogProbabilitiesMatchDifferences() {
     for time in [5, 200] {
       let problem = Problem(time: time)
       GradientCheck("targetLogProbabilities, T \(time)", directions: 3).run(
@@ -65,7 +65,7 @@ final class PreferenceLossTests: XCTestCase {
     }
   }
 
-  func testOneSidedGradients() {
+  func testEitherOperandMayBeConstant() {
     let problem = Problem()
     GradientCheck("targetLogProbabilities, head only").run([], parameters: [problem.head]) { tape, _ in
       tape.targetLogProbabilities(tape.constant(problem.hidden), head: problem.head, targets: problem.targets)
@@ -90,7 +90,7 @@ final class PreferenceLossTests: XCTestCase {
   }
 
   /// Rows without a target: no value, no gradient.
-  func testMaskedRows() {
+  func testMaskedRowsGetNoGradient() {
     let problem = Problem()
     let tape = Tape(recording: true)
     let hidden = tape.input(problem.hidden)
@@ -107,7 +107,7 @@ final class PreferenceLossTests: XCTestCase {
 
   // MARK: The loss
 
-  func testPreferenceLossValues() {
+  func testPreferenceLossIsItsDefinition() {
     let problem = Problem(pairs: 3)
     let sequences: [Double] = (0..<6).map { s in
       (5 * s..<5 * s + 5).reduce(0.0) { $0 + problem.logProbability($1) }
@@ -129,7 +129,7 @@ final class PreferenceLossTests: XCTestCase {
   }
 
   /// Small and large beta: near the start and where the sigmoid saturates on some pairs.
-  func testPreferenceLossGradients() {
+  func testPreferenceLossMatchesDifferences() {
     for beta in [0.05, 0.7, 3] {
       let problem = Problem(pairs: 3)
       GradientCheck("preferenceLoss, beta \(beta)", directions: 3).runLoss(
@@ -142,7 +142,7 @@ final class PreferenceLossTests: XCTestCase {
   }
 
   /// A policy that is its reference: ln 2 to the last bit, whatever beta.
-  func testLossOfTheReference() {
+  func testTheReferenceItselfLosesLogarithmOfTwo() {
     let scores = randomTensor([4, 7], "scores")
     for beta in [0.01, 0.1, 5] {
       let tape = Tape(recording: false)
@@ -155,7 +155,7 @@ final class PreferenceLossTests: XCTestCase {
   }
 
   /// Margins far beyond what exp can hold.
-  func testExtremeMargins() {
+  func testExtremeMarginsStayFinite() {
     let tape = Tape(recording: true)
     let scores = tape.input(Tensor([4, 1], values: [5000, -5000, -5000, 5000]))
     let (loss, sums) = tape.preferenceLoss(scores, reference: [0, 0, 0, 0], beta: 1, scale: 1)
@@ -164,7 +164,7 @@ final class PreferenceLossTests: XCTestCase {
     XCTAssertEqual(tape.gradient(of: scores)!.toArray(), [0, 0, -1, 1], "won: nothing to do; lost: full slope")
   }
 
-  func testNonFiniteShows() {
+  func testNonFiniteScoresShowInTheLoss() {
     let tape = Tape(recording: false)
     let scores = tape.constant(Tensor([2, 1], values: [.nan, 0]))
     XCTAssertFalse(tape.preferenceLoss(scores, reference: [0, 0], beta: 1, scale: 1).sums.loss.isFinite)

@@ -97,7 +97,7 @@ final class StateSpaceTests: XCTestCase {
   }
 
   /// Outputs, final state and every gradient, of the entering state too, at odd lengths and ragged chunks.
-  func testChunkedIsRecurrent() {
+  func testChunksGiveWhatTheRecurrenceGives() {
     for (time, N, P, chunk) in [
       (1, 4, 6, 8), (11, 4, 6, 4), (64, 16, 16, 16), (77, 5, 3, 64), (40, 8, 8, 16), (9, 3, 2, 1), (1, 20, 16, 8),
       (130, 32, 24, 64), (77, 17, 16, 32), (9, 64, 64, 4),
@@ -119,7 +119,7 @@ final class StateSpaceTests: XCTestCase {
     }
   }
 
-  func testStepIsRecurrent() {
+  func testStepsGiveWhatTheRecurrenceGives() {
     let p = Problem(time: 23, N: 6, P: 5)
     let (c, b, x) = (p.c.map { Float($0) }, p.b.map { Float($0) }, p.x.map { Float($0) })
     var (state, y) = (p.start.map { Float($0) }, [Float](repeating: 0, count: p.P))
@@ -134,7 +134,7 @@ final class StateSpaceTests: XCTestCase {
   }
 
   /// The shared vectors, computed from Mamba's own minimal code.
-  func testVectors() throws {
+  func testThePublishedCodesVectorsComeOut() throws {
     let json = try JSONValue(contentsOf: try sharedFolder("vectors").appendingPathComponent("ssd.json"))
     func numbers(_ key: String) -> [Double] {
       let rows = json[key]!.array ?? [json[key]!]
@@ -166,7 +166,7 @@ final class StateSpaceTests: XCTestCase {
 
   // MARK: On the tape
 
-  func testCausalConv() {
+  func testCausalConvolutionMatchesDifferences() {
     let weight = Parameter("w", randomTensor([5, 1, 4], "w"))
     let bias = Parameter("b", randomTensor([5], "b"))
     GradientCheck("causal convolution").run([randomTensor([2, 7, 9])], parameters: [weight, bias]) {
@@ -181,7 +181,7 @@ final class StateSpaceTests: XCTestCase {
   }
 
   /// A token sees itself and the three before it, and no other sequence.
-  func testCausalConvValues() {
+  func testAConvolutionSeesFourTokensOfItsSequence() {
     let weight = Parameter("w", Tensor([1, 1, 4], values: [1000, 100, 10, 1]))
     let bias = Parameter("b", Tensor([1], values: [0]))
     let tape = Tape(recording: false)
@@ -190,7 +190,7 @@ final class StateSpaceTests: XCTestCase {
     XCTAssertEqual(y, [1, 12, 123, 1234, 2345, 6, 67, 678, 6789, 7891].map { Float($0) / (1 + exp(-Float($0))) })
   }
 
-  func testGateThenNorm() {
+  func testGatedNormMatchesDifferences() {
     let weight = Parameter("w", randomTensor([12], "w"))
     for group in [12, 4] {
       GradientCheck("gated norm by \(group)").run(
@@ -202,7 +202,7 @@ final class StateSpaceTests: XCTestCase {
   }
 
   /// Heads that share x and B (the papers' variant), and B and C (stock).
-  func testStateSpaceGradients() {
+  func testStateSpaceMatchesDifferences() {
     for layout in [
       StateSpaceLayout(heads: 4, headDim: 3, stateSize: 3, xHeads: 2, bGroups: 2, cGroups: 4, chunk: 4),
       StateSpaceLayout(heads: 4, headDim: 3, stateSize: 5, xHeads: 4, bGroups: 1, cGroups: 1, chunk: 4),

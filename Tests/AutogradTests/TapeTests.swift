@@ -7,7 +7,7 @@ import XCTest
 final class TapeTests: XCTestCase {
   // MARK: Values with several uses
 
-  func testSharedValues() {
+  func testAValueUsedTwiceGetsBothGradients() {
     let x = randomTensor([4, 6])
     let w = Parameter("w", randomTensor([6, 6], "w", scale: 0.4))
     let norm = Parameter("norm", randomTensor([6], "norm"))
@@ -30,7 +30,7 @@ final class TapeTests: XCTestCase {
   }
 
   /// Gradients of two backward passes add up, as micro-batches need.
-  func testGradientsAccumulate() {
+  func testTwoBackwardPassesAddUp() {
     let w = Parameter("w", randomTensor([3, 3], "w"))
     func pass() {
       let tape = Tape(recording: true)
@@ -43,7 +43,7 @@ final class TapeTests: XCTestCase {
   }
 
   /// The seed belongs to the caller: operations that work in place must not touch it.
-  func testSeedIsKept() {
+  func testBackwardLeavesItsSeedAlone() {
     let table = RotaryTable(
       cosine: Tensor([2, 1], values: [1, 0.5]), sine: Tensor([2, 1], values: [0, 0.8]), interleaved: false)
     let tape = Tape(recording: true)
@@ -58,7 +58,7 @@ final class TapeTests: XCTestCase {
 
   // MARK: Frozen parameters
 
-  func testFrozenParameter() {
+  func testNothingIsRecordedBelowAFrozenLayer() {
     let frozen = Parameter("frozen", randomTensor([4, 4], "frozen"))
     frozen.isTrainable = false
     let trained = Parameter("trained", randomTensor([4, 4], "trained"))
@@ -87,7 +87,7 @@ final class TapeTests: XCTestCase {
 
   // MARK: Checkpointing
 
-  func testCheckpointIsExact() {
+  func testCheckpointsChangeNoBit() {
     let w = Parameter("w", randomTensor([40, 40], "w", scale: 0.2))
     let norm = Parameter("norm", randomTensor([40], "norm"))
     func body(_ tape: Tape, _ x: Variable) -> Variable {
@@ -110,7 +110,7 @@ final class TapeTests: XCTestCase {
   }
 
   /// Parameters inside learn even when the input needs no gradient (the first layer over a frozen embedding).
-  func testCheckpointOfConstant() {
+  func testACheckpointOfAConstantTeachesItsParameters() {
     let w = Parameter("w", randomTensor([4, 4], "w"))
     let x = randomTensor([3, 4])
     GradientCheck("checkpoint of a constant").run([], parameters: [w]) { tape, _ in

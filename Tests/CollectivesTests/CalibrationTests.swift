@@ -46,7 +46,7 @@ final class CalibrationTests: XCTestCase {
   }
 
   /// `derived_message_volumes.csv`, to the digits printed.
-  func testMessageVolumes() throws {
+  func testMessageVolumesAreThePublishedOnes() throws {
     let rows = try table("derived_message_volumes.csv")
     XCTAssertEqual(rows.count, 6)
     for row in rows {
@@ -74,7 +74,7 @@ final class CalibrationTests: XCTestCase {
   }
 
   /// `derived_training_predictions.csv`: 40 % of the peak, kappa throughout.
-  func testTrainingPredictions() throws {
+  func testTrainingPredictionsComeOutAsDerived() throws {
     for row in try table("derived_training_predictions.csv") {
       let lite = row["model"] == "V2-Lite"
       let shape = ModelShape.published(lite ? "deepseek-v2-lite" : "deepseek-v3-l6")
@@ -120,7 +120,7 @@ final class CalibrationTests: XCTestCase {
     XCTAssertLessThan(max(low.residual, high.residual), 0.01)
   }
 
-  func testUnevenExperts() {
+  func testUnknownNamesAndUnevenExpertsAreRefused() {
     let shape = ModelShape.published.last!
     XCTAssertThrowsError(try shape.requireExpertParallel(32, option: "--gpus")) { error in
       XCTAssertTrue("\(error)".contains("one of 2, 4, 8, 16"), "\(error)")
@@ -129,7 +129,7 @@ final class CalibrationTests: XCTestCase {
   }
 
   /// One step of decoding against sums by hand.
-  func testDecodeWork() throws {
+  func testAStepOfDecodingCostsTheSumsByHand() throws {
     let shape = ModelShape.published("deepseek-v3")
     let work = shape.decodeWork(sequences: 1024, cached: 4096, ranks: 16, perNode: 8, bytesPerNumber: 2)
     // All 16 experts of a rank are chosen by some of 1,024 tokens: 3 matrices of 7168 x 2048 each, a byte a weight.
@@ -146,7 +146,7 @@ final class CalibrationTests: XCTestCase {
     XCTAssertEqual(durations.core, work.read.core / 5.3e9, accuracy: 1e-9)
   }
 
-  func testCommunicationOfAGivenShare() throws {
+  func testCommunicationMayBeGivenAsAShare() throws {
     let scenario = Scenario(
       .published("deepseek-v2-lite"), mode: .training, fit: Calibration(.throughout), kappa: 1)
     for share in [0.1, 0.5, 0.8] {
@@ -159,7 +159,7 @@ final class CalibrationTests: XCTestCase {
     }
   }
 
-  func testLinks() throws {
+  func testLinksAreReadInTheirUnits() throws {
     let both = try parseLinks("310GB/s,50GB/s", option: "--link")
     XCTAssertTrue(both == (310, 50))
     XCTAssertTrue(try parseLinks("1.5GB/s", option: "--link") == (1.5, 1.5))

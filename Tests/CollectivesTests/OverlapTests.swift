@@ -59,7 +59,7 @@ final class OverlapTests: XCTestCase {
   }
 
   /// Two collectives: rank 1 starts the first 3 ms after rank 0, rank 0 the second 1 ms after rank 1.
-  func testLateRanks() throws {
+  func testWaitingForALateRankIsCountedApart() throws {
     let starts = [[0.0, 11], [3, 10]]
     XCTAssertEqual(OverlapMeasurement.late([5, 0.5], starts: starts, rank: 0), [3, 0])
     XCTAssertEqual(OverlapMeasurement.late([2, 0.5], starts: starts, rank: 1), [0, 0.5], "no more than it waited")
@@ -72,7 +72,7 @@ final class OverlapTests: XCTestCase {
     XCTAssertLessThan(outcome.methods[0].late, 1 - outcome.methods[0].overlap)
   }
 
-  func testMiddleOfALog() {
+  func testTheMiddleOfALogKeepsItsNeighbours() {
     var log = EventLog(origin: 0)
     for layer in 0..<6 {
       let start = Double(layer) * 0.01
@@ -91,7 +91,7 @@ final class OverlapTests: XCTestCase {
     XCTAssertEqual(EventLog(origin: 0).shareBehindComputation(.combine, .forward), 0)
   }
 
-  func testPrefillAndRivals() throws {
+  func testPrefillAndRivalsHideWhatTheyShould() throws {
     let methods: [OverlapMethod] = [.standard, .farskip, .ladder, .parallelBlock, .twoBatch]
     let (_, outcome) = try measure(prefill: true, methods: methods, ranks: 3, progress: .thread)
     XCTAssertEqual(outcome.methods.map(\.method), methods)
@@ -99,14 +99,14 @@ final class OverlapTests: XCTestCase {
     XCTAssertFalse(outcome.timeline.runs[0].logs[2].overlaps(.dispatch, .experts, layer: 1, .prefill))
   }
 
-  func testProducts() throws {
+  func testProductsAreCalibratedToTheirDurations() throws {
     let (_, outcome) = try measure(prefill: false, computation: .product)
     // Calibration is of this machine and moment: only that the computation is real, and neither nothing nor forever.
     let wanted = 3.0 * 3 * (2 + 3 + 1 + 2 + 1)
     XCTAssertGreaterThan(outcome.methods[0].computation, 0.2 * wanted)
   }
 
-  func testPartialOrder() throws {
+  func testLogsOutOfOrderAreRefused() throws {
     let (measurement, outcome) = try measure(prefill: false)
     let model = OverlapModel(durations: measurement.durations, layers: 3, ranks: 2)
     let log = outcome.timeline.runs[1].logs[0]
@@ -131,7 +131,7 @@ final class OverlapTests: XCTestCase {
     }
   }
 
-  func testTimelineFiles() throws {
+  func testTimelinesHoldEveryEvent() throws {
     let (_, outcome) = try measure(prefill: true)
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -145,7 +145,7 @@ final class OverlapTests: XCTestCase {
     XCTAssertTrue(lines[1].hasPrefix("standard,0,prefill,A,1,0,computation,"), String(lines[1]))
   }
 
-  func testWhatCannotBeMeasured() throws {
+  func testWhatCannotBeMeasuredIsRefused() throws {
     var measurement = OverlapMeasurement(
       durations: LayerDurations(projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1),
       layers: 1,

@@ -33,20 +33,20 @@ final class RanksTests: XCTestCase {
     }
   }
 
-  func testAllToAllWithRaggedCounts() throws {
+  func testAllToAllDeliversRaggedCounts() throws {
     try exchange(ranks: 1) { _, _ in 3 }
     try exchange(ranks: 2) { _, _ in 5 }
     try exchange(ranks: 4) { from, to in (from * 7 + to * 3) % 5 }
     try exchange(ranks: 3) { _, _ in 0 }
   }
 
-  func testAllToAllWithSkew() throws {
+  func testAllToAllDeliversFromSkewedRanks() throws {
     // Everything goes to the last rank; nothing comes back.
     try exchange(ranks: 4) { _, to in to == 3 ? 1000 : 0 }
     try exchange(ranks: 4) { from, _ in from == 0 ? 17 : 0 }
   }
 
-  func testBlockingExchanges() throws {
+  func testBlockingExchangesDeliverInRankOrder() throws {
     try ThreadRanks.run(3) { ranks in
       let turned = try ranks.allToAll((0..<6).map { Int32(10 * ranks.rank + $0) }, filler: 0)
       var expected: [Int32] = []
@@ -59,7 +59,7 @@ final class RanksTests: XCTestCase {
   }
 
   /// Sums in order of ranks: ((x_0 + x_1) + x_2) + x_3 exactly, whatever share a number belongs to.
-  func testAllReduceInOrder() throws {
+  func testAllReduceAddsInRankOrder() throws {
     let count = 37
     let random = RandomStream(seed: 4, "all-reduce")
     func term(_ rank: Int, _ index: Int) -> Float {
@@ -175,7 +175,7 @@ final class RanksTests: XCTestCase {
     ) { XCTAssertTrue("\($0)".contains("rank 1: ended before it sent"), "\($0)") }
   }
 
-  func testMessagesOfAnotherLength() throws {
+  func testMessagesOfAnotherLengthAreRefused() throws {
     XCTAssertThrowsError(
       try ThreadRanks.run(2) { ranks in
         _ = try ranks.allToAll([UInt8](repeating: 0, count: 2 * (1 + ranks.rank)), filler: 0)
@@ -183,7 +183,7 @@ final class RanksTests: XCTestCase {
     ) { XCTAssertTrue("\($0)".contains("another length"), "\($0)") }
   }
 
-  func testAgreement() throws {
+  func testAnErrorOfOneRankEndsAllWithItsName() throws {
     for everywhere in [false, true] {
       XCTAssertThrowsError(
         try ThreadRanks.run(3) { ranks in

@@ -4,9 +4,9 @@ import XCTest
 
 @testable import Collectives
 
-/// The event simulation against the brief's golden values, against formulas and against bounds.
+/// The event simulation against golden values by hand, against formulas and against bounds.
 final class SimulatorTests: XCTestCase {
-  /// Brief 1.10, item 12.
+  /// Durations and the milliseconds worked out by hand.
   private struct Golden {
     let durations: LayerDurations
     let layers: Int
@@ -34,7 +34,7 @@ final class SimulatorTests: XCTestCase {
     Golden([2, 3, 1, 4, 5, 4, 2], 1, [21, 15, 0.7500, 34, 26, 1.3415]),
   ]
 
-  func testGoldenCases() {
+  func testGoldenCasesComeOutToTheDigit() {
     for (index, golden) in golden.enumerated() {
       let model = OverlapModel(durations: golden.durations, layers: golden.layers, ranks: 4)
       let (standard, farskip) = (model.training(.standard), model.training(.farskip))
@@ -76,7 +76,7 @@ final class SimulatorTests: XCTestCase {
     }
   }
 
-  func testFormulaEqualsEvents() {
+  func testTheFormulaGivesWhatEventsGive() {
     for model in randomModels(200, { _ in .none }) { assertFormulaEqualsEvents(model) }
     for model in randomModels(100, { .throughout(1 + $0.nextUniform()) }) where model.layers > 0 {
       // Two-batch overlap has a formula here too.
@@ -108,7 +108,7 @@ final class SimulatorTests: XCTestCase {
     }
   }
 
-  /// Brief 3.3: `S <= 1 / (1 - c)`; with both collectives in one window `S = 1 / max(c, 1 - c)` at most.
+  /// `S <= 1 / (1 - c)`; with both collectives in one window `S = 1 / max(c, 1 - c)` at most.
   func testSpeedupStaysWithinItsBound() {
     for model in randomModels(300, { _ in .none }) {
       let share = model.communicationShare(isTraining: true)
@@ -132,7 +132,7 @@ final class SimulatorTests: XCTestCase {
     XCTAssertLessThan(OverlapModel(durations: fits, layers: 4).training(.farskip).overlap, 1)
   }
 
-  func testOrderAndConcurrencyOfTheLog() {
+  func testTheLogKeepsOrderAndConcurrency() {
     let model = OverlapModel(durations: golden[0].durations, layers: 3)
     for method in OverlapMethod.allCases {
       for pass in Pass.allCases where method.offers(pass) {
@@ -157,7 +157,7 @@ final class SimulatorTests: XCTestCase {
         }
       }
     }
-    // FarSkip's concurrency (brief 1.10, item 11): D beside B of the same block.
+    // FarSkip's concurrency: D beside B of the same block.
     let schedule = model.schedule(.farskip, .forward)
     let spans = model.run(.farskip, .forward).spans
     func interval(_ kind: SubOperation.Kind, _ layer: Int) -> ClosedRange<Double> {
@@ -187,7 +187,7 @@ final class SimulatorTests: XCTestCase {
       skewed.training(.standard).forward.exposed, slow.training(.standard).forward.exposed, "others wait")
   }
 
-  func testDurationsAsTyped() throws {
+  func testDurationsAreReadAsTyped() throws {
     let typed = try LayerDurations(parsing: "A=2, B=3,G=1,D=4,E=5,C=4,S=2", option: "--durations")
     XCTAssertEqual(typed, golden[0].durations)
     for (text, words) in [
@@ -203,7 +203,7 @@ final class SimulatorTests: XCTestCase {
     }
   }
 
-  func testFiveHundredRanksAndSixtyOneBlocksInTime() {
+  func testFiveHundredRanksAndSixtyOneBlocksTakeSeconds() {
     let model = OverlapModel(
       durations: Self.durations([1.09, 3.15, 0.03, 7.05, 5.52, 7.05, 0.69]), layers: 61, slowdown: .whileInFlight(1.1),
       ranks: 512)

@@ -10,18 +10,11 @@ final class ExtendCommandTests: XCTestCase {
 
   override class func setUp() {
     folder = try! temporaryFolder()
-    func run(_ tool: String, _ arguments: [String]) {
-      let result = try! launch(tool, arguments)
-      XCTAssertEqual(result.status, 0, "\(tool) \(arguments.joined(separator: " "))\n\(result.error)")
-    }
+    func run(_ tool: String, _ arguments: [String]) { try! assertSucceeds(tool, arguments) }
     func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
     for (name, seed) in [("base", "3"), ("teacher", "4"), ("other", "5")] {
       run("hybrid", ["create", "--preset", "nano-1b", "--out", path(name), "--seed", seed])
-      for file in ["tokenizer.json", "tokenizer_config.json"] {
-        try! FileManager.default.copyItem(
-          at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(file)"),
-          to: folder.appendingPathComponent("\(name)/\(file)"))
-      }
+      try! giveTokenizer(to: folder.appendingPathComponent(name))
     }
     run(
       "xecomla",
@@ -49,9 +42,7 @@ final class ExtendCommandTests: XCTestCase {
   }
 
   private func succeed(_ arguments: [String], line: UInt = #line) throws -> CommandResult {
-    let result = try launch("hylo", arguments)
-    XCTAssertEqual(result.status, 0, "hylo \(arguments.joined(separator: " "))\n\(result.error)", line: line)
-    return result
+    try assertSucceeds("hylo", arguments, line: line)
   }
 
   private func hash(_ name: String) throws -> String {
@@ -60,7 +51,7 @@ final class ExtendCommandTests: XCTestCase {
 
   /// It trains, writes its positions, and gives the same bytes when it is killed, and when the teacher's states come
   /// from disk.
-  func testStage() throws {
+  func testAKilledStageAndRecordedTeacherStatesGiveTheSameBits() throws {
     let calm = try succeed(extend("calm", ["--held-out", path("shards"), "--json"]))
     XCTAssertTrue(calm.error.contains("warning:") && calm.error.contains("512 positions"), calm.error)
     let result = try JSONValue(parsing: Data(calm.output.utf8), file: "extend --json")
@@ -71,10 +62,11 @@ final class ExtendCommandTests: XCTestCase {
     XCTAssertEqual(config.maxPosition, 640)
     XCTAssertEqual(config.latentRope.scaling, .yarn(.init(factor: 1.25, originalMaxPosition: 512)))
 
-    for seconds in [1.0, 1.5] {
-      _ = try launch("hylo", extend("killed", ["--save-every", "0.1", "--cache-teacher"]), killAfter: seconds)
+    for _ in 0..<2 {
+      try launchAndKillAtACheckpoint(
+        "hylo", extend("killed", ["--save-every", "0", "--cache-teacher"]), out: path("killed"))
     }
-    _ = try succeed(extend("killed", ["--save-every", "0.1", "--cache-teacher"]))
+    _ = try succeed(extend("killed", ["--cache-teacher"]))
     XCTAssertEqual(try hash("killed"), try hash("calm"), "killed, resumed and on recorded states")
     _ = try succeed(extend("again", ["--teacher-states", path("killed/run/teacher")]))
     XCTAssertEqual(try hash("again"), try hash("calm"))
@@ -87,7 +79,7 @@ final class ExtendCommandTests: XCTestCase {
   }
 
   /// No tokens: the positions change and nothing else.
-  func testPositionsAlone() throws {
+  func testWithoutTokensOnlyPositionsChange() throws {
     let alone = ["extend", "--model", path("hybrid"), "--context", "8192", "--tokens", "0", "--out", path("alone")]
     XCTAssertTrue(try succeed(alone).output.contains("8192 positions, YaRN 16.0 of 512"))
     func values(_ name: String) throws -> [Float] {
@@ -101,7 +93,7 @@ final class ExtendCommandTests: XCTestCase {
     XCTAssertTrue(try succeed(given).output.contains("positions: 8192 positions\n"))
   }
 
-  func testRefusals() throws {
+  func testImpossibleStagesAreRefusedAndLeaveNothing() throws {
     for (arguments, expected) in [
       (extend("x", ["--budget", "2MiB"]), "weights, gradients and moments alone pass the budget"),
       (

@@ -10,35 +10,22 @@ final class FarskipCommandTests: XCTestCase {
   override class func setUp() {
     folder = try! temporaryFolder()
     for preset in ["nano-qwen-moe", "nano-1b"] {
-      let made = try! launch(
+      try! assertSucceeds(
         "hybrid", ["create", "--preset", preset, "--out", folder.path + "/" + preset, "--seed", "3"])
-      XCTAssertEqual(made.status, 0, made.error)
-      for file in ["tokenizer.json", "tokenizer_config.json"] {
-        try! FileManager.default.copyItem(
-          at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(file)"),
-          to: folder.appendingPathComponent("\(preset)/\(file)"))
-      }
+      try! giveTokenizer(to: folder.appendingPathComponent(preset))
     }
     let text = (0..<600).map { "User: Where is cat \($0 * 7 % 91)?\nAssistant: On mat \($0 * 3 % 17).\n<|endoftext|>" }
     try! writeFile(text.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("text.txt"))
-    let packed = try! launch(
+    try! assertSucceeds(
       "shards",
       [
         "pack", "--input", folder.path + "/text.txt", "--tokenizer", folder.path + "/nano-1b", "--out",
         folder.path + "/shards",
       ])
-    XCTAssertEqual(packed.status, 0, packed.error)
   }
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
 
   private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
-
-  @discardableResult
-  private func succeed(_ tool: String, _ arguments: [String], line: UInt = #line) throws -> CommandResult {
-    let result = try launch(tool, arguments)
-    XCTAssertEqual(result.status, 0, "\(tool) \(arguments.joined(separator: " "))\n\(result.error)", line: line)
-    return result
-  }
 
   private func convert(_ out: String, _ more: [String] = [], model: String = "nano-qwen-moe") -> [String] {
     ["convert", "--model", path(model), "--data", path("shards"), "--out", path(out)] + more
@@ -48,9 +35,9 @@ final class FarskipCommandTests: XCTestCase {
     try sha256(fileAt: URL(fileURLWithPath: path("\(name)/model.safetensors")))
   }
 
-  func testConvert() throws {
+  func testConvertRewiresWithoutTouchingAWeight() throws {
     let result = try JSONValue(
-      parsing: Data(try succeed("farskip", convert("far", ["--layers", "last:75%", "--json"])).output.utf8),
+      parsing: Data(try assertSucceeds("farskip", convert("far", ["--layers", "last:75%", "--json"])).output.utf8),
       file: "convert --json")
     XCTAssertEqual(result["rewired_layers"]?.array?.compactMap(\.int), [2, 3, 4, 5, 6, 7])
     XCTAssertNotEqual(result["loss"]?.double, result["loss_before"]?.double)
@@ -59,22 +46,26 @@ final class FarskipCommandTests: XCTestCase {
     XCTAssertEqual(
       config["farskip_connectivity"]?.array?.map(\.string),
       ["standard", "standard"] + Array(repeating: "farskip", count: 6))
-    let text = try succeed("farskip", convert("one", ["--layers", "2-3", "--connectivity", "attention-only"])).output
+    let text = try assertSucceeds("farskip", convert("one", ["--layers", "2-3", "--connectivity", "attention-only"]))
+      .output
     XCTAssertTrue(text.contains("attention-only: layers 2,3") && text.contains("perplexity"), text)
-    let info = try succeed("hybrid", ["info", "--model", path("far")]).output
+    let info = try assertSucceeds("hybrid", ["info", "--model", path("far")]).output
     XCTAssertTrue(info.contains("2 of 16, width 96") && info.contains("farskip in layers 2,3,4,5,6,7"), info)
     // Standard again is the model that it was.
-    try succeed(
+    try assertSucceeds(
       "farskip",
       ["convert", "--model", path("far"), "--connectivity", "standard", "--no-measure", "--out", path("back")])
     XCTAssertNil(try JSONValue(contentsOf: URL(fileURLWithPath: path("back/config.json")))["farskip_connectivity"])
-    try succeed("hybrid", ["generate", "--model", path("far"), "--prompt", "User: Where", "--tokens", "4", "--quiet"])
+    let said = try assertSucceeds(
+      "hybrid", ["generate", "--model", path("far"), "--prompt", "User: Where", "--tokens", "4", "--quiet"]
+    ).output
+    XCTAssertGreaterThan(said.count, "User: Where".count, said)
     try writeFile("[[1,2,3]]", to: URL(fileURLWithPath: path("ids.json")))
-    try succeed(
+    try assertSucceeds(
       "hybrid", ["logits", "--model", path("far"), "--ids", path("ids.json"), "--out", path("logits.safetensors")])
   }
 
-  func testConvertRefuses() throws {
+  func testConvertRefusesDenseModelsAndOddLayers() throws {
     try assertRefused("farskip", convert("bad", model: "nano-1b"), status: 2, saying: ["dense model", "nano-1b"])
     try assertRefused("farskip", convert("bad", ["--layers", "2-11"]), status: 2, saying: ["--layers", "0...7"])
     try assertRefused("farskip", convert("bad", ["--layers", "last:0%"]), status: 2, saying: ["--layers", "last:0%"])
@@ -95,11 +86,11 @@ final class FarskipCommandTests: XCTestCase {
     ] + more
   }
 
-  func testDistill() throws {
-    try succeed("farskip", convert("kd-student", ["--no-measure"]))
-    try succeed("farskip", distill("calm"))
-    _ = try launch("farskip", distill("killed", ["--save-every", "0.1"]), killAfter: 0.8)
-    try succeed("farskip", distill("killed", ["--save-every", "0.1"]))
+  func testAKilledDistillationEndsWithTheSameBitsAndOptionsMatter() throws {
+    try assertSucceeds("farskip", convert("kd-student", ["--no-measure"]))
+    try assertSucceeds("farskip", distill("calm"))
+    try launchAndKillAtACheckpoint("farskip", distill("killed", ["--save-every", "0"]), out: path("killed"))
+    try assertSucceeds("farskip", distill("killed"))
     XCTAssertEqual(try hash("killed"), try hash("calm"), "resumed against uninterrupted")
     let config = try JSONValue(contentsOf: URL(fileURLWithPath: path("calm/config.json")))
     XCTAssertEqual(config["farskip_connectivity"]?.array?.count, 8)
@@ -107,13 +98,13 @@ final class FarskipCommandTests: XCTestCase {
       ("sft", ["--objective", "sft"]), ("hidden", ["--objective", "kl+hidden"]), ("frozen", ["--frozen-embeddings"]),
       ("all", ["--all-tokens"]),
     ] {
-      try succeed("farskip", distill(name, options))
+      try assertSucceeds("farskip", distill(name, options))
       XCTAssertNotEqual(try hash(name), try hash("calm"), name)
     }
     // A rate of next to nothing improves nothing: two validations later it ends, with the weights of the best.
     let stopped = try JSONValue(
       parsing: Data(
-        try succeed(
+        try assertSucceeds(
           "farskip",
           distill(
             "stopped",
@@ -122,12 +113,12 @@ final class FarskipCommandTests: XCTestCase {
     XCTAssertEqual(stopped["stopped_early"]?.bool, true)
     XCTAssertEqual(stopped["validation"]?.array?.compactMap { $0.array?[0].int }, [0, 4, 8])
     // The finished command says the same again.
-    try succeed("farskip", distill("calm"))
+    try assertSucceeds("farskip", distill("calm"))
     try assertRefused("farskip", distill("calm", ["--lr", "0.1"]), status: 2, saying: ["other settings"])
   }
 
-  func testDistillRefuses() throws {
-    try succeed("farskip", convert("far2", ["--no-measure"]))
+  func testDistillRefusesImpossiblePlans() throws {
+    try assertSucceeds("farskip", convert("far2", ["--no-measure"]))
     try assertRefused("farskip", distill("bad", student: "nano-1b"), status: 2, saying: ["dense model"])
     try assertRefused("farskip", distill("bad", student: "far2", tokens: "some"), status: 2, saying: ["--tokens"])
     try assertRefused(

@@ -20,7 +20,7 @@ final class FarskipRanksTests: XCTestCase {
     return try JSONValue(parsing: Data(result.output.utf8), file: "farskip overlap --json")
   }
 
-  func testOverlapOnThreadsAndProcesses() throws {
+  func testOverlapIsMeasuredOnThreadsAndProcesses() throws {
     let threads = try overlap(try launch("farskip", short + ["--ranks", "3"]))
     XCTAssertEqual(threads["ranks"]?.int, 3)
     XCTAssertEqual(threads["transport"]?.string, "threads")
@@ -34,7 +34,7 @@ final class FarskipRanksTests: XCTestCase {
     }
   }
 
-  func testRefusals() throws {
+  func testImpossibleOverlapsAreRefusedOnce() throws {
     for (more, words) in [
       (["--link", "50us,0GB/s"], ["--link", "bandwidth"]), (["--ranks", "1"], ["one rank"]),
       (["--link", "2ms,1GB/s"], ["latency"]), (["--layers", "0"], ["--layers"]),
@@ -59,11 +59,7 @@ final class FarskipRanksTests: XCTestCase {
     let made = try! launch(
       "hybrid", ["create", "--preset", "nano-qwen-moe", "--out", folder.path + "/moe", "--seed", "3"])
     XCTAssertEqual(made.status, 0, made.error)
-    for file in ["tokenizer.json", "tokenizer_config.json"] {
-      try! FileManager.default.copyItem(
-        at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(file)"),
-        to: folder.appendingPathComponent("moe/\(file)"))
-    }
+    try! giveTokenizer(to: folder.appendingPathComponent("moe"))
     let text = (0..<300).map { "User: Where is cat \($0 * 7 % 91)?\nAssistant: On mat \($0 * 3 % 17).\n<|endoftext|>" }
     try! writeFile(text.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("text.txt"))
     for (tool, arguments) in [
@@ -85,7 +81,7 @@ final class FarskipRanksTests: XCTestCase {
     ] + more
   }
 
-  func testTrainingOnRanks() throws {
+  func testOverlapChangesNoBitOfTrainingOnRanks() throws {
     var losses: [[Double]] = []
     var hashes: [String] = []
     for (out, overlap) in [("on", "on"), ("off", "off")] {
@@ -106,14 +102,15 @@ final class FarskipRanksTests: XCTestCase {
       .double!
     XCTAssertEqual(first, losses[0][0], accuracy: 1e-12)
     // What came out is a model like any other.
-    let text = try launch(
-      "hybrid", ["generate", "--model", path("on"), "--prompt", "User: Where", "--tokens", "3", "--quiet"])
-    XCTAssertEqual(text.status, 0, text.error)
+    let text = try assertSucceeds(
+      "hybrid", ["generate", "--model", path("on"), "--prompt", "User: Where", "--tokens", "3", "--quiet"]
+    ).output
+    XCTAssertGreaterThan(text.count, "User: Where".count, text)
   }
 
   /// Stopped after two steps, killed in the next save (one rank has written, the other has not), gone on with: the same
   /// bits.
-  func testTrainingResumes() throws {
+  func testTrainingOnRanksResumesToTheSameBits() throws {
     let threads = Threads.count
     Threads.set(1)
     defer { Threads.set(threads) }
@@ -157,7 +154,7 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertFalse(FileManager.default.fileExists(atPath: states.path))
   }
 
-  func testInferenceOnRanks() throws {
+  func testInferenceOnRanksGivesTheTokensOfOne() throws {
     let arguments = ["infer", "--model", path("far"), "--prompt", "User: Where is cat 3?", "--tokens", "6", "--json"]
     func tokens(_ result: CommandResult) throws -> [Int] {
       XCTAssertEqual(result.status, 0, result.error)
@@ -194,7 +191,7 @@ final class FarskipRanksTests: XCTestCase {
     }
   }
 
-  func testRanksRefuse() throws {
+  func testRanksRefuseTogetherWithOneLine() throws {
     try assertRefused(
       "farskip", train("bad", ["--expert-parallel", "2"]), status: 2, saying: ["2 ranks", "mpirun -np 2 farskip train"])
     for (arguments, words) in [
@@ -210,13 +207,11 @@ final class FarskipRanksTests: XCTestCase {
       for word in words { XCTAssertTrue(result.errorLines.first?.contains(word) == true, result.error) }
     }
     // Rank 1 has another checkpoint.
-    let other = ["-np", "1", Self.executable("farskip")] + train("bad", ["--expert-parallel", "2"], model: "half")
+    let other =
+      ["-np", "1", builtProducts().appendingPathComponent("farskip").path]
+      + train("bad", ["--expert-parallel", "2"], model: "half")
     let result = try launchRanks(1, "farskip", train("bad", ["--expert-parallel", "2"]) + [":"] + other)
     XCTAssertEqual(result.status, 2, result.error)
     XCTAssertTrue(result.errorLines.first?.contains("rank 1 has another checkpoint") == true, result.error)
-  }
-
-  private static func executable(_ name: String) -> String {
-    URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(name).path
   }
 }

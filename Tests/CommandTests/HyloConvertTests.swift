@@ -18,35 +18,25 @@ final class HyloConvertTests: XCTestCase {
 
   private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
 
-  @discardableResult
-  private func succeed(_ tool: String, _ arguments: [String], line: UInt = #line) throws -> CommandResult {
-    let result = try launch(tool, arguments)
-    XCTAssertEqual(result.status, 0, "\(tool) \(arguments): \(result.error)", line: line)
-    return result
-  }
-
   private func convert(_ out: String, _ more: [String] = [], layers: String = "1,5,10,14", linear: String = "gdn")
     -> [String]
   {
     [
       "convert", "--base", path("base"), "--linear", linear, "--mla-layers", layers, "--data", path("shards"),
-      "--tokens",
-      "2k", "--batch", "4", "--sequence", "64", "--save-every", "0.2", "--out", path(out),
+      "--tokens", "2k", "--batch", "4", "--sequence", "64", "--out", path(out),
     ] + more
   }
 
-  func testTheCommand() throws {
-    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
-    try succeed(
+  func testAHybridIsMadeResumedReusedAndRefused() throws {
+    try assertSucceeds(
       "hybrid", ["create", "--preset", "nano-1b", "--dtype", "float32", "--out", path("base"), "--seed", "3"])
-    for name in ["tokenizer.json", "tokenizer_config.json"] {
-      try FileManager.default.copyItem(atPath: tokenizer + "/" + name, toPath: path("base") + "/" + name)
-    }
-    try succeed("shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("shards")])
+    try giveTokenizer(to: Self.folder.appendingPathComponent("base"))
+    try assertSucceeds(
+      "shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("shards")])
 
     let made = try JSONValue(
       parsing: Data(
-        try succeed("hylo", convert("calm", ["--held-out", path("shards"), "--json", "--quiet"])).output.utf8),
+        try assertSucceeds("hylo", convert("calm", ["--held-out", path("shards"), "--json", "--quiet"])).output.utf8),
       file: "convert --json")
     XCTAssertEqual(made["kv_percent"]?.double, 3.90625)
     XCTAssertEqual(made["parameters"]?.int, 3_224_208)
@@ -57,24 +47,27 @@ final class HyloConvertTests: XCTestCase {
     XCTAssertEqual(made["cache_percent"]!.double!, 100 * Double(bytes) / Double(8192 * 16 * 128 * 2), accuracy: 1e-9)
 
     // Killed on the way, then left to finish.
-    _ = try launch("hylo", convert("killed"), killAfter: 0.7)
-    _ = try launch("hylo", convert("killed"), killAfter: 1.5)
-    try succeed("hylo", convert("killed", ["--held-out", path("shards")]))
+    for _ in 0..<2 {
+      try launchAndKillAtACheckpoint(
+        "hylo", convert("killed", ["--save-every", "0"]), out: path("killed"), run: path("killed.ild"))
+    }
+    try assertSucceeds("hylo", convert("killed", ["--held-out", path("shards")]))
     let hashes = try ["calm", "killed"].map {
       try sha256(fileAt: URL(fileURLWithPath: path($0 + "/model.safetensors")))
     }
     XCTAssertEqual(hashes[0], hashes[1], "resumed against uninterrupted")
 
     // Another hybrid of the same students trains nothing; with Mamba2 only that student is new.
-    let again = try succeed(
+    let again = try assertSucceeds(
       "hylo", convert("other", ["--work", path("calm.ild"), "--held-out", path("shards")], layers: "0,2,4"))
     XCTAssertFalse(again.error.contains("step"), again.error)
     XCTAssertTrue(again.output.contains("MLA GDN MLA GDN MLA GDN"), again.output)
-    let mamba = try succeed("hylo", convert("mamba", ["--work", path("calm.ild")], linear: "mamba2"))
+    let mamba = try assertSucceeds("hylo", convert("mamba", ["--work", path("calm.ild")], linear: "mamba2"))
     XCTAssertFalse(mamba.error.contains("mla step"), mamba.error)
     XCTAssertTrue(mamba.error.contains("mamba2 step"), mamba.error)
     XCTAssertTrue(mamba.output.contains("Mamba2 MLA Mamba2"), mamba.output)
-    try succeed("hybrid", ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "4", "--quiet"])
+    try assertSucceeds(
+      "hybrid", ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "4", "--quiet"])
     try refusals()
   }
 
@@ -101,7 +94,7 @@ final class HyloConvertTests: XCTestCase {
     }
     // A model with another tokenizer has no text of its own.
     try FileManager.default.copyItem(atPath: path("base"), toPath: path("foreign"))
-    try succeed(
+    try assertSucceeds(
       "shards",
       ["train-tokenizer", "--input", path("text.txt"), "--vocabulary-size", "300", "--out", path("foreign"), "--quiet"])
     try assertRefused(

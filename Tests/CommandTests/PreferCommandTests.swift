@@ -11,11 +11,7 @@ final class PreferCommandTests: XCTestCase {
     folder = try! temporaryFolder()
     let model = folder.appendingPathComponent("model")
     _ = try! launch("hybrid", ["create", "--preset", "nano-1b", "--out", model.path, "--seed", "3"])
-    for name in ["tokenizer.json", "tokenizer_config.json"] {
-      try! FileManager.default.copyItem(
-        at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(name)"),
-        to: model.appendingPathComponent(name))
-    }
+    try! giveTokenizer(to: model)
     let lines = (0..<24).map {
       #"{"prompt": "The cat number \#($0) sat on", "chosen": " the mat.", "rejected": " moon\#($0)."}"#
     }
@@ -30,24 +26,22 @@ final class PreferCommandTests: XCTestCase {
   }
 
   private func succeed(_ tool: String, _ arguments: [String], line: UInt = #line) throws -> String {
-    let result = try launch(tool, arguments)
-    XCTAssertEqual(result.status, 0, "\(tool) \(arguments.joined(separator: " "))\n\(result.error)", line: line)
-    return result.output
+    try assertSucceeds(tool, arguments, line: line).output
   }
 
   /// It learns what the file prefers, leaves a model that other commands read, and a run killed with kill -9
   /// ends with the same bytes.
-  func testFile() throws {
+  func testAFileOfPairsIsLearntAndAKilledRunEndsWithTheSameBits() throws {
     let data = [
       "--data", path("pairs.jsonl"), "--held-out", path("pairs.jsonl"), "--batch", "2", "--lr", "1e-3", "--json",
-      "--save-every", "0.1",
     ]
     let outcome = try JSONValue(parsing: Data(try succeed("xecomla", prefer("calm", data)).utf8), file: "prefer --json")
     XCTAssertEqual(outcome["heldOutPairs"]?.int, 24)
     XCTAssertGreaterThan(try XCTUnwrap(outcome["accuracy"]?.double), 0.9)
     XCTAssertLessThan(try XCTUnwrap(outcome["loss"]?.double), 0.6)
-    _ = try launch("xecomla", prefer("killed", data), killAfter: 0.7)
-    _ = try launch("xecomla", prefer("killed", data), killAfter: 1)
+    for _ in 0..<2 {
+      try launchAndKillAtACheckpoint("xecomla", prefer("killed", data + ["--save-every", "0"]), out: path("killed"))
+    }
     let resumed = try JSONValue(
       parsing: Data(try succeed("xecomla", prefer("killed", data)).utf8), file: "prefer --json")
     XCTAssertEqual(resumed, outcome)
@@ -60,7 +54,7 @@ final class PreferCommandTests: XCTestCase {
     let text = try succeed(
       "hybrid",
       ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "4", "--temperature", "0", "--quiet"])
-    XCTAssertFalse(text.isEmpty)
+    XCTAssertTrue(text.hasPrefix("The cat") && text.count > "The cat".count, "the prompt and something new: \(text)")
 
     // A finished run is read again; another plan, or a model that is no run, is refused.
     XCTAssertEqual(
@@ -78,7 +72,7 @@ final class PreferCommandTests: XCTestCase {
     XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example: xecomla prefer"))
   }
 
-  func testRefusals() throws {
+  func testBadPairsAndPlansAreRefused() throws {
     let file = URL(fileURLWithPath: path("bad.jsonl"))
     let good = #"{"prompt": "a", "chosen": " b", "rejected": " c"}"#
     let long = String(repeating: " word", count: 6000)

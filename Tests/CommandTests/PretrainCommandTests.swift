@@ -33,11 +33,7 @@ final class PretrainCommandTests: XCTestCase {
     func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
     XCTAssertEqual(
       try launch("hybrid", ["create", "--preset", "nano-1b", "--out", path("base"), "--seed", "3"]).status, 0)
-    for file in ["tokenizer.json", "tokenizer_config.json"] {
-      try FileManager.default.copyItem(
-        at: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/\(file)"),
-        to: folder.appendingPathComponent("base/\(file)"))
-    }
+    try giveTokenizer(to: folder.appendingPathComponent("base"))
     let more = ["--batch", "2", "--sequence", "64", "--tokens", "512", "--quiet"]
     let result = try launch(
       "hybrid",

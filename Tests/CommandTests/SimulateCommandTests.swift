@@ -38,7 +38,7 @@ final class SimulateCommandTests: XCTestCase {
     XCTAssertEqual(document["assumptions"]?["kappa_is_fitted"]?.bool, false)
   }
 
-  func testInferenceModesAndFolders() throws {
+  func testInferenceModesAndFoldersAreSimulated() throws {
     let prefill = try json(["--model", "deepseek-v3", "--mode", "prefill", "--gpus", "8", "--batch", "32"])
     let farskip = prefill["points"]!.array![0]["methods"]!["farskip"]!
     XCTAssertGreaterThan(farskip["overlap"]!.double!, 0.973)
@@ -57,7 +57,7 @@ final class SimulateCommandTests: XCTestCase {
     XCTAssertEqual(made["points"]?.array?.count, 2)
   }
 
-  func testTextAndPicture() throws {
+  func testTextNamesItsAssumptionsAndAPictureIsDrawn() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let (svg, trace) = (folder.appendingPathComponent("picture.svg"), folder.appendingPathComponent("trace.json"))
@@ -71,7 +71,7 @@ final class SimulateCommandTests: XCTestCase {
     XCTAssertTrue(String(decoding: try readFile(trace), as: UTF8.self).contains("farskip backward"))
   }
 
-  func testRefusals() throws {
+  func testImpossibleScenariosAreRefused() throws {
     func refuse(_ arguments: [String], _ words: [String], line: UInt = #line) throws {
       try assertRefused("farskip", ["simulate"] + arguments, status: 2, saying: words, line: line)
     }
@@ -108,7 +108,7 @@ final class SimulateCommandTests: XCTestCase {
     "inter": .int(50),
   ]
 
-  func testStages() throws {
+  func testStagesMeasureWhatTheCommandPrints() throws {
     let metrics = try run(simulateStage, scenario).metrics
     XCTAssertEqual(metrics["speedup"]!.value, 1.22, accuracy: 0.05)
     XCTAssertEqual(metrics["ms"]!.value * metrics["speedup"]!.value, metrics["standard_ms"]!.value, accuracy: 1e-9)

@@ -6,7 +6,7 @@ import XCTest
 final class ZebraSelectTests: XCTestCase {
   private let published = "experiments/zebra/published/table10.csv"
 
-  func testJSONForScripts() throws {
+  func testJSONHoldsLayersGapsAndTotal() throws {
     let result = try launch("zebra", ["select", "--scores", published, "--count", "4", "--json"])
     XCTAssertEqual(result.status, 0, result.error)
     let value = try JSONValue(parsing: Data(result.output.utf8), file: "select --json")
@@ -17,7 +17,7 @@ final class ZebraSelectTests: XCTestCase {
     XCTAssertEqual(try XCTUnwrap(value["total"]?.double), 2500.14, accuracy: 1e-9)
   }
 
-  func testPictureAndRivals() throws {
+  func testEveryRivalPlacesAndIsJudged() throws {
     for (strategy, layers, verdict) in [
       ("smart", "0,5,10,14", "obeys"), ("uniform-first", "0,4,8,12", "breaks"), ("uniform-last", "3,7,11,15", "breaks"),
       ("max-score", "0,1,2,14", "breaks"), ("greedy", "0,1,2,14", "breaks"),
@@ -30,7 +30,7 @@ final class ZebraSelectTests: XCTestCase {
     }
   }
 
-  func testRefusals() throws {
+  func testBadScoresAndCountsAreRefused() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     func scores(_ text: String) throws -> String {

@@ -85,7 +85,7 @@ final class ExpertTrainingTests: XCTestCase {
     }
   }
 
-  func testFrozenEmbeddings() throws {
+  func testFrozenEmbeddingsStay() throws {
     let trainer = try trainer(TinyTraining.plan { $0.freezesEmbeddings = true }, config())
     let before = [trainer.student.embedding, trainer.student.head, trainer.student.finalNorm].map { $0.value.toArray() }
     for _ in 0..<3 { _ = try trainer.trainStep() }
@@ -95,7 +95,7 @@ final class ExpertTrainingTests: XCTestCase {
   }
 
   /// A run that is told to end does, and is done.
-  func testEarlyEnd() throws {
+  func testARunThatIsToldToEndIsDone() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let trainer = try trainer(TinyTraining.plan(), config())
@@ -104,7 +104,7 @@ final class ExpertTrainingTests: XCTestCase {
   }
 
   /// Plans written before models had experts still read, and write the same.
-  func testOldPlans() throws {
+  func testPlansWithoutExpertsReadAndWriteAsBefore() throws {
     let plan = TinyTraining.plan()
     let text = String(decoding: try JSONEncoder().encode(plan), as: UTF8.self)
     for key in ["balance", "hiddenWeight", "freezesEmbeddings"] { XCTAssertFalse(text.contains(key), text) }

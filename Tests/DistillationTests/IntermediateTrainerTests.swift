@@ -97,7 +97,7 @@ final class IntermediateTrainerTests: XCTestCase {
     XCTAssertLessThan(Double(deep), 1.1 * Double(shallow), "\(shallow) bytes at 2 layers, \(deep) at 12")
   }
 
-  func testStoppedAndResumed() throws {
+  func testAStoppedRunResumesToTheSameBits() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     func run(_ name: String, until last: Int? = nil) throws -> [Float] {

@@ -9,19 +9,19 @@ import XCTest
 /// Parity with tiny random models whose exact float32 outputs, gradients and AdamW losses were computed by
 /// PyTorch: logits and loss, every parameter's gradient, ten optimizer steps.
 final class OracleTests: XCTestCase {
-  func testLlamaTied() throws { try check("llama_gqa_tied") }
-  func testLlama3Rope() throws { try check("llama_rope_llama3") }
-  func testYarn() throws { try check("llama_yarn") }
-  func testQwen2Bias() throws { try check("qwen2_bias") }
-  func testQwen3Norms() throws { try check("qwen3_qknorm") }
-  func testLatentAttention() throws { try check("mla_dense") }
-  func testStockMamba2() throws { try check("mamba2") }
-  func testQwen3NextGatedDeltaNet() throws { try check("qwen3_next_gdn", isSteep: true) }
-  func testLatentAttentionYarn() throws { try check("mla_dense_yarn") }
-  func testDeepSeekV2Experts() throws { try check("deepseek_v2_moe") }
-  func testDeepSeekV3Experts() throws { try check("deepseek_v3_moe") }
-  func testQwen3Experts() throws { try check("qwen3_moe") }
-  func testLlama4Experts() throws { try check("llama4_text") }
+  func testTiedLlamaMatchesPyTorch() throws { try check("llama_gqa_tied") }
+  func testLlama3RopeMatchesPyTorch() throws { try check("llama_rope_llama3") }
+  func testYarnMatchesPyTorch() throws { try check("llama_yarn") }
+  func testQwen2MatchesPyTorch() throws { try check("qwen2_bias") }
+  func testQwen3MatchesPyTorch() throws { try check("qwen3_qknorm") }
+  func testLatentAttentionMatchesPyTorch() throws { try check("mla_dense") }
+  func testStockMamba2MatchesPyTorch() throws { try check("mamba2") }
+  func testQwen3NextGatedDeltaNetMatchesPyTorch() throws { try check("qwen3_next_gdn", isSteep: true) }
+  func testLatentAttentionWithYarnMatchesPyTorch() throws { try check("mla_dense_yarn") }
+  func testDeepSeekV2ExpertsMatchPyTorch() throws { try check("deepseek_v2_moe") }
+  func testDeepSeekV3ExpertsMatchPyTorch() throws { try check("deepseek_v3_moe") }
+  func testQwen3ExpertsMatchPyTorch() throws { try check("qwen3_moe") }
+  func testLlama4ExpertsMatchPyTorch() throws { try check("llama4_text") }
 
   /// A parameter's gradient by PyTorch, whose models keep all experts of a layer in one tensor [E, 2 F, D] or [E, D,
   /// F]; nil when there is none.

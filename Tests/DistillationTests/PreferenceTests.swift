@@ -46,7 +46,7 @@ final class PreferenceTests: XCTestCase {
 
   // MARK: Batches
 
-  func testBatch() {
+  func testABatchHoldsBothRepliesPadded() {
     let pair = TokenizedPair(
       chosen: PromptedReply(prompt: [1, 2], reply: [3, 4, 5]), rejected: PromptedReply(prompt: [1, 2], reply: [6]))
     let batch = PreferenceBatch([pair])
@@ -71,7 +71,7 @@ final class PreferenceTests: XCTestCase {
 
   /// A step in padded micro-batches is the loss of the replies one by one: only they count, and right padding
   /// changes nothing.
-  func testStepAgainstSequencesAlone() throws {
+  func testAStepGivesWhatItsSequencesGiveAlone() throws {
     let pairs = randomPairs(4)
     XCTAssertGreaterThan(Set(pairs.flatMap { [$0.chosen.inputCount, $0.rejected.inputCount] }).count, 2)
     for size in [1, 2, 4] {
@@ -96,7 +96,7 @@ final class PreferenceTests: XCTestCase {
   }
 
   /// More padding (a long pair in the same micro-batch) and other micro-batches give the same update.
-  func testMicroBatchesAndPadding() throws {
+  func testMicroBatchesAndPaddingChangeNoGradient() throws {
     var pairs = randomPairs(4)
     pairs[2].rejected = PromptedReply(
       prompt: pairs[2].rejected.ids, reply: randomIds(40, vocabulary: TinyTraining.vocabulary))
@@ -112,7 +112,7 @@ final class PreferenceTests: XCTestCase {
   }
 
   /// Every layer, the final norm and the head have the right gradient.
-  func testGradientsOfAModel() throws {
+  func testAModelsGradientsMatchDifferences() throws {
     let model = try TinyTraining.model()
     let batch = PreferenceBatch(randomPairs(2))
     GradientCheck("DPO through a model", step: 1e-3, tolerance: 1e-2, directions: 3).runLoss(set: model.parameters) {
@@ -126,7 +126,7 @@ final class PreferenceTests: XCTestCase {
 
   // MARK: Learning
 
-  func testStartsAtLogarithmOfTwo() throws {
+  func testTheFirstLossIsTheLogarithmOfTwo() throws {
     let metrics = try trainer(plan { $0.beta = 0.3 }).trainStep()
     XCTAssertEqual(metrics.loss, log(2))
     XCTAssertEqual(metrics.margin, 0)
@@ -134,7 +134,7 @@ final class PreferenceTests: XCTestCase {
   }
 
   /// Every reply made of 3 and 4 is preferred to one of 5 and 6: learnt, also for prompts never seen.
-  func testLearnsToPrefer() throws {
+  func testPreferencesAreLearntForUnseenPrompts() throws {
     func pairs(_ range: Range<Int>) -> [TokenizedPair] {
       range.map { i in
         let prompt = randomIds(3, vocabulary: TinyTraining.vocabulary, seed: UInt64(i))
@@ -158,7 +158,7 @@ final class PreferenceTests: XCTestCase {
   }
 
   /// Every pair is seen once, in an order that the seed decides.
-  func testOrder() throws {
+  func testEveryPairIsSeenOnceInTheSeedsOrder() throws {
     func chosen(_ seed: UInt64) throws -> [Double] {
       let trainer = try trainer(
         plan(40) {
@@ -185,7 +185,7 @@ final class PreferenceTests: XCTestCase {
     return trainer.policy.parameters.values.toArray()
   }
 
-  func testResumedEqualsUninterrupted() throws {
+  func testAResumedRunHasTheBitsOfAnUninterruptedOne() throws {
     let whole = try values("whole", plan())
     for step in [3, 7] { _ = try values("parts", until: step, plan()) }
     // kill -9: a step after the checkpoint left a line and a half.
@@ -209,7 +209,7 @@ final class PreferenceTests: XCTestCase {
 
   // MARK: Refusals
 
-  func testPlanRefusals() throws {
+  func testImpossiblePlansAreRefused() throws {
     XCTAssertNoThrow(try plan().validate())
     let bad: [(String, (inout PreferencePlan) -> Void)] = [
       ("beta", { $0.beta = 0 }), ("beta", { $0.beta = .infinity }), ("batch", { $0.batch = 0 }),
@@ -226,7 +226,7 @@ final class PreferenceTests: XCTestCase {
   }
 
   /// Both trainings' losses are per pair: the plan says how they are split, not what they are.
-  func testDefaultMicroBatch() {
+  func testTheDefaultMicroBatchIsNoPartOfThePlan() {
     XCTAssertEqual(
       [1, 2, 3, 4, 5, 6, 16, 7].map { PreferencePlan(pairs: 100, batch: $0).microBatch }, [1, 2, 3, 4, 1, 3, 4, 1])
   }

@@ -48,20 +48,20 @@ final class ResumeTests: XCTestCase {
       try directory(name).readMetrics().rows.map { Int($0[0]) }, Array(1...10), file: file, line: line)
   }
 
-  func testStoppedAndResumed() throws {
+  func testAStoppedRunResumesToTheSameBits() throws {
     try run("parts", until: 5)
     XCTAssertEqual(try metrics("parts").count, 6)
     try assertWholeRun("parts", try run("parts"))
   }
 
-  func testStoppedOften() throws {
+  func testARunStoppedOftenResumesToTheSameBits() throws {
     for step in [1, 2, 7] { try run("parts", until: step) }
     try assertWholeRun("parts", try run("parts"))
   }
 
   /// kill -9 between two checkpoints: lines of lost steps and half of one more stand in metrics.csv, and a
   /// half-written checkpoint under its temporary name.
-  func testKilled() throws {
+  func testAKilledRunResumesToTheSameBits() throws {
     try run("killed", until: 5)
     let file = try FileHandle(forWritingTo: directory("killed").metrics)
     try file.seekToEnd()
@@ -85,7 +85,7 @@ final class ResumeTests: XCTestCase {
   }
 
   /// The optimizer's moments and step are part of the state.
-  func testStateIsWhole() throws {
+  func testAStateHoldsMomentsAndStep() throws {
     let trainer = try run("state", until: 4)
     let fresh = try TinyTraining.model(seed: 77)
     let optimizer = AdamW(fresh.parameters, .init())
@@ -97,7 +97,7 @@ final class ResumeTests: XCTestCase {
     XCTAssertGreaterThan(optimizer.second.maxMagnitude, 0)
   }
 
-  func testFinishedRun() throws {
+  func testAFinishedRunIsReadAgain() throws {
     let first = try run("done")
     try assertWholeRun("done", try run("done"))
     XCTAssertEqual(values(try run("done")), values(first), "nothing left to do")
@@ -106,7 +106,7 @@ final class ResumeTests: XCTestCase {
   }
 
   /// A full disk while a checkpoint is written: one line that says so, and the last checkpoint still works.
-  func testFullDisk() throws {
+  func testAFullDiskIsNamedAndLeavesTheLastState() throws {
     try run("full", until: 5)
     let states = directory("full").checkpoint
     // The next state is led to a device that takes no byte.
@@ -129,7 +129,7 @@ final class ResumeTests: XCTestCase {
 
   // MARK: Refusals
 
-  func testAnotherPlan() throws {
+  func testAnotherPlanIsRefused() throws {
     try run("taken", until: 5)
     let others: [(String, (inout TrainingPlan) -> Void)] = [
       ("seed", { $0.seed = 2 }), ("rate", { $0.learningRate = 0.02 }),
@@ -155,7 +155,7 @@ final class ResumeTests: XCTestCase {
     try assertWholeRun("taken", try run("taken"))
   }
 
-  func testCheckpointOfAnotherModel() throws {
+  func testACheckpointOfAnotherModelIsRefused() throws {
     try run("odd", until: 5)
     var config = TinyTraining.config()
     config.intermediateSize = 25
@@ -166,7 +166,7 @@ final class ResumeTests: XCTestCase {
     }
   }
 
-  func testDamagedCheckpoint() throws {
+  func testADamagedCheckpointIsNamed() throws {
     try run("damaged", until: 5)
     let state = directory("damaged").checkpoint.appendingPathComponent("state-5.safetensors")
     try Data(contentsOf: state).prefix(500).write(to: state)
@@ -253,7 +253,7 @@ final class ResumeTests: XCTestCase {
     withExtendedLifetime(other) {}
   }
 
-  func testUnwritableFolder() throws {
+  func testAnUnwritableFolderIsNamed() throws {
     try writeFile("a file", to: folder.appendingPathComponent("file"))
     let trainer = try TinyTraining.trainer(TinyTraining.plan())
     XCTAssertThrowsError(try trainer.run(in: directory("file/run"), identity: TinyTraining.identity)) {

@@ -30,7 +30,7 @@ final class StepMemoryTests: XCTestCase {
     return StoragePool.peakBytes - before
   }
 
-  func testFormulaIsWhatIsAllocated() throws {
+  func testTheFormulaIsWhatIsAllocated() throws {
     let latent = LatentConfig(
       qRank: 24, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 4)
     let kinds: [(String, ModelConfig)] = [
@@ -55,7 +55,7 @@ final class StepMemoryTests: XCTestCase {
   }
 
   /// The forms of the loss hold what Table 9 says, in matrices of logits.
-  func testForms() {
+  func testFormsOfTheLossHoldTheLogitsOfTable9() {
     func loss(_ form: LossForm) -> Int {
       StepMemory(student: base(), teacher: base(), tokens: 1 << 20, form: form, checkpointing: true).loss
     }

@@ -67,7 +67,7 @@ final class TeacherCacheTests: XCTestCase {
   }
 
   /// Every kind of number survives the planes.
-  func testPlanes() {
+  func testEveryNumberSurvivesThePlanes() {
     let numbers: [Float] = [0, -0.0, 1, -1.5, .pi, 1e-40, .greatestFiniteMagnitude, -.infinity, .ulpOfOne, 65_504]
     var back = [Float](repeating: 9, count: numbers.count)
     let planes = BytePlanes(count: numbers.count, type: .float32)
@@ -81,7 +81,7 @@ final class TeacherCacheTests: XCTestCase {
   }
 
   /// Stopped in the middle, the recording goes on to the same states.
-  func testRecordingGoesOn() throws {
+  func testAStoppedRecordingGoesOnToTheSameStates() throws {
     let teacher = try TinyTraining.model(seed: 5)
     let batches = RandomBatches(plan.batch, plan.time)
     var steps = 0

@@ -22,7 +22,7 @@ final class TrainerTests: XCTestCase {
   // MARK: Means
 
   /// Four sequences at once, in pairs or one by one are the same step, whatever the counts of ignored targets.
-  func testAccumulation() throws {
+  func testMicroBatchesAreOneStep() throws {
     let batches = RandomBatches(4, 8, ignored: true)
     let teacher = try TinyTraining.model(seed: 5)
     let whole = try train(TinyTraining.plan { $0.klWeight = 0.5 }, steps: 3, teacher: teacher, batches: batches)
@@ -80,7 +80,7 @@ final class TrainerTests: XCTestCase {
   }
 
   /// A student that is its own teacher has nothing to learn.
-  func testTeacherOfItself() throws {
+  func testATeacherOfItselfTeachesNothing() throws {
     let metrics = try train(
       TinyTraining.plan {
         $0.ceWeight = 0; $0.klWeight = 1
@@ -102,7 +102,7 @@ final class TrainerTests: XCTestCase {
 
   // MARK: Learning
 
-  func testLossFalls() throws {
+  func testTheLossFalls() throws {
     let teacher = try TinyTraining.model(seed: 5)
     let plan = TinyTraining.plan(steps: 60) { $0.klWeight = 1 }
     let first = try train(plan, teacher: teacher, batches: FixedBatches(32)).metrics
@@ -110,7 +110,7 @@ final class TrainerTests: XCTestCase {
     XCTAssertLessThan(last.loss, 0.7 * first.loss)
   }
 
-  func testClipping() throws {
+  func testClippingBoundsTheStepNotTheReportedNorm() throws {
     let free = try train(TinyTraining.plan { $0.clip = 0 })
     let loose = try train(TinyTraining.plan { $0.clip = 1e6 })
     let tight = try train(TinyTraining.plan { $0.clip = free.metrics.gradientNorm / 100 })
@@ -147,14 +147,14 @@ final class TrainerTests: XCTestCase {
 
   // MARK: Bits and memory
 
-  func testSameBitsTwice() throws {
+  func testTheSameRunTwiceHasTheSameBits() throws {
     let teacher = try TinyTraining.model(seed: 5)
     let plan = TinyTraining.plan { $0.klWeight = 1 }
     XCTAssertEqual(
       try train(plan, steps: 4, teacher: teacher).values, try train(plan, steps: 4, teacher: teacher).values)
   }
 
-  func testCheckpointingIsExact() throws {
+  func testCheckpointingChangesNoBit() throws {
     XCTAssertEqual(
       try train(TinyTraining.plan { $0.checkpointing = true }, steps: 4).values,
       try train(TinyTraining.plan(), steps: 4).values)
@@ -182,7 +182,7 @@ final class TrainerTests: XCTestCase {
 
   // MARK: Refusals and failures
 
-  func testRefusals() throws {
+  func testImpossibleTrainersAreRefused() throws {
     func refusal(_ body: () throws -> Trainer) -> String {
       do {
         _ = try body()
@@ -212,7 +212,7 @@ final class TrainerTests: XCTestCase {
   }
 
   /// NaN in a parameter stops the run, naming step, parameter and the checkpoint to go back to.
-  func testNaNParameter() throws {
+  func testANaNStopsTheRunAndNamesTheParameter() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let name = "model.layers.1.mlp.down_proj.weight"
@@ -229,7 +229,7 @@ final class TrainerTests: XCTestCase {
   }
 
   /// Finite parameters whose activations overflow: the layer is named.
-  func testOverflowInALayer() throws {
+  func testAnOverflowStopsTheRunAndNamesTheLayer() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let line = try failure(TinyTraining.plan(), folder) { step, student in
@@ -241,7 +241,7 @@ final class TrainerTests: XCTestCase {
   }
 
   /// An update that spoils the parameters after the last forward pass is not saved as a good state.
-  func testNonFiniteUpdate() throws {
+  func testAnUpdateThatIsNotFiniteIsNotSaved() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let line = try failure(

@@ -12,7 +12,7 @@ final class TrainingPlanTests: XCTestCase {
   // MARK: Schedule
 
   /// Linear over the first four steps, cosine over the other sixteen (values by hand).
-  func testSchedule() {
+  func testTheRateRisesLinearlyAndFallsByACosine() {
     let schedule = Schedule(peak: 2, steps: 20, warmup: 4)
     for (step, rate) in [
       (0, 0.5), (1, 1), (3, 2), (4, 2), (8, 1.7071067811865475), (12, 1), (16, 0.2928932188134525),
@@ -22,21 +22,21 @@ final class TrainingPlanTests: XCTestCase {
     XCTAssertEqual(schedule.rate(at: 1000), 0, accuracy: 1e-12, "stays down")
   }
 
-  func testScheduleWithFloor() {
+  func testTheRateEndsAtItsFloor() {
     let schedule = Schedule(peak: 1, steps: 10, warmup: 0, floor: 0.1)
     XCTAssertEqual(schedule.rate(at: 0), 1)
     XCTAssertEqual(schedule.rate(at: 5), 0.55, accuracy: 1e-12)
     XCTAssertEqual(schedule.rate(at: 10), 0.1, accuracy: 1e-12)
   }
 
-  func testExtremeSchedules() {
+  func testSchedulesOfOneStepOrAllWarmupAreDefined() {
     XCTAssertEqual(Schedule(peak: 3, steps: 1, warmup: 0).rate(at: 0), 3)
     XCTAssertEqual(Schedule(peak: 3, steps: 1, warmup: 1).rate(at: 0), 3)
     let all = Schedule(peak: 1, steps: 5, warmup: 5)
     XCTAssertEqual((0..<5).map { all.rate(at: $0) }, [0.2, 0.4, 0.6, 0.8, 1])
   }
 
-  func testPlanBecomesSchedule() {
+  func testAPlanBecomesWholeStepsAndASchedule() {
     let plan = TrainingPlan(tokens: 1_000_000, batch: 8, time: 256, learningRate: 3e-4)
     XCTAssertEqual(plan.steps, 488, "rounded down to whole steps")
     XCTAssertEqual(plan.schedule, Schedule(peak: 3e-4, steps: 488, warmup: 5, floor: 0))
@@ -45,7 +45,7 @@ final class TrainingPlanTests: XCTestCase {
 
   // MARK: Refusals
 
-  func testImpossiblePlans() throws {
+  func testImpossiblePlansAreRefusedByOption() throws {
     let plans: [(String, (inout TrainingPlan) -> Void)] = [
       ("tokens", { $0.tokens = 31 }), ("tokens", { $0.tokens = -1 }), ("batch", { $0.batch = 0 }),
       ("batch", { $0.time = -8 }),
@@ -83,7 +83,7 @@ final class TrainingPlanTests: XCTestCase {
   // MARK: Optimizer
 
   /// Ten steps against the equations in float64: matrices decay, vectors do not, frozen parameters stay.
-  func testAdamW() {
+  func testAdamWFollowsItsEquations() {
     let parameters = [
       Parameter("matrix", randomTensor([3, 5], "matrix")), Parameter("vector", randomTensor([4], "vector")),
       Parameter("frozen", randomTensor([2, 2], "frozen")),
@@ -119,7 +119,7 @@ final class TrainingPlanTests: XCTestCase {
   }
 
   /// The norm of gradients whose squares leave float32's range.
-  func testNormOfLargeGradients() {
+  func testTheNormOfLargeGradientsDoesNotOverflow() {
     let set = ParameterSet([Parameter("w", Tensor.zeros([100, 10]))])
     set.zeroGradients()
     set.gradients!.fill(1e30)

@@ -53,7 +53,7 @@ final class DecodingTests: XCTestCase {
   }
 
   /// A long cache of one sequence is split over threads; the parts' softmaxes join to the whole one.
-  func testALongCacheSplitOverThreads() throws {
+  func testALongCacheSplitOverThreadsGivesTheSame() throws {
     let threads = Threads.count
     defer { Threads.set(threads) }
     for (name, config) in try TinyModels.all() {

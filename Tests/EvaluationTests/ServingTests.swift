@@ -194,7 +194,7 @@ final class ServingTests: XCTestCase {
     }
   }
 
-  func testRequestFiles() throws {
+  func testRequestFilesAreReadAndBadLinesNamed() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     func read(_ text: String, encode: ((String) -> [Int32])? = { $0.utf8.map { Int32($0) } }) throws -> [ServingRequest]

@@ -72,7 +72,7 @@ final class FilesTests: XCTestCase {
 
   // MARK: Reading
 
-  func testUnreadable() {
+  func testUnreadableFilesAreNamed() {
     let missing = folder.appendingPathComponent("missing")
     XCTAssertEqual(refusal { _ = try readFile(missing) }, "\(missing.path): no such file")
     XCTAssertEqual(refusal { _ = try readFile(self.folder) }, "\(folder.path): is a folder, not a file")
@@ -82,7 +82,7 @@ final class FilesTests: XCTestCase {
   // MARK: Digests
 
   /// FIPS 180-2's examples, and a file longer than one read.
-  func testSHA256() throws {
+  func testSHA256GivesTheStandardsExamples() throws {
     XCTAssertEqual(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
     XCTAssertEqual(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     let url = folder.appendingPathComponent("a")

@@ -8,7 +8,7 @@ final class JSONValueTests: XCTestCase {
     try JSONValue(parsing: Data(text.utf8), json5: json5, file: "test.json")
   }
 
-  func testKinds() throws {
+  func testEachKindIsReadAsItself() throws {
     let value = try parse(#"{"a": [1, -2.5, 1e3, true, null, "x\n"], "b": {}}"#)
     XCTAssertEqual(
       value,
@@ -31,14 +31,14 @@ final class JSONValueTests: XCTestCase {
     XCTAssertNil(value.array?[1].bool)
   }
 
-  func testLargeNumbers() throws {
+  func testLargeNumbersStayNumbers() throws {
     XCTAssertEqual(try parse("9223372036854775807").int, .max)
     XCTAssertEqual(try parse("9223372036854775808").double, 9_223_372_036_854_775_808)
     XCTAssertNil(try parse("9223372036854775808").int)
     XCTAssertNil(JSONValue.double(1e300).int)
   }
 
-  func testJSON5() throws {
+  func testJSON5IsReadOnlyWhereAsked() throws {
     let text = """
       // comment
       { key: 'single', /* block */ hex: 0x10, list: [1, 2.0, -.5, +3., 1e2,], $x_1: Infinity, }
@@ -75,7 +75,7 @@ final class JSONValueTests: XCTestCase {
   }
 
   /// Canonical text decides hashes: order and spacing of the source do not matter.
-  func testCanonicalText() throws {
+  func testCanonicalTextForgetsOrderAndSpacing() throws {
     let text = try parse(#"{ "b" : 1, "a/b" : [ 0.1, "é\"" ] }"#).text()
     XCTAssertEqual(text, #"{"a/b":[0.1,"é\""],"b":1}"#)
     XCTAssertEqual(try parse(text).text(), text)
@@ -134,7 +134,7 @@ final class JSONValueTests: XCTestCase {
     }
   }
 
-  func testReadingAFile() throws {
+  func testErrorsOfAFileBeginWithItsPath() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let url = folder.appendingPathComponent("c.json")

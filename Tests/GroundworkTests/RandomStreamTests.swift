@@ -6,7 +6,7 @@ import XCTest
 final class RandomStreamTests: XCTestCase {
   private let stream = RandomStream(seed: 1, "weights")
 
-  func testFrozenBits() {
+  func testBitsAreFrozen() {
     XCTAssertEqual(
       [0, 1, 2, 1 << 40].map { stream.bits(at: $0) },
       [0x18ea_b333_896c_cf75, 0xbb23_ba0f_c25b_661c, 0x0bfd_3068_c5e4_6dc6, 0xe992_7855_9bc0_b1ec])
@@ -14,7 +14,7 @@ final class RandomStreamTests: XCTestCase {
     XCTAssertEqual(RandomStream(seed: .max, "é").bits(at: 5), 0xe5cf_b0b6_6bfa_9f14)
   }
 
-  func testFrozenNumbers() {
+  func testNumbersAreFrozen() {
     XCTAssertEqual(stream.uniform(at: 0), 0.09733123787138986)
     XCTAssertEqual(stream.uniform(at: 1), 0.731013897750342)
     for (index, value) in [(0, -0.25688816511248636), (1, -1.9523027633298593), (1000, -0.33329720624839043)] {
@@ -51,7 +51,7 @@ final class RandomStreamTests: XCTestCase {
     }
   }
 
-  func testMoments() {
+  func testMomentsAreThoseOfTheDistributions() {
     let count = 40_000
     let uniform = (0..<count).map { stream.uniform(at: UInt64($0)) }
     XCTAssert(uniform.allSatisfy { (0..<1).contains($0) })
@@ -73,7 +73,7 @@ final class RandomStreamTests: XCTestCase {
     XCTAssertEqual(stream.below(1, at: 9), 0)
   }
 
-  func testChanceAndPick() {
+  func testChanceAndPickFollowTheirShares() {
     var draws = stream
     let hits = (0..<4000).reduce(0) { count, _ in count + (draws.chance(0.25) ? 1 : 0) }
     XCTAssertEqual(Double(hits) / 4000, 0.25, accuracy: 0.03)

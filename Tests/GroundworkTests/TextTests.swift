@@ -3,7 +3,7 @@ import XCTest
 
 /// Text that people type and read: counts, durations, errors.
 final class TextTests: XCTestCase {
-  func testCountsAsTyped() {
+  func testCountsAreReadAsTyped() {
     for (text, count) in [
       ("4M", 4_000_000), ("500k", 500_000), ("1500k", 1_500_000), ("1.5M", 1_500_000), ("2048", 2048), ("0", 0),
       ("2B", 2_000_000_000), ("1G", 1_000_000_000), ("0.1k", 100), ("3m", 3_000_000), ("7K", 7000),
@@ -14,7 +14,7 @@ final class TextTests: XCTestCase {
     }
   }
 
-  func testDurations() {
+  func testDurationsReadWell() {
     for (seconds, text) in [
       (0, "0.0s"), (4.2, "4.2s"), (9.94, "9.9s"), (10, "10s"), (59.4, "59s"), (59.6, "1m00s"), (75, "1m15s"),
       (3599.4, "59m59s"), (3599.6, "1h00m"), (3661, "1h01m"), (360_000, "100h00m"), (.infinity, "?"), (.nan, "?"),
@@ -22,14 +22,14 @@ final class TextTests: XCTestCase {
     ] { XCTAssertEqual(formatDuration(seconds), text, "\(seconds)") }
   }
 
-  func testCounts() {
+  func testCountsReadWell() {
     for (value, text) in [
       (0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567"), (-1234, "-1,234"),
       (Int.min, "-9,223,372,036,854,775,808"),
     ] { XCTAssertEqual(formatCount(value), text) }
   }
 
-  func testErrorLine() {
+  func testAnErrorIsOneLineOfFourParts() {
     XCTAssertEqual("\(UpcycleError("broke"))", "broke")
     XCTAssertEqual("\(UpcycleError("broke", at: "a.json"))", "a.json: broke")
     XCTAssertEqual(
@@ -39,12 +39,12 @@ final class TextTests: XCTestCase {
     XCTAssertEqual("\(UpcycleError("two\nlines", at: "a\nb"))", "a b: two lines", "always one line")
   }
 
-  func testExitCodes() {
+  func testUsageErrorsExitWithTwoOthersWithOne() {
     XCTAssertEqual(UpcycleError("broke").exitCode, 1)
     XCTAssertEqual(UpcycleError.usage("no such option").exitCode, 2)
   }
 
-  func testClock() {
+  func testTheClockNeverGoesBack() {
     let before = monotonicSeconds()
     let after = monotonicSeconds()
     XCTAssertGreaterThanOrEqual(after, before)

@@ -22,7 +22,7 @@ final class ReportTests: XCTestCase {
     return try Table(spec, records: records).markdown(spec.claims.map { try ClaimVerdict($0, from: evidence) })
   }
 
-  func testMarkdownTable() throws {
+  func testATableShowsPaperOursDifferenceAndClaims() throws {
     let records = [
       record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39), record("small", 2, avg: 39.5),
     ]
@@ -78,6 +78,16 @@ final class ReportTests: XCTestCase {
     XCTAssertEqual(table.rows[1].values[1].agrees, false)
     XCTAssertTrue(try table.markdown([]).contains("15.700 ≠"))
     XCTAssertEqual(table.rows[0].values[1].agrees, true)
+  }
+
+  func testATableOfExactNumbersThatWasNeverRunIsNamed() throws {
+    let lab = try TestLaboratory()
+    XCTAssertEqual(try Publication(lab.laboratory).emptyExactTables(), [], "trained numbers may be missing")
+    let trained = #"{ header: "avg", published: "avg", metric: "score.avg", against_baseline: true },"#
+    XCTAssertTrue(TestLaboratory.spec.contains(trained))
+    try lab.write("exact.json5", TestLaboratory.spec.replacingOccurrences(of: trained, with: ""))
+    let empty = try Publication(lab.laboratory).emptyExactTables()
+    XCTAssertEqual(empty.map { $0.prefix { $0 != ":" } }, ["demo/exact"])
   }
 
   func testCSVHoldsBothSidesTheSpreadAndTheDifference() throws {

@@ -173,7 +173,7 @@ final class SpecTests: XCTestCase {
     XCTAssertEqual(try lab.laboratory.specNames(), ["demo/sweep", "demo/t"])
   }
 
-  func testExpressions() throws {
+  func testExpressionsFollowPrecedence() throws {
     let values = ["a": 3.0, "b_1": 2.0]
     for (text, expected) in [
       ("a - b_1", 1.0), ("2 * (a + b_1) / 4", 2.5), ("-a + 1", -2), ("mean(a, b_1, 1)", 2), ("abs(b_1 - a)", 1),

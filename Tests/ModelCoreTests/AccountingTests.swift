@@ -12,7 +12,7 @@ final class AccountingTests: XCTestCase {
   }
 
   /// (r_kv + d_r) / (2 n_kv d_h), exact in binary.
-  func testKVPercentages() throws {
+  func testKVPercentagesAreExact() throws {
     let half = [1, 3, 5, 7, 8, 10, 12, 14]
     for (preset, kv, rope, expected) in [
       ("llama-3.2-1b", 512, 32, 53.125), ("llama-3.2-1b", 256, 32, 28.125), ("llama-3.2-1b", 128, 32, 15.625),
@@ -34,7 +34,7 @@ final class AccountingTests: XCTestCase {
     XCTAssertEqual(try ModelConfig.preset("llama-3.2-1b").kvPercent, 100)
   }
 
-  func testBaseNumbersPerTokenAndLayer() throws {
+  func testBaseNumbersPerTokenAndLayerAreThePublishedOnes() throws {
     for (preset, numbers) in [
       ("llama-3.2-1b", 1024), ("llama-3.2-3b", 2048), ("llama-3.1-8b", 2048), ("smollm-135m", 384),
       ("smollm-360m", 640),

@@ -275,7 +275,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// Zebra-Llama's layout: one file for both mixers, n_kv heads up-projected, heads as groups.
-  func testOfficialZebraFolder() throws {
+  func testAnOfficialZebraFolderBecomesAHybrid() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     try ModelConfig.preset("llama-3.2-1b").save(to: folder)
@@ -308,7 +308,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// Hybrids with Gated DeltaNet and Qwen3-Next survive config.json; impossible shapes and experts are refused by key.
-  func testGatedDeltaNetConfigs() throws {
+  func testGatedDeltaNetConfigsRoundTripAndRefuseByKey() throws {
     let base = try ModelConfig.preset("nano-1b")
     for config in [try base.withGatedDeltaNet(), try base.withGatedDeltaNet(layers: [1, 3])] {
       XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)
@@ -342,7 +342,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// flash-linear-attention's own models: its defaults, a round trip, and refusals by key.
-  func testFlashLinearAttentionConfigs() throws {
+  func testFlashLinearAttentionConfigsLoad() throws {
     func fla(_ more: String = "") throws -> ModelConfig {
       try ModelConfig(
         json: JSONValue(
@@ -378,7 +378,7 @@ final class ConfigTests: XCTestCase {
   }
 
   /// Hybrids and stock Mamba2 survive config.json, and impossible shapes are refused by key.
-  func testMamba2Configs() throws {
+  func testMamba2ConfigsRoundTripAndRefuseByKey() throws {
     let base = try ModelConfig.preset("nano-1b")
     for config in [try base.withMamba2(), try base.withMamba2(layers: [1, 3])] {
       XCTAssertEqual(try ModelConfig(json: config.json, file: "written"), config)

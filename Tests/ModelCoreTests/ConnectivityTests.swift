@@ -8,7 +8,7 @@ import XCTest
 
 @testable import ModelCore
 
-/// FarSkip's connectivity (brief 1.10, items 1-4, 8-10): against the equations written out, degenerate cases, wrong
+/// FarSkip's connectivity (FarSkip-Collective): against the equations written out, degenerate cases, wrong
 /// wirings that must show, gradients, caches.
 final class ConnectivityTests: XCTestCase {
   private let (batch, time) = (2, 7)
@@ -46,7 +46,7 @@ final class ConnectivityTests: XCTestCase {
     }
   }
 
-  /// The layers one by one as brief 1.2-1.4 writes them: a, x, u, r, s, N, R. `wirings` gives each layer's inputs.
+  /// The layers one by one, their equations written out: a, x, u, r, s, N, R. `wirings` gives each layer's inputs.
   private func naive(_ model: LanguageModel, _ wirings: [Wiring]) -> [Float] {
     let tape = Tape(recording: false)
     let eps = Float(model.config.rmsNormEps)
@@ -101,7 +101,7 @@ final class ConnectivityTests: XCTestCase {
     }
   }
 
-  /// Item 4: streams swapped, or experts fed with another residual, are other functions.
+  /// Streams swapped, or experts fed with another residual, are other functions.
   func testWrongWiringsShow() throws {
     for (name, config) in try TinyExperts.all() {
       let model = try TinyExperts.model(config)
@@ -141,7 +141,7 @@ final class ConnectivityTests: XCTestCase {
     }
   }
 
-  func testDegenerateCases() throws {
+  func testSilentPartsMakeConnectivitiesAgree() throws {
     for (name, config) in try TinyExperts.all(dense: false) {
       // Routed experts that answer nothing are not missed.
       let silent = try TinyExperts.model(config)
@@ -200,7 +200,7 @@ final class ConnectivityTests: XCTestCase {
   }
 
   /// Choices are held: where a token goes to another expert the loss jumps, and differences say nothing.
-  func testGradients() throws {
+  func testEveryConnectivityMatchesDifferences() throws {
     for (name, config) in try TinyExperts.all() {
       for connectivity in Connectivity.allCases {
         let model = try rewired(TinyExperts.model(config), connectivity)
@@ -211,7 +211,7 @@ final class ConnectivityTests: XCTestCase {
     }
   }
 
-  func testCheckpointingIsExact() throws {
+  func testCheckpointingChangesNoBit() throws {
     for (name, config) in try TinyExperts.all() {
       for connectivity in Connectivity.allCases {
         let model = try rewired(TinyExperts.model(config), connectivity)
@@ -228,7 +228,7 @@ final class ConnectivityTests: XCTestCase {
 
   // MARK: Experts
 
-  /// Item 6: the routed output of a token does not depend on the others, bit for bit.
+  /// The routed output of a token does not depend on the others, bit for bit.
   func testTokensAreIndependent() throws {
     for (name, config) in try TinyExperts.all(dense: false) {
       let experts = try TinyExperts.model(config).layers[1].transform!.experts!
@@ -242,8 +242,7 @@ final class ConnectivityTests: XCTestCase {
     }
   }
 
-  /// Item 10.
-  func testForcedBalance() throws {
+  func testForcedBalanceSpreadsTokensEvenly() throws {
     for (name, config) in try TinyExperts.all() {
       let model = try TinyExperts.model(config)
       let free = logits(model)
@@ -287,7 +286,7 @@ final class ConnectivityTests: XCTestCase {
 
   // MARK: Configurations
 
-  func testRefusals() throws {
+  func testDenseModelsAndOddLayersAreRefused() throws {
     let dense = try ModelConfig.preset("nano-1b")
     XCTAssertThrowsError(try dense.connecting([0], as: .farskip)) {
       XCTAssertTrue("\($0)".contains("dense model"), "\($0)")
@@ -305,7 +304,7 @@ final class ConnectivityTests: XCTestCase {
     }
   }
 
-  func testRoundTripsAndCounts() throws {
+  func testConnectivitySurvivesItsConfigAndCounts() throws {
     for (name, config) in try TinyExperts.all() {
       XCTAssertEqual(try ModelConfig(json: config.json, file: name), config, name)
       let far = try config.connecting([1, 2], as: .attentionOnly)

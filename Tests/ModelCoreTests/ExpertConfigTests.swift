@@ -34,7 +34,7 @@ final class ExpertConfigTests: XCTestCase {
   }
 
   /// Groups, intervals of layers, and models whose layers are all dense after all.
-  func testExpertsOfOtherConfigs() throws {
+  func testExpertsOfOtherConfigsAreReadOrRefused() throws {
     let v2 = try ModelConfig.preset("nano-dsv2")
     let json = v2.json.merging(
       .object([

@@ -8,8 +8,8 @@ import XCTest
 
 /// HyLo's Gated DeltaNet layers: the published sizes, where they start, and what weight decay leaves alone.
 final class GatedDeltaNetAccountingTests: XCTestCase {
-  /// Table 7's dims, and the parameters that the released totals leave a layer (brief 1.2, 1.7).
-  func testMixersOfThePublishedModels() throws {
+  /// Table 7's dims, and the parameters that the released totals leave a layer.
+  func testMixersHaveThePublishedParameters() throws {
     for (preset, heads, parameters, state) in [
       ("llama-3.2-1b", 6, 25_215_500, 786_432), ("llama-3.2-3b", 9, 56_715_794, 1_179_648),
     ] {
@@ -24,7 +24,7 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
   }
 
   /// The released checkpoints' parameters, which count embedding and head apart, and Table 7's KV percent.
-  func testPublishedHybrids() throws {
+  func testPublishedHybridsHaveThePublishedTotals() throws {
     let even = Array(stride(from: 0, to: 28, by: 2))
     for (preset, layers, q, dim, parameters, percent) in [
       ("llama-3.2-1b", [1, 5, 10, 14], 1344, 32, 1_673_797_776, 3.90625),
@@ -46,7 +46,7 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
   }
 
   /// Percent of the base's bytes with states, against an independent derivation (8k and 64k tokens).
-  func testCachesWithTheirStates() throws {
+  func testCachesCountTheirStates() throws {
     for (name, short, long) in [
       ("hylo-llama-4mla12m2", 6.33, 4.21), ("hylo-llama-4mla12gdn", 18.13, 5.68), ("hylo-llama-8mla8gdn", 17.30, 9.00),
       ("hylo-llama-6mla22m2", 5.76, 2.48), ("hylo-llama-6mla22gdn", 13.19, 3.41),
@@ -62,7 +62,7 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
     XCTAssertEqual(base.cacheBytes(context: 65_536), 2 << 30)
   }
 
-  func testHeads() throws {
+  func testHeadsKeepTheWidthsOrAreRefused() throws {
     let base = try ModelConfig.preset("nano-1b")
     for (heads, shape) in [(nil, [6, 16, 32]), (3, [3, 32, 64]), (12, [12, 8, 16])] as [(Int?, [Int])] {
       let delta = try DeltaConfig(replacing: base, heads: heads)
@@ -104,7 +104,7 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
     }
   }
 
-  func testStart() throws {
+  func testFreshParametersLieInTheirRanges() throws {
     let config = try ModelConfig(
       hiddenSize: 64, layerCount: 2, attentionHeads: 4, keyValueHeads: 2, intermediateSize: 8, vocabularySize: 8
     ).withGatedDeltaNet()

@@ -3,7 +3,7 @@ import Published
 import XCTest
 
 final class Mamba2AccountingTests: XCTestCase {
-  func testMixersOfThePublishedModels() throws {
+  func testMixersHaveThePublishedParameters() throws {
     for (preset, parameters, state, convolution) in [
       ("llama-3.2-1b", 14.763, 131_072, 12_288), ("llama-3.2-3b", 34.705, 393_216, 20_480),
       ("llama-3.1-8b", 58.886, 524_288, 24_576),
@@ -16,7 +16,7 @@ final class Mamba2AccountingTests: XCTestCase {
   }
 
   /// Parameters in billions and KV percent of the published hybrids, from the shapes (n_kv heads up).
-  func testPublishedHybrids() throws {
+  func testPublishedHybridsHaveThePublishedTotals() throws {
     for (preset, count, kv, q, dim, parameters, percent) in [
       ("llama-3.2-1b", 8, 128, 1344, 32, 1.2671, 7.8125), ("llama-3.2-1b", 6, 128, 1344, 32, 1.2764, 5.859375),
       ("llama-3.2-1b", 4, 128, 1344, 32, 1.2857, 3.90625), ("llama-3.2-3b", 14, 128, 1536, 64, 3.2692, 4.6875),

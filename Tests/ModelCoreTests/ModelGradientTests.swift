@@ -70,16 +70,16 @@ final class ModelGradientTests: XCTestCase {
 
   // MARK: Against finite differences
 
-  func testAttention() throws { try check("attention", config()) }
-  func testUntiedHead() throws { try check("untied head", config { $0.tieWordEmbeddings = false }) }
-  func testQwen2Biases() throws {
+  func testAttentionMatchesDifferences() throws { try check("attention", config()) }
+  func testAnUntiedHeadMatchesDifferences() throws { try check("untied head", config { $0.tieWordEmbeddings = false }) }
+  func testQwen2sBiasesMatchDifferences() throws {
     try check(
       "qkv biases",
       config {
         $0.attention.qkvBias = true; $0.architecture = .qwen2
       })
   }
-  func testQwen3Norms() throws {
+  func testQwen3sNormsMatchDifferences() throws {
     try check(
       "qk norms",
       config {
@@ -87,22 +87,30 @@ final class ModelGradientTests: XCTestCase {
       })
   }
 
-  func testYarnMagnitude() throws {
+  func testYarnsMagnitudeMatchesDifferences() throws {
     try check(
       "YaRN", config { $0.rope.scaling = .yarn(.init(factor: 8, originalMaxPosition: 4)) })
   }
 
-  func testLatentAttention() throws { try check("latent", latent()) }
-  func testLatentDirectQueries() throws { try check("latent, direct queries", latent { $0.qRank = nil }) }
-  func testLatentNorms() throws { try check("latent norms", latent { $0.latentNorm = true }) }
-  func testLatentHeadNorms() throws { try check("latent, qk norms", latent { $0.qkNorm = true }) }
-  func testLatentWithoutPositions() throws { try check("latent, position-free", latent { $0.isPositionFree = true }) }
-  func testLatentOutputGate() throws { try check("latent, output gate", latent { $0.outputGate = true }) }
-  func testLatentSharedHeads() throws { try check("latent, KV heads", latent { $0.upProjectionHeads = 3 }) }
-  func testLatentHalfSplit() throws { try check("latent, half-split rope", latent { $0.ropeInterleaved = false }) }
-  func testLatentWithoutNope() throws { try check("latent, rope only", latent { $0.nopeHeadDim = 0 }) }
+  func testLatentAttentionMatchesDifferences() throws { try check("latent", latent()) }
+  func testDirectQueriesMatchDifferences() throws { try check("latent, direct queries", latent { $0.qRank = nil }) }
+  func testLatentNormsMatchDifferences() throws { try check("latent norms", latent { $0.latentNorm = true }) }
+  func testLatentHeadNormsMatchDifferences() throws { try check("latent, qk norms", latent { $0.qkNorm = true }) }
+  func testLatentAttentionWithoutPositionsMatchesDifferences() throws {
+    try check("latent, position-free", latent { $0.isPositionFree = true })
+  }
+  func testTheOutputGateMatchesDifferences() throws {
+    try check("latent, output gate", latent { $0.outputGate = true })
+  }
+  func testSharedUpProjectionsMatchDifferences() throws {
+    try check("latent, KV heads", latent { $0.upProjectionHeads = 3 })
+  }
+  func testHalfSplitRopeMatchesDifferences() throws {
+    try check("latent, half-split rope", latent { $0.ropeInterleaved = false })
+  }
+  func testRopeAloneMatchesDifferences() throws { try check("latent, rope only", latent { $0.nopeHeadDim = 0 }) }
 
-  func testLatentEverything() throws {
+  func testEveryLatentOptionAtOnceMatchesDifferences() throws {
     try check(
       "latent, everything",
       latent {
@@ -114,12 +122,12 @@ final class ModelGradientTests: XCTestCase {
       })
   }
 
-  func testHybrid() throws {
+  func testHybridsMatchDifferences() throws {
     try check("hybrid", latent(layers: [1]))
     try check("hybrid, ranks by layer", latent(layers: [0]) { $0.layerRanks = [0: .init(q: 4, kv: 3)] })
   }
 
-  func testGatedDeltaNet() throws {
+  func testGatedDeltaNetMatchesDifferences() throws {
     let delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4)
     try check("gated deltanet", config().withGatedDeltaNet(delta), isSteep: true)
     try check("gated deltanet and latent", latent().withGatedDeltaNet(delta, layers: [0]))
@@ -136,7 +144,7 @@ final class ModelGradientTests: XCTestCase {
     }
   }
 
-  func testQwen3Next() throws { try check("qwen3-next", qwen3Next()) }
+  func testQwen3NextMatchesDifferences() throws { try check("qwen3-next", qwen3Next()) }
 
   // MARK: Ways to the same gradients
 
@@ -147,7 +155,7 @@ final class ModelGradientTests: XCTestCase {
     return model.parameters.gradients!.toArray()
   }
 
-  func testCheckpointingIsExact() throws {
+  func testCheckpointingChangesNoBit() throws {
     for config in [
       try config {
         $0.attention.qkNorm = true; $0.architecture = .qwen3
@@ -158,13 +166,13 @@ final class ModelGradientTests: XCTestCase {
     }
   }
 
-  func testSameBitsTwice() throws {
+  func testTheSamePassTwiceHasTheSameBits() throws {
     let model = try model(latent(layers: [1]))
     XCTAssertEqual(gradients(model), gradients(model))
   }
 
   /// Frozen parameters get nothing and change no other gradient; all frozen, nothing is recorded.
-  func testFreezing() throws {
+  func testFrozenParametersGetNothingAndChangeNothing() throws {
     for config in [try config(), try latent()] {
       let model = try model(config)
       let all = gradients(model)
@@ -189,7 +197,7 @@ final class ModelGradientTests: XCTestCase {
   }
 
   /// Freezing everything but one projection of separate queries, keys and values.
-  func testOneTrainedProjection() throws {
+  func testOneProjectionLearnsAlone() throws {
     let model = try model(
       config {
         $0.attention.qkNorm = true; $0.architecture = .qwen3; $0.layerCount = 1; $0.mixers = [.attention]

@@ -5,7 +5,7 @@ import TestKit
 import XCTest
 
 final class SafetensorsLlama2CTests: XCTestCase {
-  func testKnownFiles() throws {
+  func testKnownFilesHaveTheirKnownShapes() throws {
     for (path, parameters, vocabulary, context) in [
       ("stories260K/stories260K.bin", 260_032, 512, 512), ("babyllama/babyllama_tok361.bin", 969_216, 361, 256),
       ("babyllama/babyllama_tok105.bin", 936_448, 105, 256),
@@ -35,7 +35,7 @@ final class SafetensorsLlama2CTests: XCTestCase {
   }
 
   /// A made-up file: head rows come out half-split, everything else in place, the untied head from the end.
-  func testLayoutAndRowOrder() throws {
+  func testRowsOfRotaryPairsAreReordered() throws {
     let header: [Int32] = [8, 3, 2, 2, 1, -5, 4]
     let (dim, hidden, layers, keyWidth, vocabulary, context) = (8, 3, 2, 4, 5, 4)
     let floats =

@@ -30,7 +30,7 @@ final class SafetensorsTests: XCTestCase {
     }
   }
 
-  func testAllBFloat16Patterns() throws {
+  func testEveryBFloat16PatternIsExact() throws {
     let url = folder.appendingPathComponent("all.safetensors")
     let values = (0...UInt16.max).map { BFloat16.decode($0) }
     let writer = try SafetensorsWriter(url, tensors: [TensorSpec("all", [256, 256])], type: .bfloat16)
@@ -48,7 +48,7 @@ final class SafetensorsTests: XCTestCase {
     }
   }
 
-  func testAllHalfPatterns() throws {
+  func testEveryHalfPatternIsExact() throws {
     let url = folder.appendingPathComponent("all.safetensors")
     let values = (0...UInt16.max).map { Half.decode($0) }
     let writer = try SafetensorsWriter(url, tensors: [TensorSpec("all", [65536])], type: .float16)
@@ -87,7 +87,7 @@ final class SafetensorsTests: XCTestCase {
     XCTAssertEqual(BFloat16.encode(Float.greatestFiniteMagnitude), 0x7F80)
   }
 
-  func testWriteAndReadBack() throws {
+  func testWhatIsWrittenIsReadBack() throws {
     let url = folder.appendingPathComponent("pair.safetensors")
     let a: [Float] = (0..<12).map { Float($0) * 0.5 - 1 }
     let writer = try SafetensorsWriter(
@@ -148,7 +148,7 @@ final class SafetensorsTests: XCTestCase {
     try assertRefused(overlap, four + [0, 0], "overlap")
   }
 
-  func testMissingTruncatedAndForeignFiles() throws {
+  func testMissingTruncatedAndForeignFilesAreRefused() throws {
     let missing = folder.appendingPathComponent("absent.safetensors")
     XCTAssertThrowsError(try SafetensorsFile(missing)) { XCTAssertTrue("\($0)".contains("no such file")) }
     XCTAssertThrowsError(try SafetensorsFile(folder)) { XCTAssertTrue("\($0)".contains("regular file")) }
@@ -163,7 +163,7 @@ final class SafetensorsTests: XCTestCase {
     XCTAssertThrowsError(try SafetensorsFile(url)) { XCTAssertTrue("\($0)".contains("truncated"), "\($0)") }
   }
 
-  func testShardsWithIndex() throws {
+  func testShardsAreReadThroughTheirIndex() throws {
     let specs = (0..<5).map { TensorSpec("t\($0)", [4, 8]) }
     let values = (0..<5).map { tensor in (0..<32).map { Float(tensor * 100 + $0) } }
     // A single file first, then shards over it, then a single file again: no leftovers either way.

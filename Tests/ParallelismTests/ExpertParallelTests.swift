@@ -72,7 +72,7 @@ final class ExpertParallelTests: XCTestCase {
     }
   }
 
-  func testWindows() throws {
+  func testMessagesFlyInFarSkipsWindows() throws {
     let config = try TinyFamilies.all(.farskip)[1].config
     let durations = LayerDurations(
       projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1)
@@ -95,7 +95,7 @@ final class ExpertParallelTests: XCTestCase {
   }
 
   /// All tokens go to one rank's experts: the other one receives nothing and takes part all the same.
-  func testExpertsWithoutTokens() throws {
+  func testARankWithoutTokensTakesPart() throws {
     var config = try TinyFamilies.all(.farskip)[1].config
     config.experts!.perToken = 1
     config.experts!.rule = RoutingRule(score: .softmax)
@@ -155,7 +155,7 @@ final class ExpertParallelTests: XCTestCase {
     return result
   }
 
-  func testTraining() throws {
+  func testTrainingOnRanksLearnsAndRepeatsItsBits() throws {
     for (name, config) in try TinyFamilies.all(.farskip) {
       let one = try train(config, ranks: 1, overlaps: true)
       XCTAssertLessThan(one.losses.last!, one.losses[0], name)
@@ -174,7 +174,7 @@ final class ExpertParallelTests: XCTestCase {
 
   // MARK: Refusals
 
-  func testRefusals() throws {
+  func testUnevenExpertsAndBatchesAreRefused() throws {
     let qwen = try TinyFamilies.all(.farskip)[1].config
     var dense = qwen
     dense.experts = nil

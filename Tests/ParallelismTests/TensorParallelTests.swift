@@ -53,7 +53,7 @@ final class TensorParallelTests: XCTestCase {
     }
   }
 
-  func testWindows() throws {
+  func testReductionsFlyInFarSkipsWindows() throws {
     let config = try TinyFamilies.all(.farskip)[2].config
     try ThreadRanks.run(2) { ranks in
       let context = RankContext(LinkModel(ranks, LinkRate(alpha: 300e-6, beta: 1e9)), overlaps: true)
@@ -74,7 +74,7 @@ final class TensorParallelTests: XCTestCase {
     }
   }
 
-  func testGeneration() throws {
+  func testRanksGenerateTheTextOfOne() throws {
     let config = try TinyFamilies.all(.farskip)[0].config
     let weights = RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount)
     var texts = [[Int32]](repeating: [], count: 2)
@@ -98,7 +98,7 @@ final class TensorParallelTests: XCTestCase {
     XCTAssertEqual(texts[0], Array(ids.suffix(6)))
   }
 
-  func testRefusals() throws {
+  func testUnevenHeadsAndDenseModelsAreRefused() throws {
     let config = try TinyFamilies.all(.farskip)[1].config
     XCTAssertThrowsError(try config.sharded(over: 4)) {
       XCTAssertTrue("\($0)".contains("heads") && "\($0)".contains("1, 2"), "\($0)")

@@ -89,12 +89,12 @@ final class GemmTests: XCTestCase {
     ]
   }
 
-  func testOwnKernel() throws {
+  func testOurKernelMatchesTheDefinition() throws {
     try XCTSkipUnless(up_sgemm_available(), "skipped: no AVX-512")
     check(small + blocked, "up_sgemm") { up_sgemm($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) }
   }
 
-  func testOpenBLAS() {
+  func testOpenBLASMatchesTheDefinition() {
     _ = Threads.count  // pins OpenBLAS to one thread
     check(small + blocked, "OpenBLAS") {
       openBLASGemm(
@@ -104,7 +104,7 @@ final class GemmTests: XCTestCase {
   }
 
   /// Split by rows and by columns, with ends that are no multiples of the pieces.
-  func testThreads() {
+  func testSplitProductsMatchTheDefinition() {
     let cases = [
       Case(m: 131, n: 70, k: 60), Case(m: 70, n: 131, k: 60, transB: true, padding: 5),
       Case(m: 97, n: 83, k: 50, transA: true, alpha: 2, beta: 1),
@@ -123,7 +123,7 @@ final class GemmTests: XCTestCase {
     }
   }
 
-  func testEmptyProducts() {
+  func testEmptyProductsOnlyScale() {
     var c: [Float] = [5, 6]
     gemm(m: 0, n: 2, k: 3, a: [0], lda: 3, b: [0], ldb: 2, c: &c, ldc: 2)
     gemm(m: 1, n: 0, k: 3, a: [0], lda: 3, b: [0], ldb: 1, c: &c, ldc: 2)
@@ -135,7 +135,7 @@ final class GemmTests: XCTestCase {
   }
 
   /// NaN and infinity are not hidden by the packing's zeros.
-  func testNonFinite() {
+  func testNonFiniteValuesShow() {
     var a = randomFloats(30 * 20, "a")
     a[7 * 20 + 3] = .nan
     let b = randomFloats(20 * 40, "b")
@@ -144,7 +144,7 @@ final class GemmTests: XCTestCase {
     for i in 0..<30 { XCTAssertEqual(c[i * 40..<i * 40 + 40].filter(\.isNaN).count, i == 7 ? 40 : 0) }
   }
 
-  func testSameBitsTwice() {
+  func testTheSameProductTwiceHasTheSameBits() {
     let a = randomTensor([150, 70], "a")
     let b = randomTensor([90, 70], "b")
     XCTAssertEqual(a.matrixProduct(b, transposed: true).toArray(), a.matrixProduct(b, transposed: true).toArray())

@@ -59,7 +59,7 @@ final class KernelAttentionTests: XCTestCase {
     forward(p) { up_attention_forward($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) }
   }
 
-  func testForward() {
+  func testForwardMatchesItsTwin() {
     for p in problems {
       let found = fast(p)
       let expected = forward(p) {
@@ -72,7 +72,7 @@ final class KernelAttentionTests: XCTestCase {
   }
 
   /// Groups of heads of one position: each head gets what it gets alone.
-  func testGroupsOfHeads() {
+  func testGroupsOfHeadsGetWhatEachGetsAlone() {
     for (groups, heads, keys, keyWidth, valueWidth) in [
       (3, 2, 1300, 16, 8), (2, 5, 513, 7, 9), (8, 1, 40, 16, 16), (1, 16, 700, 28, 20),
     ] {
@@ -101,7 +101,7 @@ final class KernelAttentionTests: XCTestCase {
   }
 
   /// Heads of one position that share keys: each gets what it gets alone.
-  func testHeadsSideBySide() {
+  func testHeadsSideBySideGetWhatEachGetsAlone() {
     for p in problems where p.queries <= p.keys {
       var out = [Float](repeating: -7, count: p.queries * p.valueStride)
       var sums = [Float](repeating: .nan, count: p.queries)
@@ -126,7 +126,7 @@ final class KernelAttentionTests: XCTestCase {
   }
 
   /// Decoding asks for no log-sums; same output.
-  func testForwardWithoutLogSums() {
+  func testLogSumsAreOptional() {
     for p in problems where p.queries < 20 {
       var out = [Float](repeating: -7, count: p.queries * p.valueStride)
       up_attention_forward(
@@ -152,7 +152,7 @@ final class KernelAttentionTests: XCTestCase {
     return (dq, dk, dv)
   }
 
-  func testBackward() {
+  func testBackwardMatchesItsTwin() {
     for p in problems {
       let found = backward(p, reference: false)
       let expected = backward(p, reference: true)
@@ -163,14 +163,14 @@ final class KernelAttentionTests: XCTestCase {
     }
   }
 
-  func testSameBitsTwice() {
+  func testTheSameCallTwiceHasTheSameBits() {
     let p = Problem(queries: 150, keys: 150, keyWidth: 20, valueWidth: 12)
     XCTAssertEqual(fast(p).out, fast(p).out)
     XCTAssertEqual(backward(p, reference: false).dk, backward(p, reference: false).dk)
   }
 
   /// Large scores saturate the softmax; they must not overflow it.
-  func testHugeScores() {
+  func testHugeScoresDoNotOverflow() {
     let p = Problem(queries: 40, keys: 40, keyWidth: 8, valueWidth: 8, size: 60)
     let found = fast(p)
     XCTAssert(found.out.allSatisfy(\.isFinite) && found.sums.allSatisfy(\.isFinite))

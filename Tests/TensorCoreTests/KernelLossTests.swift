@@ -33,7 +33,7 @@ final class KernelLossTests: XCTestCase {
   }
 
   /// Logits of size 1, 10 and far from zero; widths around the vector lengths; ignored rows.
-  func testAgainstTwin() {
+  func testLossesMatchTheirTwin() {
     for width in [1, 2, 13, 16, 17, 50] {
       for (size, offset) in [(1.0, 0.0), (10, 0), (1, 300), (1, -300)] {
         let rows = 6
@@ -71,7 +71,7 @@ final class KernelLossTests: XCTestCase {
     }
   }
 
-  func testWithoutTeacherOrTargets() {
+  func testTeacherAndTargetsAreOptional() {
     let z = randomFloats(26, "z")
     let teacher = randomFloats(26, "teacher")
     let ce = run(z, nil, [3, 5], 13)
@@ -85,7 +85,7 @@ final class KernelLossTests: XCTestCase {
   }
 
   /// Without a gradient the logits stay as they are.
-  func testLossOnly() {
+  func testWithoutAGradientTheLogitsStay() {
     let before = randomFloats(26, "z")
     var z = before
     var ce: [Float] = [0, 0]
@@ -95,7 +95,7 @@ final class KernelLossTests: XCTestCase {
   }
 
   /// A NaN or infinite logit shows in the loss.
-  func testNonFiniteLogits() {
+  func testNonFiniteLogitsShowInTheLoss() {
     for bad in [Float.nan, .infinity] {
       for position in [0, 6, 12] {
         var z = randomFloats(13, "z")
@@ -109,7 +109,7 @@ final class KernelLossTests: XCTestCase {
     }
   }
 
-  func testLogProbability() {
+  func testLogProbabilityAndBestMatchTheirDefinition() {
     for width in [1, 5, 16, 33] {
       let z = randomFloats(4 * width, "z", scale: 5)
       let targets = (0..<4).map { Int32($0 % width) }

@@ -9,7 +9,7 @@ final class KernelRowTests: XCTestCase {
 
   private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
-  func testNorm() {
+  func testNormMatchesItsTwin() {
     for width in widths {
       let rows = 5
       let x = randomFloats(rows * width, "x", scale: 3)
@@ -51,7 +51,7 @@ final class KernelRowTests: XCTestCase {
     }
   }
 
-  func testRotary() {
+  func testRotaryMatchesItsTwin() {
     for half in [1, 3, 8, 17] {
       for interleaved in [false, true] {
         let (rows, heads, headStride) = (4, 3, 2 * half + 1)
@@ -84,7 +84,7 @@ final class KernelRowTests: XCTestCase {
     }
   }
 
-  func testSwiGLU() {
+  func testSwiGLUMatchesItsTwin() {
     for width in widths {
       let rows = 3
       let x = randomFloats(2 * rows * width, "x", scale: 4)
@@ -112,7 +112,7 @@ final class KernelRowTests: XCTestCase {
   }
 
   /// The exponential behind sigmoid saturates instead of overflowing.
-  func testSiluOverItsRange() {
+  func testSiluIsAccurateOverItsRange() {
     let x: [Float] =
       [-1000, -100, -88, -50, -10, -1, -1e-6, 0, 1e-6, 1, 10, 50, 88, 100, 1000] + randomFloats(40, scale: 5)
     var y = [Float](repeating: .nan, count: x.count)
@@ -130,7 +130,7 @@ final class KernelRowTests: XCTestCase {
     XCTAssert(bad[0].isNaN)
   }
 
-  func testElementwise() {
+  func testElementwiseKernelsMatchTheirDefinitions() {
     for count in [0, 1, 15, 16, 17, 1000] {
       let a = randomFloats(count, "a")
       let b = randomFloats(count, "b")
@@ -153,7 +153,7 @@ final class KernelRowTests: XCTestCase {
     }
   }
 
-  func testBlocks() {
+  func testBlocksAreCopiedAndAdded() {
     let from = randomFloats(4 * 9, "from")
     let before = randomFloats(4 * 7, "to")
     var to = before
@@ -169,7 +169,7 @@ final class KernelRowTests: XCTestCase {
   }
 
   /// AdamW against its equations in float64, twenty steps, with decay, clipping scale and bias correction.
-  func testAdamW() {
+  func testAdamWFollowsItsEquations() {
     for count in [1, 16, 37] {
       var x = randomFloats(count, "x")
       var m = [Float](repeating: 0, count: count)

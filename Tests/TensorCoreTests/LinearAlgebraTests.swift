@@ -36,7 +36,7 @@ final class LinearAlgebraTests: XCTestCase {
     }
   }
 
-  func testEigenpairsByBothRoutines() throws {
+  func testEigenpairsOfBothRoutinesAgree() throws {
     let matrix = random(40, 60).gram()
     let all = try LAPACK.symmetricEigen(matrix)
     XCTAssertEqual(all.values, all.values.sorted(by: >))

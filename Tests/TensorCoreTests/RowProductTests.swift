@@ -55,7 +55,7 @@ final class RowProductTests: XCTestCase {
     }
   }
 
-  func testValues() {
+  func testRowProductsMatchTheDefinition() {
     let (m, n, k) = (45, 19, 23)
     let (a, b, before) = (randomFloats(m * k, "a"), randomFloats(n * k, "b"), randomFloats(m * n, "c"))
     for (name, product) in products() {

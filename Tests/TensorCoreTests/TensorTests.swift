@@ -3,7 +3,7 @@ import TestKit
 import XCTest
 
 final class TensorTests: XCTestCase {
-  func testShapes() {
+  func testShapesAndRowsFollowTheirSizes() {
     let x = Tensor([2, 3, 4], values: (0..<24).map(Float.init))
     XCTAssertEqual([x.count, x.rank, x.width, x.rowCount], [24, 3, 4, 6])
     XCTAssertEqual(x.rows(1..<2).toArray(), (12..<24).map(Float.init))
@@ -31,7 +31,7 @@ final class TensorTests: XCTestCase {
     XCTAssertTrue(alone.isUnique())
   }
 
-  func testNonFinite() {
+  func testNonFiniteValuesAreFoundAnywhere() {
     for bad in [Float.nan, .infinity, -.infinity] {
       for position in [0, 17, 99] {
         let x = randomTensor([100])
@@ -44,7 +44,7 @@ final class TensorTests: XCTestCase {
     XCTAssertEqual(Tensor([3], values: [1, -4, 2]).maxMagnitude, 4)
   }
 
-  func testMatrixProduct() {
+  func testMatrixProductsMatchSmallCases() {
     let a = Tensor([2, 3], values: [1, 2, 3, 4, 5, 6])
     let b = Tensor([3, 2], values: [1, 0, 0, 1, 1, 1])
     XCTAssertEqual(a.matrixProduct(b).toArray(), [4, 5, 10, 11])
@@ -53,7 +53,7 @@ final class TensorTests: XCTestCase {
 
   // MARK: Storage
 
-  func testAlignment() {
+  func testBuffersAreAlignedTo64Bytes() {
     for count in [1, 15, 1000, 1 << 20] {
       XCTAssertEqual(UInt(bitPattern: Tensor([count]).pointer) % 64, 0)
     }
@@ -81,7 +81,7 @@ final class TensorTests: XCTestCase {
     for (index, x) in tensors.enumerated() { XCTAssertEqual(Set(x.toArray()), [Float(index)]) }
   }
 
-  func testCounters() {
+  func testCountersFollowLiveAndPeakBytes() {
     StoragePool.trim()
     let before = StoragePool.liveBytes
     StoragePool.resetPeak()

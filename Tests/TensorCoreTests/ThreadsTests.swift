@@ -26,7 +26,7 @@ final class ThreadsTests: XCTestCase {
     }
   }
 
-  func testRowsAreCovered() {
+  func testEveryRowIsCoveredOnce() {
     for threads in [1, 2, 3] {
       Threads.set(threads)
       for (rows, grain) in [(0, 4), (1, 4), (10, 100), (103, 10), (64, 1), (5, 0)] {
@@ -72,7 +72,7 @@ final class ThreadsTests: XCTestCase {
   }
 
   /// Workers that join a pool with a history wait for the next job; the pool shrinks and grows again.
-  func testChangingTheCount() {
+  func testTheThreadCountMayChange() {
     for threads in [2, 3, 1, 4, 2] {
       Threads.set(threads)
       XCTAssertEqual(Threads.count, threads)
@@ -86,7 +86,7 @@ final class ThreadsTests: XCTestCase {
   }
 
   /// Callers on different threads: one gets the pool, the others run their chunks themselves.
-  func testSeveralCallers() {
+  func testSeveralCallersAllFinish() {
     Threads.set(2)
     let tally = Tally(40)
     DispatchQueue.concurrentPerform(iterations: 4) { _ in

@@ -20,7 +20,7 @@ final class AnswerMaskTests: XCTestCase {
     return runs.map { tokenizer.decode($0) }.joined(separator: "|")
   }
 
-  func testAnswersOfEveryKind() throws {
+  func testAnswersOfEveryKindAreMasked() throws {
     let tokenizer = try tokenizer()
     XCTAssertEqual(
       try marked("User: Where is the cat?\nAssistant: On the mat.\nUser: Why?\nAssistant: It is warm.\n", tokenizer),

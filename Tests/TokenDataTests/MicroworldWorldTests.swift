@@ -75,7 +75,7 @@ final class MicroworldWorldTests: XCTestCase {
     XCTAssertTrue(scribe.statement(fact).first!.isUppercase || !scribe.statement(fact).first!.isLetter)
   }
 
-  func testArticles() {
+  func testArticlesFitTheirNouns() {
     XCTAssertEqual("he saw a owl, a cat and a ant".withCorrectArticles, "he saw an owl, a cat and an ant")
     XCTAssertEqual("A axe".withCorrectArticles, "An axe")
     XCTAssertEqual("the sea is blue", "the sea is blue".withCorrectArticles)

@@ -20,7 +20,7 @@ final class PreferenceFileTests: XCTestCase {
 
   private let good = #"{"prompt": "Q:", "chosen": " yes", "rejected": " no"}"#
 
-  func testRead() throws {
+  func testPairsAreReadWithTheirLines() throws {
     let text = "\(good)\n\n  \r\n" + #"{"id": 7, "rejected": "\nb", "chosen": " ä", "prompt": "p"}"#
     let found = try PreferencePair.read(write(text))
     XCTAssertEqual(found.map(\.line), [1, 4])
@@ -29,7 +29,7 @@ final class PreferenceFileTests: XCTestCase {
   }
 
   /// What the microworld's export writes comes back the same.
-  func testExportedPairs() throws {
+  func testExportedPairsComeBack() throws {
     var export = MicroworldExport(seed: 1)
     export.pretrainingTokens = 0
     export.instructionTokens = 0
@@ -43,7 +43,7 @@ final class PreferenceFileTests: XCTestCase {
       (0..<30).map { PreferencePair.pair($0, world: world, seed: 1) })
   }
 
-  func testRefusals() throws {
+  func testBadLinesAreRefusedWithTheirPlace() throws {
     let lines = [
       (#"{"prompt": "Q:", "chosen": " yes"}"#, #"no key "rejected""#),
       (#"{"chosen": " yes", "rejected": " no"}"#, #"no key "prompt""#),

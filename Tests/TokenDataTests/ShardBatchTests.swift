@@ -83,7 +83,7 @@ final class ShardBatchTests: XCTestCase {
     XCTAssertThrowsError(try (0..<loader.stepsPerEpoch).map { try loader.batch(step: $0) })
   }
 
-  func testTooFewTokens() throws {
+  func testTooFewTokensAreRefused() throws {
     let fixture = try ShardFixture()
     defer { fixture.remove() }
     let shards = try TokenShards(fixture.folder)
@@ -92,7 +92,7 @@ final class ShardBatchTests: XCTestCase {
     XCTAssertThrowsError(try BatchLoader(shards, batchSize: 0, sequenceLength: 4, seed: 0))
   }
 
-  func testPermutations() {
+  func testPermutationsVisitEachOnce() {
     for count in [1, 2, 3, 4, 5, 17, 64, 65, 1000] {
       let permutation = Permutation(count: count, stream: RandomStream(seed: 9, "p"))
       XCTAssertEqual((0..<count).map { permutation[$0] }.sorted(), Array(0..<count))

@@ -154,7 +154,7 @@ final class ShardTests: XCTestCase {
 
   // MARK: Documents of text files
 
-  func testDocumentSeparators() throws {
+  func testDocumentsEndAtTheirSeparators() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appendingPathComponent("text.txt")

@@ -7,7 +7,7 @@ final class TinyProgramTests: XCTestCase {
     TinyProgram(parsing: program)?.run(input.split(separator: " ").map(String.init))?.joined(separator: " ")
   }
 
-  func testOperations() {
+  func testEveryOperationDoesWhatItSays() {
     XCTAssertEqual(output("reverse", "3 1 2"), "2 1 3")
     XCTAssertEqual(output("sort", "10 9 2"), "2 9 10")
     XCTAssertEqual(output("sort", "pear fig 2"), "2 fig pear")
@@ -20,12 +20,12 @@ final class TinyProgramTests: XCTestCase {
     XCTAssertEqual(output("min", "4 2 8"), "2")
   }
 
-  func testTextRoundTrips() {
+  func testAProgramSurvivesItsText() {
     let program = TinyProgram([.sort, .take(3), .add(2), .times(2), .sum])
     XCTAssertEqual(TinyProgram(parsing: program.text), program)
   }
 
-  func testBadProgramsAndInputs() {
+  func testBadProgramsAndInputsGiveNothing() {
     for text in ["", "jump", "take", "take x", "take 2 3", "sort 2", "sort |", "repeat 100", "take -1"] {
       XCTAssertNil(TinyProgram(parsing: text), text)
     }

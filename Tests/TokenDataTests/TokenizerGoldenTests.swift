@@ -37,7 +37,7 @@ final class TokenizerGoldenTests: XCTestCase {
     for golden in try cases() { XCTAssertEqual(tokenizer.decode(tokenizer.encode(golden.text)), golden.text) }
   }
 
-  func testGPT2() throws {
+  func testGPT2MatchesTheGoldenIds() throws {
     let tokenizer = try Tokenizer.load(from: sharedFolder("data/tokenizers/gpt2_encoder.json"))
     XCTAssertEqual(tokenizer.vocabularySize, 50257)
     XCTAssertEqual(tokenizer.eos, 50256)
@@ -45,7 +45,7 @@ final class TokenizerGoldenTests: XCTestCase {
     try checkRoundTrip(tokenizer)
   }
 
-  func testLlama3() throws {
+  func testLlama3MatchesTheGoldenIds() throws {
     let vocabulary = try sharedFolder("data/tokenizers/llama3.2_encoder.json")
     let merges = try sharedFolder("data/tokenizers/llama3.2_vocab.bpe")
     let tokenizer = try Tokenizer.load(from: "\(vocabulary.path),\(merges.path)")
@@ -54,7 +54,7 @@ final class TokenizerGoldenTests: XCTestCase {
     try checkRoundTrip(tokenizer)
   }
 
-  func testQwen() throws {
+  func testQwenMatchesTheGoldenIds() throws {
     let tokenizer = try Tokenizer.load(from: sharedFolder("data/tokenizers/qwen_vocab.json"))
     try check(tokenizer, "qwen")
     try checkRoundTrip(tokenizer)
@@ -86,7 +86,7 @@ final class TokenizerGoldenTests: XCTestCase {
       || text.precomposedStringWithCompatibilityMapping != text
   }
 
-  func testTok512OfLlama2c() throws {
+  func testLlama2csTokenizerMatchesTheGoldenIds() throws {
     let tokenizer = try Tokenizer.load(from: sharedFolder("data/checkpoints/stories260K/tok512.bin"))
     XCTAssertEqual(tokenizer.vocabularySize, 512)
     XCTAssertEqual(tokenizer.bos, 1)
@@ -105,7 +105,7 @@ final class TokenizerGoldenTests: XCTestCase {
     try check(tokenizer, "sp_tok105", where: hasPlainSpaces)
   }
 
-  func testSentencePieceModels() throws {
+  func testSentencePieceModelsMatchTheGoldenIds() throws {
     let stories = try Tokenizer.load(from: sharedFolder("data/checkpoints/stories260K/tok512.model"))
     let binary = try Tokenizer.load(from: sharedFolder("data/checkpoints/stories260K/tok512.bin"))
     XCTAssertEqual([stories.vocabularySize, Int(stories.bos ?? -1), Int(stories.eos ?? -1)], [512, 1, 2])

@@ -70,7 +70,7 @@ final class TokenizerInputTests: XCTestCase {
     XCTAssertThrowsError(try tokenizer(.object(["bos_token": .string("<nowhere>")])))
   }
 
-  func testMissingAndForeignPaths() throws {
+  func testMissingAndForeignPathsAreNamed() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     XCTAssertThrowsError(try Tokenizer.load(from: folder))

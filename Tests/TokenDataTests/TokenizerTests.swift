@@ -82,7 +82,7 @@ final class TokenizerTests: XCTestCase {
     return words
   }
 
-  func testSplitPatterns() {
+  func testSplitPatternsCutAsTheirModelsDo() {
     XCTAssertEqual(words("I'Ve  1234 ok\n\n x", .gpt2), ["I", "'", "Ve", " ", " 1234", " ok", "\n\n", " x"])
     XCTAssertEqual(
       words("I'Ve  1234 ok\n\n x", .llama3), ["I", "'Ve", " ", " ", "123", "4", " ok", "\n\n", " x"])

@@ -18,7 +18,7 @@ final class CompositionTests: XCTestCase {
   // MARK: Mamba2 from attention
 
   /// V -> x, K -> B, Q -> C, O -> out_proj; everything outside the mixers is the base's.
-  func testStructuredStart() throws {
+  func testTheStructuredStartTakesAttentionsWeights() throws {
     let base = try tinyBase()
     let model = try convert(base: base, MambaConversion(seed: 3))
     func values(_ model: LanguageModel, _ name: String) -> [Float] { model.parameters[name]!.value.toArray() }
@@ -102,7 +102,7 @@ final class CompositionTests: XCTestCase {
     XCTAssertEqual((0..<2).map { hybrid.layers[$0].transform!.feedForward!.down.value.pointer[0] }, [2, 1])
   }
 
-  func testBadCompositions() throws {
+  func testBadCompositionsAreRefused() throws {
     let base = try tinyBase()
     let (latent, linear) = try parts(base)
     let urls = try write(base, latent, linear)

@@ -20,8 +20,8 @@ final class ContextExtensionTests: XCTestCase {
     return attention ? config : try config.withMamba2(layers: linear)
   }
 
-  /// The paper's stages: 8K is factor 4 of 2,048, 64K factor 32; Llama's own scaling goes (HyLo brief 1.3).
-  func testThePapersStages() throws {
+  /// The paper's stages: 8K is factor 4 of 2,048, 64K factor 32; Llama's own scaling goes (HyLo).
+  func testThePapersStagesHaveThePapersFactors() throws {
     for (context, factor, magnitude) in [(8192, 4.0, 1.138629436), (65_536, 32.0, 1.34657359)] {
       let stage = try ContextExtension(of: hybrid(), context: context)
       XCTAssertEqual(stage.factor, factor)
@@ -44,7 +44,7 @@ final class ContextExtensionTests: XCTestCase {
     XCTAssertEqual(second.applied(to: first), try ContextExtension(of: hybrid(), context: 65_536).applied(to: hybrid()))
   }
 
-  func testOff() throws {
+  func testAFactorOfOneLeavesTheRopeAlone() throws {
     let off = try ContextExtension(of: hybrid(), context: 8192, yarn: 1).applied(to: hybrid())
     XCTAssertEqual(off.latentRope.scaling, .none)
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 1024).factor, 1, "shorter than the original")
@@ -64,7 +64,7 @@ final class ContextExtensionTests: XCTestCase {
     XCTAssertEqual(try ModelConfig(json: mixed.json, file: "written"), mixed)
   }
 
-  func testRefusals() throws {
+  func testImpossibleExtensionsAreRefused() throws {
     let linear = try base().withMamba2()
     XCTAssertEqual(try ContextExtension(of: linear, context: 8192).factor, 1)
     XCTAssertEqual(try ContextExtension(of: linear, context: 8192).applied(to: linear).maxPosition, 8192)

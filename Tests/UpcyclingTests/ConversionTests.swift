@@ -22,7 +22,7 @@ final class ConversionTests: XCTestCase {
   }
 
   /// A gate of one half before a doubled projection is no gate; without positions it is another function.
-  func testVariantsOfTable5() throws {
+  func testAHalfOpenGateIsNoGateAndPositionsMatter() throws {
     let base = try tinyBase()
     let plain = try convert(base: base, tinyConversion()).model
     var gated = tinyConversion()

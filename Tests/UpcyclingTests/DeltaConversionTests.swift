@@ -9,7 +9,7 @@ import XCTest
 
 @testable import Upcycling
 
-/// Gated DeltaNet from attention (HyLo brief 1.6). The base has 4 query heads, 2 key/value heads of 8 and width 32, so
+/// Gated DeltaNet from attention (HyLo). The base has 4 query heads, 2 key/value heads of 8 and width 32, so
 /// Gated DeltaNet's keys are 24 wide and its values 48; by default it has 6 heads of 4 and 8.
 final class DeltaConversionTests: XCTestCase {
   private let width = 32
@@ -27,7 +27,7 @@ final class DeltaConversionTests: XCTestCase {
   /// Teacher rows of k_proj or v_proj after the two heads have been repeated to four: 0, 0, 1, 1.
   private let repeated = Array(0..<8) + Array(0..<8) + Array(8..<16) + Array(8..<16)
 
-  func testCorner() throws {
+  func testTheCornerStartPutsTheWeightsIntoTheCorner() throws {
     let base = try tinyBase()
     let model = try convert(base: base, DeltaConversion(seed: 3))
     XCTAssertEqual(model.config.mixers, [.gatedDeltaNet, .gatedDeltaNet, .gatedDeltaNet])
@@ -63,7 +63,7 @@ final class DeltaConversionTests: XCTestCase {
   }
 
   /// With three heads of 8 and 16 each is one teacher head: its first 8 values are that head's, the others random.
-  func testAligned() throws {
+  func testTheAlignedStartGivesEachHeadItsTeacherHead() throws {
     let base = try tinyBase()
     let model = try convert(base: base, DeltaConversion(start: .aligned, heads: 3, seed: 3))
     let corner = try convert(base: base, DeltaConversion(heads: 3, seed: 3))
@@ -83,7 +83,7 @@ final class DeltaConversionTests: XCTestCase {
   }
 
   /// The padding is silent, and its output columns learn; values and columns both zero would never.
-  func testZero() throws {
+  func testTheZeroStartsPaddingIsSilentAndLearns() throws {
     let base = try tinyBase()
     let model = try convert(base: base, DeltaConversion(start: .zero, seed: 3))
     let corner = try convert(base: base, DeltaConversion(seed: 3))
@@ -132,7 +132,7 @@ final class DeltaConversionTests: XCTestCase {
     XCTAssertEqual(logits(again), logits(model))
   }
 
-  func testRefusals() throws {
+  func testImpossibleShapesAreRefused() throws {
     let base = try tinyBase()
     func refuse(_ conversion: DeltaConversion, on model: LanguageModel? = nil, _ words: String, line: UInt = #line) {
       XCTAssertThrowsError(try convert(base: model ?? base, conversion), line: line) {
@@ -148,7 +148,7 @@ final class DeltaConversionTests: XCTestCase {
 
   // MARK: With latent attention
 
-  func testAHybridOfBoth() throws {
+  func testAHybridOfBothKeepsItsLayers() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let base = try tinyBase(qkNorm: true)
@@ -179,7 +179,7 @@ final class DeltaConversionTests: XCTestCase {
     ) { XCTAssert("\($0)".contains("`mla_layers`"), "\($0)") }
   }
 
-  func testHyLosLatentShapes() throws {
+  func testLatentShapesAreHyLos() throws {
     for (preset, shape) in [
       ("llama-3.2-1b", [1344, 128, 32, 32]), ("llama-3.2-3b", [1536, 128, 64, 64]),
       ("qwen3-1.7b", [1344, 256, 64, 64]),

@@ -35,7 +35,7 @@ final class LayerPlacementTests: XCTestCase {
   }
 
   /// Table 4: lists and totals, the latter to the one printed digit; SMART's own 2500.2 is a slip for 2500.1.
-  func testRivalsOfTable4() throws {
+  func testRivalsPlaceAndTotalAsInTable4() throws {
     let scores = try published()
     for (strategy, layers, total) in [
       (LayerPlacement.Strategy.uniformFirst, [0, 4, 8, 12], 1787.9), (.uniformLast, [3, 7, 11, 15], 1055.8),
@@ -107,7 +107,7 @@ final class LayerPlacementTests: XCTestCase {
   }
 
   /// C(42, 21) placements stand behind the middle counts: enumeration would take days.
-  func testDeepModels() throws {
+  func testDeepModelsArePlacedWithoutEnumeration() throws {
     var random = RandomStream(seed: 6, "deep")
     let scores = (0..<64).map { _ in random.nextUniform() }
     for count in 1...64 {
@@ -132,7 +132,7 @@ final class LayerPlacementTests: XCTestCase {
     }
   }
 
-  func testImpossibleRequests() throws {
+  func testImpossibleRequestsAreRefused() throws {
     for count in [-1, 0, 4] { XCTAssertThrowsError(try LayerPlacement(.smart, count: count, scores: [1, 2, 3])) }
     XCTAssertThrowsError(try LayerPlacement(.smart, count: 0, scores: []))
     XCTAssertThrowsError(try LayerPlacement(.maxScore, count: 1, scores: [1, .nan]))
@@ -149,13 +149,13 @@ final class LayerPlacementTests: XCTestCase {
     } catch { return error as? UpcycleError }
   }
 
-  func testScoreFiles() throws {
+  func testScoreFilesAreReadInAnyOrder() throws {
     let text = "# source\n\nlayer, sensitivity ,note\r\n1,2.5,a\n# between\n0,-1e2,b\n"
     XCTAssertEqual(try LayerScores(parsing: Data(text.utf8), file: "s.csv").values, [-100, 2.5])
     XCTAssertEqual(try LayerScores(parsing: Data("sensitivity,layer\n3,0".utf8), file: "s.csv").values, [3])
   }
 
-  func testBrokenScoreFiles() throws {
+  func testBrokenScoreFilesAreRefusedWithTheLine() throws {
     for (text, place, word) in [
       ("layer,score\n0,1\n", "s.csv, line 1", "\"sensitivity\" is missing"),
       ("# x\n0,1\n", "s.csv, line 2", "\"layer\" is missing"),

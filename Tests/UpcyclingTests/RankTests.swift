@@ -5,8 +5,8 @@ import XCTest
 @testable import Upcycling
 
 final class RankTests: XCTestCase {
-  /// The brief's synthetic example: .85 gives 29 (paper) and 32 (code), .90 gives 33 and 32, .95 gives 40 and 40.
-  func testPaperAndCodeRules() {
+  /// A synthetic example by hand: .85 gives 29 (paper) and 32 (code), .90 gives 33 and 32, .95 gives 40 and 40.
+  func testPaperAndCodeRulesGiveTheirRanks() {
     let knots = [(0.0, 0.0), (28.5, 0.85), (32.5, 0.90), (39.5, 0.95), (64.0, 1.0)]
     func cumulative(_ x: Double) -> Double {
       for (low, high) in zip(knots, knots.dropFirst()) where x <= high.0 {
@@ -57,7 +57,7 @@ final class RankTests: XCTestCase {
     XCTAssertNotNil(report.queryRankClampedFrom)
   }
 
-  func testLayerSelections() throws {
+  func testLayerSelectionsSpreadEvenly() throws {
     XCTAssertEqual(try LayerSelection("50%").resolve(layerCount: 16), [1, 3, 5, 7, 8, 10, 12, 14])
     XCTAssertEqual(try LayerSelection("100%").resolve(layerCount: 5), [0, 1, 2, 3, 4])
     XCTAssertEqual(try LayerSelection("3,1,0-1").resolve(layerCount: 4), [0, 1, 3])

@@ -27,7 +27,7 @@ final class ReleasedFolderTests: XCTestCase {
     return try LanguageModel(folder: theirs)
   }
 
-  func testXEcoMLA() throws {
+  func testAnXEcoMLAFolderLoadsAsReleased() throws {
     let base = try tinyBase()
     var conversion = tinyConversion()
     conversion.layers = .list([0, 2])
@@ -47,7 +47,7 @@ final class ReleasedFolderTests: XCTestCase {
   }
 
   /// `linear_type` gdn; a Qwen3 base keeps its norms over query and key heads.
-  func testHyLo() throws {
+  func testAHyLoFolderLoadsAsReleased() throws {
     let base = try tinyBase(qkNorm: true)
     var conversion = tinyConversion()
     conversion.sharesUpProjection = true
@@ -79,7 +79,7 @@ final class ReleasedFolderTests: XCTestCase {
   }
 
   /// A model of flash-linear-attention with its own names and keys gives the logits of the same layers in our layout.
-  func testFlashLinearAttention() throws {
+  func testAFlashLinearAttentionFolderGivesTheSameLogits() throws {
     let model = try convert(base: tinyBase(), DeltaConversion(seed: 4))
     let theirs = [
       "model.embed_tokens.": "model.embeddings.", ".gdn.": ".attn.", ".input_layernorm.": ".attn_norm.",
@@ -103,7 +103,7 @@ final class ReleasedFolderTests: XCTestCase {
     XCTAssertEqual(logits(try LanguageModel(folder: url)), logits(model))
   }
 
-  func testZebraLlama() throws {
+  func testAZebraLlamaFolderLoadsAsReleased() throws {
     let base = try tinyBase()
     var conversion = tinyConversion()
     conversion.sharesUpProjection = true

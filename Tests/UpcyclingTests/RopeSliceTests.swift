@@ -55,7 +55,7 @@ final class RopeSliceTests: XCTestCase {
   }
 
   /// The official slice pairs dimensions anew: at full rank its scores are the base's at relative distance 0
-  /// and nowhere else, so the model is not the base model (brief 1.4).
+  /// and nowhere else, so the model is not the base model.
   func testPaperSliceAgreesAtDistanceZeroOnly() throws {
     let base = try tinyBase(groups: 1)
     let weights = try AttentionWeights(ModelWeights(base), base.config, layer: 0)

@@ -150,6 +150,12 @@ public struct Publication {
     }
   }
 
+  /// Tables of exact numbers without a record: they cost arithmetic only, so an empty one was forgotten.
+  public func emptyExactTables() throws -> [String] {
+    try laboratory.specs([]).filter { try $0.pending == nil && $0.report.isExact && records($0).isEmpty }
+      .map { "\($0.name): empty although its numbers are exact; lab run \($0.name) fills it" }
+  }
+
   private static func generated(in folder: URL) throws -> [String] {
     let claims = folder.appendingPathComponent("claims.md")
     var names = FileManager.default.fileExists(atPath: claims.path) ? ["claims.md"] : []

@@ -21,6 +21,12 @@ public struct Report: Sendable {
   public let baseline: String
   public let notes: [String]
 
+  /// Whether every number of ours that stands beside a published one must equal it: arithmetic, nothing is trained.
+  public var isExact: Bool {
+    let compared = columns.filter { $0.published != nil && $0.metric != nil }
+    return !compared.isEmpty && compared.allSatisfy(\.exact)
+  }
+
   /// - Parameter sets: lists of columns that several reports share; `{ use: "name" }` stands for one.
   init(_ value: JSONValue, sets: [String: JSONValue], path: String, file: String) throws {
     let object = try JSONObject(

@@ -11,7 +11,7 @@ final class MeasuredStepTests: XCTestCase {
       vocabularySize: 1024, tieWordEmbeddings: true)
   }
 
-  func testFormsAgree() throws {
+  func testFormsOfTheLossAreTheSameStep() throws {
     for teacher in [nil, config(48)] {
       func run(_ form: LossForm, _ checkpointing: Bool = false) throws -> MeasuredStep.Outcome {
         try MeasuredStep(student: config(), teacher: teacher, tokens: 1000, form: form, checkpointing: checkpointing)
@@ -33,7 +33,7 @@ final class MeasuredStepTests: XCTestCase {
   }
 
   /// A teacher that is not frozen costs its gradients and moments.
-  func testTrainedTeacher() throws {
+  func testATrainedTeacherCostsGradientsAndMoments() throws {
     var step = MeasuredStep(student: config(), teacher: config(48), tokens: 500, form: .hidden, checkpointing: true)
     let frozen = try step.run()
     step.trainsTeacher = true

@@ -56,7 +56,7 @@ final class FarskipStagesTests: XCTestCase {
       selfDistillStage, name, on: ["student": student, "teacher": "model"], config.merging(changes) { $1 })
   }
 
-  func testRewire() throws {
+  func testRewiringMeasuresItsDamage() throws {
     let none = try rewire("none", "none")
     XCTAssertEqual(none["rewired"], 0)
     XCTAssertEqual(none["damage"], 0)
@@ -69,7 +69,7 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertThrowsError(try rewire("bad", "last:9"))
   }
 
-  func testSelfDistill() throws {
+  func testSelfDistillationRecoversAShareOfTheDamage() throws {
     let naive = try rewire("all", "all")
     let kl = try distill("kl", student: "all", "kl")
     let sft = try distill("sft", student: "all", "sft")
@@ -89,7 +89,7 @@ final class FarskipStagesTests: XCTestCase {
   }
 
   /// A rate of next to nothing improves nothing, so the first weights are kept.
-  func testEarlyStop() throws {
+  func testEarlyStoppingKeepsTheBestWeights() throws {
     _ = try rewire("rewired", "all")
     let stopped = try distill(
       "stopped", student: "rewired", "kl", ["lr": .double(1e-12), "patience": .int(2), "validate_every": .int(3)])
@@ -97,7 +97,7 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertLessThanOrEqual(stopped["step"]!, 6)
   }
 
-  func testPretrain() throws {
+  func testPretrainingIsDoneOncePerConnectivity() throws {
     func pretrain(_ connectivity: String) throws -> [String: Double] {
       try run(
         pretrainStage, connectivity, on: [:],
@@ -114,7 +114,7 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertEqual(try pretrain("standard"), standard, "finished, so read and not trained again")
   }
 
-  func testParallel() throws {
+  func testRanksAreComparedWithOneRank() throws {
     func compare(_ connectivity: String, _ sharing: String, _ ranks: Int, text: String = "held_out") throws -> [String:
       Double]
     {
@@ -145,7 +145,7 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertThrowsError(try compare("farskip", "experts", 2, text: "a story"))
   }
 
-  func testOverlap() throws {
+  func testOverlapIsMeasuredForBothMethods() throws {
     func measure(_ method: String, _ changes: [String: JSONValue] = [:]) throws -> StageResult {
       let config: [String: JSONValue] = [
         "durations": .string("A=2,B=3,G=1,D=2,E=2,C=2,S=1"), "layers": .int(4), "mode": .string("training"),

@@ -1,0 +1,139 @@
+import Foundation
+import Groundwork
+import Recipes
+import TestKit
+import XCTest
+
+@testable import LabKit
+
+/// The experiment files of this repository, planned with the real stages and rehearsed with made-up numbers.
+final class CommittedSpecsTests: XCTestCase {
+  private var root: URL { repositoryRoot() }
+
+  override func setUp() { Interrupt.clear() }
+
+  /// Specs that between them use every layout, kind and pipeline.
+  private let items = [
+    "common", "long", "table2", "table3", "table10", "table11", "figure2", "figure3", "initialisers", "kv", "sizes",
+    "simulated", "golden", "rivals", "measured", "figure11",
+  ]
+
+  /// A copy of some experiments without records, and of their figure scripts.
+  private func copy() throws -> Laboratory {
+    let target = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "specs-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
+    for (folder, endings) in [("experiments", ["json5", "csv"]), ("figures", ["gp"])] {
+      let source = root.appendingPathComponent(folder)
+      let names = FileManager.default.enumerator(atPath: source.path)?.compactMap { $0 as? String } ?? []
+      for name in names where endings.contains((name as NSString).pathExtension) {
+        let item = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
+        guard !name.contains("real-checkpoints") else { continue }
+        guard items.contains(item) || name.contains("published") || item == "style" || item == "timeline" else {
+          continue
+        }
+        try writeFile(
+          readFile(source.appendingPathComponent(name)), to: target.appendingPathComponent("\(folder)/\(name)"))
+      }
+    }
+    return Laboratory(root: target)
+  }
+
+  /// The real stages with everything that decides a plan, except that running one makes up each metric and curve
+  /// that any of `specs` shows or claims something about.
+  private func rehearsal(of specs: [Spec]) throws -> StageRegistry {
+    func own(_ name: String) -> String { String(name.drop { $0 != "." }.dropFirst()) }
+    let columns = specs.flatMap(\.report.columns)
+    let terms = specs.flatMap(\.claims).flatMap(\.tests).flatMap(\.terms.values)
+    let metrics = Set((columns.compactMap(\.metric) + terms.map(\.metric)).map(own)).sorted()
+    let curves = Set((columns.compactMap(\.reach) + specs.compactMap(\.report.series)).map(own)).sorted()
+    let events = [[1.0, 1, 1, 1, 0, 2], [1, 1, 4, 2, 2, 5.25], [1, 1, 4, 3, 2, 5.25], [2, 2, 1, 1, 0.5, 2]]
+    let eventNames = Set(specs.filter { !$0.report.fields.isEmpty }.compactMap(\.report.series).map(own))
+    var registry = StageRegistry()
+    for name in standardStages().names {
+      let real = try standardStages().stage(name, for: specs[0])
+      registry.register(
+        Stage(
+          name: name, version: real.version, parents: real.parents, parameters: real.parameters, seeded: real.seeded,
+          inputs: real.inputs
+        ) { context in
+          var random = RandomStream(
+            seed: UInt64(context.seed), name + context.parents.values.map(\.key).sorted().joined())
+          let tokens = context.config["tokens"]?.int ?? 0
+          let slow = 2 + 3 * random.nextUniform()
+          let curve = (0...20).map { step -> [Double] in
+            let x = Double(max(tokens, 20)) * Double(step) / 20
+            return [x, 0.3 + slow / (1 + x / 60000)]
+          }
+          return StageResult(
+            metrics: Dictionary(
+              uniqueKeysWithValues: metrics.map { ($0, Metric(40 + 5 * random.nextUniform(), stderr: 1)) }),
+            series: Dictionary(uniqueKeysWithValues: curves.map { ($0, eventNames.contains($0) ? events : curve) }),
+            tokens: tokens)
+        })
+    }
+    return registry
+  }
+
+  func testEverySpecDecodesAndPlansInEveryProfile() throws {
+    let laboratory = Laboratory(root: root)
+    let specs = try laboratory.specs([])
+    XCTAssertGreaterThanOrEqual(specs.count, 56)
+    let registry = standardStages()
+    for spec in specs {
+      for profile in spec.profiles.keys.sorted() {
+        let plan = try Plan(spec, profile: profile, threads: 2, registry: registry)
+        if spec.pending == nil { XCTAssertFalse(plan.jobs.isEmpty, spec.name) }
+      }
+    }
+    let claims = specs.flatMap(\.claims).map(\.id)
+    let (hylo, farskip) = (Set(claims.filter { $0.hasPrefix("H-") }), Set(claims.filter { $0.hasPrefix("F-") }))
+    XCTAssertTrue(hylo.isSubset(of: (1...16).map { "H-C\($0)" }), "\(hylo)")
+    XCTAssertTrue(farskip.isSubset(of: (1...8).map { "F-C\($0)" }), "\(farskip)")
+    XCTAssertEqual(
+      Set(claims).subtracting(hylo).subtracting(farskip), Set((1...16).map { "X-C\($0)" } + (1...14).map { "Z-Z\($0)" })
+    )
+    XCTAssertEqual(claims.count, Set(claims).count, "every claim stands in one spec")
+  }
+
+  /// Columns of the published files that no printed table has: means worked out anew, remarks.
+  private let added: Set = ["avg_recomputed", "avg_of_7", "backbone", "note"]
+
+  /// Tables of our own beside the paper's show other columns of the same rows.
+  func testEveryPublishedRowAndColumnStandsInItsTable() throws {
+    for spec in try Laboratory(root: root).specs([]) {
+      guard let published = spec.published, !spec.place.hasPrefix("beyond the paper") else { continue }
+      XCTAssertEqual(spec.cells.compactMap(\.row), Array(published.rows.indices), spec.name)
+      let shown = Set(spec.report.columns.compactMap(\.published))
+      let absent = Set(published.columns).subtracting(shown).subtracting(added)
+      XCTAssertEqual(absent, [], spec.name)
+    }
+  }
+
+  func testARehearsalRunsOneCellEachAndEveryFileRegeneratesToTheByte() throws {
+    let laboratory = try copy()
+    defer { try? FileManager.default.removeItem(at: laboratory.root) }
+    let specs = try laboratory.specs([])
+    let registry = try rehearsal(of: specs)
+    let plans = try specs.map { try Plan($0, profile: "smoke", threads: 2, registry: registry) }
+    var smoke = Sweep(plans, in: laboratory)
+    smoke.quiet = true
+    let running = plans.count { !$0.jobs.isEmpty }
+    XCTAssertGreaterThan(running, 8)
+    XCTAssertEqual(try smoke.run().added.count, running, "one cell of every spec that runs")
+
+    let empty = try Publication(laboratory).writeEverything()
+    XCTAssertTrue(empty.contains("xecomla/table3.svg"))
+    XCTAssertEqual(try Publication(laboratory).differences(), [])
+
+    var sweep = Sweep(
+      try specs.map { try Plan($0, profile: $0.report.profile, seeds: [1, 2, 3], threads: 2, registry: registry) },
+      in: laboratory)
+    sweep.quiet = true
+    try sweep.run()
+    XCTAssertFalse(try Publication(laboratory).differences().isEmpty, "new records change the tables")
+    try Publication(laboratory).writeEverything()
+    XCTAssertEqual(try Publication(laboratory).differences(), [])
+    try writeFile("stray", to: laboratory.figures.appendingPathComponent("xecomla/table99.md"))
+    XCTAssertEqual(try Publication(laboratory).differences(), ["xecomla/table99.md: nothing generates it"])
+  }
+}
