@@ -1,3 +1,4 @@
+import Foundation
 import Groundwork
 
 /// The files below `experiments` that programs need wherever they run: `Data` links to them, and the package compiles
@@ -20,7 +21,7 @@ struct PublishedTable: Sendable {
 
   init(_ bytes: [UInt8], _ file: String) {
     self.file = "experiments/\(file)"
-    do { csv = try CSV(parsing: bytes, file: self.file) } catch { preconditionFailure("\(error)") }
+    do { csv = try CSV(parsing: Data(bytes), file: self.file) } catch { preconditionFailure("\(error)") }
   }
 
   /// A row's fields by column.

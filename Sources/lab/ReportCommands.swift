@@ -77,9 +77,9 @@ struct CheckCommand: ParsableCommand {
       let publication = Publication(laboratory)
       let chosen = try laboratory.specs(specs)
       let page = try all ? publication.writeClaims() : publication.claims(chosen, profile: profile)
-      if json { printJSON(page.json) } else { printText(page) }
+      if json { try printJSON(page.json) } else { try printText(page) }
       if power && !json {
-        for spec in chosen { printSignals(try publication.signals(spec, profile: profile), of: spec) }
+        for spec in chosen { try printSignals(try publication.signals(spec, profile: profile), of: spec) }
       }
       if strict, let failed = page.entries.first(where: { $0.verdict.answer == .fails }) {
         throw UpcycleError("a claim fails: \(failed.verdict.claim.id)", at: failed.spec.name)
@@ -87,23 +87,23 @@ struct CheckCommand: ParsableCommand {
     }
   }
 
-  private func printText(_ page: ClaimsPage) {
+  private func printText(_ page: ClaimsPage) throws {
     for entry in page.entries {
       let (claim, verdict) = (entry.verdict.claim, entry.verdict)
-      print("\(claim.id)  \(verdict.answer.rawValue)  [\(entry.spec.name)] \(claim.statement)")
-      if !verdict.needs.isEmpty { print("    \(verdict.needsText)") }
+      try printResult("\(claim.id)  \(verdict.answer.rawValue)  [\(entry.spec.name)] \(claim.statement)")
+      if !verdict.needs.isEmpty { try printResult("    \(verdict.needsText)") }
       for test in verdict.tests {
-        print("    \(test.text)")
-        if power, let text = test.powerText { print("      \(text)") }
+        try printResult("    \(test.text)")
+        if power, let text = test.powerText { try printResult("      \(text)") }
       }
     }
-    print(page.summary)
+    try printResult(page.summary)
   }
 
   /// Spread between cells over the noise between seeds.
-  private func printSignals(_ signals: [SignalToNoise], of spec: Spec) {
+  private func printSignals(_ signals: [SignalToNoise], of spec: Spec) throws {
     if signals.isEmpty { return }
-    print("\n\(spec.name): spread between cells over the noise between seeds")
+    try printResult("\n\(spec.name): spread between cells over the noise between seeds")
     let width = signals.map(\.metric.count).max()!
     for signal in signals {
       let name = signal.metric.padding(toLength: width, withPad: " ", startingAt: 0)
@@ -111,7 +111,7 @@ struct CheckCommand: ParsableCommand {
         format: "%6.2f = %6.2f / %5.2f", signal.ratio, signal.signal, signal.noise)
       let limited = signal.limited > 0 ? ", \(signal.limited) at floor or ceiling" : ""
       let shared = signal.bartlett < 0.01 ? ", noise not shared (Bartlett)" : ""
-      print("  \(name)  \(numbers)  (\(signal.cells) cells\(limited)\(shared))")
+      try printResult("  \(name)  \(numbers)  (\(signal.cells) cells\(limited)\(shared))")
     }
   }
 }

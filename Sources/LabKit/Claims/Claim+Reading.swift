@@ -2,7 +2,7 @@ import Groundwork
 
 extension Claim {
   init(_ value: JSONValue, path: String, file: String) throws {
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: path, in: file,
       known: [
         "id", "statement", "evidence", "metric", "measured", "pretrainings", "tests", "pending", "headline", "scale",
@@ -34,7 +34,7 @@ extension Claim.Test {
     _ value: JSONValue, path: String, file: String, shared: (metric: String?, measured: String?, pretrainings: Int)
   ) throws {
     let metric = shared.metric
-    let object = try StrictObject(
+    let object = try JSONObject(
       value, at: path, in: file,
       known: [
         "let", "quantity", "slope", "above", "below", "equivalent", "not_worse", "published", "measured", "seeds",
@@ -42,7 +42,7 @@ extension Claim.Test {
     if object.values["slope"] != nil {
       (terms, quantity) = try Self.slope(object, metric: metric)
     } else {
-      terms = try object.required("let", object.object).reduce(into: [:]) { terms, item in
+      terms = try object.required("let") { try object.object($0)?.values }.reduce(into: [:]) { terms, item in
         terms[item.key] = try Claim.Term(item.value, path: "\(path).let.\(item.key)", file: file, metric: metric)
       }
       quantity = .expression(try Self.expression(object, naming: terms))
@@ -63,7 +63,7 @@ extension Claim.Test {
     }
   }
 
-  private static func expression(_ object: StrictObject, naming terms: [String: Claim.Term]) throws -> Expression {
+  private static func expression(_ object: JSONObject, naming terms: [String: Claim.Term]) throws -> Expression {
     let expression: Expression
     do { expression = try Expression(object.required("quantity", object.string)) } catch var error as UpcycleError {
       error.location = "\(object.file), \(object.path)"
@@ -79,11 +79,11 @@ extension Claim.Test {
 
   /// `slope: [{ cells: […], x: […] }, …]`: ladders of cells, each with its own level, and one slope.
   private static func slope(
-    _ object: StrictObject, metric: String?
+    _ object: JSONObject, metric: String?
   ) throws -> ([String: Claim.Term], Claim.Quantity) {
     var terms: [String: Claim.Term] = [:]
     let ladders = try object.list("slope") { value, place -> (names: [String], xs: [Double]) in
-      let ladder = try StrictObject(value, at: place, in: object.file, known: ["cells", "x", "metric"])
+      let ladder = try JSONObject(value, at: place, in: object.file, known: ["cells", "x", "metric"])
       let cells = try ladder.required("cells", ladder.strings)
       let xs = try ladder.required("x", ladder.array).map { item in
         guard let x = item.double else {
@@ -106,7 +106,7 @@ extension Claim.Test {
     return (terms, .slope(ladders.map(\.names), weights: Dictionary(uniqueKeysWithValues: pairs)))
   }
 
-  private static func region(_ object: StrictObject) throws -> (Claim.Kind, lower: Double?, upper: Double?) {
+  private static func region(_ object: JSONObject) throws -> (Claim.Kind, lower: Double?, upper: Double?) {
     let (above, below) = (try object.double("above"), try object.double("below"))
     let given = [
       above != nil || below != nil, object.values["equivalent"] != nil, object.values["not_worse"] != nil,
@@ -119,7 +119,7 @@ extension Claim.Test {
     if given[0] { return (.bounds, above, below) }
     let key = given[1] ? "equivalent" : "not_worse"
     let centre = given[1] ? "to" : "than"
-    let margin = try StrictObject(
+    let margin = try JSONObject(
       object.values[key]!, at: object.place(key), in: object.file, known: [centre, "margin", "reason"])
     let (from, width) = (try margin.double(centre) ?? 0, try margin.required("margin", margin.double))
     let reason = try margin.required("reason", margin.string)
@@ -137,7 +137,7 @@ extension Claim.Term {
       (cells, self.metric) = ([cell], metric)
       return
     }
-    let object = try StrictObject(value, at: path, in: file, known: ["cell", "cells", "metric"])
+    let object = try JSONObject(value, at: path, in: file, known: ["cell", "cells", "metric"])
     cells = try object.strings("cells") ?? [object.required("cell", object.string)]
     self.metric = try object.string("metric") ?? metric ?? object.required("metric", object.string)
     if cells.isEmpty { throw UpcycleError("\(path).cells is empty", at: file) }

@@ -58,9 +58,9 @@ extension Spec {
   }
 
   private static func numbers(
-    _ object: StrictObject, _ key: String, in range: ClosedRange<Double>
+    _ object: JSONObject, _ key: String, in range: ClosedRange<Double>
   ) throws -> [String: Double] {
-    try (object.object(key) ?? [:]).mapValues { value in
+    try (object.object(key)?.values ?? [:]).mapValues { value in
       guard let number = value.double, range.contains(number) else {
         throw UpcycleError(
           "\(key) holds a number out of range", at: object.file,
