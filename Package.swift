@@ -48,7 +48,7 @@ let package = Package(
         "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
 
-    .target(name: "Commands", dependencies: [.argumentParser]),
+    .target(name: "Commands", dependencies: [.argumentParser, "Groundwork"]),
     .target(
       name: "TrainingCommands",
       dependencies: [.argumentParser, "Groundwork", "ModelCore", "TokenData", "Distillation", "Recipes"]),
@@ -101,7 +101,7 @@ let package = Package(
     .testTarget(name: "TokenDataTests", dependencies: ["Groundwork", "TokenData", "TestKit"]),
     .testTarget(
       name: "DistillationTests",
-      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "TestKit"]),
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation", "TestKit"]),
     .testTarget(
       name: "EvaluationTests",
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"]),
@@ -118,8 +118,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit", "Recipes",
-        "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit",
+        "Recipes", "Commands", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
       ]),
   ]
 )

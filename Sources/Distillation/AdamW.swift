@@ -22,10 +22,10 @@ public final class AdamW {
 
     public func validate() throws {
       for (name, beta) in [("beta1", beta1), ("beta2", beta2)] where !(0..<1).contains(beta) {
-        throw UpcycleError.usage("is out of range", at: name, expected: "a number in 0..<1", found: "\(beta)")
+        throw UpcycleError.usage("is out of range", field: name, expected: "a number in 0..<1", found: "\(beta)")
       }
-      for (name, value) in [("epsilon", epsilon), ("weight decay", weightDecay)] where !(value >= 0 && value.isFinite) {
-        throw UpcycleError.usage("is out of range", at: name, expected: "at least 0", found: "\(value)")
+      for (name, value) in [("epsilon", epsilon), ("weight_decay", weightDecay)] where !(value >= 0 && value.isFinite) {
+        throw UpcycleError.usage("is out of range", field: name, expected: "at least 0", found: "\(value)")
       }
     }
   }

@@ -23,7 +23,7 @@ public final class IntermediateTrainer {
     try plan.validate()
     guard student.layers.count == base.layers.count, student.config.hiddenSize == base.config.hiddenSize else {
       throw UpcycleError.usage(
-        "is not a copy of the base with other mixers", at: "student",
+        "is not a copy of the base with other mixers", field: "student",
         expected: "\(base.layers.count) layers of width \(base.config.hiddenSize)",
         found: "\(student.layers.count) of width \(student.config.hiddenSize)")
     }

@@ -56,7 +56,7 @@ public struct PreferencePlan: Codable, Equatable, Sendable {
 
   public func validate() throws {
     try require((1...1 << 24).contains(batch), "batch", "at least 1, at most \(1 << 24)", batch)
-    try require(microBatch > 0 && batch % microBatch == 0, "micro-batch", "a divisor of the batch \(batch)", microBatch)
+    try require(microBatch > 0 && batch % microBatch == 0, "micro_batch", "a divisor of the batch \(batch)", microBatch)
     try require(steps > 0, "pairs", "at least one step of \(batch)", pairs)
     try require(beta > 0 && beta.isFinite, "beta", "a positive number", beta)
     try validateUpdates(learningRate: learningRate, warmup: warmup, floor: floor, clip: clip)

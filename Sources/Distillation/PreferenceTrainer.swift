@@ -31,7 +31,7 @@ public final class PreferenceTrainer {
     }
     if pairs.count != plan.pairs {
       throw UpcycleError.usage(
-        "do not fit the plan", at: "pairs", expected: "\(plan.pairs)", found: "\(pairs.count)")
+        "do not fit the plan", field: "pairs", expected: "\(plan.pairs)", found: "\(pairs.count)")
     }
     self.policy = policy
     self.reference = reference

@@ -29,10 +29,10 @@ public final class Trainer {
         hint: "distillation matches logits token by token; use models with one tokenizer")
     }
     if plan.klWeight > 0 && teacher == nil {
-      throw UpcycleError.usage("a KL weight needs a teacher", at: "kl weight", found: "\(plan.klWeight)")
+      throw UpcycleError.usage("a KL weight needs a teacher", field: "kl_weight", found: "\(plan.klWeight)")
     }
     if plan.hiddenWeight != nil && !(teacher is LanguageModel) {
-      throw UpcycleError.usage("hidden states need a teacher that runs beside the student", at: "hidden weight")
+      throw UpcycleError.usage("hidden states need a teacher that runs beside the student", field: "hidden_weight")
     }
     if plan.freezesEmbeddings == true {
       student.embedding.isTrainable = false

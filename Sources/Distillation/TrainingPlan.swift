@@ -62,21 +62,22 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
 
   public func validate() throws {
     let size = 1...1 << 24
-    try require(
-      size.contains(batch) && size.contains(time), "batch and sequence length",
-      "at least 1, at most \(size.upperBound)",
-      "\(batch) x \(time)")
-    try require(microBatch > 0 && batch % microBatch == 0, "micro-batch", "a divisor of the batch \(batch)", microBatch)
+    for (field, value) in [("batch", batch), ("sequence", time)] {
+      try require(size.contains(value), field, "at least 1, at most \(size.upperBound)", value)
+    }
+    try require(microBatch > 0 && batch % microBatch == 0, "micro_batch", "a divisor of the batch \(batch)", microBatch)
     try require(steps > 0, "tokens", "at least one step of \(batch * time)", tokens)
     try validateUpdates(learningRate: learningRate, warmup: warmup, floor: floor, clip: clip)
     let total = ceWeight + klWeight
-    try require(
-      ceWeight >= 0 && klWeight >= 0 && total > 0 && total.isFinite, "loss weights", "one above 0",
-      "\(ceWeight), \(klWeight)")
+    if !(ceWeight >= 0 && klWeight >= 0 && total > 0 && total.isFinite) {
+      throw UpcycleError.usage(
+        "are out of range", at: "`ce_weight`, `kl_weight`", expected: "0 or more, one above 0",
+        found: "\(ceWeight), \(klWeight)")
+    }
     try optimizer.validate()
     try balance?.validate()
     if let hiddenWeight {
-      try require(hiddenWeight >= 0 && hiddenWeight.isFinite, "weight of hidden states", "at least 0", hiddenWeight)
+      try require(hiddenWeight >= 0 && hiddenWeight.isFinite, "hidden_weight", "at least 0", hiddenWeight)
     }
   }
 }
@@ -95,20 +96,20 @@ public struct ExpertBalance: Codable, Equatable, Sendable {
   }
 
   func validate() throws {
-    try require(lossWeight >= 0 && lossWeight.isFinite, "weight of the balance loss", "at least 0", lossWeight)
-    try require(biasRate >= 0 && biasRate.isFinite, "rate of the experts' bias", "at least 0", biasRate)
+    try require(lossWeight >= 0 && lossWeight.isFinite, "balance_weight", "at least 0", lossWeight)
+    try require(biasRate >= 0 && biasRate.isFinite, "bias_rate", "at least 0", biasRate)
   }
 }
 
-/// Refuses a plan's value, naming the option.
-func require(_ ok: Bool, _ option: String, _ expected: String, _ found: Any) throws {
-  if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: "\(found)") }
+/// Refuses a plan's value, naming its field.
+func require(_ ok: Bool, _ field: String, _ expected: String, _ found: Any) throws {
+  if !ok { throw UpcycleError.usage("is out of range", field: field, expected: expected, found: "\(found)") }
 }
 
 /// What every plan says about its updates.
 func validateUpdates(learningRate: Double, warmup: Double, floor: Double, clip: Double) throws {
-  try require(learningRate > 0 && learningRate.isFinite, "learning rate", "a positive number", learningRate)
-  try require((0...1).contains(warmup), "warm-up", "a fraction in 0...1", warmup)
-  try require((0...1).contains(floor), "final learning rate", "a fraction of the peak in 0...1", floor)
+  try require(learningRate > 0 && learningRate.isFinite, "lr", "a positive number", learningRate)
+  try require((0...1).contains(warmup), "warmup", "a fraction in 0...1", warmup)
+  try require((0...1).contains(floor), "floor", "a fraction of the peak in 0...1", floor)
   try require(clip >= 0 && clip.isFinite, "clip", "a gradient norm, or 0 for no clipping", clip)
 }

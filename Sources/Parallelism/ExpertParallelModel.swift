@@ -20,14 +20,14 @@ public final class ExpertParallelModel {
     self.model = model
     self.context = context
     let experts = try Self.experts(of: model.config)
-    try requireDivisor(context.ranks.size, of: experts.count, "\(experts.count) experts", at: "--expert-parallel")
+    try requireDivisor(context.ranks.size, of: experts.count, "\(experts.count) experts", field: "expert_parallel")
     for layer in model.layers { layer.transform?.experts?.freezeAll(but: ownExperts(of: experts.count)) }
   }
 
   static func experts(of config: ModelConfig) throws -> ExpertConfig {
     guard let experts = config.experts else {
       throw UpcycleError.usage(
-        "is a dense model", at: "--model", expected: "one with experts", found: config.architecture.rawValue)
+        "is a dense model", field: "model", expected: "one with experts", found: config.architecture.rawValue)
     }
     return experts
   }
@@ -206,8 +206,9 @@ extension MixtureOfExperts {
 
 /// Refuses a number of ranks that does not divide `count`, naming those that do.
 /// - Parameter what: what there are so many of, with the number
-func requireDivisor(_ ranks: Int, of count: Int, _ what: String, at option: String) throws {
+func requireDivisor(_ ranks: Int, of count: Int, _ what: String, field: String) throws {
   if ranks >= 1 && count % ranks == 0 { return }
   let divisors = (1...count).filter { count % $0 == 0 }.map(String.init).joined(separator: ", ")
-  throw UpcycleError.usage("does not divide the \(what)", at: option, expected: "one of \(divisors)", found: "\(ranks)")
+  throw UpcycleError.usage(
+    "does not divide the \(what)", field: field, expected: "one of \(divisors)", found: "\(ranks)")
 }

@@ -24,7 +24,7 @@ public final class ExpertParallelTrainer {
   public init(_ model: LanguageModel, batches: any BatchSource, plan: TrainingPlan, on context: RankContext) throws {
     try plan.validate()
     try requireDivisor(
-      context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", at: "--expert-parallel")
+      context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", field: "expert_parallel")
     parallel = try ExpertParallelModel(model, context)
     self.batches = batches
     self.plan = plan

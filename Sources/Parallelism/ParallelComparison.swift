@@ -82,7 +82,7 @@ public struct ParallelComparison {
 
   private func expertParallel(_ context: RankContext) throws -> States {
     let (rank, size) = (context.ranks.rank, context.ranks.size)
-    try requireDivisor(size, of: batch, "\(batch) sequences", at: "ranks")
+    try requireDivisor(size, of: batch, "\(batch) sequences", field: "ranks")
     let model = try model()
     let parallel = try ExpertParallelModel(model, context)
     let sums = GradientSums(model, context)

@@ -31,12 +31,12 @@ public struct EarlyStopping: Sendable {
   }
 
   func validate() throws {
-    func require(_ ok: Bool, _ option: String, _ expected: String, _ found: Any) throws {
-      if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: "\(found)") }
+    func require(_ ok: Bool, _ field: String, _ expected: String, _ found: Any) throws {
+      if !ok { throw UpcycleError.usage("is out of range", field: field, expected: expected, found: "\(found)") }
     }
-    try require(every > 0, "--validate-every", "at least 1 step", every)
-    try require(patience > 0, "--patience", "at least 1 validation", patience)
-    try require(delta >= 0 && delta < 1, "--delta", "a share in 0..<1", delta)
+    try require(every > 0, "validate_every", "at least 1 step", every)
+    try require(patience > 0, "patience", "at least 1 validation", patience)
+    try require(delta >= 0 && delta < 1, "delta", "a share in 0..<1", delta)
   }
 
   var identity: String { "\(metric) every \(every), patience \(patience), delta \(delta)" }

@@ -49,8 +49,8 @@ public struct ExpertParallelTraining {
     let context = RankContext(ranks, overlaps: overlaps, progress: progress)
     defer { context.progress.stop() }
     let (trainer, tokenizer, identity) = try ranks.agreeing { try prepare(context, folder) }
-    try ranks.requireSame(identity.text, "checkpoint or data", at: "--model")
-    try ranks.requireSame(try plan.text, "plan", at: "--tokens")
+    try ranks.requireSame(identity.text, "checkpoint or data", field: "model")
+    try ranks.requireSame(try plan.text, "plan", field: "tokens")
     let directory = RunDirectory(folder)
     try ranks.agreeing { if ranks.rank == 0 { try directory.begin(plan: plan, identity: identity) } }
     try trainer.resume(from: directory.checkpoint)

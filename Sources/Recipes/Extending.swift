@@ -65,9 +65,9 @@ public struct Extending {
     var warnings: [String] = []
     guard let plan else { return warnings }
     try plan.validate()
-    guard data != nil else { throw UpcycleError.usage("training needs token shards", at: "data") }
+    guard data != nil else { throw UpcycleError.usage("training needs token shards", field: "data") }
     guard plan.klWeight > 0 else { return warnings }
-    guard let teacher else { throw UpcycleError.usage("a KL weight needs a teacher", at: "teacher") }
+    guard let teacher else { throw UpcycleError.usage("a KL weight needs a teacher", field: "teacher") }
     let teacherConfig = try ModelConfig(contentsOf: teacher)
     if teacherConfig.vocabularySize != config.vocabularySize {
       throw UpcycleError.usage(
@@ -113,23 +113,23 @@ public struct Extending {
     if needed.weights > budget {
       hint = "weights, gradients and moments alone pass the budget; " + hint
     } else if !plan.checkpointing, fits({ $0.checkpointing = true }) {
-      hint = "--checkpointing fits; or " + hint
+      hint = "`checkpointing` fits; or " + hint
     } else if plan.microBatch > 1,
       fits({
         $0.microBatch = 1; $0.checkpointing = true
       })
     {
-      hint = "--micro-batch 1 --checkpointing fits; or " + hint
+      hint = "`micro_batch` 1 with `checkpointing` fits; or " + hint
     } else if let context = (1...40).map({ plan.time >> $0 }).first(where: { time in
       time >= 16
         && fits {
           $0.time = time; $0.microBatch = 1; $0.checkpointing = true
         }
     }) {
-      hint = "--context \(context) --micro-batch 1 --checkpointing fits; or " + hint
+      hint = "`context` \(context) and `micro_batch` 1 with `checkpointing` fit; or " + hint
     }
     throw UpcycleError.usage(
-      "a training step does not fit the memory budget", at: "--budget", expected: "\(formatBytes(budget)) at most",
+      "a training step does not fit the memory budget", field: "budget", expected: "\(formatBytes(budget)) at most",
       found:
         "about \(formatBytes(peak(needed))): \(formatBytes(needed.weights)) of weights and optimizer, "
         + "\(formatBytes(needed.activations)) of activations, \(formatBytes(max(needed.loss, needed.working))) of working memory",

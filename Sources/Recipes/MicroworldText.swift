@@ -6,15 +6,14 @@ import TokenData
 /// tokenizer.
 /// - Parameters:
 ///   - mixture: which of its texts
-///   - option: that an error names
 public func ladderText(
-  for model: URL, _ mixture: MicroworldCorpus.Mixture = .instruction, option: String = "--data", quiet: Bool = false
+  for model: URL, _ mixture: MicroworldCorpus.Mixture = .instruction, quiet: Bool = false
 ) throws -> (training: TokenShards, heldOut: TokenShards) {
   let tokenizer = try Tokenizer.load(from: model)
   guard let places = try? Places(), try Tokenizer.load(from: places.tokenizer).fingerprint == tokenizer.fingerprint
   else {
     throw UpcycleError.usage(
-      "is needed", at: option, expected: "token shards", found: "nothing",
+      "is needed", field: "data", expected: "token shards", found: "nothing",
       hint:
         "only the ladder's models, inside a checkout, have the microworld's text as default; shards pack makes shards")
   }

@@ -38,9 +38,9 @@ public struct ParallelInference {
       let parallel = try TensorParallelModel(config, weights: CheckpointReader(model), file: model.path, on: context)
       return (parallel, try Tokenizer.load(from: model), try modelIdentity(model))
     }
-    try ranks.requireSame(identity, "checkpoint", at: "--model")
+    try ranks.requireSame(identity, "checkpoint", field: "model")
     let ids = tokenizer.documentStart + tokenizer.encode(prompt)
-    if ids.isEmpty { throw AgreedError(.usage("is empty", at: "--prompt", expected: "some text")) }
+    if ids.isEmpty { throw AgreedError(.usage("is empty", field: "prompt", expected: "some text")) }
     let ends = Set(
       [tokenizer.bos, tokenizer.eos].compactMap { $0 } + parallel.model.config.eosTokenIds.map { Int32($0) })
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)

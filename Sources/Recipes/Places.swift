@@ -28,7 +28,7 @@ extension FigureScript {
   public static func ofCheckout(_ name: String) throws -> FigureScript {
     guard let root = try? Places().root else {
       throw UpcycleError.usage(
-        "pictures are drawn by the repository's scripts (figures/\(name))", at: "--plot",
+        "pictures are drawn by the repository's scripts (figures/\(name))", field: "plot",
         hint: "run inside a checkout, or name one in UPCYCLE_ROOT")
     }
     let script = FigureScript(file: root.appendingPathComponent("figures/\(name)"))

@@ -72,7 +72,7 @@ public struct SelfDistilling {
     try stopping?.validate()
     if stopping?.metric == .loss && heldOut == nil {
       throw UpcycleError.usage(
-        "needs held-out text", at: "early stopping by loss", hint: "give --held-out, or a task to validate on")
+        "needs held-out text", at: "early stopping by loss", hint: "give `held_out`, or a task to validate on")
     }
     let studentConfig = try ModelConfig(contentsOf: student)
     let teacherConfig = try ModelConfig(contentsOf: teacher)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Commands
 import Foundation
 import Groundwork
 import Recipes
@@ -31,8 +32,8 @@ struct Infer: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let rate = Result { try link.map { try LinkRate(parsing: $0, option: "--link") } }
-      try runRanks(threads: 1, link: (try? rate.get()) ?? nil) { ranks in
+      let rate = Result { try link.map { try LinkRate(parsing: $0) } }
+      try runRanks(threads: 1, link: (try? rate.get()) ?? nil, spelling: Flags(of: Self.self).spelling) { ranks in
         try ranks.agreeing {
           _ = try rate.get()
           try validate(ranks)
@@ -61,7 +62,7 @@ struct Infer: ParsableCommand {
         "must be as many as --tensor-parallel", at: "--expert-parallel", expected: "\(tensorParallel)",
         found: "\(expertParallel)")
     }
-    try requireRanks(tensorParallel, ranks, at: "--tensor-parallel", command: "farskip infer")
+    try requireRanks(tensorParallel, ranks, field: "tensor_parallel", command: "farskip infer")
     if tokens < 1 {
       throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)")
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Commands
 import Foundation
 import Groundwork
 
@@ -44,8 +45,8 @@ struct Overlap: ParsableCommand {
   func run() {
     runReportingErrors {
       // An impossible link ends the job before it starts; on several processes all must agree.
-      let rate = Result { try LinkRate(parsing: link, option: "--link") }
-      try runRanks(threads: max(1, ranks), link: try? rate.get()) { ranks in
+      let rate = Result { try LinkRate(parsing: link) }
+      try runRanks(threads: max(1, ranks), link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
         let measurement = try ranks.agreeing { try self.measurement(try rate.get(), ranks: ranks.size) }
         let outcome = try measurement.run(on: ranks)
         if ranks.rank == 0 { try report(measurement, outcome) }
@@ -60,7 +61,7 @@ struct Overlap: ParsableCommand {
     let isPrefill = mode == .prefill
     let others = rivals ? OverlapMethod.rivals.filter { !isPrefill || $0.offers(.prefill) } : []
     let measurement = OverlapMeasurement(
-      durations: try LayerDurations(parsing: durations, option: "--durations"), layers: layers, isPrefill: isPrefill,
+      durations: try LayerDurations(parsing: durations), layers: layers, isPrefill: isPrefill,
       methods: [.standard, .farskip] + others, computation: compute, progress: progress, rate: rate, repeats: repeats)
     try measurement.validate(ranks: ranks)
     return measurement

@@ -55,7 +55,7 @@ struct ScaleOptions: ParsableArguments {
   }
 
   private func scenario(_ name: String, fit: Calibration, kappa: Double?) throws -> Scenario {
-    let shape = try modelShape(name, option: "--model")
+    let shape = try modelShape(name)
     let sequence = try sequence.map { try count($0, "--sequence", 1...100_000_000) }
     if let batch { _ = try count("\(batch)", "--batch", 1...10_000_000) }
     if let efficiency, !(efficiency > 0 && efficiency <= 1) {
@@ -71,7 +71,7 @@ struct ScaleOptions: ParsableArguments {
     if let perNode { scenario.accelerator.perNode = try count("\(perNode)", "--per-node", 1...4096) }
     if let link {
       (scenario.accelerator.intraBandwidth, scenario.accelerator.interBandwidth) = try parseLinks(
-        link, option: "--link")
+        link)
     }
     if let latency {
       let parts = latency.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
@@ -86,14 +86,14 @@ struct ScaleOptions: ParsableArguments {
 
   /// The given counts, or those of 8, 16, 32 and 64 that fit the model.
   private func gpuCounts(for scenario: Scenario) throws -> [Int] {
-    let fitting = [8, 16, 32, 64].filter { (try? scenario.require(gpus: $0, option: "--gpus")) != nil }
+    let fitting = [8, 16, 32, 64].filter { (try? scenario.require(gpus: $0)) != nil }
     let counts =
       try gpus.map { list in
         try list.split(separator: ",", omittingEmptySubsequences: false).map {
           try count(String($0), "--gpus", 1...100_000)
         }
       } ?? (fitting.isEmpty ? [8] : fitting)
-    for count in counts { try scenario.require(gpus: count, option: "--gpus") }
+    for count in counts { try scenario.require(gpus: count) }
     return counts
   }
 

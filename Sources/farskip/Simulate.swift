@@ -62,7 +62,7 @@ struct Simulate: ParsableCommand {
   }
 
   private func simulate(_ durations: String) throws {
-    let block = try LayerDurations(parsing: durations, option: "--durations")
+    let block = try LayerDurations(parsing: durations)
     let (layers, ranks) = (self.layers ?? 4, self.ranks ?? 1)
     guard (1...10_000).contains(layers) else {
       throw UpcycleError.usage("is out of range", at: "--layers", expected: "1 to 10000", found: "\(layers)")

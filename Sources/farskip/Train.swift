@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Commands
 import Distillation
 import Foundation
 import Groundwork
@@ -46,9 +47,9 @@ struct Train: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let rate = Result { try link.map { try LinkRate(parsing: $0, option: "--link") } }
+      let rate = Result { try link.map { try LinkRate(parsing: $0) } }
       Interrupt.listen()
-      try runRanks(threads: 1, link: (try? rate.get()) ?? nil) { ranks in
+      try runRanks(threads: 1, link: (try? rate.get()) ?? nil, spelling: Flags(of: Self.self).spelling) { ranks in
         let plan = try ranks.agreeing {
           _ = try rate.get()
           return try self.plan(ranks)
@@ -74,7 +75,7 @@ struct Train: ParsableCommand {
   }
 
   private func plan(_ ranks: any Communicator) throws -> TrainingPlan {
-    try requireRanks(expertParallel, ranks, at: "--expert-parallel", command: "farskip train")
+    try requireRanks(expertParallel, ranks, field: "expert_parallel", command: "farskip train")
     guard let count = parseCount(tokens) else {
       throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 100k", found: tokens)
     }

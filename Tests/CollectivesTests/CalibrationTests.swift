@@ -50,7 +50,7 @@ final class CalibrationTests: XCTestCase {
     let rows = try table("derived_message_volumes.csv")
     XCTAssertEqual(rows.count, 6)
     for row in rows {
-      let shape = try ModelShape.named(row["case"]!.hasPrefix("V2") ? "deepseek-v2-lite" : "deepseek-v3-l6", option: "")
+      let shape = try ModelShape.named(row["case"]!.hasPrefix("V2") ? "deepseek-v2-lite" : "deepseek-v3-l6")
       let workload = Workload(shape, gpus: Int(row["EP"]!)!, tokens: Int(row["tokens_per_rank"]!)!, sequence: 4096)
       let work = workload.work(tokens: workload.tokens, perNode: 8)
       let durations = Accelerator(efficiency: 0.4).durations(work)
@@ -77,7 +77,7 @@ final class CalibrationTests: XCTestCase {
   func testTrainingPredictions() throws {
     for row in try table("derived_training_predictions.csv") {
       let lite = row["model"] == "V2-Lite"
-      let shape = try ModelShape.named(lite ? "deepseek-v2-lite" : "deepseek-v3-l6", option: "")
+      let shape = try ModelShape.named(lite ? "deepseek-v2-lite" : "deepseek-v3-l6")
       let workload = Workload(shape, gpus: Int(row["EP"]!)!, tokens: lite ? 32768 : 4096, sequence: 4096)
       let accelerator = Accelerator(efficiency: 0.4)
       func model(_ kappa: Double) -> OverlapModel { workload.model(on: accelerator, slowdown: .throughout(kappa)) }
@@ -121,19 +121,19 @@ final class CalibrationTests: XCTestCase {
   }
 
   func testUnknownNamesAndUnevenExperts() {
-    XCTAssertThrowsError(try ModelShape.named("gpt", option: "--model")) { error in
+    XCTAssertThrowsError(try ModelShape.named("gpt")) { error in
       XCTAssertTrue("\(error)".contains("deepseek-v2-lite, deepseek-v2, deepseek-v3"), "\(error)")
     }
     let shape = ModelShape.published.last!
-    XCTAssertThrowsError(try shape.requireExpertParallel(32, option: "--gpus")) { error in
+    XCTAssertThrowsError(try shape.requireExpertParallel(32)) { error in
       XCTAssertTrue("\(error)".contains("one of 2, 4, 8, 16"), "\(error)")
     }
-    XCTAssertNoThrow(try shape.requireExpertParallel(16, option: "--gpus"))
+    XCTAssertNoThrow(try shape.requireExpertParallel(16))
   }
 
   /// One step of decoding against sums by hand.
   func testDecodeWork() throws {
-    let shape = try ModelShape.named("deepseek-v3", option: "")
+    let shape = try ModelShape.named("deepseek-v3")
     let work = shape.decodeWork(sequences: 1024, cached: 4096, ranks: 16, perNode: 8, bytesPerNumber: 2)
     // All 16 experts of a rank are chosen by some of 1,024 tokens: 3 matrices of 7168 x 2048 each, a byte a weight.
     XCTAssertEqual(work.read.experts, Double(16 * 3 * 7168 * 2048), accuracy: 1)
@@ -151,7 +151,7 @@ final class CalibrationTests: XCTestCase {
 
   func testCommunicationOfAGivenShare() throws {
     let scenario = Scenario(
-      try .named("deepseek-v2-lite", option: ""), mode: .training, fit: Calibration(.throughout), kappa: 1)
+      try .named("deepseek-v2-lite"), mode: .training, fit: Calibration(.throughout), kappa: 1)
     for share in [0.1, 0.5, 0.8] {
       var stretched = scenario
       stretched.share = share
@@ -163,11 +163,11 @@ final class CalibrationTests: XCTestCase {
   }
 
   func testLinks() throws {
-    let both = try parseLinks("310GB/s,50GB/s", option: "--link")
+    let both = try parseLinks("310GB/s,50GB/s")
     XCTAssertTrue(both == (310, 50))
-    XCTAssertTrue(try parseLinks("1.5GB/s", option: "--link") == (1.5, 1.5))
+    XCTAssertTrue(try parseLinks("1.5GB/s") == (1.5, 1.5))
     for text in ["0GB/s", "310", "fast", "1GB/s,2GB/s,3GB/s", "1GB/s,", "-1GB/s"] {
-      XCTAssertThrowsError(try parseLinks(text, option: "--link"), text)
+      XCTAssertThrowsError(try parseLinks(text), text)
     }
   }
 }

@@ -60,10 +60,10 @@ private func overlapMeasurement(_ parameters: StageParameters) throws -> (Overla
     throw UpcycleError.usage("is out of range", at: name, expected: "1 to 1000", found: "\(value)")
   }
   let measurement = OverlapMeasurement(
-    durations: try LayerDurations(parsing: parameters.string("durations"), option: "durations"), layers: layers,
+    durations: try LayerDurations(parsing: parameters.string("durations")), layers: layers,
     isPrefill: mode == .prefill, methods: method == .standard ? [.standard] : [.standard, method],
     computation: try parameters.choice("compute", Computation.self),
-    rate: try LinkRate(parsing: parameters.string("link"), option: "link"), repeats: repeats)
+    rate: try LinkRate(parsing: parameters.string("link")), repeats: repeats)
   let ranks = try parameters.int("ranks")
   try measurement.validate(ranks: ranks)
   return (measurement, ranks)

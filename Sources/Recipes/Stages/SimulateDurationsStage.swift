@@ -13,7 +13,7 @@ let simulateDurationsStage = Stage(
   run: { context in
     let parameters = StageParameters(context.config)
     let model = OverlapModel(
-      durations: try LayerDurations(parsing: parameters.string("durations"), option: "durations"),
+      durations: try LayerDurations(parsing: parameters.string("durations")),
       layers: try parameters.int("layers"), slowdown: .whileInFlight(try parameters.double("kappa")))
     let method = try parameters.choice("method", OverlapMethod.self)
     let (standard, times) = (model.training(.standard), model.training(method))

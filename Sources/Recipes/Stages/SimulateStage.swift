@@ -11,7 +11,7 @@ private let scenarioParameters = [
 
 private func scenario(_ parameters: StageParameters) throws -> Scenario {
   var scenario = Scenario(
-    try modelShape(parameters.string("model"), option: "model"),
+    try modelShape(parameters.string("model")),
     mode: try parameters.choice("mode", Workload.Mode.self),
     batch: try parameters.optional("batch", \.int), sequence: try parameters.optional("sequence", \.int),
     fit: Calibration(.throughout), efficiency: try parameters.optional("efficiency", \.double),
@@ -43,7 +43,7 @@ let simulateStage = Stage(
     let parameters = StageParameters(context.config)
     let scenario = try scenario(parameters)
     let gpus = try parameters.int("gpus")
-    try scenario.require(gpus: gpus, option: "gpus")
+    try scenario.require(gpus: gpus)
     let times = scenario.times(try method(parameters, in: scenario), gpus: gpus)
     let standard = scenario.times(.standard, gpus: gpus).milliseconds
     var metrics = [
@@ -70,7 +70,7 @@ let simulateSharesStage = Stage(
     let parameters = StageParameters(context.config)
     var scenario = try scenario(parameters)
     let gpus = try parameters.int("gpus")
-    try scenario.require(gpus: gpus, option: "gpus")
+    try scenario.require(gpus: gpus)
     let percents = try parameters.optional("percents") { $0.array?.compactMap(\.double) } ?? []
     guard !percents.isEmpty, percents.allSatisfy({ $0 > 0 && $0 < 100 }) else {
       throw UpcycleError.usage("are no shares", at: "percents", expected: "a list of numbers between 0 and 100")

@@ -53,7 +53,7 @@ public struct MeasuredStep {
   public func run(repeats: Int = 1, check: () throws -> Void = {}) throws -> Outcome {
     guard repeats >= 1, tokens >= 2 else {
       throw UpcycleError.usage(
-        "must be positive", at: "repeats, tokens", expected: "1 or more, 2 or more", found: "\(repeats), \(tokens)")
+        "must be positive", at: "`repeats`, `tokens`", expected: "1 or more, 2 or more", found: "\(repeats), \(tokens)")
     }
     StoragePool.trim()
     let before = StoragePool.liveBytes
