@@ -70,7 +70,8 @@ public final class IntermediateTrainer {
       tape.backward(from: variable)
     }
     loss += mixerLoss
-    let (norm, rate) = try loop.update(loss: loss) {
+    let norm = try loop.reduce().norm
+    let rate = try loop.update(loss: loss, norm: norm) {
       student.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time)
     }
     return StepMetrics(step: step, loss: loss, mixerLoss: mixerLoss, gradientNorm: norm, rate: rate)

@@ -76,7 +76,8 @@ public final class PreferenceTrainer {
       sums += partSums
     }
     let count = Double(sums.pairs)
-    let (norm, rate) = try loop.update(loss: sums.loss / count) {
+    let norm = try loop.reduce().norm
+    let rate = try loop.update(loss: sums.loss / count, norm: norm) {
       let part = PreferenceBatch(batch)
       return policy.firstNonFiniteLayer(ids: part.ids, batch: part.sequences, time: part.time)
     }

@@ -1,11 +1,14 @@
 import Foundation
 import Groundwork
+import ModelCore
+import TokenData
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// Everything a training run leaves behind, under one folder:
+/// Everything a training run leaves behind, under one folder; `complete` takes it from nothing, or from what an
+/// interrupted process left, to the finished model:
 /// ```
 /// DIR/run/plan.json          the complete plan          DIR/run/environment.json  machine, threads, commit
 /// DIR/run/metrics.csv        one line per step          DIR/run/checkpoint/       the last whole checkpoint
@@ -13,17 +16,57 @@ import Groundwork
 /// ```
 public struct RunDirectory {
   public let url: URL
+  /// The folder of everything that is not the model.
   public var run: URL { url.appendingPathComponent("run") }
   var plan: URL { run.appendingPathComponent("plan.json") }
   var metrics: URL { run.appendingPathComponent("metrics.csv") }
+  /// The folder of the training's last state.
   public var checkpoint: URL { run.appendingPathComponent("checkpoint") }
-  /// The finished model stands when this does.
-  public var finishedModel: URL { url.appendingPathComponent("model.safetensors") }
 
   public init(_ url: URL) { self.url = url }
 
+  // MARK: A whole run
+
+  /// A resumable run: trains, and leaves the model and its tokenizer in this folder; the same call goes on from the last
+  /// checkpoint where it was interrupted, and returns at once where the model is finished.
+  /// - Parameters:
+  ///   - plan: everything that decides the numbers
+  ///   - identity: what the run is made of
+  ///   - type: number type of the finished model's weights
+  ///   - ranks: that train together; one of them writes
+  ///   - recall: what a finished run measured, from the files it left
+  ///   - train: the training, through a trainer's `run(in:)` on this folder; gives the model to keep
+  /// - Returns: what `train` or `recall` measured
+  /// - Throws: usage errors when the folder holds a model that this run did not make, or another run
+  public func complete<Plan: Codable & Equatable, Outcome>(
+    plan: Plan, identity: RunIdentity, tokenizer: Tokenizer, type: ElementType = .float32,
+    ranks: any TrainingRanks = SingleRank(), recall: () throws -> Outcome,
+    train: () throws -> (model: LanguageModel, outcome: Outcome)
+  ) throws -> Outcome {
+    let isFinished = try ranks.agreeing {
+      // config.json is written last: where it stands, the model is complete.
+      let hasModel = FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path)
+      if try !holds(plan: plan, identity: identity), hasModel { throw Self.isTaken(url) }
+      return hasModel
+    }
+    if isFinished { return try recall() }
+    let (model, outcome) = try train()
+    try ranks.agreeing {
+      if !ranks.writes { return }
+      try tokenizer.save(to: url)
+      try model.save(to: url, type: type)
+      try finish()
+    }
+    return outcome
+  }
+
+  /// Refuses an output folder.
+  public static func isTaken(_ url: URL) -> UpcycleError {
+    .usage("holds a model already", at: url.path, hint: "choose another output folder")
+  }
+
   /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
-  public func holds<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws -> Bool {
+  func holds<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws -> Bool {
     guard FileManager.default.fileExists(atPath: plan.path) else { return false }
     let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: plan)
     if found != RunRecord(plan: resolved, identity: identity) {
@@ -35,7 +78,7 @@ public struct RunDirectory {
   }
 
   /// Creates the folder, or checks that what is there is the same run.
-  public func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
+  func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
     if try holds(plan: resolved, identity: identity) { return }
     try writeFile(jsonText(RunRecord(plan: resolved, identity: identity), pretty: true), to: plan)
@@ -44,7 +87,9 @@ public struct RunDirectory {
   }
 
   /// Called once the finished model is on disk: removes the training state, which is three times its size.
-  public func finish() throws { try? FileManager.default.removeItem(at: checkpoint) }
+  func finish() throws { try? FileManager.default.removeItem(at: checkpoint) }
+
+  // MARK: The loss curve
 
   /// The loss curve so far: one row per step, by column name.
   public func readMetrics() throws -> (columns: [String], rows: [[Double]]) {
@@ -53,7 +98,7 @@ public struct RunDirectory {
   }
 
   /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.
-  public func openMetrics(keeping steps: Int, header: String) throws -> MetricsFile {
+  func openMetrics(keeping steps: Int, header: String) throws -> MetricsFile {
     var kept = [header]
     if steps > 0, let text = try? String(decoding: readFile(metrics), as: UTF8.self) {
       kept += text.split(separator: "\n").dropFirst().prefix(steps).map(String.init)
@@ -88,7 +133,7 @@ public struct RunIdentity: Codable, Equatable, Sendable {
 }
 
 /// A CSV that grows line by line.
-public final class MetricsFile {
+final class MetricsFile {
   private let handle: FileHandle
   private let path: String
 
@@ -99,7 +144,7 @@ public final class MetricsFile {
     try handle.seekToEnd()
   }
 
-  public func append(_ line: String) throws {
+  func append(_ line: String) throws {
     do { try handle.write(contentsOf: Data((line + "\n").utf8)) } catch {
       throw UpcycleError("cannot write: is the disk full?", at: path)
     }

@@ -85,7 +85,8 @@ public final class Trainer {
     let loss =
       plan.ceWeight * crossEntropy + plan.klWeight * divergence
       + (plan.hiddenWeight ?? 0) * hiddenDistance / Double(max(1, ids.count))
-    let (norm, rate) = try loop.update(loss: loss) {
+    let norm = try loop.reduce().norm
+    let rate = try loop.update(loss: loss, norm: norm) {
       student.firstNonFiniteLayer(ids: Array(ids[0..<tokens]), batch: plan.microBatch, time: plan.time)
     }
     if let balance = plan.balance, balance.biasRate > 0 { student.routing.updateBias(rate: balance.biasRate) }
@@ -100,7 +101,7 @@ public final class Trainer {
     _ part: Int, _ ids: [Int32], _ targets: [Int32], scale: Float
   ) throws -> (HeadLossSums, hiddenDistance: Double) {
     let batch = plan.microBatch
-    let (wanted, teacherHead) = try taught(part, ids)
+    let (wanted, teacherHead) = try teaching(part, ids)
     let tape = Tape(recording: true)
     var states: [Variable] = []
     let hidden = student.hidden(
@@ -121,7 +122,7 @@ public final class Trainer {
   }
 
   /// The teacher's head on a micro-batch, and its layers' outputs where the plan compares them.
-  private func taught(_ part: Int, _ ids: [Int32]) throws -> (states: [Tensor], head: TeacherHead?) {
+  private func teaching(_ part: Int, _ ids: [Int32]) throws -> (states: [Tensor], head: TeacherHead?) {
     guard plan.hiddenWeight != nil, let model = teacher as? LanguageModel else {
       return ([], try teacher?.teaching(step: step, part: part, ids: ids, batch: plan.microBatch, time: plan.time))
     }

@@ -12,13 +12,8 @@ import TensorCore
 public enum TrainingCheckpoint {
   private static let tensors = ["parameters", "moment1", "moment2"]
 
-  static func save(_ folder: URL, step: Int, _ model: LanguageModel, _ optimizer: AdamW) throws {
-    try write(folder, step: step, model, optimizer)
-    try remove(folder, but: step)
-  }
-
-  /// Writes a state beside those that are there: for ranks, which keep the old until all have the new.
-  public static func write(_ folder: URL, step: Int, _ model: LanguageModel, _ optimizer: AdamW) throws {
+  /// Writes a state beside those that are there: the old one goes when every rank has its new one.
+  static func write(_ folder: URL, step: Int, _ model: LanguageModel, _ optimizer: AdamW) throws {
     try makeDirectory(folder)
     let count = model.parameters.count
     let url = url(folder, step)
@@ -32,22 +27,15 @@ public enum TrainingCheckpoint {
   }
 
   /// Removes all states but one.
-  public static func remove(_ folder: URL, but step: Int) throws {
+  static func remove(_ folder: URL, but step: Int) throws {
     for old in try states(folder) where old.step != step { try? FileManager.default.removeItem(at: old.url) }
   }
 
   /// Steps of the states that are there.
   public static func steps(_ folder: URL) throws -> [Int] { try states(folder).map(\.step) }
 
-  /// Loads the newest state into model and optimizer; nil when there is none.
-  static func load(_ folder: URL, into model: LanguageModel, _ optimizer: AdamW) throws -> Int? {
-    guard let newest = try states(folder).map(\.step).max() else { return nil }
-    try load(folder, step: newest, into: model, optimizer)
-    return newest
-  }
-
-  /// Loads the state of a step.
-  public static func load(_ folder: URL, step: Int, into model: LanguageModel, _ optimizer: AdamW) throws {
+  /// Loads the state of a step into model and optimizer.
+  static func load(_ folder: URL, step: Int, into model: LanguageModel, _ optimizer: AdamW) throws {
     let url = Self.url(folder, step)
     let file = try SafetensorsFile(url)
     let count = model.parameters.count
@@ -63,7 +51,7 @@ public enum TrainingCheckpoint {
   }
 
   /// Removes what a killed process was writing.
-  public static func removeLeftovers(_ folder: URL) {
+  static func removeLeftovers(_ folder: URL) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     for name in names where name.hasPrefix(".state-") && name.hasSuffix(".tmp") {
       try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))

@@ -5,40 +5,57 @@ import ModelCore
 import TensorCore
 
 /// What every training shares, whatever its loss: the update from a step's gradients (clipping, schedule,
-/// AdamW), and the way from a run directory's last checkpoint to the last step, saving on the way.
-final class TrainingLoop {
+/// AdamW), and the way from a run directory's last checkpoint to the last step, saving on the way; on one rank or many.
+public final class TrainingLoop {
   let model: LanguageModel
+  /// What the ranks of this training do together.
+  public let ranks: any TrainingRanks
   private let optimizer: AdamW
   private let schedule: Schedule
   private let clip: Double
   /// Steps done.
-  private(set) var step = 0
+  public private(set) var step = 0
 
-  init(_ model: LanguageModel, _ optimizer: AdamW.Settings, _ schedule: Schedule, clip: Double) {
+  /// - Parameters:
+  ///   - clip: gradient norm above which gradients are scaled down; 0 for no clipping
+  ///   - ranks: that train together
+  public init(
+    _ model: LanguageModel, _ optimizer: AdamW.Settings, _ schedule: Schedule, clip: Double,
+    ranks: any TrainingRanks = SingleRank()
+  ) {
     self.model = model
     self.optimizer = AdamW(model.parameters, optimizer)
     self.schedule = schedule
     self.clip = clip
+    self.ranks = ranks
   }
 
   // MARK: One update
 
+  /// Ends the backward pass: the model's gradients become those of the whole batch.
+  /// - Parameter sums: what this rank adds to the step's measures, for trainers that share a batch among ranks
+  /// - Returns: the sums over all ranks, and the gradient norm before clipping
+  public func reduce(_ sums: [Double] = []) throws -> (sums: [Double], norm: Double) {
+    try ranks.reduce(sums, norm: optimizer.gradientNorm)
+  }
+
   /// Ends a step: clips the model's gradients, updates it and counts the step.
   /// - Parameters:
-  ///   - loss: only looked at for being finite.
-  ///   - probe: names the first layer whose output is not finite; asked when loss or gradient is not.
-  /// - Returns: the gradient norm before clipping and the learning rate.
-  func update(loss: Double, probe: () -> String?) throws -> (norm: Double, rate: Double) {
-    let norm = optimizer.gradientNorm()
+  ///   - loss: only looked at for being finite
+  ///   - norm: as `reduce` gives it
+  ///   - probe: names the first layer whose output is not finite; asked when loss or gradient is not
+  /// - Returns: the learning rate
+  public func update(loss: Double, norm: Double, probe: () -> String? = { nil }) throws -> Double {
     if !loss.isFinite || !norm.isFinite {
-      throw UpcycleError(
-        "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)",
-        found: "first in \(nonFiniteParameter ?? probe() ?? "the backward pass")", hint: "lower the learning rate")
+      throw ranks.shared(
+        UpcycleError(
+          "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)",
+          found: "first in \(nonFiniteParameter ?? probe() ?? "the backward pass")", hint: "lower the learning rate"))
     }
     let rate = schedule.rate(at: step)
     optimizer.update(rate: rate, gradientScale: clip > 0 && norm > clip ? clip / norm : 1)
     step += 1
-    return (norm, rate)
+    return rate
   }
 
   private var nonFiniteParameter: String? {
@@ -48,61 +65,77 @@ final class TrainingLoop {
   // MARK: A whole run
 
   /// Steps to the end of the schedule, saving into `directory` every `saveEvery` seconds, and goes on from its
-  /// checkpoint when there is one. The caller saves the finished model, then calls `directory.finish()`.
+  /// checkpoint when there is one. `RunDirectory.complete` calls it and then saves the finished model.
   /// - Parameters:
-  ///   - columns: names of the fields that `row` gives; seconds are added.
-  ///   - takeStep: one step, ending with `update`.
-  ///   - report: called after every step with its result and the rate in steps per second.
-  ///   - shouldStop: asked after every step; true saves a checkpoint and throws.
-  ///   - isFinished: asked before every step with the steps done; true ends the run early.
-  func run<Plan: Codable & Equatable, Result>(
+  ///   - columns: names of the fields that `row` gives; seconds are added
+  ///   - takeStep: one step, ending with `update`
+  ///   - report: called after every step with its result and the rate in steps per second
+  ///   - shouldStop: asked after every step; true, on any rank, saves a checkpoint and throws
+  ///   - isFinished: asked before every step with the steps done; true, on all ranks, ends the run early
+  public func run<Plan: Codable & Equatable, Result>(
     in directory: RunDirectory, plan: Plan, identity: RunIdentity, saveEvery: Double, columns: String,
     row: (Result) -> [String], report: (Result, Double) throws -> Void, shouldStop: () -> Bool,
     isFinished: (Int) -> Bool = { _ in false }, takeStep: () throws -> Result
   ) throws {
-    try directory.begin(plan: plan, identity: identity)
-    TrainingCheckpoint.removeLeftovers(directory.checkpoint)
-    if let found = try TrainingCheckpoint.load(directory.checkpoint, into: model, optimizer) { step = found }
-    let metrics = try directory.openMetrics(keeping: step, header: columns + ",seconds")
+    let states = ranks.states(in: directory.checkpoint)
+    try ranks.agreeing { if ranks.writes { try directory.begin(plan: plan, identity: identity) } }
+    try resume(from: states)
+    let metrics = try ranks.agreeing {
+      ranks.writes ? try directory.openMetrics(keeping: step, header: columns + ",seconds") : nil
+    }
     let started = monotonicSeconds()
     let firstStep = step
     var saved = started
     while step < schedule.steps && !isFinished(step) {
       let result: Result
-      do { result = try takeStep() } catch let error as UpcycleError { throw naming(checkpointsIn: directory, error) }
+      do { result = try takeStep() } catch let error as UpcycleError { throw naming(checkpointsIn: states, error) }
       let elapsed = monotonicSeconds() - started
-      try metrics.append((row(result) + [decimal(elapsed, 2)]).joined(separator: ","))
+      try ranks.agreeing { try metrics?.append((row(result) + [decimal(elapsed, 2)]).joined(separator: ",")) }
       try report(result, Double(step - firstStep) / elapsed)
-      let stop = shouldStop() && step < schedule.steps
-      if stop || monotonicSeconds() - saved > saveEvery {
-        try save(in: directory)
+      let (stops, saves) = try ranks.decide(
+        stop: shouldStop() && step < schedule.steps, save: monotonicSeconds() - saved > saveEvery)
+      if stops || saves {
+        try save(in: states)
         saved = monotonicSeconds()
       }
-      if stop {
-        throw UpcycleError(
-          "interrupted after step \(step); the same command goes on from there", at: directory.url.path)
+      if stops {
+        throw ranks.shared(
+          UpcycleError("interrupted after step \(step); the same command goes on from there", at: directory.url.path))
       }
     }
-    // The last state stays until the finished model is on disk (`RunDirectory.finish`).
-    try save(in: directory)
+    // The last state stays until the finished model is on disk (`RunDirectory.complete`).
+    try save(in: states)
     model.parameters.dropGradients()
   }
 
-  /// Saves the state, unless the last update spoilt it: every checkpoint is a good one.
-  private func save(in directory: RunDirectory) throws {
-    if let culprit = nonFiniteParameter {
-      throw naming(
-        checkpointsIn: directory,
-        UpcycleError(
-          "the update is not finite", at: "step \(step)", found: "first in \(culprit)",
-          hint: "lower the learning rate"))
+  /// Goes on from the last step whose state all ranks have, if there is one.
+  private func resume(from states: URL) throws {
+    TrainingCheckpoint.removeLeftovers(states)
+    let steps = try ranks.agreeing { try TrainingCheckpoint.steps(states) }
+    guard let last = try ranks.newestCommon(steps) else { return }
+    try ranks.agreeing { try TrainingCheckpoint.load(states, step: last, into: model, optimizer) }
+    step = last
+  }
+
+  /// Saves the state, unless the last update spoilt it: every checkpoint is a good one. A rank's old state goes when all
+  /// have the new one, so that a job killed at any moment leaves a step that every rank can go on from.
+  private func save(in states: URL) throws {
+    try ranks.agreeing {
+      if let culprit = nonFiniteParameter {
+        throw naming(
+          checkpointsIn: states,
+          UpcycleError(
+            "the update is not finite", at: "step \(step)", found: "first in \(culprit)",
+            hint: "lower the learning rate"))
+      }
+      try TrainingCheckpoint.write(states, step: step, model, optimizer)
     }
-    try TrainingCheckpoint.save(directory.checkpoint, step: step, model, optimizer)
+    try TrainingCheckpoint.remove(states, but: step)
   }
 
   /// The same error, naming the last good checkpoint too.
-  private func naming(checkpointsIn directory: RunDirectory, _ error: UpcycleError) -> UpcycleError {
-    let checkpoint = try? TrainingCheckpoint.newest(directory.checkpoint)
+  private func naming(checkpointsIn states: URL, _ error: UpcycleError) -> UpcycleError {
+    let checkpoint = try? TrainingCheckpoint.newest(states)
     let last = checkpoint.map { "last good checkpoint: \($0.path)" } ?? "no checkpoint yet"
     var named = error
     named.hint = [error.hint, last].compactMap { $0 }.joined(separator: "; ")
@@ -111,7 +144,7 @@ final class TrainingLoop {
 }
 
 /// A number of metrics.csv.
-func decimal(_ value: Double, _ digits: Int = 6) -> String { String(format: "%.\(digits)f", value) }
+public func decimal(_ value: Double, _ digits: Int = 6) -> String { String(format: "%.\(digits)f", value) }
 
 extension LanguageModel {
   /// The first layer whose output is not finite on these ids.

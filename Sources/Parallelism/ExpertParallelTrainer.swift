@@ -1,5 +1,4 @@
 import Autograd
-import CKernels
 import Collectives
 import Distillation
 import Foundation
@@ -12,12 +11,12 @@ import TensorCore
 public final class ExpertParallelTrainer {
   public let parallel: ExpertParallelModel
   public let plan: TrainingPlan
-  /// Steps done.
-  public private(set) var step = 0
   private let context: RankContext
   private let batches: any BatchSource
-  private let optimizer: AdamW
-  private let sums: GradientSums
+  private let ranks: ExpertRanks
+  private let loop: TrainingLoop
+  /// Steps done.
+  public var step: Int { loop.step }
 
   private var model: LanguageModel { parallel.model }
 
@@ -29,8 +28,8 @@ public final class ExpertParallelTrainer {
     self.batches = batches
     self.plan = plan
     self.context = context
-    optimizer = AdamW(model.parameters, plan.optimizer)
-    sums = GradientSums(model, context)
+    ranks = ExpertRanks(model, context)
+    loop = TrainingLoop(model, plan.optimizer, plan.schedule, clip: plan.clip, ranks: ranks)
   }
 
   /// Of one step; the same on all ranks but for the times.
@@ -59,43 +58,21 @@ public final class ExpertParallelTrainer {
 
     let tape = Tape(recording: true)
     let hidden = parallel.hidden(
-      tape, ids: Array(ids[own]), batch: plan.batch / size, time: plan.time, passed: { [sums] in sums.passed($0) })
+      tape, ids: Array(ids[own]), batch: plan.batch / size, time: plan.time,
+      passed: { [ranks] in ranks.sums.passed($0) })
     let (headLoss, measured) = tape.headLoss(
       hidden, head: model.head, targets: Array(targets[own]), scale: 1 / Float(max(1, counted)))
     context.finish("H", layer: model.layers.count, .forward)
     tape.backward(from: headLoss)
-    sums.finish()
-    try context.check()
 
-    // Added in order of ranks.
-    let all = try context.ranks.allGather([measured.crossEntropy, expertSquares()], filler: 0)
-    let loss = all.reduce(0) { $0 + $1[0] } / Double(max(1, counted))
-    let norm = (replicatedSquares() + all.reduce(0) { $0 + $1[1] }).squareRoot()
-    if !loss.isFinite || !norm.isFinite {
-      throw AgreedError(
-        UpcycleError(
-          "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)", hint: "lower the learning rate"))
-    }
-    let rate = plan.schedule.rate(at: step)
-    optimizer.update(rate: rate, gradientScale: plan.clip > 0 && norm > plan.clip ? plan.clip / norm : 1)
+    let (totals, norm) = try loop.reduce([measured.crossEntropy])
+    let loss = totals[0] / Double(max(1, counted))
+    let rate = try loop.update(loss: loss, norm: norm)
     try updateBias()
-    step += 1
     let stalled = [Pass.forward, .backward].reduce(0) { $0 + context.log.milliseconds(.stall, $1) }
     return StepMetrics(
       step: step, loss: loss, gradientNorm: norm, rate: rate, milliseconds: 1000 * (monotonicSeconds() - began),
       stalled: stalled)
-  }
-
-  /// Of this rank's experts: nothing else of the experts has a gradient here.
-  private func expertSquares() -> Double {
-    model.expertParameters.reduce(0) { sum, parameter in
-      sum + (parameter.gradient.map { up_sum_of_squares($0.pointer, $0.count) } ?? 0)
-    }
-  }
-
-  private func replicatedSquares() -> Double {
-    guard let gradients = model.parameters.gradients else { return 0 }
-    return sums.runs.reduce(0) { $0 + up_sum_of_squares(gradients.pointer + $1.lowerBound, $1.count) }
   }
 
   /// DeepSeek-V3's biases follow the load of all ranks.
@@ -109,28 +86,30 @@ public final class ExpertParallelTrainer {
     model.routing.updateBias(rate: rate)
   }
 
-  // MARK: States
+  // MARK: A whole run
 
-  /// Writes every rank's state (replicated weights, its experts, moments) under `folder`. A rank's old state goes when
-  /// all have the new one, so that a job killed at any moment leaves a step that every rank can go on from.
-  public func save(in folder: URL) throws {
-    let own = state(in: folder)
-    try context.ranks.agreeing { try TrainingCheckpoint.write(own, step: step, model, optimizer) }
-    try TrainingCheckpoint.remove(own, but: step)
+  /// How the ranks of this training act as one; see `RunDirectory.complete`.
+  public var trainingRanks: any TrainingRanks { ranks }
+
+  /// Trains to the end of the plan; see `Trainer.run`. Every rank keeps its state (replicated weights, its experts,
+  /// moments) under the run's checkpoint; afterwards the first rank's model is whole.
+  /// - Parameters:
+  ///   - report: called on every rank after every step
+  ///   - shouldStop: asked on every rank after every step; true on one saves all states and throws
+  public func run(
+    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
+    report: (StepMetrics) throws -> Void = { _ in }, shouldStop: () -> Bool = { false }
+  ) throws {
+    try loop.run(
+      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
+      columns: "step,loss,gradient_norm,rate,ms,stalled_ms",
+      row: { result in
+        [
+          "\(result.step)", decimal(result.loss), decimal(result.gradientNorm), String(format: "%.4e", result.rate),
+          decimal(result.milliseconds, 3), decimal(result.stalled, 3),
+        ]
+      }, report: { result, _ in try report(result) }, shouldStop: shouldStop, takeStep: trainStep)
   }
-
-  /// Goes on from the last step whose state all ranks have, if there is one.
-  public func resume(from folder: URL) throws {
-    let own = state(in: folder)
-    TrainingCheckpoint.removeLeftovers(own)
-    let steps = try context.ranks.agreeing { try TrainingCheckpoint.steps(own) }
-    let all = try context.ranks.allGather(steps, filler: 0)
-    guard let last = all.dropFirst().reduce(Set(all[0]), { $0.intersection($1) }).max() else { return }
-    try context.ranks.agreeing { try TrainingCheckpoint.load(own, step: last, into: model, optimizer) }
-    step = last
-  }
-
-  private func state(in folder: URL) -> URL { folder.appendingPathComponent("rank-\(context.ranks.rank)") }
 
   // MARK: The whole model
 

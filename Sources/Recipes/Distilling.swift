@@ -48,43 +48,37 @@ public struct Distilling {
       student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
       teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
       data: data.identity, threads: Threads.count)
-    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
-      // config.json is written last: the run is complete.
-      guard try directory.holds(plan: plan, identity: identity) else {
-        throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+      try HeldOutCurve(curveFile).rows
+    } train: {
+      let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
+      let guide = try teacher.map { folder -> any Teacher in
+        guard let cache else { return try LanguageModel(folder: folder) }
+        return try cache.open(
+          teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
+          shouldStop: shouldStop)
       }
-      return try HeldOutCurve(curveFile).rows
+      var config = try ModelConfig(contentsOf: student)
+      if let positions { config = positions.applied(to: config) }
+      let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
+      let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
+      try makeDirectory(directory.run)
+      let curve = try HeldOutCurve(curveFile)
+      let every = max(plan.steps / 20, min(plan.steps, 5))
+      func measure(_ step: Int) throws {
+        let tokens = Double(step * plan.batch * plan.time)
+        guard let heldOut, curve.lastTokens < tokens else { return }
+        try curve.append(tokens, heldOutLoss(model, heldOut, time: plan.time))
+      }
+      try measure(0)
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery,
+        report: { metrics, rate in
+          if metrics.step % every == 0 || metrics.step == plan.steps { try measure(metrics.step) }
+          report(metrics, rate)
+        }, shouldStop: shouldStop)
+      return (model, curve.rows)
     }
-    let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
-    let guide = try teacher.map { folder -> any Teacher in
-      guard let cache else { return try LanguageModel(folder: folder) }
-      return try cache.open(
-        teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
-        shouldStop: shouldStop)
-    }
-    var config = try ModelConfig(contentsOf: student)
-    if let positions { config = positions.applied(to: config) }
-    let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
-    let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
-    try makeDirectory(directory.run)
-    let curve = try HeldOutCurve(curveFile)
-    let every = max(plan.steps / 20, min(plan.steps, 5))
-    func measure(_ step: Int) throws {
-      let tokens = Double(step * plan.batch * plan.time)
-      guard let heldOut, curve.lastTokens < tokens else { return }
-      try curve.append(tokens, heldOutLoss(model, heldOut, time: plan.time))
-    }
-    try measure(0)
-    try trainer.run(
-      in: directory, identity: identity, saveEvery: saveEvery,
-      report: { metrics, rate in
-        if metrics.step % every == 0 || metrics.step == plan.steps { try measure(metrics.step) }
-        report(metrics, rate)
-      }, shouldStop: shouldStop)
-    try tokenizer.save(to: folder)
-    try model.save(to: folder)
-    try directory.finish()
-    return curve.rows
   }
 }
 

@@ -48,51 +48,35 @@ public struct ExpertParallelTraining {
   ) throws -> Outcome {
     let context = RankContext(ranks, overlaps: overlaps, progress: progress)
     defer { context.progress.stop() }
-    let (trainer, tokenizer, identity) = try ranks.agreeing { try prepare(context, folder) }
+    let (trainer, tokenizer, identity) = try ranks.agreeing { try prepare(context) }
     try ranks.requireSame(identity.text, "checkpoint or data", field: "model")
     try ranks.requireSame(try plan.text, "plan", field: "tokens")
     let directory = RunDirectory(folder)
-    try ranks.agreeing { if ranks.rank == 0 { try directory.begin(plan: plan, identity: identity) } }
-    try trainer.resume(from: directory.checkpoint)
-    let metrics = try ranks.agreeing {
-      ranks.rank > 0
-        ? nil : try directory.openMetrics(keeping: trainer.step, header: "step,loss,gradient_norm,rate,ms,stalled_ms")
-    }
     var steps: [ExpertParallelTrainer.StepMetrics] = []
     var stalls: [String: [Double]] = [:]
-    var saved = monotonicSeconds()
-    while trainer.step < plan.steps {
-      let step = try trainer.trainStep()
-      steps.append(step)
-      for (name, milliseconds) in context.log.stalls { stalls[name, default: []].append(milliseconds) }
-      try ranks.agreeing { try metrics?.append(step.line) }
-      report(step)
-      // The clock of the first rank decides for all.
-      let wishes = try ranks.allGather([shouldStop(), monotonicSeconds() - saved > saveEvery], filler: false)
-      let stops = wishes.contains { $0[0] } && trainer.step < plan.steps
-      if stops || wishes[0][1] || trainer.step == plan.steps {
-        try trainer.save(in: directory.checkpoint)
-        saved = monotonicSeconds()
-      }
-      if stops {
-        throw AgreedError(
-          UpcycleError("interrupted after step \(trainer.step); the same command goes on from there", at: folder.path))
-      }
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, ranks: trainer.trainingRanks) {
+      // What the ranks measured is not kept.
+      throw AgreedError(RunDirectory.isTaken(folder))
+    } train: {
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery,
+        report: { step in
+          steps.append(step)
+          for (name, milliseconds) in context.log.stalls { stalls[name, default: []].append(milliseconds) }
+          report(step)
+        }, shouldStop: shouldStop)
+      let timeline = Timeline([
+        .init(name: overlaps ? "overlapped" : "blocking", logs: try context.log.gathered(ranks))
+      ])
+      let names = stalls.keys.sorted()
+      let means = try ranks.mean(names.map { median(stalls[$0]!) })
+      try trainer.gatherExperts()
+      let exposed = Dictionary(uniqueKeysWithValues: zip(names, means))
+      return (trainer.parallel.model, Outcome(steps: steps, exposed: exposed, timeline: timeline))
     }
-    // Read before gathering, whose messages are not the step's.
-    let timeline = Timeline([.init(name: overlaps ? "overlapped" : "blocking", logs: try context.log.gathered(ranks))])
-    let names = stalls.keys.sorted()
-    let means = try ranks.mean(names.map { median(stalls[$0]!) })
-    try trainer.gatherExperts()
-    try ranks.agreeing { if ranks.rank == 0 { try save(trainer, tokenizer, in: folder) } }
-    return Outcome(steps: steps, exposed: Dictionary(uniqueKeysWithValues: zip(names, means)), timeline: timeline)
   }
 
-  private func prepare(_ context: RankContext, _ folder: URL) throws -> (ExpertParallelTrainer, Tokenizer, RunIdentity)
-  {
-    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
-      throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
-    }
+  private func prepare(_ context: RankContext) throws -> (ExpertParallelTrainer, Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: model)
     try data.require(tokenizer)
     let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
@@ -101,12 +85,6 @@ public struct ExpertParallelTraining {
       student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count,
       ranks: context.ranks.size)
     return (trainer, tokenizer, identity)
-  }
-
-  private func save(_ trainer: ExpertParallelTrainer, _ tokenizer: Tokenizer, in folder: URL) throws {
-    try tokenizer.save(to: folder)
-    try trainer.parallel.model.save(to: folder)
-    try RunDirectory(folder).finish()
   }
 }
 
@@ -119,13 +97,6 @@ extension TrainingPlan {
     get throws {
       try jsonText(self)
     }
-  }
-}
-
-extension ExpertParallelTrainer.StepMetrics {
-  /// Of metrics.csv.
-  fileprivate var line: String {
-    String(format: "%d,%.6f,%.6f,%.4e,%.3f,%.3f", step, loss, gradientNorm, rate, milliseconds, stalled)
   }
 }
 

@@ -150,7 +150,7 @@ public struct Extending {
       let config = positions.applied(to: try ModelConfig(contentsOf: student))
       if let found = try? ModelConfig(contentsOf: folder) {
         guard found == config else {
-          throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
+          throw RunDirectory.isTaken(folder)
         }
         return []
       }

@@ -82,34 +82,27 @@ public struct IntermediateDistilling {
     let tokenizer = try Tokenizer.load(from: base)
     try data.require(tokenizer)
     try heldOut?.require(tokenizer)
-    let baseModel = try LanguageModel(folder: base)
-    let student = try replacement.start(baseModel)
-    let trainer = try IntermediateTrainer(
-      student: student, base: baseModel,
-      batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed),
-      plan: plan)
     let identity = RunIdentity(
       student: try jsonText(replacement), teacher: try modelIdentity(base),
       data: data.identity, threads: Threads.count)
     let outcomeFile = directory.run.appendingPathComponent("layers.json")
-    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
-      // config.json is written last: the run is complete.
-      guard try directory.holds(plan: plan, identity: identity) else {
-        throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
-      }
-      return try decodeJSON(Outcome.self, contentsOf: outcomeFile)
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+      try decodeJSON(Outcome.self, contentsOf: outcomeFile)
+    } train: {
+      let baseModel = try LanguageModel(folder: base)
+      let student = try replacement.start(baseModel)
+      let trainer = try IntermediateTrainer(
+        student: student, base: baseModel,
+        batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed), plan: plan)
+      let windows = try heldOut.map { try errorWindows($0, plan.time) }
+      var outcome = Outcome()
+      if let windows { outcome.before = trainer.layerErrors(windows) }
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
+      if let windows { outcome.after = trainer.layerErrors(windows) }
+      try writeFile(jsonText(outcome), to: outcomeFile)
+      return (student, outcome)
     }
-    let windows = try heldOut.map { try errorWindows($0, plan.time) }
-    var outcome = Outcome()
-    if let windows { outcome.before = trainer.layerErrors(windows) }
-    try trainer.run(
-      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
-    if let windows { outcome.after = trainer.layerErrors(windows) }
-    try writeFile(jsonText(outcome), to: outcomeFile)
-    try tokenizer.save(to: folder)
-    try student.save(to: folder)
-    try directory.finish()
-    return outcome
   }
 }
 

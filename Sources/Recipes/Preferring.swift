@@ -41,40 +41,34 @@ public struct Preferring {
   ) throws -> Outcome {
     let directory = RunDirectory(folder)
     let tokenizer = try Tokenizer.load(from: model)
-    let policy = try LanguageModel(folder: model)
-    let pairs = try data.tokenized(tokenizer, policy.config)
-    let trainer = try PreferenceTrainer(
-      policy: policy, reference: try LanguageModel(folder: model), pairs: pairs.training, plan: plan)
+    let pairs = try data.tokenized(tokenizer, ModelConfig(contentsOf: model))
     let identity = RunIdentity(
       student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count)
     let outcomeFile = directory.run.appendingPathComponent("heldout.json")
-    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
-      // config.json is written last: the run is complete.
-      guard try directory.holds(plan: plan, identity: identity) else {
-        throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+      try decodeJSON(Outcome.self, contentsOf: outcomeFile)
+    } train: {
+      let trainer = try PreferenceTrainer(
+        policy: try LanguageModel(folder: model), reference: try LanguageModel(folder: model), pairs: pairs.training,
+        plan: plan)
+      let before = trainer.score(pairs.heldOut)
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
+      let after = trainer.score(pairs.heldOut)
+      var outcome = Outcome(
+        tokens: pairs.training.reduce(0) { $0 + $1.chosen.inputCount + $1.rejected.inputCount })
+      if after.pairs > 0 {
+        let count = Double(after.pairs)
+        outcome.heldOutPairs = after.pairs
+        outcome.loss = after.loss / count
+        outcome.margin = after.margin / count
+        outcome.accuracy = Double(after.correct) / count
+        outcome.chosen = [before.chosen / count, after.chosen / count]
+        outcome.rejected = [before.rejected / count, after.rejected / count]
       }
-      return try decodeJSON(Outcome.self, contentsOf: outcomeFile)
+      try writeFile(jsonText(outcome), to: outcomeFile)
+      return (trainer.policy, outcome)
     }
-    let before = trainer.score(pairs.heldOut)
-    try trainer.run(
-      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
-    let after = trainer.score(pairs.heldOut)
-    var outcome = Outcome(
-      tokens: pairs.training.reduce(0) { $0 + $1.chosen.inputCount + $1.rejected.inputCount })
-    if after.pairs > 0 {
-      let count = Double(after.pairs)
-      outcome.heldOutPairs = after.pairs
-      outcome.loss = after.loss / count
-      outcome.margin = after.margin / count
-      outcome.accuracy = Double(after.correct) / count
-      outcome.chosen = [before.chosen / count, after.chosen / count]
-      outcome.rejected = [before.rejected / count, after.rejected / count]
-    }
-    try writeFile(jsonText(outcome), to: outcomeFile)
-    try tokenizer.save(to: folder)
-    try policy.save(to: folder)
-    try directory.finish()
-    return outcome
   }
 }
 

@@ -57,7 +57,6 @@ public struct Pretraining: Sendable {
     in folder: URL, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
     report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
   ) throws {
-    let model = try startingModel(tokenizer)
     // One pass over each mixture.
     let mixtures = [(start == nil ? .pretraining : mixture, batch - instructionRows), (instructions, instructionRows)]
     let parts = try mixtures.filter { $0.1 > 0 }.map { mixture, rows in
@@ -66,9 +65,6 @@ public struct Pretraining: Sendable {
         rows: rows
       )
     }
-    var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
-    if onlyRepeats { batches = RepeatedTargets(batches, time: time, rows: batch - instructionRows) }
-    let trainer = try Trainer(student: model, batches: batches, plan: plan)
     let directory = RunDirectory(folder)
     let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
     let identity = RunIdentity(
@@ -76,12 +72,16 @@ public struct Pretraining: Sendable {
         ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
       data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""),
       threads: Threads.count)
-    try trainer.run(
-      in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
-      shouldStop: shouldStop)
-    try tokenizer.save(to: folder)
-    try model.save(to: folder, type: .bfloat16)
-    try directory.finish()
+    try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: .bfloat16, recall: {}) {
+      let model = try startingModel(tokenizer)
+      var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
+      if onlyRepeats { batches = RepeatedTargets(batches, time: time, rows: batch - instructionRows) }
+      let trainer = try Trainer(student: model, batches: batches, plan: plan)
+      try trainer.run(
+        in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
+        shouldStop: shouldStop)
+      return (model, ())
+    }
   }
 
   private func startingModel(_ tokenizer: Tokenizer) throws -> LanguageModel {

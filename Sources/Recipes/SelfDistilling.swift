@@ -93,35 +93,31 @@ public struct SelfDistilling {
         + (stopping.map { ", \($0.identity)" } ?? ""),
       teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, threads: Threads.count)
     let history = try ValidationHistory(directory.run, stopping)
-    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
-      guard try directory.holds(plan: plan, identity: identity) else {
-        throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+      history.outcome(lastStep: plan.steps)
+    } train: {
+      let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
+      let batches: any BatchSource =
+        answersOnly ? AnswerBatches(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
+      let guide = plan.klWeight > 0 ? try LanguageModel(folder: teacher) : nil
+      let model = try LanguageModel(studentConfig, weights: CheckpointReader(student), file: student.path)
+      let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
+      try makeDirectory(directory.run)
+      func measure(_ step: Int) throws {
+        guard let stopping, !history.holds(step) else { return }
+        try history.append(step, stopping.measure(model, tokenizer, heldOut: heldOut, time: plan.time), model)
       }
-      return history.outcome(lastStep: plan.steps)
+      try measure(0)
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery,
+        report: { metrics, rate in
+          let isLast = metrics.step == plan.steps
+          if let stopping, metrics.step % stopping.every == 0 || isLast { try measure(metrics.step) }
+          report(metrics, rate)
+        }, shouldStop: shouldStop, isFinished: { history.isExhausted(at: $0) })
+      let outcome = history.outcome(lastStep: trainer.step)
+      let keepsLast = stopping == nil || outcome.step == trainer.step
+      return (keepsLast ? model : try LanguageModel(folder: history.bestFolder), outcome)
     }
-    let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
-    let batches: any BatchSource =
-      answersOnly ? AnswerBatches(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
-    let guide = plan.klWeight > 0 ? try LanguageModel(folder: teacher) : nil
-    let model = try LanguageModel(studentConfig, weights: CheckpointReader(student), file: student.path)
-    let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
-    try makeDirectory(directory.run)
-    func measure(_ step: Int) throws {
-      guard let stopping, !history.holds(step) else { return }
-      try history.append(step, stopping.measure(model, tokenizer, heldOut: heldOut, time: plan.time), model)
-    }
-    try measure(0)
-    try trainer.run(
-      in: directory, identity: identity, saveEvery: saveEvery,
-      report: { metrics, rate in
-        if let stopping, metrics.step % stopping.every == 0 || metrics.step == plan.steps { try measure(metrics.step) }
-        report(metrics, rate)
-      }, shouldStop: shouldStop, isFinished: { history.isExhausted(at: $0) })
-    let outcome = history.outcome(lastStep: trainer.step)
-    let best = stopping == nil || outcome.step == trainer.step ? model : try LanguageModel(folder: history.bestFolder)
-    try tokenizer.save(to: folder)
-    try best.save(to: folder)
-    try directory.finish()
-    return outcome
   }
 }

@@ -23,12 +23,10 @@ let pretrainStage = Stage(
     let text = MicroworldText(places.microworld)
     let tokenizer = try Tokenizer.load(from: places.tokenizer)
     let plan = recipe.plan
-    if !FileManager.default.fileExists(atPath: context.folder.appendingPathComponent("config.json").path) {
-      try recipe.run(
-        in: context.folder, text: text, tokenizer: tokenizer, quiet: true,
-        report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
-        shouldStop: { context.isInterrupted })
-    }
+    try recipe.run(
+      in: context.folder, text: text, tokenizer: tokenizer, quiet: true,
+      report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
+      shouldStop: { context.isInterrupted })
     let heldOut = try text.shards(.instruction, .validation, tokens: heldOutTokens, tokenizer: tokenizer)
     let loss = try heldOutLoss(LanguageModel(folder: context.folder), heldOut, time: plan.time)
     let rows = try RunDirectory(context.folder).readMetrics().rows
