@@ -91,10 +91,10 @@ public struct RunDirectory {
 
   // MARK: The loss curve
 
-  /// The loss curve so far: one row per step, by column name.
-  public func readMetrics() throws -> (columns: [String], rows: [[Double]]) {
+  /// The loss curve so far.
+  public func readMetrics() throws -> StepTable {
     let table = try CSV(contentsOf: metrics)
-    return (table.header, try table.numbers())
+    return StepTable(columns: table.header, rows: try table.numbers(), file: metrics)
   }
 
   /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.
@@ -129,6 +129,29 @@ public struct RunIdentity: Codable, Equatable, Sendable {
     self.data = data
     self.threads = threads
     self.ranks = ranks
+  }
+}
+
+/// What metrics.csv holds: one row per step.
+public struct StepTable: Sendable {
+  /// Such as step, loss, ..., seconds.
+  public let columns: [String]
+  public let rows: [[Double]]
+  private let file: URL
+
+  init(columns: [String], rows: [[Double]], file: URL) {
+    self.columns = columns
+    self.rows = rows
+    self.file = file
+  }
+
+  /// A column by its name, step by step.
+  public func column(_ name: String) throws -> [Double] {
+    guard let index = columns.firstIndex(of: name), rows.allSatisfy({ $0.count == columns.count }) else {
+      throw UpcycleError(
+        "has no whole column \"\(name)\"", at: file.path, found: columns.joined(separator: ", "))
+    }
+    return rows.map { $0[index] }
   }
 }
 

@@ -33,6 +33,21 @@ public struct IntermediateDistilling {
       }
     }
 
+    /// The same replacement with another seed of what starts at random.
+    func seeded(_ seed: UInt64) -> Replacement {
+      switch self {
+      case .mamba2(var conversion):
+        conversion.seed = seed
+        return .mamba2(conversion)
+      case .latentAttention(var conversion):
+        conversion.seed = seed
+        return .latentAttention(conversion)
+      case .gatedDeltaNet(var conversion):
+        conversion.seed = seed
+        return .gatedDeltaNet(conversion)
+      }
+    }
+
     /// Writes the start as a model folder; returns its layers' errors on held-out text.
     func save(base: URL, to folder: URL, heldOut: TokenShards) throws -> [Double] {
       let baseModel = try LanguageModel(folder: base)

@@ -19,8 +19,8 @@ public func ladderText(
   }
   let text = MicroworldText(places.microworld)
   return (
-    try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer, quiet: quiet),
-    try text.shards(mixture, .validation, tokens: heldOutTokens, tokenizer: tokenizer, quiet: quiet)
+    try text.training(mixture, tokenizer: tokenizer, quiet: quiet),
+    try text.heldOut(mixture, tokenizer: tokenizer, quiet: quiet)
   )
 }
 
@@ -30,6 +30,10 @@ public struct MicroworldText: Sendable {
   /// The one world of the ladder.
   public static let worldSeed: UInt64 = 1
   public static let vocabularySize = 2048
+  /// Tokens of a mixture that serve every distillation; longer runs take several passes over them.
+  static let trainingTokens = 4_000_000
+  /// Tokens of held-out text that every run shares.
+  static let heldOutTokens = 50_000
 
   public let world: World
   private let folder: URL
@@ -37,6 +41,23 @@ public struct MicroworldText: Sendable {
   public init(_ folder: URL) {
     self.folder = folder
     world = World(seed: Self.worldSeed)
+  }
+
+  /// The text of the checkout around the working folder.
+  init() throws { self.init(try Places().microworld) }
+
+  /// The text that distillations of a mixture train on.
+  func training(
+    _ mixture: MicroworldCorpus.Mixture, tokenizer: Tokenizer, quiet: Bool = true
+  ) throws -> TokenShards {
+    try shards(mixture, tokens: Self.trainingTokens, tokenizer: tokenizer, quiet: quiet)
+  }
+
+  /// The text that all models of a mixture are measured on.
+  func heldOut(
+    _ mixture: MicroworldCorpus.Mixture = .instruction, tokenizer: Tokenizer, quiet: Bool = true
+  ) throws -> TokenShards {
+    try shards(mixture, .validation, tokens: Self.heldOutTokens, tokenizer: tokenizer, quiet: quiet)
   }
 
   /// Byte-level BPE of 2,048 pieces trained on the two mixtures of short documents: the tokenizer of every ladder

@@ -5,23 +5,65 @@ import LabKit
 import ModelCore
 import TensorCore
 
-private let sizeParameters = [
-  "preset", "kv_rank", "q_rank", "rope_dim", "nope_dim", "layers", "up_heads", "rest", "vocabulary", "tied", "teacher",
-  "tokens", "loss", "checkpointing", "train_teacher",
-]
+/// One training step of a sequence.
+struct StepParameters: StageParameters {
+  /// Other than the preset's.
+  var vocabulary: Int?
+  /// Other than the preset's: whether the head is the embedding.
+  var isTied: Bool?
+  /// A preset; nil: cross-entropy alone.
+  var teacher: String?
+  var tokens: Int
+  @OneOf var form: LossForm
+  var checkpointing: Bool
+  var trainsTeacher: Bool
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case vocabulary
+    case isTied = "tied"
+    case teacher, tokens
+    case form = "loss"
+    case checkpointing
+    case trainsTeacher = "train_teacher"
+  }
+
+  func step(_ shape: HybridShape) throws -> MeasuredStep {
+    var student = try shape.config()
+    var teacher = try teacher.map(ModelConfig.preset)
+    if let vocabulary {
+      student.vocabularySize = vocabulary
+      teacher?.vocabularySize = vocabulary
+    }
+    if let isTied { student.tieWordEmbeddings = isTied }
+    try student.validate(file: "student")
+    return MeasuredStep(
+      student: student, teacher: teacher, tokens: tokens, form: form, checkpointing: checkpointing,
+      trainsTeacher: trainsTeacher)
+  }
+}
+
+/// How a step is run.
+struct MemoryParameters: StageParameters {
+  var budgetGiB: Double
+  var repeats: Int
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case budgetGiB = "budget_gib"
+    case repeats
+  }
+}
 
 /// `memory`: one training step of a preset with other mixers (as `info` names them) and random weights, one sequence of
 /// `tokens`; `teacher` a preset or null (cross-entropy), `loss` one of naive, chunked, fused, hidden. Metrics
 /// `peak_gib` (true allocations), `seconds` (fastest of `repeats` steps), `estimate_gib` (the formula's), `fits` (1
 /// where that is at most `budget_gib`) and `loss`.
 let memoryStage = Stage(
-  name: "memory", version: 4, parameters: sizeParameters + ["budget_gib", "repeats"], seeded: false,
-  run: { context in
-    let parameters = StageParameters(context.config)
-    let step = try measuredStep(parameters)
-    let outcome = try step.run(repeats: parameters.int("repeats")) { try context.checkInterrupt() }
+  name: "memory", version: 4, parameters: (HybridShape.self, StepParameters.self, MemoryParameters.self), seeded: false,
+  run: { context, shape, settings, parameters in
+    let step = try settings.step(shape)
+    let outcome = try step.run(repeats: parameters.repeats) { try context.checkInterrupt() }
     // No limit on the pool: it would hand buffers back and forth in a step that does not fit, and slow it down.
-    let fits = Double(outcome.peakBytes) <= (try parameters.double("budget_gib")) * gib
+    let fits = Double(outcome.peakBytes) <= parameters.budgetGiB * gib
     StoragePool.trim()
     try MemoryRecord(step, peak: outcome.peakBytes, bytesOfLogit: 4).save(in: context.folder)
     return StageResult(metrics: [
@@ -31,16 +73,26 @@ let memoryStage = Stage(
     ])
   })
 
+/// How a step is counted.
+struct FormulaParameters: StageParameters {
+  /// Devices that share the weights.
+  var shards: Int
+  /// Of an activation.
+  var bytes: Int
+
+  enum CodingKeys: String, CodingKey, CaseIterable { case shards, bytes }
+}
+
 /// `memory_formula`: the same step by formula at any size, in the paper's number types on `shards` devices (`bytes` 2:
 /// bfloat16; 4: float32). Metrics `peak_gib`, `weights_gib`, `activations_gib`, `loss_gib`, `working_gib`.
 let memoryFormulaStage = Stage(
-  name: "memory_formula", version: 3, parameters: sizeParameters + ["shards", "bytes"], seeded: false,
-  run: { context in
-    let parameters = StageParameters(context.config)
-    let step = try measuredStep(parameters)
+  name: "memory_formula", version: 3, parameters: (HybridShape.self, StepParameters.self, FormulaParameters.self),
+  seeded: false,
+  run: { context, shape, settings, parameters in
+    let step = try settings.step(shape)
     var precision = StepMemory.Precision.paper
-    precision.shards = try parameters.int("shards")
-    if try parameters.int("bytes") == 4 {
+    precision.shards = parameters.shards
+    if parameters.bytes == 4 {
       (precision.activation, precision.logit, precision.frozen) = (4, 4, 4)
     }
     let memory = StepMemory(
@@ -58,8 +110,8 @@ let memoryFormulaStage = Stage(
 /// `memory_saving`: what a technique saves, from two of the stages above: `saved_gib`, and `saved_matrices`, in
 /// matrices of [tokens, vocab] logits (float32 where measured, bfloat16 in the formula).
 let memorySavingStage = Stage(
-  name: "memory_saving", version: 1, parents: ["without", "with"], parameters: [], seeded: false,
-  run: { context in
+  name: "memory_saving", version: 1, parents: ["without", "with"], parameters: NoParameters.self, seeded: false,
+  run: { context, _ in
     let without = try MemoryRecord(in: context.parent("without").folder)
     let with = try MemoryRecord(in: context.parent("with").folder)
     let saved = Double(without.peakBytes - with.peakBytes)
@@ -70,21 +122,6 @@ let memorySavingStage = Stage(
   })
 
 private let gib = 1_073_741_824.0
-
-private func measuredStep(_ parameters: StageParameters) throws -> MeasuredStep {
-  var student = try hybridConfig(parameters)
-  var teacher = try parameters.optional("teacher") { $0.string }.map(ModelConfig.preset)
-  if let vocabulary = try parameters.optional("vocabulary", { $0.int }) {
-    student.vocabularySize = vocabulary
-    teacher?.vocabularySize = vocabulary
-  }
-  if let tied = try parameters.optional("tied", { $0.bool }) { student.tieWordEmbeddings = tied }
-  try student.validate(file: "student")
-  return MeasuredStep(
-    student: student, teacher: teacher, tokens: try parameters.int("tokens"),
-    form: try parameters.choice("loss", LossForm.self), checkpointing: try parameters.bool("checkpointing"),
-    trainsTeacher: try parameters.bool("train_teacher"))
-}
 
 /// What a memory stage leaves for `memory_saving`.
 private struct MemoryRecord: Codable {

@@ -2,26 +2,35 @@ import Groundwork
 import LabKit
 import ModelCore
 
+/// Some tensors of one layer.
+struct LayerParametersParameters: StageParameters {
+  var preset: String
+  var layer: Int
+  /// Names separated by commas, or all.
+  var tensors: String
+
+  enum CodingKeys: String, CodingKey, CaseIterable { case preset, layer, tensors }
+}
+
 /// `layer_parameters`: how many numbers some tensors of one layer's mixer have. `tensors` lists them by the first part
 /// of their names below the mixer (`q_proj`), or is `all`. Metric `parameters`.
 let layerParametersStage = Stage(
-  name: "layer_parameters", version: 1, parameters: ["preset", "layer", "tensors"], seeded: false,
-  run: { context in
-    let parameters = StageParameters(context.config)
-    let config = try ModelConfig.preset(try parameters.string("preset"))
-    let layer = try parameters.int("layer")
+  name: "layer_parameters", version: 1, parameters: LayerParametersParameters.self, seeded: false,
+  run: { _, parameters in
+    let config = try ModelConfig.preset(parameters.preset)
+    let layer = parameters.layer
     guard config.mixers.indices.contains(layer) else {
       throw UpcycleError.usage(
-        "layer out of range", at: "layer", expected: "0...\(config.layerCount - 1)", found: "\(layer)")
+        "layer out of range", field: "layer", expected: "0...\(config.layerCount - 1)", found: "\(layer)")
     }
     let tensors = config.mixerTensors(layer)
     func name(_ tensor: TensorSpec) -> Substring {
       tensor.name.dropFirst(config.mixerPrefix(layer).count).prefix { $0 != "." }
     }
-    let wanted = try parameters.spelled("tensors").split(separator: ",")
+    let wanted = parameters.tensors.split(separator: ",")
     if let unknown = wanted.first(where: { part in part != "all" && !tensors.contains { name($0) == part } }) {
       throw UpcycleError.usage(
-        "no tensor of this name", at: "tensors", expected: tensors.map { String(name($0)) }.joined(separator: ", "),
+        "no tensor of this name", field: "tensors", expected: tensors.map { String(name($0)) }.joined(separator: ", "),
         found: String(unknown))
     }
     let counted = tensors.filter { wanted == ["all"] || wanted.contains(name($0)) }

@@ -3,17 +3,30 @@ import Foundation
 import Groundwork
 import LabKit
 
+/// How a model learns preferences.
+struct PreferParameters: StageParameters {
+  var pairs: Int
+  var beta: Double
+  var learningRate: Double
+  var batch: Int
+  var warmup: Double
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case pairs, beta
+    case learningRate = "lr"
+    case batch, warmup
+  }
+}
+
 /// `prefer`: preference training on the microworld's pairs. Metrics on held-out pairs, after: `loss`, `margin`
 /// and `accuracy` (percent) of the rewards, `chosen` and `rejected` (log-probability of a reply); series `loss`
 /// (training) by pairs.
 let preferStage = Stage(
-  name: "prefer", version: 1, parents: ["model"], parameters: ["pairs", "beta", "lr", "batch", "warmup"],
-  run: { context in
-    let parameters = StageParameters(context.config)
+  name: "prefer", version: 1, parents: ["model"], parameters: PreferParameters.self,
+  run: { context, parameters in
     let plan = PreferencePlan(
-      pairs: try parameters.int("pairs"), batch: try parameters.int("batch"),
-      learningRate: try parameters.double("lr"), warmup: try parameters.double("warmup"),
-      beta: try parameters.double("beta"), seed: UInt64(context.seed))
+      pairs: parameters.pairs, batch: parameters.batch, learningRate: parameters.learningRate,
+      warmup: parameters.warmup, beta: parameters.beta, seed: UInt64(context.seed))
     let recipe = Preferring(
       model: try context.parent("model").folder, data: PreferenceData(microworldPairs: plan.pairs), plan: plan)
     let outcome = try recipe.run(
@@ -26,5 +39,5 @@ let preferStage = Stage(
       metrics: [
         "loss": Metric(outcome.loss), "margin": Metric(outcome.margin), "accuracy": Metric(100 * outcome.accuracy),
         "chosen": Metric(outcome.chosen.last ?? .nan), "rejected": Metric(outcome.rejected.last ?? .nan),
-      ], series: ["loss": thinned(training.rows, unitsPerStep: plan.batch)], tokens: outcome.tokens)
+      ], series: ["loss": try thinned(training, unitsPerStep: plan.batch)], tokens: outcome.tokens)
   })

@@ -6,6 +6,18 @@ import Parallelism
 import TensorCore
 import TokenData
 
+/// What is shared by whom, and what is read.
+struct ParallelParameters: StageParameters {
+  enum Text: String, CaseIterable { case heldOut = "held_out", oneToken = "one_token" }
+
+  @OneOf var connectivity: Connectivity
+  @OneOf var sharing: ParallelComparison.Sharing
+  var ranks: Int
+  @OneOf var text: Text
+
+  enum CodingKeys: String, CodingKey, CaseIterable { case connectivity, sharing, ranks, text }
+}
+
 /// `parallel`: whether ranks compute what one rank does. The parent model with all layers connected by `connectivity`
 /// reads four sequences on `ranks` threads that share its experts, or its heads and experts (`sharing`), one thread of
 /// arithmetic each, messages in flight on a slow link. `text`: held_out, or one_token told again and again, which
@@ -16,24 +28,17 @@ import TokenData
 /// connectivity's (what a wrong edge would show); `fewest` tokens of an expert. Where heads are shared there are no
 /// `gradients` and `fewest`.
 let parallelStage = Stage(
-  name: "parallel", version: 1, parents: ["model"], parameters: ["connectivity", "sharing", "ranks", "text"],
-  seeded: false,
-  run: { context in
-    let parameters = StageParameters(context.config)
+  name: "parallel", version: 1, parents: ["model"], parameters: ParallelParameters.self, seeded: false,
+  run: { context, parameters in
     let source = try context.parent("model").folder
-    let connectivity = try parameters.choice("connectivity", Connectivity.self)
-    let sharing = try parameters.choice("sharing", ParallelComparison.Sharing.self)
-    let ranks = try parameters.int("ranks")
+    let (sharing, ranks) = (parameters.sharing, parameters.ranks)
     let (batch, time) = (4, 64)
     let ids: [Int32]
-    switch try parameters.string("text") {
-    case "held_out":
-      let shards = try MicroworldText(try Places().microworld).shards(
-        .instruction, .validation, tokens: heldOutTokens, tokenizer: Tokenizer.load(from: source))
+    switch parameters.text {
+    case .heldOut:
+      let shards = try MicroworldText().heldOut(tokenizer: Tokenizer.load(from: source))
       ids = try ShardBatches(shards, batch: batch, time: time, seed: 1).batch(step: 0).ids
-    case "one_token": ids = [Int32](repeating: 5, count: batch * time)
-    case let other:
-      throw UpcycleError.usage("unknown value", at: "text", expected: "held_out, one_token", found: other)
+    case .oneToken: ids = [Int32](repeating: 5, count: batch * time)
     }
     let threads = Threads.count
     Threads.set(1)
@@ -48,13 +53,13 @@ let parallelStage = Stage(
         ids: ids,
         batch: batch)
     }
-    let subject = try comparison(connectivity)
+    let subject = try comparison(parameters.connectivity)
     let hasGradients = sharing == .experts
     let plain = try subject.plain(gradients: hasGradients)
     let link = LinkRate(alpha: 50e-6, beta: 100e6)
     let overlapped = try subject.shared(sharing, ranks: ranks, overlaps: true, link: link)
     let blocking = try subject.shared(sharing, ranks: ranks, overlaps: false, link: link)
-    let other = try comparison(connectivity == .standard ? .farskip : .standard).plain(gradients: false)
+    let other = try comparison(parameters.connectivity == .standard ? .farskip : .standard).plain(gradients: false)
     let distance = ParallelComparison.States.distance
     var metrics = [
       "hidden": distance(overlapped.hidden, plain.hidden),

@@ -2,6 +2,41 @@ import Collectives
 import Groundwork
 import LabKit
 
+/// What is measured, on which link.
+struct OverlapParameters: StageParameters {
+  /// Forward milliseconds, `A=2,B=3,...`.
+  var durations: String
+  var layers: Int
+  @OneOf var mode: Workload.Mode
+  @OneOf var method: OverlapMethod
+  @OneOf var compute: Computation
+  /// ALPHA,BETA such as `50us,10MB/s`.
+  var link: String
+  /// Threads that stand for ranks.
+  var ranks: Int
+  var repeats: Int
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case durations, layers, mode, method, compute, link, ranks, repeats
+  }
+
+  /// - Throws: usage errors for what cannot be measured
+  func measurement() throws -> OverlapMeasurement {
+    guard mode != .decode, method != .farskipFree, method.offers(mode == .prefill ? .prefill : .forward) else {
+      throw UpcycleError.usage("is not measured", field: "mode", found: "\(method.rawValue) in \(mode.rawValue)")
+    }
+    for (field, value) in [("layers", layers), ("repeats", repeats)] where !(1...1000).contains(value) {
+      throw UpcycleError.usage("is out of range", field: field, expected: "1 to 1000", found: "\(value)")
+    }
+    let measurement = OverlapMeasurement(
+      durations: try LayerDurations(parsing: durations), layers: layers, isPrefill: mode == .prefill,
+      methods: method == .standard ? [.standard] : [.standard, method], computation: compute,
+      rate: try LinkRate(parsing: link), repeats: repeats)
+    try measurement.validate(ranks: ranks)
+    return measurement
+  }
+}
+
 /// `overlap`: how much of its communication one `method` hides, measured beside the ordinary block on `ranks` threads
 /// whose messages take `link`. `durations` are forward milliseconds (`A=2,B=3,...`), `compute` is sleep or product,
 /// `mode` training or prefill; the seed tells repeated measurements apart.
@@ -13,13 +48,11 @@ import LabKit
 /// 0's of the two middle layers, ordinary block first: [run, layer, operation, track, start ms, end ms], operations
 /// from 1 in the order of `SubOperation.Kind`, tracks 1 computation, 2 communication, 3 stall.
 let overlapStage = Stage(
-  name: "overlap", version: 2,
-  parameters: ["durations", "layers", "mode", "method", "compute", "link", "ranks", "repeats"],
-  run: { context in
-    let parameters = StageParameters(context.config)
-    let (measurement, ranks) = try overlapMeasurement(parameters)
+  name: "overlap", version: 2, parameters: OverlapParameters.self,
+  run: { context, parameters in
+    let measurement = try parameters.measurement()
     var result: OverlapMeasurement.Outcome?
-    try ThreadRanks.run(ranks) { communicator in
+    try ThreadRanks.run(parameters.ranks) { communicator in
       let outcome = try measurement.run(on: LinkModel(communicator, measurement.rate))
       if communicator.rank == 0 { result = outcome }
     }
@@ -48,26 +81,6 @@ let overlapStage = Stage(
     }
     return StageResult(metrics: metrics.mapValues { Metric($0) }, series: series)
   })
-
-private func overlapMeasurement(_ parameters: StageParameters) throws -> (OverlapMeasurement, ranks: Int) {
-  let mode = try parameters.choice("mode", Workload.Mode.self)
-  let method = try parameters.choice("method", OverlapMethod.self)
-  guard mode != .decode, method != .farskipFree, method.offers(mode == .prefill ? .prefill : .forward) else {
-    throw UpcycleError.usage("is not measured", at: "mode", found: "\(method.rawValue) in \(mode.rawValue)")
-  }
-  let (layers, repeats) = (try parameters.int("layers"), try parameters.int("repeats"))
-  for (name, value) in [("layers", layers), ("repeats", repeats)] where !(1...1000).contains(value) {
-    throw UpcycleError.usage("is out of range", at: name, expected: "1 to 1000", found: "\(value)")
-  }
-  let measurement = OverlapMeasurement(
-    durations: try LayerDurations(parsing: parameters.string("durations")), layers: layers,
-    isPrefill: mode == .prefill, methods: method == .standard ? [.standard] : [.standard, method],
-    computation: try parameters.choice("compute", Computation.self),
-    rate: try LinkRate(parsing: parameters.string("link")), repeats: repeats)
-  let ranks = try parameters.int("ranks")
-  try measurement.validate(ranks: ranks)
-  return (measurement, ranks)
-}
 
 /// A microsecond is the finest that records keep.
 private func point(of event: EventLog.Event, run: Int) -> [Double] {
