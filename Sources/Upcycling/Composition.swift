@@ -8,29 +8,24 @@ import TensorCore
 public struct Composition {
   /// Layers taken from the latent-attention model; the others come from the linear one.
   public var latentLayers: [Int]
-  /// The option that errors about the layers name.
-  public var option: String
 
-  public init(latentLayers: [Int], option: String = "--layers") {
-    self.latentLayers = latentLayers
-    self.option = option
-  }
+  public init(latentLayers: [Int]) { self.latentLayers = latentLayers }
 
   /// The hybrid's shape. Refuses layers out of range or named twice, and models that are not what they should be.
   public func config(base: ModelConfig, latent: ModelConfig, linear: ModelConfig) throws -> ModelConfig {
-    func refuse(_ what: String, _ place: String, _ expected: String, _ found: String) -> UpcycleError {
-      .usage(what, at: place, expected: expected, found: found)
+    func refuse(_ what: String, _ field: String, _ expected: String, _ found: String) -> UpcycleError {
+      .usage(what, field: field, expected: expected, found: found)
     }
-    if latentLayers.isEmpty { throw refuse("names no layer", option, "a list like 0,5,10,14", "nothing") }
+    if latentLayers.isEmpty { throw refuse("names no layer", "layers", "a list like 0,5,10,14", "nothing") }
     for (index, layer) in latentLayers.enumerated() {
       if !(0..<base.layerCount).contains(layer) {
-        throw refuse("layer out of range", option, "0...\(base.layerCount - 1)", "\(layer)")
+        throw refuse("layer out of range", "layers", "0...\(base.layerCount - 1)", "\(layer)")
       }
-      if latentLayers[..<index].contains(layer) { throw refuse("names a layer twice", option, "each once", "\(layer)") }
+      if latentLayers[..<index].contains(layer) { throw refuse("names a layer twice", "layers", "each once", "\(layer)") }
     }
-    for (option, model) in [("--mla", latent), ("--linear", linear)] {
+    for (field, model) in [("mla", latent), ("linear", linear)] {
       if model.baseModel != base.baseModel {
-        throw refuse("has another shape than the base", option, Self.shape(base), Self.shape(model))
+        throw refuse("has another shape than the base", field, Self.shape(base), Self.shape(model))
       }
     }
     var mixers = base.mixers
@@ -39,7 +34,7 @@ public struct Composition {
       let kind = (isLatent ? latent : linear).mixers[layer]
       if (kind == .latentAttention) != isLatent || kind == .attention {
         throw refuse(
-          "layer \(layer) has the wrong mixer", isLatent ? "--mla" : "--linear",
+          "layer \(layer) has the wrong mixer", isLatent ? "mla" : "linear",
           (isLatent ? [MixerKind.latentAttention] : [.mamba2, .gatedDeltaNet]).map(\.rawValue).joined(
             separator: " or "),
           kind.rawValue)
@@ -74,8 +69,8 @@ public struct Composition {
     let readers = (
       base: try CheckpointReader(base), latent: try CheckpointReader(latent), linear: try CheckpointReader(linear)
     )
-    for (option, reader) in [("--mla", readers.latent), ("--linear", readers.linear)] {
-      try requireSameEmbedding(reader, readers.base, baseConfig, option)
+    for (field, reader) in [("mla", readers.latent), ("linear", readers.linear)] {
+      try requireSameEmbedding(reader, readers.base, baseConfig, field)
     }
     let output = try OutputFolder(destination, keepingApartFrom: base)
     let weights = ComposedWeights(
@@ -88,13 +83,13 @@ public struct Composition {
 
   /// ILD leaves the embedding alone, so a model of another base shows by its.
   private func requireSameEmbedding(
-    _ reader: CheckpointReader, _ base: CheckpointReader, _ config: ModelConfig, _ option: String
+    _ reader: CheckpointReader, _ base: CheckpointReader, _ config: ModelConfig, _ field: String
   ) throws {
     let shape = [config.vocabularySize, config.hiddenSize]
     if try reader.readFloats(config.embeddingName, shape: shape) != base.readFloats(config.embeddingName, shape: shape)
     {
       throw UpcycleError.usage(
-        "was trained from another base", at: option, expected: "the embedding of \(base.folder.path)",
+        "was trained from another base", field: field, expected: "the embedding of \(base.folder.path)",
         found: "another in \(reader.folder.path)")
     }
   }

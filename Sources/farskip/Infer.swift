@@ -49,7 +49,7 @@ struct Infer: ParsableCommand {
         }
         if !speaks { return }
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
-        if json { return print(outcome.json(ranks, overlap).text(pretty: true)) }
+        if json { return print(outcome.json(ranks, overlaps: overlap == .on).text(pretty: true)) }
         output.write(Data("\n".utf8))
         FileHandle.standardError.write(Data(outcome.summary.utf8))
       }
@@ -68,27 +68,5 @@ struct Infer: ParsableCommand {
     }
     // Ranks of one machine share its cores.
     if ProcessInfo.processInfo.environment["UPCYCLE_THREADS"] == nil { Threads.set(max(1, Threads.count / ranks.size)) }
-  }
-}
-
-extension ParallelInference.Outcome {
-  private var later: Double { median(generation.laterTokens) }
-
-  /// What a user reads.
-  var summary: String {
-    String(
-      format: "first token after %.2f ms (%d prompt tokens), then %.2f ms a token (median of %d)\n",
-      generation.firstToken,
-      promptTokens, later, generation.laterTokens.count)
-  }
-
-  func json(_ ranks: any Communicator, _ overlap: Switch) -> JSONValue {
-    .object([
-      "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": .string(overlap.rawValue),
-      "text": .string(text), "tokens": .array(generation.tokens.map { .int(Int($0)) }),
-      "prompt_tokens": .int(promptTokens),
-      "first_token_ms": .double(generation.firstToken), "later_token_ms": .double(later),
-      "exposed_first_token_ms": .double(timeline.runs[0].logs[0].milliseconds(.stall, .prefill)),
-    ])
   }
 }

@@ -42,13 +42,10 @@ struct ScaleOptions: ParsableArguments {
     let counts = try gpuCounts(for: scenario)
     let picture = try plot.map { ($0, try FigureScript.ofCheckout("simulate.gp")) }
     let points = counts.map { scenario.point(gpus: $0) }
-    if let timeline {
-      try writeTimeline(
-        of: points[0].times, scenario.model(gpus: counts[0]), isTraining: scenario.mode == .training, to: timeline)
-    }
+    if let timeline { try scenario.writeTimeline(gpus: counts[0], to: URL(fileURLWithPath: timeline)) }
     let assumed = ScenarioAssumptions(
       scenario, fit: fit, isFitted: (efficiency: efficiency == nil, kappa: kappa == nil))
-    print(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + table(points))
+    print(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + ScalingPoint.table(points))
     if let (plot, script) = picture {
       try drawScaling(points, of: scenario, with: script, to: URL(fileURLWithPath: plot))
     }
@@ -103,20 +100,5 @@ struct ScaleOptions: ParsableArguments {
         "is no such number", at: option, expected: "\(range.lowerBound) to \(range.upperBound)", found: "\"\(text)\"")
     }
     return number
-  }
-
-  private func table(_ points: [ScalingPoint]) -> String {
-    var lines = ["  gpus  method                   ms  overlap %  speed-up"]
-    for point in points {
-      for times in point.times {
-        let name = times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
-        let overlap = times.method == .standard ? "-" : String(format: "%.1f", 100 * times.overlap)
-        lines.append(
-          String(format: "%6d  ", point.gpus) + name + String(format: "%11.2f", times.milliseconds)
-            + String(repeating: " ", count: 11 - overlap.count) + overlap
-            + String(format: "%10.4f", point.speedup(times)))
-      }
-    }
-    return lines.joined(separator: "\n")
   }
 }

@@ -173,9 +173,9 @@ final class DeltaConversionTests: XCTestCase {
     let pieces = hybrid.logits(Tensor([tinyIds.count, width], values: rows))
     assertClose(pieces.toArray(), whole.toArray(), "pieces", tolerance: 1e-4)
     XCTAssertThrowsError(
-      try Composition(latentLayers: [3], option: "--mla-layers").config(
+      try Composition(latentLayers: [3]).config(
         base: base.config, latent: parts["mla"]!.config, linear: parts["gdn"]!.config)
-    ) { XCTAssert("\($0)".contains("--mla-layers"), "\($0)") }
+    ) { XCTAssert("\($0)".contains("`layers`"), "\($0)") }
   }
 
   func testHyLosLatentShapes() throws {
