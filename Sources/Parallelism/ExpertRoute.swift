@@ -96,23 +96,24 @@ final class ExpertRoute {
   private final class Exchange: RowExchange {
     private let route: ExpertRoute
     private let kind: SubOperation.Kind
-    private var under: (RankContext.Flight, Tensor)?
+    /// Rows on their way, and where they arrive.
+    private var underWay: (flight: RankContext.Flight, incoming: Tensor)?
 
     init(_ route: ExpertRoute, _ kind: SubOperation.Kind) {
       self.route = route
       self.kind = kind
     }
 
-    private var leads: Bool { kind == .dispatch }
+    private var goesToExperts: Bool { kind == .dispatch }
 
-    func depart(_ rows: Tensor) { under = route.send(rows, toExperts: leads, kind, .forward) }
-    func arrived() -> Tensor { take(toExperts: leads) }
-    func departBack(_ gradient: Tensor) { under = route.send(gradient, toExperts: !leads, kind, .backward) }
-    func arrivedBack() -> Tensor { take(toExperts: !leads) }
+    func depart(_ rows: Tensor) { underWay = route.send(rows, toExperts: goesToExperts, kind, .forward) }
+    func arrived() -> Tensor { take(toExperts: goesToExperts) }
+    func departBack(_ gradient: Tensor) { underWay = route.send(gradient, toExperts: !goesToExperts, kind, .backward) }
+    func arrivedBack() -> Tensor { take(toExperts: !goesToExperts) }
 
     private func take(toExperts: Bool) -> Tensor {
-      let (flight, incoming) = under!
-      under = nil
+      let (flight, incoming) = underWay!
+      underWay = nil
       return route.receive(flight, incoming, toExperts: toExperts)
     }
   }

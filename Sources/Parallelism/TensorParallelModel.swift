@@ -77,7 +77,7 @@ public final class TensorParallelModel {
       let routed = routed(tape, experts, input)
       context.finish(.experts, layer: index, .prefill)
       context.land(merged)
-      return Stream(value: sum(full, partial), reduction: under(layer, index, routed))
+      return Stream(value: sum(full, partial), reduction: reduction(layer, index, routed))
     }
     let attended = whole(index, full, mixed)
     let input2 = read(attended)
@@ -92,7 +92,7 @@ public final class TensorParallelModel {
       return Stream(value: whole(index, attended, partial.map { sum($0, routed) } ?? routed, .combine))
     }
     if let apart { context.land(apart) }
-    return Stream(value: partial.map { sum(attended, $0) } ?? attended, reduction: under(layer, index, routed))
+    return Stream(value: partial.map { sum(attended, $0) } ?? attended, reduction: reduction(layer, index, routed))
   }
 
   /// The shared expert's or the dense feed-forward's part.
@@ -125,7 +125,7 @@ public final class TensorParallelModel {
     }
   }
 
-  private func under(_ layer: DecoderLayer, _ index: Int, _ routed: Tensor) -> Reduction {
+  private func reduction(_ layer: DecoderLayer, _ index: Int, _ routed: Tensor) -> Reduction {
     Reduction(flight: reduce(.combine, index, routed), sum: routed, isWithheld: layer.withholdsRouted)
   }
 
