@@ -7,11 +7,12 @@ import TensorCore
 /// A model whose experts are dealt out to ranks, each of which has its own sequences (expert parallelism; attention,
 /// routers and shared experts are on every rank). Every rank holds the whole checkpoint and works with its share.
 ///
-/// Layers run in the windows of FarSkip brief 1.6. Forward: A_k while C_{k-1} flies; its wait; G_k; B_k while D_k
+/// Layers run in FarSkip-Collective's windows. Forward: A_k while C_{k-1} flies; its wait; G_k; B_k while D_k
 /// flies; E_k; S_k while C_k flies. Sections of the tape make the backward pass C'_k, with S'_k and B'_k in its window;
 /// E'_k; D'_k, with A'_k in its window; G'_k. A layer of another connectivity uses what windows it has. All sums have
 /// one order, so neither the number of ranks nor overlap changes a bit of the forward pass.
 public final class ExpertParallelModel {
+  /// With the weights of this rank's experts; the others are frozen.
   public let model: LanguageModel
   let context: RankContext
 

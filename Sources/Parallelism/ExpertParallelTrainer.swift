@@ -9,7 +9,9 @@ import TensorCore
 /// Trains a model on ranks that share its experts: every rank takes its part of the batch's sequences, next-token
 /// cross-entropy, AdamW on the replicated weights (the same on all ranks) and on the rank's own experts.
 public final class ExpertParallelTrainer {
+  /// The model, with this rank's experts.
   public let parallel: ExpertParallelModel
+  /// What decides the numbers.
   public let plan: TrainingPlan
   private let context: RankContext
   private let batches: any BatchSource
@@ -34,11 +36,15 @@ public final class ExpertParallelTrainer {
 
   /// Of one step; the same on all ranks but for the times.
   public struct StepMetrics: Sendable {
+    /// The step, from 1.
     public var step: Int
     /// Mean cross-entropy per token of the whole batch.
     public var loss: Double
+    /// Of the whole batch, before clipping.
     public var gradientNorm: Double
+    /// The step's learning rate.
     public var rate: Double
+    /// That the step took.
     public var milliseconds: Double
     /// This rank's stand-still for messages.
     public var stalled: Double

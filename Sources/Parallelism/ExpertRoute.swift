@@ -2,7 +2,7 @@ import Autograd
 import Collectives
 import TensorCore
 
-/// The way of a layer's tokens to the ranks of their experts and back (FarSkip brief 1.6). Rank p has the experts
+/// The way of a layer's tokens to the ranks of their experts and back (FarSkip-Collective's training). Rank p has the experts
 /// p E/P ..< (p + 1) E/P. No token is dropped; a rank may get no row at all.
 ///
 /// Rows leave sorted by expert, so those for a rank lie together. They come sorted by sender, then expert, and are put

@@ -13,8 +13,11 @@ public struct ParallelComparison {
 
   /// The whole model, made anew for every rank.
   public var model: () throws -> LanguageModel
+  /// Of the whole model.
   public var weights: any WeightSource
+  /// [batch * time]
   public var ids: [Int32]
+  /// Sequences.
   public var batch: Int
 
   private var time: Int { ids.count / batch }
@@ -29,7 +32,9 @@ public struct ParallelComparison {
   /// Of one pass: hidden states [batch * time * D], gradients of replicated parameters and then of experts (none in
   /// inference).
   public struct States: Sendable {
+    /// Final hidden states, [batch * time * width].
     public var hidden: [Float]
+    /// Of all parameters, in their order.
     public var gradients: [Float]
     /// Fewest tokens that an expert had, over layers; of the plain pass with gradients, which alone counts them.
     public var fewest = 0

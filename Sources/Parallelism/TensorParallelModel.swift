@@ -4,7 +4,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// Inference on ranks that all see every token (FarSkip brief 1.7): each has some heads, a part of the shared experts'
+/// Inference on ranks that all see every token (FarSkip-Collective's inference): each has some heads, a part of the shared experts'
 /// width and some of the routed experts; all-reduces make their partial results whole, in the order of ranks, so that
 /// all ranks hold the same bits.
 ///
@@ -25,6 +25,7 @@ public final class TensorParallelModel {
     self.context = context
   }
 
+  /// An empty cache of this rank's heads.
   public func makeCache(capacity: Int = 0) -> SequenceCache { model.makeCache(capacity: capacity) }
 
   /// R, or N with the all-reduce under way that makes it R.

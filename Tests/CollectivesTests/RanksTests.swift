@@ -151,7 +151,7 @@ final class RanksTests: XCTestCase {
     for text in ["50us,0", "50us,0GB/s", "50us", "-1us,1GB/s", "x,1GB/s", "1us,1GB/s,2", "1us,inf"] {
       XCTAssertThrowsError(try LinkRate(parsing: text), text) { error in
         XCTAssertEqual((error as? UpcycleError)?.exitCode, 2)
-        XCTAssertTrue("\(error)".contains("--link"), "\(error)")
+        XCTAssertTrue("\(error)".contains("`link`"), "\(error)")
       }
     }
   }

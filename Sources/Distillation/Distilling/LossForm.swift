@@ -1,4 +1,4 @@
-/// What of the logits [tokens, vocab] a training step holds at once (HyLo brief 2.3, Tables 1 and 9). Training always
+/// What of the logits [tokens, vocab] a training step holds at once (HyLo Tables 1 and 9). Training always
 /// uses `hidden`; the others exist to be compared with.
 public enum LossForm: String, CaseIterable, Codable, Sendable {
   /// Logits of student and teacher, log-softmax, softmax and gradient, all whole.

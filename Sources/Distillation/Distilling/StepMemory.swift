@@ -26,6 +26,7 @@ public struct StepMemory: Codable, Equatable, Sendable {
     public var softmax: Int
     /// Of a trained parameter with gradient and moments, and of a frozen one.
     public var trained: Int
+    /// Of a frozen parameter.
     public var frozen: Int
     /// Devices that share the weights (FSDP).
     public var shards: Int

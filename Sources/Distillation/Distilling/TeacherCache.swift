@@ -13,6 +13,7 @@ import TokenData
 /// which compress better than whole numbers. float32 gives the same bits as the running teacher, bfloat16 half the
 /// size and states rounded to 8 bits.
 public final class TeacherCache: Teacher {
+  /// How numbers of the states are kept.
   public enum NumberType: String, Codable, CaseIterable, Sendable {
     case float32, bfloat16
     var size: Int { self == .float32 ? 4 : 2 }
@@ -22,14 +23,23 @@ public final class TeacherCache: Teacher {
   public struct Identity: Codable, Equatable, Sendable {
     /// Hash of the teacher's weights and config.
     public var teacher: String
+    /// What the batches are made of, as a run's identity says it.
     public var data: String
+    /// Of the order of the data.
     public var seed: UInt64
+    /// Optimizer steps.
     public var steps: Int
+    /// Sequences per step.
     public var batch: Int
+    /// Sequences per forward pass.
     public var microBatch: Int
+    /// Tokens per sequence.
     public var time: Int
+    /// Of the hidden states.
     public var width: Int
+    /// How the states are kept.
     public var type: NumberType
+    /// That computed them: part of the bits.
     public var threads: Int
 
     public init(teacher: String, data: String, plan: TrainingPlan, width: Int, type: NumberType) {
@@ -54,6 +64,7 @@ public final class TeacherCache: Teacher {
     public var rawBytes: Int { frames * frameNumbers * type.size }
   }
 
+  /// What the states depend on.
   public let identity: Identity
   private let head: Tensor  // [vocab, width]
   private let files: [FrameFile]
@@ -76,10 +87,12 @@ public final class TeacherCache: Teacher {
     }
   }
 
+  /// Rows of the head.
   public var vocabularySize: Int { head.shape[0] }
   /// Bytes on disk.
   public var storedBytes: Int { files.reduce(0) { $0 + $1.storedBytes } }
 
+  /// The kept states of a micro-batch. `ids` are not looked at: the identity says which they are.
   public func teaching(step: Int, part: Int, ids: [Int32], batch: Int, time: Int) throws -> TeacherHead {
     precondition(batch == identity.microBatch && time == identity.time)
     let frame = step * (identity.batch / identity.microBatch) + part

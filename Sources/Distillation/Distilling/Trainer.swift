@@ -8,10 +8,13 @@ import TensorCore
 /// from batch to loss to update, resumable bit for bit.
 ///
 /// loss = mean over the step's tokens of (ceWeight CE + klWeight KL(teacher || student)). The mean is per
-/// token; the official code's `batchmean` is T times larger (brief P21).
+/// token; the official code's `batchmean` divides by the batch alone, T times larger.
 public final class Trainer {
+  /// Whose parameters train.
   public let student: LanguageModel
+  /// Whom it follows; nil where the plan has no KL.
   public let teacher: (any Teacher)?
+  /// What decides the numbers.
   public let plan: TrainingPlan
   private let batches: any BatchSource
   private let loop: TrainingLoop
@@ -47,11 +50,17 @@ public final class Trainer {
 
   /// Means per token of one step.
   public struct StepMetrics: Sendable {
+    /// The step, from 1.
     public var step: Int
+    /// What was minimised, without the experts' balance.
     public var loss: Double
+    /// Nats.
     public var crossEntropy: Double
+    /// KL(teacher || student), nats; 0 without a teacher.
     public var divergence: Double
+    /// Before clipping.
     public var gradientNorm: Double
+    /// The step's learning rate.
     public var rate: Double
     /// Mean over layers with experts of E sum_e f_e P_e, 1 when even; nil where the plan has no balance loss.
     public var balance: Double?

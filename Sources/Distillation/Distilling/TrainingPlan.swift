@@ -8,20 +8,25 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
   public var tokens: Int
   /// Sequences per optimizer step, and tokens per sequence.
   public var batch: Int
+  /// Tokens per sequence.
   public var time: Int
   /// Sequences per forward pass; `batch` is split into micro-batches of this many.
   public var microBatch: Int
+  /// The schedule's peak.
   public var learningRate: Double
   /// Fraction of the steps that warm up (paper: 0.01).
   public var warmup: Double
   /// Final learning rate as a fraction of the peak.
   public var floor: Double
+  /// AdamW's constants.
   public var optimizer: AdamW.Settings
   /// Gradient norm above which gradients are scaled down; 0 for no clipping.
   public var clip: Double
   /// Weights of cross-entropy and of KL(teacher || student), both means per token.
   public var ceWeight: Double
+  /// Of KL(teacher || student), mean per token.
   public var klWeight: Double
+  /// Of the order of the data.
   public var seed: UInt64
   /// Recompute each layer's activations in the backward pass.
   public var checkpointing: Bool
@@ -55,11 +60,14 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
     self.balance = balance
   }
 
+  /// Optimizer steps: whole batches of the tokens.
   public var steps: Int { tokens / (batch * time) }
+  /// Learning rate by step.
   public var schedule: Schedule {
     Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
   }
 
+  /// - Throws: usage errors that name the field out of range
   public func validate() throws {
     let size = 1...1 << 24
     for (field, value) in [("batch", batch), ("sequence", time)] {

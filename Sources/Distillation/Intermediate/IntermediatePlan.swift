@@ -22,16 +22,27 @@ public struct IntermediatePlan: Codable, Equatable, Sendable {
     case mixers
   }
 
+  /// Tokens to train on; rounded down to whole steps.
   public var tokens: Int
+  /// Sequences per optimizer step.
   public var batch: Int
+  /// Tokens per sequence.
   public var time: Int
+  /// The schedule's peak.
   public var learningRate: Double
+  /// Fraction of the steps that warm up.
   public var warmup: Double
+  /// Final learning rate as a fraction of the peak.
   public var floor: Double
+  /// AdamW's constants.
   public var optimizer: AdamW.Settings
+  /// Gradient norm above which gradients are scaled down; 0 for no clipping.
   public var clip: Double
+  /// What is compared.
   public var loss: Loss
+  /// What trains.
   public var trained: Trained
+  /// Of the order of the data.
   public var seed: UInt64
 
   public init(
@@ -52,11 +63,14 @@ public struct IntermediatePlan: Codable, Equatable, Sendable {
     self.seed = seed
   }
 
+  /// Optimizer steps: whole batches of the tokens.
   public var steps: Int { tokens / (batch * time) }
+  /// Learning rate by step.
   public var schedule: Schedule {
     Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
   }
 
+  /// - Throws: usage errors that name the field out of range
   public func validate() throws {
     // The same limits as any training's; the loss weights are its own.
     try TrainingPlan(

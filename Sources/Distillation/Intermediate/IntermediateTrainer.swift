@@ -11,8 +11,11 @@ import TensorCore
 ///
 /// Embedding and head get no gradient.
 public final class IntermediateTrainer {
+  /// Whose layers train.
   public let student: LanguageModel
+  /// Whose layers are followed.
   public let base: LanguageModel
+  /// What decides the numbers.
   public let plan: IntermediatePlan
   private let batches: any BatchSource
   private let loop: TrainingLoop
@@ -44,11 +47,15 @@ public final class IntermediateTrainer {
 
   /// Sums over layers of means per token of one step, before its update.
   public struct StepMetrics: Sendable {
+    /// The step, from 1.
     public var step: Int
+    /// What was minimised, the part of the mixers included.
     public var loss: Double
     /// Part of the loss that compares mixer outputs; 0 unless the loss is `refined`.
     public var mixerLoss: Double
+    /// Before clipping.
     public var gradientNorm: Double
+    /// The step's learning rate.
     public var rate: Double
   }
 

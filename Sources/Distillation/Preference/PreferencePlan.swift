@@ -1,7 +1,7 @@
 import Foundation
 import Groundwork
 
-/// Everything that decides a preference training's numbers (X-EcoMLA stage B, brief 1.7).
+/// Everything that decides a preference training's numbers (X-EcoMLA's second stage, DPO).
 ///
 /// As in the paper: sigmoid loss, cosine with 10 % warm-up, one epoch, no weight decay. Not as in the paper, which
 /// has beta 0.01, learning rate 5e-7 and batch 64 over thousands of steps on 1 to 8 B parameters: nano models take
@@ -15,11 +15,13 @@ public struct PreferencePlan: Codable, Equatable, Sendable {
   public var batch: Int
   /// Pairs per forward pass; `batch` is split into micro-batches of this many.
   public var microBatch: Int
+  /// The schedule's peak.
   public var learningRate: Double
   /// Fraction of the steps that warm up.
   public var warmup: Double
   /// Final learning rate as a fraction of the peak.
   public var floor: Double
+  /// AdamW's constants.
   public var optimizer: AdamW.Settings
   /// Gradient norm above which gradients are scaled down; 0 for no clipping.
   public var clip: Double
@@ -49,11 +51,14 @@ public struct PreferencePlan: Codable, Equatable, Sendable {
     self.checkpointing = checkpointing
   }
 
+  /// Optimizer steps: whole batches of the pairs.
   public var steps: Int { pairs / batch }
+  /// Learning rate by step.
   public var schedule: Schedule {
     Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
   }
 
+  /// - Throws: usage errors that name the field out of range
   public func validate() throws {
     try require((1...1 << 24).contains(batch), "batch", "at least 1, at most \(1 << 24)", batch)
     try require(microBatch > 0 && batch % microBatch == 0, "micro_batch", "a divisor of the batch \(batch)", microBatch)

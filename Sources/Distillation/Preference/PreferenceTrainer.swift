@@ -11,9 +11,11 @@ import TokenData
 /// Every pair is seen once, so the reference is asked for a pair's log-probabilities when the pair comes up:
 /// the same work as asking for all of them at the start, and nothing to store or to resume.
 public final class PreferenceTrainer {
+  /// The model that trains.
   public let policy: LanguageModel
   /// The policy as it began; gets no gradient.
   public let reference: LanguageModel
+  /// What decides the numbers.
   public let plan: PreferencePlan
   private let pairs: [TokenizedPair]
   private let order: Permutation
@@ -45,6 +47,7 @@ public final class PreferenceTrainer {
 
   /// Means per pair of one step, before its update.
   public struct StepMetrics: Sendable {
+    /// The step, from 1.
     public var step: Int
     /// -log sigmoid(margin), nats.
     public var loss: Double
@@ -54,8 +57,11 @@ public final class PreferenceTrainer {
     public var accuracy: Double
     /// Log-probability of a reply under the policy, nats per reply.
     public var chosen: Double
+    /// The same of the rejected replies.
     public var rejected: Double
+    /// Before clipping.
     public var gradientNorm: Double
+    /// The step's learning rate.
     public var rate: Double
   }
 

@@ -19,7 +19,9 @@ public struct PromptedReply: Equatable, Sendable {
 
 /// A preference pair as token ids.
 public struct TokenizedPair: Equatable, Sendable {
+  /// The better reply after its prompt.
   public var chosen: PromptedReply
+  /// The worse reply after the same prompt.
   public var rejected: PromptedReply
 
   public init(chosen: PromptedReply, rejected: PromptedReply) {

@@ -7,10 +7,15 @@ import TensorCore
 /// AdamW (decoupled weight decay) over a model's flat parameter buffer. Moments are float32, laid out as the
 /// parameters are; frozen parameters are left alone.
 public final class AdamW {
+  /// The constants of the update.
   public struct Settings: Codable, Equatable, Sendable {
+    /// Decay of the first moment, in 0..<1.
     public var beta1 = 0.9
+    /// Decay of the second moment, in 0..<1.
     public var beta2 = 0.98
+    /// Added to the root of the second moment, at least 0.
     public var epsilon = 1e-8
+    /// Decoupled: each step takes rate * weightDecay of a weight.
     public var weightDecay = 0.0
 
     public init(beta1: Double = 0.9, beta2: Double = 0.98, epsilon: Double = 1e-8, weightDecay: Double = 0) {
@@ -20,6 +25,7 @@ public final class AdamW {
       self.weightDecay = weightDecay
     }
 
+    /// - Throws: usage errors that name the constant out of range
     public func validate() throws {
       for (name, beta) in [("beta1", beta1), ("beta2", beta2)] where !(0..<1).contains(beta) {
         throw UpcycleError.usage("is out of range", field: name, expected: "a number in 0..<1", found: "\(beta)")
@@ -30,10 +36,13 @@ public final class AdamW {
     }
   }
 
+  /// The constants.
   public let settings: Settings
   /// Steps taken.
   public var step = 0
+  /// First moments, [parameters].
   public let first: Tensor
+  /// Second moments, [parameters].
   public let second: Tensor
   private let set: ParameterSet
 

@@ -15,6 +15,7 @@ import TokenData
 /// DIR/config.json, model.safetensors, tokenizer.json    the finished model
 /// ```
 public struct RunDirectory {
+  /// The folder of everything.
   public let url: URL
   /// The folder of everything that is not the model.
   public var run: URL { url.appendingPathComponent("run") }
@@ -116,9 +117,13 @@ private struct RunRecord<Plan: Codable & Equatable>: Codable, Equatable {
 
 /// What a run is made of, as hashes or names: a resumed run must be made of the same.
 public struct RunIdentity: Codable, Equatable, Sendable {
+  /// The student, or the model, at its start.
   public var student: String
+  /// nil: none.
   public var teacher: String?
+  /// The text or the pairs.
   public var data: String
+  /// That compute: part of the bits.
   public var threads: Int
   /// That share the experts; nil: there is nothing to share.
   public var ranks: Int?
@@ -136,6 +141,7 @@ public struct RunIdentity: Codable, Equatable, Sendable {
 public struct StepTable: Sendable {
   /// Such as step, loss, ..., seconds.
   public let columns: [String]
+  /// One per step, in the order of the columns.
   public let rows: [[Double]]
   private let file: URL
 

@@ -5,20 +5,24 @@ import ModelCore
 import TokenData
 import Upcycling
 
-/// HyLo's first stage, whole (brief 1.6, 2.1): the base with latent attention in every layer and the base with a linear
+/// HyLo's first stage, whole (Enhanced-ILD): the base with latent attention in every layer and the base with a linear
 /// mixer in every layer, each trained by ILD on the base, and a hybrid put together from their layers. A base folder
 /// in, a model folder out; both students stay in the work folder, so that an interrupted run goes on and another
 /// hybrid of the same students costs nothing.
 public struct HybridConverting {
+  /// Folder of an attention-only model.
   public var base: URL
   /// Replacement of every attention layer by latent attention.
   public var latent: LatentConversion
   /// The same by Mamba2 or Gated DeltaNet.
   public var linear: IntermediateDistilling.Replacement
+  /// Which layers come from which student.
   public var composition: Composition
+  /// Text that the students train on.
   public var data: TokenShards
   /// Text for the layers' errors; nil: not measured.
   public var heldOut: TokenShards?
+  /// Of each student.
   public var plan: IntermediatePlan
   /// Holds the students as `mla` and `gdn` or `mamba2`.
   public var work: URL
@@ -39,7 +43,9 @@ public struct HybridConverting {
 
   /// What was made.
   public struct Outcome: Sendable {
+    /// The hybrid's.
     public var config: ModelConfig
+    /// The base's.
     public var base: ModelConfig
     /// The students' layer errors by student.
     public var students: [(name: String, folder: URL, errors: IntermediateDistilling.Outcome)]

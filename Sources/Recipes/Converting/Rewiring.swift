@@ -9,13 +9,17 @@ import Upcycling
 /// FarSkip's conversion and what it costs before any training ("naive damage", Figure 3): a model folder in, a folder
 /// with the same weights and another connectivity out.
 public struct Rewiring {
+  /// Folder of a model with experts.
   public var model: URL
+  /// Which are rewired.
   public var layers: LayerSelection
+  /// How they are connected.
   public var connectivity: Connectivity
   /// Text that the damage is measured on; nil: not measured.
   public var heldOut: TokenShards?
   /// Tokens of a window, and of all.
   public var time = 256
+  /// Of all windows.
   public var tokens = 16_384
 
   public init(model: URL, layers: LayerSelection, connectivity: Connectivity, heldOut: TokenShards? = nil) {
@@ -27,6 +31,7 @@ public struct Rewiring {
 
   /// What was made.
   public struct Outcome: Sendable {
+    /// The rewired model's.
     public var config: ModelConfig
     /// Mean next-token loss in nats of the model as it was and as it is; nil where nothing was measured.
     public var losses: (before: Double, after: Double)?

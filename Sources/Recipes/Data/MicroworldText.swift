@@ -29,12 +29,14 @@ public func ladderText(
 public struct MicroworldText: Sendable {
   /// The one world of the ladder.
   public static let worldSeed: UInt64 = 1
+  /// Pieces of the ladder's tokenizer.
   public static let vocabularySize = 2048
   /// Tokens of a mixture that serve every distillation; longer runs take several passes over them.
   static let trainingTokens = 4_000_000
   /// Tokens of held-out text that every run shares.
   static let heldOutTokens = 50_000
 
+  /// What the text tells of.
   public let world: World
   private let folder: URL
 

@@ -9,10 +9,14 @@ import TokenData
 public struct PreferenceData: Sendable {
   /// A pair and the place that an error about it names.
   public struct Item: Sendable {
+    /// Prompt and replies.
     public var pair: PreferencePair
+    /// Such as file and line.
     public var place: String
   }
+  /// To train on.
   public var training: [Item]
+  /// To measure on.
   public var heldOut: [Item]
 
   /// Pairs of JSON Lines files.

@@ -6,7 +6,9 @@ import TensorCore
 
 /// A teacher folder's hidden states on a plan's batches, kept in a folder and made where they are missing.
 public struct TeacherStates: Sendable {
+  /// Where they are kept.
   public var folder: URL
+  /// Their numbers.
   public var type: TeacherCache.NumberType
 
   public init(_ folder: URL, type: TeacherCache.NumberType = .float32) {

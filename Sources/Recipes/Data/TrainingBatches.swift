@@ -18,6 +18,7 @@ public final class ShardBatches: BatchSource {
     }
   }
 
+  /// Rows of all sources, in their order.
   public func batch(step: Int) throws -> (ids: [Int32], targets: [Int32]) {
     if loaders.count == 1 {
       let batch = try loaders[0].batch(step: step)
@@ -36,6 +37,7 @@ public final class ShardBatches: BatchSource {
 
 /// What shards hold, for a run's identity.
 extension TokenShards {
+  /// Number of tokens and hash of the shards.
   public var identity: String {
     "\(manifest.tokens) tokens \(sha256(manifest.shards.map(\.sha256).joined()).prefix(16))"
   }

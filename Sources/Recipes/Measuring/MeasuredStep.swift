@@ -8,12 +8,15 @@ import TensorCore
 /// One training step of a model with random weights on random tokens, run to see what it holds at once and how long it
 /// takes (HyLo Tables 1 and 9).
 public struct MeasuredStep {
+  /// The model that trains.
   public var student: ModelConfig
   /// nil: next-token cross-entropy instead of KL.
   public var teacher: ModelConfig?
   /// One sequence of so many tokens.
   public var tokens: Int
+  /// What of the logits stands at once.
   public var form: LossForm
+  /// Whether activations are recomputed.
   public var checkpointing: Bool
   /// Keeps the teacher's activations, gradients and moments as well, as a step that does not freeze it would.
   public var trainsTeacher: Bool
@@ -30,6 +33,7 @@ public struct MeasuredStep {
     self.trainsTeacher = trainsTeacher
   }
 
+  /// What the steps took.
   public struct Outcome: Codable, Sendable {
     /// Highest sum of tensor bytes held at once, weights and moments included.
     public var peakBytes: Int

@@ -7,10 +7,15 @@ import TokenData
 
 /// Continues a prompt on ranks that share heads and experts.
 public struct ParallelInference {
+  /// Folder of a model with experts.
   public var model: URL
+  /// Text to continue.
   public var prompt: String
+  /// At most so many new ones.
   public var tokens: Int
+  /// Whether messages fly while ranks compute.
   public var overlaps: Bool
+  /// How messages proceed.
   public var progress: MessageProgress.Mode
 
   public init(model: URL, prompt: String, tokens: Int, overlaps: Bool, progress: MessageProgress.Mode = .poll) {
@@ -21,9 +26,13 @@ public struct ParallelInference {
     self.progress = progress
   }
 
+  /// What was generated, and when.
   public struct Outcome: Sendable {
+    /// Of the prompt, the beginning token included.
     public var promptTokens: Int
+    /// The continuation.
     public var text: String
+    /// Tokens and times.
     public var generation: ParallelGeneration
     /// Of the prompt.
     public var timeline: Timeline

@@ -8,7 +8,7 @@ import TensorCore
 ///
 /// Cross-entropy where there is no teacher, KL(teacher || student) where there is one, mean per token.
 enum WholeLogits {
-  /// Tokens whose softmaxes stand at once in the chunked form (HyLo brief 2.3).
+  /// Tokens whose softmaxes stand at once in the chunked form (HyLo Table 9).
   static let chunk = 4096
 
   /// d loss / d logits, and the loss. The fused form writes over `logits` and `teacher`.

@@ -30,6 +30,7 @@ public struct ScenarioAssumptions {
     }
   }
 
+  /// What a user reads.
   public var text: String {
     let hardware = scenario.accelerator
     func origin(_ isFitted: Bool) -> String { isFitted ? "fitted" : "given" }

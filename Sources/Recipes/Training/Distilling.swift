@@ -6,14 +6,18 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// Distils a student from a frozen teacher on token shards (X-EcoMLA stage A, brief 1.7): student and
+/// Distils a student from a frozen teacher on token shards (X-EcoMLA's first stage, SFT): student and
 /// teacher folders in, a trained model folder out, resumable, with the held-out loss on the way.
 public struct Distilling {
+  /// Folder of the model that trains.
   public var student: URL
+  /// Folder of the model that is followed; nil: cross-entropy alone.
   public var teacher: URL?
+  /// Text to train on.
   public var data: TokenShards
   /// Text for the held-out loss; nil for none.
   public var heldOut: TokenShards?
+  /// What decides the numbers.
   public var plan: TrainingPlan
   /// New positions of the student; nil: as they are.
   public var positions: ContextExtension?

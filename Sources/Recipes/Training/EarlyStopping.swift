@@ -4,9 +4,10 @@ import Groundwork
 import ModelCore
 import TokenData
 
-/// When a training stops before its last step (FarSkip brief 2: a validation task every 1000 steps, patience 20, delta
+/// When a training stops before its last step (FarSkip-Collective: a validation task every 1000 steps, patience 20, delta
 /// 2 %).
 public struct EarlyStopping: Sendable {
+  /// What is validated.
   public enum Metric: Equatable, Sendable {
     /// Mean next-token loss on held-out text, lower is better.
     case loss
@@ -14,6 +15,7 @@ public struct EarlyStopping: Sendable {
     case task(String, items: Int)
   }
 
+  /// What decides.
   public var metric: Metric
   /// Steps between validations.
   public var every: Int

@@ -11,10 +11,15 @@ import TokenData
 /// the loss curve (run/metrics.csv). Every rank keeps its state there, so an interrupted run goes on with as many
 /// ranks.
 public struct ExpertParallelTraining {
+  /// Folder of a model with experts.
   public var model: URL
+  /// Text to train on.
   public var data: TokenShards
+  /// What decides the numbers.
   public var plan: TrainingPlan
+  /// Whether messages fly while ranks compute.
   public var overlaps: Bool
+  /// How messages proceed.
   public var progress: MessageProgress.Mode
   /// Seconds between two saved states.
   public var saveEvery = 60.0
@@ -29,6 +34,7 @@ public struct ExpertParallelTraining {
     self.progress = progress
   }
 
+  /// How the training went.
   public struct Outcome: Sendable {
     /// Of this process: after a resumption the later ones.
     public var steps: [ExpertParallelTrainer.StepMetrics]

@@ -18,7 +18,9 @@ extension Extending {
 
   /// What a stage did.
   public struct Report: Encodable {
+    /// The folder that was written.
     public var model: String
+    /// What became of the positions.
     public var positions: ContextExtension
     /// Trained on.
     public var tokens: Int

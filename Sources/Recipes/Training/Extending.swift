@@ -5,14 +5,18 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// A long-context stage (HyLo brief 2.2): a hybrid learns a teacher's predictions on longer sequences than before,
+/// A long-context stage (HyLo's second): a hybrid learns a teacher's predictions on longer sequences than before,
 /// with YaRN on its latent attention. Folders in, a model folder out, resumable; no tokens: only the positions change.
 public struct Extending {
+  /// Folder of the hybrid.
   public var student: URL
+  /// Folder of the model that is followed; nil: cross-entropy alone.
   public var teacher: URL?
+  /// Text to train on; nil: no training.
   public var data: TokenShards?
   /// Text for the held-out loss; nil for none.
   public var heldOut: TokenShards?
+  /// What becomes of the positions.
   public var positions: ContextExtension
   /// nil: no training.
   public var plan: TrainingPlan?

@@ -63,8 +63,11 @@ public struct IntermediateDistilling {
     }
   }
 
+  /// Folder of an attention-only model.
   public var base: URL
+  /// What takes attention's place.
   public var replacement: Replacement
+  /// Text to train on.
   public var data: TokenShards
   /// Text for the layers' errors before and after; nil: not measured.
   public var heldOut: TokenShards?
@@ -83,7 +86,9 @@ public struct IntermediateDistilling {
 
   /// Relative error of every layer on held-out text, fed with the base's input; empty without such text.
   public struct Outcome: Codable, Sendable {
+    /// By layer, at the start.
     public var before: [Double] = []
+    /// By layer, at the end.
     public var after: [Double] = []
   }
 

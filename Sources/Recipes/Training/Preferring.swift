@@ -9,8 +9,11 @@ import TokenData
 /// Preference training of a distilled model (X-EcoMLA stage B, Zebra-Llama 2.6: the "+DPO" of their tables): a
 /// model folder and pairs in, a model folder out, resumable; the frozen reference is the model as it came.
 public struct Preferring {
+  /// Folder of the model that trains.
   public var model: URL
+  /// Pairs to train and to measure on.
   public var data: PreferenceData
+  /// What decides the numbers.
   public var plan: PreferencePlan
 
   /// The plan's pairs must be as many as the data's.
@@ -22,12 +25,17 @@ public struct Preferring {
 
   /// Means over the held-out pairs after training, all 0 without such pairs.
   public struct Outcome: Codable, Sendable {
+    /// That the means are over.
     public var heldOutPairs = 0
+    /// -log sigmoid(margin), nats.
     public var loss = 0.0
+    /// Reward of the chosen minus that of the rejected reply.
     public var margin = 0.0
+    /// Share of pairs with a positive margin.
     public var accuracy = 0.0
     /// Log-probability of a reply, nats, before and after.
     public var chosen: [Double] = []
+    /// The same of the rejected replies.
     public var rejected: [Double] = []
     /// Tokens that went through the policy in training, without padding.
     public var tokens = 0

@@ -9,23 +9,31 @@ import TokenData
 /// instruction mixture, so that the result stands for an instruction-tuned base model. Or goes on from a pretrained
 /// one with long documents, so that it stands for a long-context model.
 public struct Pretraining: Sendable {
+  /// The model's shape; with `start` only a name.
   public var preset: String
   /// A model to go on from, and the mixture that it reads.
   public var start: URL?
+  /// Of the text that it goes on with.
   public var mixture = MicroworldCorpus.Mixture.long
   /// Of the mixture, score only tokens that can be copied from earlier in their window.
   public var onlyRepeats = false
   /// The rotary base of the model that goes on; nil: as it is.
   public var ropeTheta: Double?
+  /// Of weights and batches.
   public var seed: UInt64
+  /// Tokens to train on.
   public var tokens: Int
+  /// Sequences per step.
   public var batch: Int
+  /// Tokens per sequence.
   public var time: Int
+  /// The schedule's peak.
   public var learningRate: Double
   /// Where all layers of a model with experts read the residual (FarSkip's comparison from scratch).
   public var connectivity = Connectivity.standard
   /// Rows of every batch that come from a mixture of instructions (of which everything is scored), and which.
   public var instructionRows: Int
+  /// The mixture of those rows.
   public var instructions = MicroworldCorpus.Mixture.instruction
 
   public init(

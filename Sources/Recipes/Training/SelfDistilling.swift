@@ -6,10 +6,11 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// FarSkip's self-distillation (FCSD; brief 2): the rewired model learns to answer as the same checkpoint did with its
+/// FarSkip's self-distillation (FCSD): the rewired model learns to answer as the same checkpoint did with its
 /// ordinary connectivity. All weights train; a validation score decides when to stop and which weights are kept.
 /// Student and teacher folders in, a model folder out, resumable.
 public struct SelfDistilling {
+  /// What is learned.
   public enum Objective: String, CaseIterable, Codable, Sendable {
     /// KL(teacher || student) (equation 4).
     case kl
@@ -19,11 +20,15 @@ public struct SelfDistilling {
     case klHidden = "kl+hidden"
   }
 
+  /// Folder of the rewired model.
   public var student: URL
+  /// Folder of the same model with its ordinary connectivity.
   public var teacher: URL
+  /// Text to train on.
   public var data: TokenShards
   /// Text for the validation loss, and its name in the run's identity.
   public var heldOut: TokenShards?
+  /// What decides the numbers; the function `plan` makes one.
   public var plan: TrainingPlan
   /// Learn on answers alone, or on every token.
   public var answersOnly = true
@@ -53,11 +58,13 @@ public struct SelfDistilling {
     return plan
   }
 
+  /// How the training went.
   public struct Outcome: Sendable {
     /// Validation by step, first row at step 0; empty without one.
     public var validation: [(step: Int, value: Double)]
     /// The step whose weights were kept.
     public var step: Int
+    /// Whether validations without improvement ended it.
     public var stoppedEarly: Bool
   }
 
