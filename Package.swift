@@ -63,7 +63,10 @@ let package = Package(
     .target(name: "Commands", dependencies: [.argumentParser, "Groundwork"]),
     .target(
       name: "TrainingCommands",
-      dependencies: [.argumentParser, "Groundwork", "ModelCore", "TokenData", "Distillation", "Recipes"]),
+      dependencies: [
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Upcycling", "Recipes",
+        "Commands",
+      ]),
     .executableTarget(
       name: "xecomla",
       dependencies: [
@@ -86,7 +89,7 @@ let package = Package(
       name: "farskip",
       dependencies: [
         .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Evaluation",
-        "Upcycling", "Collectives", "LabKit", "Recipes", "Commands",
+        "Upcycling", "Collectives", "LabKit", "Recipes", "Commands", "TrainingCommands",
       ]),
     .executableTarget(
       name: "hybrid",
@@ -117,7 +120,7 @@ let package = Package(
     .testTarget(name: "TokenDataTests", dependencies: ["Groundwork", "TokenData", "TestKit"]),
     .testTarget(
       name: "DistillationTests",
-      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "TestKit"]),
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation", "TestKit"]),
     .testTarget(
       name: "EvaluationTests",
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"]),
@@ -144,8 +147,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit", "Recipes",
-        "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit",
+        "Recipes", "Commands", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
       ]),
   ]
 )

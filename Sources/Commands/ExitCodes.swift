@@ -25,7 +25,13 @@ extension ParsableCommand {
       }
       let text = fullMessage(for: error)
       if !text.isEmpty && isSpeaker {
-        if code.isSuccess { runReportingErrors { try printResult(text) } } else { printNote(text) }
+        if code.isSuccess {
+          do { try printResult(text) } catch is ClosedPipe { ClosedPipe.end() } catch {
+            Foundation.exit(tellError(error))
+          }
+        } else {
+          printNote(text)
+        }
       }
       Foundation.exit(code.rawValue)
     }

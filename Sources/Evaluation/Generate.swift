@@ -41,16 +41,17 @@ public func generate(
   }
   if let bad = prompt.first(where: { $0 < 0 || Int($0) >= model.config.vocabularySize }) {
     throw UpcycleError.usage(
-      "a token outside the vocabulary", at: "prompt", expected: "0..<\(model.config.vocabularySize)", found: "\(bad)")
+      "a token outside the vocabulary", field: "prompt", expected: "0..<\(model.config.vocabularySize)", found: "\(bad)"
+    )
   }
   if chunk < 1 {
-    throw UpcycleError.usage("must be positive", at: "chunk", expected: "1 or more tokens", found: "\(chunk)")
+    throw UpcycleError.usage("must be positive", field: "chunk", expected: "1 or more tokens", found: "\(chunk)")
   }
   let limit = positions ?? model.config.positionLimit ?? .max
   if prompt.count > limit {
     throw UpcycleError.usage(
       "the prompt is longer than the model's positions", expected: "at most \(limit) tokens", found: "\(prompt.count)",
-      hint: "max_position_embeddings in config.json; --beyond-positions reads it all the same")
+      hint: "max_position_embeddings in config.json; `beyond_positions` reads it all the same")
   }
   let sampler = Sampler(sampling)
   StoragePool.resetPeak()

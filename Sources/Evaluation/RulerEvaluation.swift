@@ -45,7 +45,7 @@ public func evaluateRuler(
     throw UpcycleError.usage(
       "is longer than the model's positions", at: "length \(longest) of \(task)",
       expected: "at most max_position_embeddings \(model.config.maxPosition)", found: "\(longest)",
-      hint: "extend the model (hylo extend), or measure beyond its training with --beyond-positions")
+      hint: "extend the model (hylo extend), or measure beyond its training with `beyond_positions`")
   }
   // Prompts read in one call: their tokens take memory, their answers are written side by side.
   let batch = max(1, 16_384 / max(1, longest))

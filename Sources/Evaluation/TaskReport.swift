@@ -149,7 +149,7 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
     do {
       self = try decodeJSON(EvaluationReport.self, contentsOf: url, what: "an evaluation report with items")
     } catch var error as UpcycleError {
-      error.hint = "write one with --out"
+      error.hint = "write one with `out`"
       throw error
     }
   }

@@ -27,13 +27,13 @@ public struct TaskSelection: Sendable {
     self.set = set
     limit = items
     guard shots >= 0 else {
-      throw UpcycleError.usage("is negative", at: "--shots", expected: "0 or more", found: "\(shots)")
+      throw UpcycleError.usage("is negative", field: "shots", expected: "0 or more", found: "\(shots)")
     }
     parts = try text.split(separator: ",").flatMap { name -> [Part] in
       if name == "all" { return (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) } }
       return [try TaskSelection.part(String(name), shots: shots)]
     }
-    if parts.isEmpty { throw UpcycleError.usage("no task named", at: "--tasks", expected: "all, or a list") }
+    if parts.isEmpty { throw UpcycleError.usage("no task named", field: "tasks", expected: "all, or a list") }
   }
 
   /// A task, a task with its own number of shots, or a file.
@@ -43,20 +43,20 @@ public struct TaskSelection: Sendable {
       guard halves.count == 2 else { return .microworld(task, shots: shots) }
       guard let own = Int(halves[1]), own >= 0 else {
         throw UpcycleError.usage(
-          "not a number of shots", at: "--tasks", expected: "\(halves[0]):5, say", found: text)
+          "not a number of shots", field: "tasks", expected: "\(halves[0]):5, say", found: text)
       }
       return .microworld(task, shots: own)
     }
     if text.hasSuffix(".jsonl") || text.contains("/") {
       if shots > 0 {
         throw UpcycleError.usage(
-          "solved examples are made for the microworld's tasks only", at: "--shots", found: text,
+          "solved examples are made for the microworld's tasks only", field: "shots", found: text,
           hint: "put the examples into the file's contexts")
       }
       return .file(URL(fileURLWithPath: text))
     }
     throw UpcycleError.usage(
-      "unknown task", at: "--tasks",
+      "unknown task", field: "tasks",
       expected: "all, a .jsonl file, or " + MicroworldTask.allCases.map(\.rawValue).joined(separator: ", "), found: text
     )
   }

@@ -1,20 +1,12 @@
 import Foundation
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
-/// Runs a command's body; an error ends the process with its line and its exit code (see `tellError`).
-public func runReportingErrors(_ body: () throws -> Void) {
-  do { try body() } catch is ClosedPipe { ClosedPipe.end() } catch { exit(tellError(error)) }
-}
-
 /// Prints an error as one line on standard error.
+/// - Parameter spelling: of the fields that the error names (see `UpcycleError.usage(_:field:)`)
 /// - Returns: the exit code: 2 for usage, 1 for failure, 130 after an interrupt.
-public func tellError(_ error: any Error) -> Int32 {
+public func tellError(_ error: any Error, spelling: (String) -> String = { $0 }) -> Int32 {
   switch error {
   case let known as UpcycleError:
-    printNote(known.kind == .interrupted ? "\(known)" : "error: \(known)")
+    printNote((known.kind == .interrupted ? "" : "error: ") + spelling("\(known)"))
     return known.exitCode
   case let stop as Interrupted:
     printNote("\(stop)")

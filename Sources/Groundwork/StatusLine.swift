@@ -90,7 +90,7 @@ private func terminalWidth() -> Int? {
 }
 
 /// Writes to standard error whatever becomes of it.
-private func writeToStandardError(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+private func writeToStandardError(_ text: String) { printNote(text, terminator: "") }
 
 /// "eta 3m12s", or "estimating" where nothing tells yet.
 public func formatETA(_ seconds: Double?) -> String { seconds.map { "eta \(formatDuration($0))" } ?? "estimating" }

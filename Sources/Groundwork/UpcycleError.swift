@@ -3,14 +3,17 @@ import Foundation
 /// An error a user meets: what failed, where, what was expected and found, and what to do, on one line.
 ///
 /// Errors are values and every layer throws this one; `precondition` is only for programmer mistakes.
-/// Executables print `description` to standard error and exit with `exitCode` (see `runReportingErrors`).
+///
+/// Libraries know no command line: a setting is named by its field in backquotes, as specs spell it: `usage(_:field:)`
+/// does so, and hints say "lower `kv_rank`". A command prints such a field as its flag, `--kv-rank`
+/// (`ParsableCommand.runReportingErrors`), and exits with `exitCode`.
 public struct UpcycleError: Error, CustomStringConvertible, Sendable {
   /// Whether the user asked for something impossible (exit 2), something went wrong on the way (exit 1), or the user
   /// stopped it (exit 130, as a shell says of Ctrl-C).
   public enum Kind: Int32, Sendable { case failure = 1, usage = 2, interrupted = 130 }
 
   public var what: String
-  /// File, tensor, step, option: the place a user would look at.
+  /// File, tensor, step, field: the place a user would look at.
   public var location: String?
   public var expected: String?
   public var found: String?
@@ -36,6 +39,14 @@ public struct UpcycleError: Error, CustomStringConvertible, Sendable {
     hint: String? = nil
   ) -> UpcycleError {
     UpcycleError(what, at: location, expected: expected, found: found, hint: hint, kind: .usage)
+  }
+
+  /// A setting that cannot be: `usage("is out of range", field: "kv_rank", ...)` reads "`kv_rank`: is out of range".
+  /// - Parameter field: the setting's name in snake case, such as `kv_rank`
+  public static func usage(
+    _ what: String, field: String, expected: String? = nil, found: String? = nil, hint: String? = nil
+  ) -> UpcycleError {
+    usage(what, at: "`\(field)`", expected: expected, found: found, hint: hint)
   }
 
   public var exitCode: Int32 { kind.rawValue }

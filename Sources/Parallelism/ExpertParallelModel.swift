@@ -7,11 +7,12 @@ import TensorCore
 /// A model whose experts are dealt out to ranks, each of which has its own sequences (expert parallelism; attention,
 /// routers and shared experts are on every rank). Every rank holds the whole checkpoint and works with its share.
 ///
-/// Layers run in the windows of FarSkip brief 1.6. Forward: A_k while C_{k-1} flies; its wait; G_k; B_k while D_k
+/// Layers run in FarSkip-Collective's windows. Forward: A_k while C_{k-1} flies; its wait; G_k; B_k while D_k
 /// flies; E_k; S_k while C_k flies. Sections of the tape make the backward pass C'_k, with S'_k and B'_k in its window;
 /// E'_k; D'_k, with A'_k in its window; G'_k. A layer of another connectivity uses what windows it has. All sums have
 /// one order, so neither the number of ranks nor overlap changes a bit of the forward pass.
 public final class ExpertParallelModel {
+  /// With the weights of this rank's experts; the others are frozen.
   public let model: LanguageModel
   let context: RankContext
 
@@ -20,14 +21,14 @@ public final class ExpertParallelModel {
     self.model = model
     self.context = context
     let experts = try Self.experts(of: model.config)
-    try requireDivisor(context.ranks.size, of: experts.count, "\(experts.count) experts", at: "--expert-parallel")
+    try requireDivisor(context.ranks.size, of: experts.count, "\(experts.count) experts", field: "expert_parallel")
     for layer in model.layers { layer.transform?.experts?.freezeAll(but: ownExperts(of: experts.count)) }
   }
 
   static func experts(of config: ModelConfig) throws -> ExpertConfig {
     guard let experts = config.experts else {
       throw UpcycleError.usage(
-        "is a dense model", at: "--model", expected: "one with experts", found: config.architecture.rawValue)
+        "is a dense model", field: "model", expected: "one with experts", found: config.architecture.rawValue)
     }
     return experts
   }
@@ -210,8 +211,9 @@ extension MixtureOfExperts {
 
 /// Refuses a number of ranks that does not divide `count`, naming those that do.
 /// - Parameter what: what there are so many of, with the number
-func requireDivisor(_ ranks: Int, of count: Int, _ what: String, at option: String) throws {
+func requireDivisor(_ ranks: Int, of count: Int, _ what: String, field: String) throws {
   if ranks >= 1 && count % ranks == 0 { return }
   let divisors = (1...count).filter { count % $0 == 0 }.map(String.init).joined(separator: ", ")
-  throw UpcycleError.usage("does not divide the \(what)", at: option, expected: "one of \(divisors)", found: "\(ranks)")
+  throw UpcycleError.usage(
+    "does not divide the \(what)", field: field, expected: "one of \(divisors)", found: "\(ranks)")
 }

@@ -1,5 +1,4 @@
 import Autograd
-import CKernels
 import Collectives
 import Distillation
 import Foundation
@@ -10,39 +9,43 @@ import TensorCore
 /// Trains a model on ranks that share its experts: every rank takes its part of the batch's sequences, next-token
 /// cross-entropy, AdamW on the replicated weights (the same on all ranks) and on the rank's own experts.
 public final class ExpertParallelTrainer {
+  /// The model, with this rank's experts.
   public let parallel: ExpertParallelModel
+  /// What decides the numbers.
   public let plan: TrainingPlan
-  /// Steps done.
-  public private(set) var step = 0
-  /// The step of the state that all ranks have: written last, or gone on from.
-  private var lastSaved: Int?
   private let context: RankContext
   private let batches: any BatchSource
-  private let optimizer: AdamW
-  private let sums: GradientSums
+  private let ranks: ExpertRanks
+  private let loop: TrainingLoop
+  /// Steps done.
+  public var step: Int { loop.step }
 
   private var model: LanguageModel { parallel.model }
 
   public init(_ model: LanguageModel, batches: any BatchSource, plan: TrainingPlan, on context: RankContext) throws {
     try plan.validate()
     try requireDivisor(
-      context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", at: "--expert-parallel")
+      context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", field: "expert_parallel")
     try StepMemory.require(plan, student: model.config, sharing: context.ranks.size)
     parallel = try ExpertParallelModel(model, context)
     self.batches = batches
     self.plan = plan
     self.context = context
-    optimizer = AdamW(model.parameters, plan.optimizer)
-    sums = GradientSums(model, context)
+    ranks = ExpertRanks(model, context)
+    loop = TrainingLoop(model, plan.optimizer, plan.schedule, clip: plan.clip, ranks: ranks)
   }
 
   /// Of one step; the same on all ranks but for the times.
   public struct StepMetrics: Sendable {
+    /// The step, from 1.
     public var step: Int
     /// Mean cross-entropy per token of the whole batch.
     public var loss: Double
+    /// Of the whole batch, before clipping.
     public var gradientNorm: Double
+    /// The step's learning rate.
     public var rate: Double
+    /// That the step took.
     public var milliseconds: Double
     /// This rank's stand-still for messages.
     public var stalled: Double
@@ -73,28 +76,17 @@ public final class ExpertParallelTrainer {
 
     let tape = Tape(recording: true)
     let hidden = parallel.hidden(
-      tape, ids: Array(ids[own]), batch: plan.batch / size, time: plan.time, passed: { [sums] in sums.passed($0) })
+      tape, ids: Array(ids[own]), batch: plan.batch / size, time: plan.time,
+      passed: { [ranks] in ranks.sums.passed($0) })
     let (headLoss, measured) = tape.headLoss(
       hidden, head: model.head, targets: Array(targets[own]), scale: 1 / Float(max(1, counted)))
     context.finish("H", layer: model.layers.count, .forward)
     tape.backward(from: headLoss)
-    sums.finish()
-    try context.check()
 
-    // Added in order of ranks.
-    let all = try context.ranks.allGather([measured.crossEntropy, expertSquares()], filler: 0)
-    let loss = all.reduce(0) { $0 + $1[0] } / Double(max(1, counted))
-    let norm = (replicatedSquares() + all.reduce(0) { $0 + $1[1] }).squareRoot()
-    if !loss.isFinite || !norm.isFinite {
-      throw AgreedError(
-        UpcycleError(
-          "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)",
-          found: "first in \(try firstNonFinite(Array(ids[own])))", hint: "lower the learning rate"))
-    }
-    let rate = plan.schedule.rate(at: step)
-    optimizer.update(rate: rate, gradientScale: plan.clip > 0 && norm > plan.clip ? plan.clip / norm : 1)
+    let (totals, norm) = try loop.reduce([measured.crossEntropy])
+    let loss = totals[0] / Double(max(1, counted))
+    let rate = try loop.update(loss: loss, norm: norm) { try firstNonFinite(Array(ids[own])) }
     try updateBias()
-    step += 1
     let stalled = [Pass.forward, .backward].reduce(0) { $0 + context.log.milliseconds(.stall, $1) }
     return StepMetrics(
       step: step, loss: loss, gradientNorm: norm, rate: rate, milliseconds: 1000 * (monotonicSeconds() - began),
@@ -102,26 +94,14 @@ public final class ExpertParallelTrainer {
   }
 
   /// The first layer, on any rank, whose output is not finite; all ranks look together.
-  private func firstNonFinite(_ ids: [Int32]) throws -> String {
+  private func firstNonFinite(_ ids: [Int32]) throws -> Fault? {
     var first = Int64.max
     _ = parallel.hidden(
       Tape(recording: false), ids: ids, batch: ids.count / plan.time, time: plan.time,
       probe: { layer, x in if x.value.hasNonFinite { first = min(first, Int64(layer)) } })
     try context.check()
     let layer = try context.ranks.allGather([first], filler: 0).map { $0[0] }.min()!
-    return layer == .max ? "the backward pass" : "output of layer \(layer)"
-  }
-
-  /// Of this rank's experts: nothing else of the experts has a gradient here.
-  private func expertSquares() -> Double {
-    model.expertParameters.reduce(0) { sum, parameter in
-      sum + (parameter.gradient.map { up_sum_of_squares($0.pointer, $0.count) } ?? 0)
-    }
-  }
-
-  private func replicatedSquares() -> Double {
-    guard let gradients = model.parameters.gradients else { return 0 }
-    return sums.runs.reduce(0) { $0 + up_sum_of_squares(gradients.pointer + $1.lowerBound, $1.count) }
+    return layer == .max ? nil : Fault("output of layer \(layer)")
   }
 
   /// DeepSeek-V3's biases follow the load of all ranks.
@@ -135,37 +115,30 @@ public final class ExpertParallelTrainer {
     model.routing.updateBias(rate: rate)
   }
 
-  // MARK: States
+  // MARK: A whole run
 
-  /// Writes every rank's state (replicated weights, its experts, moments) under `folder`. The state that all ranks have
-  /// stays, so that a job killed at any moment leaves a step that every rank can go on from.
-  /// - Parameter curve: digest of the loss curve, on the rank that writes it
-  public func save(in folder: URL, curve: String) throws {
-    if step == lastSaved { return }
-    let own = state(in: folder)
-    try context.ranks.agreeing {
-      try TrainingCheckpoint.write(own, step: step, after: lastSaved, curve: curve, model, optimizer)
-    }
-    lastSaved = step
+  /// How the ranks of this training act as one; see `RunDirectory.complete`.
+  public var trainingRanks: any TrainingRanks { ranks }
+
+  /// Trains to the end of the plan; see `Trainer.run`. Every rank keeps its state (replicated weights, its experts,
+  /// moments) under the run's checkpoint; afterwards the first rank's model is whole.
+  /// - Parameters:
+  ///   - report: called on every rank after every step
+  ///   - shouldStop: asked on every rank after every step; true on one saves all states and throws
+  public func run(
+    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
+    report: (StepMetrics) throws -> Void = { _ in }, shouldStop: () -> Bool = { false }
+  ) throws {
+    try loop.run(
+      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
+      columns: "step,loss,gradient_norm,rate,ms,stalled_ms",
+      row: { result in
+        [
+          "\(result.step)", decimal(result.loss), decimal(result.gradientNorm), String(format: "%.4e", result.rate),
+          decimal(result.milliseconds, 3), decimal(result.stalled, 3),
+        ]
+      }, report: { result, _ in try report(result) }, shouldStop: shouldStop, takeStep: trainStep)
   }
-
-  /// Goes on from the last step of which all ranks have a good state, if there is one.
-  /// - Returns: the digest of the loss curve up to there, on the rank that writes it
-  public func resume(from folder: URL) throws -> String {
-    let own = state(in: folder)
-    let found = TrainingCheckpoint.examine(own)
-    let all = try context.ranks.allGather(found.good, filler: 0)
-    let last = all.dropFirst().reduce(Set(all[0])) { $0.intersection($1) }.max()
-    try context.ranks.agreeing { try TrainingCheckpoint.tell(found.damaged, goingOnFrom: last) }
-    guard let last else { return "" }
-    let curve = try context.ranks.agreeing {
-      try TrainingCheckpoint.load(own, step: last, into: model, optimizer)
-    }
-    (step, lastSaved) = (last, last)
-    return curve
-  }
-
-  private func state(in folder: URL) -> URL { folder.appendingPathComponent("rank-\(context.ranks.rank)") }
 
   // MARK: The whole model
 

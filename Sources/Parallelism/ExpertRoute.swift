@@ -2,7 +2,7 @@ import Autograd
 import Collectives
 import TensorCore
 
-/// The way of a layer's tokens to the ranks of their experts and back (FarSkip brief 1.6). Rank p has the experts
+/// The way of a layer's tokens to the ranks of their experts and back (FarSkip-Collective's training). Rank p has the experts
 /// p E/P ..< (p + 1) E/P. No token is dropped; a rank may get no row at all.
 ///
 /// Rows leave sorted by expert, so those for a rank lie together. They come sorted by sender, then expert, and are put
@@ -96,23 +96,24 @@ final class ExpertRoute {
   private final class Exchange: RowExchange {
     private let route: ExpertRoute
     private let kind: SubOperation.Kind
-    private var under: (RankContext.Flight, Tensor)?
+    /// Rows on their way, and where they arrive.
+    private var underWay: (flight: RankContext.Flight, incoming: Tensor)?
 
     init(_ route: ExpertRoute, _ kind: SubOperation.Kind) {
       self.route = route
       self.kind = kind
     }
 
-    private var leads: Bool { kind == .dispatch }
+    private var goesToExperts: Bool { kind == .dispatch }
 
-    func depart(_ rows: Tensor) { under = route.send(rows, toExperts: leads, kind, .forward) }
-    func arrived() -> Tensor { take(toExperts: leads) }
-    func departBack(_ gradient: Tensor) { under = route.send(gradient, toExperts: !leads, kind, .backward) }
-    func arrivedBack() -> Tensor { take(toExperts: !leads) }
+    func depart(_ rows: Tensor) { underWay = route.send(rows, toExperts: goesToExperts, kind, .forward) }
+    func arrived() -> Tensor { take(toExperts: goesToExperts) }
+    func departBack(_ gradient: Tensor) { underWay = route.send(gradient, toExperts: !goesToExperts, kind, .backward) }
+    func arrivedBack() -> Tensor { take(toExperts: !goesToExperts) }
 
     private func take(toExperts: Bool) -> Tensor {
-      let (flight, incoming) = under!
-      under = nil
+      let (flight, incoming) = underWay!
+      underWay = nil
       return route.receive(flight, incoming, toExperts: toExperts)
     }
   }

@@ -13,8 +13,11 @@ public struct ParallelComparison {
 
   /// The whole model, made anew for every rank.
   public var model: () throws -> LanguageModel
+  /// Of the whole model.
   public var weights: any WeightSource
+  /// [batch * time]
   public var ids: [Int32]
+  /// Sequences.
   public var batch: Int
 
   private var time: Int { ids.count / batch }
@@ -29,7 +32,9 @@ public struct ParallelComparison {
   /// Of one pass: hidden states [batch * time * D], gradients of replicated parameters and then of experts (none in
   /// inference).
   public struct States: Sendable {
+    /// Final hidden states, [batch * time * width].
     public var hidden: [Float]
+    /// Of all parameters, in their order.
     public var gradients: [Float]
     /// Fewest tokens that an expert had, over layers; of the plain pass with gradients, which alone counts them.
     public var fewest = 0
@@ -82,7 +87,7 @@ public struct ParallelComparison {
 
   private func expertParallel(_ context: RankContext) throws -> States {
     let (rank, size) = (context.ranks.rank, context.ranks.size)
-    try requireDivisor(size, of: batch, "\(batch) sequences", at: "ranks")
+    try requireDivisor(size, of: batch, "\(batch) sequences", field: "ranks")
     let model = try model()
     let parallel = try ExpertParallelModel(model, context)
     let sums = GradientSums(model, context)

@@ -5,9 +5,11 @@ import TensorCore
 
 /// What greedy decoding on ranks took.
 public struct ParallelGeneration: Sendable {
+  /// New ones.
   public var tokens: [Int32]
   /// Milliseconds to the first token, and of each later one.
   public var firstToken: Double
+  /// Milliseconds of each token after the first.
   public var laterTokens: [Double]
   /// The prompt's events, of this rank.
   public var log: EventLog

@@ -6,10 +6,12 @@ import TensorCore
 ///
 /// Operations of a tape cannot throw: after a failure the others do nothing, and `check` throws it.
 public final class RankContext {
+  /// That train or infer together.
   public let ranks: any Communicator
   /// Whether messages fly while the rank computes; otherwise every one is waited for where it is started. The
   /// arithmetic is the same, bit for bit.
   public let overlaps: Bool
+  /// What moves messages on.
   public let progress: MessageProgress
   let reducer: AllReducer
   /// What happened since `restartLog`.

@@ -42,16 +42,16 @@ extension ModelConfig {
     let experts = try ExpertParallelModel.experts(of: self)
     if let other = mixers.first(where: { !$0.mixer.dividesByHeads }) {
       throw UpcycleError.usage(
-        "cannot be divided over ranks", at: "--tensor-parallel", expected: "attention", found: other.rawValue)
+        "cannot be divided over ranks", field: "tensor_parallel", expected: "attention", found: other.rawValue)
     }
     let groups = latent?.upProjectionHeads ?? keyValueHeads
     try requireDivisor(
       ranks, of: greatestDivisor(attentionHeads, groups), "\(attentionHeads) heads and \(groups) key-value heads",
-      at: "--tensor-parallel")
-    try requireDivisor(ranks, of: experts.count, "\(experts.count) experts", at: "--expert-parallel")
+      field: "tensor_parallel")
+    try requireDivisor(ranks, of: experts.count, "\(experts.count) experts", field: "expert_parallel")
     try requireDivisor(
       ranks, of: greatestDivisor(experts.sharedWidth, intermediateSize),
-      "widths \(experts.sharedWidth) and \(intermediateSize) of the feed-forwards", at: "--tensor-parallel")
+      "widths \(experts.sharedWidth) and \(intermediateSize) of the feed-forwards", field: "tensor_parallel")
     var part = self
     part.attentionHeads /= ranks
     part.keyValueHeads = max(1, keyValueHeads / ranks)

@@ -4,7 +4,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// Inference on ranks that all see every token (FarSkip brief 1.7): each has some heads, a part of the shared experts'
+/// Inference on ranks that all see every token (FarSkip-Collective's inference): each has some heads, a part of the shared experts'
 /// width and some of the routed experts; all-reduces make their partial results whole, in the order of ranks, so that
 /// all ranks hold the same bits.
 ///
@@ -25,6 +25,7 @@ public final class TensorParallelModel {
     self.context = context
   }
 
+  /// An empty cache of this rank's heads.
   public func makeCache(capacity: Int = 0) -> SequenceCache { model.makeCache(capacity: capacity) }
 
   /// R, or N with the all-reduce under way that makes it R.
@@ -77,7 +78,7 @@ public final class TensorParallelModel {
       let routed = routed(tape, experts, input)
       context.finish(.experts, layer: index, .prefill)
       context.land(merged)
-      return Stream(value: sum(full, partial), reduction: under(layer, index, routed))
+      return Stream(value: sum(full, partial), reduction: reduction(layer, index, routed))
     }
     let attended = whole(index, full, mixed)
     let input2 = read(attended)
@@ -92,7 +93,7 @@ public final class TensorParallelModel {
       return Stream(value: whole(index, attended, partial.map { sum($0, routed) } ?? routed, .combine))
     }
     if let apart { context.land(apart) }
-    return Stream(value: partial.map { sum(attended, $0) } ?? attended, reduction: under(layer, index, routed))
+    return Stream(value: partial.map { sum(attended, $0) } ?? attended, reduction: reduction(layer, index, routed))
   }
 
   /// The shared expert's or the dense feed-forward's part.
@@ -125,7 +126,7 @@ public final class TensorParallelModel {
     }
   }
 
-  private func under(_ layer: DecoderLayer, _ index: Int, _ routed: Tensor) -> Reduction {
+  private func reduction(_ layer: DecoderLayer, _ index: Int, _ routed: Tensor) -> Reduction {
     Reduction(flight: reduce(.combine, index, routed), sum: routed, isWithheld: layer.withholdsRouted)
   }
 

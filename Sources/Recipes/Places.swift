@@ -5,6 +5,7 @@ import LabKit
 /// Where a checkout keeps things: the folder with `experiments/`, found from the working folder upwards
 /// (or named by UPCYCLE_ROOT).
 public struct Places: Sendable {
+  /// The folder that holds `experiments/`.
   public let root: URL
 
   public init() throws {
@@ -15,10 +16,12 @@ public struct Places: Sendable {
 
   /// Committed pretrained models and their tokenizer.
   public var teachers: URL { root.appendingPathComponent("experiments/teachers") }
+  /// The tokenizer of every ladder model.
   public var tokenizer: URL { teachers.appendingPathComponent("tokenizer") }
   /// Token shards of generated text; rebuilt when absent.
   public var microworld: URL { root.appendingPathComponent("runs/microworld") }
 
+  /// A committed model by its preset and the seed of its pretraining.
   public func teacher(_ preset: String, seed: Int) -> URL { teachers.appendingPathComponent("\(preset)-seed\(seed)") }
 }
 
@@ -28,7 +31,7 @@ extension FigureScript {
   public static func ofCheckout(_ name: String) throws -> FigureScript {
     guard let root = try? Places().root else {
       throw UpcycleError.usage(
-        "pictures are drawn by the repository's scripts (figures/\(name))", at: "--plot",
+        "pictures are drawn by the repository's scripts (figures/\(name))", field: "plot",
         hint: "run inside a checkout, or name one in UPCYCLE_ROOT")
     }
     let script = FigureScript(file: root.appendingPathComponent("figures/\(name)"))

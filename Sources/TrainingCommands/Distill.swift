@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Distillation
 import Foundation
 import Groundwork
@@ -42,12 +43,9 @@ public struct Distill: ParsableCommand {
 
   public func run() {
     runReportingErrors {
-      guard let tokens = parseCount(tokens) else {
-        throw UpcycleError.usage(
-          "is not a number of tokens", at: "--tokens", expected: "such as 4M", found: self.tokens)
-      }
       let plan = TrainingPlan(
-        tokens: tokens, batch: batch, time: sequence, microBatch: microBatch, learningRate: lr, warmup: warmup,
+        tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
+        learningRate: lr, warmup: warmup,
         ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
       try plan.validate()
       if printConfig {

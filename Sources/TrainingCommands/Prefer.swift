@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Distillation
 import Foundation
 import Groundwork
@@ -62,12 +63,7 @@ public struct Prefer: ParsableCommand {
   }
 
   private func preferenceData() throws -> PreferenceData {
-    let limit = try pairs.map { text in
-      guard let count = parseCount(text), count > 0 else {
-        throw UpcycleError.usage("is not a number of pairs", at: "--pairs", expected: "such as 4000", found: text)
-      }
-      return count
-    }
+    let limit = try pairs.map { try parsedCount($0, "--pairs", of: "pairs", such: "4000", atLeast: 1) }
     guard let data else {
       if heldOut != nil { throw UpcycleError.usage("needs --data", at: "--held-out") }
       return PreferenceData(microworldPairs: limit ?? 4000)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Distillation
 import Evaluation
 import Foundation
@@ -6,6 +7,7 @@ import Groundwork
 import ModelCore
 import Recipes
 import TokenData
+import TrainingCommands
 
 extension SelfDistilling.Objective: ExpressibleByArgument {}
 
@@ -64,11 +66,9 @@ struct Distill: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      guard let count = parseCount(tokens) else {
-        throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 4M", found: tokens)
-      }
       let plan = SelfDistilling.plan(
-        objective, tokens: count, batch: batch, time: sequence, microBatch: microBatch, learningRate: lr,
+        objective, tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
+        learningRate: lr,
         warmup: warmup,
         hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing)
       try plan.validate()
@@ -76,7 +76,7 @@ struct Distill: ParsableCommand {
         return try printResult(jsonText(plan, pretty: true))
       }
       let folder = URL(fileURLWithPath: student)
-      let text = try trainingText(folder)
+      let text = try trainingText(for: folder, data: data, heldOut: heldOut, quiet: quiet || json)
       var recipe = SelfDistilling(
         student: folder, teacher: URL(fileURLWithPath: teacher), data: text.training, heldOut: text.heldOut, plan: plan)
       recipe.answersOnly = !allTokens
@@ -91,28 +91,5 @@ struct Distill: ParsableCommand {
         shouldStop: { Interrupt.isRaised })
       try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(out)")
     }
-  }
-
-  private func trainingText(_ folder: URL) throws -> (training: TokenShards, heldOut: TokenShards?) {
-    let held = try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }
-    if let data { return (try TokenShards(URL(fileURLWithPath: data)), held) }
-    let text = try ladderText(for: folder, quiet: quiet || json)
-    return (text.training, held ?? text.heldOut)
-  }
-}
-
-extension SelfDistilling.Outcome {
-  /// What a user reads at the end.
-  var summary: String {
-    guard let first = validation.first, let best = validation.first(where: { $0.step == step }) else { return "" }
-    let why = stoppedEarly ? "stopped early, " : ""
-    return String(format: "%@weights of step %d: validation %.4f -> %.4f\n", why, step, first.value, best.value)
-  }
-
-  var json: JSONValue {
-    .object([
-      "step": .int(step), "stopped_early": .bool(stoppedEarly),
-      "validation": .array(validation.map { .array([.int($0.step), .double($0.value)]) }),
-    ])
   }
 }

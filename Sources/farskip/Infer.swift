@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Commands
 import Foundation
 import Groundwork
 import Recipes
@@ -31,8 +32,8 @@ struct Infer: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let rate = Result { try link.map { try LinkRate(parsing: $0, option: "--link") } }
-      try runRanks(threads: 1, link: (try? rate.get()) ?? nil) { ranks in
+      let rate = Result { try link.map { try LinkRate(parsing: $0) } }
+      try runRanks(threads: 1, link: (try? rate.get()) ?? nil, spelling: Flags(of: Self.self).spelling) { ranks in
         try ranks.agreeing {
           _ = try rate.get()
           try validate(ranks)
@@ -56,7 +57,7 @@ struct Infer: ParsableCommand {
         if !speaks { return }
         if let failure { throw failure }
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
-        if json { return try printResult(outcome.json(ranks, overlap).text(pretty: true)) }
+        if json { return try printResult(outcome.json(ranks, overlaps: overlap == .on).text(pretty: true)) }
         try printResult("")
         printNote(outcome.summary, terminator: "")
       }
@@ -69,33 +70,11 @@ struct Infer: ParsableCommand {
         "must be as many as --tensor-parallel", at: "--expert-parallel", expected: "\(tensorParallel)",
         found: "\(expertParallel)")
     }
-    try requireRanks(tensorParallel, ranks, at: "--tensor-parallel", command: "farskip infer")
+    try requireRanks(tensorParallel, ranks, field: "tensor_parallel", command: "farskip infer")
     if tokens < 1 {
       throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)")
     }
     // Ranks of one machine share its cores.
     if ProcessInfo.processInfo.environment["UPCYCLE_THREADS"] == nil { Threads.set(max(1, Threads.count / ranks.size)) }
-  }
-}
-
-extension ParallelInference.Outcome {
-  private var later: Double { median(generation.laterTokens) }
-
-  /// What a user reads.
-  var summary: String {
-    String(
-      format: "first token after %.2f ms (%d prompt tokens), then %.2f ms a token (median of %d)\n",
-      generation.firstToken,
-      promptTokens, later, generation.laterTokens.count)
-  }
-
-  func json(_ ranks: any Communicator, _ overlap: Switch) -> JSONValue {
-    .object([
-      "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": .string(overlap.rawValue),
-      "text": .string(text), "tokens": .array(generation.tokens.map { .int(Int($0)) }),
-      "prompt_tokens": .int(promptTokens),
-      "first_token_ms": .double(generation.firstToken), "later_token_ms": .double(later),
-      "exposed_first_token_ms": .double(timeline.runs[0].logs[0].milliseconds(.stall, .prefill)),
-    ])
   }
 }

@@ -42,20 +42,17 @@ struct ScaleOptions: ParsableArguments {
     let counts = try gpuCounts(for: scenario)
     let picture = try plot.map { ($0, try FigureScript.ofCheckout("simulate.gp")) }
     let points = counts.map { scenario.point(gpus: $0) }
-    if let timeline {
-      try writeTimeline(
-        of: points[0].times, scenario.model(gpus: counts[0]), isTraining: scenario.mode == .training, to: timeline)
-    }
+    if let timeline { try scenario.writeTimeline(gpus: counts[0], to: URL(fileURLWithPath: timeline)) }
     let assumed = ScenarioAssumptions(
       scenario, fit: fit, isFitted: (efficiency: efficiency == nil, kappa: kappa == nil))
-    try printResult(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + table(points))
+    try printResult(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + ScalingPoint.table(points))
     if let (plot, script) = picture {
       try drawScaling(points, of: scenario, with: script, to: URL(fileURLWithPath: plot))
     }
   }
 
   private func scenario(_ name: String, fit: Calibration, kappa: Double?) throws -> Scenario {
-    let shape = try modelShape(name, option: "--model")
+    let shape = try modelShape(name)
     let sequence = try sequence.map { try count($0, "--sequence", 1...100_000_000) }
     if let batch { _ = try count("\(batch)", "--batch", 1...10_000_000) }
     if let efficiency, !(efficiency > 0 && efficiency <= 1) {
@@ -71,7 +68,7 @@ struct ScaleOptions: ParsableArguments {
     if let perNode { scenario.accelerator.perNode = try count("\(perNode)", "--per-node", 1...4096) }
     if let link {
       (scenario.accelerator.intraBandwidth, scenario.accelerator.interBandwidth) = try parseLinks(
-        link, option: "--link")
+        link)
     }
     if let latency {
       let parts = latency.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
@@ -86,14 +83,14 @@ struct ScaleOptions: ParsableArguments {
 
   /// The given counts, or those of 8, 16, 32 and 64 that fit the model.
   private func gpuCounts(for scenario: Scenario) throws -> [Int] {
-    let fitting = [8, 16, 32, 64].filter { (try? scenario.require(gpus: $0, option: "--gpus")) != nil }
+    let fitting = [8, 16, 32, 64].filter { (try? scenario.require(gpus: $0)) != nil }
     let counts =
       try gpus.map { list in
         try list.split(separator: ",", omittingEmptySubsequences: false).map {
           try count(String($0), "--gpus", 1...100_000)
         }
       } ?? (fitting.isEmpty ? [8] : fitting)
-    for count in counts { try scenario.require(gpus: count, option: "--gpus") }
+    for count in counts { try scenario.require(gpus: count) }
     return counts
   }
 
@@ -103,20 +100,5 @@ struct ScaleOptions: ParsableArguments {
         "is no such number", at: option, expected: "\(range.lowerBound) to \(range.upperBound)", found: "\"\(text)\"")
     }
     return number
-  }
-
-  private func table(_ points: [ScalingPoint]) -> String {
-    var lines = ["  gpus  method                   ms  overlap %  speed-up"]
-    for point in points {
-      for times in point.times {
-        let name = times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
-        let overlap = times.method == .standard ? "-" : String(format: "%.1f", 100 * times.overlap)
-        lines.append(
-          String(format: "%6d  ", point.gpus) + name + String(format: "%11.2f", times.milliseconds)
-            + String(repeating: " ", count: 11 - overlap.count) + overlap
-            + String(format: "%10.4f", point.speedup(times)))
-      }
-    }
-    return lines.joined(separator: "\n")
   }
 }

@@ -62,7 +62,7 @@ struct Simulate: ParsableCommand {
   }
 
   private func simulate(_ durations: String) throws {
-    let block = try LayerDurations(parsing: durations, option: "--durations")
+    let block = try LayerDurations(parsing: durations)
     let (layers, ranks) = (self.layers ?? 4, self.ranks ?? 1)
     guard (1...10_000).contains(layers) else {
       throw UpcycleError.usage("is out of range", at: "--layers", expected: "1 to 10000", found: "\(layers)")
@@ -74,48 +74,8 @@ struct Simulate: ParsableCommand {
       throw UpcycleError.usage("are all zero", at: "--durations", expected: "something that takes time")
     }
     let model = OverlapModel(durations: block, layers: layers, slowdown: .whileInFlight(kappa ?? 1), ranks: ranks)
-    let standard = model.training(.standard)
-    let others = ([.farskip, .farskipFree] + (rivals ? OverlapMethod.rivals : [])).map { model.training($0) }
-    if let timeline { try writeTimeline(of: [standard] + others, model, isTraining: true, to: timeline) }
-    if json { return try printResult(document(standard, others).text(pretty: true)) }
-    try printResult("method             forward ms  backward ms  overlap %  speed-up")
-    for times in [standard] + others {
-      try printResult(
-        times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
-          + String(
-            format: "%13.3f%13.3f%11.2f%10.4f", times.forward.milliseconds, times.backward!.milliseconds,
-            100 * times.overlap, standard.milliseconds / times.milliseconds))
-    }
+    let stack = SimulatedStack(model, rivals: rivals)
+    if let timeline { try stack.writeTimeline(to: URL(fileURLWithPath: timeline)) }
+    try printResult(json ? stack.json.text(pretty: true) : stack.table)
   }
-
-  private func document(_ standard: MethodTimes, _ others: [MethodTimes]) -> JSONValue {
-    var object: [String: JSONValue] = [
-      "forward_standard": .double(standard.forward.milliseconds),
-      "backward_standard": .double(standard.backward!.milliseconds),
-    ]
-    for times in others {
-      let name = times.method.rawValue.replacingOccurrences(of: "-", with: "_")
-      let suffix = times.method == .farskip ? "" : "_\(name)"
-      object["forward_\(name)"] = .double(times.forward.milliseconds)
-      object["backward_\(name)"] = .double(times.backward!.milliseconds)
-      object["speedup\(suffix)"] = .double(standard.milliseconds / times.milliseconds)
-      object["overlap\(suffix)"] = .double(times.overlap)
-      object["overlap_forward\(suffix)"] = .double(times.forward.overlap)
-      object["overlap_backward\(suffix)"] = .double(times.backward!.overlap)
-    }
-    return .object(object)
-  }
-}
-
-/// Writes every method's passes, one process each.
-func writeTimeline(of times: [MethodTimes], _ model: OverlapModel, isTraining: Bool, to file: String) throws {
-  var trace = ChromeTrace()
-  for times in times {
-    let first: Pass = isTraining ? .forward : .prefill
-    trace.add(
-      times.forward, of: model.schedule(times.method, first), named: "\(times.method.rawValue) \(first.rawValue)")
-    guard let backward = times.backward else { continue }
-    trace.add(backward, of: model.schedule(times.method, .backward), named: "\(times.method.rawValue) backward")
-  }
-  try writeFile(trace.json.text() + "\n", to: URL(fileURLWithPath: file))
 }

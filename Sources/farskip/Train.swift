@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Commands
 import Distillation
 import Foundation
 import Groundwork
@@ -46,9 +47,9 @@ struct Train: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let rate = Result { try link.map { try LinkRate(parsing: $0, option: "--link") } }
+      let rate = Result { try link.map { try LinkRate(parsing: $0) } }
       Interrupt.listen()
-      try runRanks(threads: 1, link: (try? rate.get()) ?? nil) { ranks in
+      try runRanks(threads: 1, link: (try? rate.get()) ?? nil, spelling: Flags(of: Self.self).spelling) { ranks in
         let plan = try ranks.agreeing {
           _ = try rate.get()
           return try self.plan(ranks)
@@ -73,16 +74,15 @@ struct Train: ParsableCommand {
         if ranks.rank > 0 { return }
         line.finish("\(plan.steps) steps")
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
-        try printResult(json ? outcome.json(ranks, overlap).text(pretty: true) : outcome.summary + "model: \(out)")
+        try printResult(
+          json ? outcome.json(ranks, overlaps: overlap == .on).text(pretty: true) : outcome.summary + "model: \(out)")
       }
     }
   }
 
   private func plan(_ ranks: any Communicator) throws -> TrainingPlan {
-    try requireRanks(expertParallel, ranks, at: "--expert-parallel", command: "farskip train")
-    guard let count = parseCount(tokens) else {
-      throw UpcycleError.usage("is not a number of tokens", at: "--tokens", expected: "such as 100k", found: tokens)
-    }
+    try requireRanks(expertParallel, ranks, field: "expert_parallel", command: "farskip train")
+    let count = try parsedCount(tokens, "--tokens", such: "100k")
     let folder = URL(fileURLWithPath: model)
     if try ModelConfig(contentsOf: folder).experts == nil {
       throw UpcycleError.usage("is a dense model", at: folder.path, expected: "one with experts")
@@ -99,27 +99,5 @@ struct Train: ParsableCommand {
   private func text() throws -> TokenShards {
     try data.map { try TokenShards(URL(fileURLWithPath: $0)) }
       ?? ladderText(for: URL(fileURLWithPath: model), quiet: true).training
-  }
-}
-
-extension ExpertParallelTraining.Outcome {
-  private var milliseconds: Double { median(steps.dropFirst(steps.count > 1 ? 1 : 0).map(\.milliseconds)) }
-
-  /// What a user reads.
-  var summary: String {
-    let waits = exposed.sorted { $0.key < $1.key }.map { String(format: "%@ %.2f", $0.key, $0.value) }.joined(
-      separator: ", ")
-    return String(
-      format: "loss %.4f -> %.4f, %.1f ms a step; waiting (ms a step): ", steps.first?.loss ?? 0, steps.last?.loss ?? 0,
-      milliseconds) + waits + "\n"
-  }
-
-  func json(_ ranks: any Communicator, _ overlap: Switch) -> JSONValue {
-    .object([
-      "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": .string(overlap.rawValue),
-      "losses": .array(steps.map { .double($0.loss) }),
-      "gradient_norms": .array(steps.map { .double($0.gradientNorm) }),
-      "step_ms": .double(milliseconds), "exposed_ms": .object(exposed.mapValues { .double($0) }),
-    ])
   }
 }

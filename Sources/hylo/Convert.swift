@@ -1,15 +1,13 @@
 import ArgumentParser
+import Commands
 import Distillation
 import Foundation
 import Groundwork
 import ModelCore
 import Recipes
 import TokenData
+import TrainingCommands
 import Upcycling
-
-extension DeltaConversion.Start: ExpressibleByArgument {}
-extension IntermediatePlan.Loss: ExpressibleByArgument {}
-extension IntermediatePlan.Trained: ExpressibleByArgument {}
 
 /// `hylo convert`: both students by Enhanced-ILD, then the hybrid.
 struct Convert: ParsableCommand {
@@ -49,128 +47,47 @@ struct Convert: ParsableCommand {
   @Option(help: "Start of Gated DeltaNet: corner (the paper's), aligned, zero, random.") var gdnInit:
     DeltaConversion.Start?
   @Option(help: "Heads of Gated DeltaNet (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
-  @Option(help: "Width of the key/value latent (r_kv).") var kvRank: Int?
-  @Option(help: "Width of the query latent (r_q): auto (the base's number of parameters), or a number.") var qRank:
-    String?
-  @Option(help: "Rotated width of a head (d_r).") var ropeDim: Int?
-  @Option(help: "Position-free width of a head (d_qk).") var nopeDim: Int?
-  @Option(help: "Loss: refined (Enhanced-ILD), norm (layer outputs alone), squared (Zebra-Llama's equation).")
-  var loss = IntermediatePlan.Loss.refined
-  @Option(help: "What trains: layers (all of them and the final norm), mixers.") var train = IntermediatePlan.Trained
-    .layers
-  @Option(help: "Peak learning rate.") var lr = IntermediatePlan(tokens: 0).learningRate
-  @Option(help: "Sequences per step.") var batch = IntermediatePlan(tokens: 0).batch
-  @Option(help: "Tokens per sequence.") var sequence = IntermediatePlan(tokens: 0).time
-  @Option(help: "Fraction of the steps that warm up.") var warmup = IntermediatePlan(tokens: 0).warmup
-  @Option(help: "Seed of the order of the data and of random starts.") var seed: UInt64 = 1
+  @OptionGroup(title: "Latent attention") var latent: LatentOptions
+  @OptionGroup(title: "Training") var training: IntermediateOptions
   @Option(help: "Length at which the whole cache, states included, is compared with the base's.") var context = "8192"
-  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print what was made as JSON.") var json = false
 
   func run() {
-    runReportingErrors {
+    runReportingErrors(renamed: ["layers": "mla-layers", "heads": "gdn-heads", "init": "gdn-init"]) {
       let folder = URL(fileURLWithPath: base)
       let config = try ModelConfig(contentsOf: folder)
-      let length = try count(context, "--context", "tokens, such as 64k")
+      let length = try parsedCount(context, "--context", such: "64k", atLeast: 1)
       guard case .list(let layers) = try? LayerSelection(mlaLayers) else {
         throw UpcycleError.usage(
           "is not a list of layers", at: "--mla-layers", expected: "such as 1,5,10,14", found: mlaLayers)
       }
-      let text = try trainingText(folder)
-      let plan = IntermediatePlan(
-        tokens: try tokens.map { try count($0, "--tokens", "tokens, such as 2M") } ?? text.training.count / 5,
-        batch: batch,
-        time: sequence, learningRate: lr, warmup: warmup, loss: loss, trained: train, seed: seed)
+      let text = try trainingText(for: folder, data: data, heldOut: heldOut, quiet: quiet)
+      let tokens = try tokens.map { try parsedCount($0, "--tokens", such: "2M", atLeast: 1) } ?? text.training.count / 5
+      let plan = training.plan(tokens: tokens, loss: .refined)
       let recipe = HybridConverting(
-        base: folder, latent: try latentConversion(config), linear: try linearReplacement(),
-        composition: Composition(latentLayers: layers, field: "mla_layers"), data: text.training,
-        heldOut: text.heldOut,
-        plan: plan, work: URL(fileURLWithPath: work ?? out + ".ild"))
+        base: folder, latent: try latent.applied(to: .hylo(config, seed: training.seed)),
+        linear: try linearReplacement(), composition: Composition(latentLayers: layers), data: text.training,
+        heldOut: text.heldOut, plan: plan, work: URL(fileURLWithPath: work ?? out + ".ild"))
       Interrupt.listen()
       let outcome = try recipe.run(
-        to: URL(fileURLWithPath: out), saveEvery: saveEvery,
+        to: URL(fileURLWithPath: out), saveEvery: training.saveEvery,
         report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
       try printResult(
         json ? outcome.json(context: length).text(pretty: true) : outcome.summary(context: length) + "\nmodel: \(out)")
     }
   }
 
-  private func trainingText(_ folder: URL) throws -> (training: TokenShards, heldOut: TokenShards?) {
-    let held = try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }
-    if let data { return (try TokenShards(URL(fileURLWithPath: data)), held) }
-    let text = try ladderText(for: folder, quiet: quiet)
-    return (text.training, held ?? text.heldOut)
-  }
-
   private func linearReplacement() throws -> IntermediateDistilling.Replacement {
     switch linear {
-    case .gdn: return .gatedDeltaNet(DeltaConversion(start: gdnInit ?? .corner, heads: gdnHeads, seed: seed))
+    case .gdn:
+      return .gatedDeltaNet(DeltaConversion(start: gdnInit ?? .corner, heads: gdnHeads, seed: training.seed))
     case .mamba2:
       if gdnInit != nil || gdnHeads != nil {
         throw UpcycleError.usage(
           "Mamba2 has no choice of these", at: "--gdn-init, --gdn-heads", hint: "they go with --linear gdn")
       }
-      return .mamba2(MambaConversion(seed: seed))
+      return .mamba2(MambaConversion(seed: training.seed))
     }
   }
-
-  private func latentConversion(_ config: ModelConfig) throws -> LatentConversion {
-    var conversion = LatentConversion.hylo(config, seed: seed)
-    if let kvRank { conversion.kvRank = kvRank }
-    if let qRank { conversion.queryRank = try QueryRank(qRank) }
-    if let ropeDim { conversion.ropeHeadDim = ropeDim }
-    if let nopeDim { conversion.nopeHeadDim = nopeDim }
-    return conversion
-  }
-
-  private func count(_ text: String, _ option: String, _ what: String) throws -> Int {
-    guard let count = parseCount(text), count > 0 else {
-      throw UpcycleError.usage("is not a number of tokens", at: option, expected: what, found: text)
-    }
-    return count
-  }
-}
-
-extension HybridConverting.Outcome {
-  /// What a user reads at the end.
-  func summary(context: Int) -> String {
-    var lines = [config.mixers.map(\.shortName).joined(separator: " ")]
-    for student in students where !student.errors.after.isEmpty {
-      lines.append(
-        String(
-          format: "%@: relative error of a layer %.3f -> %.3f (mean)", student.name, mean(student.errors.before),
-          mean(student.errors.after)))
-    }
-    lines.append("\(formatCount(config.parameterCount)) parameters (base \(formatCount(base.parameterCount)))")
-    lines.append(
-      String(
-        format: "KV cache %.3f %% of the base's as papers count it; with states %.2f %% at %@ tokens", config.kvPercent,
-        config.cachePercent(context: context), formatCount(context)))
-    return lines.joined(separator: "\n")
-  }
-
-  func json(context: Int) -> JSONValue {
-    func list(_ errors: [Double]) -> JSONValue { .array(errors.map { .double($0) }) }
-    return .object([
-      "mixers": .array(config.mixers.map { .string($0.shortName) }),
-      "parameters": .int(config.parameterCount), "base_parameters": .int(base.parameterCount),
-      "kv_percent": .double(config.kvPercent), "kv_numbers_per_token": .int(config.kvNumbersPerToken),
-      "state_numbers": .int(config.stateNumbers), "context": .int(context),
-      "cache_percent": .double(config.cachePercent(context: context)),
-      "students": .object(
-        Dictionary(
-          uniqueKeysWithValues: students.map {
-            (
-              $0.name,
-              .object([
-                "folder": .string($0.folder.path), "error_before": list($0.errors.before),
-                "error": list($0.errors.after),
-              ])
-            )
-          })),
-    ])
-  }
-
-  private func mean(_ errors: [Double]) -> Double { errors.reduce(0, +) / Double(errors.count) }
 }

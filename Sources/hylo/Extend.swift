@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Distillation
 import Foundation
 import Groundwork
@@ -7,6 +8,7 @@ import Recipes
 import TensorCore
 import TokenData
 import Upcycling
+import TrainingCommands
 
 /// `hylo extend`: one stage of long-context distillation.
 struct Extend: ParsableCommand {
@@ -63,9 +65,9 @@ struct Extend: ParsableCommand {
 
   private func extend() throws {
     let recipe = try recipe()
-    if printConfig { return try printResult(text(Settings(positions: recipe.positions, plan: recipe.plan))) }
+    if printConfig { return try printResult(recipe.settings) }
     for warning in try recipe.check() { printNote("warning: \(warning)") }
-    if let budget = recipe.budget { StoragePool.setLimit(budget, onOverflow: stopAboveBudget) }
+    if let budget = recipe.budget { endProcess(above: budget, "--budget") }
     Interrupt.listen()
     let steps = recipe.plan?.steps ?? 0
     let progress = ProgressLine("teacher states, step", total: steps, quiet: quiet)
@@ -77,89 +79,32 @@ struct Extend: ParsableCommand {
       },
       report: recipe.plan.map { stepReport("extend", $0, quiet: quiet) } ?? { _, _ in },
       shouldStop: { Interrupt.isRaised })
-    let result = Result(
-      model: out, positions: recipe.positions, tokens: steps * (recipe.plan.map { $0.batch * $0.time } ?? 0),
-      heldOut: curve, peakBytes: StoragePool.peakBytes)
-    try printResult(json ? text(result) : result.lines)
+    let report = Extending.Report(recipe, model: out, heldOut: curve)
+    try printResult(json ? report.json : report.summary)
   }
 
   private func recipe() throws -> Extending {
-    func count(_ text: String, _ option: String) throws -> Int {
-      guard let count = parseCount(text) else {
-        throw UpcycleError.usage("is not a number of tokens", at: option, expected: "such as 2048 or 4M", found: text)
-      }
-      return count
-    }
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
-    let context = try count(context, "--context")
+    let context = try parsedCount(context, "--context", such: "2048")
     let positions = try ContextExtension(
       of: ModelConfig(contentsOf: folder(model)), context: context, yarn: yarn,
-      originalContext: originalContext.map { try count($0, "--original-context") })
-    let tokens = try count(tokens, "--tokens")
+      originalContext: originalContext.map { try parsedCount($0, "--original-context", such: "2048") })
+    let tokens = try parsedCount(tokens, "--tokens")
     if tokens == 0 {
       return Extending(student: folder(model), teacher: nil, data: nil, positions: positions, plan: nil)
     }
-    let own = try data == nil ? ladderText(for: folder(model), .long, quiet: quiet) : nil
-    let budget = try budget.map { text in
-      guard let bytes = parseBytes(text), bytes > 0 else {
-        throw UpcycleError.usage("is not a number of bytes", at: "--budget", expected: "such as 2GiB", found: text)
-      }
-      return bytes
-    }
+    let text = try trainingText(for: folder(model), data: data, heldOut: heldOut, mixture: .long, quiet: quiet)
+    let budget = try budget.map { try parsedBytes($0, "--budget") }
     let plan = Extending.plan(
       context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup,
       ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
     try plan.validate()
     let states = folder(teacherStates ?? "\(out)/run/teacher")
     return Extending(
-      student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil,
-      data: try own?.training ?? TokenShards(folder(data!)),
-      heldOut: try heldOut.map { try TokenShards(folder($0)) } ?? own?.heldOut, positions: positions, plan: plan,
+      student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: text.training,
+      heldOut: text.heldOut, positions: positions, plan: plan,
       cache: cacheTeacher || teacherStates != nil ? TeacherStates(states, type: statesType) : nil, budget: budget)
-  }
-
-  private func text(_ value: some Encodable) throws -> String {
-    try jsonText(value, pretty: true, snakeCase: true)
   }
 }
 
 extension TeacherCache.NumberType: ExpressibleByArgument {}
-
-/// What `--print-config` shows.
-private struct Settings: Encodable {
-  var positions: ContextExtension
-  var plan: TrainingPlan?
-}
-
-/// What a stage did.
-private struct Result: Encodable {
-  var model: String
-  var positions: ContextExtension
-  var tokens: Int
-  /// [tokens, held-out loss]
-  var heldOut: Distilling.Curve
-  /// Highest sum of tensor bytes held at once.
-  var peakBytes: Int
-
-  var lines: String {
-    var lines: [String] = []
-    if let first = heldOut.first, let last = heldOut.last {
-      lines.append(
-        String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
-    }
-    lines.append("positions: \(positions)")
-    if tokens > 0 { lines.append("peak memory of tensors: \(formatBytes(peakBytes))") }
-    lines.append("model: \(model)")
-    return lines.joined(separator: "\n")
-  }
-}
-
-/// Ends the process with one line; files are complete at any moment, and the run goes on from its last checkpoint.
-private func stopAboveBudget(_ overflow: StorageOverflow) {
-  let error = UpcycleError(
-    "the memory budget is used up", at: "--budget", expected: "\(formatBytes(overflow.limit)) at most",
-    found: "\(formatBytes(overflow.live)) held and \(formatBytes(overflow.requested)) more needed",
-    hint: "the same command with a higher budget goes on from the last checkpoint")
-  printNote("error: \(error)")
-  Foundation.exit(error.exitCode)
-}

@@ -32,17 +32,9 @@ struct ServeLength: ParsableCommand {
   func run() throws { runReportingErrors { try measure() } }
 
   private func measure() throws {
-    guard let bytes = parseBytes(budget), bytes > 0 else {
-      throw UpcycleError.usage(
-        "is not an amount of memory", at: "--budget", expected: "such as 2GiB or 512MiB", found: budget)
-    }
-    guard let longestPrefill = parseCount(prefillUpTo) else {
-      throw UpcycleError.usage("is not a number", at: "--prefill-up-to", expected: "such as 16k", found: prefillUpTo)
-    }
-    var plan = ServeLengthPlan(budget: bytes)
-    (plan.chunk, plan.newTokens, plan.longestPrefill, plan.withinPositions) = (
-      chunk, tokens, longestPrefill, withinPositions
-    )
+    var plan = ServeLengthPlan(budget: try parsedBytes(budget, "--budget"))
+    plan.longestPrefill = try parsedCount(prefillUpTo, "--prefill-up-to", such: "16k")
+    (plan.chunk, plan.newTokens, plan.withinPositions) = (chunk, tokens, withinPositions)
     Interrupt.listen()
     let folders = [model] + (vs.map { [$0] } ?? [])
     let reports = try folders.map { folder in
@@ -57,7 +49,7 @@ struct ServeLength: ParsableCommand {
     if json {
       return try printResult(jsonText(reports, pretty: true, snakeCase: true))
     }
-    for report in reports { try printResult(text(report)) }
+    for report in reports { try printResult(report.text(plan)) }
     if reports.count == 2, let ours = reports[0].budget.longest, let theirs = reports[1].budget.longest {
       try printResult(
         "\(reports[0].model) holds \(String(format: "%.1f", Double(ours) / Double(theirs))) times the context of \(reports[1].model)"
@@ -68,31 +60,5 @@ struct ServeLength: ParsableCommand {
   private func show(_ what: String) throws {
     try Interrupt.check()
     if !quiet { printNote("serve-length \(what)") }
-  }
-
-  private func text(_ report: ServeLengthReport) -> String {
-    func cell(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(0, width - text.count)) + text
-    }
-    let budget = report.budget
-    var lines = [
-      report.model,
-      "  weights   \(formatCount(budget.weightBytes)) bytes",
-      "  states    \(formatCount(budget.stateBytes)) bytes",
-      "  working   \(formatCount(budget.workingBytes)) bytes (prefill chunks of \(chunk) tokens)",
-      "  cache     \(formatCount(budget.cacheBytesPerToken)) bytes per token",
-      "  longest   \(budget.longest.map { formatCount($0) + " tokens" } ?? "without limit") in \(formatCount(budget.budgetBytes)) bytes"
-        + (report.isVerified ? ", verified" : ": NOT verified, a measured peak is above it"),
-    ]
-    if let positions = budget.positions, (report.points.last?.context ?? 0) > positions {
-      lines.append("  note: this model has \(formatCount(positions)) positions; beyond them only speed means anything")
-    }
-    lines.append("     context   prefill s   decode ms/token      peak bytes")
-    for point in report.points {
-      lines.append(
-        cell(formatCount(point.context), 12) + cell(point.prefillSeconds.map { String(format: "%.3f", $0) } ?? "-", 12)
-          + cell(String(format: "%.3f", point.decodeMilliseconds), 18) + cell(formatCount(point.peakBytes), 16))
-    }
-    return lines.joined(separator: "\n") + "\n"
   }
 }

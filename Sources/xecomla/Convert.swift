@@ -1,13 +1,14 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import ModelCore
 import TokenData
+import TrainingCommands
 import Upcycling
 
 extension LatentConversion.SigmaPlacement: ExpressibleByArgument {}
 extension LatentConversion.Start: ExpressibleByArgument {}
-extension LatentConversion.Rope: ExpressibleByArgument {}
 extension LatentConversion.Weighting: ExpressibleByArgument {}
 extension RankRule: ExpressibleByArgument {}
 
@@ -24,10 +25,7 @@ struct Convert: ParsableCommand {
 
   @Option(help: "Base model folder.") var model: String
   @Option(help: "Output folder.") var out: String
-  @Option(help: "Width of the key/value latent (r_kv).") var kvRank: Int?
-  @Option(help: "Width of the query latent (r_q): auto (parameter parity), paper, or a number.") var qRank = "auto"
-  @Option(help: "Rotated width of a head (d_r).") var ropeDim: Int
-  @Option(help: "Position-free width of a head (d_qk).") var nopeDim: Int
+  @OptionGroup var latent: LatentOptions
   @Option(help: "Layers to convert: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
   @Option(help: "Where singular values go: down (code), up (paper), balanced.") var sigma = LatentConversion
     .SigmaPlacement.down
@@ -56,18 +54,19 @@ struct Convert: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      var conversion = LatentConversion(
-        kvRank: kvRank, queryRank: try QueryRank(qRank), nopeHeadDim: nopeDim, ropeHeadDim: ropeDim,
-        layers: try LayerSelection(layers), start: start, rope: ropeInit, weighting: svd, sigma: sigma,
-        rankRule: rankRule,
-        queryEnergy: deltaQ, keyValueEnergy: deltaKv, fixedEnds: fixedEnds,
-        granule: granule ?? (rankRule == .code ? 8 : 1),
-        latentNorm: latentNorm, sharesUpProjection: kvHeadsUp, seed: seed)
+      guard let ropeDim = latent.ropeDim, let nopeDim = latent.nopeDim else {
+        throw UpcycleError.usage("are needed", at: "--rope-dim and --nope-dim", hint: "half of the head each, say")
+      }
+      var conversion = try latent.applied(
+        to: LatentConversion(
+          kvRank: nil, nopeHeadDim: nopeDim, ropeHeadDim: ropeDim, layers: try LayerSelection(layers), start: start,
+          rope: ropeInit, weighting: svd, sigma: sigma, rankRule: rankRule, queryEnergy: deltaQ,
+          keyValueEnergy: deltaKv,
+          fixedEnds: fixedEnds, granule: granule ?? (rankRule == .code ? 8 : 1), latentNorm: latentNorm,
+          sharesUpProjection: kvHeadsUp, seed: seed))
       if outputGate { conversion.outputGate = true }
       if positionFree { conversion.isPositionFree = true }
-      guard let tokens = parseCount(calibrationTokens), tokens > 0 else {
-        throw UpcycleError.usage("is not a number of tokens", at: "--calibration-tokens", found: calibrationTokens)
-      }
+      let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
       let report = try ConversionRun(
         model: URL(fileURLWithPath: model), out: URL(fileURLWithPath: out), conversion: conversion,
         calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,

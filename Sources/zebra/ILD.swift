@@ -1,17 +1,13 @@
 import ArgumentParser
+import Commands
 import Distillation
 import Foundation
 import Groundwork
 import ModelCore
 import Recipes
 import TokenData
+import TrainingCommands
 import Upcycling
-
-extension MambaConversion.Start: ExpressibleByArgument {}
-extension DeltaConversion.Start: ExpressibleByArgument {}
-extension LatentConversion.Rope: ExpressibleByArgument {}
-extension IntermediatePlan.Loss: ExpressibleByArgument {}
-extension IntermediatePlan.Trained: ExpressibleByArgument {}
 
 /// `zebra ild`: all attention layers become one other mixer, and each learns its layer's output.
 struct ILD: ParsableCommand {
@@ -44,30 +40,16 @@ struct ILD: ParsableCommand {
   @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random.") var gdnInit = DeltaConversion
     .Start.corner
   @Option(help: "gdn: heads (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
-  @Option(help: "mla: width of the key/value latent (r_kv).") var kvRank: Int?
-  @Option(help: "mla: width of the query latent (r_q): auto, paper, or a number.") var qRank = "auto"
-  @Option(help: "mla: rotated width of a head (d_r).") var ropeDim: Int?
-  @Option(help: "mla: position-free width of a head (d_qk).") var nopeDim: Int?
   @Option(help: "mla: rope slice, paper or aligned.") var ropeInit = LatentConversion.Rope.paper
-  @Option(help: "Loss: squared (the paper), norm (the official code), refined (norm, and the mixers' outputs too).")
-  var loss = IntermediatePlan.Loss.norm
-  @Option(help: "What trains: layers (all of them and the final norm), mixers.") var train = IntermediatePlan.Trained
-    .layers
-  @Option(help: "Peak learning rate.") var lr = IntermediatePlan(tokens: 0).learningRate
-  @Option(help: "Sequences per step.") var batch = IntermediatePlan(tokens: 0).batch
-  @Option(help: "Tokens per sequence.") var sequence = IntermediatePlan(tokens: 0).time
-  @Option(help: "Fraction of the steps that warm up.") var warmup = IntermediatePlan(tokens: 0).warmup
-  @Option(help: "Seed of the order of the data and of random starts.") var seed: UInt64 = 1
-  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
+  @OptionGroup(title: "Latent attention") var latent: LatentOptions
+  @OptionGroup(title: "Training") var training: IntermediateOptions
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the layers' errors as JSON.") var json = false
 
   func run() {
-    runReportingErrors {
+    runReportingErrors(renamed: mixer == .gdn ? ["heads": "gdn-heads", "init": "gdn-init"] : [:]) {
       let folder = URL(fileURLWithPath: base)
-      let plan = IntermediatePlan(
-        tokens: try tokenCount(tokens, "--tokens"), batch: batch, time: sequence, learningRate: lr, warmup: warmup,
-        loss: loss, trained: train, seed: seed)
+      let plan = training.plan(tokens: try parsedCount(tokens, "--tokens", such: "2M", atLeast: 1), loss: .norm)
       try plan.validate()
       let recipe = IntermediateDistilling(
         base: folder, replacement: try replacement(ModelConfig(contentsOf: folder)),
@@ -75,7 +57,7 @@ struct ILD: ParsableCommand {
         heldOut: try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }, plan: plan)
       Interrupt.listen()
       let outcome = try recipe.run(
-        in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: intermediateReport(plan, quiet: quiet),
+        in: URL(fileURLWithPath: out), saveEvery: training.saveEvery, report: intermediateReport(plan, quiet: quiet),
         shouldStop: { Interrupt.isRaised })
       if json { return try printResult(jsonText(outcome)) }
       for (layer, errors) in zip(outcome.before, outcome.after).enumerated() {
@@ -86,25 +68,17 @@ struct ILD: ParsableCommand {
   }
 
   private func replacement(_ config: ModelConfig) throws -> IntermediateDistilling.Replacement {
-    let layers = try LayerSelection(self.layers)
-    if mixer == .gdn {
-      return .gatedDeltaNet(DeltaConversion(layers: layers, start: gdnInit, heads: gdnHeads, seed: seed))
+    let (layers, seed) = (try LayerSelection(self.layers), training.seed)
+    switch mixer {
+    case .gdn: return .gatedDeltaNet(DeltaConversion(layers: layers, start: gdnInit, heads: gdnHeads, seed: seed))
+    case .mamba2: return .mamba2(MambaConversion(layers: layers, start: start, seed: seed))
+    case .mla:
+      let half = config.headDim / 2
+      return .latentAttention(
+        try latent.applied(
+          to: LatentConversion(
+            kvRank: max(1, config.maxKVRank / 8), nopeHeadDim: half, ropeHeadDim: half, layers: layers,
+            start: start == .random ? .random : .svd, rope: ropeInit, sharesUpProjection: true, seed: seed)))
     }
-    if mixer == .mamba2 { return .mamba2(MambaConversion(layers: layers, start: start, seed: seed)) }
-    let half = config.headDim / 2
-    return .latentAttention(
-      LatentConversion(
-        kvRank: kvRank ?? max(1, config.maxKVRank / 8), queryRank: try QueryRank(qRank), nopeHeadDim: nopeDim ?? half,
-        ropeHeadDim: ropeDim ?? half, layers: layers, start: start == .random ? .random : .svd, rope: ropeInit,
-        sharesUpProjection: true,
-        seed: seed))
   }
-}
-
-/// A number of tokens as the command line spells it.
-func tokenCount(_ text: String, _ option: String) throws -> Int {
-  guard let count = parseCount(text), count > 0 else {
-    throw UpcycleError.usage("is not a number of tokens", at: option, expected: "such as 2M", found: text)
-  }
-  return count
 }

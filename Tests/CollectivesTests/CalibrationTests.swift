@@ -122,10 +122,10 @@ final class CalibrationTests: XCTestCase {
 
   func testUnknownNamesAndUnevenExpertsAreRefused() {
     let shape = ModelShape.published.last!
-    XCTAssertThrowsError(try shape.requireExpertParallel(32, option: "--gpus")) { error in
+    XCTAssertThrowsError(try shape.requireExpertParallel(32)) { error in
       XCTAssertTrue("\(error)".contains("one of 2, 4, 8, 16"), "\(error)")
     }
-    XCTAssertNoThrow(try shape.requireExpertParallel(16, option: "--gpus"))
+    XCTAssertNoThrow(try shape.requireExpertParallel(16))
   }
 
   /// One step of decoding against sums by hand.
@@ -160,11 +160,11 @@ final class CalibrationTests: XCTestCase {
   }
 
   func testLinksAreReadInTheirUnits() throws {
-    let both = try parseLinks("310GB/s,50GB/s", option: "--link")
+    let both = try parseLinks("310GB/s,50GB/s")
     XCTAssertTrue(both == (310, 50))
-    XCTAssertTrue(try parseLinks("1.5GB/s", option: "--link") == (1.5, 1.5))
+    XCTAssertTrue(try parseLinks("1.5GB/s") == (1.5, 1.5))
     for text in ["0GB/s", "310", "fast", "1GB/s,2GB/s,3GB/s", "1GB/s,", "-1GB/s"] {
-      XCTAssertThrowsError(try parseLinks(text, option: "--link"), text)
+      XCTAssertThrowsError(try parseLinks(text), text)
     }
   }
 }

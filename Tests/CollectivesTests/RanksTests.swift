@@ -146,12 +146,12 @@ final class RanksTests: XCTestCase {
   }
 
   func testLinksAreRead() throws {
-    XCTAssertEqual(try LinkRate(parsing: "50us,100MB/s", option: "--link"), LinkRate(alpha: 50e-6, beta: 1e8))
-    XCTAssertEqual(try LinkRate(parsing: "0.001, 2e9", option: "--link"), LinkRate(alpha: 0.001, beta: 2e9))
+    XCTAssertEqual(try LinkRate(parsing: "50us,100MB/s"), LinkRate(alpha: 50e-6, beta: 1e8))
+    XCTAssertEqual(try LinkRate(parsing: "0.001, 2e9"), LinkRate(alpha: 0.001, beta: 2e9))
     for text in ["50us,0", "50us,0GB/s", "50us", "-1us,1GB/s", "x,1GB/s", "1us,1GB/s,2", "1us,inf"] {
-      XCTAssertThrowsError(try LinkRate(parsing: text, option: "--link"), text) { error in
+      XCTAssertThrowsError(try LinkRate(parsing: text), text) { error in
         XCTAssertEqual((error as? UpcycleError)?.exitCode, 2)
-        XCTAssertTrue("\(error)".contains("--link"), "\(error)")
+        XCTAssertTrue("\(error)".contains("`link`"), "\(error)")
       }
     }
   }

@@ -188,7 +188,7 @@ final class SimulatorTests: XCTestCase {
   }
 
   func testDurationsAreReadAsTyped() throws {
-    let typed = try LayerDurations(parsing: "A=2, B=3,G=1,D=4,E=5,C=4,S=2", option: "--durations")
+    let typed = try LayerDurations(parsing: "A=2, B=3,G=1,D=4,E=5,C=4,S=2")
     XCTAssertEqual(typed, golden[0].durations)
     for (text, words) in [
       ("A=2", "lacks B, G, D, E, C, S"), ("A=-2,B=3,G=1,D=4,E=5,C=4,S=2", "A is no duration"),
@@ -196,7 +196,7 @@ final class SimulatorTests: XCTestCase {
       ("", "list of durations"),
       ("A=inf,B=3,G=1,D=4,E=5,C=4,S=2", "A is no duration"), ("A=2,B=3,G=1,D=4,E=5,C=4,S=2,", "list of durations"),
     ] {
-      XCTAssertThrowsError(try LayerDurations(parsing: text, option: "--durations")) { error in
+      XCTAssertThrowsError(try LayerDurations(parsing: text)) { error in
         XCTAssertTrue("\(error)".contains(words), "\(error)")
         XCTAssertEqual((error as? UpcycleError)?.exitCode, 2)
       }

@@ -103,7 +103,7 @@ final class ExtendCommandTests: XCTestCase {
       (extend("x", ["--budget", "lots"]), "is not a number of bytes"),
       (extend("x", context: "1M"), "at least one step"),
       (extend("x", ["--model", path("base"), "--yarn", "4"]), "latent attention, which this model does not have"),
-      (extend("x", ["--kl-weight=-1"]), "loss weights"),
+      (extend("x", ["--kl-weight=-1"]), "--ce-weight, --kl-weight"),
       (extend("x", ["--model", path("nothing")]), "nothing"),
       // Without --data: the microworld's long documents, for a model of its own.
       (

@@ -191,7 +191,7 @@ final class ExpertParallelTests: XCTestCase {
       }
     }
     XCTAssertThrowsError(
-      try ThreadRanks.run(3) { ranks in try ranks.requireSame(ranks.rank == 2 ? "b" : "a", "checkpoint", at: "--model")
+      try ThreadRanks.run(3) { ranks in try ranks.requireSame(ranks.rank == 2 ? "b" : "a", "checkpoint", field: "model")
       }
     ) { XCTAssertTrue("\($0)".contains("rank 2 has another checkpoint"), "\($0)") }
   }

@@ -30,7 +30,7 @@ final class FarskipStagesTests: XCTestCase {
     -> [String: Double]
   {
     XCTAssertEqual(Set(parents.keys).subtracting(stage.parents), [])
-    XCTAssertEqual(Set(config.keys).subtracting(stage.parameters), [])
+    XCTAssertEqual(Set(config.keys).subtracting(stage.parameters(Set(parents.keys))), [])
     try makeDirectory(folder(name))
     let context = StageContext(
       config: .object(config), parents: parents.mapValues { StageContext.Parent(key: $0, folder: folder($0)) },
@@ -153,7 +153,7 @@ final class FarskipStagesTests: XCTestCase {
         "repeats": .int(1),
       ]
       let own = config.merging(changes) { $1 }
-      XCTAssertEqual(Set(own.keys), Set(overlapStage.parameters))
+      XCTAssertEqual(Set(own.keys), Set(overlapStage.parameters([])))
       try makeDirectory(folder(method))
       return try overlapStage.run(StageContext(config: .object(own), folder: folder(method), seed: 1))
     }

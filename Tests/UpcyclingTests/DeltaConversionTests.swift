@@ -174,9 +174,9 @@ final class DeltaConversionTests: XCTestCase {
     let pieces = hybrid.logits(Tensor([tinyIds.count, width], values: rows))
     assertClose(pieces.toArray(), whole.toArray(), "pieces", tolerance: 1e-4)
     XCTAssertThrowsError(
-      try Composition(latentLayers: [3], field: "mla_layers").config(
+      try Composition(latentLayers: [3]).config(
         base: base.config, latent: parts["mla"]!.config, linear: parts["gdn"]!.config)
-    ) { XCTAssert("\($0)".contains("`mla_layers`"), "\($0)") }
+    ) { XCTAssert("\($0)".contains("`layers`"), "\($0)") }
   }
 
   func testLatentShapesAreHyLos() throws {

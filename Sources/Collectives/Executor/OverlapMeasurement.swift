@@ -82,7 +82,7 @@ public struct OverlapMeasurement: Sendable {
   public func validate(ranks: Int) throws {
     if ranks < 2 {
       throw UpcycleError.usage(
-        "one rank has nothing to communicate", at: "--ranks", expected: "2 or more", found: "\(ranks)")
+        "one rank has nothing to communicate", field: "ranks", expected: "2 or more", found: "\(ranks)")
     }
     for time in [durations.dispatch, durations.combine] {
       _ = try Traffic.bytes(milliseconds: time.milliseconds, rate, isReduction: isPrefill)

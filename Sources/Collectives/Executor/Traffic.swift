@@ -31,7 +31,7 @@ final class Traffic {
     if seconds == 0 { return 0 }
     guard seconds > rate.alpha else {
       throw UpcycleError.usage(
-        "a collective of \(milliseconds) ms is shorter than the latency of its messages", at: "--link",
+        "a collective of \(milliseconds) ms is shorter than the latency of its messages", field: "link",
         expected: "ALPHA below \(1e6 * seconds) us")
     }
     return Int(((seconds - rate.alpha) * rate.beta).rounded())

@@ -110,11 +110,11 @@ extension Communicator {
   /// - Parameters:
   ///   - value: a hash, or another text that is the same where the thing is
   ///   - what: such as "checkpoint"
-  public func requireSame(_ value: String, _ what: String, at option: String) throws {
+  public func requireSame(_ value: String, _ what: String, field: String) throws {
     let all = try allGather(value)
     guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
     throw AgreedError(
-      .usage("rank \(other) has another \(what) than rank 0", at: option, expected: all[0], found: all[other]))
+      .usage("rank \(other) has another \(what) than rank 0", field: field, expected: all[0], found: all[other]))
   }
 }
 

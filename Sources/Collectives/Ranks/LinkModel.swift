@@ -14,16 +14,16 @@ public struct LinkRate: Equatable, Sendable {
   }
 
   /// Reads `ALPHA,BETA` such as `50us,100MB/s`; without units seconds and bytes per second.
-  public init(parsing text: String, option: String) throws {
+  public init(parsing text: String) throws {
     let form = "ALPHA,BETA such as 50us,100MB/s"
     let parts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-    guard parts.count == 2 else { throw UpcycleError.usage("is no link", at: option, expected: form, found: text) }
+    guard parts.count == 2 else { throw UpcycleError.usage("is no link", field: "link", expected: form, found: text) }
     guard let alpha = Self.seconds(parts[0]), alpha >= 0, alpha.isFinite else {
-      throw UpcycleError.usage("has no such latency", at: option, expected: form, found: parts[0])
+      throw UpcycleError.usage("has no such latency", field: "link", expected: form, found: parts[0])
     }
     let rate = parts[1].hasSuffix("/s") ? String(parts[1].dropLast(2)) : parts[1]
     guard let beta = Double(rate) ?? parseBytes(rate).map(Double.init), beta > 0, beta.isFinite else {
-      throw UpcycleError.usage("has no bandwidth", at: option, expected: form, found: parts[1])
+      throw UpcycleError.usage("has no bandwidth", field: "link", expected: form, found: parts[1])
     }
     self.init(alpha: alpha, beta: beta)
   }

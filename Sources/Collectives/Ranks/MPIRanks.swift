@@ -17,15 +17,18 @@ public final class MPIRanks: Communicator {
 
   /// Runs `body` on this process's rank, then ends MPI; does not return where something fails. An error that all ranks
   /// share is told by the first of them. Any other is told by the rank that threw it, and ends all ranks.
-  public static func run(_ body: (any Communicator) throws -> Void) throws {
+  /// - Parameter spelling: of an error's text, for the fields that it names
+  public static func run(
+    spelling: (String) -> String = { $0 }, _ body: (any Communicator) throws -> Void
+  ) throws {
     let ranks = try MPIRanks()
     do { try body(ranks) } catch let agreed as AgreedError {
-      if ranks.rank == 0 { _ = tellError(agreed.error) }
+      if ranks.rank == 0 { _ = tellError(agreed.error, spelling: spelling) }
       _ = up_mpi_finalize()
       exit(agreed.error.exitCode)
     } catch is ClosedPipe { up_mpi_abort(141) } catch {
       let known = error as? UpcycleError
-      printNote("error: rank \(ranks.rank): \(known?.description ?? error.localizedDescription)")
+      printNote("error: rank \(ranks.rank): " + spelling(known?.description ?? error.localizedDescription))
       up_mpi_abort(known?.exitCode ?? 1)
     }
     _ = up_mpi_finalize()

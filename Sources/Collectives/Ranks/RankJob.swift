@@ -5,20 +5,24 @@ import Groundwork
 /// - Parameters:
 ///   - threads: ranks without mpirun
 ///   - link: what messages are slowed down to; nil: as fast as they go
+///   - spelling: of the text of an error that ends the job here, for the fields that it names
 /// - Throws: without mpirun, the error of the first rank that failed. With it, a failure ends the job here: one line on
 ///   standard error, non-zero exit on every rank.
-public func runRanks(threads: Int, link: LinkRate? = nil, _ body: @escaping (any Communicator) throws -> Void) throws {
+public func runRanks(
+  threads: Int, link: LinkRate? = nil, spelling: (String) -> String = { $0 },
+  _ body: @escaping (any Communicator) throws -> Void
+) throws {
   func linked(_ communicator: any Communicator) throws {
     try body(link.map { LinkModel(communicator, $0) } ?? communicator)
   }
-  if MPIRanks.isLaunched { try MPIRanks.run(linked) } else { try ThreadRanks.run(threads, linked) }
+  if MPIRanks.isLaunched { try MPIRanks.run(spelling: spelling, linked) } else { try ThreadRanks.run(threads, linked) }
 }
 
 /// Refuses a number of ranks that is not what was asked for, with the way to start them.
 /// - Parameter command: such as "farskip train"
-public func requireRanks(_ wanted: Int, _ ranks: any Communicator, at option: String, command: String) throws {
+public func requireRanks(_ wanted: Int, _ ranks: any Communicator, field: String, command: String) throws {
   if ranks.size == wanted { return }
   throw UpcycleError.usage(
-    "needs \(wanted) rank\(wanted == 1 ? "" : "s")", at: option, found: "\(ranks.size)",
+    "needs \(wanted) rank\(wanted == 1 ? "" : "s")", field: field, found: "\(ranks.size)",
     hint: "start it with mpirun -np \(wanted) \(command) ...; mpirun comes with openmpi-bin")
 }

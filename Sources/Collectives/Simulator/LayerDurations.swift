@@ -84,27 +84,27 @@ public struct LayerDurations: Equatable, Sendable {
 
 extension LayerDurations {
   /// Reads `A=2,B=3,G=1,D=4,E=5,C=4,S=2` (milliseconds, any order, every letter once).
-  /// - Throws: usage errors that name the letter, at `option`
-  public init(parsing text: String, option: String) throws {
+  /// - Throws: usage errors that name the letter
+  public init(parsing text: String) throws {
     let letters = ["A", "B", "G", "D", "E", "C", "S"]
     let form = "such as A=2,B=3,G=1,D=4,E=5,C=4,S=2"
     var values: [String: Double] = [:]
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let sides = part.split(separator: "=", omittingEmptySubsequences: false).map { $0.trimmingSpaces }
       guard sides.count == 2, letters.contains(sides[0]) else {
-        throw UpcycleError.usage("is not a list of durations", at: option, expected: form, found: String(part))
+        throw UpcycleError.usage("is not a list of durations", field: "durations", expected: form, found: String(part))
       }
       guard let value = Double(sides[1]), value.isFinite, value >= 0 else {
         throw UpcycleError.usage(
-          "\(sides[0]) is no duration", at: option, expected: "milliseconds, 0 or more", found: sides[1])
+          "\(sides[0]) is no duration", field: "durations", expected: "milliseconds, 0 or more", found: sides[1])
       }
       if values.updateValue(value, forKey: sides[0]) != nil {
-        throw UpcycleError.usage("gives \(sides[0]) twice", at: option, expected: form)
+        throw UpcycleError.usage("gives \(sides[0]) twice", field: "durations", expected: form)
       }
     }
     let missing = letters.filter { values[$0] == nil }
     if !missing.isEmpty {
-      throw UpcycleError.usage("lacks \(missing.joined(separator: ", "))", at: option, expected: form)
+      throw UpcycleError.usage("lacks \(missing.joined(separator: ", "))", field: "durations", expected: form)
     }
     self.init(
       projections: values["A"]!, core: values["B"]!, gate: values["G"]!, dispatch: CollectiveTime(intra: values["D"]!),

@@ -61,19 +61,19 @@ public struct ModelShape: Equatable, Sendable {
 
 extension ModelShape {
   /// - Throws: where `ranks` share the experts unevenly, with the counts that do not
-  public func requireExpertParallel(_ ranks: Int, option: String) throws {
-    try require(ranks, divides: experts, "experts", option)
+  public func requireExpertParallel(_ ranks: Int) throws {
+    try require(ranks, divides: experts, "experts")
   }
 
   /// - Throws: where `ranks` share the attention's heads unevenly, with the counts that do not
-  public func requireTensorParallel(_ ranks: Int, option: String) throws {
-    try require(ranks, divides: heads, "heads", option)
+  public func requireTensorParallel(_ ranks: Int) throws {
+    try require(ranks, divides: heads, "heads")
   }
 
-  private func require(_ ranks: Int, divides count: Int, _ what: String, _ option: String) throws {
+  private func require(_ ranks: Int, divides count: Int, _ what: String) throws {
     if ranks >= 1, count % ranks == 0 { return }
     let counts = (1...count).filter { $0 > 1 && count % $0 == 0 }.map(String.init).joined(separator: ", ")
     throw UpcycleError.usage(
-      "does not divide the \(count) \(what) of \(name)", at: option, expected: "one of \(counts)", found: "\(ranks)")
+      "does not divide the \(count) \(what) of \(name)", field: "gpus", expected: "one of \(counts)", found: "\(ranks)")
   }
 }

@@ -57,15 +57,15 @@ public struct Scenario: Sendable {
 
   /// - Throws: usage errors for GPU counts that do not divide the experts (in inference also the heads), that fill no
   ///   whole nodes, or that leave nothing to communicate
-  public func require(gpus: Int, option: String) throws {
+  public func require(gpus: Int) throws {
     if gpus < 2 {
-      throw UpcycleError.usage("communicates nothing", at: option, expected: "2 GPUs or more", found: "\(gpus)")
+      throw UpcycleError.usage("communicates nothing", field: "gpus", expected: "2 GPUs or more", found: "\(gpus)")
     }
-    try shape.requireExpertParallel(gpus, option: option)
-    if !isTraining { try shape.requireTensorParallel(gpus, option: option) }
+    try shape.requireExpertParallel(gpus)
+    if !isTraining { try shape.requireTensorParallel(gpus) }
     if gpus > accelerator.perNode, gpus % accelerator.perNode != 0 {
       throw UpcycleError.usage(
-        "is no number of whole nodes", at: option, expected: "a multiple of \(accelerator.perNode), or less",
+        "is no number of whole nodes", field: "gpus", expected: "a multiple of \(accelerator.perNode), or less",
         found: "\(gpus)")
     }
   }

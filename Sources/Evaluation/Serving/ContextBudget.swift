@@ -37,7 +37,7 @@ public struct ContextBudget: Codable, Equatable, Sendable {
     let least = bytes(config, tokens: 1)
     if least > budget {
       throw UpcycleError.usage(
-        "the budget is too small", at: "--budget",
+        "the budget is too small", field: "budget",
         expected:
           "\(formatCount(least)) bytes or more (weights \(formatCount(weightBytes)), states \(formatCount(stateBytes)), working memory \(formatCount(workingBytes)))",
         found: formatCount(budget))

@@ -37,7 +37,7 @@ public struct Outline {
         let stage = line.node.stage.name.padding(toLength: 9, withPad: " ", startingAt: 0)
         let seed = line.node.stage.seeded ? "seed \(line.node.seed)" : "any seed"
         text += "  \(line.node.key.prefix(10))  \(stage) \(state.padding(toLength: 12, withPad: " ", startingAt: 0)) "
-        text += "\(seed)  \(cells)\(size(line))\n"
+        text += "\(seed)  \(cells)\n"
       }
       let known = todo.compactMap(\.seconds).reduce(0, +)
       let unknown = todo.filter { $0.seconds == nil }.count
@@ -50,16 +50,6 @@ public struct Outline {
       text += "\n"
     }
     return text
-  }
-
-  /// What a big stage costs, where the recipe can tell.
-  private func size(_ line: Line) -> String {
-    guard !line.done, let cost = line.node.stage.cost(line.node.config) else { return "" }
-    var parts: [String] = []
-    if let parameters = cost.parameters { parts.append("\(formatCount(parameters)) parameters") }
-    if let bytes = cost.bytes { parts.append(String(format: "%.1f GB", Double(bytes) / 1e9)) }
-    if let operations = cost.operations { parts.append(String(format: "%.2g FLOP", operations)) }
-    return parts.isEmpty ? "" : "  (\(parts.joined(separator: ", ")))"
   }
 
   public var json: JSONValue {

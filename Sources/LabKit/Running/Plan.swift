@@ -71,7 +71,8 @@ public struct Plan: Sendable {
         var depends = false  // whether the seed reaches any stage of this cell
         for use in spec.pipelines[cell.pipeline!]! {
           let stage = try registry.stage(use.stage, for: spec)
-          let config = try scope.resolve(use.with)
+          try Self.check(use, stage, spec: spec)
+          let config = try scope.parameters(of: use, for: stage)
           try Self.check(use, stage, config, spec: spec)
           let parents = use.from.mapValues { alias in steps.first { $0.alias == alias }!.key }
           let seedHere = stage.seeded ? seed : 0
@@ -100,17 +101,28 @@ public struct Plan: Sendable {
     self.jobs = jobs
   }
 
-  private static func check(_ use: StageUse, _ stage: Stage, _ config: JSONValue, spec: Spec) throws {
-    let unknown = (config.object ?? [:]).keys.filter { !stage.parameters.contains($0) }.sorted()
-    if let first = unknown.first {
+  /// Refuses what a stage does not know.
+  private static func check(_ use: StageUse, _ stage: Stage, spec: Spec) throws {
+    let known = stage.parameters(Set(use.from.keys))
+    if let first = use.with.keys.filter({ !known.contains($0) }).sorted().first {
       throw UpcycleError(
         "the stage \"\(use.alias)\" (\(stage.name)) has an unknown parameter \"\(first)\"", at: spec.file.path,
-        hint: "known: \(stage.parameters.sorted().joined(separator: ", "))")
+        hint: "known: \(known.sorted().joined(separator: ", "))")
     }
     if let role = use.from.keys.sorted().first(where: { !stage.parents.contains($0) }) {
       throw UpcycleError(
         "the stage \"\(use.alias)\" (\(stage.name)) builds on no \"\(role)\"", at: spec.file.path,
         hint: "roles: \(stage.parents.joined(separator: ", "))")
+    }
+  }
+
+  /// Refuses parameters that the stage cannot read.
+  private static func check(_ use: StageUse, _ stage: Stage, _ config: JSONValue, spec: Spec) throws {
+    do { try stage.check(config) } catch let error as UpcycleError {
+      var named = error
+      named.what = "the stage \"\(use.alias)\" (\(stage.name)), \(error.location ?? ""): \(error.what)"
+      named.location = spec.file.path
+      throw named
     }
   }
 
@@ -137,6 +149,16 @@ struct Scope {
     self.spec = spec
     self.cell = cell
     values = spec.defaults.merging(cell.values) { _, new in new }.merging(profile.set) { _, new in new }
+  }
+
+  /// The parameters that a stage is given: those of its `with`, and every other one that it understands from the variable
+  /// of its name, where there is one. Null ones are dropped.
+  func parameters(of use: StageUse, for stage: Stage) throws -> JSONValue {
+    var given = use.with
+    for name in stage.parameters(Set(use.from.keys)) where given[name] == nil && values[name] != nil {
+      given[name] = .string("$\(name)")
+    }
+    return try resolve(.object(given))
   }
 
   /// Replaces `"$name"` by the variable and `"= expression"` by its value; null parameters are dropped.

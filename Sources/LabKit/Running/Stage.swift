@@ -8,45 +8,42 @@ public struct Stage: Sendable {
   public let version: Int
   /// Roles of the outputs it may build on, such as `student` and `teacher`.
   public let parents: [String]
-  /// Parameters it understands; others are errors before anything runs.
-  public let parameters: [String]
+  /// Parameters it understands when it builds on these roles; others are errors before anything runs. A parameter that
+  /// a spec does not give takes the variable of its name.
+  public let parameters: @Sendable (Set<String>) -> [String]
+  /// Throws where it cannot read its resolved parameters.
+  let check: @Sendable (JSONValue) throws -> Void
   /// Whether the run's seed changes its output; a stage without is shared by all seeds.
   public let seeded: Bool
   /// Contents outside the configuration that decide the output: name -> hash (checkpoint, tokenizer, data).
   public let inputs: @Sendable (JSONValue) throws -> [String: String]
-  /// What running it would take on this machine, if the recipe can tell.
-  public let cost: @Sendable (JSONValue) -> StageCost?
   public let run: @Sendable (StageContext) throws -> StageResult
 
-  public init(
-    name: String, version: Int, parents: [String] = [], parameters: [String], seeded: Bool = true,
-    inputs: @escaping @Sendable (JSONValue) throws -> [String: String] = { _ in [:] },
-    cost: @escaping @Sendable (JSONValue) -> StageCost? = { _ in nil },
+  init(
+    name: String, version: Int, parents: [String], names: @escaping @Sendable (Set<String>) -> [String],
+    check: @escaping @Sendable (JSONValue) throws -> Void, seeded: Bool,
+    inputs: @escaping @Sendable (JSONValue) throws -> [String: String],
     run: @escaping @Sendable (StageContext) throws -> StageResult
   ) {
     self.name = name
     self.version = version
     self.parents = parents
-    self.parameters = parameters
+    parameters = names
+    self.check = check
     self.seeded = seeded
     self.inputs = inputs
-    self.cost = cost
     self.run = run
   }
-}
 
-/// An estimate before a stage runs; unknown parts are nil.
-public struct StageCost: Sendable {
-  public var seconds: Double?
-  public var parameters: Int?
-  public var bytes: Int?
-  public var operations: Double?
-
-  public init(seconds: Double? = nil, parameters: Int? = nil, bytes: Int? = nil, operations: Double? = nil) {
-    self.seconds = seconds
-    self.parameters = parameters
-    self.bytes = bytes
-    self.operations = operations
+  /// A stage that reads its configuration itself.
+  /// - Parameter parameters: the names that it understands
+  public init(
+    name: String, version: Int, parents: [String] = [], parameters: [String], seeded: Bool = true,
+    run: @escaping @Sendable (StageContext) throws -> StageResult
+  ) {
+    self.init(
+      name: name, version: version, parents: parents, names: { _ in parameters }, check: { _ in }, seeded: seeded,
+      inputs: { _ in [:] }, run: run)
   }
 }
 

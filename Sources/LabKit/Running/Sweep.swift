@@ -171,10 +171,9 @@ public struct Sweep: Sendable {
 
   // MARK: Time to expect
 
-  /// Seconds expected for every unfinished stage of the plans; nil where nothing tells.
+  /// Seconds expected for every unfinished stage of the plans, the mean of like stages; nil where nothing tells.
   public func estimates() throws -> [String: Double?] {
     var finished: [String: (seconds: Double, count: Int)] = [:]
-    var scale: (measured: Double, expected: Double) = (0, 0)
     var todo: [Plan.Node] = []
     for plan in plans {
       for key in plan.order {
@@ -185,16 +184,10 @@ public struct Sweep: Sendable {
         }
         let sum = finished[node.stage.name] ?? (0, 0)
         finished[node.stage.name] = (sum.seconds + entry.seconds, sum.count + 1)
-        if let expected = node.stage.cost(node.config)?.seconds {
-          scale = (scale.measured + entry.seconds, scale.expected + expected)
-        }
       }
     }
-    // A recipe's own estimate, corrected by what finished stages really took; else the mean of like stages.
-    let correction = scale.expected > 0 && scale.measured > 5 ? scale.measured / scale.expected : 1
     return todo.reduce(into: [:]) { result, node in
-      let like = finished[node.stage.name].map { $0.seconds / Double($0.count) }
-      result[node.key] = .some(node.stage.cost(node.config)?.seconds.map { $0 * correction } ?? like)
+      result[node.key] = .some(finished[node.stage.name].map { $0.seconds / Double($0.count) })
     }
   }
 

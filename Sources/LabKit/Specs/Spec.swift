@@ -98,8 +98,9 @@ public struct StageUse: Sendable {
   public let stage: String
   /// Role of the stage -> alias of an earlier stage of the same pipeline.
   public let from: [String: String]
-  /// Parameters; `"$name"` is a variable, `"= expression"` arithmetic over variables.
-  public let with: JSONValue
+  /// Parameters; `"$name"` is a variable, `"= expression"` arithmetic over variables. Those that do not stand here take
+  /// the variables of their names; null says that one takes none.
+  public let with: [String: JSONValue]
 
   init(_ value: JSONValue, path: String, file: String) throws {
     let object = try JSONObject(value, at: path, in: file, known: ["as", "stage", "from", "with"])
@@ -111,7 +112,7 @@ public struct StageUse: Sendable {
       }
       return alias
     }
-    with = .object(try object.object("with")?.values ?? [:])
+    with = try object.object("with")?.values ?? [:]
   }
 }
 

@@ -117,7 +117,7 @@ public struct RulerSet: Sendable {
     .usage(
       "is too short for \(task.rawValue)", at: "length \(length)",
       expected: "at least \(shortestLength(task)) tokens with this tokenizer", found: "\(length)",
-      hint: "leave the task out with --tasks, or give longer --lengths")
+      hint: "leave the task out of `tasks`, or give longer `lengths`")
   }
 
   /// One slot per sample; lanes write different slots, under a lock.

@@ -54,7 +54,7 @@ public enum RulerTask: String, CaseIterable, Codable, Sendable {
     return try names.split(separator: ",").map { name in
       guard let task = RulerTask(rawValue: String(name)) else {
         throw UpcycleError.usage(
-          "is not a task of RULER", at: "--tasks", expected: allCases.map(\.rawValue).joined(separator: ", "),
+          "is not a task of RULER", field: "tasks", expected: allCases.map(\.rawValue).joined(separator: ", "),
           found: String(name))
       }
       return task

@@ -59,7 +59,7 @@ public final class ShardWriter {
     if entries?.isEmpty == true || (try? ShardManifest(folder: folder)) != nil { return }
     throw UpcycleError(
       "exists and is not a folder of token shards, so it is not overwritten", at: folder.path,
-      hint: "choose another --out, or remove it yourself")
+      hint: "choose another `out`, or remove it yourself")
   }
 
   // MARK: Documents
@@ -130,7 +130,7 @@ public final class ShardWriter {
   @discardableResult
   public func finish() throws -> ShardManifest {
     guard tokens > 0 else {
-      throw UpcycleError("the corpus is empty: no document with any text in it", hint: "check --input")
+      throw UpcycleError("the corpus is empty: no document with any text in it", hint: "check `input`")
     }
     try closeShard()
     let manifest = ShardManifest(

@@ -51,7 +51,7 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
       "these shards were packed with another tokenizer", at: folder.path,
       expected: "tokenizer \(tokenizer.fingerprint.prefix(12)) (\(tokenizer.vocabularySize) ids)",
       found: "\(packed.fingerprint.prefix(12)) (\(packed.vocabularySize) ids)",
-      hint: "pack the text again with --tokenizer set to this model's folder")
+      hint: "pack the text again with this model's tokenizer")
   }
 
   // MARK: Reading

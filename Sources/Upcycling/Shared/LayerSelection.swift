@@ -106,10 +106,19 @@ public enum LayerSelection: Equatable, Sendable {
   }
 }
 
+/// As text; a list of numbers, or one, is read too.
 extension LayerSelection: Codable {
-  /// From text.
-  public init(from decoder: Decoder) throws { try self.init(decoder.singleValueContainer().decode(String.self)) }
-  /// As text.
+  public init(from decoder: Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let layers = try? container.decode([Int].self) {
+      try self.init(layers.map(String.init).joined(separator: ","))
+    } else if let layer = try? container.decode(Int.self) {
+      try self.init(String(layer))
+    } else {
+      try self.init(container.decode(String.self))
+    }
+  }
+
   public func encode(to encoder: Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(text)

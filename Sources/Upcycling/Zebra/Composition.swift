@@ -8,31 +8,26 @@ import TensorCore
 public struct Composition {
   /// Layers taken from the latent-attention model; the others come from the linear one.
   public var latentLayers: [Int]
-  /// The field that errors about the layers name.
-  public var field: String
 
-  /// - Parameter field: what the caller's settings call the layers
-  public init(latentLayers: [Int], field: String = "layers") {
-    self.latentLayers = latentLayers
-    self.field = field
-  }
+  public init(latentLayers: [Int]) { self.latentLayers = latentLayers }
 
   /// The hybrid's shape. Refuses layers out of range or named twice, and models that are not what they should be.
   public func config(base: ModelConfig, latent: ModelConfig, linear: ModelConfig) throws -> ModelConfig {
-    func refuse(_ what: String, _ place: String, _ expected: String, _ found: String) -> UpcycleError {
-      .usage(what, at: place, expected: expected, found: found)
+    func refuse(_ what: String, _ field: String, _ expected: String, _ found: String) -> UpcycleError {
+      .usage(what, field: field, expected: expected, found: found)
     }
-    let place = "`\(field)`"
-    if latentLayers.isEmpty { throw refuse("names no layer", place, "a list like 0,5,10,14", "nothing") }
+    if latentLayers.isEmpty { throw refuse("names no layer", "layers", "a list like 0,5,10,14", "nothing") }
     for (index, layer) in latentLayers.enumerated() {
       if !(0..<base.layerCount).contains(layer) {
-        throw refuse("layer out of range", place, "0...\(base.layerCount - 1)", "\(layer)")
+        throw refuse("layer out of range", "layers", "0...\(base.layerCount - 1)", "\(layer)")
       }
-      if latentLayers[..<index].contains(layer) { throw refuse("names a layer twice", place, "each once", "\(layer)") }
+      if latentLayers[..<index].contains(layer) {
+        throw refuse("names a layer twice", "layers", "each once", "\(layer)")
+      }
     }
-    for (role, model) in [("`mla`", latent), ("`linear`", linear)] {
+    for (field, model) in [("mla", latent), ("linear", linear)] {
       if model.baseModel != base.baseModel {
-        throw refuse("has another shape than the base", role, Self.shape(base), Self.shape(model))
+        throw refuse("has another shape than the base", field, Self.shape(base), Self.shape(model))
       }
     }
     var mixers = base.mixers
@@ -41,8 +36,10 @@ public struct Composition {
       let kind = (isLatent ? latent : linear).mixers[layer]
       if (kind == .latentAttention) != isLatent || kind == .attention {
         throw refuse(
-          "layer \(layer) has the wrong mixer", isLatent ? "`mla`" : "`linear`",
-          isLatent ? MixerKind.latentAttention.rawValue : "a mixer other than attention", kind.rawValue)
+          "layer \(layer) has the wrong mixer", isLatent ? "mla" : "linear",
+          (isLatent ? [MixerKind.latentAttention] : [.mamba2, .gatedDeltaNet]).map(\.rawValue).joined(
+            separator: " or "),
+          kind.rawValue)
       }
       mixers[layer] = kind
     }
@@ -73,8 +70,8 @@ public struct Composition {
     let readers = (
       base: try CheckpointReader(base), latent: try CheckpointReader(latent), linear: try CheckpointReader(linear)
     )
-    for (role, reader) in [("`mla`", readers.latent), ("`linear`", readers.linear)] {
-      try requireSameEmbedding(reader, readers.base, baseConfig, role)
+    for (field, reader) in [("mla", readers.latent), ("linear", readers.linear)] {
+      try requireSameEmbedding(reader, readers.base, baseConfig, field)
     }
     let output = try outputFolder(destination, keepingApartFrom: base)
     let weights = ComposedWeights(
@@ -88,12 +85,12 @@ public struct Composition {
 
   /// ILD leaves the embedding alone, so a model of another base shows by its.
   private func requireSameEmbedding(
-    _ reader: CheckpointReader, _ base: CheckpointReader, _ config: ModelConfig, _ role: String
+    _ reader: CheckpointReader, _ base: CheckpointReader, _ config: ModelConfig, _ field: String
   ) throws {
     let embedding = config.embeddingTensor
     if try reader.read(embedding).toArray() != base.read(embedding).toArray() {
       throw UpcycleError.usage(
-        "was trained from another base", at: role, expected: "the embedding of \(base.folder.path)",
+        "was trained from another base", field: field, expected: "the embedding of \(base.folder.path)",
         found: "another in \(reader.folder.path)")
     }
   }

@@ -1,0 +1,24 @@
+import Groundwork
+
+/// A count as people type it, such as 4M or 64k.
+/// - Parameters:
+///   - option: the flag that an error names
+///   - noun: what is counted, in the plural
+///   - least: the smallest that makes sense
+public func parsedCount(
+  _ text: String, _ option: String, of noun: String = "tokens", such example: String = "4M", atLeast least: Int = 0
+) throws -> Int {
+  guard let count = parseCount(text), count >= least else {
+    throw UpcycleError.usage("is not a number of \(noun)", at: option, expected: "such as \(example)", found: text)
+  }
+  return count
+}
+
+/// An amount of memory as people type it, such as 2GiB.
+/// - Parameter option: the flag that an error names
+public func parsedBytes(_ text: String, _ option: String) throws -> Int {
+  guard let bytes = parseBytes(text), bytes > 0 else {
+    throw UpcycleError.usage("is not a number of bytes", at: option, expected: "such as 2GiB or 512MiB", found: text)
+  }
+  return bytes
+}

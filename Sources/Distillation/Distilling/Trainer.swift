@@ -1,0 +1,180 @@
+import Autograd
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// Trains a student by cross-entropy and by forward KL from a frozen teacher (X-EcoMLA stage A): one loop,
+/// from batch to loss to update, resumable bit for bit.
+///
+/// loss = mean over the step's tokens of (ceWeight CE + klWeight KL(teacher || student)). The mean is per
+/// token; the official code's `batchmean` divides by the batch alone, T times larger.
+public final class Trainer {
+  /// Whose parameters train.
+  public let student: LanguageModel
+  /// Whom it follows; nil where the plan has no KL.
+  public let teacher: (any Teacher)?
+  /// What decides the numbers.
+  public let plan: TrainingPlan
+  private let batches: any BatchSource
+  private let loop: TrainingLoop
+  /// Steps done.
+  public var step: Int { loop.step }
+
+  public init(student: LanguageModel, teacher: (any Teacher)? = nil, batches: any BatchSource, plan: TrainingPlan)
+    throws
+  {
+    try plan.validate()
+    if let teacher, teacher.vocabularySize != student.config.vocabularySize {
+      throw UpcycleError.usage(
+        "teacher and student have different vocabularies", at: "vocab_size",
+        expected: "\(student.config.vocabularySize)", found: "\(teacher.vocabularySize)",
+        hint: "distillation matches logits token by token; use models with one tokenizer")
+    }
+    if plan.klWeight > 0 && teacher == nil {
+      throw UpcycleError.usage("a KL weight needs a teacher", field: "kl_weight", found: "\(plan.klWeight)")
+    }
+    if plan.hiddenWeight != nil && !(teacher is LanguageModel) {
+      throw UpcycleError.usage("hidden states need a teacher that runs beside the student", field: "hidden_weight")
+    }
+    try StepMemory.require(plan, student: student.config, teacher: (teacher as? LanguageModel)?.config)
+    if plan.freezesEmbeddings == true {
+      student.embedding.isTrainable = false
+      student.head.isTrainable = false
+    }
+    self.student = student
+    self.teacher = plan.klWeight > 0 ? teacher : nil
+    self.batches = batches
+    self.plan = plan
+    loop = TrainingLoop(student, plan.optimizer, plan.schedule, clip: plan.clip)
+  }
+
+  /// Means per token of one step.
+  public struct StepMetrics: Sendable {
+    /// The step, from 1.
+    public var step: Int
+    /// What was minimised, without the experts' balance.
+    public var loss: Double
+    /// Nats.
+    public var crossEntropy: Double
+    /// KL(teacher || student), nats; 0 without a teacher.
+    public var divergence: Double
+    /// Before clipping.
+    public var gradientNorm: Double
+    /// The step's learning rate.
+    public var rate: Double
+    /// Mean over layers with experts of E sum_e f_e P_e, 1 when even; nil where the plan has no balance loss.
+    public var balance: Double?
+  }
+
+  // MARK: One step
+
+  /// Forward, backward and update on the next batch.
+  public func trainStep() throws -> StepMetrics {
+    let (ids, targets) = try batches.batch(step: step)
+    student.parameters.zeroGradients()
+    student.routing.restart()
+    student.routing.balanceWeight = Float(
+      (plan.balance?.lossWeight ?? 0) * Double(plan.microBatch) / Double(plan.batch))
+    let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
+    var sums = HeadLossSums()
+    var hiddenDistance = 0.0
+    let tokens = plan.microBatch * plan.time
+    for (index, start) in stride(from: 0, to: ids.count, by: tokens).enumerated() {
+      let range = start..<start + tokens
+      let (part, distance) = try accumulate(
+        index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)))
+      sums.crossEntropy += part.crossEntropy
+      sums.divergence += part.divergence
+      sums.tokens += part.tokens
+      hiddenDistance += distance
+    }
+    let count = Double(max(1, sums.tokens))
+    let crossEntropy = sums.crossEntropy / count
+    let divergence = sums.divergence / count
+    let loss =
+      plan.ceWeight * crossEntropy + plan.klWeight * divergence
+      + (plan.hiddenWeight ?? 0) * hiddenDistance / Double(max(1, ids.count))
+    let norm = try loop.reduce().norm
+    let rate = try loop.update(loss: loss, norm: norm) {
+      let part = Array(ids[0..<tokens])
+      return student.firstNonFiniteLayer(ids: part, batch: plan.microBatch, time: plan.time) ?? teacherFault(part)
+    }
+    if let balance = plan.balance, balance.biasRate > 0 { student.routing.updateBias(rate: balance.biasRate) }
+    return StepMetrics(
+      step: step, loss: loss, crossEntropy: crossEntropy, divergence: divergence, gradientNorm: norm, rate: rate,
+      balance: plan.balance.flatMap { $0.lossWeight > 0 ? student.routing.meanBalance : nil })
+  }
+
+  /// A teacher whose states are not finite on the step's first micro-batch.
+  private func teacherFault(_ ids: [Int32]) -> Fault? {
+    guard let taught = try? teacher?.teaching(step: step, part: 0, ids: ids, batch: plan.microBatch, time: plan.time),
+      taught.hidden.hasNonFinite || taught.weight.hasNonFinite
+    else { return nil }
+    return Fault("the teacher's states", hint: "the teacher is damaged, or its states overflow")
+  }
+
+  /// Adds the gradients of the step's micro-batch `part`.
+  /// - Returns: what the head measured, and the squared distance of hidden states, summed over layers and tokens
+  private func accumulate(
+    _ part: Int, _ ids: [Int32], _ targets: [Int32], scale: Float
+  ) throws -> (HeadLossSums, hiddenDistance: Double) {
+    let batch = plan.microBatch
+    let (wanted, teacherHead) = try teaching(part, ids)
+    let tape = Tape(recording: true)
+    var states: [Variable] = []
+    let hidden = student.hidden(
+      tape, ids: ids, batch: batch, time: plan.time, checkpointing: plan.checkpointing,
+      probe: wanted.isEmpty ? nil : { states.append($1) })
+    let (headLoss, sums) = tape.headLoss(
+      hidden, head: student.head, targets: targets, teacher: teacherHead, ceWeight: Float(plan.ceWeight),
+      klWeight: Float(plan.klWeight), scale: scale)
+    var (loss, distance) = (headLoss, 0.0)
+    let perToken = Float((plan.hiddenWeight ?? 0) / Double(plan.batch * plan.time))
+    for (state, target) in zip(states, wanted) {
+      let (term, sum) = tape.distance(state, to: target, squared: true, scale: perToken)
+      loss = tape.add(loss, term)
+      distance += sum
+    }
+    tape.backward(from: loss)
+    return (sums, distance)
+  }
+
+  /// The teacher's head on a micro-batch, and its layers' outputs where the plan compares them.
+  private func teaching(_ part: Int, _ ids: [Int32]) throws -> (states: [Tensor], head: TeacherHead?) {
+    guard plan.hiddenWeight != nil, let model = teacher as? LanguageModel else {
+      return ([], try teacher?.teaching(step: step, part: part, ids: ids, batch: plan.microBatch, time: plan.time))
+    }
+    var states: [Tensor] = []
+    let last = model.hidden(
+      Tape(recording: false), ids: ids, batch: plan.microBatch, time: plan.time, probe: { states.append($1.value) }
+    ).value
+    return (states, TeacherHead(hidden: last.reshaped([last.rowCount, last.width]), weight: model.head.value))
+  }
+
+  // MARK: A whole run
+
+  /// Trains to the end of the plan, saving into `directory` every `saveEvery` seconds, and goes on from its
+  /// checkpoint when there is one. The caller saves the finished model, then calls `directory.finish()`.
+  /// - Parameters:
+  ///   - identity: what the run is made of (hashes), so that a folder never mixes two runs.
+  ///   - report: called after every step with its metrics and the rate in tokens per second.
+  ///   - shouldStop: asked after every step; true saves a checkpoint and throws.
+  ///   - isFinished: asked before every step with the steps done; true ends the run as if it were the last.
+  public func run(
+    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
+    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false },
+    isFinished: (Int) -> Bool = { _ in false }
+  ) throws {
+    try loop.run(
+      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
+      columns: "step,loss,ce,kl,gradient_norm,rate",
+      row: { result in
+        [
+          "\(result.step)", decimal(result.loss), decimal(result.crossEntropy), decimal(result.divergence),
+          decimal(result.gradientNorm), String(format: "%.4e", result.rate),
+        ]
+      }, report: { try report($0, $1 * Double(plan.batch * plan.time)) }, shouldStop: shouldStop,
+      isFinished: isFinished, takeStep: trainStep)
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Groundwork
+
+/// Everything that decides an intermediate-layer distillation (ILD, Zebra-Llama 2.4), complete; it stands beside
+/// the result as `run/plan.json`.
+public struct IntermediatePlan: Codable, Equatable, Sendable {
+  /// What is compared between a student layer and the base's, both fed with the base's input of that layer.
+  public enum Loss: String, Codable, CaseIterable, Sendable {
+    /// |difference|^2 of the layer outputs, mean per token: the paper's equation 11.
+    case squared
+    /// |difference|, mean per token: the official code.
+    case norm
+    /// The norm of the layer outputs' and of the mixer outputs' difference: the code since August 2025.
+    case refined
+  }
+
+  /// Which parameters of the layers train.
+  public enum Trained: String, Codable, CaseIterable, Sendable {
+    /// Mixer, feed-forward, norms and the final norm: the official code.
+    case layers
+    /// The mixers alone.
+    case mixers
+  }
+
+  /// Tokens to train on; rounded down to whole steps.
+  public var tokens: Int
+  /// Sequences per optimizer step.
+  public var batch: Int
+  /// Tokens per sequence.
+  public var time: Int
+  /// The schedule's peak.
+  public var learningRate: Double
+  /// Fraction of the steps that warm up.
+  public var warmup: Double
+  /// Final learning rate as a fraction of the peak.
+  public var floor: Double
+  /// AdamW's constants.
+  public var optimizer: AdamW.Settings
+  /// Gradient norm above which gradients are scaled down; 0 for no clipping.
+  public var clip: Double
+  /// What is compared.
+  public var loss: Loss
+  /// What trains.
+  public var trained: Trained
+  /// Of the order of the data.
+  public var seed: UInt64
+
+  public init(
+    tokens: Int, batch: Int = 8, time: Int = 256, learningRate: Double = 2e-3, warmup: Double = 0.01, floor: Double = 0,
+    optimizer: AdamW.Settings = .init(), clip: Double = 1, loss: Loss = .norm, trained: Trained = .layers,
+    seed: UInt64 = 1
+  ) {
+    self.tokens = tokens
+    self.batch = batch
+    self.time = time
+    self.learningRate = learningRate
+    self.warmup = warmup
+    self.floor = floor
+    self.optimizer = optimizer
+    self.clip = clip
+    self.loss = loss
+    self.trained = trained
+    self.seed = seed
+  }
+
+  /// Optimizer steps: whole batches of the tokens.
+  public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
+  /// Learning rate by step.
+  public var schedule: Schedule {
+    Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
+  }
+
+  /// - Throws: usage errors that name the field out of range
+  public func validate() throws {
+    // The same limits as any training's; the loss weights are its own.
+    try TrainingPlan(
+      tokens: tokens, batch: batch, time: time, learningRate: learningRate, warmup: warmup, floor: floor,
+      optimizer: optimizer, clip: clip, seed: seed
+    ).validate()
+  }
+}

@@ -1,0 +1,138 @@
+import Autograd
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+
+/// Trains a policy by direct preference optimisation against a frozen copy of its start (X-EcoMLA stage B,
+/// Zebra-Llama 2.6; the loss is `Tape.preferenceLoss`), mean per pair; resumable bit for bit.
+///
+/// Every pair is seen once, so the reference is asked for a pair's log-probabilities when the pair comes up:
+/// the same work as asking for all of them at the start, and nothing to store or to resume.
+public final class PreferenceTrainer {
+  /// The model that trains.
+  public let policy: LanguageModel
+  /// The policy as it began; gets no gradient.
+  public let reference: LanguageModel
+  /// What decides the numbers.
+  public let plan: PreferencePlan
+  private let pairs: [TokenizedPair]
+  private let order: Permutation
+  private let loop: TrainingLoop
+  /// Steps done.
+  public var step: Int { loop.step }
+
+  /// - Parameter pairs: the plan's pairs, in any order: each step takes the next of a permutation by seed.
+  public init(policy: LanguageModel, reference: LanguageModel, pairs: [TokenizedPair], plan: PreferencePlan) throws {
+    try plan.validate()
+    if policy.config.vocabularySize != reference.config.vocabularySize {
+      throw UpcycleError.usage(
+        "policy and reference have different vocabularies", at: "vocab_size",
+        expected: "\(policy.config.vocabularySize)", found: "\(reference.config.vocabularySize)")
+    }
+    if pairs.count != plan.pairs {
+      throw UpcycleError.usage(
+        "do not fit the plan", field: "pairs", expected: "\(plan.pairs)", found: "\(pairs.count)")
+    }
+    self.policy = policy
+    self.reference = reference
+    // Frozen neighbours form the same joint products as trained ones: equal weights give equal bits.
+    for parameter in reference.parameters.parameters { parameter.isTrainable = false }
+    self.pairs = pairs
+    self.plan = plan
+    order = Permutation(count: pairs.count, stream: RandomStream(seed: plan.seed, "preference order"))
+    loop = TrainingLoop(policy, plan.optimizer, plan.schedule, clip: plan.clip)
+  }
+
+  /// Means per pair of one step, before its update.
+  public struct StepMetrics: Sendable {
+    /// The step, from 1.
+    public var step: Int
+    /// -log sigmoid(margin), nats.
+    public var loss: Double
+    /// Reward of the chosen minus that of the rejected reply.
+    public var margin: Double
+    /// Share of pairs with a positive margin.
+    public var accuracy: Double
+    /// Log-probability of a reply under the policy, nats per reply.
+    public var chosen: Double
+    /// The same of the rejected replies.
+    public var rejected: Double
+    /// Before clipping.
+    public var gradientNorm: Double
+    /// The step's learning rate.
+    public var rate: Double
+  }
+
+  // MARK: One step
+
+  /// Forward, backward and update on the next batch. Its pairs are sorted by length, so that those of a
+  /// micro-batch need little padding.
+  public func trainStep() throws -> StepMetrics {
+    let next = step * plan.batch..<(step + 1) * plan.batch
+    let batch = next.map { pairs[order[$0]] }.sorted { $0.inputCount < $1.inputCount }
+    policy.parameters.zeroGradients()
+    var sums = PreferenceSums()
+    for start in stride(from: 0, to: batch.count, by: plan.microBatch) {
+      let part = PreferenceBatch(Array(batch[start..<start + plan.microBatch]))
+      let tape = Tape(recording: true)
+      let (loss, partSums) = preferenceLoss(tape, part, scale: 1 / Double(plan.batch))
+      tape.backward(from: loss)
+      sums += partSums
+    }
+    let count = Double(sums.pairs)
+    let norm = try loop.reduce().norm
+    let rate = try loop.update(loss: sums.loss / count, norm: norm) {
+      let part = PreferenceBatch(batch)
+      return policy.firstNonFiniteLayer(ids: part.ids, batch: part.sequences, time: part.time)
+    }
+    return StepMetrics(
+      step: step, loss: sums.loss / count, margin: sums.margin / count, accuracy: Double(sums.correct) / count,
+      chosen: sums.chosen / count, rejected: sums.rejected / count, gradientNorm: norm, rate: rate)
+  }
+
+  private func preferenceLoss(_ tape: Tape, _ part: PreferenceBatch, scale: Double) -> (Variable, PreferenceSums) {
+    let frozen = logProbabilities(reference, Tape(recording: false), part).value
+    return tape.preferenceLoss(
+      logProbabilities(policy, tape, part), reference: sequenceSums(frozen), beta: plan.beta, scale: scale)
+  }
+
+  /// [sequences, time], 0 outside the replies.
+  private func logProbabilities(_ model: LanguageModel, _ tape: Tape, _ part: PreferenceBatch) -> Variable {
+    let hidden = model.hidden(
+      tape, ids: part.ids, batch: part.sequences, time: part.time, checkpointing: plan.checkpointing)
+    return tape.targetLogProbabilities(hidden, head: model.head, targets: part.targets)
+  }
+
+  /// The policy as it is on other pairs, without training: sums over them.
+  public func score(_ pairs: [TokenizedPair]) -> PreferenceSums {
+    var sums = PreferenceSums()
+    let sorted = pairs.sorted { $0.inputCount < $1.inputCount }
+    for start in stride(from: 0, to: sorted.count, by: plan.microBatch) {
+      let part = PreferenceBatch(Array(sorted[start..<min(start + plan.microBatch, sorted.count)]))
+      sums += preferenceLoss(Tape(recording: false), part, scale: 1).1
+    }
+    return sums
+  }
+
+  // MARK: A whole run
+
+  /// Trains to the end of the plan; see `Trainer.run`.
+  /// - Parameter report: called after every step with its metrics and the rate in pairs per second.
+  public func run(
+    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
+    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
+  ) throws {
+    try loop.run(
+      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
+      columns: "step,loss,margin,accuracy,chosen,rejected,gradient_norm,rate",
+      row: { result in
+        [
+          "\(result.step)", decimal(result.loss), decimal(result.margin), decimal(result.accuracy),
+          decimal(result.chosen), decimal(result.rejected), decimal(result.gradientNorm),
+          String(format: "%.4e", result.rate),
+        ]
+      }, report: { try report($0, $1 * Double(plan.batch)) }, shouldStop: shouldStop, takeStep: trainStep)
+  }
+}

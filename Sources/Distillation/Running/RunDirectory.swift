@@ -1,0 +1,246 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TokenData
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Everything a training run leaves behind, under one folder; `complete` takes it from nothing, or from what an
+/// interrupted process left, to the finished model:
+/// ```
+/// DIR/run/plan.json          the complete plan          DIR/run/environment.json  machine, threads, commit
+/// DIR/run/metrics.csv        one line per step          DIR/run/checkpoint/       the last whole checkpoint
+/// DIR/config.json, model.safetensors, tokenizer.json    the finished model
+/// ```
+public struct RunDirectory {
+  /// The folder of everything.
+  public let url: URL
+  /// The folder of everything that is not the model.
+  public var run: URL { url.appendingPathComponent("run") }
+  var plan: URL { run.appendingPathComponent("plan.json") }
+  var metrics: URL { run.appendingPathComponent("metrics.csv") }
+  /// The folder of the training's last state.
+  public var checkpoint: URL { run.appendingPathComponent("checkpoint") }
+  private let lock = Holder()
+
+  /// Keeps the lock while any copy of the value lives.
+  private final class Holder { var lock: FileLock? }
+
+  public init(_ url: URL) { self.url = url }
+
+  // MARK: A whole run
+
+  /// A resumable run: trains, and leaves the model and its tokenizer in this folder; the same call goes on from the last
+  /// checkpoint where it was interrupted, and returns at once where the model is finished.
+  /// - Parameters:
+  ///   - plan: everything that decides the numbers
+  ///   - identity: what the run is made of
+  ///   - type: number type of the finished model's weights
+  ///   - ranks: that train together; one of them writes
+  ///   - recall: what a finished run measured, from the files it left
+  ///   - train: the training, through a trainer's `run(in:)` on this folder; gives the model to keep
+  /// - Returns: what `train` or `recall` measured
+  /// - Throws: usage errors when the folder holds a model that this run did not make, or another run
+  public func complete<Plan: Codable & Equatable, Outcome>(
+    plan: Plan, identity: RunIdentity, tokenizer: Tokenizer, type: ElementType = .float32,
+    ranks: any TrainingRanks = SingleRank(), recall: () throws -> Outcome,
+    train: () throws -> (model: LanguageModel, outcome: Outcome)
+  ) throws -> Outcome {
+    let isFinished = try ranks.agreeing {
+      // config.json is written last: where it stands, the model is complete.
+      let hasModel = FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path)
+      if try !holds(plan: plan, identity: identity), hasModel { throw Self.isTaken(url) }
+      return hasModel
+    }
+    if isFinished {
+      // A kill may have come before the clean-up.
+      try ranks.agreeing { if ranks.writes { try finish() } }
+      return try recall()
+    }
+    let (model, outcome) = try train()
+    try ranks.agreeing {
+      if !ranks.writes { return }
+      try tokenizer.save(to: url)
+      try model.save(to: url, type: type)
+      try finish()
+    }
+    return outcome
+  }
+
+  /// Refuses an output folder.
+  public static func isTaken(_ url: URL) -> UpcycleError {
+    .usage("holds a model already", at: url.path, hint: "choose another output folder")
+  }
+
+  /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
+  func holds<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws -> Bool {
+    guard FileManager.default.fileExists(atPath: plan.path) else { return false }
+    let record = RunRecord(plan: resolved, identity: identity)
+    if let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: plan), found == record {
+      return true
+    }
+    let there = try JSONValue(contentsOf: plan)
+    let asked = try jsonValue(record)
+    let differences = differingPaths(there, asked)
+    func shown(_ value: JSONValue) -> String {
+      differences.prefix(4).map { path in
+        "\(path.last ?? "plan") \(path.reduce(Optional(value)) { $0?[$1] }?.text() ?? "none")"
+      }.joined(separator: ", ")
+    }
+    throw UpcycleError.usage(
+      "holds a run with other settings", at: url.path, expected: shown(there), found: shown(asked),
+      hint: "choose another output folder, or delete this one")
+  }
+
+  /// Creates the folder, or checks that what is there is the same run.
+  func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
+    try makeDirectory(run)
+    lock.lock = try lock.lock ?? FileLock(run.appendingPathComponent("lock"), of: url)
+    if try holds(plan: resolved, identity: identity) { return }
+    try writeFile(jsonText(RunRecord(plan: resolved, identity: identity), pretty: true), to: plan)
+    try writeFile(
+      JSONValue.object(machineDescription()).text(pretty: true), to: run.appendingPathComponent("environment.json"))
+  }
+
+  /// Called once the finished model is on disk: removes the training state, which is three times its size.
+  func finish() throws { try? FileManager.default.removeItem(at: checkpoint) }
+
+  // MARK: The loss curve
+
+  /// The loss curve so far.
+  public func readMetrics() throws -> StepTable {
+    let table = try CSV(contentsOf: metrics)
+    return StepTable(columns: table.header, rows: try table.numbers(), file: metrics)
+  }
+
+  /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.
+  /// - Parameter curve: digest of those lines, from the state of that step
+  /// - Throws: where the lines are not those that the state was saved with
+  func openMetrics(keeping steps: Int, header: String, curve: String = "") throws -> MetricsFile {
+    var kept = [header]
+    if steps > 0 {
+      kept = String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n").prefix(steps + 1)
+        .map(String.init)
+      if kept.first != header || kept.count != steps + 1 || MetricsFile.digest(kept.dropFirst()) != curve {
+        throw UpcycleError(
+          "is not the loss curve that the state of step \(steps) was saved with", at: metrics.path,
+          expected: "its first \(steps) rows as they were written", found: "\(max(0, kept.count - 1)) rows",
+          hint: "restore it, or delete \(run.path) and begin anew")
+      }
+    }
+    try writeFile(kept.joined(separator: "\n") + "\n", to: metrics)
+    return try MetricsFile(metrics, digest: MetricsFile.digest(kept.dropFirst()))
+  }
+}
+
+/// Where two documents differ: paths of keys, sorted.
+private func differingPaths(_ a: JSONValue, _ b: JSONValue) -> [[String]] {
+  guard let mine = a.object, let theirs = b.object else { return a == b ? [] : [[]] }
+  return Set(mine.keys).union(theirs.keys).sorted().flatMap { key in
+    differingPaths(mine[key] ?? .null, theirs[key] ?? .null).map { [key] + $0 }
+  }
+}
+
+/// What plan.json holds.
+private struct RunRecord<Plan: Codable & Equatable>: Codable, Equatable {
+  var plan: Plan
+  var identity: RunIdentity
+}
+
+/// What a run is made of, as hashes or names: a resumed run must be made of the same.
+public struct RunIdentity: Codable, Equatable, Sendable {
+  /// The student, or the model, at its start.
+  public var student: String
+  /// nil: none.
+  public var teacher: String?
+  /// The text or the pairs.
+  public var data: String
+  /// That compute: part of the bits.
+  public var threads: Int
+  /// That share the experts; nil: there is nothing to share.
+  public var ranks: Int?
+  /// The text that the curve of held-out losses is measured on; nil: there is no such curve.
+  public var heldOut: String?
+  /// What the environment says about kernels, which decide the last bits; nil: nothing.
+  public var kernels: String?
+
+  public init(
+    student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil, heldOut: String? = nil
+  ) {
+    self.heldOut = heldOut
+    let environment = ProcessInfo.processInfo.environment
+    let choices = ["UPCYCLE_BLAS", "UPCYCLE_ISA"].compactMap { name in environment[name].map { "\(name)=\($0)" } }
+    kernels = choices.isEmpty ? nil : choices.joined(separator: " ")
+    self.student = student
+    self.teacher = teacher
+    self.data = data
+    self.threads = threads
+    self.ranks = ranks
+  }
+}
+
+/// What metrics.csv holds: one row per step.
+public struct StepTable: Sendable {
+  /// Such as step, loss, ..., seconds.
+  public let columns: [String]
+  /// One per step, in the order of the columns.
+  public let rows: [[Double]]
+  private let file: URL
+
+  init(columns: [String], rows: [[Double]], file: URL) {
+    self.columns = columns
+    self.rows = rows
+    self.file = file
+  }
+
+  /// A column by its name, step by step.
+  public func column(_ name: String) throws -> [Double] {
+    guard let index = columns.firstIndex(of: name), rows.allSatisfy({ $0.count == columns.count }) else {
+      throw UpcycleError(
+        "has no whole column \"\(name)\"", at: file.path, found: columns.joined(separator: ", "))
+    }
+    return rows.map { $0[index] }
+  }
+}
+
+/// A CSV that grows line by line, with a digest of its rows so far.
+final class MetricsFile {
+  private let handle: FileHandle
+  private let path: String
+  /// A chain: SHA-256 of the digest before a row, and the row.
+  private(set) var digest: String
+
+  init(_ url: URL, digest: String) throws {
+    guard let handle = try? FileHandle(forWritingTo: url) else { throw UpcycleError("cannot write", at: url.path) }
+    self.handle = handle
+    path = url.path
+    self.digest = digest
+    try handle.seekToEnd()
+  }
+
+  static func digest(_ rows: some Sequence<String>) -> String { rows.reduce("") { sha256($0 + $1) } }
+
+  func append(_ line: String) throws {
+    do { try handle.write(contentsOf: Data((line + "\n").utf8)) } catch {
+      throw UpcycleError("cannot write: is the disk full?", at: path)
+    }
+    digest = sha256(digest + line)
+  }
+
+  /// Brings the rows to the disk: before a state that counts on them.
+  func sync() throws {
+    do { try handle.synchronize() } catch {
+      throw UpcycleError("cannot sync: \(error.localizedDescription)", at: path)
+    }
+  }
+}
+
+/// What the machine is, for records: processor, cores, threads, operating system; no host names.
+public func machineDescription() -> [String: JSONValue] {
+  [
+    "cpu": .string(processorName()), "cores": .int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+    "system": .string(ProcessInfo.processInfo.operatingSystemVersionString),
+  ]
+}

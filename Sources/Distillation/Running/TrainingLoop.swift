@@ -1,0 +1,180 @@
+import Autograd
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// What every training shares, whatever its loss: the update from a step's gradients (clipping, schedule,
+/// AdamW), and the way from a run directory's last checkpoint to the last step, saving on the way; on one rank or many.
+public final class TrainingLoop {
+  let model: LanguageModel
+  /// What the ranks of this training do together.
+  public let ranks: any TrainingRanks
+  private let optimizer: AdamW
+  private let schedule: Schedule
+  private let clip: Double
+  /// Steps done.
+  public private(set) var step = 0
+  /// The step of the state that all ranks have on disk: written last, or gone on from.
+  private var lastSaved: Int?
+
+  /// - Parameters:
+  ///   - clip: gradient norm above which gradients are scaled down; 0 for no clipping
+  ///   - ranks: that train together
+  public init(
+    _ model: LanguageModel, _ optimizer: AdamW.Settings, _ schedule: Schedule, clip: Double,
+    ranks: any TrainingRanks = SingleRank()
+  ) {
+    self.model = model
+    self.optimizer = AdamW(model.parameters, optimizer)
+    self.schedule = schedule
+    self.clip = clip
+    self.ranks = ranks
+  }
+
+  // MARK: One update
+
+  /// Ends the backward pass: the model's gradients become those of the whole batch.
+  /// - Parameter sums: what this rank adds to the step's measures, for trainers that share a batch among ranks
+  /// - Returns: the sums over all ranks, and the gradient norm before clipping
+  public func reduce(_ sums: [Double] = []) throws -> (sums: [Double], norm: Double) {
+    try ranks.reduce(sums, norm: optimizer.gradientNorm)
+  }
+
+  /// Ends a step: clips the model's gradients, updates it and counts the step.
+  /// - Parameters:
+  ///   - loss: only looked at for being finite
+  ///   - norm: as `reduce` gives it
+  ///   - probe: the first place that is not finite; asked on every rank when loss or gradient is not
+  /// - Returns: the learning rate
+  public func update(loss: Double, norm: Double, probe: () throws -> Fault? = { nil }) throws -> Double {
+    if !loss.isFinite || !norm.isFinite {
+      let fault = try nonFiniteParameter.map { Fault($0) } ?? probe() ?? Fault("the backward pass")
+      throw ranks.shared(
+        UpcycleError(
+          "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)", found: "first in \(fault.place)",
+          hint: fault.hint))
+    }
+    let rate = schedule.rate(at: step)
+    optimizer.update(rate: rate, gradientScale: clip > 0 && norm > clip ? clip / norm : 1)
+    step += 1
+    return rate
+  }
+
+  private var nonFiniteParameter: String? {
+    model.parameters.parameters.first { $0.value.hasNonFinite }.map { "parameter \($0.name)" }
+  }
+
+  // MARK: A whole run
+
+  /// Steps to the end of the schedule, saving into `directory` every `saveEvery` seconds, and goes on from its
+  /// checkpoint when there is one. `RunDirectory.complete` calls it and then saves the finished model.
+  /// - Parameters:
+  ///   - columns: names of the fields that `row` gives; seconds are added
+  ///   - takeStep: one step, ending with `update`
+  ///   - report: called after every step with its result and the rate in steps per second
+  ///   - shouldStop: asked after every step; true, on any rank, saves a checkpoint and throws
+  ///   - isFinished: asked before every step with the steps done; true, on all ranks, ends the run early
+  public func run<Plan: Codable & Equatable, Result>(
+    in directory: RunDirectory, plan: Plan, identity: RunIdentity, saveEvery: Double, columns: String,
+    row: (Result) -> [String], report: (Result, Double) throws -> Void, shouldStop: () -> Bool,
+    isFinished: (Int) -> Bool = { _ in false }, takeStep: () throws -> Result
+  ) throws {
+    let states = ranks.states(in: directory.checkpoint)
+    try ranks.agreeing { if ranks.writes { try directory.begin(plan: plan, identity: identity) } }
+    let curve = try resume(from: states)
+    let metrics = try ranks.agreeing {
+      ranks.writes ? try directory.openMetrics(keeping: step, header: columns + ",seconds", curve: curve) : nil
+    }
+    let started = monotonicSeconds()
+    let firstStep = step
+    var saved = started
+    while step < schedule.steps && !isFinished(step) {
+      let result: Result
+      do { result = try takeStep() } catch let error as UpcycleError { throw naming(checkpointsIn: states, error) }
+      let elapsed = monotonicSeconds() - started
+      try ranks.agreeing { try metrics?.append((row(result) + [decimal(elapsed, 2)]).joined(separator: ",")) }
+      try report(result, Double(step - firstStep) / elapsed)
+      let (stops, saves) = try ranks.decide(
+        stop: shouldStop() && step < schedule.steps, save: monotonicSeconds() - saved > saveEvery)
+      if stops || saves {
+        try save(in: states, metrics)
+        saved = monotonicSeconds()
+      }
+      if stops {
+        throw ranks.shared(
+          UpcycleError(
+            "interrupted after step \(step); the same command goes on from there", at: directory.url.path,
+            kind: .interrupted))
+      }
+    }
+    // The last state stays until the finished model is on disk (`RunDirectory.complete`).
+    try save(in: states, metrics)
+    model.parameters.dropGradients()
+  }
+
+  /// Goes on from the last step of which all ranks have a good state, if there is one.
+  /// - Returns: the digest of the loss curve up to there
+  private func resume(from states: URL) throws -> String {
+    let found = try ranks.agreeing { TrainingCheckpoint.examine(states) }
+    let last = try ranks.newestCommon(found.good)
+    try ranks.agreeing { try TrainingCheckpoint.tell(found.damaged, goingOnFrom: last) }
+    guard let last else { return "" }
+    let curve = try ranks.agreeing { try TrainingCheckpoint.load(states, step: last, into: model, optimizer) }
+    (step, lastSaved) = (last, last)
+    return curve
+  }
+
+  /// Saves the state, unless the last update spoilt it: every checkpoint is a good one. The state that all ranks have
+  /// stays beside it, so that a job killed at any moment leaves a step that every rank can go on from.
+  private func save(in states: URL, _ metrics: MetricsFile?) throws {
+    if step == lastSaved { return }
+    try ranks.agreeing {
+      if let culprit = nonFiniteParameter {
+        throw naming(
+          checkpointsIn: states,
+          UpcycleError(
+            "the update is not finite", at: "step \(step)", found: "first in \(culprit)",
+            hint: "lower the learning rate"))
+      }
+      try metrics?.sync()
+      try TrainingCheckpoint.write(
+        states, step: step, after: lastSaved, curve: metrics?.digest ?? "", model, optimizer)
+    }
+    lastSaved = step
+  }
+
+  /// The same error, naming the last good checkpoint too.
+  private func naming(checkpointsIn states: URL, _ error: UpcycleError) -> UpcycleError {
+    let checkpoint = TrainingCheckpoint.newest(states)
+    let last = checkpoint.map { "last good checkpoint: \($0.path)" } ?? "no checkpoint yet"
+    var named = error
+    named.hint = [error.hint, last].compactMap { $0 }.joined(separator: "; ")
+    return named
+  }
+}
+
+/// Where numbers stop being finite, and what to do about it.
+public struct Fault {
+  public var place: String
+  public var hint: String
+
+  public init(_ place: String, hint: String = "lower the learning rate") {
+    self.place = place
+    self.hint = hint
+  }
+}
+
+/// A number of metrics.csv.
+public func decimal(_ value: Double, _ digits: Int = 6) -> String { String(format: "%.\(digits)f", value) }
+
+extension LanguageModel {
+  /// The first layer whose output is not finite on these ids.
+  func firstNonFiniteLayer(ids: [Int32], batch: Int, time: Int) -> Fault? {
+    var culprit: String?
+    _ = hidden(Tape(recording: false), ids: ids, batch: batch, time: time) { layer, x in
+      if culprit == nil && x.value.hasNonFinite { culprit = "output of layer \(layer)" }
+    }
+    return culprit.map { Fault($0) }
+  }
+}

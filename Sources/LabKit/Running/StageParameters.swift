@@ -1,0 +1,126 @@
+import Foundation
+import Groundwork
+
+/// Settings of a stage, decoded from the `with` of an experiment file. The coding keys are the parameters' names: as
+/// specs spell them (`kv_rank`), as flags of commands do (`--kv-rank`), as documents do.
+///
+/// A stage may take several such groups side by side; each reads its own keys. Absent and null are the same.
+public protocol StageParameters: Decodable, Sendable {
+  associatedtype CodingKeys: CodingKey
+  /// The parameters that a stage understands when it builds on these roles.
+  static func names(buildingOn roles: Set<String>) -> [String]
+}
+
+extension StageParameters where CodingKeys: CaseIterable {
+  /// All coding keys.
+  public static func names(buildingOn roles: Set<String>) -> [String] { allNames }
+  /// All coding keys.
+  public static var allNames: [String] { CodingKeys.allCases.map(\.stringValue) }
+}
+
+extension StageParameters {
+  /// Reads resolved parameters; keys of other groups are left alone.
+  /// - Throws: errors that name the parameter in backquotes
+  init(resolved config: JSONValue) throws {
+    do { self = try JSONDecoder().decode(Self.self, from: Data(config.text().utf8)) } catch let error as DecodingError {
+      throw Self.plain(error, config)
+    }
+  }
+
+  private static func plain(_ error: DecodingError, _ config: JSONValue) -> UpcycleError {
+    func refusal(_ what: String, _ path: [any CodingKey], _ expected: String) -> UpcycleError {
+      let field = path.first?.stringValue ?? "with"
+      return .usage(what, field: field, expected: expected, found: config[field]?.text() ?? "nothing")
+    }
+    return switch error {
+    case .keyNotFound(let key, _): .usage("is missing", field: key.stringValue)
+    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+      refusal("has the wrong type", context.codingPath, words(type))
+    case .dataCorrupted(let context): refusal("unknown value", context.codingPath, context.debugDescription)
+    @unknown default: UpcycleError("\(error)")
+    }
+  }
+
+  private static func words(_ type: Any.Type) -> String {
+    switch type {
+    case is Int.Type: "a whole number"
+    case is Double.Type: "a number"
+    case is Bool.Type: "true or false"
+    case is String.Type: "a text"
+    default: "a list"
+    }
+  }
+}
+
+/// A parameter that is one of an enumeration's values; an error lists them.
+@propertyWrapper
+public struct OneOf<Value: RawRepresentable & CaseIterable & Sendable>: Decodable, Sendable
+where Value.RawValue == String {
+  public var wrappedValue: Value
+
+  public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
+
+  public init(from decoder: any Decoder) throws {
+    let box = try decoder.singleValueContainer()
+    guard let value = Value(rawValue: try box.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(
+        in: box, debugDescription: Value.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    wrappedValue = value
+  }
+}
+
+/// Of a stage that only looks at what it builds on.
+public struct NoParameters: StageParameters {
+  public enum CodingKeys: CodingKey, CaseIterable {}
+}
+
+extension Stage {
+  /// A stage whose parameters are decoded.
+  /// - Parameters:
+  ///   - parents: roles of the outputs that it may build on
+  ///   - seeded: whether the run's seed changes its output
+  ///   - inputs: contents outside of the parameters that decide the output: name -> hash
+  ///   - run: computes it
+  public init<Parameters: StageParameters>(
+    name: String, version: Int, parents: [String] = [], parameters: Parameters.Type, seeded: Bool = true,
+    inputs: @escaping @Sendable (Parameters) throws -> [String: String] = { _ in [:] },
+    run: @escaping @Sendable (StageContext, Parameters) throws -> StageResult
+  ) {
+    self.init(
+      name: name, version: version, parents: parents, names: Parameters.names(buildingOn:),
+      check: { _ = try Parameters(resolved: $0) }, seeded: seeded, inputs: { try inputs(Parameters(resolved: $0)) },
+      run: { try run($0, Parameters(resolved: $0.config)) })
+  }
+
+  /// A stage that takes two groups of parameters.
+  public init<First: StageParameters, Second: StageParameters>(
+    name: String, version: Int, parents: [String] = [], parameters: (First.Type, Second.Type), seeded: Bool = true,
+    run: @escaping @Sendable (StageContext, First, Second) throws -> StageResult
+  ) {
+    self.init(
+      name: name, version: version, parents: parents,
+      names: { First.names(buildingOn: $0) + Second.names(buildingOn: $0) },
+      check: {
+        _ = try First(resolved: $0)
+        _ = try Second(resolved: $0)
+      }, seeded: seeded, inputs: { _ in [:] },
+      run: { try run($0, First(resolved: $0.config), Second(resolved: $0.config)) })
+  }
+
+  /// A stage that takes three groups of parameters.
+  public init<First: StageParameters, Second: StageParameters, Third: StageParameters>(
+    name: String, version: Int, parents: [String] = [], parameters: (First.Type, Second.Type, Third.Type),
+    seeded: Bool = true, run: @escaping @Sendable (StageContext, First, Second, Third) throws -> StageResult
+  ) {
+    self.init(
+      name: name, version: version, parents: parents,
+      names: { First.names(buildingOn: $0) + Second.names(buildingOn: $0) + Third.names(buildingOn: $0) },
+      check: {
+        _ = try First(resolved: $0)
+        _ = try Second(resolved: $0)
+        _ = try Third(resolved: $0)
+      }, seeded: seeded, inputs: { _ in [:] },
+      run: { try run($0, First(resolved: $0.config), Second(resolved: $0.config), Third(resolved: $0.config)) })
+  }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Groundwork
+import TokenData
+
+/// Training and held-out text for a model where none is named: the microworld's, for models with the ladder's
+/// tokenizer.
+/// - Parameters:
+///   - mixture: which of its texts
+public func ladderText(
+  for model: URL, _ mixture: MicroworldCorpus.Mixture = .instruction, quiet: Bool = false
+) throws -> (training: TokenShards, heldOut: TokenShards) {
+  let tokenizer = try Tokenizer.load(from: model)
+  guard let places = try? Places(), try Tokenizer.load(from: places.tokenizer).fingerprint == tokenizer.fingerprint
+  else {
+    throw UpcycleError.usage(
+      "is needed", field: "data", expected: "token shards", found: "nothing",
+      hint:
+        "only the ladder's models, inside a checkout, have the microworld's text as default; shards pack makes shards")
+  }
+  let text = MicroworldText(places.microworld)
+  return (
+    try text.training(mixture, tokenizer: tokenizer, quiet: quiet),
+    try text.heldOut(mixture, tokenizer: tokenizer, quiet: quiet)
+  )
+}
+
+/// The generated text of the ladder's world as token shards, made on first use and kept under
+/// `runs/microworld`. The shards' folder name says everything that decides their content.
+public struct MicroworldText: Sendable {
+  /// The one world of the ladder.
+  public static let worldSeed: UInt64 = 1
+  /// Pieces of the ladder's tokenizer.
+  public static let vocabularySize = 2048
+  /// Tokens of a mixture that serve every distillation; longer runs take several passes over them.
+  static let trainingTokens = 4_000_000
+  /// Tokens of held-out text that every run shares.
+  static let heldOutTokens = 50_000
+
+  /// What the text tells of.
+  public let world: World
+  private let folder: URL
+
+  public init(_ folder: URL) {
+    self.folder = folder
+    world = World(seed: Self.worldSeed)
+  }
+
+  /// The text of the checkout around the working folder.
+  init() throws { self.init(try Places().microworld) }
+
+  /// The text that distillations of a mixture train on.
+  func training(
+    _ mixture: MicroworldCorpus.Mixture, tokenizer: Tokenizer, quiet: Bool = true
+  ) throws -> TokenShards {
+    try shards(mixture, tokens: Self.trainingTokens, tokenizer: tokenizer, quiet: quiet)
+  }
+
+  /// The text that all models of a mixture are measured on.
+  func heldOut(
+    _ mixture: MicroworldCorpus.Mixture = .instruction, tokenizer: Tokenizer, quiet: Bool = true
+  ) throws -> TokenShards {
+    try shards(mixture, .validation, tokens: Self.heldOutTokens, tokenizer: tokenizer, quiet: quiet)
+  }
+
+  /// Byte-level BPE of 2,048 pieces trained on the two mixtures of short documents: the tokenizer of every ladder
+  /// model.
+  public func trainTokenizer(documents: Int = 20_000) throws -> Tokenizer {
+    var trainer = try BPETrainer(vocabularySize: Self.vocabularySize)
+    for mixture in [MicroworldCorpus.Mixture.pretraining, .instruction] {
+      let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: Self.worldSeed)
+      for index in 0..<documents { trainer.add(corpus.document(index)) }
+    }
+    return try trainer.train()
+  }
+
+  /// At least `tokens` tokens of a mixture: documents 0, 1, 2, ... of the corpus, each behind its beginning
+  /// token and followed by its end token.
+  public func shards(
+    _ mixture: MicroworldCorpus.Mixture, _ part: MicroworldCorpus.Part = .training, tokens: Int,
+    tokenizer: Tokenizer, quiet: Bool = true
+  ) throws -> TokenShards {
+    let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: Self.worldSeed, part: part)
+    // Different text under the same name would go unnoticed, so the first documents are part of the name.
+    let sample = sha256((0..<200).map { corpus.document($0) }.joined(separator: "\n"))
+    let name = "\(mixture)-\(part)-\(tokens)-\(tokenizer.fingerprint.prefix(8))-\(sample.prefix(8))"
+    let url = folder.appendingPathComponent(name)
+    if let ready = try? TokenShards(url, tokenizer: tokenizer) { return ready }
+    let writer = try ShardWriter(folder: url, tokenizer: tokenizer)
+    let progress = ProgressLine("\(mixture) tokens", total: tokens, quiet: quiet)
+    var index = 0
+    while writer.tokens < tokens {
+      try writer.append(document: tokenizer.encodeDocument(corpus.document(index), appendingEnd: true))
+      index += 1
+      progress.update(min(writer.tokens, tokens))
+    }
+    _ = try writer.finish()
+    progress.finish("\(formatCount(writer.tokens)) in \(formatCount(index)) documents")
+    return try TokenShards(url, tokenizer: tokenizer)
+  }
+}

@@ -1,0 +1,35 @@
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// A teacher folder's hidden states on a plan's batches, kept in a folder and made where they are missing.
+public struct TeacherStates: Sendable {
+  /// Where they are kept.
+  public var folder: URL
+  /// Their numbers.
+  public var type: TeacherCache.NumberType
+
+  public init(_ folder: URL, type: TeacherCache.NumberType = .float32) {
+    self.folder = folder
+    self.type = type
+  }
+
+  /// The states as a teacher, recorded first when they are not complete. Only the head of the model stays in memory.
+  /// - Parameter report: steps of the recording that are done.
+  func open(
+    teacher: URL, data: String, plan: TrainingPlan, batches: any BatchSource, report: (Int) -> Void,
+    shouldStop: () -> Bool
+  ) throws -> TeacherCache {
+    let config = try ModelConfig(contentsOf: teacher)
+    let identity = TeacherCache.Identity(
+      teacher: try modelIdentity(teacher), data: data, plan: plan, width: config.hiddenSize, type: type)
+    if try !TeacherCache.isComplete(folder, identity) {
+      try TeacherCache.record(
+        LanguageModel(folder: teacher), batches: batches, identity: identity, in: folder, report: report,
+        shouldStop: shouldStop)
+    }
+    return try TeacherCache(folder, identity: identity, head: CheckpointReader(teacher).read(config.headTensor))
+  }
+}

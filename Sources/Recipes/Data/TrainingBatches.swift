@@ -1,0 +1,44 @@
+import Distillation
+import Groundwork
+import TokenData
+
+/// Batches of one or several shard sets: each takes a fixed number of a batch's rows.
+public final class ShardBatches: BatchSource {
+  private let loaders: [BatchLoader]
+
+  /// One source fills the batch.
+  public init(_ shards: TokenShards, batch: Int, time: Int, seed: UInt64) throws {
+    loaders = [try BatchLoader(shards, batchSize: batch, sequenceLength: time, seed: seed)]
+  }
+
+  /// `parts`: shards and their rows in every batch.
+  public init(mixing parts: [(shards: TokenShards, rows: Int)], time: Int, seed: UInt64) throws {
+    loaders = try parts.filter { $0.rows > 0 }.map {
+      try BatchLoader($0.shards, batchSize: $0.rows, sequenceLength: time, seed: seed)
+    }
+  }
+
+  /// Rows of all sources, in their order.
+  public func batch(step: Int) throws -> (ids: [Int32], targets: [Int32]) {
+    if loaders.count == 1 {
+      let batch = try loaders[0].batch(step: step)
+      return (batch.inputs, batch.targets)
+    }
+    var ids: [Int32] = []
+    var targets: [Int32] = []
+    for loader in loaders {
+      let part = try loader.batch(step: step)
+      ids += part.inputs
+      targets += part.targets
+    }
+    return (ids, targets)
+  }
+}
+
+/// What shards hold, for a run's identity.
+extension TokenShards {
+  /// Number of tokens and hash of the shards.
+  public var identity: String {
+    "\(manifest.tokens) tokens \(sha256(manifest.shards.map(\.sha256).joined()).prefix(16))"
+  }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import TensorCore
+import TokenData
+import Upcycling
+
+/// How attention becomes latent attention.
+struct ConvertParameters: StageParameters {
+  var kvRank: Int?
+  var queryRank: QueryRank
+  var ropeHeadDim: Int
+  var nopeHeadDim: Int
+  var layers: LayerSelection
+  @OneOf var start: LatentConversion.Start
+  @OneOf var rankRule: RankRule
+  var queryEnergy: Double?
+  var keyValueEnergy: Double?
+  @OneOf var sigma: LatentConversion.SigmaPlacement
+  var latentNorm: Bool
+  @OneOf var rope: LatentConversion.Rope
+  @OneOf var weighting: LatentConversion.Weighting
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case kvRank = "kv_rank"
+    case queryRank = "q_rank"
+    case ropeHeadDim = "rope_dim"
+    case nopeHeadDim = "nope_dim"
+    case layers
+    case start = "init"
+    case rankRule = "rank_rule"
+    case queryEnergy = "delta_q"
+    case keyValueEnergy = "delta_kv"
+    case sigma
+    case latentNorm = "latent_norm"
+    case rope = "rope_init"
+    case weighting = "svd"
+  }
+
+  func conversion(seed: Int) -> LatentConversion {
+    var conversion = LatentConversion(
+      kvRank: kvRank, queryRank: queryRank, nopeHeadDim: nopeHeadDim, ropeHeadDim: ropeHeadDim, layers: layers,
+      start: start, rope: rope, weighting: weighting, sigma: sigma, rankRule: rankRule, latentNorm: latentNorm,
+      seed: UInt64(seed))
+    if let queryEnergy { conversion.queryEnergy = queryEnergy }
+    if let keyValueEnergy { conversion.keyValueEnergy = keyValueEnergy }
+    return conversion
+  }
+}
+
+/// `convert`: attention layers of the parent model become latent attention. Metrics `loss` and `kl` against
+/// the parent on held-out text, before any training.
+let convertStage = Stage(
+  name: "convert", version: 1, parents: ["model"], parameters: ConvertParameters.self,
+  run: { context, parameters in
+    let source = try context.parent("model").folder
+    let conversion = parameters.conversion(seed: context.seed)
+    let tokenizer = try Tokenizer.load(from: source)
+    let text = try MicroworldText()
+    let base = try LanguageModel(folder: source)
+    let covariances =
+      conversion.weighting == .covariance ? try calibrationCovariances(base, text, tokenizer, conversion) : [:]
+    let (model, report) = try convert(base: base, conversion, covariances: covariances)
+    try tokenizer.save(to: context.folder)
+    try model.save(to: context.folder)
+    let heldOut = try text.heldOut(tokenizer: tokenizer)
+    let windows = try (0..<64).map { try heldOut.read($0 * 256..<$0 * 256 + 257) }
+    let fit = try StartingFit(model, base: base, windows: windows)
+    return StageResult(metrics: [
+      "loss": Metric(fit.loss), "base_loss": Metric(fit.baseLoss), "kl": Metric(fit.divergence),
+      "kv_percent": Metric(report.kvPercent),
+    ])
+  })
+
+/// Input covariances of the layers to convert, from training text that evaluation never sees.
+private func calibrationCovariances(
+  _ base: LanguageModel, _ text: MicroworldText, _ tokenizer: Tokenizer, _ conversion: LatentConversion
+) throws -> [Int: Matrix] {
+  let shards = try text.shards(.instruction, tokens: MicroworldText.heldOutTokens, tokenizer: tokenizer)
+  let windows = try (0..<128).map { try shards.read($0 * 256..<$0 * 256 + 256) }
+  return inputCovariances(of: base, layers: try conversion.validate(base: base.config), windows: windows)
+}

@@ -1,0 +1,53 @@
+import Distillation
+import Foundation
+import Groundwork
+import LabKit
+import TokenData
+
+/// How a student follows its teacher.
+struct DistillParameters: StageParameters {
+  var tokens: Int
+  var klWeight: Double
+  var ceWeight: Double
+  var learningRate: Double
+  var batch: Int
+  var sequence: Int
+  var warmup: Double
+  @OneOf var mixture: MicroworldCorpus.Mixture
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case tokens
+    case klWeight = "kl_weight"
+    case ceWeight = "ce_weight"
+    case learningRate = "lr"
+    case batch, sequence, warmup, mixture
+  }
+}
+
+/// `distill`: KL from a teacher (and cross-entropy) on a microworld mixture. Metric `loss` (held-out, after),
+/// series `loss` (training) and `heldout`, both by tokens.
+let distillStage = Stage(
+  name: "distill", version: 1, parents: ["student", "teacher"], parameters: DistillParameters.self,
+  run: { context, parameters in
+    let student = try context.parent("student").folder
+    let plan = TrainingPlan(
+      tokens: parameters.tokens, batch: parameters.batch, time: parameters.sequence,
+      learningRate: parameters.learningRate, warmup: parameters.warmup, ceWeight: parameters.ceWeight,
+      klWeight: parameters.klWeight, seed: UInt64(context.seed))
+    let tokenizer = try Tokenizer.load(from: student)
+    let text = try MicroworldText()
+    let recipe = Distilling(
+      student: student, teacher: try context.parent("teacher").folder,
+      data: try text.training(parameters.mixture, tokenizer: tokenizer),
+      heldOut: try text.heldOut(tokenizer: tokenizer), plan: plan)
+    let heldOut = try recipe.run(
+      in: context.folder,
+      report: { metrics, rate in
+        context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate))
+      }, shouldStop: { context.isInterrupted })
+    let training = try RunDirectory(context.folder).readMetrics()
+    return StageResult(
+      metrics: ["loss": Metric(heldOut.last?.last ?? .nan)],
+      series: ["loss": try thinned(training, unitsPerStep: plan.batch * plan.time), "heldout": heldOut],
+      tokens: plan.steps * plan.batch * plan.time)
+  })

@@ -1,0 +1,130 @@
+import Distillation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import TokenData
+import Upcycling
+
+/// What takes attention's place: `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5), mamba2 or
+/// gdn (Gated DeltaNet, with HyLo's starts as `init`).
+struct ReplacementParameters: StageParameters {
+  private enum Mixer: String, CaseIterable { case mla, mamba2, gdn }
+
+  /// Of seed 0.
+  private let replacement: IntermediateDistilling.Replacement
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case mixer, layers
+    case start = "init"
+    case heads
+    case kvRank = "kv_rank"
+    case queryRank = "q_rank"
+    case ropeHeadDim = "rope_dim"
+    case nopeHeadDim = "nope_dim"
+    case outputGate = "output_gate"
+    case positionFree = "position_free"
+  }
+
+  init(from decoder: any Decoder) throws {
+    let box = try decoder.container(keyedBy: CodingKeys.self)
+    let layers = try box.decodeIfPresent(LayerSelection.self, forKey: .layers) ?? .all
+    func start<Start: RawRepresentable & CaseIterable & Sendable>(_: Start.Type) throws -> Start
+    where Start.RawValue == String {
+      try box.decode(OneOf<Start>.self, forKey: .start).wrappedValue
+    }
+    switch try box.decode(OneOf<Mixer>.self, forKey: .mixer).wrappedValue {
+    case .mamba2:
+      replacement = .mamba2(MambaConversion(layers: layers, start: try start(MambaConversion.Start.self)))
+    case .gdn:
+      replacement = .gatedDeltaNet(
+        DeltaConversion(
+          layers: layers, start: try start(DeltaConversion.Start.self),
+          heads: try box.decodeIfPresent(Int.self, forKey: .heads)))
+    case .mla:
+      var conversion = LatentConversion(
+        kvRank: try box.decode(Int.self, forKey: .kvRank),
+        queryRank: try box.decode(QueryRank.self, forKey: .queryRank),
+        nopeHeadDim: try box.decode(Int.self, forKey: .nopeHeadDim),
+        ropeHeadDim: try box.decode(Int.self, forKey: .ropeHeadDim), layers: layers,
+        start: try start(MambaConversion.Start.self) == .random ? .random : .svd, sharesUpProjection: true)
+      if try box.decodeIfPresent(Bool.self, forKey: .outputGate) == true { conversion.outputGate = true }
+      if try box.decodeIfPresent(Bool.self, forKey: .positionFree) == true { conversion.isPositionFree = true }
+      replacement = .latentAttention(conversion)
+    }
+  }
+
+  func replacement(seed: Int) -> IntermediateDistilling.Replacement { replacement.seeded(UInt64(seed)) }
+}
+
+/// How the replacement learns; `tokens` 0 leaves it as it starts.
+struct IntermediateParameters: StageParameters {
+  struct Training: StageParameters {
+    var tokens: Int
+    @OneOf var loss: IntermediatePlan.Loss
+    @OneOf var trained: IntermediatePlan.Trained
+    var learningRate: Double
+    var batch: Int
+    var sequence: Int
+    var warmup: Double
+    @OneOf var mixture: MicroworldCorpus.Mixture
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+      case tokens, loss, trained
+      case learningRate = "lr"
+      case batch, sequence, warmup, mixture
+    }
+
+    func plan(seed: Int) -> IntermediatePlan {
+      IntermediatePlan(
+        tokens: tokens, batch: batch, time: sequence, learningRate: learningRate, warmup: warmup, loss: loss,
+        trained: trained, seed: UInt64(seed))
+    }
+  }
+
+  /// nil: none.
+  let training: Training?
+
+  typealias CodingKeys = Training.CodingKeys
+
+  init(from decoder: any Decoder) throws {
+    let tokens = try decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .tokens)
+    training = tokens == 0 ? nil : try Training(from: decoder)
+  }
+}
+
+/// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
+/// and HyLo's first stage); without tokens their start is measured. Metrics `error_before`, `error` (mean over layers of
+/// the relative error on held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
+let intermediateStage = Stage(
+  name: "ild", version: 1, parents: ["base"], parameters: (ReplacementParameters.self, IntermediateParameters.self),
+  run: { context, replacement, parameters in
+    let base = try context.parent("base").folder
+    let replacement = replacement.replacement(seed: context.seed)
+    let tokenizer = try Tokenizer.load(from: base)
+    let text = try MicroworldText()
+    let heldOut = try text.heldOut(tokenizer: tokenizer)
+    func byLayer(_ errors: [Double]) -> [[Double]] {
+      errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] }
+    }
+    func mean(_ errors: [Double]) -> Metric { Metric(errors.reduce(0, +) / Double(errors.count)) }
+    guard let training = parameters.training else {
+      let errors = try replacement.save(base: base, to: context.folder, heldOut: heldOut)
+      return StageResult(metrics: ["error": mean(errors)], series: ["error": byLayer(errors)])
+    }
+    let plan = training.plan(seed: context.seed)
+    let recipe = IntermediateDistilling(
+      base: base, replacement: replacement, data: try text.training(training.mixture, tokenizer: tokenizer),
+      heldOut: heldOut, plan: plan)
+    let outcome = try recipe.run(
+      in: context.folder,
+      report: { metrics, rate in context.progress(metrics.step, of: plan.steps, intermediateDetail(metrics, rate)) },
+      shouldStop: { context.isInterrupted })
+    let metrics = try RunDirectory(context.folder).readMetrics()
+    return StageResult(
+      metrics: ["error_before": mean(outcome.before), "error": mean(outcome.after)],
+      series: [
+        "error_before": byLayer(outcome.before), "error": byLayer(outcome.after),
+        "loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time),
+      ], tokens: plan.steps * plan.batch * plan.time)
+  })

@@ -1,0 +1,126 @@
+import Distillation
+import Evaluation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+import Upcycling
+
+/// Distils a student from a frozen teacher on token shards (X-EcoMLA's first stage, SFT): student and
+/// teacher folders in, a trained model folder out, resumable, with the held-out loss on the way.
+public struct Distilling {
+  /// Folder of the model that trains.
+  public var student: URL
+  /// Folder of the model that is followed; nil: cross-entropy alone.
+  public var teacher: URL?
+  /// Text to train on.
+  public var data: TokenShards
+  /// Text for the held-out loss; nil for none.
+  public var heldOut: TokenShards?
+  /// What decides the numbers.
+  public var plan: TrainingPlan
+  /// New positions of the student; nil: as they are.
+  public var positions: ContextExtension?
+  /// Where the teacher's hidden states are kept; nil: the teacher runs beside the student.
+  public var cache: TeacherStates?
+
+  public init(student: URL, teacher: URL?, data: TokenShards, heldOut: TokenShards? = nil, plan: TrainingPlan) {
+    self.student = student
+    self.teacher = teacher
+    self.data = data
+    self.heldOut = heldOut
+    self.plan = plan
+  }
+
+  /// Held-out loss by training tokens, first row at 0 tokens.
+  public typealias Curve = [[Double]]
+
+  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// - Parameter reportTeacher: steps of the teacher's states that are recorded, where they are kept.
+  /// - Returns: the held-out curve.
+  @discardableResult
+  public func run(
+    in folder: URL, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
+    report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
+  ) throws -> Curve {
+    let tokenizer = try Tokenizer.load(from: student)
+    try data.require(tokenizer)
+    try heldOut?.require(tokenizer)
+    let directory = RunDirectory(folder)
+    let curveFile = directory.run.appendingPathComponent("heldout.csv")
+    let identity = RunIdentity(
+      student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
+      teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
+      data: data.identity, threads: Threads.count, heldOut: heldOut?.identity)
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+      try HeldOutCurve(curveFile).rows
+    } train: {
+      let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
+      let guide = try teacher.map { folder -> any Teacher in
+        guard let cache else { return try LanguageModel(folder: folder) }
+        return try cache.open(
+          teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
+          shouldStop: shouldStop)
+      }
+      var config = try ModelConfig(contentsOf: student)
+      if let positions { config = positions.applied(to: config) }
+      let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
+      let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
+      try makeDirectory(directory.run)
+      let curve = try HeldOutCurve(curveFile)
+      let every = max(plan.steps / 20, min(plan.steps, 5))
+      func measure(_ step: Int) throws {
+        let tokens = Double(step * plan.batch * plan.time)
+        guard let heldOut, curve.lastTokens < tokens else { return }
+        try curve.append(tokens, heldOutLoss(model, heldOut, time: plan.time))
+      }
+      try measure(0)
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery,
+        report: { metrics, rate in
+          if metrics.step % every == 0 || metrics.step == plan.steps { try measure(metrics.step) }
+          report(metrics, rate)
+        }, shouldStop: shouldStop)
+      return (model, curve.rows)
+    }
+  }
+}
+
+/// Mean next-token loss on the first windows of held-out text: `tokens` of them or what there is.
+public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double
+{
+  let length = min(time, shards.count - 1)
+  let windows = max(1, min((shards.count - 1) / length, tokens / length))
+  return try perplexity(of: model, windows: windows) { try shards.read($0 * length..<$0 * length + length + 1) }.loss
+}
+
+/// Identity of a model folder: the hash of its weights (of the index, when sharded) and its config.
+public func modelIdentity(_ folder: URL) throws -> String {
+  let single = folder.appendingPathComponent(CheckpointReader.singleName)
+  let weights =
+    FileManager.default.fileExists(atPath: single.path)
+    ? single : folder.appendingPathComponent(CheckpointReader.indexName)
+  let config = try sha256(fileAt: folder.appendingPathComponent("config.json"))
+  return String(sha256(try sha256(fileAt: weights) + config).prefix(16))
+}
+
+/// `tokens,loss` lines, kept when a run resumes.
+final class HeldOutCurve {
+  private let url: URL
+  private(set) var rows: [[Double]] = []
+
+  init(_ url: URL) throws {
+    self.url = url
+    guard FileManager.default.fileExists(atPath: url.path) else { return }
+    rows = try CSV(contentsOf: url).numbers()
+  }
+
+  var lastTokens: Double { rows.last?[0] ?? -1 }
+
+  func append(_ tokens: Double, _ loss: Double) throws {
+    rows.append([tokens, loss])
+    let fields = rows.map { [String(format: "%.0f", $0[0]), String(format: "%.6f", $0[1])] }
+    try writeFile(CSV(header: ["tokens", "loss"], rows: fields).text, to: url)
+  }
+}

@@ -1,0 +1,58 @@
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import Upcycling
+import TensorCore
+
+extension Extending {
+  /// Positions and plan, complete, as JSON.
+  public var settings: String {
+    get throws {
+      struct Settings: Encodable {
+        var positions: ContextExtension
+        var plan: TrainingPlan?
+      }
+      return try jsonText(Settings(positions: positions, plan: plan), pretty: true, snakeCase: true)
+    }
+  }
+
+  /// What a stage did.
+  public struct Report: Encodable {
+    /// The folder that was written.
+    public var model: String
+    /// What became of the positions.
+    public var positions: ContextExtension
+    /// Trained on.
+    public var tokens: Int
+    /// By tokens.
+    public var heldOut: Distilling.Curve
+    /// Highest sum of tensor bytes held at once.
+    public var peakBytes: Int
+
+    /// - Parameter model: the folder's name as the user gave it
+    public init(_ recipe: Extending, model: String, heldOut: Distilling.Curve) {
+      self.model = model
+      positions = recipe.positions
+      tokens = recipe.plan.map { $0.steps * $0.batch * $0.time } ?? 0
+      self.heldOut = heldOut
+      peakBytes = StoragePool.peakBytes
+    }
+
+    /// What a user reads at the end.
+    public var summary: String {
+      var lines: [String] = []
+      if let first = heldOut.first, let last = heldOut.last {
+        lines.append(
+          String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
+      }
+      lines.append("positions: \(positions)")
+      if tokens > 0 { lines.append("peak memory of tensors: \(formatBytes(peakBytes))") }
+      lines.append("model: \(model)")
+      return lines.joined(separator: "\n")
+    }
+
+    /// The same for scripts.
+    public var json: String { get throws { try jsonText(self, pretty: true, snakeCase: true) } }
+  }
+}

@@ -1,0 +1,98 @@
+import Autograd
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+
+/// Preference training of a distilled model (X-EcoMLA stage B, Zebra-Llama 2.6: the "+DPO" of their tables): a
+/// model folder and pairs in, a model folder out, resumable; the frozen reference is the model as it came.
+public struct Preferring {
+  /// Folder of the model that trains.
+  public var model: URL
+  /// Pairs to train and to measure on.
+  public var data: PreferenceData
+  /// What decides the numbers.
+  public var plan: PreferencePlan
+
+  /// The plan's pairs must be as many as the data's.
+  public init(model: URL, data: PreferenceData, plan: PreferencePlan) {
+    self.model = model
+    self.data = data
+    self.plan = plan
+  }
+
+  /// Means over the held-out pairs after training, all 0 without such pairs.
+  public struct Outcome: Codable, Sendable {
+    /// That the means are over.
+    public var heldOutPairs = 0
+    /// -log sigmoid(margin), nats.
+    public var loss = 0.0
+    /// Reward of the chosen minus that of the rejected reply.
+    public var margin = 0.0
+    /// Share of pairs with a positive margin.
+    public var accuracy = 0.0
+    /// Log-probability of a reply, nats, before and after.
+    public var chosen: [Double] = []
+    /// The same of the rejected replies.
+    public var rejected: [Double] = []
+    /// Tokens that went through the policy in training, without padding.
+    public var tokens = 0
+  }
+
+  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  @discardableResult
+  public func run(
+    in folder: URL, saveEvery: Double = 60, report: (PreferenceTrainer.StepMetrics, Double) -> Void = { _, _ in },
+    shouldStop: () -> Bool = { false }
+  ) throws -> Outcome {
+    let directory = RunDirectory(folder)
+    let tokenizer = try Tokenizer.load(from: model)
+    let pairs = try data.tokenized(tokenizer, ModelConfig(contentsOf: model))
+    let identity = RunIdentity(
+      student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count)
+    let outcomeFile = directory.run.appendingPathComponent("heldout.json")
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+      try decodeJSON(Outcome.self, contentsOf: outcomeFile)
+    } train: {
+      let trainer = try PreferenceTrainer(
+        policy: try LanguageModel(folder: model), reference: try LanguageModel(folder: model), pairs: pairs.training,
+        plan: plan)
+      let before = trainer.score(pairs.heldOut)
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
+      let after = trainer.score(pairs.heldOut)
+      var outcome = Outcome(
+        tokens: pairs.training.reduce(0) { $0 + $1.chosen.inputCount + $1.rejected.inputCount })
+      if after.pairs > 0 {
+        let count = Double(after.pairs)
+        outcome.heldOutPairs = after.pairs
+        outcome.loss = after.loss / count
+        outcome.margin = after.margin / count
+        outcome.accuracy = Double(after.correct) / count
+        outcome.chosen = [before.chosen / count, after.chosen / count]
+        outcome.rejected = [before.rejected / count, after.rejected / count]
+      }
+      try writeFile(jsonText(outcome), to: outcomeFile)
+      return (trainer.policy, outcome)
+    }
+  }
+}
+
+/// The progress line of a preference training: loss, reward margin and accuracy, pairs per second, ETA.
+public func preferenceReport(_ plan: PreferencePlan, quiet: Bool) -> (PreferenceTrainer.StepMetrics, Double) -> Void {
+  var progress: ProgressLine?
+  return { metrics, rate in
+    let line = progress ?? ProgressLine("prefer step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
+    progress = line
+    line.update(metrics.step, preferenceDetail(metrics, rate))
+    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch)) pairs") }
+  }
+}
+
+func preferenceDetail(_ metrics: PreferenceTrainer.StepMetrics, _ rate: Double) -> String {
+  String(
+    format: "loss %.4f  margin %+.4f  accuracy %.2f  lr %.1e  %.1f pairs/s", metrics.loss, metrics.margin,
+    metrics.accuracy, metrics.rate, rate)
+}

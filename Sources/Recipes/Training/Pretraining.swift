@@ -1,0 +1,128 @@
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import Published
+import TensorCore
+import TokenData
+
+/// Pretrains a ladder model on the microworld from random weights: half pretraining mixture, half
+/// instruction mixture, so that the result stands for an instruction-tuned base model. Or goes on from a pretrained
+/// one with long documents, so that it stands for a long-context model.
+public struct Pretraining: Sendable {
+  /// The model's shape; with `start` only a name.
+  public var preset: String
+  /// A model to go on from, and the mixture that it reads.
+  public var start: URL?
+  /// Of the text that it goes on with.
+  public var mixture = MicroworldCorpus.Mixture.long
+  /// Of the mixture, score only tokens that can be copied from earlier in their window.
+  public var onlyRepeats = false
+  /// The rotary base of the model that goes on; nil: as it is.
+  public var ropeTheta: Double?
+  /// Of weights and batches.
+  public var seed: UInt64
+  /// Tokens to train on.
+  public var tokens: Int
+  /// Sequences per step.
+  public var batch: Int
+  /// Tokens per sequence.
+  public var time: Int
+  /// The schedule's peak.
+  public var learningRate: Double
+  /// Where all layers of a model with experts read the residual (FarSkip's comparison from scratch).
+  public var connectivity = Connectivity.standard
+  /// Rows of every batch that come from a mixture of instructions (of which everything is scored), and which.
+  public var instructionRows: Int
+  /// The mixture of those rows.
+  public var instructions = MicroworldCorpus.Mixture.instruction
+
+  public init(
+    preset: String, start: URL? = nil, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
+    learningRate: Double = 3e-3, instructionRows: Int? = nil
+  ) {
+    self.preset = preset
+    self.start = start
+    self.seed = seed
+    self.tokens = tokens
+    self.batch = batch
+    self.time = time
+    self.learningRate = learningRate
+    self.instructionRows = instructionRows ?? (start == nil ? batch / 2 : 0)
+  }
+
+  /// Models with experts keep their load even while they learn.
+  public var plan: TrainingPlan {
+    let config = start == nil ? try? ModelConfig.preset(preset) : try? ModelConfig(contentsOf: start!)
+    return TrainingPlan(
+      tokens: tokens, batch: batch, time: time, learningRate: learningRate, warmup: 0.03, floor: 0.05,
+      optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed,
+      balance: config?.experts == nil ? nil : ExpertBalance())
+  }
+
+  /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer. `report`: instead of the
+  /// progress line.
+  public func run(
+    in folder: URL, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
+    report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
+  ) throws {
+    // One pass over each mixture.
+    let mixtures = [(start == nil ? .pretraining : mixture, batch - instructionRows), (instructions, instructionRows)]
+    let parts = try mixtures.filter { $0.1 > 0 }.map { mixture, rows in
+      (
+        shards: try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet),
+        rows: rows
+      )
+    }
+    let directory = RunDirectory(folder)
+    let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
+    let identity = RunIdentity(
+      student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") }
+        ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
+      data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""),
+      threads: Threads.count)
+    try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: .bfloat16, recall: {}) {
+      let model = try startingModel(tokenizer)
+      var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
+      if onlyRepeats { batches = RepeatedTargets(batches, time: time, rows: batch - instructionRows) }
+      let trainer = try Trainer(student: model, batches: batches, plan: plan)
+      try trainer.run(
+        in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
+        shouldStop: shouldStop)
+      return (model, ())
+    }
+  }
+
+  private func startingModel(_ tokenizer: Tokenizer) throws -> LanguageModel {
+    if let start {
+      var config = try ModelConfig(contentsOf: start)
+      config.maxPosition = max(time, config.maxPosition)
+      if let ropeTheta { config.rope.theta = ropeTheta }
+      return try LanguageModel(config, weights: CheckpointReader(start), file: start.path)
+    }
+    var config = try ModelConfig.preset(preset)
+    config.vocabularySize = tokenizer.vocabularySize
+    config.bosTokenId = tokenizer.bos.map(Int.init)
+    config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
+    if connectivity != .standard { config = try config.connecting(Array(0..<config.layerCount), as: connectivity) }
+    return try LanguageModel(config, seed: seed)
+  }
+}
+
+/// The progress line of a training run: loss, KL, learning rate, tokens per second, ETA.
+public func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (Trainer.StepMetrics, Double) -> Void {
+  var progress: ProgressLine?
+  return { metrics, rate in
+    let line = progress ?? ProgressLine("\(label) step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
+    progress = line
+    line.update(metrics.step, stepDetail(metrics, plan, rate))
+    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
+  }
+}
+
+func stepDetail(_ metrics: Trainer.StepMetrics, _ plan: TrainingPlan, _ rate: Double) -> String {
+  let divergence = plan.klWeight > 0 ? String(format: "  kl %.3f", metrics.divergence) : ""
+  return String(format: "loss %.3f", metrics.crossEntropy) + divergence
+    + (metrics.balance.map { String(format: "  balance %.2f", $0) } ?? "")
+    + String(format: "  lr %.1e  ", metrics.rate) + "\(formatCount(Int(rate))) tok/s"
+}

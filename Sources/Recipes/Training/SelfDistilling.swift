@@ -1,0 +1,131 @@
+import Distillation
+import Evaluation
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TokenData
+
+/// FarSkip's self-distillation (FCSD): the rewired model learns to answer as the same checkpoint did with its
+/// ordinary connectivity. All weights train; a validation score decides when to stop and which weights are kept.
+/// Student and teacher folders in, a model folder out, resumable.
+public struct SelfDistilling {
+  /// What is learned.
+  public enum Objective: String, CaseIterable, Codable, Sendable {
+    /// KL(teacher || student) (equation 4).
+    case kl
+    /// Cross-entropy on the text's own answers (equation 3).
+    case sft
+    /// KL, and the squared distance of every layer's output from the teacher's (equations 4 and 5).
+    case klHidden = "kl+hidden"
+  }
+
+  /// Folder of the rewired model.
+  public var student: URL
+  /// Folder of the same model with its ordinary connectivity.
+  public var teacher: URL
+  /// Text to train on.
+  public var data: TokenShards
+  /// Text for the validation loss, and its name in the run's identity.
+  public var heldOut: TokenShards?
+  /// What decides the numbers; the function `plan` makes one.
+  public var plan: TrainingPlan
+  /// Learn on answers alone, or on every token.
+  public var answersOnly = true
+  /// When to stop early; nil: never, and the last weights are kept.
+  public var stopping: EarlyStopping?
+
+  public init(student: URL, teacher: URL, data: TokenShards, heldOut: TokenShards? = nil, plan: TrainingPlan) {
+    self.student = student
+    self.teacher = teacher
+    self.data = data
+    self.heldOut = heldOut
+    self.plan = plan
+  }
+
+  /// The plan of an objective.
+  public static func plan(
+    _ objective: Objective, tokens: Int, batch: Int, time: Int, microBatch: Int? = nil, learningRate: Double,
+    warmup: Double,
+    hiddenWeight: Double, freezesEmbeddings: Bool, seed: UInt64, checkpointing: Bool
+  ) -> TrainingPlan {
+    var plan = TrainingPlan(
+      tokens: tokens, batch: batch, time: time, microBatch: microBatch, learningRate: learningRate, warmup: warmup,
+      ceWeight: objective == .sft ? 1 : 0, klWeight: objective == .sft ? 0 : 1, seed: seed, checkpointing: checkpointing
+    )
+    if objective == .klHidden { plan.hiddenWeight = hiddenWeight }
+    if freezesEmbeddings { plan.freezesEmbeddings = true }
+    return plan
+  }
+
+  /// How the training went.
+  public struct Outcome: Sendable {
+    /// Validation by step, first row at step 0; empty without one.
+    public var validation: [(step: Int, value: Double)]
+    /// The step whose weights were kept.
+    public var step: Int
+    /// Whether validations without improvement ended it.
+    public var stoppedEarly: Bool
+  }
+
+  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  public func run(
+    in folder: URL, saveEvery: Double = 60, report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
+    shouldStop: () -> Bool = { false }
+  ) throws -> Outcome {
+    let tokenizer = try Tokenizer.load(from: student)
+    try data.require(tokenizer)
+    try heldOut?.require(tokenizer)
+    try stopping?.validate()
+    if stopping?.metric == .loss && heldOut == nil {
+      throw UpcycleError.usage(
+        "needs held-out text", at: "early stopping by loss", hint: "give `held_out`, or a task to validate on")
+    }
+    let studentConfig = try ModelConfig(contentsOf: student)
+    let teacherConfig = try ModelConfig(contentsOf: teacher)
+    if studentConfig.experts == nil {
+      throw UpcycleError.usage(
+        "is a dense model", at: student.path, expected: "a model with experts that farskip convert wrote",
+        found: studentConfig.architecture.rawValue)
+    }
+    if teacherConfig.layerCount != studentConfig.layerCount || teacherConfig.hiddenSize != studentConfig.hiddenSize {
+      throw UpcycleError.usage(
+        "is not the student with another connectivity", at: teacher.path,
+        expected: "\(studentConfig.layerCount) layers of width \(studentConfig.hiddenSize)",
+        found: "\(teacherConfig.layerCount) of width \(teacherConfig.hiddenSize)")
+    }
+    let directory = RunDirectory(folder)
+    let identity = RunIdentity(
+      student: try modelIdentity(student) + (answersOnly ? ", answers" : "")
+        + (stopping.map { ", \($0.identity)" } ?? ""),
+      teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, threads: Threads.count,
+      heldOut: heldOut?.identity)
+    let history = try ValidationHistory(directory.run, stopping)
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+      history.outcome(lastStep: plan.steps)
+    } train: {
+      let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
+      let batches: any BatchSource =
+        answersOnly ? AnswerBatches(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
+      let guide = plan.klWeight > 0 ? try LanguageModel(folder: teacher) : nil
+      let model = try LanguageModel(studentConfig, weights: CheckpointReader(student), file: student.path)
+      let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
+      try makeDirectory(directory.run)
+      func measure(_ step: Int) throws {
+        guard let stopping, !history.holds(step) else { return }
+        try history.append(step, stopping.measure(model, tokenizer, heldOut: heldOut, time: plan.time), model)
+      }
+      try measure(0)
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery,
+        report: { metrics, rate in
+          let isLast = metrics.step == plan.steps
+          if let stopping, metrics.step % stopping.every == 0 || isLast { try measure(metrics.step) }
+          report(metrics, rate)
+        }, shouldStop: shouldStop, isFinished: { history.isExhausted(at: $0) })
+      let outcome = history.outcome(lastStep: trainer.step)
+      let keepsLast = stopping == nil || outcome.step == trainer.step
+      return (keepsLast ? model : try LanguageModel(folder: history.bestFolder), outcome)
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import ArgumentParser
+import Distillation
+import ModelCore
+import Upcycling
+
+// Enumerations of libraries that commands of several executables take as options.
+extension IntermediatePlan.Loss: ExpressibleByArgument {}
+extension IntermediatePlan.Trained: ExpressibleByArgument {}
+extension LatentConversion.Rope: ExpressibleByArgument {}
+extension MambaConversion.Start: ExpressibleByArgument {}
+extension DeltaConversion.Start: ExpressibleByArgument {}

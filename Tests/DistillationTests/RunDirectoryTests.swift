@@ -1,0 +1,85 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import TokenData
+import XCTest
+
+@testable import Distillation
+
+/// The ritual of a resumable run, from an empty folder to the finished model and back.
+final class RunDirectoryTests: XCTestCase {
+  private var folder = URL(fileURLWithPath: "/")
+
+  override func setUpWithError() throws { folder = try temporaryFolder() }
+  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private static let tokenizer = Result {
+    try Tokenizer.load(
+      from: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("experiments/teachers/tokenizer"))
+  }
+
+  /// What a call of the ritual did.
+  private enum Outcome: Equatable { case trained([Float]), recalled }
+
+  private func complete(_ name: String, until last: Int? = nil, plan: TrainingPlan = TinyTraining.plan()) throws
+    -> Outcome
+  {
+    let directory = RunDirectory(folder.appendingPathComponent(name))
+    return try directory.complete(plan: plan, identity: TinyTraining.identity, tokenizer: Self.tokenizer.get()) {
+      .recalled
+    } train: {
+      let trainer = try TinyTraining.trainer(plan)
+      try trainer.run(in: directory, identity: TinyTraining.identity, shouldStop: { trainer.step == last })
+      return (trainer.student, .trained(trainer.student.parameters.values.toArray()))
+    }
+  }
+
+  func testAFinishedRunLeavesModelAndTokenizerAndNoState() throws {
+    guard case .trained(let values) = try complete("whole") else { return XCTFail("recalled what was never made") }
+    let made = folder.appendingPathComponent("whole")
+    XCTAssertEqual(try LanguageModel(folder: made).parameters.values.toArray(), values)
+    XCTAssertEqual(try Tokenizer.load(from: made).fingerprint, try Self.tokenizer.get().fingerprint)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: RunDirectory(made).checkpoint.path))
+    XCTAssertEqual(try RunDirectory(made).readMetrics().rows.count, 10)
+  }
+
+  func testTheSameCallOnAFinishedRunTrainsNothing() throws {
+    _ = try complete("whole")
+    let file = folder.appendingPathComponent("whole/model.safetensors")
+    let before = try sha256(fileAt: file)
+    XCTAssertEqual(try complete("whole"), .recalled)
+    XCTAssertEqual(try sha256(fileAt: file), before)
+  }
+
+  func testAnInterruptedRunGoesOnToTheSameBits() throws {
+    for last in [2, 7] {
+      XCTAssertThrowsError(try complete("parts", until: last)) {
+        XCTAssert("\($0)".contains("interrupted after step \(last)"), "\($0)")
+      }
+      XCTAssertFalse(
+        FileManager.default.fileExists(atPath: folder.appendingPathComponent("parts/config.json").path))
+    }
+    XCTAssertEqual(try complete("parts"), try complete("whole"))
+  }
+
+  func testAModelThatTheRunDidNotMakeIsRefused() throws {
+    try TinyTraining.model().save(to: folder.appendingPathComponent("foreign"))
+    XCTAssertThrowsError(try complete("foreign")) {
+      XCTAssert("\($0)".contains("holds a model already"), "\($0)")
+      XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
+    }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: folder.appendingPathComponent("foreign/run").path))
+  }
+
+  func testAnotherPlanIsRefusedBeforeAnythingIsTrained() throws {
+    _ = try complete("whole")
+    XCTAssertThrowsError(try complete("begun", until: 2))
+    for name in ["whole", "begun"] {
+      XCTAssertThrowsError(try complete(name, plan: TinyTraining.plan { $0.seed = 2 })) {
+        XCTAssert("\($0)".contains("holds a run with other settings"), "\($0)")
+      }
+    }
+  }
+}
