@@ -19,7 +19,7 @@ COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test 
 FORMATTED := --recursive Sources Tests Package.swift
 seeds := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz docs clean
+.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz torture docs clean
 
 help:
 	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: tables and pictures under figures/"
@@ -33,6 +33,7 @@ help:
 	@echo "make teachers                pretrain the ladder models anew (about an hour)"
 	@echo "make bench                   speed beside PyTorch (when installed) and the machine's ceiling"
 	@echo "make fuzz                    100,000 mutated files for every reader"
+	@echo "make torture                 kills and failing disks, kernels under sanitizers (TRIES=4)"
 	@echo "make docs                    the reference of the main modules, under .build/documentation"
 
 setup:
@@ -88,6 +89,9 @@ bench: build
 fuzz: setup
 	@UPCYCLE_FUZZ_COUNT=100000 $(TEST) --filter Fuzz 2>&1 | $(COUNT)
 
+torture: build
+	Scripts/torture/kernels.sh $(if $(TRIES),$$((50 * $(TRIES))),200)
+	TORTURE_TRIES=$(or $(TRIES),4) Scripts/torture/torture.sh $(BIN)
 docs: build
 	Scripts/documentation.sh
 

@@ -23,32 +23,44 @@ let package = Package(
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
+    .target(name: "CSystem"),
 
-    .target(name: "Groundwork", dependencies: ["CCrypto"]),
-    .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "Groundwork"]),
+    .target(name: "Groundwork", dependencies: ["CCrypto", "CSystem"]),
+    .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "CSystem", "Groundwork"]),
     .target(name: "Autograd", dependencies: ["CKernels", "Groundwork", "TensorCore"]),
     .target(name: "ModelCore", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd"]),
+    // Presets and facts of the papers: Data links to the files below experiments, which are compiled in, so that programs
+    // know them wherever they run.
+    .target(
+      name: "Published", dependencies: ["Groundwork", "ModelCore"],
+      resources: [
+        "presets-dense.json5", "presets-experts.json5", "presets-ladder.json5", "xecomla-kv.csv",
+        "xecomla-parameters.csv", "xecomla-facts.csv", "hylo-models.csv", "hylo-layers.csv", "hylo-reductions.csv",
+      ].map { .embedInCode("Data/\($0)") }),
     .target(name: "TokenData", dependencies: ["CZstd", "Groundwork"]),
     .target(
       name: "Distillation",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
     .target(
       name: "Evaluation", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
-    .target(name: "Upcycling", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
+    .target(
+      name: "Upcycling",
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData"]),
     .target(name: "COpenMPI"),
-    .target(name: "Collectives", dependencies: ["COpenMPI", "Groundwork", "TensorCore"]),
+    .target(
+      name: "Collectives", dependencies: ["Groundwork", "TensorCore", "ModelCore", "Published", "COpenMPI"]),
     .target(
       name: "Parallelism",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives"]),
-    .target(name: "LabKit", dependencies: ["Groundwork"]),
+    .target(name: "LabKit", dependencies: ["CZstd", "Groundwork"]),
     .target(
       name: "Recipes",
       dependencies: [
-        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation", "Evaluation",
-        "Upcycling", "Collectives", "Parallelism", "LabKit",
+        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData", "Distillation",
+        "Evaluation", "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
 
-    .target(name: "Commands", dependencies: [.argumentParser]),
+    .target(name: "Commands", dependencies: [.argumentParser, "Groundwork"]),
     .target(
       name: "TrainingCommands",
       dependencies: [.argumentParser, "Groundwork", "ModelCore", "TokenData", "Distillation", "Recipes"]),
@@ -79,8 +91,8 @@ let package = Package(
     .executableTarget(
       name: "hybrid",
       dependencies: [
-        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Evaluation", "LabKit", "Recipes",
-        "Commands",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Evaluation", "Upcycling",
+        "LabKit", "Recipes", "Commands",
       ]),
     .executableTarget(name: "shards", dependencies: [.argumentParser, "Groundwork", "TokenData", "Commands"]),
     .executableTarget(
@@ -88,8 +100,8 @@ let package = Package(
     .executableTarget(
       name: "bench",
       dependencies: [
-        .argumentParser, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation",
-        "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
+        .argumentParser, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData",
+        "Distillation", "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
       ]),
 
     .target(name: "TestKit", dependencies: ["Groundwork", "TensorCore", "Autograd"], path: "Tests/TestKit"),
@@ -97,7 +109,11 @@ let package = Package(
     .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "Groundwork", "TensorCore", "TestKit"]),
     .testTarget(name: "AutogradTests", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "TestKit"]),
     .testTarget(
-      name: "ModelCoreTests", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TestKit"]),
+      name: "ModelCoreTests",
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TestKit"]),
+    .testTarget(name: "PublishedTests", dependencies: ["ModelCore", "Published"]),
+    .testTarget(
+      name: "HouseTests", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TestKit"]),
     .testTarget(name: "TokenDataTests", dependencies: ["Groundwork", "TokenData", "TestKit"]),
     .testTarget(
       name: "DistillationTests",
@@ -107,17 +123,19 @@ let package = Package(
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"]),
     .testTarget(
       name: "UpcyclingTests",
-      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Upcycling", "TestKit"]),
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "Upcycling", "TestKit"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Groundwork", "Collectives", "TestKit"]),
     .testTarget(
       name: "ParallelismTests",
       dependencies: [
         "Groundwork", "TensorCore", "Autograd", "ModelCore", "Distillation", "Collectives", "Parallelism", "TestKit",
       ]),
-    .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit"]),
+    .testTarget(name: "LabKitTests", dependencies: ["Groundwork", "LabKit", "TestKit"]),
     .testTarget(
       name: "RecipesTests",
-      dependencies: ["Groundwork", "ModelCore", "TokenData", "Distillation", "LabKit", "Recipes", "TestKit"]),
+      dependencies: [
+        "Groundwork", "ModelCore", "Published", "TokenData", "Distillation", "LabKit", "Recipes", "TestKit",
+      ]),
     .testTarget(
       name: "DocsTests",
       dependencies: [

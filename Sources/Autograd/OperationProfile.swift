@@ -5,9 +5,13 @@ import Groundwork
 /// The forward time of an operation runs from the end of the one before it, so that what happens between
 /// operations counts too; nothing runs concurrently with the tape, so the sum is the wall time.
 public final class OperationProfile {
+  /// What one kind of operation cost so far.
   public struct Entry: Sendable {
+    /// How often it ran forward.
     public var calls = 0
+    /// Seconds, over all calls.
     public var forward = 0.0
+    /// Seconds, over all calls.
     public var backward = 0.0
   }
 
@@ -15,6 +19,7 @@ public final class OperationProfile {
   public private(set) var entries: [String: Entry] = [:]
   private var last = monotonicSeconds()
 
+  /// An empty profile; its clock starts now.
   public init() {}
 
   func noteForward(_ operation: String) {

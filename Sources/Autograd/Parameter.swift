@@ -5,7 +5,9 @@ import TensorCore
 /// Values of a model's parameters lie one after another in one buffer (see `ParameterSet`), so products
 /// with neighbouring matrices (q, k, v; gate, up) run as one. `gradient` accumulates over micro-batches.
 public final class Parameter {
+  /// As in the checkpoint.
   public let name: String
+  /// Its numbers, in the shape of the checkpoint: matrices [out, in].
   public internal(set) var value: Tensor
   /// nil until the first backward pass that reaches it.
   public var gradient: Tensor?
@@ -14,12 +16,14 @@ public final class Parameter {
   /// Whether weight decay applies: matrices yes, norms and biases no.
   public let decays: Bool
 
+  /// - Parameter decays: nil: as matrices do and vectors do not
   public init(_ name: String, _ value: Tensor, decays: Bool? = nil) {
     self.name = name
     self.value = value
     self.decays = decays ?? (value.rank > 1)
   }
 
+  /// Outermost first.
   public var shape: [Int] { value.shape }
 
   /// The gradient buffer, zeroed when it is new.
@@ -34,9 +38,11 @@ public final class Parameter {
 /// The parameters of a model in one contiguous buffer, in the order of registration, with gradients laid
 /// out the same way: one sweep clips or updates them all.
 public final class ParameterSet {
+  /// In the order of registration, which is that of `values`.
   public let parameters: [Parameter]
   /// All values, [count]; parameter i occupies `range(of: i)`.
   public let values: Tensor
+  /// All gradients, [count], laid out as `values`; nil before `zeroGradients`.
   public private(set) var gradients: Tensor?
   private let starts: [Int]
 
@@ -66,8 +72,10 @@ public final class ParameterSet {
     }
   }
 
+  /// Numbers of all parameters together.
   public var count: Int { values.count }
 
+  /// Where the numbers of parameter `index` lie in `values` and `gradients`.
   public func range(of index: Int) -> Range<Int> {
     starts[index]..<starts[index] + parameters[index].value.count
   }
@@ -90,5 +98,6 @@ public final class ParameterSet {
     for parameter in parameters { parameter.gradient = nil }
   }
 
+  /// The parameter of that name; nil: there is none.
   public subscript(name: String) -> Parameter? { parameters.first { $0.name == name } }
 }

@@ -3,11 +3,15 @@ import TensorCore
 
 /// A value on a tape. `id` is its node, or -1 when no gradient flows through it.
 public struct Variable {
+  /// What the operation computed.
   public let value: Tensor
   let id: Int
 
+  /// Outermost first.
   public var shape: [Int] { value.shape }
+  /// Length of the innermost axis.
   public var width: Int { value.width }
+  /// Product of all axes but the innermost.
   public var rowCount: Int { value.rowCount }
 }
 
@@ -21,6 +25,7 @@ public struct Variable {
 /// The backward pass takes nodes in reverse order of recording, or of their `section` where an execution in
 /// windows gave them one.
 public final class Tape {
+  /// Whether operations are kept for a backward pass.
   public let isRecording: Bool
   private var nodes: [Node] = []
 
@@ -150,6 +155,8 @@ public final class Tape {
     }
   }
 
+  /// d loss / d value in the shape of the value, kept for leaves (`input`) alone; nil: the backward pass did not reach
+  /// it.
   public func gradient(of variable: Variable) -> Tensor? {
     variable.id < 0 ? nil : nodes[variable.id].gradient
   }

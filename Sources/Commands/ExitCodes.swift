@@ -1,11 +1,15 @@
 import ArgumentParser
 import Foundation
+import Groundwork
 
 extension ParsableCommand {
   /// Parses the command line and runs the command; the `main` of every executable. A usage error is one line and
   /// exits with 2, as our own do (the argument parser's default is a page and 64). Of the ranks of a job of Open MPI
   /// the first one speaks.
-  public static func runAsMain() -> Never {
+  ///
+  /// - Parameter refuse: told of a usage error before the process ends, to tell the other ranks of its job
+  public static func runAsMain(refuse: (UpcycleError) -> Void = { _ in }) -> Never {
+    prepareStandardStreams()
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -14,13 +18,15 @@ extension ParsableCommand {
       let code = exitCode(for: error)
       let isSpeaker = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK", default: "0"] == "0"
       if code == .validationFailure {
-        if !isSpeaker { Foundation.exit(2) }
-        FileHandle.standardError.write(Data("error: \(message(for: error)) (--help shows the options)\n".utf8))
-        Foundation.exit(2)
+        let refusal = UpcycleError.usage(message(for: error), hint: "--help shows the options")
+        refuse(refusal)
+        if isSpeaker { _ = tellError(refusal) }
+        Foundation.exit(refusal.exitCode)
       }
       let text = fullMessage(for: error)
-      let stream = code.isSuccess ? FileHandle.standardOutput : FileHandle.standardError
-      if !text.isEmpty && isSpeaker { stream.write(Data((text + "\n").utf8)) }
+      if !text.isEmpty && isSpeaker {
+        if code.isSuccess { runReportingErrors { try printResult(text) } } else { printNote(text) }
+      }
       Foundation.exit(code.rawValue)
     }
   }

@@ -52,7 +52,7 @@ public struct IntermediatePlan: Codable, Equatable, Sendable {
     self.seed = seed
   }
 
-  public var steps: Int { tokens / (batch * time) }
+  public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
   public var schedule: Schedule {
     Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
   }

@@ -27,17 +27,16 @@ public final class IntermediateTrainer {
         expected: "\(base.layers.count) layers of width \(base.config.hiddenSize)",
         found: "\(student.layers.count) of width \(student.config.hiddenSize)")
     }
+    // Ids, targets and positions; the base's input and output of a layer, the student's output and its gradient.
+    try requireMemory(
+      cappedProduct(plan.batch, plan.time, cappedSum(16, cappedProduct(16, student.config.hiddenSize))),
+      for: "steps of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
     self.student = student
     self.base = base
     self.plan = plan
     self.batches = batches
-    let mixers = student.config
-    let outside = Set([mixers.embeddingName, ModelConfig.headName])
-    for parameter in student.parameters.parameters {
-      parameter.isTrainable =
-        plan.trained == .layers
-        ? !outside.contains(parameter.name)
-        : (0..<mixers.layerCount).contains { parameter.name.hasPrefix(mixers.mixerPrefix($0)) }
+    for (parameter, tensor) in zip(student.parameters.parameters, student.tensors) {
+      parameter.isTrainable = plan.trained == .layers ? ![.embedding, .head].contains(tensor.role) : tensor.isMixers
     }
     loop = TrainingLoop(student, plan.optimizer, plan.schedule, clip: plan.clip)
   }
@@ -71,7 +70,10 @@ public final class IntermediateTrainer {
     }
     loss += mixerLoss
     let (norm, rate) = try loop.update(loss: loss) {
-      student.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time)
+      if let fault = base.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time) {
+        return Fault("the base's \(fault.place)", hint: "the base is damaged, or its states overflow")
+      }
+      return student.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time)
     }
     return StepMetrics(step: step, loss: loss, mixerLoss: mixerLoss, gradientNorm: norm, rate: rate)
   }

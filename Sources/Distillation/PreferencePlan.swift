@@ -49,7 +49,7 @@ public struct PreferencePlan: Codable, Equatable, Sendable {
     self.checkpointing = checkpointing
   }
 
-  public var steps: Int { pairs / batch }
+  public var steps: Int { pairs / max(1, batch) }
   public var schedule: Schedule {
     Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
   }

@@ -19,24 +19,37 @@ public struct RunDirectory {
   public var checkpoint: URL { run.appendingPathComponent("checkpoint") }
   /// The finished model stands when this does.
   public var finishedModel: URL { url.appendingPathComponent("model.safetensors") }
+  private let lock = Holder()
+
+  /// Keeps the lock while any copy of the value lives.
+  private final class Holder { var lock: FileLock? }
 
   public init(_ url: URL) { self.url = url }
 
   /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
   public func holds<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws -> Bool {
     guard FileManager.default.fileExists(atPath: plan.path) else { return false }
-    let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: plan)
-    if found != RunRecord(plan: resolved, identity: identity) {
-      throw UpcycleError.usage(
-        "holds a run with other settings", at: url.path, expected: "the same plan, student, teacher and data",
-        hint: "choose another output folder, or delete this one")
+    let record = RunRecord(plan: resolved, identity: identity)
+    if let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: plan), found == record {
+      return true
     }
-    return true
+    let there = try JSONValue(contentsOf: plan)
+    let asked = try jsonValue(record)
+    let differences = differingPaths(there, asked)
+    func shown(_ value: JSONValue) -> String {
+      differences.prefix(4).map { path in
+        "\(path.last ?? "plan") \(path.reduce(Optional(value)) { $0?[$1] }?.text() ?? "none")"
+      }.joined(separator: ", ")
+    }
+    throw UpcycleError.usage(
+      "holds a run with other settings", at: url.path, expected: shown(there), found: shown(asked),
+      hint: "choose another output folder, or delete this one")
   }
 
   /// Creates the folder, or checks that what is there is the same run.
   public func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
+    lock.lock = try lock.lock ?? FileLock(run.appendingPathComponent("lock"), of: url)
     if try holds(plan: resolved, identity: identity) { return }
     try writeFile(jsonText(RunRecord(plan: resolved, identity: identity), pretty: true), to: plan)
     try writeFile(
@@ -48,19 +61,35 @@ public struct RunDirectory {
 
   /// The loss curve so far: one row per step, by column name.
   public func readMetrics() throws -> (columns: [String], rows: [[Double]]) {
-    let lines = String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n")
-    let columns = lines.first?.split(separator: ",").map(String.init) ?? []
-    return (columns, lines.dropFirst().map { $0.split(separator: ",").map { Double($0) ?? .nan } })
+    let table = try CSV(contentsOf: metrics)
+    return (table.header, try table.numbers())
   }
 
   /// Opens metrics.csv for appending, keeping the lines of the first `steps` steps.
-  public func openMetrics(keeping steps: Int, header: String) throws -> MetricsFile {
+  /// - Parameter curve: digest of those lines, from the state of that step
+  /// - Throws: where the lines are not those that the state was saved with
+  public func openMetrics(keeping steps: Int, header: String, curve: String = "") throws -> MetricsFile {
     var kept = [header]
-    if steps > 0, let text = try? String(decoding: readFile(metrics), as: UTF8.self) {
-      kept += text.split(separator: "\n").dropFirst().prefix(steps).map(String.init)
+    if steps > 0 {
+      kept = String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n").prefix(steps + 1)
+        .map(String.init)
+      if kept.first != header || kept.count != steps + 1 || MetricsFile.digest(kept.dropFirst()) != curve {
+        throw UpcycleError(
+          "is not the loss curve that the state of step \(steps) was saved with", at: metrics.path,
+          expected: "its first \(steps) rows as they were written", found: "\(max(0, kept.count - 1)) rows",
+          hint: "restore it, or delete \(run.path) and begin anew")
+      }
     }
     try writeFile(kept.joined(separator: "\n") + "\n", to: metrics)
-    return try MetricsFile(metrics)
+    return try MetricsFile(metrics, digest: MetricsFile.digest(kept.dropFirst()))
+  }
+}
+
+/// Where two documents differ: paths of keys, sorted.
+private func differingPaths(_ a: JSONValue, _ b: JSONValue) -> [[String]] {
+  guard let mine = a.object, let theirs = b.object else { return a == b ? [] : [[]] }
+  return Set(mine.keys).union(theirs.keys).sorted().flatMap { key in
+    differingPaths(mine[key] ?? .null, theirs[key] ?? .null).map { [key] + $0 }
   }
 }
 
@@ -78,8 +107,18 @@ public struct RunIdentity: Codable, Equatable, Sendable {
   public var threads: Int
   /// That share the experts; nil: there is nothing to share.
   public var ranks: Int?
+  /// The text that the curve of held-out losses is measured on; nil: there is no such curve.
+  public var heldOut: String?
+  /// What the environment says about kernels, which decide the last bits; nil: nothing.
+  public var kernels: String?
 
-  public init(student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil) {
+  public init(
+    student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil, heldOut: String? = nil
+  ) {
+    self.heldOut = heldOut
+    let environment = ProcessInfo.processInfo.environment
+    let choices = ["UPCYCLE_BLAS", "UPCYCLE_ISA"].compactMap { name in environment[name].map { "\(name)=\($0)" } }
+    kernels = choices.isEmpty ? nil : choices.joined(separator: " ")
     self.student = student
     self.teacher = teacher
     self.data = data
@@ -88,21 +127,34 @@ public struct RunIdentity: Codable, Equatable, Sendable {
   }
 }
 
-/// A CSV that grows line by line.
+/// A CSV that grows line by line, with a digest of its rows so far.
 public final class MetricsFile {
   private let handle: FileHandle
   private let path: String
+  /// A chain: SHA-256 of the digest before a row, and the row.
+  public private(set) var digest: String
 
-  init(_ url: URL) throws {
+  init(_ url: URL, digest: String) throws {
     guard let handle = try? FileHandle(forWritingTo: url) else { throw UpcycleError("cannot write", at: url.path) }
     self.handle = handle
     path = url.path
+    self.digest = digest
     try handle.seekToEnd()
   }
+
+  static func digest(_ rows: some Sequence<String>) -> String { rows.reduce("") { sha256($0 + $1) } }
 
   public func append(_ line: String) throws {
     do { try handle.write(contentsOf: Data((line + "\n").utf8)) } catch {
       throw UpcycleError("cannot write: is the disk full?", at: path)
+    }
+    digest = sha256(digest + line)
+  }
+
+  /// Brings the rows to the disk: before a state that counts on them.
+  public func sync() throws {
+    do { try handle.synchronize() } catch {
+      throw UpcycleError("cannot sync: \(error.localizedDescription)", at: path)
     }
   }
 }

@@ -98,11 +98,28 @@ public struct StepMemory: Codable, Equatable, Sendable {
   }
 }
 
+extension StepMemory {
+  /// Refuses a step whose batch or activations do not fit in memory, before anything of it is made.
+  /// - Parameter sharing: processes that deal the batch's sequences among them
+  public static func require(
+    _ plan: TrainingPlan, student: ModelConfig, teacher: ModelConfig? = nil, sharing: Int = 1
+  ) throws {
+    let (what, option) = ("steps of \(plan.batch) x \(plan.time) tokens", "batch and sequence length")
+    // Ids, targets and positions of a batch.
+    let batch = cappedProduct(plan.batch, plan.time, 16)
+    try requireMemory(batch, for: what, at: option)
+    let memory = StepMemory(
+      student: student, teacher: teacher, tokens: max(1, min(plan.microBatch, plan.batch / sharing)) * plan.time,
+      checkpointing: plan.checkpointing, lanes: 1)
+    try requireMemory(cappedSum(batch, memory.activations, max(memory.loss, memory.working)), for: what, at: option)
+  }
+}
+
 extension ModelConfig {
   /// Numbers per token that the backward pass of one decoder layer needs: every operation's output.
   public func keptNumbersPerToken(layer: Int) -> Int {
     // Both norms, the mixer's and the feed-forward's outputs and both sums; gate and up; their product.
-    let transform = architecture == .mamba2 ? 3 * hiddenSize : 6 * hiddenSize + feedForwardNumbersPerToken(layer: layer)
+    let transform = hasFeedForward ? 6 * hiddenSize + feedForwardNumbersPerToken(layer: layer) : 3 * hiddenSize
     return transform + mixerNumbersPerToken(layer: layer)
   }
 
@@ -123,41 +140,14 @@ extension ModelConfig {
   /// Gate, up and their product of a feed-forward; with experts gate and up of a token's, all three of the shared ones,
   /// the rows that go to experts and come back, the router's logits and scores, and both parts' outputs.
   func feedForwardNumbersPerToken(layer: Int) -> Int {
-    if architecture == .mamba2 { return 0 }
+    if !hasFeedForward { return 0 }
     guard let experts, experts.isUsed(inLayer: layer) else { return 3 * intermediateSize }
     return experts.perToken * (2 * hiddenSize + 2 * experts.width) + 3 * experts.sharedWidth + 2 * experts.count
       + experts.perToken + (experts.sharedWidth > 0 ? 2 : 1) * hiddenSize
   }
 
   /// Outputs of a mixer's operations per token, without the output projection's.
-  func mixerNumbersPerToken(layer: Int) -> Int {
-    switch mixers[layer] {
-    case .attention:
-      let projected = attentionQueryWidth + 2 * keyValueHeads * headDim
-      let normed = qkNorm ? (attentionHeads + keyValueHeads) * headDim : 0
-      return projected + normed + attentionHeads * (headDim + 1) * (attentionGate ? 3 : 1)
-    case .latentAttention:
-      guard let latent else { return 0 }
-      let ranks = latent.ranks(layer: layer)
-      let queries = attentionHeads * latent.queryKeyHeadDim
-      let keys = latent.upProjectionHeads * latent.queryKeyHeadDim
-      let down = (ranks.q ?? 0) + ranks.kv + 2 * latent.ropeHeadDim
-      let norms =
-        (latent.latentNorm ? 2 * ((ranks.q ?? 0) + ranks.kv) : 0) + (latent.qkNorm ? queries + keys : 0)
-      let up = queries + keys + latent.upProjectionHeads * (latent.nopeHeadDim + latent.valueHeadDim)
-      let mixed = attentionHeads * latent.valueHeadDim
-      return down + norms + up + mixed * (latent.outputGate ? 3 : 1) + attentionHeads
-    case .mamba2:
-      guard let mamba else { return 0 }
-      // Chunk-entry states: one of N x P every chunk.
-      let entries = mamba.recurrentNumbers / mamba.chunk
-      return mamba.inputRows + mamba.convWidth + 2 * mamba.innerWidth + mamba.heads + mamba.groups + entries
-    case .gatedDeltaNet:
-      guard let delta else { return 0 }
-      let layout = delta.layout
-      let entries = delta.recurrentNumbers / delta.chunk
-      return 2 * layout.width + layout.valueWidth + 4 * delta.heads + 2 * layout.keyWidth + 2 * delta.keyHeads
-        + 2 * layout.valueWidth + delta.heads + entries
-    }
+  private func mixerNumbersPerToken(layer: Int) -> Int {
+    mixers[layer].mixer.costs(self, layer: layer).keptNumbersPerToken
   }
 }

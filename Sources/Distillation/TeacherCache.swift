@@ -50,8 +50,6 @@ public final class TeacherCache: Teacher {
     /// About 64 MiB of states a file.
     var framesPerFile: Int { max(1, (1 << 26) / (frameNumbers * type.size)) }
     var files: Int { (frames + framesPerFile - 1) / framesPerFile }
-    /// Bytes of all states before compression.
-    public var rawBytes: Int { frames * frameNumbers * type.size }
   }
 
   public let identity: Identity
@@ -129,7 +127,8 @@ public final class TeacherCache: Teacher {
         if part == perStep - 1 { report(step + 1) }
         if shouldStop() {
           throw UpcycleError(
-            "interrupted while the teacher's states are written; the same command goes on", at: folder.path)
+            "interrupted while the teacher's states are written; the same command goes on", at: folder.path,
+            kind: .interrupted)
         }
       }
       try writer.commit()

@@ -34,6 +34,7 @@ public final class Trainer {
     if plan.hiddenWeight != nil && !(teacher is LanguageModel) {
       throw UpcycleError.usage("hidden states need a teacher that runs beside the student", at: "hidden weight")
     }
+    try StepMemory.require(plan, student: student.config, teacher: (teacher as? LanguageModel)?.config)
     if plan.freezesEmbeddings == true {
       student.embedding.isTrainable = false
       student.head.isTrainable = false
@@ -86,12 +87,21 @@ public final class Trainer {
       plan.ceWeight * crossEntropy + plan.klWeight * divergence
       + (plan.hiddenWeight ?? 0) * hiddenDistance / Double(max(1, ids.count))
     let (norm, rate) = try loop.update(loss: loss) {
-      student.firstNonFiniteLayer(ids: Array(ids[0..<tokens]), batch: plan.microBatch, time: plan.time)
+      let part = Array(ids[0..<tokens])
+      return student.firstNonFiniteLayer(ids: part, batch: plan.microBatch, time: plan.time) ?? teacherFault(part)
     }
     if let balance = plan.balance, balance.biasRate > 0 { student.routing.updateBias(rate: balance.biasRate) }
     return StepMetrics(
       step: step, loss: loss, crossEntropy: crossEntropy, divergence: divergence, gradientNorm: norm, rate: rate,
       balance: plan.balance.flatMap { $0.lossWeight > 0 ? student.routing.meanBalance : nil })
+  }
+
+  /// A teacher whose states are not finite on the step's first micro-batch.
+  private func teacherFault(_ ids: [Int32]) -> Fault? {
+    guard let taught = try? teacher?.teaching(step: step, part: 0, ids: ids, batch: plan.microBatch, time: plan.time),
+      taught.hidden.hasNonFinite || taught.weight.hasNonFinite
+    else { return nil }
+    return Fault("the teacher's states", hint: "the teacher is damaged, or its states overflow")
   }
 
   /// Adds the gradients of the step's micro-batch `part`.

@@ -2,86 +2,153 @@ import Autograd
 import Foundation
 import Groundwork
 import ModelCore
+import Synchronization
 import TensorCore
 
-/// The state of a run between two steps: parameters and both moments in float32, and the step. Batches and
-/// random draws are functions of the step, so this is all that a bit-exact resume needs.
+/// The state of a run between two steps: parameters and both moments in float32, the step, and the digest of the loss
+/// curve so far. Batches and random draws are functions of the step, so this is all that a bit-exact resume needs.
 ///
-/// One file under a name that holds the step (`state-120.safetensors`); a new one is complete before the old
-/// is removed, so kill -9 at any moment leaves a whole checkpoint.
+/// One file under a name that holds the step (`state-120.safetensors`), and the one before it: a new one is complete
+/// before the last good one goes, so kill -9 at any moment leaves a whole state, and a damaged one leaves its
+/// predecessor. Each carries the SHA-256 of every tensor and of all else that it says; one that does not fit its
+/// digests, or its name, is never used.
 public enum TrainingCheckpoint {
   private static let tensors = ["parameters", "moment1", "moment2"]
 
-  static func save(_ folder: URL, step: Int, _ model: LanguageModel, _ optimizer: AdamW) throws {
-    try write(folder, step: step, model, optimizer)
-    try remove(folder, but: step)
-  }
-
-  /// Writes a state beside those that are there: for ranks, which keep the old until all have the new.
-  public static func write(_ folder: URL, step: Int, _ model: LanguageModel, _ optimizer: AdamW) throws {
+  /// Writes a state beside the one that the run last wrote or went on from; others go.
+  /// - Parameters:
+  ///   - last: the step of that state; nil: there is none
+  ///   - curve: digest of the loss curve up to `step` (see `MetricsFile`)
+  public static func write(
+    _ folder: URL, step: Int, after last: Int?, curve: String, _ model: LanguageModel, _ optimizer: AdamW
+  ) throws {
     try makeDirectory(folder)
+    for old in states(folder) where old.step != last { try? FileManager.default.removeItem(at: old.url) }
     let count = model.parameters.count
-    let url = url(folder, step)
-    let writer = try SafetensorsWriter(
-      url, tensors: tensors.map { TensorSpec($0, [count]) }, type: .float32,
-      metadata: ["step": String(step), "optimizer_step": String(optimizer.step)])
-    for (name, values) in zip(tensors, [model.parameters.values, optimizer.first, optimizer.second]) {
-      try writer.write(name, UnsafeBufferPointer(start: values.pointer, count: count))
+    let values = [model.parameters.values, optimizer.first, optimizer.second].map {
+      UnsafeBufferPointer(start: $0.pointer, count: count)
     }
+    var metadata = ["step": String(step), "optimizer_step": String(optimizer.step), "curve": curve]
+    for (name, digest) in zip(tensors, digests(values.map { UnsafeRawBufferPointer($0) })) {
+      metadata["sha256_\(name)"] = digest
+    }
+    metadata["sha256"] = digest(metadata)
+    let writer = try SafetensorsWriter(
+      url(folder, step), tensors: tensors.map { TensorSpec($0, [count]) }, type: .float32, metadata: metadata)
+    for (name, numbers) in zip(tensors, values) { try writer.write(name, numbers) }
     try writer.commit()
   }
 
-  /// Removes all states but one.
-  public static func remove(_ folder: URL, but step: Int) throws {
-    for old in try states(folder) where old.step != step { try? FileManager.default.removeItem(at: old.url) }
+  /// Of each buffer, side by side on the threads that there are.
+  private static func digests(_ buffers: [UnsafeRawBufferPointer]) -> [String] {
+    struct Job: @unchecked Sendable { var buffers: [UnsafeRawBufferPointer] }  // read only
+    let job = Job(buffers: buffers)
+    let results = Mutex([Int: String]())
+    Threads.parallel(buffers.count) { index in
+      let digest = sha256(job.buffers[index])
+      results.withLock { $0[index] = digest }
+    }
+    return results.withLock { found in buffers.indices.map { found[$0]! } }
   }
 
-  /// Steps of the states that are there.
-  public static func steps(_ folder: URL) throws -> [Int] { try states(folder).map(\.step) }
-
-  /// Loads the newest state into model and optimizer; nil when there is none.
-  static func load(_ folder: URL, into model: LanguageModel, _ optimizer: AdamW) throws -> Int? {
-    guard let newest = try states(folder).map(\.step).max() else { return nil }
-    try load(folder, step: newest, into: model, optimizer)
-    return newest
+  /// Of everything that a state says beside its numbers.
+  private static func digest(_ metadata: [String: String]) -> String {
+    sha256(metadata.filter { $0.key != "sha256" }.sorted { $0.key < $1.key }.map { "\($0)=\($1)\n" }.joined())
   }
 
-  /// Loads the state of a step.
-  public static func load(_ folder: URL, step: Int, into model: LanguageModel, _ optimizer: AdamW) throws {
+  /// States that stand the test of their digests, and what is wrong with the others.
+  public struct Found {
+    /// Steps of good states, the newest first.
+    public var good: [Int] = []
+    /// One line for each that is not.
+    public var damaged: [String] = []
+  }
+
+  /// Examines the states that are there, from the newest on, reading every byte.
+  /// - Parameter most: stop at so many good ones
+  public static func examine(_ folder: URL, most: Int = .max) -> Found {
+    var found = Found()
+    for state in states(folder).sorted(by: { $0.step > $1.step }) where found.good.count < most {
+      do {
+        try check(try SafetensorsFile(state.url), step: state.step)
+        found.good.append(state.step)
+      } catch { found.damaged.append("\(error)") }
+    }
+    return found
+  }
+
+  private static func check(_ file: SafetensorsFile, step: Int) throws {
+    func damaged(_ what: String, expected: String, found: String) -> UpcycleError {
+      UpcycleError("damaged: \(what)", at: file.url.path, expected: expected, found: found)
+    }
+    let metadata = file.metadata
+    guard let stored = metadata["sha256"] else {
+      throw damaged("the state carries no digest", expected: "sha256 in its metadata", found: "nothing")
+    }
+    guard stored == digest(metadata) else {
+      throw damaged(
+        "its metadata is not what was written", expected: "sha256 \(stored.prefix(16))…",
+        found: "\(digest(metadata).prefix(16))…")
+    }
+    guard metadata["step"] == String(step) else {
+      throw damaged("the file is another step's state", expected: "step \(step)", found: metadata["step"] ?? "none")
+    }
+    let found = tensors.compactMap { file.info($0) }
+    guard found.count == tensors.count else {
+      throw damaged("a tensor is missing", expected: tensors.joined(separator: ", "), found: "\(found.count) of them")
+    }
+    let digests = digests(found.map { file.bytes($0) })
+    for (name, digest) in zip(tensors, digests) {
+      guard digest == metadata["sha256_\(name)"] else {
+        throw damaged(
+          "\(name) is not what was written", expected: "sha256 \((metadata["sha256_\(name)"] ?? "none").prefix(16))…",
+          found: "\(digest.prefix(16))…")
+      }
+    }
+  }
+
+  /// Loads the state of a step, which `examine` found good, into model and optimizer.
+  /// - Returns: the digest of the loss curve up to that step
+  @discardableResult
+  public static func load(_ folder: URL, step: Int, into model: LanguageModel, _ optimizer: AdamW) throws -> String {
     let url = Self.url(folder, step)
     let file = try SafetensorsFile(url)
     let count = model.parameters.count
+    for name in tensors where file.info(name)?.shape != [count] {
+      throw UpcycleError(
+        "checkpoint does not fit the model", at: "\(url.path): \(name)", expected: "[\(count)]",
+        found: file.info(name).map { "\($0.shape)" } ?? "nothing")
+    }
     for (name, values) in zip(tensors, [model.parameters.values, optimizer.first, optimizer.second]) {
-      guard file.info(name)?.shape == [count] else {
-        throw UpcycleError(
-          "checkpoint does not fit the model", at: "\(url.path): \(name)", expected: "[\(count)]",
-          found: file.info(name).map { "\($0.shape)" } ?? "nothing")
-      }
       try file.readFloats(name, into: values.pointer)
     }
     optimizer.step = file.metadata["optimizer_step"].flatMap(Int.init) ?? step
+    return file.metadata["curve"] ?? ""
   }
 
-  /// Removes what a killed process was writing.
-  public static func removeLeftovers(_ folder: URL) {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    for name in names where name.hasPrefix(".state-") && name.hasSuffix(".tmp") {
-      try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+  /// Names damaged states.
+  /// - Parameter step: what the run goes on from
+  /// - Throws: where that is nothing because states are damaged
+  public static func tell(_ damaged: [String], goingOnFrom step: Int?) throws {
+    if step == nil, let first = damaged.first {
+      throw UpcycleError(first, hint: "there is no good state; delete it, and the same command begins anew")
     }
+    for line in damaged { printNote("warning: \(line); going on from step \(step ?? 0)") }
   }
 
   /// The newest state's file.
-  static func newest(_ folder: URL) throws -> URL? { try states(folder).max { $0.step < $1.step }?.url }
+  static func newest(_ folder: URL) -> URL? { states(folder).max { $0.step < $1.step }?.url }
 
   private static func url(_ folder: URL, _ step: Int) -> URL {
     folder.appendingPathComponent("state-\(step).safetensors")
   }
 
-  private static func states(_ folder: URL) throws -> [(step: Int, url: URL)] {
+  private static func states(_ folder: URL) -> [(step: Int, url: URL)] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return [] }
     return names.compactMap { name in
-      guard name.hasPrefix("state-"), name.hasSuffix(".safetensors"),
-        let step = Int(name.dropFirst(6).dropLast(12))
+      guard name.hasPrefix("state-"), name.hasSuffix(".safetensors") else { return nil }
+      let number = name.dropFirst(6).dropLast(12)
+      guard number.allSatisfy(\.isASCII), number.allSatisfy(\.isNumber), let step = Int(number), String(step) == number
       else { return nil }
       return (step, folder.appendingPathComponent(name))
     }

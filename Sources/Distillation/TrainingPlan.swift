@@ -55,7 +55,7 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
     self.balance = balance
   }
 
-  public var steps: Int { tokens / (batch * time) }
+  public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
   public var schedule: Schedule {
     Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
   }
@@ -67,7 +67,7 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
       "at least 1, at most \(size.upperBound)",
       "\(batch) x \(time)")
     try require(microBatch > 0 && batch % microBatch == 0, "micro-batch", "a divisor of the batch \(batch)", microBatch)
-    try require(steps > 0, "tokens", "at least one step of \(batch * time)", tokens)
+    try require(steps > 0, "tokens", "at least one step of \(cappedProduct(batch, time))", tokens)
     try validateUpdates(learningRate: learningRate, warmup: warmup, floor: floor, clip: clip)
     let total = ceWeight + klWeight
     try require(

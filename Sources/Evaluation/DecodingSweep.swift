@@ -19,18 +19,23 @@ public struct DecodingPoint: Codable, Equatable, Sendable {
   /// Highest sum of tensor bytes held at once: weights, caches, activations.
   public var peakBytes: Int
 
-  public static let csvHeader = "model,batch,context,tokens_per_second,ms_per_step,cache_bytes,peak_bytes"
-  public var csvLine: String {
-    String(
-      format: "%@,%d,%d,%.2f,%.4f,%d,%d", model, batch, context, tokensPerSecond, millisecondsPerStep, cacheBytes,
-      peakBytes)
+  /// The points as a table, one row each.
+  public static func csv(_ points: [DecodingPoint]) -> CSV {
+    CSV(
+      header: ["model", "batch", "context", "tokens_per_second", "ms_per_step", "cache_bytes", "peak_bytes"],
+      rows: points.map {
+        [
+          $0.model, "\($0.batch)", "\($0.context)", String(format: "%.2f", $0.tokensPerSecond),
+          String(format: "%.4f", $0.millisecondsPerStep), "\($0.cacheBytes)", "\($0.peakBytes)",
+        ]
+      })
   }
 }
 
 /// Decodes `newTokens` single tokens after a context, as the papers' speed script does (brief 2.8: protocol A sweeps
 /// the batch from a one-token prompt, protocol B the context): the caches are filled with random numbers unless
 /// `prefill`, since what they hold does not change the work.
-/// - Throws: usage errors for numbers below 1
+/// - Throws: usage errors for numbers below 1, and for more than there is memory
 public func measureDecoding(
   of model: LanguageModel, named name: String, batch: Int, context: Int, newTokens: Int, prefill: Bool = false
 ) throws -> DecodingPoint {
@@ -38,6 +43,9 @@ public func measureDecoding(
     throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
   }
   StoragePool.trim()  // caches of other sizes, which earlier points left
+  try requireServingMemory(
+    model, sequences: batch, context: cappedSum(context, newTokens, 1), rows: prefill ? min(context, 512) : batch,
+    at: "batch, contexts")
   StoragePool.resetPeak()
   let caches = (0..<batch).map { _ in model.makeCache(capacity: context + newTokens + 1, positions: .max) }
   for (row, cache) in caches.enumerated() {

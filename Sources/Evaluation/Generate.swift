@@ -30,10 +30,10 @@ public struct GenerationReport: Sendable {
 ///   - positions: as for `LanguageModel.makeCache`.
 ///   - onToken: sees each new token; false ends the text.
 /// - Throws: usage errors for an empty prompt, one longer than the model's positions, ids outside the vocabulary,
-///   impossible sampling options.
+///   impossible sampling options; what `onToken` throws.
 public func generate(
   _ model: LanguageModel, prompt: [Int32], maximum: Int, sampling: SamplingOptions = .init(), ends: Set<Int32> = [],
-  chunk: Int = 512, positions: Int? = nil, onToken: (Int32) -> Bool = { _ in true }
+  chunk: Int = 512, positions: Int? = nil, onToken: (Int32) throws -> Bool = { _ in true }
 ) throws -> GenerationReport {
   try sampling.validate()
   if prompt.isEmpty {
@@ -54,7 +54,10 @@ public func generate(
   }
   let sampler = Sampler(sampling)
   StoragePool.resetPeak()
-  let cache = model.makeCache(capacity: min(limit, prompt.count + max(maximum, 0)), positions: positions)
+  let capacity = min(limit, cappedSum(prompt.count, max(maximum, 0)))
+  try requireServingMemory(
+    model, sequences: 1, context: capacity, rows: min(chunk, prompt.count), at: "prompt and new tokens")
+  let cache = model.makeCache(capacity: capacity, positions: positions)
   var clock = monotonicSeconds()
   var hidden = try read(model, cache, prompt, chunk: chunk)
   var report = GenerationReport(
@@ -68,10 +71,15 @@ public func generate(
   while report.newTokens < maximum {
     let logits = model.logits(hidden.rows(hidden.rowCount - 1..<hidden.rowCount))
     let next = sampler.choose(UnsafeBufferPointer(start: logits.pointer, count: logits.width), at: report.newTokens)
+    if !logits.pointer[Int(next)].isFinite {
+      throw UpcycleError(
+        "the model's logits are not finite", at: "token \(prompt.count + report.newTokens)",
+        hint: "its activations overflow: the checkpoint is damaged, or its training failed")
+    }
     if report.newTokens == 0 { report.prefillSeconds = lap() }
     if ends.contains(next) { break }
     report.newTokens += 1
-    if !onToken(next) || report.newTokens == maximum { break }
+    if try !onToken(next) || report.newTokens == maximum { break }
     if let positions = cache.positions, cache.length >= positions { break }
     hidden = try model.extend(cache, [next])
   }
@@ -102,7 +110,7 @@ public struct CacheCost: Sendable {
   public init(_ model: LanguageModel) {
     let config = model.config
     let size = MemoryLayout<Float>.stride
-    bytesPerToken = size * model.layers.reduce(0) { $0 + $1.mixer.cacheWidth }
+    bytesPerToken = size * model.layers.reduce(0) { $0 + $1.cacheNeeds.perToken }
     baseBytesPerToken = size * config.layerCount * 2 * config.keyValueHeads * config.headDim
   }
 

@@ -129,17 +129,17 @@ public struct RulerReport: Codable, Equatable, Sendable {
     return lines.joined(separator: "\n")
   }
 
-  public static let csvHeader = "task,length,depth,samples,score,stderr,all,part"
-
-  public var csv: String {
-    let lines = scores.map { score in
-      let own = score.score(metric)
-      return [
-        score.task, "\(score.length)", score.depth.map { String(format: "%g", $0) } ?? "", "\(score.samples)",
-        String(format: "%.2f", 100 * own.value), String(format: "%.2f", 100 * own.standardError),
-        String(format: "%.2f", 100 * score.all.value), String(format: "%.2f", 100 * score.part.value),
-      ].joined(separator: ",")
-    }
-    return ([Self.csvHeader] + lines).joined(separator: "\n") + "\n"
+  /// The scores as a table, one row a task, length and depth, in percent.
+  public var csv: CSV {
+    CSV(
+      header: ["task", "length", "depth", "samples", "score", "stderr", "all", "part"],
+      rows: scores.map { score in
+        let own = score.score(metric)
+        return [
+          score.task, "\(score.length)", score.depth.map { String(format: "%g", $0) } ?? "", "\(score.samples)",
+          String(format: "%.2f", 100 * own.value), String(format: "%.2f", 100 * own.standardError),
+          String(format: "%.2f", 100 * score.all.value), String(format: "%.2f", 100 * score.part.value),
+        ]
+      })
   }
 }

@@ -39,7 +39,7 @@ public struct ThroughputReport: Codable, Equatable, Sendable {
 ///   - batch: sequences decoded side by side.
 ///   - promptTokens: length of each prompt; its ids follow from the position.
 ///   - newTokens: single-token steps per sequence.
-/// - Throws: usage errors for numbers below 1.
+/// - Throws: usage errors for numbers below 1, and for more than there is memory.
 public func measureThroughput(
   of model: LanguageModel, batch: Int, promptTokens: Int, newTokens: Int, repeats: Int = 3
 ) throws -> ThroughputReport {
@@ -47,13 +47,17 @@ public func measureThroughput(
   where value < 1 {
     throw UpcycleError.usage("must be positive", at: name, expected: "1 or more", found: "\(value)")
   }
+  let context = cappedSum(promptTokens, newTokens)
+  // The prompts are read at once.
+  try requireServingMemory(
+    model, sequences: batch, context: context, rows: cappedProduct(batch, promptTokens), at: "batch, prompt, tokens")
   let vocabulary = model.config.vocabularySize
   let cost = CacheCost(model)
   var best = (prefill: Double.infinity, decode: Double.infinity)
   var bytes = 0
   StoragePool.resetPeak()
   for _ in 0...repeats {
-    let caches = (0..<batch).map { _ in model.makeCache(capacity: promptTokens + newTokens, positions: .max) }
+    let caches = (0..<batch).map { _ in model.makeCache(capacity: context, positions: .max) }
     let start = monotonicSeconds()
     var hidden = try model.extend(
       caches.enumerated().map { row, cache in
@@ -73,4 +77,19 @@ public func measureThroughput(
     prefillTokensPerSecond: Double(batch * promptTokens) / best.prefill,
     decodeTokensPerSecond: Double(batch * newTokens) / best.decode, cacheBytes: bytes,
     baseCacheBytes: cost.baseBytesPerToken * batch * (promptTokens + newTokens), peakBytes: StoragePool.peakBytes)
+}
+
+/// Refuses caches and activations that do not fit in memory before any of them is made.
+/// - Parameters:
+///   - sequences: whose caches stand side by side, each for `context` tokens
+///   - rows: tokens of one step, over all sequences
+///   - option: what asked for them
+func requireServingMemory(_ model: LanguageModel, sequences: Int, context: Int, rows: Int, at option: String) throws {
+  let config = model.config
+  let cache = cappedSum(cappedProduct(context, config.kvNumbersPerToken), config.stateNumbers)
+  // Ids and positions, the residual stream and a layer's output; each sequence's next-token logits.
+  let step = cappedSum(cappedProduct(rows, 4 + 2 * config.hiddenSize), cappedProduct(sequences, config.vocabularySize))
+  try requireMemory(
+    cappedProduct(MemoryLayout<Float>.stride, cappedSum(cappedProduct(sequences, cache), step)),
+    for: "\(formatCount(sequences)) sequences of \(formatCount(context)) tokens", at: option)
 }

@@ -19,6 +19,7 @@ public func parseBytes(_ text: String) -> Int? {
 /// 3221225472 -> "3.00 GiB", 5242880 -> "5.0 MiB".
 public func formatBytes(_ bytes: Int) -> String {
   let value = Double(bytes)
+  if value >= 1_099_511_627_776 { return String(format: "%.2f TiB", value / 1_099_511_627_776) }
   if value >= 1_073_741_824 { return String(format: "%.2f GiB", value / 1_073_741_824) }
   if value >= 1_048_576 { return String(format: "%.1f MiB", value / 1_048_576) }
   return String(format: "%.1f KiB", value / 1024)

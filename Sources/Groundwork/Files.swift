@@ -4,20 +4,37 @@ import Foundation
   import Glibc
 #endif
 
+/// What the system says about the last call that failed: "No space left on device".
+func systemReason(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
+
 /// Opens a file for reading; says which file and why when it cannot.
 public func openForReading(_ url: URL) throws -> FileHandle {
-  do {
-    var isDirectory: ObjCBool = false
-    if FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory), isDirectory.boolValue {
-      throw UpcycleError("is a folder, not a file", at: url.path)
-    }
-    return try FileHandle(forReadingFrom: url)
-  } catch let error as UpcycleError {
-    throw error
-  } catch {
-    throw UpcycleError(
-      FileManager.default.fileExists(atPath: url.path) ? "cannot be read" : "no such file", at: url.path)
+  let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else {
+    throw UpcycleError(errno == ENOENT ? "no such file" : "cannot be read: \(systemReason())", at: url.path)
   }
+  var status = stat()
+  if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+    close(descriptor)
+    throw UpcycleError("is a folder, not a file", at: url.path)
+  }
+  return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+}
+
+/// Opens a file that will be mapped, or read here and there; a pipe or a device is refused at once.
+/// - Returns: its descriptor and its length in bytes; the caller closes.
+public func openRegularFile(_ url: URL) throws -> (descriptor: Int32, length: Int) {
+  // Without O_NONBLOCK, opening a pipe waits for a writer.
+  let descriptor = open(url.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+  guard descriptor >= 0 else {
+    throw UpcycleError(errno == ENOENT ? "no such file" : "cannot be read: \(systemReason())", at: url.path)
+  }
+  var status = stat()
+  guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    close(descriptor)
+    throw UpcycleError("is not a regular file", at: url.path)
+  }
+  return (descriptor, Int(status.st_size))
 }
 
 /// Reads a whole file.
@@ -31,70 +48,19 @@ public func readFile(_ url: URL) throws -> Data {
 
 /// Creates a folder and its parents.
 public func makeDirectory(_ url: URL) throws {
-  do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch {
-    throw UpcycleError("cannot create this folder", at: url.path, hint: "check the path and its permissions")
-  }
-}
-
-/// A file that appears under its name only when complete: bytes go to `NAME.tmp` in the same folder,
-/// `commit()` syncs it to the disk and renames it. Dropping the writer without `commit()` removes the
-/// temporary file, so an error, a full disk or an interrupt never leaves a partial file behind.
-public final class AtomicFile {
-  public let url: URL
-  private let temporary: URL
-  private var descriptor: Int32
-
-  public init(_ url: URL) throws {
-    self.url = url
+  let path = url.path
+  if mkdir(path, 0o777) == 0 { return }
+  if errno == ENOENT, path != "/", !path.isEmpty {
     try makeDirectory(url.deletingLastPathComponent())
-    temporary = url.deletingLastPathComponent()
-      .appendingPathComponent(".\(url.lastPathComponent).\(getpid()).tmp")
-    descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    if descriptor < 0 { throw UpcycleError("cannot write: \(String(cString: strerror(errno)))", at: url.path) }
+    if mkdir(path, 0o777) == 0 { return }
   }
-
-  deinit {
-    if descriptor >= 0 {
-      close(descriptor)
-      unlink(temporary.path)
-    }
-  }
-
-  public func write(_ bytes: UnsafeRawBufferPointer) throws {
-    var done = 0
-    while done < bytes.count {
-      let wrote = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-      if wrote < 0 {
-        if errno == EINTR { continue }
-        throw UpcycleError("cannot write: \(String(cString: strerror(errno)))", at: url.path)
-      }
-      done += wrote
-    }
-  }
-
-  public func write(_ data: Data) throws { try data.withUnsafeBytes { try write($0) } }
-  public func write(_ text: String) throws { try write(Data(text.utf8)) }
-
-  /// Syncs and renames; after this the file exists whole.
-  public func commit() throws {
-    if fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS {
-      throw UpcycleError("cannot sync: \(String(cString: strerror(errno)))", at: url.path)
-    }
-    if close(descriptor) != 0 {
-      descriptor = -1
-      unlink(temporary.path)
-      throw UpcycleError("cannot write: \(String(cString: strerror(errno)))", at: url.path)
-    }
-    descriptor = -1
-    if rename(temporary.path, url.path) != 0 {
-      let reason = String(cString: strerror(errno))
-      unlink(temporary.path)
-      throw UpcycleError("cannot rename into place: \(reason)", at: url.path)
-    }
-  }
+  let reason = systemReason()
+  var status = stat()
+  if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+  throw UpcycleError("cannot create this folder: \(reason)", at: path, hint: "check the path and its permissions")
 }
 
-/// Writes a whole file atomically.
+/// Writes a whole file atomically, see `AtomicFile`.
 public func writeFile(_ data: Data, to url: URL) throws {
   let file = try AtomicFile(url)
   try file.write(data)

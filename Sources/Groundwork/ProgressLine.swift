@@ -4,43 +4,50 @@ import Foundation
   import Glibc
 #endif
 
-/// A progress line on standard error: rewritten in place on a terminal, one line every few seconds
-/// otherwise; silent when `quiet`. Results go to standard output, never here.
+/// Progress through a known number of units, with the time left by the pace so far; see `StatusLine`.
+/// Results go to standard output, never here.
 public final class ProgressLine {
   private let total: Int
   private let label: String
-  private let quiet: Bool
-  private let isTerminal = isatty(2) == 1
-  private let start = monotonicSeconds()
-  private var lastShown = -Double.infinity
-  private var firstDone: Int
+  private let line: StatusLine
+  private let clock: () -> Double
+  private let start: Double
+  private let firstDone: Int
 
-  /// - Parameter startingAt: units finished before this run (a resumed job), left out of the rate.
-  public init(_ label: String, total: Int, startingAt: Int = 0, quiet: Bool = false) {
+  /// - Parameters:
+  ///   - label: what is counted, such as "train step"
+  ///   - startingAt: units finished before this run (a resumed job), left out of the rate
+  ///   - quiet: shows nothing
+  public convenience init(_ label: String, total: Int, startingAt: Int = 0, quiet: Bool = false) {
+    self.init(label, total: total, startingAt: startingAt, line: StatusLine(quiet: quiet), clock: monotonicSeconds)
+  }
+
+  init(_ label: String, total: Int, startingAt: Int, line: StatusLine, clock: @escaping () -> Double) {
     self.label = label
     self.total = total
-    self.quiet = quiet
+    self.line = line
+    self.clock = clock
     firstDone = startingAt
+    start = clock()
   }
 
-  /// Shows `label done/total detail eta …`, at most 5 times a second (terminal) or every 5 s (file).
+  /// Shows `label done/total  detail  eta …`, as often as `StatusLine` does and at the end.
   public func update(_ done: Int, _ detail: @autoclosure () -> String = "") {
-    if quiet { return }
-    let now = monotonicSeconds()
-    if now - lastShown < (isTerminal ? 0.2 : 5), done < total { return }
-    lastShown = now
-    let elapsed = now - start
-    let rate = Double(done - firstDone) / max(elapsed, 1e-9)
-    let eta = rate > 0 ? formatDuration(Double(total - done) / rate) : "?"
-    let line = "\(label) \(done)/\(total)  \(detail())  eta \(eta)"
-    FileHandle.standardError.write(Data((isTerminal ? "\r\u{1b}[K\(line)" : line + "\n").utf8))
+    line.show(isUrgent: done >= total) {
+      ("\(label) \(done)/\(total)", detail(), done >= total ? "" : formatETA(remaining(done)))
+    }
   }
 
+  /// Seconds until the end; nil until a unit and a second tell something.
+  private func remaining(_ done: Int) -> Double? {
+    let elapsed = clock() - start
+    guard done > firstDone, elapsed >= 1 else { return nil }
+    return elapsed * Double(total - done) / Double(done - firstDone)
+  }
+
+  /// Leaves one line with the time taken.
   public func finish(_ summary: String? = nil) {
-    if quiet { return }
-    let took = formatDuration(monotonicSeconds() - start)
-    let line = "\(label) \(summary ?? "done") in \(took)\n"
-    FileHandle.standardError.write(Data((isTerminal ? "\r\u{1b}[K" + line : line).utf8))
+    line.say("\(label) \(summary ?? "done") in \(formatDuration(clock() - start))")
   }
 }
 
@@ -72,12 +79,13 @@ public func formatCount(_ value: Int) -> String {
   return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
 }
 
-/// Reads counts as people type them: 4M, 500k, 1.5M, 2048.
+/// Reads counts as people type them: 4M, 500k, 1.5M, 2048. Nobody counts beyond 2^50, and below it products with small
+/// numbers are far from overflow.
 public func parseCount(_ text: String) -> Int? {
   let scale: [Character: Double] = ["k": 1e3, "K": 1e3, "M": 1e6, "m": 1e6, "B": 1e9, "G": 1e9]
   if let last = text.last, let factor = scale[last] {
     guard let value = Double(text.dropLast()), value >= 0 else { return nil }
-    return Int(exactly: (value * factor).rounded())
+    return Int(exactly: (value * factor).rounded()).flatMap { $0 <= 1 << 50 ? $0 : nil }
   }
-  return Int(text).flatMap { $0 >= 0 ? $0 : nil }
+  return Int(text).flatMap { 0...(1 << 50) ~= $0 ? $0 : nil }
 }

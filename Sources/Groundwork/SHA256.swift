@@ -26,11 +26,13 @@ public struct SHA256Hasher: ~Copyable {
   }
 }
 
-public func sha256(_ data: Data) -> String {
+public func sha256(_ bytes: UnsafeRawBufferPointer) -> String {
   let hasher = SHA256Hasher()
-  data.withUnsafeBytes { hasher.update($0) }
+  hasher.update(bytes)
   return hasher.finish()
 }
+
+public func sha256(_ data: Data) -> String { data.withUnsafeBytes { sha256($0) } }
 
 public func sha256(_ text: String) -> String { sha256(Data(text.utf8)) }
 

@@ -5,8 +5,9 @@ import Foundation
 /// Errors are values and every layer throws this one; `precondition` is only for programmer mistakes.
 /// Executables print `description` to standard error and exit with `exitCode` (see `runReportingErrors`).
 public struct UpcycleError: Error, CustomStringConvertible, Sendable {
-  /// Whether the user asked for something impossible (exit 2) or something went wrong on the way (exit 1).
-  public enum Kind: Int32, Sendable { case failure = 1, usage = 2 }
+  /// Whether the user asked for something impossible (exit 2), something went wrong on the way (exit 1), or the user
+  /// stopped it (exit 130, as a shell says of Ctrl-C).
+  public enum Kind: Int32, Sendable { case failure = 1, usage = 2, interrupted = 130 }
 
   public var what: String
   /// File, tensor, step, option: the place a user would look at.

@@ -35,6 +35,30 @@ public struct Laboratory: Sendable {
     return folder.appendingPathComponent("records/\(profile.recorded ? spec.item : spec.name).\(profile.name).jsonl")
   }
 
+  /// Where the items of a record of that spec and key lie.
+  func itemFile(_ spec: Spec, _ profile: Profile, key: String) -> ItemFile {
+    let records = recordFile(spec, profile).deletingLastPathComponent()
+    return ItemFile(url: records.appendingPathComponent("items/\(key).zst"))
+  }
+
+  /// The items of a key that another experiment's record carries, beside the records of this one.
+  func copyItems(of key: String, to plan: Plan) throws {
+    let target = itemFile(plan.spec, plan.profile, key: key).url
+    if FileManager.default.fileExists(atPath: target.path) { return }
+    for paper in try Self.entries(experiments) {
+      let source = paper.appendingPathComponent("records/items/\(key).zst")
+      guard FileManager.default.fileExists(atPath: source.path) else { continue }
+      return try writeFile(readFile(source), to: target)
+    }
+  }
+
+  /// Removes the items of a record that is no more, unless another experiment's record has the same key.
+  func dropItems(of key: String, from plan: Plan) throws {
+    let file = itemFile(plan.spec, plan.profile, key: key)
+    guard file.exists, try records(inProfile: plan.profile.name)[key] == nil else { return }
+    try FileManager.default.removeItem(at: file.url)
+  }
+
   /// Committed records of all specs in profiles of this name, by key.
   func records(inProfile name: String) throws -> [String: Record] {
     let files = try Self.entries(experiments).flatMap { paper -> [URL] in

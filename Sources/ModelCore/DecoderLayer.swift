@@ -1,13 +1,14 @@
 import Autograd
 import TensorCore
 
-/// The two residual streams between layers (FarSkip brief 1.1): one and the same variable where nothing is withheld.
+/// The two residual streams between layers (FarSkip-Collective, section 3): one and the same variable where nothing is withheld.
 public struct ResidualStreams {
   /// R, the full residual.
   public var full: Variable
   /// N, the residual without the routed experts of the layer before; nil: the same as `full`.
   public var withoutRouted: Variable?
 
+  /// - Parameter withoutRouted: nil: the same as `full`
   public init(_ full: Variable, withoutRouted: Variable? = nil) {
     self.full = full
     self.withoutRouted = withoutRouted
@@ -18,21 +19,30 @@ public struct ResidualStreams {
 }
 
 /// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward. Where the
-/// two halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere (brief 1.10, item
-/// 5).
+/// two halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere, so that ways of
+/// computing a layer agree in their bits.
 public struct DecoderLayer {
+  /// Where its two halves read the residual.
   public let connectivity: Connectivity
+  /// [D], before the mixer.
   public let inputNorm: Parameter
-  public let mixer: Mixer
+  /// What mixes tokens.
+  public let mixer: any Mixer
+  /// What the mixer's cache of one sequence holds.
+  public let cacheNeeds: CacheNeeds
+  /// The second half; nil: none.
   public let transform: Transform?
   let eps: Float
   let normOffset: Float
 
   /// The feed-forward or the experts behind their norm.
   public struct Transform {
+    /// [D]
     public let norm: Parameter
+    /// What stands behind the norm.
     public let body: Body
 
+    /// A dense feed-forward, or experts.
     public enum Body {
       case dense(FeedForward)
       case experts(MixtureOfExperts)
@@ -44,28 +54,24 @@ public struct DecoderLayer {
     public var experts: MixtureOfExperts? { if case .experts(let experts) = body { experts } else { nil } }
   }
 
-  init(_ config: ModelConfig, index: Int, weights: WeightRequests, control: RoutingControl) throws {
+  init(_ config: ModelConfig, index: Int, _ requests: WeightRequests, control: RoutingControl) throws {
     connectivity = config.connectivity(layer: index)
     eps = Float(config.rmsNormEps)
     normOffset = config.normOffset
-    inputNorm = try weights.tensor(config.inputNormName(index), [config.hiddenSize])
-    mixer = try Mixer(config, layer: index, weights: weights)
-    if config.architecture == .mamba2 {
+    let weights = LayerWeights(config, layer: index, requests)
+    inputNorm = try weights[.inputNorm]
+    cacheNeeds = config.cacheNeeds(layer: index)
+    mixer = try config.mixers[index].mixer.init(config, layer: index, weights: weights)
+    if !config.hasFeedForward {
       transform = nil
       return
     }
-    let norm = try weights.tensor(config.transformNormName(index), [config.hiddenSize])
+    let norm = try weights[.transformNorm]
     if let experts = config.experts, experts.isUsed(inLayer: index) {
       transform = Transform(
-        norm: norm,
-        body: .experts(try MixtureOfExperts(config, experts, layer: index, weights: weights, control: control)))
+        norm: norm, body: .experts(try MixtureOfExperts(experts, layer: index, weights: weights, control: control)))
     } else {
-      transform = Transform(
-        norm: norm,
-        body: .dense(
-          try FeedForward(
-            hiddenSize: config.hiddenSize, width: config.intermediateSize, prefix: config.feedForwardPrefix(index),
-            weights: weights)))
+      transform = Transform(norm: norm, body: .dense(try FeedForward(weights, TensorRole.feedForward)))
     }
   }
 

@@ -6,15 +6,14 @@ public struct FeedForward {
   public let up: Parameter  // [F, D]
   public let down: Parameter  // [D, F]
 
-  /// - Parameters:
-  ///   - width: F
-  ///   - prefix: of the checkpoint names, without the dot
-  init(hiddenSize: Int, width: Int, prefix: String, weights: WeightRequests) throws {
-    gate = try weights.tensor("\(prefix).gate_proj.weight", [width, hiddenSize])
-    up = try weights.tensor("\(prefix).up_proj.weight", [width, hiddenSize])
-    down = try weights.tensor("\(prefix).down_proj.weight", [hiddenSize, width])
+  /// - Parameter role: of the layer's dense feed-forward, or of its shared experts
+  init(_ weights: LayerWeights, _ role: (TensorRole.Projection) -> TensorRole) throws {
+    gate = try weights[role(.gate)]
+    up = try weights[role(.up)]
+    down = try weights[role(.down)]
   }
 
+  /// x [..., D] -> [..., D].
   public func forward(_ tape: Tape, _ x: Variable) -> Variable {
     tape.linear(tape.swiGLU(tape.linear(x, [gate, up])), down)
   }

@@ -11,9 +11,9 @@ extension LanguageModel {
   public func makeCache(capacity: Int = 0, positions: Int? = nil) -> SequenceCache {
     SequenceCache(
       layers: layers.indices.map {
-        let mixer = layers[$0].mixer
+        let needs = layers[$0].cacheNeeds
         return LayerCache(
-          config.mixers[$0], width: mixer.cacheWidth, stateNumbers: mixer.stateNumbers, capacity: capacity)
+          config.mixers[$0], width: needs.perToken, stateNumbers: needs.state, capacity: capacity)
       }, positions: positions ?? config.positionLimit)
   }
 
@@ -50,11 +50,11 @@ extension LanguageModel {
         hint: "caches come from this model's makeCache")
     }
     for (index, kept) in cache.layers.enumerated() {
-      let (kind, mixer) = (config.mixers[index], layers[index].mixer)
-      if kept.kind == kind && kept.width == mixer.cacheWidth && kept.stateNumbers == mixer.stateNumbers { continue }
+      let (kind, needs) = (config.mixers[index], layers[index].cacheNeeds)
+      if kept.kind == kind && kept.width == needs.perToken && kept.stateNumbers == needs.state { continue }
       throw UpcycleError(
         "the cache was made by another model", at: "layer \(index)",
-        expected: "\(kind.rawValue) with \(mixer.cacheWidth) numbers per token and a state of \(mixer.stateNumbers)",
+        expected: "\(kind.rawValue) with \(needs.perToken) numbers per token and a state of \(needs.state)",
         found: "\(kept.kind.rawValue) with \(kept.width) and \(kept.stateNumbers)",
         hint: "caches come from this model's makeCache")
     }

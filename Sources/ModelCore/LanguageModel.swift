@@ -6,9 +6,14 @@ import TensorCore
 /// A decoder-only language model: embedding, layers (mixer + feed-forward, each behind its RMSNorm), final
 /// norm, head (tied to the embedding or not).
 public final class LanguageModel {
+  /// What it is.
   public let config: ModelConfig
+  /// All weights in one buffer, in the order in which layers ask for them.
   public let parameters: ParameterSet
+  /// What each of `parameters` is, in their order.
+  public let tensors: [TensorSpec]
   public let embedding: Parameter  // [vocab, D]
+  /// Bottom to top.
   public let layers: [DecoderLayer]
   public let finalNorm: Parameter  // [D]
   public let head: Parameter  // [vocab, D]; the embedding itself when tied
@@ -19,21 +24,25 @@ public final class LanguageModel {
   public init(_ config: ModelConfig, weights source: any WeightSource, file: String = "model") throws {
     self.config = config
     let weights = WeightRequests(source, count: config.parameterCount)
-    embedding = try weights.tensor(config.embeddingName, [config.vocabularySize, config.hiddenSize])
+    embedding = try weights.tensor(config.embeddingTensor)
     let control = routing
-    layers = try (0..<config.layerCount).map {
-      try DecoderLayer(config, index: $0, weights: weights, control: control)
-    }
-    finalNorm = try weights.tensor(config.finalNormName, [config.hiddenSize])
-    head =
-      config.tieWordEmbeddings
-      ? embedding : try weights.tensor("lm_head.weight", [config.vocabularySize, config.hiddenSize])
-    parameters = try weights.finish(file: file) { name in
-      // Buffers and tied copies that some checkpoints carry, and DeepSeek-V3's layers for predicting further tokens.
-      name.hasSuffix("rotary_emb.inv_freq") || (config.tieWordEmbeddings && name == "lm_head.weight")
-        || (config.architecture == .deepseekV3 && name.hasPrefix(ModelConfig.layerPrefix(config.layerCount)))
-    }
+    layers = try (0..<config.layerCount).map { try DecoderLayer(config, index: $0, weights, control: control) }
+    finalNorm = try weights.tensor(config.finalNormTensor)
+    head = config.tieWordEmbeddings ? embedding : try weights.tensor(config.headTensor)
+    let family = config.architecture.family
+    parameters = try weights.finish(file: file) { family.ignores($0, of: config) }
+    tensors = weights.tensors
   }
+
+  /// The parameter in a place; nil where the model has none there.
+  /// - Parameter layer: nil outside of layers
+  public func parameter(_ role: TensorRole, layer: Int? = nil) -> Parameter? {
+    let place = TensorPlace(role, layer: layer)
+    return tensors.firstIndex { $0.place == place }.map { parameters.parameters[$0] }
+  }
+
+  /// A parameter of a layer's mixer.
+  public func parameter(_ role: MixerRole, layer: Int) -> Parameter? { parameter(.mixer(role), layer: layer) }
 
   // MARK: Training
 

@@ -11,17 +11,16 @@ extension LanguageModel {
 
   /// Random weights of a seed.
   public convenience init(_ config: ModelConfig, seed: UInt64) throws {
-    try self.init(config, weights: RandomWeights(seed: seed, layers: config.layerCount, normOffset: config.normOffset))
+    try self.init(config, weights: RandomWeights(seed: seed, layers: config.layerCount))
   }
 
   /// Writes weights, then config.json: a folder with a config is whole. Files appear one by one, each complete.
   public func save(to folder: URL, type: ElementType = .float32, shardBytes: Int = 5_000_000_000) throws {
     try makeDirectory(folder)
     let writer = try CheckpointWriter(folder, tensors: config.tensors, type: type, shardBytes: shardBytes)
+    let byName = Dictionary(uniqueKeysWithValues: parameters.parameters.map { ($0.name, $0) })
     for spec in config.tensors {
-      guard let parameter = parameters[spec.name] else {
-        preconditionFailure("no parameter named \(spec.name)")
-      }
+      guard let parameter = byName[spec.name] else { preconditionFailure("no parameter named \(spec.name)") }
       try writer.write(spec.name, UnsafeBufferPointer(start: parameter.value.pointer, count: parameter.value.count))
     }
     try writer.commit()
@@ -40,7 +39,7 @@ public func writeModelFolder(
   defer { values.deallocate() }
   for spec in specs {
     guard let start = values.baseAddress else { continue }
-    try source.read(spec.name, shape: spec.shape, into: start)
+    try source.read(spec, into: start)
     try writer.write(spec.name, UnsafeBufferPointer(start: start, count: spec.count))
   }
   try writer.commit()

@@ -2,53 +2,63 @@ import Autograd
 import Groundwork
 import TensorCore
 
-/// Where a model's weights come from. Layers ask for each tensor by name and shape while they are built; a
-/// missing or misshapen tensor is an error that names it. There is no lenient load.
+/// Where a model's weights come from. Layers ask for each tensor while they are built; a missing or misshapen tensor
+/// is an error that names it. There is no lenient load.
 public protocol WeightSource {
-  /// Writes tensor `name` of exactly `shape` to `destination`, converting to float32.
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws
+  /// Writes a tensor of exactly the spec's shape to `destination`, converting to float32.
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws
   /// Every name the source holds, to report tensors that nobody asked for; nil when it makes them up.
   var names: Set<String>? { get }
 }
 
-/// Random weights: normal(0, deviation), the projections that write to the residual stream scaled down by
-/// sqrt(2 layers), norms 1 (0 where their weights are differences from 1), biases 0. Values depend on seed and name
-/// only.
+extension WeightSource {
+  /// The tensor's values, [shape].
+  public func read(_ tensor: TensorSpec) throws -> Tensor {
+    let values = Tensor(tensor.shape)
+    try read(tensor, into: values.pointer)
+    return values
+  }
+}
+
+/// Random weights: every tensor as its spec says it starts. Values depend on seed and name only.
 public struct RandomWeights: WeightSource {
   let seed: UInt64
   let deviation: Double
   let layers: Int
-  let normOffset: Float
 
-  /// - Parameter normOffset: what norm weights are differences from (`ModelConfig.normOffset`)
-  public init(seed: UInt64, deviation: Double = 0.02, layers: Int, normOffset: Float = 0) {
+  /// - Parameters:
+  ///   - deviation: standard deviation of matrices
+  ///   - layers: of the model; what writes to the residual stream is scaled by 1 / sqrt(2 layers)
+  public init(seed: UInt64, deviation: Double = 0.02, layers: Int) {
     self.seed = seed
     self.deviation = deviation
     self.layers = layers
-    self.normOffset = normOffset
   }
 
   public var names: Set<String>? { nil }
 
-  public func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) {
-    let count = shape.reduce(1, *)
-    if DeltaStart(name)?.write(shape, seed: seed, name: name, to: destination) != nil { return }
-    if MambaStart(name)?.write(shape, seed: seed, name: name, to: destination) != nil { return }
-    if shape.count == 1 {
-      let isNorm = name.hasSuffix("norm.weight") || name.hasSuffix("norm_f.weight")
-      // Qwen3-Next's output norm of Gated DeltaNet is a plain one.
-      let offset = name.contains(".linear_attn.") ? 0 : normOffset
-      destination.update(repeating: isNorm ? 1 - offset : 0, count: count)
-      return
-    }
-    let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight", "experts.down_proj"].contains {
-      name.hasSuffix($0)
-    }
-    let scale = writesResidual ? deviation / Double(2 * layers).squareRoot() : deviation
-    let stream = RandomStream(seed: seed, name)
-    Threads.parallelRows(count, grain: 1 << 16) { range in
+  public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) {
+    if tensor.writeFixedStart(seed: seed, to: destination) { return }
+    let scale = tensor.start == .residual ? deviation / Double(2 * layers).squareRoot() : deviation
+    let stream = RandomStream(seed: seed, tensor.name)
+    Threads.parallelRows(tensor.count, grain: 1 << 16) { range in
       for i in range { destination[i] = Float(stream.normal(at: UInt64(i)) * scale) }
     }
+  }
+}
+
+extension TensorSpec {
+  /// Writes the start of norms, biases and what a mixer prescribes; false for matrices, whose start is chosen by who
+  /// asks.
+  public func writeFixedStart(seed: UInt64, to destination: UnsafeMutablePointer<Float>) -> Bool {
+    switch start {
+    case .normal, .residual: return false
+    case .constant(let value): destination.update(repeating: value, count: count)
+    case .drawn(let draw):
+      let stream = RandomStream(seed: seed, name)
+      for i in 0..<count { destination[i] = Float(draw.value(stream.uniform(at: UInt64(i)))) }
+    }
+    return true
   }
 }
 
@@ -58,7 +68,10 @@ public final class WeightRequests {
   private let source: any WeightSource
   private let buffer: Storage
   private var used = 0
+  /// In the order of the requests.
   public private(set) var parameters: [Parameter] = []
+  /// What was asked for, beside `parameters`.
+  public private(set) var tensors: [TensorSpec] = []
 
   /// - Parameter count: numbers that all tensors together have.
   public init(_ source: any WeightSource, count: Int) {
@@ -67,12 +80,17 @@ public final class WeightRequests {
   }
 
   /// Asks for one tensor. Matrices decay, vectors (norms, biases) do not.
-  public func tensor(_ name: String, _ shape: [Int]) throws -> Parameter {
-    let value = Tensor(buffer, offset: used, shape: shape)
-    try source.read(name, shape: shape, into: value.pointer)
+  public func tensor(_ spec: TensorSpec) throws -> Parameter {
+    let value = Tensor(buffer, offset: used, shape: spec.shape)
+    try source.read(spec, into: value.pointer)
+    if value.hasNonFinite {
+      throw UpcycleError(
+        "holds NaN or infinity", at: spec.name, hint: "the checkpoint is damaged, or its training failed")
+    }
     used += value.count
-    let parameter = Parameter(name, value)
+    let parameter = Parameter(spec.name, value)
     parameters.append(parameter)
+    tensors.append(spec)
     return parameter
   }
 
@@ -88,4 +106,33 @@ public final class WeightRequests {
     }
     return ParameterSet(parameters)
   }
+}
+
+/// The tensors of one layer, asked for by role in the order in which they shall lie in memory (neighbouring matrices
+/// are multiplied as one).
+public struct LayerWeights {
+  private let requests: WeightRequests
+  private let specs: [TensorRole: TensorSpec]
+
+  init(_ config: ModelConfig, layer: Int, _ requests: WeightRequests) {
+    self.requests = requests
+    specs = Dictionary(uniqueKeysWithValues: config.layerTensors(layer).map { ($0.role, $0) })
+  }
+
+  /// A tensor that the layer has.
+  public subscript(role: TensorRole) -> Parameter {
+    get throws {
+      guard let spec = specs[role] else { preconditionFailure("the layer declares no tensor \(role)") }
+      return try requests.tensor(spec)
+    }
+  }
+
+  /// A tensor of the mixer, which it declares in `Mixer.tensors`.
+  public subscript(role: MixerRole) -> Parameter { get throws { try self[.mixer(role)] } }
+
+  /// A tensor that some layers have; nil where this one declares none.
+  public func ifPresent(_ role: TensorRole) throws -> Parameter? { try specs[role].map(requests.tensor) }
+
+  /// A tensor of the mixer that only some models have.
+  public func ifPresent(_ role: MixerRole) throws -> Parameter? { try ifPresent(.mixer(role)) }
 }

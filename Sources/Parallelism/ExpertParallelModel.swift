@@ -62,9 +62,12 @@ public final class ExpertParallelModel {
   }
 
   /// Final hidden states [B, T, D] of this rank's ids [B * T].
-  /// - Parameter passed: called in the backward pass when a layer's gradients are complete on this rank
+  /// - Parameters:
+  ///   - passed: called in the backward pass when a layer's gradients are complete on this rank
+  ///   - probe: sees the residual stream behind each layer, as far as it has arrived
   public func hidden(
-    _ tape: Tape, ids: [Int32], batch: Int, time: Int, passed: @escaping (Int) -> Void = { _ in }
+    _ tape: Tape, ids: [Int32], batch: Int, time: Int, passed: @escaping (Int) -> Void = { _ in },
+    probe: (Int, Variable) -> Void = { _, _ in }
   ) -> Variable {
     let positionIds = (0..<batch * time).map { Int32($0 % time) }
     tape.isRowwise = true
@@ -75,6 +78,7 @@ public final class ExpertParallelModel {
       tape.whenPassed { passed(index) }
       let run = LayerRun(index: index, layer: layer, batch: batch, time: time, positionIds: positionIds)
       stream = forward(tape, run, stream)
+      probe(index, stream.value)
     }
     tape.section = 4 * model.layers.count
     let full = completed(tape, &stream)

@@ -14,6 +14,8 @@ public final class ExpertParallelTrainer {
   public let plan: TrainingPlan
   /// Steps done.
   public private(set) var step = 0
+  /// The step of the state that all ranks have: written last, or gone on from.
+  private var lastSaved: Int?
   private let context: RankContext
   private let batches: any BatchSource
   private let optimizer: AdamW
@@ -25,6 +27,7 @@ public final class ExpertParallelTrainer {
     try plan.validate()
     try requireDivisor(
       context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", at: "--expert-parallel")
+    try StepMemory.require(plan, student: model.config, sharing: context.ranks.size)
     parallel = try ExpertParallelModel(model, context)
     self.batches = batches
     self.plan = plan
@@ -43,6 +46,17 @@ public final class ExpertParallelTrainer {
     public var milliseconds: Double
     /// This rank's stand-still for messages.
     public var stalled: Double
+
+    public init(
+      step: Int, loss: Double, gradientNorm: Double, rate: Double, milliseconds: Double, stalled: Double
+    ) {
+      self.step = step
+      self.loss = loss
+      self.gradientNorm = gradientNorm
+      self.rate = rate
+      self.milliseconds = milliseconds
+      self.stalled = stalled
+    }
   }
 
   /// Forward, backward and update on the next batch.
@@ -74,7 +88,8 @@ public final class ExpertParallelTrainer {
     if !loss.isFinite || !norm.isFinite {
       throw AgreedError(
         UpcycleError(
-          "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)", hint: "lower the learning rate"))
+          "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)",
+          found: "first in \(try firstNonFinite(Array(ids[own])))", hint: "lower the learning rate"))
     }
     let rate = plan.schedule.rate(at: step)
     optimizer.update(rate: rate, gradientScale: plan.clip > 0 && norm > plan.clip ? plan.clip / norm : 1)
@@ -84,6 +99,17 @@ public final class ExpertParallelTrainer {
     return StepMetrics(
       step: step, loss: loss, gradientNorm: norm, rate: rate, milliseconds: 1000 * (monotonicSeconds() - began),
       stalled: stalled)
+  }
+
+  /// The first layer, on any rank, whose output is not finite; all ranks look together.
+  private func firstNonFinite(_ ids: [Int32]) throws -> String {
+    var first = Int64.max
+    _ = parallel.hidden(
+      Tape(recording: false), ids: ids, batch: ids.count / plan.time, time: plan.time,
+      probe: { layer, x in if x.value.hasNonFinite { first = min(first, Int64(layer)) } })
+    try context.check()
+    let layer = try context.ranks.allGather([first], filler: 0).map { $0[0] }.min()!
+    return layer == .max ? "the backward pass" : "output of layer \(layer)"
   }
 
   /// Of this rank's experts: nothing else of the experts has a gradient here.
@@ -111,23 +137,32 @@ public final class ExpertParallelTrainer {
 
   // MARK: States
 
-  /// Writes every rank's state (replicated weights, its experts, moments) under `folder`. A rank's old state goes when
-  /// all have the new one, so that a job killed at any moment leaves a step that every rank can go on from.
-  public func save(in folder: URL) throws {
+  /// Writes every rank's state (replicated weights, its experts, moments) under `folder`. The state that all ranks have
+  /// stays, so that a job killed at any moment leaves a step that every rank can go on from.
+  /// - Parameter curve: digest of the loss curve, on the rank that writes it
+  public func save(in folder: URL, curve: String) throws {
+    if step == lastSaved { return }
     let own = state(in: folder)
-    try context.ranks.agreeing { try TrainingCheckpoint.write(own, step: step, model, optimizer) }
-    try TrainingCheckpoint.remove(own, but: step)
+    try context.ranks.agreeing {
+      try TrainingCheckpoint.write(own, step: step, after: lastSaved, curve: curve, model, optimizer)
+    }
+    lastSaved = step
   }
 
-  /// Goes on from the last step whose state all ranks have, if there is one.
-  public func resume(from folder: URL) throws {
+  /// Goes on from the last step of which all ranks have a good state, if there is one.
+  /// - Returns: the digest of the loss curve up to there, on the rank that writes it
+  public func resume(from folder: URL) throws -> String {
     let own = state(in: folder)
-    TrainingCheckpoint.removeLeftovers(own)
-    let steps = try context.ranks.agreeing { try TrainingCheckpoint.steps(own) }
-    let all = try context.ranks.allGather(steps, filler: 0)
-    guard let last = all.dropFirst().reduce(Set(all[0]), { $0.intersection($1) }).max() else { return }
-    try context.ranks.agreeing { try TrainingCheckpoint.load(own, step: last, into: model, optimizer) }
-    step = last
+    let found = TrainingCheckpoint.examine(own)
+    let all = try context.ranks.allGather(found.good, filler: 0)
+    let last = all.dropFirst().reduce(Set(all[0])) { $0.intersection($1) }.max()
+    try context.ranks.agreeing { try TrainingCheckpoint.tell(found.damaged, goingOnFrom: last) }
+    guard let last else { return "" }
+    let curve = try context.ranks.agreeing {
+      try TrainingCheckpoint.load(own, step: last, into: model, optimizer)
+    }
+    (step, lastSaved) = (last, last)
+    return curve
   }
 
   private func state(in folder: URL) -> URL { folder.appendingPathComponent("rank-\(context.ranks.rank)") }

@@ -22,7 +22,7 @@ final class GradientSums {
     for (index, parameter) in model.parameters.parameters.enumerated()
     where parameter.isTrainable && !experts.contains(ObjectIdentifier(parameter)) {
       let range = model.parameters.range(of: index)
-      if let layer = model.layers.indices.first(where: { parameter.name.hasPrefix(ModelConfig.layerPrefix($0)) }) {
+      if let layer = model.tensors[index].layer {
         Self.append(range, to: &layerRuns[layer])
       } else {
         Self.append(range, to: &otherRuns)

@@ -7,23 +7,25 @@ import TensorCore
 /// norms, embeddings and latents are on every rank, routed experts too (a rank works with its own).
 struct ShardedWeights: WeightSource {
   private let source: any WeightSource
-  private let whole: [String: [Int]]
+  private let whole: [TensorPlace: TensorSpec]
   private let rank: Int
 
   init(_ source: any WeightSource, of config: ModelConfig, rank: Int) {
     self.source = source
-    whole = Dictionary(uniqueKeysWithValues: config.tensors.map { ($0.name, $0.shape) })
+    whole = Dictionary(uniqueKeysWithValues: config.tensors.map { ($0.place, $0) })
     self.rank = rank
   }
 
   var names: Set<String>? { source.names }
 
   /// A tensor that is asked for with one dimension too small is the rank's stretch of that dimension.
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    guard let all = whole[name], all != shape else { return try source.read(name, shape: shape, into: destination) }
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard let original = whole[tensor.place], original.shape != tensor.shape else {
+      return try source.read(tensor, into: destination)
+    }
+    let (all, shape) = (original.shape, tensor.shape)
     let cut = zip(all, shape).map { $0 != $1 }.firstIndex(of: true)!
-    let full = Tensor(all)
-    try source.read(name, shape: all, into: full.pointer)
+    let full = try source.read(original)
     let inner = all[(cut + 1)...].reduce(1, *)
     let (part, row) = (shape[cut] * inner, all[cut] * inner)
     for outer in 0..<all[..<cut].reduce(1, *) {
@@ -38,7 +40,7 @@ extension ModelConfig {
   ///   that do not divide heads, experts or widths
   func sharded(over ranks: Int) throws -> ModelConfig {
     let experts = try ExpertParallelModel.experts(of: self)
-    if let other = mixers.first(where: { $0 != .attention && $0 != .latentAttention }) {
+    if let other = mixers.first(where: { !$0.mixer.dividesByHeads }) {
       throw UpcycleError.usage(
         "cannot be divided over ranks", at: "--tensor-parallel", expected: "attention", found: other.rawValue)
     }

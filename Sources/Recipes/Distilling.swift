@@ -5,6 +5,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
+import Upcycling
 
 /// Distils a student from a frozen teacher on token shards (X-EcoMLA stage A, brief 1.7): student and
 /// teacher folders in, a trained model folder out, resumable, with the held-out loss on the way.
@@ -47,7 +48,8 @@ public struct Distilling {
     let identity = RunIdentity(
       student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
       teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
-      data: data.identity, threads: Threads.count)
+      data: data.identity, threads: Threads.count,
+      heldOut: heldOut?.identity)
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
       // config.json is written last: the run is complete.
       guard try directory.holds(plan: plan, identity: identity) else {
@@ -114,15 +116,14 @@ final class HeldOutCurve {
   init(_ url: URL) throws {
     self.url = url
     guard FileManager.default.fileExists(atPath: url.path) else { return }
-    rows = String(decoding: try readFile(url), as: UTF8.self).split(separator: "\n").dropFirst()
-      .map { $0.split(separator: ",").compactMap { Double($0) } }.filter { $0.count == 2 }
+    rows = try CSV(contentsOf: url).numbers()
   }
 
   var lastTokens: Double { rows.last?[0] ?? -1 }
 
   func append(_ tokens: Double, _ loss: Double) throws {
     rows.append([tokens, loss])
-    let lines = rows.map { String(format: "%.0f,%.6f", $0[0], $0[1]) }
-    try writeFile((["tokens,loss"] + lines).joined(separator: "\n") + "\n", to: url)
+    let fields = rows.map { [String(format: "%.0f", $0[0]), String(format: "%.6f", $0[1])] }
+    try writeFile(CSV(header: ["tokens", "loss"], rows: fields).text, to: url)
   }
 }

@@ -74,11 +74,8 @@ final class ValidationHistory {
     file = run.appendingPathComponent("validation.csv")
     bestFolder = run.appendingPathComponent("best")
     guard stopping != nil, FileManager.default.fileExists(atPath: file.path) else { return }
-    rows = String(decoding: try readFile(file), as: UTF8.self).split(separator: "\n").dropFirst().compactMap {
-      let fields = $0.split(separator: ",")
-      guard fields.count == 2, let step = Int(fields[0]), let value = Double(fields[1]) else { return nil }
-      return (step, value)
-    }
+    let table = try CSV(contentsOf: file)
+    rows = try table.rows.indices.map { (try table.int($0, 0), try table.double($0, 1)) }
   }
 
   func holds(_ step: Int) -> Bool { rows.contains { $0.step == step } }
@@ -92,8 +89,8 @@ final class ValidationHistory {
   func append(_ step: Int, _ value: Double, _ model: LanguageModel) throws {
     if let stopping, best.map({ stopping.isBetter(value, than: $0.value) }) ?? true { try model.save(to: bestFolder) }
     rows.append((step, value))
-    let lines = rows.map { "\($0.step),\(String(format: "%.9g", $0.value))" }
-    try writeFile((["step,value"] + lines).joined(separator: "\n") + "\n", to: file)
+    let fields = rows.map { ["\($0.step)", String(format: "%.9g", $0.value)] }
+    try writeFile(CSV(header: ["step", "value"], rows: fields).text, to: file)
   }
 
   /// Whether by `step` too many validations in a row have brought no improvement that counts.

@@ -52,11 +52,14 @@ public struct ExpertParallelTraining {
     try ranks.requireSame(identity.text, "checkpoint or data", at: "--model")
     try ranks.requireSame(try plan.text, "plan", at: "--tokens")
     let directory = RunDirectory(folder)
+    if let finished = try finished(directory, identity, ranks) { return finished }
     try ranks.agreeing { if ranks.rank == 0 { try directory.begin(plan: plan, identity: identity) } }
-    try trainer.resume(from: directory.checkpoint)
+    let curve = try trainer.resume(from: directory.checkpoint)
     let metrics = try ranks.agreeing {
       ranks.rank > 0
-        ? nil : try directory.openMetrics(keeping: trainer.step, header: "step,loss,gradient_norm,rate,ms,stalled_ms")
+        ? nil
+        : try directory.openMetrics(
+          keeping: trainer.step, header: "step,loss,gradient_norm,rate,ms,stalled_ms", curve: curve)
     }
     var steps: [ExpertParallelTrainer.StepMetrics] = []
     var stalls: [String: [Double]] = [:]
@@ -71,12 +74,15 @@ public struct ExpertParallelTraining {
       let wishes = try ranks.allGather([shouldStop(), monotonicSeconds() - saved > saveEvery], filler: false)
       let stops = wishes.contains { $0[0] } && trainer.step < plan.steps
       if stops || wishes[0][1] || trainer.step == plan.steps {
-        try trainer.save(in: directory.checkpoint)
+        try ranks.agreeing { try metrics?.sync() }
+        try trainer.save(in: directory.checkpoint, curve: metrics?.digest ?? "")
         saved = monotonicSeconds()
       }
       if stops {
         throw AgreedError(
-          UpcycleError("interrupted after step \(trainer.step); the same command goes on from there", at: folder.path))
+          UpcycleError(
+            "interrupted after step \(trainer.step); the same command goes on from there", at: folder.path,
+            kind: .interrupted))
       }
     }
     // Read before gathering, whose messages are not the step's.
@@ -88,11 +94,26 @@ public struct ExpertParallelTraining {
     return Outcome(steps: steps, exposed: Dictionary(uniqueKeysWithValues: zip(names, means)), timeline: timeline)
   }
 
+  /// What a finished run of the same settings left; nil: it is not finished. The first rank looks.
+  private func finished(_ directory: RunDirectory, _ identity: RunIdentity, _ ranks: any Communicator) throws
+    -> Outcome?
+  {
+    let config = directory.url.appendingPathComponent("config.json")
+    let steps = try ranks.agreeing { () -> [ExpertParallelTrainer.StepMetrics]? in
+      guard ranks.rank == 0, FileManager.default.fileExists(atPath: config.path) else { return nil }
+      guard try directory.holds(plan: plan, identity: identity) else {
+        throw UpcycleError.usage(
+          "holds a model already", at: directory.url.path, hint: "choose another output folder")
+      }
+      try directory.finish()
+      return try directory.readMetrics().rows.compactMap(ExpertParallelTrainer.StepMetrics.init)
+    }
+    if try ranks.broadcast([steps != nil], filler: false)[0] == false { return nil }
+    return Outcome(steps: steps ?? [], exposed: [:], timeline: Timeline([]))
+  }
+
   private func prepare(_ context: RankContext, _ folder: URL) throws -> (ExpertParallelTrainer, Tokenizer, RunIdentity)
   {
-    if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
-      throw UpcycleError.usage("holds a model already", at: folder.path, hint: "choose another output folder")
-    }
     let tokenizer = try Tokenizer.load(from: model)
     try data.require(tokenizer)
     let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
@@ -126,6 +147,13 @@ extension ExpertParallelTrainer.StepMetrics {
   /// Of metrics.csv.
   fileprivate var line: String {
     String(format: "%d,%.6f,%.6f,%.4e,%.3f,%.3f", step, loss, gradientNorm, rate, milliseconds, stalled)
+  }
+
+  /// A row of it; nil for another number of fields.
+  fileprivate init?(_ row: [Double]) {
+    guard row.count == 6, let step = Int(exactly: row[0]) else { return nil }
+    self.init(
+      step: step, loss: row[1], gradientNorm: row[2], rate: row[3], milliseconds: row[4], stalled: row[5])
   }
 }
 

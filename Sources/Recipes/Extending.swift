@@ -4,6 +4,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
+import Upcycling
 
 /// A long-context stage (HyLo brief 2.2): a hybrid learns a teacher's predictions on longer sequences than before,
 /// with YaRN on its latent attention. Folders in, a model folder out, resumable; no tokens: only the positions change.

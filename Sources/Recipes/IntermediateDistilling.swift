@@ -90,7 +90,8 @@ public struct IntermediateDistilling {
       plan: plan)
     let identity = RunIdentity(
       student: try jsonText(replacement), teacher: try modelIdentity(base),
-      data: data.identity, threads: Threads.count)
+      data: data.identity, threads: Threads.count,
+        heldOut: heldOut?.identity)
     let outcomeFile = directory.run.appendingPathComponent("layers.json")
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
       // config.json is written last: the run is complete.

@@ -2,6 +2,7 @@ import Distillation
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TensorCore
 import TokenData
 

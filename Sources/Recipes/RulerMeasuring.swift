@@ -66,11 +66,8 @@ private func rulerFile(_ folder: URL, _ length: Int, _ task: RulerTask) -> URL {
 /// Draws the heat map of tasks and lengths, or of a grid's depths and lengths; `script` is `figures/ruler.gp` or
 /// `figures/needles.gp`.
 public func drawRuler(_ report: RulerReport, with script: FigureScript, to svg: URL) throws {
-  let csv = FileManager.default.temporaryDirectory.appendingPathComponent("ruler-\(UUID().uuidString).csv")
-  defer { try? FileManager.default.removeItem(at: csv) }
-  try writeFile(report.csv, to: csv)
   try script.draw(
-    csv: csv, to: svg, ours: report.scores.count,
+    report.csv, to: svg,
     settings: [
       "tasks": report.tasks.joined(separator: " "), "lengths": report.lengths.map(String.init).joined(separator: " "),
     ])

@@ -91,7 +91,8 @@ public struct SelfDistilling {
     let identity = RunIdentity(
       student: try modelIdentity(student) + (answersOnly ? ", answers" : "")
         + (stopping.map { ", \($0.identity)" } ?? ""),
-      teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, threads: Threads.count)
+      teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, threads: Threads.count,
+      heldOut: heldOut?.identity)
     let history = try ValidationHistory(directory.run, stopping)
     if FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) {
       guard try directory.holds(plan: plan, identity: identity) else {

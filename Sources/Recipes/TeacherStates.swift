@@ -28,9 +28,6 @@ public struct TeacherStates: Sendable {
         LanguageModel(folder: teacher), batches: batches, identity: identity, in: folder, report: report,
         shouldStop: shouldStop)
     }
-    let head = Tensor([config.vocabularySize, config.hiddenSize])
-    try CheckpointReader(teacher).read(
-      config.tieWordEmbeddings ? config.embeddingName : "lm_head.weight", shape: head.shape, into: head.pointer)
-    return try TeacherCache(folder, identity: identity, head: head)
+    return try TeacherCache(folder, identity: identity, head: CheckpointReader(teacher).read(config.headTensor))
   }
 }

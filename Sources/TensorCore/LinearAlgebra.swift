@@ -6,6 +6,7 @@ import Groundwork
 public enum LAPACK {
   /// Eigenvalues, largest first, and their orthonormal eigenvectors as rows.
   public struct Eigen: Sendable {
+    /// Descending.
     public var values: [Double]
     /// [count, n]; row i belongs to value i.
     public var vectors: Matrix
@@ -43,9 +44,12 @@ public enum LAPACK {
 
   /// A = left diag(singularValues) right, thin.
   public struct SVD: Sendable {
-    public var left: Matrix  // [m, k]
-    public var singularValues: [Double]  // k = min(m, n), descending
-    public var right: Matrix  // [k, n]
+    /// [m, k], orthonormal columns, k = min(m, n).
+    public var left: Matrix
+    /// k, descending.
+    public var singularValues: [Double]
+    /// [k, n], orthonormal rows.
+    public var right: Matrix
   }
 
   /// dgesdd.

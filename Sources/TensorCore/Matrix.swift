@@ -1,10 +1,13 @@
 /// A row-major float64 matrix: what decompositions work on. Training never sees one.
 public struct Matrix: Sendable, Equatable {
+  /// Number of rows.
   public let rows: Int
+  /// Number of columns, and of numbers between the starts of two rows.
   public let columns: Int
   /// [rows * columns]
   public var values: [Double]
 
+  /// `values` row after row; as many as rows * columns.
   public init(rows: Int, columns: Int, values: [Double]) {
     precondition(values.count == rows * columns, "\(values.count) values for a \(rows) x \(columns) matrix")
     self.rows = rows
@@ -12,6 +15,7 @@ public struct Matrix: Sendable, Equatable {
     self.values = values
   }
 
+  /// rows x columns zeros.
   public static func zeros(_ rows: Int, _ columns: Int) -> Matrix {
     Matrix(rows: rows, columns: columns, values: [Double](repeating: 0, count: rows * columns))
   }
@@ -30,6 +34,7 @@ public struct Matrix: Sendable, Equatable {
   /// A tensor as [product of outer axes, width].
   public init(_ tensor: Tensor) { self.init(tensor.pointer, rows: tensor.rowCount, columns: tensor.width) }
 
+  /// The element in that row and column, from 0.
   public subscript(row: Int, column: Int) -> Double {
     get { values[row * columns + column] }
     set { values[row * columns + column] = newValue }
@@ -79,6 +84,7 @@ public struct Matrix: Sendable, Equatable {
     return Matrix(rows: rows + other.rows, columns: columns, values: values + other.values)
   }
 
+  /// [columns, rows]
   public var transposed: Matrix {
     var result = Matrix.zeros(columns, rows)
     for i in 0..<rows { for j in 0..<columns { result.values[j * rows + i] = values[i * columns + j] } }

@@ -6,8 +6,9 @@ private let hasOwnDoubleKernel = up_dgemm_available()
 /// C[m, n] = alpha op(A) op(B) + beta C in float64 on the calling thread: our AVX-512 kernel where the
 /// processor has it (about twice OpenBLAS's AVX2 kernels), OpenBLAS elsewhere.
 func serialGemm(
-  _ transA: Bool, _ transB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>,
-  _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int, alpha: Double = 1,
+  a: UnsafePointer<Double>, lda: Int, b: UnsafePointer<Double>, ldb: Int, beta: Double = 0,
+  c: UnsafeMutablePointer<Double>, ldc: Int
 ) {
   if m == 0 || n == 0 { return }
   if hasOwnDoubleKernel {
@@ -38,9 +39,9 @@ extension Matrix {
           other.values.withUnsafeBufferPointer { b in
             Threads.parallelRows(m, grain: 64) { range in
               serialGemm(
-                transposingSelf, transposingOther, range.count, n, k, 1,
-                a.baseAddress! + (transposingSelf ? range.lowerBound : range.lowerBound * lda), lda, b.baseAddress!,
-                ldb, 0, c + range.lowerBound * n, n)
+                transA: transposingSelf, transB: transposingOther, m: range.count, n: n, k: k,
+                a: a.baseAddress! + (transposingSelf ? range.lowerBound : range.lowerBound * lda), lda: lda,
+                b: b.baseAddress!, ldb: ldb, c: c + range.lowerBound * n, ldc: n)
             }
           }
         }
@@ -61,8 +62,8 @@ extension Matrix {
           let low = index * stripe
           let start = ofColumns ? a + low : a + low * columns
           serialGemm(
-            ofColumns, !ofColumns, min(stripe, n - low), n - low, k, 1, start, columns, start, columns, 0,
-            c + low * n + low, n)
+            transA: ofColumns, transB: !ofColumns, m: min(stripe, n - low), n: n - low, k: k, a: start, lda: columns,
+            b: start, ldb: columns, c: c + low * n + low, ldc: n)
         }
         // The lower triangle, in squares that stay in cache.
         let tile = 32

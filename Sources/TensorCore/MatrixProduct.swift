@@ -4,7 +4,7 @@ import Glibc
 
 /// C[m, n] = alpha op(A) op(B) + beta C, row-major, with leading dimensions (elements between rows).
 ///
-/// op(A) is [m, k], op(B) is [k, n]. The larger of m and n is split over the threads, each piece one
+/// op(X) is X, or its transpose where the flag is set: op(A) is [m, k], op(B) is [k, n]. C overlaps neither. The larger of m and n is split over the threads, each piece one
 /// single-threaded BLAS call (measured 1.2-1.4x OpenBLAS's own threads at this project's sizes).
 /// `beta == 0` never reads C.
 public func gemm(
@@ -16,7 +16,9 @@ public func gemm(
   let threads = Threads.count
   let work = 2 * m * n * k
   if threads == 1 || work < 1 << 19 {
-    serialGemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    serialGemm(
+      transA: transA, transB: transB, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c,
+      ldc: ldc)
     return
   }
   // Pieces are multiples of 16 rows (or columns), so that micro-kernel edges fall at the end only.
@@ -26,8 +28,8 @@ public func gemm(
       let low = min(m, ((m + 15) / 16 * piece / pieces) * 16)
       let high = min(m, ((m + 15) / 16 * (piece + 1) / pieces) * 16)
       serialGemm(
-        transA, transB, high - low, n, k, alpha, transA ? a + low : a + low * lda, lda, b, ldb, beta,
-        c + low * ldc, ldc)
+        transA: transA, transB: transB, m: high - low, n: n, k: k, alpha: alpha, a: transA ? a + low : a + low * lda,
+        lda: lda, b: b, ldb: ldb, beta: beta, c: c + low * ldc, ldc: ldc)
     }
   } else {
     let pieces = min(threads, (n + 15) / 16)
@@ -35,37 +37,39 @@ public func gemm(
       let low = min(n, ((n + 15) / 16 * piece / pieces) * 16)
       let high = min(n, ((n + 15) / 16 * (piece + 1) / pieces) * 16)
       serialGemm(
-        transA, transB, m, high - low, k, alpha, a, lda, transB ? b + low * ldb : b + low, ldb, beta,
-        c + low, ldc)
+        transA: transA, transB: transB, m: m, n: high - low, k: k, alpha: alpha, a: a, lda: lda,
+        b: transB ? b + low * ldb : b + low, ldb: ldb, beta: beta, c: c + low, ldc: ldc)
     }
   }
 }
 
-/// Our AVX-512 kernel where the processor has it (1.8-2x OpenBLAS's AVX2 kernels at this project's sizes);
-/// OpenBLAS elsewhere. UPCYCLE_BLAS=openblas forces the latter, for comparison.
+/// Our AVX-512 kernel where the processor has it (1.8-2x OpenBLAS's AVX2 kernels at this project's sizes) and UPCYCLE_ISA
+/// lets it be used; OpenBLAS elsewhere. UPCYCLE_BLAS=openblas forces the latter, for comparison.
 let hasOwnKernel: Bool = {
   if let choice = getenv("UPCYCLE_BLAS"), String(cString: choice) == "openblas" { return false }
   return up_sgemm_available()
 }()
 
-/// The same on the calling thread alone; for use inside `Threads.parallel`.
+/// `gemm` on the calling thread alone; for use inside `Threads.parallel`.
 public func serialGemm(
-  _ transA: Bool, _ transB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
-  _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
-  _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int, alpha: Float = 1,
+  a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int, beta: Float = 0,
+  c: UnsafeMutablePointer<Float>, ldc: Int
 ) {
   if m == 0 || n == 0 { return }
   if hasOwnKernel {
     up_sgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-    return
+  } else {
+    openBLASGemm(
+      transA: transA, transB: transB, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c,
+      ldc: ldc)
   }
-  openBLASGemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 }
 
+/// `serialGemm` by OpenBLAS.
 func openBLASGemm(
-  _ transA: Bool, _ transB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
-  _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
-  _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  transA: Bool, transB: Bool, m: Int, n: Int, k: Int, alpha: Float, a: UnsafePointer<Float>, lda: Int,
+  b: UnsafePointer<Float>, ldb: Int, beta: Float, c: UnsafeMutablePointer<Float>, ldc: Int
 ) {
   cblas_sgemm(
     CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans, blasint(m),

@@ -2,11 +2,17 @@ import Groundwork
 
 /// Time and exactness of the ways to a rank-r product, against dgesdd (`xecomla compare-svd`).
 public struct SVDComparison: Codable, Sendable {
+  /// Shape of the matrix.
   public var rows: Int
+  /// Shape of the matrix.
   public var columns: Int
+  /// Singular triplets kept.
   public var rank: Int
+  /// A `Spectrum` by name.
   public var spectrum: String
+  /// A `TruncatedSVD.Method` by name.
   public var method: String
+  /// Wall time of the decomposition and its product, once.
   public var seconds: Double
   /// |P - P_gesdd|_F / |P_gesdd|_F of the rank-r products.
   public var error: Double

@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 import Groundwork
 import Synchronization
@@ -8,11 +9,15 @@ import Synchronization
 /// in the pool under its size class. Contents are undefined on creation.
 public final class Storage: @unchecked Sendable {
   // @unchecked: the bytes are shared like any buffer; operations on one thread at a time write them.
+  /// The first of `count` floats.
   public let base: UnsafeMutablePointer<Float>
+  /// Floats that may be used.
   public let count: Int
   private let sizeClass: Int
 
+  /// Takes a buffer from the pool, or from the system.
   public init(count: Int) {
+    if count > StoragePool.mostNumbers { StoragePool.endOutOfMemory(bytes: cappedProduct(count, 4)) }
     self.count = count
     sizeClass = StoragePool.sizeClass(for: count)
     base = StoragePool.take(sizeClass)
@@ -23,9 +28,11 @@ public final class Storage: @unchecked Sendable {
 
 /// An allocation that passed the pool's limit, in bytes.
 public struct StorageOverflow: Equatable, Sendable {
+  /// Asked for.
   public var requested: Int
   /// Held by others at that moment.
   public var live: Int
+  /// As set by `StoragePool.setLimit`.
   public var limit: Int
 }
 
@@ -49,6 +56,7 @@ public enum StoragePool {
   public static var peakBytes: Int { state.withLock { $0.peak } }
   /// Buffers ever asked of the system; constant from the second training step on.
   public static var systemAllocations: Int { state.withLock { $0.systemAllocations } }
+  /// Starts a new measurement of `peakBytes`.
   public static func resetPeak() { state.withLock { $0.peak = $0.live } }
 
   // MARK: A limit
@@ -99,11 +107,32 @@ public enum StoragePool {
     tell?()
     if isFull { trim() }
     if let reused { return UnsafeMutablePointer(bitPattern: reused)! }
-    var raw: UnsafeMutableRawPointer?
-    let alignment = bytes >= 1 << 21 ? 1 << 21 : 64
-    precondition(posix_memalign(&raw, alignment, bytes) == 0, "out of memory: \(bytes) bytes for a tensor")
-    if bytes >= 1 << 21 { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
-    return raw!.assumingMemoryBound(to: Float.self)
+    guard let raw = allocate(bytes) else { endOutOfMemory(bytes: bytes) }
+    return raw.assumingMemoryBound(to: Float.self)
+  }
+
+  /// nil where there is no memory. The system promises more than it has: a large piece is compared with what is free.
+  private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    for isRetry in [false, true] {
+      if isRetry { trim() }
+      if bytes >= 1 << 28, bytes > availableMemory() { continue }
+      let alignment = bytes >= 1 << 21 ? 1 << 21 : 64
+      guard let raw = up_try_allocate(alignment, bytes) else { continue }
+      if bytes >= 1 << 21 { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
+      return raw
+    }
+    return nil
+  }
+
+  /// More is no size that anything has.
+  static let mostNumbers = 1 << 56
+
+  /// Ends the process with one line and exit code 1.
+  static func endOutOfMemory(bytes: Int) -> Never {
+    printNote(
+      "error: out of memory: \(formatCount(bytes)) bytes wanted for a tensor, \(formatCount(liveBytes)) held by others, "
+        + "\(formatCount(availableMemory())) free")
+    _exit(1)
   }
 
   static func give(_ base: UnsafeMutablePointer<Float>, _ sizeClass: Int) {

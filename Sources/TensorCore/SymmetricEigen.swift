@@ -58,11 +58,13 @@ extension LAPACK {
           factors.baseAddress! + first, &t, Int32(size))
       }
       let target = z + first + 1
-      serialGemm(false, true, rows, size, width, 1, target, n, v, width, 0, &projected, size)
+      serialGemm(
+        transB: true, m: rows, n: size, k: width, a: target, lda: n, b: v, ldb: width, c: &projected, ldc: size)
       // T's column-major numbers are T^T in rows; its strictly lower part is not set by dlarft.
       for i in 0..<size { for j in i + 1..<max(size, i + 1) { t[i * size + j] = 0 } }
-      serialGemm(false, false, rows, size, size, 1, projected, size, t, size, 0, &scaled, size)
-      serialGemm(false, false, rows, width, size, -1, scaled, size, v, width, 1, target, n)
+      serialGemm(m: rows, n: size, k: size, a: projected, lda: size, b: t, ldb: size, c: &scaled, ldc: size)
+      serialGemm(
+        m: rows, n: width, k: size, alpha: -1, a: scaled, lda: size, b: v, ldb: width, beta: 1, c: target, ldc: n)
     }
   }
 }

@@ -16,6 +16,7 @@ public enum Threads {
     return Int(up_threads())
   }
 
+  /// Sets the number of threads, 1...64. Not to be called while chunks run.
   public static func set(_ count: Int) {
     start()
     up_set_threads(Int32(count))

@@ -11,6 +11,7 @@ public struct TruncatedSVD: Sendable {
   /// Sum of all squared singular values, ||W||_F^2, kept ones or not.
   public var energy: Double
 
+  /// r, the triplets kept.
   public var rank: Int { singularValues.count }
 
   /// How to find them. `gram` is exact enough (the error against gesdd stays near 1e-12, for float32 weights
@@ -27,6 +28,7 @@ public struct TruncatedSVD: Sendable {
     case subspace
   }
 
+  /// Takes the factors as they are.
   public init(left: Matrix, singularValues: [Double], right: Matrix, energy: Double) {
     self.left = left
     self.singularValues = singularValues
@@ -123,6 +125,7 @@ public struct TruncatedSVD: Sendable {
 
   // MARK: By subspace iteration
 
+  /// p of `Method.subspace`.
   public static let subspacePasses = 8
 
   /// Q spans (W W^T)^p W X for a random X of a few more columns than `rank`, re-orthonormalised in every

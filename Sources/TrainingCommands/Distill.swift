@@ -51,7 +51,7 @@ public struct Distill: ParsableCommand {
         ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
       try plan.validate()
       if printConfig {
-        print(try jsonText(plan, pretty: true))
+        try printResult(jsonText(plan, pretty: true))
         return
       }
       func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
@@ -63,10 +63,10 @@ public struct Distill: ParsableCommand {
         in: folder(out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet),
         shouldStop: { Interrupt.isRaised })
       if let first = curve.first, let last = curve.last {
-        print(
+        try printResult(
           String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
       }
-      print("model: \(out)")
+      try printResult("model: \(out)")
     }
   }
 }

@@ -50,14 +50,14 @@ public struct Prefer: ParsableCommand {
         pairs: data.training.count, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup, beta: beta,
         seed: seed, checkpointing: checkpointing)
       try plan.validate()
-      if printConfig { return print(try jsonText(plan, pretty: true)) }
+      if printConfig { return try printResult(jsonText(plan, pretty: true)) }
       Interrupt.listen()
       let outcome = try Preferring(model: URL(fileURLWithPath: model), data: data, plan: plan).run(
         in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: preferenceReport(plan, quiet: quiet),
         shouldStop: { Interrupt.isRaised })
-      if json { return print(try jsonText(outcome, pretty: true)) }
-      print(outcome.summary)
-      print("model: \(out)")
+      if json { return try printResult(jsonText(outcome, pretty: true)) }
+      try printResult(outcome.summary)
+      try printResult("model: \(out)")
     }
   }
 

@@ -42,12 +42,12 @@ struct Bench: ParsableCommand {
       }
       Threads.set(threads)
       if let profile {
-        print(try StepProfile(preset: profile, repeats: repeats).text(json: json))
+        try printResult(StepProfile(preset: profile, repeats: repeats).text(json: json))
         return
       }
       let workloads = Workload.all
       if list {
-        for workload in workloads { print("\(workload.name): \(workload.summary)") }
+        for workload in workloads { try printResult("\(workload.name): \(workload.summary)") }
         return
       }
       for name in only where !workloads.contains(where: { $0.name == name }) {
@@ -56,7 +56,7 @@ struct Bench: ParsableCommand {
       }
       let chosen = workloads.filter { only.isEmpty || only.contains($0.name) }
       let report = try measure(chosen)
-      print(json ? report.text : report.table)
+      try printResult(json ? report.text : report.table)
       if let path = out ?? (only.isEmpty ? "experiments/bench/\(report.date).json" : nil) {
         let url = URL(fileURLWithPath: path)
         try makeDirectory(url.deletingLastPathComponent())

@@ -35,8 +35,7 @@ final class Peer {
     guard (try? process.run()) != nil, let line = answers.next(),
       let ready = try? decodeJSON(Ready.self, from: line, file: "peer")
     else {
-      FileHandle.standardError.write(
-        Data("bench: no peer (\(python) cannot import torch); see Scripts/bench/README.md\n".utf8))
+      printNote("bench: no peer (\(python) cannot import torch); see Scripts/bench/README.md")
       return nil
     }
     versions = ready.versions

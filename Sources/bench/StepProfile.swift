@@ -3,6 +3,7 @@ import Distillation
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 
 /// Where a training step spends its time, by kind of operation: the tape's own record of every operation,
 /// forward and backward, and the optimizer's sweep.

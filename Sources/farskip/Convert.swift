@@ -44,7 +44,7 @@ struct Convert: ParsableCommand {
       let outcome = try Rewiring(
         model: folder, layers: selection, connectivity: connectivity, heldOut: try heldOut(folder)
       ).run(to: URL(fileURLWithPath: out))
-      print(json ? outcome.json.text(pretty: true) : outcome.summary + "\nmodel: \(out)")
+      try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "\nmodel: \(out)")
     }
   }
 

@@ -73,7 +73,7 @@ struct Distill: ParsableCommand {
         hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing)
       try plan.validate()
       if printConfig {
-        return print(try jsonText(plan, pretty: true))
+        return try printResult(jsonText(plan, pretty: true))
       }
       let folder = URL(fileURLWithPath: student)
       let text = try trainingText(folder)
@@ -89,7 +89,7 @@ struct Distill: ParsableCommand {
       let outcome = try recipe.run(
         in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet || json),
         shouldStop: { Interrupt.isRaised })
-      print(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(out)")
+      try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(out)")
     }
   }
 

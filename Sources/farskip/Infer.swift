@@ -37,20 +37,28 @@ struct Infer: ParsableCommand {
           _ = try rate.get()
           try validate(ranks)
         }
+        try ranks.requireSame(options: [
+          ("--prompt", prompt), ("--tokens", "\(tokens)"), ("--overlap", overlap.rawValue),
+          ("--progress", progress.rawValue), ("--link", link ?? "none"),
+        ])
         let speaks = ranks.rank == 0
-        let output = FileHandle.standardOutput
-        if speaks && !json { output.write(Data(prompt.utf8)) }
+        // The other ranks finish the text whether or not the first can print it.
+        var failure: (any Error)?
+        func say(_ text: String) {
+          if !speaks || json || failure != nil { return }
+          do { try printResult(text, terminator: "") } catch { failure = error }
+        }
+        say(prompt)
         let outcome = try ParallelInference(
           model: URL(fileURLWithPath: model), prompt: prompt, tokens: tokens, overlaps: overlap == .on,
           progress: progress
-        ).run(on: ranks) { piece in
-          if speaks && !json { output.write(Data(piece.utf8)) }
-        }
+        ).run(on: ranks, write: say)
         if !speaks { return }
+        if let failure { throw failure }
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
-        if json { return print(outcome.json(ranks, overlap).text(pretty: true)) }
-        output.write(Data("\n".utf8))
-        FileHandle.standardError.write(Data(outcome.summary.utf8))
+        if json { return try printResult(outcome.json(ranks, overlap).text(pretty: true)) }
+        try printResult("")
+        printNote(outcome.summary, terminator: "")
       }
     }
   }

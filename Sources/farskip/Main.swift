@@ -1,12 +1,21 @@
 import ArgumentParser
+import Collectives
 import Commands
+import Groundwork
 import TensorCore
 
 @main
 struct FarSkip: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain()
+    runAsMain(refuse: refuseOnAllRanks)
+  }
+
+  /// Ranks that understood their options would wait for one that did not.
+  private static func refuseOnAllRanks(_ refusal: UpcycleError) {
+    let command = CommandLine.arguments.dropFirst().first ?? ""
+    guard MPIRanks.isLaunched, ["train", "infer", "overlap"].contains(command) else { return }
+    try? MPIRanks.run { ranks in try ranks.agreeing { throw refusal } }
   }
 
   static let configuration = CommandConfiguration(

@@ -47,6 +47,11 @@ struct Overlap: ParsableCommand {
       let rate = Result { try LinkRate(parsing: link, option: "--link") }
       try runRanks(threads: max(1, ranks), link: try? rate.get()) { ranks in
         let measurement = try ranks.agreeing { try self.measurement(try rate.get(), ranks: ranks.size) }
+        try ranks.requireSame(options: [
+          ("--durations", durations), ("--layers", "\(layers)"), ("--mode", mode.rawValue),
+          ("--compute", compute.rawValue), ("--link", link), ("--progress", progress.rawValue),
+          ("--repeats", "\(repeats)"), ("--rivals", rivals ? "it" : "none"),
+        ])
         let outcome = try measurement.run(on: ranks)
         if ranks.rank == 0 { try report(measurement, outcome) }
       }
@@ -68,7 +73,7 @@ struct Overlap: ParsableCommand {
 
   private func report(_ measurement: OverlapMeasurement, _ outcome: OverlapMeasurement.Outcome) throws {
     if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
-    print(json ? outcome.json(measurement).text(pretty: true) : outcome.table(measurement))
+    try printResult(json ? outcome.json(measurement).text(pretty: true) : outcome.table(measurement))
   }
 }
 

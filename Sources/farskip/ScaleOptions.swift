@@ -48,7 +48,7 @@ struct ScaleOptions: ParsableArguments {
     }
     let assumed = ScenarioAssumptions(
       scenario, fit: fit, isFitted: (efficiency: efficiency == nil, kappa: kappa == nil))
-    print(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + table(points))
+    try printResult(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + table(points))
     if let (plot, script) = picture {
       try drawScaling(points, of: scenario, with: script, to: URL(fileURLWithPath: plot))
     }

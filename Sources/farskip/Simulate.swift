@@ -77,10 +77,10 @@ struct Simulate: ParsableCommand {
     let standard = model.training(.standard)
     let others = ([.farskip, .farskipFree] + (rivals ? OverlapMethod.rivals : [])).map { model.training($0) }
     if let timeline { try writeTimeline(of: [standard] + others, model, isTraining: true, to: timeline) }
-    if json { return print(document(standard, others).text(pretty: true)) }
-    print("method             forward ms  backward ms  overlap %  speed-up")
+    if json { return try printResult(document(standard, others).text(pretty: true)) }
+    try printResult("method             forward ms  backward ms  overlap %  speed-up")
     for times in [standard] + others {
-      print(
+      try printResult(
         times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
           + String(
             format: "%13.3f%13.3f%11.2f%10.4f", times.forward.milliseconds, times.backward!.milliseconds,

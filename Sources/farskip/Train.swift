@@ -53,6 +53,11 @@ struct Train: ParsableCommand {
           _ = try rate.get()
           return try self.plan(ranks)
         }
+        try ranks.requireSame(options: [
+          ("--tokens", tokens), ("--out", out), ("--overlap", overlap.rawValue), ("--progress", progress.rawValue),
+          ("--link", link ?? "none"), ("--batch", "\(batch)"), ("--sequence", "\(sequence)"), ("--lr", "\(lr)"),
+          ("--warmup", "\(warmup)"), ("--seed", "\(seed)"),
+        ])
         // The first rank makes the microworld's text, the others find it.
         try ranks.agreeing { if ranks.rank == 0 { _ = try text() } }
         let recipe = ExpertParallelTraining(
@@ -68,7 +73,7 @@ struct Train: ParsableCommand {
         if ranks.rank > 0 { return }
         line.finish("\(plan.steps) steps")
         if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
-        print(json ? outcome.json(ranks, overlap).text(pretty: true) : outcome.summary + "model: \(out)")
+        try printResult(json ? outcome.json(ranks, overlap).text(pretty: true) : outcome.summary + "model: \(out)")
       }
     }
   }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 
 /// `hybrid create`: a model folder of random weights, to test and time on real shapes.
 struct Create: ParsableCommand {
@@ -44,10 +45,10 @@ struct Create: ParsableCommand {
       case (nil, let file?): config = try ModelConfig(contentsOf: URL(fileURLWithPath: file))
       default: throw UpcycleError.usage("one shape is needed", expected: "--preset or --config")
       }
-      let source = RandomWeights(seed: seed, layers: config.layerCount, normOffset: config.normOffset)
+      let source = RandomWeights(seed: seed, layers: config.layerCount)
       try writeModelFolder(
         config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
-      print("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
+      try printResult("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
     }
   }
 }

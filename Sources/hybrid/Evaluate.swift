@@ -48,17 +48,17 @@ struct Evaluate: ParsableCommand {
     if let out {
       try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: URL(fileURLWithPath: out))
     }
-    print(json ? try report.json(withItems: false).text(pretty: true) : report.table)
+    try printResult(json ? report.json(withItems: false).text(pretty: true) : report.table)
     if let baseline { try printComparison(baseline, report) }
   }
 
   private func printComparison(_ first: EvaluationReport, _ second: EvaluationReport) throws {
     if json { return }
-    print("\npaired with \(against ?? "")")
+    try printResult("\npaired with \(against ?? "")")
     for task in second.tasks where first[task.task] != nil {
       let paired = try PairedComparison(
         first.items.filter { $0.task == task.task }, second.items.filter { $0.task == task.task })
-      print(
+      try printResult(
         String(
           format: "%@  %+.1f +- %.1f points  (%d won, %d lost of %d, p %.3f)",
           task.task.padding(toLength: 12, withPad: " ", startingAt: 0), 100 * paired.difference.value,

@@ -45,29 +45,28 @@ struct Generate: ParsableCommand {
     let ids = tokenizer.documentStart + tokenizer.encode(prompt)
     let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
     if !quiet, let positions = model.config.positionLimit, ids.count <= positions || beyondPositions,
-      ids.count + tokens > positions
+      tokens > positions - ids.count
     {
       let what = beyondPositions ? "was trained on \(positions)" : "ends at \(positions)"
-      let note = "note: prompt and --tokens may reach position \(ids.count + tokens); this model \(what)\n"
-      FileHandle.standardError.write(Data(note.utf8))
+      let note = "note: prompt and --tokens may reach position \(cappedSum(ids.count, tokens)); this model \(what)\n"
+      printNote(note, terminator: "")
     }
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
-    let output = FileHandle.standardOutput
-    if promptFile == nil { output.write(Data(prompt.utf8)) }
+    if promptFile == nil { try printResult(prompt, terminator: "") }
     let report = try generate(
       model, prompt: ids, maximum: tokens,
       sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed), ends: ends, chunk: chunk,
       positions: beyondPositions ? .max : nil
     ) { token in
-      output.write(Data(stream.append(token).utf8))
+      try printResult(stream.append(token), terminator: "")
       return true
     }
-    output.write(Data(stream.finish().utf8))
+    try printResult(stream.finish(), terminator: "")
     if quiet && !reportMemory { return }
-    if quiet { return FileHandle.standardError.write(Data(memory(report).utf8)) }
-    output.write(Data("\n".utf8))
-    FileHandle.standardError.write(Data(summary(report, CacheCost(model)).utf8))
-    if reportMemory { FileHandle.standardError.write(Data(memory(report).utf8)) }
+    if quiet { return printNote(memory(report), terminator: "") }
+    try printResult("")
+    printNote(summary(report, CacheCost(model)), terminator: "")
+    if reportMemory { printNote(memory(report), terminator: "") }
   }
 
   private func memory(_ report: GenerationReport) -> String {

@@ -30,11 +30,11 @@ struct Import: ParsableCommand {
       config.bosTokenId = tokenizer.bos.map(Int.init)
       // llama2.c's models put the beginning token between documents, so it ends a text as well.
       config.eosTokenIds = [tokenizer.eos, tokenizer.bos].compactMap { $0.map(Int.init) }
-      let folder = URL(fileURLWithPath: out)
-      try makeDirectory(folder)
-      try tokenizer.save(to: folder)
-      try writeModelFolder(config, from: source, to: folder)
-      print(
+      let folder = try AtomicFolder(URL(fileURLWithPath: out))
+      try tokenizer.save(to: folder.work)
+      try writeModelFolder(config, from: source, to: folder.work)
+      try folder.commitKeepingOthers()
+      try printResult(
         "\(out): \(formatCount(config.parameterCount)) parameters, \(config.layerCount) layers, \(config.vocabularySize) tokens"
       )
     }

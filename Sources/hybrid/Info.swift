@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import ModelCore
+import Published
+import Upcycling
 
 /// `hybrid info`: exact parameter and cache arithmetic of any model, beside what the papers print.
 struct Info: ParsableCommand {
@@ -33,7 +35,7 @@ struct Info: ParsableCommand {
       let base = try source()
       let (config, clampedFrom) = try converted(base)
       let report = ModelReport(config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom)
-      print(json ? try report.json.text(pretty: true) : try report.text)
+      try printResult(json ? report.json.text(pretty: true) : report.text)
     }
   }
 
@@ -61,7 +63,7 @@ struct Info: ParsableCommand {
     var latent = LatentConfig(
       qRank: nil, kvRank: kvRank, nopeHeadDim: nope, ropeHeadDim: rope, valueHeadDim: base.headDim,
       upProjectionHeads: base.attentionHeads)
-    let list = try layers.map { try parseLayerList($0, layerCount: base.layerCount) }
+    let list = try layers.map { try LayerSelection($0).resolve(layerCount: base.layerCount) }
     _ = try base.withLatentAttention(latent, layers: list)  // refuses impossible ranks before parity is asked
     let rank = try QueryRank(qRank).resolve(
       base: base, kvRank: kvRank, nopeHeadDim: nope, ropeHeadDim: rope, granule: granule)
@@ -70,7 +72,7 @@ struct Info: ParsableCommand {
   }
 
   private func report(_ facts: [PublishedFact]) throws {
-    if json { return print(JSONValue.array(try facts.map { try ModelReport.json($0) }).text(pretty: true)) }
-    for fact in facts { print(try ModelReport.line(fact, showsShape: true)) }
+    if json { return try printResult(JSONValue.array(try facts.map { try ModelReport.json($0) }).text(pretty: true)) }
+    for fact in facts { try printResult(ModelReport.line(fact, showsShape: true)) }
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 
 /// What `hybrid info` says about one model, as text and as JSON.
 struct ModelReport {
@@ -21,9 +22,8 @@ struct ModelReport {
   private var deltaLayers: [Int] { config.layers(of: .gatedDeltaNet) }
   /// The layer whose mixer stands for attention's.
   private var attentionLayer: Int? { latentLayers.first ?? config.layers(of: .attention).first }
-  private var isConverted: Bool {
-    config.latent != nil || config.mamba != nil || (config.delta != nil && config.architecture == .hybrid)
-  }
+  /// Whether its family is another one than that of the model with attention everywhere.
+  private var isConverted: Bool { config.architecture != base.architecture }
 
   /// Lengths at which the whole cache is compared with the base's.
   private static let contexts = [8192, 65_536]

@@ -43,9 +43,9 @@ struct Perplexity: ParsableCommand {
     ) { try source.read($0 * length..<($0 + 1) * length) }
     progress.finish("\(formatCount(report.tokens)) tokens")
     if json {
-      print(try report.json().text(pretty: true))
+      try printResult(report.json().text(pretty: true))
     } else {
-      print(
+      try printResult(
         String(
           format: "loss %.4f +- %.4f nats per token   perplexity %.3f   %.4f bits per byte   %d windows of %d",
           report.loss, report.standardError, report.perplexity, report.bitsPerByte ?? .nan, count, length))

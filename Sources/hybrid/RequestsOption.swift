@@ -46,16 +46,17 @@ struct RequestsOption: ParsableArguments {
     }
     progress.finish("\(requests.count) requests")
     for request in report.requests {
-      if let refusal = request.refusal { FileHandle.standardError.write(Data("refused: \(refusal)\n".utf8)) }
+      if let refusal = request.refusal { printNote("refused: \(refusal)") }
     }
-    if let csv { try writeFile(report.csv, to: URL(fileURLWithPath: csv)) }
-    print(json ? try report.json().text(pretty: true) : table(report))
+    if let csv { try writeFile(report.csv.text, to: URL(fileURLWithPath: csv)) }
+    try printResult(json ? report.json().text(pretty: true) : table(report))
   }
 
   private func pages(for requests: [ServingRequest], _ config: ModelConfig) throws -> Int {
     guard let pool else {
       let longest = requests.map { ContinuousBatch.tokens(of: $0) }.max() ?? 0
-      return max(1, slots * ((min(longest, beyondPositions ? .max : config.positionLimit ?? .max) + page - 1) / page))
+      let tokens = min(longest, beyondPositions ? .max : config.positionLimit ?? .max)
+      return max(1, cappedProduct(slots, cappedSum(tokens, page - 1) / page))
     }
     let bytes = CachePool.pageBytes(config, pageTokens: page)
     guard let memory = parseBytes(pool) else {

@@ -57,7 +57,10 @@ struct Ruler: ParsableCommand {
   private func measure() throws {
     let lengths = try numbers(self.lengths, "--lengths")
     let tasks = try grid && self.tasks == "all" ? [RulerTask.single2] : RulerTask.list(self.tasks)
-    try require(samples > 0, "--samples", "1 or more", "\(samples)")
+    try require((1...100_000).contains(samples), "--samples", "1 to 100,000", "\(samples)")
+    try requireMemory(
+      // Text, ids and answers.
+      cappedProduct(samples, lengths.max() ?? 0, 16), for: "\(samples) samples", at: "--samples, --lengths")
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
@@ -70,11 +73,11 @@ struct Ruler: ParsableCommand {
       set, model: URL(fileURLWithPath: model!), tasks: tasks, lengths: lengths, depths: depths, samples: samples,
       metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
       write: write.map { URL(fileURLWithPath: $0) }, quiet: quiet || json)
-    if let csv { try writeFile(scored.csv, to: URL(fileURLWithPath: csv)) }
+    if let csv { try writeFile(scored.csv.text, to: URL(fileURLWithPath: csv)) }
     if json {
-      print(try jsonText(scored, pretty: true, snakeCase: true))
+      try printResult(jsonText(scored, pretty: true, snakeCase: true))
     } else {
-      print(grid ? scored.grid : scored.table)
+      try printResult(grid ? scored.grid : scored.table)
     }
     if let (plot, script) = picture { try drawRuler(scored, with: script, to: URL(fileURLWithPath: plot)) }
   }
@@ -97,7 +100,7 @@ struct Ruler: ParsableCommand {
       }
     }
     progress.finish("\(formatCount(done)) samples")
-    print(
+    try printResult(
       "\(write!): \(formatCount(done)) samples of \(tasks.count) tasks in \(formatDuration(monotonicSeconds() - start))"
     )
   }

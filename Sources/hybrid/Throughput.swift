@@ -72,25 +72,24 @@ struct Throughput: ParsableCommand {
       }
     }
     progress.finish("\(total) points")
-    let table = ([DecodingPoint.csvHeader] + points.map(\.csvLine)).joined(separator: "\n") + "\n"
-    if let csv { try writeFile(table, to: URL(fileURLWithPath: csv)) }
+    if let csv { try writeFile(DecodingPoint.csv(points).text, to: URL(fileURLWithPath: csv)) }
     try show(points)
     if let (plot, script) = picture { try drawDecodingSweep(points, with: script, to: URL(fileURLWithPath: plot)) }
   }
 
   private func show(_ points: [DecodingPoint]) throws {
     if json {
-      return print(try jsonText(points, pretty: true, snakeCase: true))
+      return try printResult(jsonText(points, pretty: true, snakeCase: true))
     }
     func cell(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
     let widest = max(5, points.map(\.model.count).max() ?? 5)
-    print(
+    try printResult(
       "\("model".padding(toLength: widest, withPad: " ", startingAt: 0))  batch   context    tokens/s   ms/step     cache bytes      peak bytes"
     )
     for point in points {
-      print(
+      try printResult(
         point.model.padding(toLength: widest, withPad: " ", startingAt: 0) + cell("\(point.batch)", 7)
           + cell(formatCount(point.context), 10) + cell(formatCount(Int(point.tokensPerSecond)), 12)
           + cell(String(format: "%.3f", point.millisecondsPerStep), 10) + cell(formatCount(point.cacheBytes), 16)
@@ -103,10 +102,10 @@ struct Throughput: ParsableCommand {
   private func measureOne(_ batch: Int) throws {
     let report = try measureThroughput(of: model.load(), batch: batch, promptTokens: prompt, newTokens: tokens)
     if json {
-      print(try report.json().text(pretty: true))
+      try printResult(report.json().text(pretty: true))
       return
     }
-    print(
+    try printResult(
       """
       prefill  \(formatCount(Int(report.prefillTokensPerSecond))) tokens/s
       decode   \(formatCount(Int(report.decodeTokensPerSecond))) tokens/s

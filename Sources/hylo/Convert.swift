@@ -84,14 +84,14 @@ struct Convert: ParsableCommand {
         time: sequence, learningRate: lr, warmup: warmup, loss: loss, trained: train, seed: seed)
       let recipe = HybridConverting(
         base: folder, latent: try latentConversion(config), linear: try linearReplacement(),
-        composition: Composition(latentLayers: layers, option: "--mla-layers"), data: text.training,
+        composition: Composition(latentLayers: layers, field: "mla_layers"), data: text.training,
         heldOut: text.heldOut,
         plan: plan, work: URL(fileURLWithPath: work ?? out + ".ild"))
       Interrupt.listen()
       let outcome = try recipe.run(
         to: URL(fileURLWithPath: out), saveEvery: saveEvery,
         report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
-      print(
+      try printResult(
         json ? outcome.json(context: length).text(pretty: true) : outcome.summary(context: length) + "\nmodel: \(out)")
     }
   }

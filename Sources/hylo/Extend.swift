@@ -6,6 +6,7 @@ import ModelCore
 import Recipes
 import TensorCore
 import TokenData
+import Upcycling
 
 /// `hylo extend`: one stage of long-context distillation.
 struct Extend: ParsableCommand {
@@ -62,8 +63,8 @@ struct Extend: ParsableCommand {
 
   private func extend() throws {
     let recipe = try recipe()
-    if printConfig { return print(try text(Settings(positions: recipe.positions, plan: recipe.plan))) }
-    for warning in try recipe.check() { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    if printConfig { return try printResult(text(Settings(positions: recipe.positions, plan: recipe.plan))) }
+    for warning in try recipe.check() { printNote("warning: \(warning)") }
     if let budget = recipe.budget { StoragePool.setLimit(budget, onOverflow: stopAboveBudget) }
     Interrupt.listen()
     let steps = recipe.plan?.steps ?? 0
@@ -79,7 +80,7 @@ struct Extend: ParsableCommand {
     let result = Result(
       model: out, positions: recipe.positions, tokens: steps * (recipe.plan.map { $0.batch * $0.time } ?? 0),
       heldOut: curve, peakBytes: StoragePool.peakBytes)
-    print(json ? try text(result) : result.lines)
+    try printResult(json ? text(result) : result.lines)
   }
 
   private func recipe() throws -> Extending {
@@ -159,6 +160,6 @@ private func stopAboveBudget(_ overflow: StorageOverflow) {
     "the memory budget is used up", at: "--budget", expected: "\(formatBytes(overflow.limit)) at most",
     found: "\(formatBytes(overflow.live)) held and \(formatBytes(overflow.requested)) more needed",
     hint: "the same command with a higher budget goes on from the last checkpoint")
-  FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+  printNote("error: \(error)")
   Foundation.exit(error.exitCode)
 }

@@ -52,15 +52,14 @@ struct ServeLength: ParsableCommand {
       }
     }
     if let csv {
-      let lines = [ServeLengthReport.csvHeader] + reports.flatMap(\.csvLines)
-      try writeFile(lines.joined(separator: "\n") + "\n", to: URL(fileURLWithPath: csv))
+      try writeFile(ServeLengthReport.csv(reports).text, to: URL(fileURLWithPath: csv))
     }
     if json {
-      return print(try jsonText(reports, pretty: true, snakeCase: true))
+      return try printResult(jsonText(reports, pretty: true, snakeCase: true))
     }
-    for report in reports { print(text(report)) }
+    for report in reports { try printResult(text(report)) }
     if reports.count == 2, let ours = reports[0].budget.longest, let theirs = reports[1].budget.longest {
-      print(
+      try printResult(
         "\(reports[0].model) holds \(String(format: "%.1f", Double(ours) / Double(theirs))) times the context of \(reports[1].model)"
       )
     }
@@ -68,7 +67,7 @@ struct ServeLength: ParsableCommand {
 
   private func show(_ what: String) throws {
     try Interrupt.check()
-    if !quiet { FileHandle.standardError.write(Data("serve-length \(what)\n".utf8)) }
+    if !quiet { printNote("serve-length \(what)") }
   }
 
   private func text(_ report: ServeLengthReport) -> String {

@@ -31,7 +31,14 @@ struct Place: ParsableArguments {
   @Option(help: ArgumentHelp("The repository (default: the one around the current folder).", valueName: "dir"))
   var root: String?
 
+  /// The checkout, also for stages, which find teachers and texts by UPCYCLE_ROOT.
   func laboratory() throws -> Laboratory {
+    let laboratory = try named()
+    setenv("UPCYCLE_ROOT", laboratory.root.standardizedFileURL.path, 1)
+    return laboratory
+  }
+
+  private func named() throws -> Laboratory {
     if let root {
       let folder = URL(fileURLWithPath: root)
       guard FileManager.default.fileExists(atPath: folder.appendingPathComponent("experiments").path) else {
@@ -86,4 +93,4 @@ struct Selection: ParsableArguments {
   }
 }
 
-func printJSON(_ value: JSONValue) { print(value.text(pretty: true)) }
+func printJSON(_ value: JSONValue) throws { try printResult(value.text(pretty: true)) }

@@ -17,7 +17,7 @@ struct TableCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) where spec.report.kind == .table || !specs.isEmpty {
         let written = try Publication(laboratory).writeTable(spec)
-        print(written.map { "figures/\(spec.paper)/\($0.lastPathComponent)" }.joined(separator: "  "))
+        try printResult(written.map { "figures/\(spec.paper)/\($0.lastPathComponent)" }.joined(separator: "  "))
       }
     }
   }
@@ -38,7 +38,7 @@ struct FigureCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) {
         if let figure = try Publication(laboratory).writeFigure(spec, png: png) {
-          print("figures/\(spec.paper)/\(figure.lastPathComponent)")
+          try printResult("figures/\(spec.paper)/\(figure.lastPathComponent)")
         }
       }
     }
@@ -47,48 +47,71 @@ struct FigureCommand: ParsableCommand {
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Says of every claim whether our records decide it: holds, fails, undecided.",
+    commandName: "check",
+    abstract: "Answers every claim from our records: holds, fails, undecided, out of reach.",
     discussion: """
-      Decided needs at least 3 seeds and a 95 % interval on one side of the bound. A failure is a finding, so the
-      exit code is 0 unless --strict is given.
-      Example: lab check xecomla
+      Decided needs at least 3 seeds a cell and a 95 % interval, over seeds and items, on one side of the bound.
+      A failure is a finding, so the exit code is 0 unless --strict is given.
+      Examples: lab check xecomla, lab check xecomla/table11 --power, lab check --all (which also writes
+      figures/claims.md)
       """)
 
   @OptionGroup var place: Place
   @Argument(help: "Experiments (default: all).") var specs: [String] = []
+  @Flag(help: "All experiments; also writes figures/claims.md.") var all = false
   @Option(help: "The profile whose records answer (default: the one each experiment reports).") var profile: String?
+  @Flag(help: "Also print the seeds that the published and the observed effects need, and what each metric can tell.")
+  var power = false
   @Flag(help: "Exit with 1 if a claim fails.") var strict = false
   @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws {
+    if all && (!specs.isEmpty || profile != nil) {
+      throw ValidationError("--all answers all experiments from the profiles they report: name none beside it")
+    }
+  }
 
   func run() {
     runReportingErrors {
       let laboratory = try place.laboratory()
-      var lines: [(spec: Spec, verdict: ClaimVerdict)] = []
-      for spec in try laboratory.specs(specs) {
-        lines += try Publication(laboratory).verdicts(spec, profile: profile).map { (spec, $0) }
+      let publication = Publication(laboratory)
+      let chosen = try laboratory.specs(specs)
+      let page = try all ? publication.writeClaims() : publication.claims(chosen, profile: profile)
+      if json { try printJSON(page.json) } else { try printText(page) }
+      if power && !json {
+        for spec in chosen { try printSignals(try publication.signals(spec, profile: profile), of: spec) }
       }
-      lines.sort { $0.verdict.claim.id.compare($1.verdict.claim.id, options: .numeric) == .orderedAscending }
-      if json {
-        printJSON(
-          .array(
-            lines.map { spec, verdict in
-              .object([
-                "claim": .string(verdict.claim.id), "spec": .string(spec.name),
-                "answer": .string(verdict.answer.rawValue), "statement": .string(verdict.claim.statement),
-                "explanation": .array(verdict.lines.map { .string($0) }),
-              ])
-            }))
-      } else {
-        for (spec, verdict) in lines {
-          print("\(verdict.claim.id)  \(verdict.answer.rawValue)  [\(spec.name)] \(verdict.claim.statement)")
-          for line in verdict.lines { print("    \(line)") }
-        }
-        let count = { (answer: ClaimVerdict.Answer) in lines.filter { $0.verdict.answer == answer }.count }
-        print("\(count(.holds)) hold, \(count(.fails)) fail, \(count(.undecided)) undecided")
-      }
-      if strict, let failed = lines.first(where: { $0.verdict.answer == .fails }) {
+      if strict, let failed = page.entries.first(where: { $0.verdict.answer == .fails }) {
         throw UpcycleError("a claim fails: \(failed.verdict.claim.id)", at: failed.spec.name)
       }
+    }
+  }
+
+  private func printText(_ page: ClaimsPage) throws {
+    for entry in page.entries {
+      let (claim, verdict) = (entry.verdict.claim, entry.verdict)
+      try printResult("\(claim.id)  \(verdict.answer.rawValue)  [\(entry.spec.name)] \(claim.statement)")
+      if !verdict.needs.isEmpty { try printResult("    \(verdict.needsText)") }
+      for test in verdict.tests {
+        try printResult("    \(test.text)")
+        if power, let text = test.powerText { try printResult("      \(text)") }
+      }
+    }
+    try printResult(page.summary)
+  }
+
+  /// Spread between cells over the noise between seeds.
+  private func printSignals(_ signals: [SignalToNoise], of spec: Spec) throws {
+    if signals.isEmpty { return }
+    try printResult("\n\(spec.name): spread between cells over the noise between seeds")
+    let width = signals.map(\.metric.count).max()!
+    for signal in signals {
+      let name = signal.metric.padding(toLength: width, withPad: " ", startingAt: 0)
+      let numbers = String(
+        format: "%6.2f = %6.2f / %5.2f", signal.ratio, signal.signal, signal.noise)
+      let limited = signal.limited > 0 ? ", \(signal.limited) at floor or ceiling" : ""
+      let shared = signal.bartlett < 0.01 ? ", noise not shared (Bartlett)" : ""
+      try printResult("  \(name)  \(numbers)  (\(signal.cells) cells\(limited)\(shared))")
     }
   }
 }
@@ -110,15 +133,15 @@ struct RegenerateCommand: ParsableCommand {
     runReportingErrors {
       let publication = Publication(try place.laboratory())
       if !check {
-        print("\(try publication.writeEverything(png: png).count) files written under figures/")
+        try printResult("\(try publication.writeEverything(png: png).count) files written under figures/")
         return
       }
       let differences = try publication.differences() + publication.emptyExactTables()
       if differences.isEmpty {
-        print("every table and figure is what the records give")
+        try printResult("every table and figure is what the records give")
         return
       }
-      for line in differences { print("figures/\(line)") }
+      for line in differences { try printResult("figures/\(line)") }
       throw UpcycleError(
         "\(differences.count) files under figures/ are not what the records give",
         hint: "run lab regenerate, look at the changes and commit them")

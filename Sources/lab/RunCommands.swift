@@ -17,7 +17,7 @@ struct ListCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       let specs = try laboratory.specs([])
       if json {
-        printJSON(
+        try printJSON(
           .array(
             specs.map {
               .object([
@@ -31,7 +31,7 @@ struct ListCommand: ParsableCommand {
       for spec in specs {
         let name = spec.name.padding(toLength: width, withPad: " ", startingAt: 0)
         let state = spec.pending.map { "not run yet: needs \($0)" } ?? "\(spec.cells.count) cells"
-        print("\(name)  \(spec.place): \(spec.title) (\(state))")
+        try printResult("\(name)  \(spec.place): \(spec.title) (\(state))")
       }
     }
   }
@@ -51,7 +51,7 @@ struct PlanCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
       let outline = try Outline(plans, in: laboratory)
-      if json { printJSON(outline.json) } else { print(outline.text, terminator: "") }
+      if json { try printJSON(outline.json) } else { try printResult(outline.text, terminator: "") }
     }
   }
 }
@@ -72,10 +72,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Run a profile that asks for consent.") var yes = false
 
   func run() {
-    do { try runSweep() } catch let stop as Interrupted {
-      FileHandle.standardError.write(Data("\(stop)\n".utf8))
-      Foundation.exit(130)
-    } catch { runReportingErrors { throw error } }
+    runReportingErrors { try runSweep() }
   }
 
   private func runSweep() throws {
@@ -83,11 +80,11 @@ struct RunCommand: ParsableCommand {
     let laboratory = try place.laboratory()
     let plans = try selection.plans(in: laboratory, registry: standardStages())
     if let plan = plans.first(where: { $0.profile.consent != nil }), !yes {
-      print(try Outline(plans, in: laboratory).text, terminator: "")
+      try printResult(Outline(plans, in: laboratory).text, terminator: "")
       throw UpcycleError.usage(plan.profile.consent!, hint: "pass --yes to run it all the same")
     }
     for plan in plans where plan.jobs.isEmpty && !quiet {
-      print("\(plan.spec.name): nothing to run\(plan.spec.pending.map { ", needs \($0)" } ?? "")")
+      try printResult("\(plan.spec.name): nothing to run\(plan.spec.pending.map { ", needs \($0)" } ?? "")")
     }
     // What the keys say, whatever the machine has.
     Threads.set(selection.threads)
@@ -103,7 +100,7 @@ struct RunCommand: ParsableCommand {
       (summary.replaced.count, "replaced"), (summary.adopted.count, "taken over from other experiments"),
       (summary.skipped.count, "cells skipped"),
     ] where count > 0 { parts.append("\(count) \(what)") }
-    print("\(parts.joined(separator: ", ")) in \(formatDuration(monotonicSeconds() - start))")
+    try printResult("\(parts.joined(separator: ", ")) in \(formatDuration(monotonicSeconds() - start))")
   }
 }
 
@@ -130,12 +127,12 @@ struct StatusCommand: ParsableCommand {
         }
       }
       if json {
-        printJSON(.array(states.map(\.json)))
+        try printJSON(.array(states.map(\.json)))
         return
       }
       let width = states.map(\.spec.name.count).max() ?? 0
       for state in states {
-        print("\(state.spec.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(state.text)")
+        try printResult("\(state.spec.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(state.text)")
       }
     }
   }

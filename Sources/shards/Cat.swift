@@ -22,9 +22,9 @@ struct Cat: ParsableCommand {
   @Option(help: "The first token of a window, instead of documents.") var from: Int?
   @Option(help: "Tokens in the window.") var tokens = 256
 
-  func run() throws { runReportingErrors { try print() } }
+  func run() throws { runReportingErrors { try printTokens() } }
 
-  private func print() throws {
+  private func printTokens() throws {
     let shards = try TokenShards(URL(fileURLWithPath: folder))
     let tokenizer = try tokenizer.map { try Tokenizer.load(from: $0) }
     if let tokenizer { try shards.require(tokenizer) }
@@ -35,7 +35,7 @@ struct Cat: ParsableCommand {
           found: "\(from)")
       }
       let ids = try shards.read(from..<from + min(tokens, shards.count - from))
-      write(ids, tokenizer, continuing: true)
+      try write(ids, tokenizer, continuing: true)
       return
     }
     let total = try shards.documents().count
@@ -46,15 +46,13 @@ struct Cat: ParsableCommand {
         "no such document", at: "--document", expected: "0 to \(total - 1)", found: "\(first)")
     }
     for number in first..<first + min(count, total - first) {
-      if number > first, tokenizer != nil { write("\(DocumentSeparator.endOfText)\n") }
-      write(try shards.read(shards.document(number)), tokenizer, continuing: false)
+      if number > first, tokenizer != nil { try printResult(DocumentSeparator.endOfText) }
+      try write(shards.read(shards.document(number)), tokenizer, continuing: false)
     }
   }
 
-  private func write(_ ids: [Int32], _ tokenizer: Tokenizer?, continuing: Bool) {
-    guard let tokenizer else { return write(ids.map(String.init).joined(separator: " ") + "\n") }
-    FileHandle.standardOutput.write(Data(tokenizer.decodeBytes(ids, continuing: continuing) + [0x0A]))
+  private func write(_ ids: [Int32], _ tokenizer: Tokenizer?, continuing: Bool) throws {
+    guard let tokenizer else { return try printResult(ids.map(String.init).joined(separator: " ")) }
+    try printResult(bytes: tokenizer.decodeBytes(ids, continuing: continuing) + [0x0A])
   }
-
-  private func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
 }

@@ -39,13 +39,12 @@ struct Generate: ParsableCommand {
     try makeDirectory(folder)
     let start = monotonicSeconds()
     let manifest = try export.write(to: folder) { file in
-      FileHandle.standardError.write(
-        Data("\(file.file)  \(formatCount(file.count)) entries, \(formatCount(file.bytes)) bytes\n".utf8))
+      printNote("\(file.file)  \(formatCount(file.count)) entries, \(formatCount(file.bytes)) bytes")
     }
     if json {
-      print(try jsonText(manifest, pretty: true))
+      try printResult(jsonText(manifest, pretty: true))
     } else {
-      print(
+      try printResult(
         "\(out): \(formatCount(manifest.facts)) facts about \(formatCount(manifest.entities)) entities,"
           + " \(manifest.files.count) files in \(formatDuration(monotonicSeconds() - start))")
     }

@@ -17,7 +17,7 @@ struct Info: ParsableCommand {
   func run() throws {
     runReportingErrors {
       let shards = try TokenShards(URL(fileURLWithPath: folder))
-      print(ShardSummary(shards.manifest, folder: folder).text(json: json))
+      try printResult(ShardSummary(shards.manifest, folder: folder).text(json: json))
     }
   }
 }

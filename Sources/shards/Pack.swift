@@ -63,6 +63,6 @@ struct Pack: ParsableCommand {
     let manifest = try writer.finish()
     progress.finish(
       "\(formatCount(manifest.tokens)) tokens of \(formatCount(manifest.documents.count)) documents")
-    print(ShardSummary(manifest, folder: out).text(json: json))
+    try printResult(ShardSummary(manifest, folder: out).text(json: json))
   }
 }

@@ -41,8 +41,8 @@ struct TrainTokenizer: ParsableCommand {
     try tokenizer.save(to: URL(fileURLWithPath: out))
     progress.finish("\(formatCount(tokenizer.vocabularySize)) pieces")
     if tokenizer.vocabularySize < vocabularySize {
-      print("the text has no more repeated pairs: \(tokenizer.vocabularySize) of \(vocabularySize) pieces")
+      try printResult("the text has no more repeated pairs: \(tokenizer.vocabularySize) of \(vocabularySize) pieces")
     }
-    print("tokenizer \(tokenizer.fingerprint.prefix(12))  \(tokenizer.vocabularySize) pieces  \(out)")
+    try printResult("tokenizer \(tokenizer.fingerprint.prefix(12))  \(tokenizer.vocabularySize) pieces  \(out)")
   }
 }

@@ -25,7 +25,7 @@ struct Verify: ParsableCommand {
       try shards.verify { progress.update($0, "tokens") }
       progress.finish()
       let documents = try shards.documents().count
-      print(
+      try printResult(
         "\(folder): \(shards.manifest.shards.count) shards, \(formatCount(shards.count)) tokens, "
           + "\(formatCount(documents)) documents: all good")
     }

@@ -16,13 +16,13 @@ struct CompareSVD: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      if !json { print("shape        rank  spectrum  method          seconds  error vs gesdd") }
+      if !json { try printResult("shape        rank  spectrum  method          seconds  error vs gesdd") }
       for shape in try shapes.split(separator: ",").map(Self.parse) {
         for spectrum in SVDComparison.Spectrum.allCases {
           for row in try SVDComparison.run(
             rows: shape.rows, columns: shape.columns, rank: shape.rank, spectrum: spectrum)
           {
-            print(try json ? jsonText(row) : Self.line(row))
+            try printResult(json ? jsonText(row) : Self.line(row))
           }
         }
       }

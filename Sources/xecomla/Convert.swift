@@ -73,7 +73,7 @@ struct Convert: ParsableCommand {
         calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
         data: (data ?? calibration).map { URL(fileURLWithPath: $0) }, type: try dtype.map(Self.elementType)
       ).run()
-      if json { print(try report.json) } else { print(report.summary) }
+      if json { try printResult(report.json) } else { try printResult(report.summary) }
     }
   }
 

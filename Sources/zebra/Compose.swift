@@ -36,14 +36,14 @@ struct Compose: ParsableCommand {
           "kv_numbers_per_token": .int(config.kvNumbersPerToken), "state_numbers": .int(config.stateNumbers),
           "parameters": .int(config.parameterCount),
         ]
-        return print(JSONValue.object(object).text(pretty: true))
+        return try printResult(JSONValue.object(object).text(pretty: true))
       }
-      print(config.mixers.map(\.shortName).joined(separator: " "))
-      print(
+      try printResult(config.mixers.map(\.shortName).joined(separator: " "))
+      try printResult(
         String(
           format: "%@ parameters, cache %.2f %% of the base's per token and %@ numbers per sequence",
           formatCount(config.parameterCount), config.kvPercent, formatCount(config.stateNumbers)))
-      print("model: \(out)")
+      try printResult("model: \(out)")
     }
   }
 }

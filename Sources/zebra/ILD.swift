@@ -77,11 +77,11 @@ struct ILD: ParsableCommand {
       let outcome = try recipe.run(
         in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: intermediateReport(plan, quiet: quiet),
         shouldStop: { Interrupt.isRaised })
-      if json { return print(try jsonText(outcome)) }
+      if json { return try printResult(jsonText(outcome)) }
       for (layer, errors) in zip(outcome.before, outcome.after).enumerated() {
-        print(String(format: "layer %2d  relative error %.3f -> %.3f", layer, errors.0, errors.1))
+        try printResult(String(format: "layer %2d  relative error %.3f -> %.3f", layer, errors.0, errors.1))
       }
-      print("model: \(out)")
+      try printResult("model: \(out)")
     }
   }
 

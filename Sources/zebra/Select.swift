@@ -54,10 +54,10 @@ struct Select: ParsableCommand {
       let picture = try plot.map { ($0, try FigureScript.ofCheckout("zebra/figure3.gp")) }
       let (scores, placement) = try self.scores.map(placed(byFile:)) ?? measured()
       if json {
-        print(placement.json(scores: scores).text(pretty: true))
+        try printResult(placement.json(scores: scores).text(pretty: true))
       } else {
-        print(placement.picture(scores: scores))
-        print("\n" + placement.summary(layerCount: scores.count))
+        try printResult(placement.picture(scores: scores))
+        try printResult("\n" + placement.summary(layerCount: scores.count))
       }
       if let (plot, script) = picture {
         try drawPlacement(placement, scores: scores, with: script, to: URL(fileURLWithPath: plot))

@@ -208,7 +208,7 @@ final class GatedDeltaTests: XCTestCase {
     GradientCheck("norm, then gate").run(
       [randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]
     ) {
-      $0.normGated($1[0], gate: $1[1], gateColumns: 3..<15, weight, eps: 1e-5)
+      $0.gatedNorm($1[0], gate: $1[1], gateColumns: 3..<15, weight, order: .normThenGate, eps: 1e-5)
     }
   }
 

@@ -196,7 +196,7 @@ final class StateSpaceTests: XCTestCase {
       GradientCheck("gated norm by \(group)").run(
         [randomTensor([5, 12], "y"), randomTensor([5, 20], "z")], parameters: [weight]
       ) {
-        $0.gatedNorm($1[0], gate: $1[1], gateColumns: 3..<15, weight, group: group, eps: 1e-5)
+        $0.gatedNorm($1[0], gate: $1[1], gateColumns: 3..<15, weight, order: .gateThenNorm(group: group), eps: 1e-5)
       }
     }
   }

@@ -60,7 +60,7 @@ final class ExtendCommandTests: XCTestCase {
     XCTAssertLessThan(try XCTUnwrap(heldOut.last), try XCTUnwrap(heldOut.first))
     let config = try ModelConfig(contentsOf: Self.folder.appendingPathComponent("calm"))
     XCTAssertEqual(config.maxPosition, 640)
-    XCTAssertEqual(config.rope(of: .latentAttention).scaling, .yarn(.init(factor: 1.25, originalMaxPosition: 512)))
+    XCTAssertEqual(config.latentRope.scaling, .yarn(.init(factor: 1.25, originalMaxPosition: 512)))
 
     for _ in 0..<2 {
       try launchAndKillAtACheckpoint(

@@ -133,7 +133,7 @@ final class FarskipRanksTests: XCTestCase {
     }
     let states = url("resumed/run/checkpoint")
     for rank in 0..<2 {
-      XCTAssertEqual(try TrainingCheckpoint.steps(states.appendingPathComponent("rank-\(rank)")), [2])
+      XCTAssertEqual(TrainingCheckpoint.examine(states.appendingPathComponent("rank-\(rank)")).good, [2, 1])
     }
     try FileManager.default.copyItem(
       at: states.appendingPathComponent("rank-0/state-2.safetensors"),
@@ -147,6 +147,11 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertEqual(curves[0], curves[1])
     XCTAssertEqual(curves[0].count, 4)
     XCTAssertFalse(FileManager.default.fileExists(atPath: states.path), "states are three times the model's size")
+    // The finished command does nothing again; what a kill before the clean-up left goes.
+    try makeDirectory(states.appendingPathComponent("rank-0"))
+    try train("resumed")
+    XCTAssertEqual(try hash("resumed/model.safetensors"), try hash("straight/model.safetensors"))
+    XCTAssertFalse(FileManager.default.fileExists(atPath: states.path))
   }
 
   func testInferenceOnRanksGivesTheTokensOfOne() throws {
@@ -162,6 +167,28 @@ final class FarskipRanksTests: XCTestCase {
       try launchRanks(2, "farskip", arguments + ["--tensor-parallel", "2", "--expert-parallel", "2"]))
     XCTAssertEqual(one, two)
     XCTAssertFalse(one.isEmpty)
+  }
+
+  /// Ranks that were started differently would wait for each other; all end with one line and exit 2.
+  func testRanksWithOtherOptionsRefuse() throws {
+    let infer = [
+      "infer", "--model", path("far"), "--tensor-parallel", "2", "--expert-parallel", "2", "--prompt", "The red key",
+    ]
+    for (command, mine, theirs, words) in [
+      (["overlap", "--repeats", "1"], ["--layers", "2"], ["--layers", "3"], "--layers: rank 1 has 3, rank 0 has 2"),
+      (infer, ["--tokens", "8"], ["--tokens", "4"], "--tokens: rank 1 has 4, rank 0 has 8"),
+      (infer, ["--tokens", "2"], ["--tokens", "2", "--prompt", "The blue key"], "--prompt: rank 1 has The blue key"),
+      (infer, ["--tokens", "2"], ["--tokens", "2", "--nosuch"], "rank 1: Unknown option '--nosuch'"),
+      (
+        train("one", ["--expert-parallel", "2"]), [], ["--out", path("two")],
+        "--out: rank 1 has \(path("two")), rank 0 has \(path("one"))"
+      ),
+    ] {
+      let result = try launchJob("farskip", [command + mine, command + theirs])
+      XCTAssertEqual(result.status, 2, result.error)
+      XCTAssertEqual(result.errorLines.count, 1, result.error)
+      XCTAssertTrue(result.errorLines.first?.contains(words) == true, "\(words) in \(result.error)")
+    }
   }
 
   func testRanksRefuseTogetherWithOneLine() throws {

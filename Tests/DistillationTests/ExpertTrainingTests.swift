@@ -12,15 +12,16 @@ final class ExpertTrainingTests: XCTestCase {
     var config = TinyTraining.config()
     config.tieWordEmbeddings = false
     config.architecture = .qwen3MoE
-    config.qkNorm = true
+    config.attention.qkNorm = true
     config.experts = ExpertConfig(
       count: 8, perToken: 2, width: 12, layers: [0, 1], rule: RoutingRule(score: .softmax, isNormalized: true))
     if bias {
       config.architecture = .deepseekV3
-      config.qkNorm = false
+      config.attention.qkNorm = false
       config.mixers = [.latentAttention, .latentAttention]
       config.latent = LatentConfig(
-        qRank: nil, kvRank: 6, nopeHeadDim: 2, ropeHeadDim: 2, valueHeadDim: 4, upProjectionHeads: 4, latentNorm: true)
+        qRank: nil, kvRank: 6, nopeHeadDim: 2, ropeHeadDim: 2, valueHeadDim: 4, upProjectionHeads: 4, latentNorm: true,
+        isNative: true)
       config.experts?.rule = ExpertConfig.deepSeekV3()
       config.experts?.hasCorrectionBias = true
     }

@@ -67,21 +67,20 @@ final class ResumeTests: XCTestCase {
     try file.seekToEnd()
     try file.write(contentsOf: Data("6,9,9,9,9,9,9\n7,8,8,8,8,8,8\n8,7.0".utf8))
     try file.close()
-    let half = directory("killed").checkpoint.appendingPathComponent(".state-8.safetensors.1.tmp")
+    let half = directory("killed").checkpoint.appendingPathComponent(".state-8.safetensors.999999.1.tmp")
     try Data(count: 1000).write(to: half)
     try assertWholeRun("killed", try run("killed"))
     XCTAssertFalse(FileManager.default.fileExists(atPath: half.path), "the leftover is cleared")
   }
 
-  /// kill -9 after the new checkpoint stood and before the old one was gone.
-  func testNewestCheckpointCounts() throws {
-    try run("two", until: 3)
-    let states = directory("two").checkpoint
-    let old = states.appendingPathComponent("state-3.safetensors")
-    let kept = try Data(contentsOf: old)
-    try run("two", until: 6)
-    XCTAssertFalse(FileManager.default.fileExists(atPath: old.path), "one state at a time")
-    try kept.write(to: old)
+  private func states(_ name: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: directory(name).checkpoint.path).sorted()
+  }
+
+  /// The newest state and the one before it stay.
+  func testNewestStateCounts() throws {
+    for step in [3, 5, 6] { try run("two", until: step) }
+    XCTAssertEqual(try states("two"), ["state-5.safetensors", "state-6.safetensors"])
     try assertWholeRun("two", try run("two"))
   }
 
@@ -90,7 +89,8 @@ final class ResumeTests: XCTestCase {
     let trainer = try run("state", until: 4)
     let fresh = try TinyTraining.model(seed: 77)
     let optimizer = AdamW(fresh.parameters, .init())
-    XCTAssertEqual(try TrainingCheckpoint.load(directory("state").checkpoint, into: fresh, optimizer), 4)
+    XCTAssertEqual(TrainingCheckpoint.examine(directory("state").checkpoint).good, [4])
+    try TrainingCheckpoint.load(directory("state").checkpoint, step: 4, into: fresh, optimizer)
     XCTAssertEqual(fresh.parameters.values.toArray(), values(trainer))
     XCTAssertEqual(optimizer.step, 4)
     XCTAssertGreaterThan(optimizer.first.maxMagnitude, 0)
@@ -109,19 +109,21 @@ final class ResumeTests: XCTestCase {
   func testAFullDiskIsNamedAndLeavesTheLastState() throws {
     try run("full", until: 5)
     let states = directory("full").checkpoint
-    let temporary = states.appendingPathComponent(".state-10.safetensors.\(getpid()).tmp")
+    // The next state is led to a device that takes no byte.
+    let next = states.appendingPathComponent("state-10.safetensors")
     let trainer = try TinyTraining.trainer(TinyTraining.plan())
     XCTAssertThrowsError(
       try trainer.run(
         in: directory("full"), identity: TinyTraining.identity,
         shouldStop: {
           if trainer.step == 10 {
-            try? FileManager.default.createSymbolicLink(atPath: temporary.path, withDestinationPath: "/dev/full")
+            try? FileManager.default.createSymbolicLink(atPath: next.path, withDestinationPath: "/dev/full")
           }
           return false
         })
     ) { XCTAssert("\($0)".contains("No space left on device"), "\($0)") }
-    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: states.path), ["state-5.safetensors"])
+    try FileManager.default.removeItem(at: next)
+    XCTAssertEqual(try self.states("full"), ["state-5.safetensors"])
     try assertWholeRun("full", try run("full"))
   }
 
@@ -172,6 +174,83 @@ final class ResumeTests: XCTestCase {
     XCTAssertThrowsError(try trainer.run(in: directory("damaged"), identity: TinyTraining.identity)) {
       XCTAssert("\($0)".contains("state-5.safetensors"), "\($0)")
     }
+  }
+
+  /// One bit anywhere in the newest state: the run goes on from the one before, with the same bits.
+  func testFlippedBit() throws {
+    for step in [3, 5] { try run("flip", until: step) }
+    let newest = directory("flip").checkpoint.appendingPathComponent("state-5.safetensors")
+    let before = directory("flip").checkpoint.appendingPathComponent("state-3.safetensors")
+    let (good, older) = (try Data(contentsOf: newest), try Data(contentsOf: before))
+    let metrics = try Data(contentsOf: directory("flip").metrics)
+    let stream = RandomStream(seed: 1, "flips")
+    for index in 0..<40 {
+      var bad = good
+      // The header too.
+      let place = index < 8 ? 8 + stream.below(600, at: UInt64(index)) : stream.below(bad.count, at: UInt64(index))
+      bad[place] ^= 1 << UInt8(index % 8)
+      try bad.write(to: newest)
+      XCTAssertEqual(TrainingCheckpoint.examine(directory("flip").checkpoint).good, [3], "byte \(place)")
+      if index % 20 == 0 {
+        try assertWholeRun("flip", try run("flip"))
+        try FileManager.default.removeItem(at: directory("flip").checkpoint)
+        try makeDirectory(directory("flip").checkpoint)
+        try older.write(to: before)
+        try metrics.write(to: directory("flip").metrics)
+      }
+    }
+    try FileManager.default.removeItem(at: before)
+    XCTAssertThrowsError(try run("flip")) { XCTAssert("\($0)".contains("state-5.safetensors: damaged"), "\($0)") }
+  }
+
+  /// A state counts under its own name only, and names that are no steps are none.
+  func testRenamedState() throws {
+    try run("renamed", until: 5)
+    let folder = directory("renamed").checkpoint
+    for name in ["state-1", "state-1000"] {
+      try FileManager.default.moveItem(
+        at: folder.appendingPathComponent("state-5.safetensors"),
+        to: folder.appendingPathComponent("\(name).safetensors"))
+      XCTAssertThrowsError(try run("renamed")) {
+        XCTAssert("\($0)".contains("another step's state; expected step \(name.dropFirst(6)), found 5"), "\($0)")
+      }
+      try FileManager.default.moveItem(
+        at: folder.appendingPathComponent("\(name).safetensors"),
+        to: folder.appendingPathComponent("state-5.safetensors"))
+    }
+    for name in ["state--5", "state-+7", "state-07", "state-٧", "state-"] {
+      try Data("x".utf8).write(to: folder.appendingPathComponent("\(name).safetensors"))
+    }
+    try assertWholeRun("renamed", try run("renamed"))
+  }
+
+  /// The loss curve is part of the run: a state goes on with the rows that it was saved with, or not at all.
+  func testDamagedCurve() throws {
+    try run("curve", until: 5)
+    let file = directory("curve").metrics
+    let text = try String(contentsOf: file, encoding: .utf8)
+    for damaged in [
+      text.replacing("\n3,", with: "\n4,"), text.split(separator: "\n").dropLast().joined(separator: "\n"), "",
+      text.replacing("step", with: "stop"),
+    ] {
+      try Data(damaged.utf8).write(to: file)
+      XCTAssertThrowsError(try run("curve")) { XCTAssert("\($0)".contains("is not the loss curve"), "\($0)") }
+    }
+    try FileManager.default.removeItem(at: file)
+    XCTAssertThrowsError(try run("curve")) { XCTAssert("\($0)".contains("metrics.csv: no such file"), "\($0)") }
+    try Data(text.utf8).write(to: file)
+    try assertWholeRun("curve", try run("curve"))
+  }
+
+  /// Two processes never write one run; here the other one is a lock that somebody holds.
+  func testOneProcessAtATime() throws {
+    let folder = directory("both")
+    try makeDirectory(folder.run)
+    let other = try FileLock(folder.run.appendingPathComponent("lock"), of: folder.url)
+    XCTAssertThrowsError(try run("both")) {
+      XCTAssert("\($0)".contains("is being written by another process (pid \(getpid()))"), "\($0)")
+    }
+    withExtendedLifetime(other) {}
   }
 
   func testAnUnwritableFolderIsNamed() throws {

@@ -134,6 +134,9 @@ final class DecodingTests: XCTestCase {
           let delta = config.delta!
           let conv = 2 * delta.keyHeads * delta.keyDim + delta.heads * delta.valueDim
           return sum + delta.heads * delta.keyDim * delta.valueDim + (delta.convTaps - 1) * conv
+        default:
+          XCTFail("\(name): a mixer without an expectation")
+          return sum
         }
       }
       XCTAssertEqual(cache.bytes, 4 * expected, name)

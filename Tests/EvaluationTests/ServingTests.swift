@@ -114,7 +114,7 @@ final class ServingTests: XCTestCase {
     XCTAssertGreaterThan(report.seconds, 0.15)
     XCTAssertEqual(report.requests.map(\.tokens.count), [3, 2])
     XCTAssertEqual(report.mostRunning, 1)
-    XCTAssertEqual(report.csv.split(separator: "\n").count, 3)
+    XCTAssertEqual(report.csv.text.split(separator: "\n").count, 3)
   }
 
   func testWhatCanNeverFitIsRefusedAndHoldsNobodyUp() throws {

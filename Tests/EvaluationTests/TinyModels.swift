@@ -42,9 +42,10 @@ enum TinyModels {
     try config {
       $0.architecture = .qwen3Next
       $0.mixers = [.gatedDeltaNet, .attention, .gatedDeltaNet]
-      $0.delta = DeltaConfig(heads: 6, keyHeads: 3, keyDim: 8, valueDim: 5, chunk: 16)
+      $0.delta = DeltaConfig(heads: 6, keyHeads: 3, keyDim: 8, valueDim: 5, chunk: 16, isFused: true)
       $0.rope.rotatedShare = 0.5
-      ($0.qkNorm, $0.attentionGate) = (true, true)
+      $0.normOffset = 1
+      $0.attention = AttentionConfig(qkNorm: true, outputGate: true)
     }
   }
 
@@ -60,14 +61,14 @@ enum TinyModels {
         $0.headDim = 5
         $0.latent = LatentConfig(
           qRank: architecture == .deepseekV3 ? 13 : nil, kvRank: 9, nopeHeadDim: 3, ropeHeadDim: 2, valueHeadDim: 5,
-          upProjectionHeads: 6, latentNorm: true)
+          upProjectionHeads: 6, latentNorm: true, isNative: true)
         $0.experts = experts
       }
     }
     var v3 = experts(8, 3, shared: 13, ExpertConfig.deepSeekV3(scale: 2.5, groups: 4, keptGroups: 2))
     v3.hasCorrectionBias = true
     var scout = experts(4, 1, shared: 13, RoutingRule(score: .sigmoid))
-    scout.weighsInput = true
+    (scout.weighsInput, scout.isStacked) = (true, true)
     let families = [
       ("deepseek-v2", try deepSeek(.deepseekV2, experts(5, 2, shared: 26, ExpertConfig.deepSeekV2()))),
       ("deepseek-v3", try deepSeek(.deepseekV3, v3)),
@@ -75,7 +76,7 @@ enum TinyModels {
         "qwen3-moe",
         try config {
           $0.architecture = .qwen3MoE
-          $0.qkNorm = true
+          $0.attention.qkNorm = true
           $0.experts = experts(6, 2, shared: 0, RoutingRule(score: .softmax, isNormalized: true))
         }
       ),
@@ -84,8 +85,9 @@ enum TinyModels {
         try config {
           $0.architecture = .llama4
           $0.experts = scout
-          $0.llama4 = Llama4Config(
-            rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 16, temperature: .init(floorScale: 7, slope: 0.3))
+          $0.attention = AttentionConfig(
+            ropeInterleaved: true, unrotatedLayers: [1], normsRotated: true,
+            temperature: .init(floorScale: 7, slope: 0.3), chunks: .init(layers: [2], size: 16))
         }
       ),
     ]
@@ -104,13 +106,13 @@ enum TinyModels {
       (
         "attention, biases",
         try config {
-          $0.qkvBias = true; $0.architecture = .qwen2
+          $0.attention.qkvBias = true; $0.architecture = .qwen2
         }
       ),
       (
         "attention, qk norms",
         try config {
-          $0.qkNorm = true; $0.architecture = .qwen3
+          $0.attention.qkNorm = true; $0.architecture = .qwen3
         }
       ),
       ("untied head", try config { $0.tieWordEmbeddings = false }),

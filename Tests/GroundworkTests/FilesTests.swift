@@ -56,26 +56,15 @@ final class FilesTests: XCTestCase {
     XCTAssertEqual(try readFile(url), Data())
   }
 
-  /// A full disk: the temporary file is led to /dev/full, which takes no byte.
-  func testAFullDiskLeavesTheOldFile() throws {
-    let url = folder.appendingPathComponent("model.bin")
-    try writeFile("old", to: url)
-    let temporary = folder.appendingPathComponent(".model.bin.\(getpid()).tmp")
-    try FileManager.default.createSymbolicLink(atPath: temporary.path, withDestinationPath: "/dev/full")
-    XCTAssertEqual(
-      refusal { try writeFile(Data(count: 1 << 20), to: url) }, "\(url.path): cannot write: No space left on device")
-    XCTAssertEqual(try contents, ["model.bin"])
-    XCTAssertEqual(try String(contentsOf: url, encoding: .utf8), "old")
-  }
-
-  func testUnwritablePlacesAreNamed() throws {
+  func testUnwritablePlaces() throws {
     try writeFile("x", to: folder.appendingPathComponent("file"))
     let below = folder.appendingPathComponent("file/inner.txt")
-    XCTAssert(refusal { try writeFile("y", to: below) }.contains("cannot create this folder"))
+    XCTAssert(
+      refusal { try writeFile("y", to: below) }
+        .contains("cannot create this folder: Not a directory"))
     try makeDirectory(folder.appendingPathComponent("taken/inside"))
     XCTAssert(
-      refusal { try writeFile("y", to: self.folder.appendingPathComponent("taken")) }
-        .contains("cannot rename into place"))
+      refusal { try writeFile("y", to: self.folder.appendingPathComponent("taken")) }.contains("is a folder"))
     XCTAssertEqual(try contents, ["file", "taken"])
     XCTAssert(
       refusal { try writeFile("y", to: URL(fileURLWithPath: "/proc/nowhere/file")) }.hasPrefix("/proc/nowhere"))

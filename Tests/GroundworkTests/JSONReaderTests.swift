@@ -184,7 +184,7 @@ final class JSONReaderTests: XCTestCase {
       "{\"model\": {\"vocab\": {\(entries.joined(separator: ", "))}, \"merges\": [\(merges.joined(separator: ","))]}}"
     let data = Data(text.utf8)
     XCTAssertGreaterThan(data.count, 10_000_000)
-    let start = monotonicSeconds()
+    let start = clock()
     var total = 0
     try JSONReader.parse(data, file: "t") { reader in
       try reader.object { reader, _ in
@@ -198,6 +198,6 @@ final class JSONReaderTests: XCTestCase {
       }
     }
     XCTAssertEqual(total, 250_000 * 249_999 / 2)
-    XCTAssertLessThan(monotonicSeconds() - start, 1)
+    XCTAssertLessThan(Double(clock() - start) / Double(CLOCKS_PER_SEC), 1, "seconds of the processor")
   }
 }

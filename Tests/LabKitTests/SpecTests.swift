@@ -62,13 +62,58 @@ final class SpecTests: XCTestCase {
     try lab.write("broken.json5", "{ title: \"x\", ")
     assertError("broken.json5", "is not valid JSON5") { _ = try lab.laboratory.spec("demo/broken") }
     try lab.write("t.json5", TestLaboratory.spec.replacingOccurrences(of: "{ seeds: [1]", with: "{ seeds: \"one\""))
-    assertError("profiles.smoke.seeds has the wrong type", "expected a list") { _ = try lab.laboratory.spec("demo/t") }
+    assertError("unusable value of \"profiles.smoke.seeds\"", "expected a list") {
+      _ = try lab.laboratory.spec("demo/t")
+    }
     try lab.write("t.json5", TestLaboratory.spec)
     try lab.write("published/t.csv", "# source\nmethod,kv,avg\nbase,100\n")
     assertError("t.csv", "row 1", "expected 3 fields") { _ = try lab.laboratory.spec("demo/t") }
     assertError("no experiment is called \"demo/u\"") { _ = try lab.laboratory.spec("demo/u") }
     try lab.write("loop.json5", "{ extends: \"loop.json5\", title: \"loop\" }")
     assertError("without cycles") { _ = try lab.laboratory.spec("demo/loop") }
+  }
+
+  /// Numbers that are none, in a spec and in what was published, and a matrix without end.
+  func testNumbersThatAreNone() throws {
+    for number in ["NaN", "Infinity", "1e999", "-1"] {
+      XCTAssertThrowsError(try spec("above: -2", "above: -2, tolerance: \(number)"), number)
+    }
+    XCTAssertThrowsError(try spec("above: -2", "above: NaN"))
+    let lab = try TestLaboratory()
+    for field in ["nan", "NaN", "inf", "1e999", "-Infinity"] {
+      try lab.write("published/t.csv", "# source\nmethod,kv,avg\nbase,100,\(field)\nsmall,1,2\nlater,1,2\n")
+      assertError("t.csv", "unusable value in the column \"avg\"", "found \"\(field)\"") {
+        _ = try lab.laboratory.spec("demo/t")
+      }
+    }
+    let axes = (0..<8).map {
+      "{ variable: \"rank\", values: [\(Array(repeating: "\($0)", count: 1000).joined(separator: ","))] }"
+    }
+    assertError("the matrix has too many cells", "at most 10,000") {
+      _ = try spec("baseline: \"base\",", "baseline: \"base\", axes: [\(axes.joined(separator: ","))],")
+    }
+  }
+
+  /// A spec reads files of the experiments folder and no others, whatever way leads out.
+  func testFilesOutsideAreRefused() throws {
+    let lab = try TestLaboratory()
+    let root = lab.laboratory.root
+    try writeFile("{ title: \"secret\" }", to: root.appendingPathComponent("outside.json5"))
+    try writeFile(
+      "# s\nmethod,kv,avg\nbase,1,2\nsmall,1,2\nlater,1,2\n", to: root.appendingPathComponent("outside.csv"))
+    let link = lab.laboratory.experiments.appendingPathComponent("demo/link.csv")
+    try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "../../outside.csv")
+    for name in ["../../outside.json5", root.path + "/outside.json5", "/etc/passwd"] {
+      try lab.write("out.json5", "{ extends: \"\(name)\", title: \"out\" }")
+      assertError("outside the experiments folder", name) { _ = try lab.laboratory.spec("demo/out") }
+    }
+    for name in ["../../outside.csv", root.path + "/outside.csv", "link.csv"] {
+      try lab.write("t.json5", TestLaboratory.spec.replacingOccurrences(of: "published/t.csv", with: name))
+      assertError("outside the experiments folder", name) { _ = try lab.laboratory.spec("demo/t") }
+    }
+    try lab.write("t.json5", TestLaboratory.spec)
+    try lab.write("other.json5", "{ extends: \"../demo/t.json5\", title: \"other\" }")
+    XCTAssertEqual(try lab.laboratory.spec("demo/other").title, "other")
   }
 
   func testASpecIsLaidOverTheOneItExtends() throws {
@@ -141,16 +186,18 @@ final class SpecTests: XCTestCase {
     for text in ["", "a -", "(a", "a b", "sqrt(a)", "1..2", "a $ b"] {
       assertError("the expression") { _ = try Expression(text) }
     }
-  }
-
-  func testCSVKeepsWhatItReads() throws {
-    let text = "# a, comment\nname,\"a, b\"\n\"say \"\"so\"\"\",1\n"
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("labkit-\(getpid()).csv")
-    defer { try? FileManager.default.removeItem(at: file) }
-    try writeFile(text, to: file)
-    let csv = try CSV(contentsOf: file)
-    XCTAssertEqual(csv.header, ["name", "a, b"])
-    XCTAssertEqual(csv.rows, [["say \"so\"", "1"]])
-    XCTAssertEqual(csv.text, text)
+    // Depth and size are bounded, each in one short line.
+    func nested(_ levels: Int) -> String {
+      String(repeating: "(", count: levels) + "1" + String(repeating: ")", count: levels)
+    }
+    XCTAssertEqual(try Expression(nested(90)).evaluate { _ in 0 }, 1)
+    for text in [
+      nested(20_000), nested(101), String(repeating: "-", count: 20_000) + "1",
+      String(repeating: "abs(", count: 20_000), Array(repeating: "1", count: 20_000).joined(separator: "+"),
+      Array(repeating: "1", count: 20_000).joined(separator: "*"),
+      "max(" + Array(repeating: "1", count: 20_000).joined(separator: ",") + ")",
+    ] {
+      XCTAssertThrowsError(try Expression(text)) { XCTAssertLessThan("\($0)".count, 400, "\($0)") }
+    }
   }
 }

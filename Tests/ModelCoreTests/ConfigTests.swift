@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TestKit
 import XCTest
 
@@ -111,13 +112,13 @@ final class ConfigTests: XCTestCase {
       XCTAssertEqual(Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.shape) }), expected, name)
     }
     let qwen = try ModelConfig(contentsOf: sharedFolder("oracles/qwen2_bias"))
-    XCTAssertTrue(qwen.qkvBias)
+    XCTAssertTrue(qwen.attention.qkvBias)
     let direct = try ModelConfig(contentsOf: sharedFolder("oracles/mla_dense_yarn"))
     XCTAssertNil(direct.latent?.qRank)
     XCTAssertTrue(direct.latent?.latentNorm ?? false)
     let magnitude = 0.1 * log(4.0) + 1
     XCTAssertEqual(
-      direct.attentionScale(of: .latentAttention), magnitude * magnitude / 20.0.squareRoot(), accuracy: 1e-12)
+      direct.latentScale, magnitude * magnitude / 20.0.squareRoot(), accuracy: 1e-12)
   }
 
   func testPublishedModelsHaveThePublishedParameters() throws {
@@ -145,8 +146,8 @@ final class ConfigTests: XCTestCase {
       XCTAssertEqual(config.rope.theta, model["rope_theta"]?.double, name)
       XCTAssertEqual(config.rmsNormEps, model["rms_norm_eps"]?.double, name)
       XCTAssertEqual(config.tieWordEmbeddings, model["tie_word_embeddings"]?.bool, name)
-      XCTAssertEqual(config.qkNorm, model["qk_norm"]?.bool, name)
-      XCTAssertEqual(config.qkvBias, model["qkv_bias"]?.bool, name)
+      XCTAssertEqual(config.attention.qkNorm, model["qk_norm"]?.bool, name)
+      XCTAssertEqual(config.attention.qkvBias, model["qkv_bias"]?.bool, name)
       seen += 1
     }
     XCTAssertEqual(seen, presets.count)
@@ -211,16 +212,6 @@ final class ConfigTests: XCTestCase {
     }
   }
 
-  func testLayerListsAreReadAndRefusedWithTheRange() throws {
-    XCTAssertEqual(try parseLayerList("all", layerCount: 3), [0, 1, 2])
-    XCTAssertEqual(try parseLayerList("3,1,0-1", layerCount: 4), [0, 1, 3])
-    for text in ["", "4", "1,", "2-1", "-1", "a", "0-9", "1-2-3"] {
-      XCTAssertThrowsError(try parseLayerList(text, layerCount: 4), text) {
-        XCTAssertTrue("\($0)".contains("0...3"), "\($0)")
-      }
-    }
-  }
-
   func testRopeFollowsTheReferenceVectors() throws {
     let vectors = try JSONValue(contentsOf: sharedFolder("vectors/yarn.json")).object ?? [:]
     XCTAssertFalse(vectors.isEmpty)
@@ -275,8 +266,8 @@ final class ConfigTests: XCTestCase {
     XCTAssertEqual(config.layers(of: .attention), [0, 2])
     XCTAssertEqual(config.latent?.latentNorm, false)
     XCTAssertEqual(config.latent?.ranks(layer: 1), .init(q: 1424, kv: 72))
-    XCTAssertEqual(config.rope(of: .latentAttention).magnitude, 1.34657, accuracy: 1e-5)
-    XCTAssertEqual(config.attentionScale(of: .latentAttention), 0.125, accuracy: 1e-12)
+    XCTAssertEqual(config.latentRope.magnitude, 1.34657, accuracy: 1e-5)
+    XCTAssertEqual(config.latentScale, 0.125, accuracy: 1e-12)
     let names = config.layerTensors(1).map(\.name)
     XCTAssertTrue(names.contains("model.layers.1.mla.kv_a_proj_with_mqa.weight"))
     XCTAssertTrue(names.contains("model.layers.1.mla.out_proj.weight"))

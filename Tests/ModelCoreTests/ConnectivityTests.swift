@@ -1,6 +1,7 @@
 import Autograd
 import Foundation
 import Groundwork
+import Published
 import TensorCore
 import TestKit
 import XCTest
@@ -169,10 +170,10 @@ final class ConnectivityTests: XCTestCase {
     for (name, config) in try TinyExperts.all() where config.experts!.rule.isNormalized {
       let model = try TinyExperts.model(config)
       for layer in config.experts!.layers {
-        for projection in ["gate_proj", "up_proj", "down_proj"] {
-          let first = model.parameters[config.expertName(layer, 0, projection)]!.value
+        for projection in TensorRole.Projection.allCases {
+          let first = model.parameter(.expert(0, projection), layer: layer)!.value
           for expert in 1..<config.experts!.count {
-            model.parameters[config.expertName(layer, expert, projection)]!.value.pointer.update(
+            model.parameter(.expert(expert, projection), layer: layer)!.value.pointer.update(
               from: first.pointer, count: first.count)
           }
         }
@@ -181,7 +182,7 @@ final class ConnectivityTests: XCTestCase {
         let other = try rewired(model, connectivity)
         let before = logits(other)
         for layer in config.experts!.layers {
-          let router = other.parameters[config.routerName(layer)]!.value
+          let router = other.parameter(.router, layer: layer)!.value
           router.pointer.update(from: randomFloats(router.count, seed: 5, "router"), count: router.count)
         }
         assertClose(logits(other), before, "\(name), \(connectivity)", tolerance: 1e-5)
@@ -265,7 +266,7 @@ final class ConnectivityTests: XCTestCase {
     pass()
     let first = model.routing.records[0]
     XCTAssertEqual(first.loads.reduce(0, +), batch * time * 3)
-    let bias = model.parameters[config.correctionBiasName(first.layer)]!
+    let bias = model.parameter(.correctionBias, layer: first.layer)!
     XCTAssertFalse(bias.isTrainable)
     let before = bias.value.toArray()
     model.routing.updateBias(rate: 0.25)

@@ -1,5 +1,6 @@
 import Groundwork
 import ModelCore
+import Published
 import XCTest
 
 /// Configurations of models with experts: refusals, the families' ways to name layers, published sizes.

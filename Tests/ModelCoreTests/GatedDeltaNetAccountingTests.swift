@@ -2,6 +2,7 @@ import Autograd
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TestKit
 import XCTest
 
@@ -44,23 +45,6 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
     }
   }
 
-  /// The seven released totals and every percentage that HyLo prints; the one wrong number is flagged.
-  func testEveryPublishedNumberOfHyLo() throws {
-    XCTAssertEqual(PublishedFact.hylo.count { $0.quantity == .parameters }, 7)
-    XCTAssertEqual(PublishedFact.hylo.count { $0.quantity == .kvPercent }, 12)
-    for fact in PublishedFact.hylo {
-      let isWrong = fact.note?.hasPrefix("wrong") ?? false
-      let computed = try fact.computed()
-      XCTAssertEqual(try fact.agrees(), !isWrong, "\(fact.preset) \(fact.quantity.rawValue): \(computed)")
-      XCTAssertEqual(isWrong, fact.quantity == .thousandConvolutionParameters)
-    }
-    let config = try ModelConfig.preset("hylo-qwen-7mla21gdn")
-    XCTAssertEqual(try PublishedFact.matching(config).map(\.published), ["2284173820", "2.3", "3.906", "96.1"])
-    var other = config
-    other.mixers[0] = .latentAttention
-    XCTAssertTrue(try PublishedFact.matching(other).isEmpty)
-  }
-
   /// Percent of the base's bytes with states, against an independent derivation (8k and 64k tokens).
   func testCachesCountTheirStates() throws {
     for (name, short, long) in [
@@ -88,7 +72,7 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
     odd.hiddenSize = 126
     for (config, heads) in [(base, 7), (base, 0), (odd, 3)] {
       XCTAssertThrowsError(try DeltaConfig(replacing: config, heads: heads)) {
-        XCTAssert("\($0)".contains("--gdn-heads"), "\($0)")
+        XCTAssert("\($0)".contains("heads"), "\($0)")
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
       }
     }
@@ -98,8 +82,9 @@ final class GatedDeltaNetAccountingTests: XCTestCase {
   func testNormsOfQwen3NextStartAtZero() throws {
     var config = ModelConfig(
       architecture: .qwen3Next, hiddenSize: 24, layerCount: 2, attentionHeads: 4, keyValueHeads: 2, headDim: 8,
-      intermediateSize: 8, vocabularySize: 8, qkNorm: true, attentionGate: true, mixers: [.gatedDeltaNet, .attention],
-      delta: DeltaConfig(heads: 4, keyHeads: 2, keyDim: 4, valueDim: 4))
+      intermediateSize: 8, vocabularySize: 8, normOffset: 1,
+      attention: AttentionConfig(qkNorm: true, outputGate: true), mixers: [.gatedDeltaNet, .attention],
+      shapes: [DeltaConfig(heads: 4, keyHeads: 2, keyDim: 4, valueDim: 4, isFused: true)])
     config.rope.rotatedShare = 0.5
     let model = try LanguageModel(config, seed: 1)
     func values(_ name: String) -> Set<Float> { Set(model.parameters[name]!.value.toArray()) }

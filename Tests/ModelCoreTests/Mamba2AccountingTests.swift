@@ -1,4 +1,5 @@
 import ModelCore
+import Published
 import XCTest
 
 final class Mamba2AccountingTests: XCTestCase {

@@ -76,14 +76,14 @@ final class ModelGradientTests: XCTestCase {
     try check(
       "qkv biases",
       config {
-        $0.qkvBias = true; $0.architecture = .qwen2
+        $0.attention.qkvBias = true; $0.architecture = .qwen2
       })
   }
   func testQwen3sNormsMatchDifferences() throws {
     try check(
       "qk norms",
       config {
-        $0.qkNorm = true; $0.architecture = .qwen3
+        $0.attention.qkNorm = true; $0.architecture = .qwen3
       })
   }
 
@@ -137,9 +137,10 @@ final class ModelGradientTests: XCTestCase {
     try config {
       $0.architecture = .qwen3Next
       $0.mixers = [.gatedDeltaNet, .attention]
-      $0.delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4)
+      $0.delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4, isFused: true)
       $0.rope.rotatedShare = 0.5
-      ($0.qkNorm, $0.attentionGate) = (true, true)
+      $0.normOffset = 1
+      $0.attention = AttentionConfig(qkNorm: true, outputGate: true)
     }
   }
 
@@ -157,7 +158,7 @@ final class ModelGradientTests: XCTestCase {
   func testCheckpointingChangesNoBit() throws {
     for config in [
       try config {
-        $0.qkNorm = true; $0.architecture = .qwen3
+        $0.attention.qkNorm = true; $0.architecture = .qwen3
       }, try latent(layers: [1]), try qwen3Next(),
     ] {
       let model = try model(config)
@@ -199,7 +200,7 @@ final class ModelGradientTests: XCTestCase {
   func testOneProjectionLearnsAlone() throws {
     let model = try model(
       config {
-        $0.qkNorm = true; $0.architecture = .qwen3; $0.layerCount = 1; $0.mixers = [.attention]
+        $0.attention.qkNorm = true; $0.architecture = .qwen3; $0.layerCount = 1; $0.mixers = [.attention]
       })
     for name in ["q_proj", "k_proj", "v_proj"] {
       for parameter in model.parameters.parameters { parameter.isTrainable = parameter.name.contains(name) }

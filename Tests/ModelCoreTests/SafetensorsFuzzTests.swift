@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TestKit
 import XCTest
 

@@ -28,7 +28,7 @@ final class SafetensorsLlama2CTests: XCTestCase {
     let reader = try CheckpointReader(folder)
     for spec in source.config.tensors {
       var values = [Float](repeating: 0, count: spec.count)
-      try values.withUnsafeMutableBufferPointer { try source.read(spec.name, shape: spec.shape, into: $0.baseAddress!) }
+      try values.withUnsafeMutableBufferPointer { try source.read(spec, into: $0.baseAddress!) }
       XCTAssertEqual(try reader.readFloats(spec.name, shape: spec.shape), values, spec.name)
       XCTAssertTrue(values.contains { $0 != 0 }, spec.name)
     }
@@ -53,7 +53,7 @@ final class SafetensorsLlama2CTests: XCTestCase {
     func values(_ name: String) throws -> [Float] {
       let spec = try XCTUnwrap(file.config.tensors.first { $0.name == name })
       var values = [Float](repeating: -1, count: spec.count)
-      try values.withUnsafeMutableBufferPointer { try file.read(name, shape: spec.shape, into: $0.baseAddress!) }
+      try values.withUnsafeMutableBufferPointer { try file.read(spec, into: $0.baseAddress!) }
       return values
     }
     let query = vocabulary * dim + layers * dim

@@ -20,7 +20,7 @@ enum TinyExperts {
     config.headDim = 5
     config.latent = LatentConfig(
       qRank: qRank, kvRank: 5, nopeHeadDim: 3, ropeHeadDim: 4, valueHeadDim: 5, upProjectionHeads: 6, latentNorm: true,
-      outputGate: gated)
+      outputGate: gated, isNative: true)
   }
 
   /// - Parameter dense: keep the families' dense layers; otherwise every layer has experts
@@ -48,15 +48,16 @@ enum TinyExperts {
       ExpertConfig(
         count: 5, perToken: 2, width: 7, layers: dense ? [0, 2] : last,
         rule: RoutingRule(score: .softmax, isNormalized: true)))
-    qwen.qkNorm = true
+    qwen.attention.qkNorm = true
     var scout = config(
       .llama4,
       ExpertConfig(
         count: 4, perToken: 1, width: 7, sharedWidth: 7, layers: dense ? [1, 2] : last,
         rule: RoutingRule(score: .sigmoid),
-        weighsInput: true))
-    scout.llama4 = Llama4Config(
-      rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 4, temperature: .init(floorScale: 3, slope: 0.5))
+        weighsInput: true, isStacked: true))
+    scout.attention = AttentionConfig(
+      ropeInterleaved: true, unrotatedLayers: [1], normsRotated: true, temperature: .init(floorScale: 3, slope: 0.5),
+      chunks: .init(layers: [2], size: 4))
     let all = [
       ("deepseek-v2", v2), ("deepseek-v2, groups", grouped), ("deepseek-v3, gated", v3), ("qwen3-moe", qwen),
       ("llama4", scout),

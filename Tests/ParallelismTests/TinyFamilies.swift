@@ -14,21 +14,23 @@ enum TinyFamilies {
         count: 8, perToken: 2, width: 8, sharedWidth: 8, layers: [1, 2, 3], rule: ExpertConfig.deepSeekV2(scale: 1.5)))
     deepseek.mixers = Array(repeating: .latentAttention, count: 4)
     deepseek.latent = LatentConfig(
-      qRank: nil, kvRank: 6, nopeHeadDim: 3, ropeHeadDim: 4, valueHeadDim: 5, upProjectionHeads: 4, latentNorm: true)
+      qRank: nil, kvRank: 6, nopeHeadDim: 3, ropeHeadDim: 4, valueHeadDim: 5, upProjectionHeads: 4, latentNorm: true,
+      isNative: true)
     var qwen = ModelConfig(
       architecture: .qwen3MoE, hiddenSize: 16, layerCount: 3, attentionHeads: 4, keyValueHeads: 2, headDim: 4,
       intermediateSize: 12, vocabularySize: vocabulary, rope: RopeConfig(theta: 50),
       experts: ExpertConfig(
         count: 4, perToken: 2, width: 8, layers: [0, 1, 2], rule: RoutingRule(score: .softmax, isNormalized: true)))
-    qwen.qkNorm = true
+    qwen.attention.qkNorm = true
     var scout = ModelConfig(
       architecture: .llama4, hiddenSize: 16, layerCount: 3, attentionHeads: 4, keyValueHeads: 2, headDim: 4,
       intermediateSize: 12, vocabularySize: vocabulary, rope: RopeConfig(theta: 50),
       experts: ExpertConfig(
         count: 4, perToken: 1, width: 8, sharedWidth: 8, layers: [0, 1, 2], rule: RoutingRule(score: .sigmoid),
-        weighsInput: true))
-    scout.llama4 = Llama4Config(
-      rotatedLayers: [0, 2], chunkedLayers: [2], chunk: 16, temperature: .init(floorScale: 3, slope: 0.5))
+        weighsInput: true, isStacked: true))
+    scout.attention = AttentionConfig(
+      ropeInterleaved: true, unrotatedLayers: [1], normsRotated: true, temperature: .init(floorScale: 3, slope: 0.5),
+      chunks: .init(layers: [2], size: 16))
     return try [("deepseek", deepseek), ("qwen", qwen), ("scout", scout)].map { name, config in
       (name, connectivity == .standard ? config : try config.connecting(Array(0..<config.layerCount), as: connectivity))
     }

@@ -2,6 +2,7 @@ import Foundation
 import Groundwork
 import LabKit
 import ModelCore
+import Published
 import TestKit
 import TokenData
 import XCTest

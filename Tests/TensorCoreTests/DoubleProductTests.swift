@@ -31,7 +31,9 @@ final class DoubleProductTests: XCTestCase {
       let before = random(ldc * m, seed: 3)
       var c = before
       if beta == 0 { for i in 0..<m { for j in 0..<n { c[i * ldc + j] = .nan } } }
-      serialGemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, &c, ldc)
+      serialGemm(
+        transA: transA, transB: transB, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta,
+        c: &c, ldc: ldc)
       var worst = 0.0
       for i in 0..<m {
         for j in 0..<ldc where i < m - 1 || j < n {

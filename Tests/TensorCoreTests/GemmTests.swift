@@ -96,7 +96,11 @@ final class GemmTests: XCTestCase {
 
   func testOpenBLASMatchesTheDefinition() {
     _ = Threads.count  // pins OpenBLAS to one thread
-    check(small + blocked, "OpenBLAS") { openBLASGemm($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) }
+    check(small + blocked, "OpenBLAS") {
+      openBLASGemm(
+        transA: $0, transB: $1, m: $2, n: $3, k: $4, alpha: $5, a: $6, lda: $7, b: $8, ldb: $9, beta: $10, c: $11,
+        ldc: $12)
+    }
   }
 
   /// Split by rows and by columns, with ends that are no multiples of the pieces.

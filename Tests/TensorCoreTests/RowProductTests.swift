@@ -15,7 +15,13 @@ final class RowProductTests: XCTestCase {
         "rowwise",
         { rowwiseGemm(transB: $0, m: $1, n: $2, k: $3, a: $4, lda: $5, b: $6, ldb: $7, beta: $8, c: $9, ldc: $10) }
       ),
-      ("portable", { portableRowwiseGemm($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) }),
+      (
+        "portable",
+        {
+          portableRowwiseGemm(
+            transB: $0, m: $1, n: $2, k: $3, a: $4, lda: $5, b: $6, ldb: $7, beta: $8, c: $9, ldc: $10)
+        }
+      ),
     ]
   }
 
@@ -74,7 +80,7 @@ final class RowProductTests: XCTestCase {
     let (a, b) = (randomFloats(m * k, "a"), randomFloats(n * k, "b"))
     func product(_ rows: Int) -> [Float] {
       var c = [Float](repeating: 0, count: rows * n)
-      serialGemm(false, true, rows, n, k, 1, a, k, b, k, 0, &c, n)
+      serialGemm(transB: true, m: rows, n: n, k: k, a: a, lda: k, b: b, ldb: k, c: &c, ldc: n)
       return c
     }
     XCTAssertNotEqual(product(1), Array(product(m)[..<n]))

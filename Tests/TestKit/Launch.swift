@@ -81,14 +81,18 @@ public func launchAndKillAtACheckpoint(
 
 /// Runs a built executable on ranks of Open MPI; skips the test where there is no mpirun.
 public func launchRanks(_ count: Int, _ tool: String, _ arguments: [String]) throws -> CommandResult {
+  try launchJob(tool, Array(repeating: arguments, count: count))
+}
+
+/// The same with arguments for each rank, which mpirun gets as ": -np 1 TOOL ARGUMENTS".
+public func launchJob(_ tool: String, _ arguments: [[String]]) throws -> CommandResult {
   let mpirun = "/usr/bin/mpirun"
   guard FileManager.default.isExecutableFile(atPath: mpirun) else { throw XCTSkip("skipped: mpirun absent") }
+  let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(tool)
+    .path
+  let ranks = arguments.map { ["-np", "1", path] + $0 }.joined(separator: [":"])
   return try launch(
-    mpirun,
-    [
-      "--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "-np", "\(count)",
-      builtProducts().appendingPathComponent(tool).path,
-    ] + arguments)
+    mpirun, ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none"] + ranks)
 }
 
 /// Runs a built executable and fails unless it ends with status 0; gives back what it printed.

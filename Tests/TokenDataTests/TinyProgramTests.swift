@@ -33,4 +33,15 @@ final class TinyProgramTests: XCTestCase {
     XCTAssertNil(output(Array(repeating: "repeat 99", count: 8).joined(separator: " | "), "a b c d e"))
     XCTAssertNil(output("double | double", "\(Int.max)"))
   }
+
+  /// Models write programs too: what a run may grow to is bounded.
+  func testBombs() {
+    for rounds in 1...7 {
+      let bomb = Array(repeating: "join | repeat 99", count: rounds).joined(separator: " | ")
+      if rounds <= 2 { XCTAssertNotNil(output(bomb, "a b"), bomb) } else { XCTAssertNil(output(bomb, "a b"), bomb) }
+      XCTAssertNil(output(bomb + " | count", String(repeating: "a", count: 200_000)), bomb)
+    }
+    XCTAssertNil(output("join | letters", String(repeating: "ab", count: 1000)))
+    XCTAssertNil(output("upper", String(repeating: "\u{390}", count: 40_000)), "three letters for one")
+  }
 }

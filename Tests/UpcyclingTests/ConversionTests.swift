@@ -17,9 +17,8 @@ final class ConversionTests: XCTestCase {
     let reference = logits(models[0])
     for model in models.dropFirst() { assertClose(logits(model), reference, "logits", tolerance: 1e-4) }
     // The weights themselves differ.
-    let name = models[0].config.mixerPrefix(0) + "kv_b_proj.weight"
-    XCTAssertGreaterThan(
-      relativeError(models[1].parameters[name]!.value.toArray(), models[0].parameters[name]!.value.toArray()), 0.1)
+    func values(_ model: LanguageModel) -> [Float] { model.parameter(.keyValueUp, layer: 0)!.value.toArray() }
+    XCTAssertGreaterThan(relativeError(values(models[1]), values(models[0])), 0.1)
   }
 
   /// A gate of one half before a doubled projection is no gate; without positions it is another function.
@@ -102,7 +101,7 @@ final class ConversionTests: XCTestCase {
           model.parameters[spec.name]?.value.toArray(), base.parameters[spec.name]?.value.toArray(), spec.name)
       }
       XCTAssertEqual(
-        model.parameters[model.config.outputProjectionName(2)]?.value.toArray(),
+        model.parameter(.output, layer: 2)?.value.toArray(),
         base.parameters["model.layers.2.self_attn.o_proj.weight"]?.value.toArray())
       XCTAssertEqual(report.kvNumbersPerToken, 2 * (6 + 4) + 32)
       XCTAssertEqual(report.layers.map(\.layer), start == .svd ? [0, 2] : [])
@@ -116,8 +115,7 @@ final class ConversionTests: XCTestCase {
     let svd = try convert(base: base, conversion).model
     conversion.start = .random
     let random = try convert(base: base, conversion).model
-    let name = random.config.mixerPrefix(1) + "q_b_proj.weight"
-    let values = random.parameters[name]!.value.toArray()
+    let values = random.parameter(.queryUp, layer: 1)!.value.toArray()
     let bound = 1 / Float(32).squareRoot()
     XCTAssertLessThanOrEqual(values.map(abs).max()!, bound)
     XCTAssertGreaterThan(values.map(abs).max()!, 0.98 * bound)
@@ -137,7 +135,7 @@ final class ConversionTests: XCTestCase {
       let conversion = LatentConversion(kvRank: 8, queryRank: .fixed(16), nopeHeadDim: nope, ropeHeadDim: rope)
       let (model, _) = try convert(base: base, conversion)
       XCTAssertFalse(logits(model).contains { !$0.isFinite })
-      XCTAssertEqual(model.parameters[model.config.mixerPrefix(0) + "q_b_proj.weight"]?.shape, [4 * (nope + rope), 16])
+      XCTAssertEqual(model.parameter(.queryUp, layer: 0)?.shape, [4 * (nope + rope), 16])
     }
   }
 
@@ -149,8 +147,8 @@ final class ConversionTests: XCTestCase {
       conversion.rope = rope
       let (model, _) = try convert(base: base, conversion)
       XCTAssertEqual(
-        model.parameters[model.config.mixerPrefix(1) + "kv_a_layernorm.weight"]?.value.toArray(), [1, 1, 1, 1, 1, 1])
-      XCTAssertEqual(model.parameters[model.config.mixerPrefix(1) + "q_norm.weight"]?.shape, [8])
+        model.parameter(.keyValueLatentNorm, layer: 1)?.value.toArray(), [1, 1, 1, 1, 1, 1])
+      XCTAssertEqual(model.parameter(.queryNorm, layer: 1)?.shape, [8])
       XCTAssertFalse(logits(model).contains { !$0.isFinite })
     }
   }
@@ -160,12 +158,12 @@ final class ConversionTests: XCTestCase {
     let base = try tinyBase(rope: rope)
     let paper = try convert(base: base, tinyConversion()).model.config
     XCTAssertEqual(paper.latent?.rope?.scaling, .yarn(.init(factor: 32, originalMaxPosition: 8192)))
-    XCTAssertEqual(paper.rope(of: .latentAttention).magnitude, 1.34657, accuracy: 1e-5)
+    XCTAssertEqual(paper.latentRope.magnitude, 1.34657, accuracy: 1e-5)
     var conversion = tinyConversion()
     conversion.rope = .aligned
     let aligned = try convert(base: base, conversion).model.config
     XCTAssertEqual(aligned.latent?.rope?.scaling, rope.scaling)
     XCTAssertEqual(
-      aligned.rope(of: .latentAttention).inverseFrequencies(dim: 4), Array(rope.inverseFrequencies(dim: 8).prefix(2)))
+      aligned.latentRope.inverseFrequencies(dim: 4), Array(rope.inverseFrequencies(dim: 8).prefix(2)))
   }
 }

@@ -2,6 +2,7 @@ import Autograd
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TensorCore
 import TestKit
 import XCTest
@@ -173,9 +174,9 @@ final class DeltaConversionTests: XCTestCase {
     let pieces = hybrid.logits(Tensor([tinyIds.count, width], values: rows))
     assertClose(pieces.toArray(), whole.toArray(), "pieces", tolerance: 1e-4)
     XCTAssertThrowsError(
-      try Composition(latentLayers: [3], option: "--mla-layers").config(
+      try Composition(latentLayers: [3], field: "mla_layers").config(
         base: base.config, latent: parts["mla"]!.config, linear: parts["gdn"]!.config)
-    ) { XCTAssert("\($0)".contains("--mla-layers"), "\($0)") }
+    ) { XCTAssert("\($0)".contains("`mla_layers`"), "\($0)") }
   }
 
   func testLatentShapesAreHyLos() throws {
@@ -188,7 +189,7 @@ final class DeltaConversionTests: XCTestCase {
       let latent = try XCTUnwrap(LatentConversion.hylo(base).config(base: base).latent)
       XCTAssertEqual([latent.qRank, latent.kvRank, latent.ropeHeadDim, latent.nopeHeadDim], shape, preset)
       XCTAssertEqual(latent.upProjectionHeads, base.keyValueHeads)
-      XCTAssertEqual(latent.qkNorm, base.qkNorm)
+      XCTAssertEqual(latent.qkNorm, base.attention.qkNorm)
     }
     // The shape that is known before is the shape that is made.
     let base = try tinyBase()

@@ -144,15 +144,15 @@ final class LayerPlacementTests: XCTestCase {
 
   private func refusal(_ text: String) -> UpcycleError? {
     do {
-      _ = try LayerScores(text, file: "s.csv")
+      _ = try LayerScores(parsing: Data(text.utf8), file: "s.csv")
       return nil
     } catch { return error as? UpcycleError }
   }
 
   func testScoreFilesAreReadInAnyOrder() throws {
     let text = "# source\n\nlayer, sensitivity ,note\r\n1,2.5,a\n# between\n0,-1e2,b\n"
-    XCTAssertEqual(try LayerScores(text, file: "s.csv").values, [-100, 2.5])
-    XCTAssertEqual(try LayerScores("sensitivity,layer\n3,0", file: "s.csv").values, [3])
+    XCTAssertEqual(try LayerScores(parsing: Data(text.utf8), file: "s.csv").values, [-100, 2.5])
+    XCTAssertEqual(try LayerScores(parsing: Data("sensitivity,layer\n3,0".utf8), file: "s.csv").values, [3])
   }
 
   func testBrokenScoreFilesAreRefusedWithTheLine() throws {
@@ -165,7 +165,7 @@ final class LayerPlacementTests: XCTestCase {
       ("layer,sensitivity\n-1,1\n", "s.csv, line 2", "\"-1\""),
       ("layer,sensitivity\n0,1\n\n0,2\n", "s.csv, line 4", "line 2"),
       ("layer,sensitivity\n0,1\n2,2\n", "s.csv", "layer 1 is missing"), ("layer,sensitivity\n", "s.csv", "no scores"),
-      ("", "s.csv", "no scores"), ("layer,sensitivity\n99999999999,1\n", "s.csv", "layer 0 is missing"),
+      ("", "s.csv", "no header line"), ("layer,sensitivity\n99999999999,1\n", "s.csv", "layer 0 is missing"),
     ] {
       let error = try XCTUnwrap(refusal(text), text)
       XCTAssertEqual(error.location, place, text)

@@ -85,21 +85,21 @@ final class RankTests: XCTestCase {
         XCTAssertFalse(error?.description.contains("\n") ?? true)
       }
     }
-    refuse("--kv-rank") { $0.kvRank = 33 }
-    refuse("--kv-rank") { $0.kvRank = 0 }
-    refuse("--kv-rank") { $0.kvRank = nil }
-    refuse("--q-rank") { $0.queryRank = .fixed(33) }
-    refuse("--rope-dim") { $0.ropeHeadDim = 3 }
-    refuse("--rope-dim") { $0.ropeHeadDim = 10 }
-    refuse("--nope-dim") { $0.nopeHeadDim = 9 }
-    refuse("--nope-dim") {
+    refuse("`kv_rank`") { $0.kvRank = 33 }
+    refuse("`kv_rank`") { $0.kvRank = 0 }
+    refuse("`kv_rank`") { $0.kvRank = nil }
+    refuse("`q_rank`") { $0.queryRank = .fixed(33) }
+    refuse("`rope_dim`") { $0.ropeHeadDim = 3 }
+    refuse("`rope_dim`") { $0.ropeHeadDim = 10 }
+    refuse("`nope_dim`") { $0.nopeHeadDim = 9 }
+    refuse("`nope_dim`") {
       $0.nopeHeadDim = 6
       $0.rope = .aligned
     }
-    refuse("--layers") { $0.layers = .list([3]) }
-    refuse("--granule") { $0.granule = 0 }
-    refuse("--delta-q") { $0.queryEnergy = 1.5 }
-    refuse("--rank-rule") {
+    refuse("`layers`") { $0.layers = .list([3]) }
+    refuse("`granule`") { $0.granule = 0 }
+    refuse("`delta_q`") { $0.queryEnergy = 1.5 }
+    refuse("`rank_rule`") {
       $0.start = .random
       $0.rankRule = .dynamic
     }

@@ -138,8 +138,10 @@ private struct Renamed: WeightSource {
   let tensors: [String: Tensor]
   var names: Set<String>? { Set(tensors.keys) }
 
-  func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    guard let tensor = tensors[name], tensor.shape == shape else { throw UpcycleError("is missing", at: name) }
-    destination.update(from: tensor.pointer, count: tensor.count)
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard let own = tensors[tensor.name], own.shape == tensor.shape else {
+      throw UpcycleError("is missing", at: tensor.name)
+    }
+    destination.update(from: own.pointer, count: own.count)
   }
 }

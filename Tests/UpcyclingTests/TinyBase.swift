@@ -14,7 +14,7 @@ func tinyBase(
   let config = ModelConfig(
     architecture: qkNorm ? .qwen3 : .llama, hiddenSize: 32, layerCount: layers, attentionHeads: heads,
     keyValueHeads: groups, headDim: headDim, intermediateSize: 48, vocabularySize: 64, tieWordEmbeddings: true,
-    qkNorm: qkNorm, rope: rope, maxPosition: 128)
+    attention: AttentionConfig(qkNorm: qkNorm), rope: rope, maxPosition: 128)
   return try LanguageModel(config, weights: RandomWeights(seed: seed, deviation: 0.25, layers: layers))
 }
 

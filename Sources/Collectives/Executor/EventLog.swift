@@ -65,15 +65,16 @@ public struct EventLog: Equatable, Sendable {
 // MARK: Files
 
 extension EventLog {
-  static let csvHeader = "run,rank,pass,operation,layer,batch,track,start_ms,end_ms\n"
+  static let columns = ["run", "rank", "pass", "operation", "layer", "batch", "track", "start_ms", "end_ms"]
 
-  /// Lines for `csvHeader`; layers count from 1.
-  func csv(run: String, rank: Int) -> String {
+  /// Rows of `columns`; layers count from 1.
+  func rows(run: String, rank: Int) -> [[String]] {
     events.map {
-      String(
-        format: "%@,%d,%@,%@,%d,%d,%@,%.4f,%.4f\n", run, rank, $0.pass.rawValue, $0.operation, $0.layer + 1, $0.batch,
-        $0.track.rawValue, $0.start, $0.end)
-    }.joined()
+      [
+        run, "\(rank)", $0.pass.rawValue, $0.operation, "\($0.layer + 1)", "\($0.batch)", $0.track.rawValue,
+        String(format: "%.4f", $0.start), String(format: "%.4f", $0.end),
+      ]
+    }
   }
 
   /// The logs of all ranks, on every rank.
@@ -105,14 +106,14 @@ public struct Timeline: Sendable {
   /// Writes Chrome trace JSON, and the same beside it as CSV for gnuplot.
   public func write(to url: URL) throws {
     var trace = ChromeTrace()
-    var csv = EventLog.csvHeader
+    var csv = CSV(header: EventLog.columns)
     for run in runs {
       for (rank, log) in run.logs.enumerated() {
         trace.add(log, named: "\(run.name), rank \(rank)")
-        csv += log.csv(run: run.name, rank: rank)
+        csv.rows += log.rows(run: run.name, rank: rank)
       }
     }
     try writeFile(trace.json.text() + "\n", to: url)
-    try writeFile(csv, to: url.deletingPathExtension().appendingPathExtension("csv"))
+    try writeFile(csv.text, to: url.deletingPathExtension().appendingPathExtension("csv"))
   }
 }

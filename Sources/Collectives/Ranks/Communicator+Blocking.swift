@@ -82,13 +82,28 @@ extension Communicator {
     do { result = try body() } catch let error as UpcycleError { failure = error } catch {
       failure = UpcycleError("\(error.localizedDescription)")
     }
-    let verdicts = try allGather(failure.map { "\($0.exitCode)\($0)" } ?? "")
+    let verdicts = try allGather(failure.map { "\($0.exitCode) \($0)" } ?? "")
     guard let first = verdicts.firstIndex(where: { !$0.isEmpty }) else { return result! }
-    let text = String(verdicts[first].dropFirst())
+    let parts = verdicts[first].split(separator: " ", maxSplits: 1)
+    let text = String(parts[1])
     let everywhere = verdicts.allSatisfy { !$0.isEmpty }
     throw AgreedError(
       UpcycleError(
-        everywhere ? text : "rank \(first): \(text)", kind: verdicts[first].hasPrefix("2") ? .usage : .failure))
+        everywhere ? text : "rank \(first): \(text)", kind: Int32(parts[0]).flatMap(UpcycleError.Kind.init) ?? .failure)
+    )
+  }
+
+  /// Refuses ranks that were started with other options, which would wait for each other for ever.
+  /// - Parameter options: names as the user types them, and values that are the same where the option is
+  public func requireSame(options: [(name: String, value: String)]) throws {
+    let all = try allGather(JSONValue.array(options.map { .string($0.value) }).text())
+    guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
+    let values = try [0, other].map { try JSONValue(parsing: Data(all[$0].utf8), file: "options").array ?? [] }
+    for (index, option) in options.enumerated() where values[0][index] != values[1][index] {
+      let (mine, theirs) = (values[0][index].string ?? "", values[1][index].string ?? "")
+      throw AgreedError(
+        .usage("rank \(other) has \(theirs.prefix(60)), rank 0 has \(mine.prefix(60))", at: option.name))
+    }
   }
 
   /// Refuses ranks that were given different things.

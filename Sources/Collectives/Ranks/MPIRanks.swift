@@ -20,12 +20,12 @@ public final class MPIRanks: Communicator {
   public static func run(_ body: (any Communicator) throws -> Void) throws {
     let ranks = try MPIRanks()
     do { try body(ranks) } catch let agreed as AgreedError {
-      if ranks.rank == 0 { tell("error: \(agreed.error)") }
+      if ranks.rank == 0 { _ = tellError(agreed.error) }
       _ = up_mpi_finalize()
       exit(agreed.error.exitCode)
-    } catch {
+    } catch is ClosedPipe { up_mpi_abort(141) } catch {
       let known = error as? UpcycleError
-      tell("error: rank \(ranks.rank): \(known?.description ?? error.localizedDescription)")
+      printNote("error: rank \(ranks.rank): \(known?.description ?? error.localizedDescription)")
       up_mpi_abort(known?.exitCode ?? 1)
     }
     _ = up_mpi_finalize()
@@ -61,8 +61,6 @@ public final class MPIRanks: Communicator {
     rowTypes[bytes] = type
     return type
   }
-
-  private static func tell(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
 }
 
 private final class MPIRequest: Request {

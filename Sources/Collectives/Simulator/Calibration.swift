@@ -41,8 +41,8 @@ public struct Calibration: Sendable {
   /// micro-batch 1 (1.04), sequences of 4096, one node.
   public static let table3: [Point] = [
     Point(
-      Workload(try! .named("deepseek-v2-lite", option: ""), gpus: 8, tokens: 8 * 4096, sequence: 4096), speedup: 1.11),
-    Point(Workload(try! .named("deepseek-v3-l6", option: ""), gpus: 8, tokens: 4096, sequence: 4096), speedup: 1.04),
+      Workload(.published("deepseek-v2-lite"), gpus: 8, tokens: 8 * 4096, sequence: 4096), speedup: 1.11),
+    Point(Workload(.published("deepseek-v3-l6"), gpus: 8, tokens: 4096, sequence: 4096), speedup: 1.04),
   ]
 
   /// Least squares over `points` by formula.

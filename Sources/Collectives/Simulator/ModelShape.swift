@@ -60,49 +60,6 @@ public struct ModelShape: Equatable, Sendable {
 }
 
 extension ModelShape {
-  private static let deepSeekV3 = Attention.latent(queryRank: 1536, kvRank: 512, nope: 128, rope: 64, value: 128)
-  private static let deepSeekLite = Attention.latent(queryRank: nil, kvRank: 512, nope: 128, rope: 64, value: 128)
-
-  /// `experiments/farskip/published/model_configs.csv`, row by row.
-  public static let published: [ModelShape] = [
-    ModelShape(
-      "deepseek-v2-lite", layers: 27, dense: 1, width: 2048, heads: 16, deepSeekLite, experts: 64, perToken: 6,
-      shared: 2, expertWidth: 1408, sharedWidth: 2816, denseWidth: 10944, vocabulary: 102_400),
-    ModelShape(
-      "deepseek-v2", layers: 60, dense: 1, width: 5120, heads: 128, deepSeekV3, experts: 160, perToken: 6, shared: 2,
-      expertWidth: 1536, sharedWidth: 3072, denseWidth: 12288, vocabulary: 102_400),
-    ModelShape(
-      "deepseek-v3", layers: 61, dense: 3, width: 7168, heads: 128, deepSeekV3, experts: 256, perToken: 8, shared: 1,
-      expertWidth: 2048, sharedWidth: 2048, denseWidth: 18432, vocabulary: 129_280),
-    // The paper's training model: six layers, all with experts (70.9 B parameters).
-    ModelShape(
-      "deepseek-v3-l6", layers: 6, dense: 0, width: 7168, heads: 128, deepSeekV3, experts: 256, perToken: 8, shared: 1,
-      expertWidth: 2048, sharedWidth: 2048, vocabulary: 129_280),
-    ModelShape(
-      "moonlight-16b-a3b", layers: 27, dense: 1, width: 2048, heads: 16, deepSeekLite, experts: 64, perToken: 6,
-      shared: 2, expertWidth: 1408, sharedWidth: 2816, denseWidth: 11264, vocabulary: 163_840),
-    ModelShape(
-      "instella-moe-16b-a3b", layers: 27, dense: 1, width: 2048, heads: 16,
-      .latent(queryRank: nil, kvRank: 512, nope: 96, rope: 32, value: 128), gated: true, experts: 64, perToken: 6,
-      shared: 2, expertWidth: 1408, sharedWidth: 2816, denseWidth: 10944, vocabulary: 128_896),
-    ModelShape(
-      "qwen3-30b-a3b", layers: 48, dense: 0, width: 2048, heads: 32, .grouped(kvHeads: 4, headDim: 128), experts: 128,
-      perToken: 8, shared: 0, expertWidth: 768, sharedWidth: 0, vocabulary: 151_936),
-    ModelShape(
-      "llama-4-scout", layers: 48, dense: 0, width: 5120, heads: 40, .grouped(kvHeads: 8, headDim: 128), experts: 16,
-      perToken: 1, shared: 1, expertWidth: 8192, sharedWidth: 8192, vocabulary: 202_048),
-  ]
-
-  /// The shape that `--model` names.
-  /// - Throws: a usage error that lists the known names
-  public static func named(_ name: String, option: String) throws -> ModelShape {
-    guard let shape = published.first(where: { $0.name == name }) else {
-      throw UpcycleError.usage(
-        "no such model", at: option, expected: published.map(\.name).joined(separator: ", "), found: name)
-    }
-    return shape
-  }
-
   /// - Throws: where `ranks` share the experts unevenly, with the counts that do not
   public func requireExpertParallel(_ ranks: Int, option: String) throws {
     try require(ranks, divides: experts, "experts", option)

@@ -82,12 +82,6 @@ extension OverlapModel {
     MethodTimes(method: method, forward: run(method, .prefill), backward: nil)
   }
 
-  /// `T_standard / T_method` of training by formula; nil where there is none.
-  public func trainingSpeedup(_ method: OverlapMethod) -> Double? {
-    guard let forward = closedForm(method, .forward), let backward = closedForm(method, .backward) else { return nil }
-    return (closedForm(.standard, .forward)! + closedForm(.standard, .backward)!) / (forward + backward)
-  }
-
   /// The share of communication in the standard step, c of brief 3.3.
   public func communicationShare(isTraining: Bool) -> Double {
     let passes = isTraining ? 2.0 : 1

@@ -12,7 +12,7 @@ public struct Sensitivity: Sendable {
   public func reach(from base: Double) -> Double { predictions.map { ($0 - base).magnitude }.max() ?? 0 }
 
   /// The paper's Figure 5 at its right end: DeepSeek-V3 with six layers on 32 GPUs.
-  public static let ep32 = Workload(try! .named("deepseek-v3-l6", option: ""), gpus: 32, tokens: 4096, sequence: 4096)
+  public static let ep32 = Workload(.published("deepseek-v3-l6"), gpus: 32, tokens: 4096, sequence: 4096)
 
   /// The prediction for `workload` of a fit.
   public static func prediction(

@@ -22,12 +22,18 @@ public struct ServeLengthReport: Codable, Equatable, Sendable {
   /// What was held at most at the longest context, measured: the accounting is right when it is below the budget.
   public var isVerified: Bool { points.allSatisfy { $0.peakBytes <= budget.budgetBytes } }
 
-  public static let csvHeader = "model,context,prefill_seconds,decode_ms,peak_bytes,budget_bytes"
-  public var csvLines: [String] {
-    points.map {
-      "\(model),\($0.context),\($0.prefillSeconds.map { String(format: "%.4f", $0) } ?? ""),"
-        + String(format: "%.4f", $0.decodeMilliseconds) + ",\($0.peakBytes),\(budget.budgetBytes)"
-    }
+  /// The points of several models as a table, one row each.
+  public static func csv(_ reports: [ServeLengthReport]) -> CSV {
+    CSV(
+      header: ["model", "context", "prefill_seconds", "decode_ms", "peak_bytes", "budget_bytes"],
+      rows: reports.flatMap { report in
+        report.points.map {
+          [
+            report.model, "\($0.context)", $0.prefillSeconds.map { String(format: "%.4f", $0) } ?? "",
+            String(format: "%.4f", $0.decodeMilliseconds), "\($0.peakBytes)", "\(report.budget.budgetBytes)",
+          ]
+        }
+      })
   }
 }
 

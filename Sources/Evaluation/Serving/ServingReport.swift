@@ -59,16 +59,18 @@ public struct ServingReport: Codable, Equatable, Sendable {
 
   public func json() throws -> JSONValue { try jsonValue(self, snakeCase: true) }
 
-  public var csv: String {
+  /// The requests as a table, one row each; times in seconds, empty where there is none.
+  public var csv: CSV {
     func number(_ value: Double?) -> String { value.map { String(format: "%.6f", $0) } ?? "" }
-    func quoted(_ text: String) -> String {
-      text.contains { ",\"\n".contains($0) } ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
-    }
-    let lines = requests.map {
-      "\(quoted($0.request)),\($0.promptTokens),\($0.tokens.count),\(number($0.arrival)),\(number($0.timeToFirstToken)),"
-        + "\(number($0.timePerOutputToken)),\($0.finish)"
-    }
-    return (["request,prompt_tokens,new_tokens,arrival,time_to_first_token,time_per_output_token,finish"] + lines)
-      .joined(separator: "\n") + "\n"
+    return CSV(
+      header: [
+        "request", "prompt_tokens", "new_tokens", "arrival", "time_to_first_token", "time_per_output_token", "finish",
+      ],
+      rows: requests.map {
+        [
+          $0.request, "\($0.promptTokens)", "\($0.tokens.count)", number($0.arrival), number($0.timeToFirstToken),
+          number($0.timePerOutputToken), "\($0.finish)",
+        ]
+      })
   }
 }

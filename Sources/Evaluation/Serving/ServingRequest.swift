@@ -18,6 +18,9 @@ public struct ServingRequest: Equatable, Sendable {
     self.arrival = arrival
   }
 
+  /// What a request may ask for at most: tokens of a prompt or of a continuation, and seconds until it comes in.
+  static let (mostTokens, mostSeconds) = (1 << 24, 86_400.0)
+
   /// Reads JSON Lines, one request each: `prompt` (a text) or `prompt_tokens` (ids, or how many made-up ones),
   /// `max_tokens`, and optionally `arrival` (seconds, 0) and `id` (else the number of the line). Blank lines are
   /// skipped.
@@ -32,7 +35,8 @@ public struct ServingRequest: Equatable, Sendable {
         .usage(
           "is not a request", at: place,
           expected:
-            "{\"prompt\": text or \"prompt_tokens\": ids or a number, \"max_tokens\": number, \"arrival\": seconds}",
+            "{\"prompt\": text or \"prompt_tokens\": ids or a number, \"max_tokens\": number, \"arrival\": seconds}, at most "
+            + "\(formatCount(mostTokens)) tokens each and \(formatCount(Int(mostSeconds))) seconds",
           found: found)
       }
       let value: JSONValue
@@ -52,7 +56,10 @@ public struct ServingRequest: Equatable, Sendable {
           )
         }
         prompt = encode(text)
+      case (nil, .int(let count)?) where count > mostTokens: throw refuse("prompt_tokens \(count)")
       case (nil, .int(let count)?) where count > 0:
+        let others = requests.reduce(0) { $0 + $1.prompt.count }
+        try requireMemory(MemoryLayout<Int32>.stride * (others + count), for: "the prompts", at: place)
         prompt = (0..<count).map { Int32(($0 * 7919 + (number - 1) * 104_729 + 1) % vocabulary) }
       case (nil, .array(let items)?):
         let ids = items.compactMap { $0.int.flatMap(Int32.init(exactly:)) }
@@ -63,10 +70,10 @@ public struct ServingRequest: Equatable, Sendable {
       default: throw refuse("a prompt of the wrong type")
       }
       guard let maximum = value["max_tokens"]?.int else { throw refuse("no max_tokens") }
+      if maximum > mostTokens { throw refuse("max_tokens \(maximum)") }
       let arrival = value["arrival"].map { $0.double } ?? 0
-      guard let arrival, arrival >= 0, arrival.isFinite else {
-        throw refuse("an arrival that is not 0 or more seconds")
-      }
+      guard let arrival, arrival >= 0 else { throw refuse("an arrival that is not 0 or more seconds") }
+      if arrival > mostSeconds { throw refuse("arrival \(arrival)") }
       requests.append(
         ServingRequest(
           name: value["id"].map { $0.string ?? $0.text() } ?? "\(number)", prompt: prompt, maximum: maximum,

@@ -1,78 +1,69 @@
 import Groundwork
 
-/// Something a paper asserts, as quantities over cells that must lie within bounds. A claim is decided
-/// only by the data: at least three seeds and an interval that lies on one side of the bound.
+/// Something a paper asserts, as tests over cells that say what its sentence says. Only the data decide it
+/// (`ClaimVerdict`).
 public struct Claim: Sendable {
-  /// Carries the paper: X-C1, Z-Z1, H-C1, F-C1.
+  /// Carries the paper: X-C1, Z-Z1, H-C1, F-C1; a sentence of an abstract has an A for its number: X-A1.
   public let id: String
   public let statement: String
   /// The published evidence.
   public let evidence: String
   public let tests: [Test]
-  /// What must exist before it can be tested at all; nil when its cells run.
+  /// Why nothing here can test it: the stand-in that does not exist; nil when its cells run.
   public let pending: String?
+  /// Whether it is a sentence of the paper's abstract; those stand on top of the page of claims.
+  public let isHeadline: Bool
+  /// What models of micro scale can say of it, and what they cannot.
+  public let scale: String?
 
-  /// `quantity` within (lower - tolerance, upper + tolerance).
+  /// One quantity and the region it must lie in.
   public struct Test: Sendable {
-    /// Name in the expression -> cell and metric.
+    /// Name in the quantity -> cells and metric.
     public let terms: [String: Term]
-    let quantity: Expression
+    let quantity: Quantity
+    /// The region: above `lower`, below `upper`.
     public let lower: Double?
     public let upper: Double?
-    public let tolerance: Double
+    public let kind: Kind
+    public let measurement: Measurement
+    /// The quantity as published, where the terms' own published columns do not give it.
+    public let published: Double?
+    /// Repeats a cell needs.
     public let seeds: Int
+    /// Pretrainings of the base that a term's cells must come from.
+    public let pretrainings: Int
   }
 
-  public struct Term: Sendable {
-    public let cell: String
+  public struct Term: Sendable, Hashable {
+    /// One cell, or several that repeat the same thing from different starts (pretrainings of the base).
+    public let cells: [String]
     public let metric: String
   }
 
-  init(_ value: JSONValue, path: String, file: String) throws {
-    let object = try StrictObject(
-      value, at: path, in: file, known: ["id", "statement", "evidence", "metric", "tests", "pending"])
-    id = try object.required("id", object.string)
-    statement = try object.required("statement", object.string)
-    evidence = try object.string("evidence") ?? ""
-    pending = try object.string("pending")
-    let metric = try object.string("metric")
-    tests = try object.list("tests") { try Test($0, path: $1, file: file, metric: metric) }
-    if tests.isEmpty && pending == nil {
-      throw UpcycleError("\(path) (\(id)) tests nothing", at: file, hint: "give \"tests\", or say why in \"pending\"")
-    }
+  /// What a test looks at.
+  enum Quantity: Sendable {
+    case expression(Expression)
+    /// The common slope of ladders of cells: the terms of every ladder in order, and the weight of every term.
+    case slope([[String]], weights: [String: Double])
   }
-}
 
-extension Claim.Test {
-  init(_ value: JSONValue, path: String, file: String, metric: String?) throws {
-    let object = try StrictObject(
-      value, at: path, in: file, known: ["let", "quantity", "above", "below", "tolerance", "seeds"])
-    terms = try object.required("let", object.object).mapValues { term in
-      if let cell = term.string, let metric { return Claim.Term(cell: cell, metric: metric) }
-      let inner = try StrictObject(term, at: "\(path).let", in: file, known: ["cell", "metric"])
-      return Claim.Term(
-        cell: try inner.required("cell", inner.string),
-        metric: try inner.string("metric") ?? metric ?? inner.required("metric", inner.string))
-    }
-    do { quantity = try Expression(object.required("quantity", object.string)) } catch var error as UpcycleError {
-      error.location = "\(file), \(path)"
-      throw error
-    }
-    lower = try object.double("above")
-    upper = try object.double("below")
-    tolerance = try object.double("tolerance") ?? 0
-    seeds = try object.int("seeds") ?? 3
-    if lower == nil && upper == nil {
-      throw UpcycleError("\(path) bounds nothing", at: file, expected: "\"above\", \"below\" or both")
-    }
-    if seeds < 3 || tolerance < 0 {
-      throw UpcycleError(
-        "\(path) would decide too easily", at: file, expected: "at least 3 seeds and a tolerance of 0 or more")
-    }
-    for name in quantity.names where terms[name] == nil {
-      throw UpcycleError(
-        "\(path).quantity names \"\(name)\"", at: file,
-        hint: "\"let\" defines \(terms.keys.sorted().joined(separator: ", "))")
-    }
+  /// How the region is meant.
+  public enum Kind: Sendable, Equatable {
+    /// Beyond a bound, or between two.
+    case bounds
+    /// Equal to `to` within the margin (two one-sided tests), and why that margin.
+    case equivalent(to: Double, margin: Double, reason: String)
+    /// Not below `than` by more than the margin, and why that margin.
+    case notWorse(than: Double, margin: Double, reason: String)
+  }
+
+  /// What stands behind the numbers.
+  public enum Measurement: String, CaseIterable, Sendable {
+    /// Trained or timed with several seeds.
+    case seeds
+    /// Nothing random: counts, bytes, bits, a simulator's arithmetic.
+    case exact
+    /// One record of repeated timings, whose standard error is over the repeats.
+    case repeats
   }
 }

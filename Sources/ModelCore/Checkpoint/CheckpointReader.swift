@@ -5,13 +5,18 @@ import Groundwork
 ///
 /// Tensors are asked for by name and shape; whoever builds the model compares `names` with what it asked for.
 public final class CheckpointReader: WeightSource {
+  /// The file of weights that are not split.
   public static let singleName = "model.safetensors"
+  /// The file that says which shard holds which tensor.
   public static let indexName = "model.safetensors.index.json"
 
+  /// Where it reads.
   public let folder: URL
   private var files: [SafetensorsFile] = []
   private var fileOfTensor: [String: Int] = [:]
 
+  /// Opens the headers of all files; values are mapped, not read.
+  /// - Throws: failures that name the file and what is wrong with it
   public init(_ folder: URL) throws {
     self.folder = folder
     let index = folder.appendingPathComponent(Self.indexName)
@@ -58,8 +63,10 @@ public final class CheckpointReader: WeightSource {
     return shards == [Self.singleName] ? shards : [Self.indexName] + shards
   }
 
+  /// Every tensor of every file.
   public var names: Set<String>? { Set(fileOfTensor.keys) }
 
+  /// Type, shape and place of a tensor; nil for an unknown one.
   public func info(_ name: String) -> TensorInfo? { fileOfTensor[name].flatMap { files[$0].info(name) } }
 
   private func file(_ name: String, shape: [Int]) throws -> SafetensorsFile {
@@ -77,9 +84,9 @@ public final class CheckpointReader: WeightSource {
     return files[number]
   }
 
-  /// Reads a float tensor of exactly this shape as float32 into `output`.
-  public func read(_ name: String, shape: [Int], into output: UnsafeMutablePointer<Float>) throws {
-    try file(name, shape: shape).readFloats(name, into: output)
+  /// Reads the float tensor of this name, of exactly this shape, as float32.
+  public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    try file(tensor.name, shape: tensor.shape).readFloats(tensor.name, into: destination)
   }
 
   /// Reads a float tensor of exactly this shape as float32.

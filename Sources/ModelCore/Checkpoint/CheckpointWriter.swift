@@ -51,6 +51,7 @@ public final class CheckpointWriter {
     next += 1
   }
 
+  /// The same from an array.
   public func write(_ name: String, _ values: [Float]) throws {
     try values.withUnsafeBufferPointer { try write(name, $0) }
   }

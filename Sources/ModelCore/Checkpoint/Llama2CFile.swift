@@ -11,13 +11,15 @@ import Groundwork
 /// llama2.c rotates neighbouring dimensions (2j, 2j+1), Hugging Face rotates halves (j, j + d_h/2): the rows
 /// of each query and key head are re-ordered when they are read.
 public struct Llama2CFile: WeightSource {
+  /// The Llama that the header describes.
   public let config: ModelConfig
   private let map: MappedFile
   /// First float of each tensor, behind the header.
-  private let starts: [String: Int]
+  private let starts: [TensorPlace: Int]
 
   private static let headerBytes = 28
 
+  /// - Throws: failures for files that are not of this format, cut short, or too long
   public init(_ url: URL) throws {
     let map = try MappedFile(url)
     self.map = map
@@ -67,48 +69,41 @@ public struct Llama2CFile: WeightSource {
   }
 
   /// Start of every tensor and the number of floats in the file.
-  private static func layout(_ config: ModelConfig) -> (starts: [String: Int], floats: Int) {
-    var starts: [String: Int] = [:]
+  private static func layout(_ config: ModelConfig) -> (starts: [TensorPlace: Int], floats: Int) {
+    var starts: [TensorPlace: Int] = [:]
     var next = 0
-    let dim = config.hiddenSize
-    let keyWidth = config.keyValueHeads * config.headDim
-    func place(_ name: String, _ count: Int) {
-      starts[name] = next
-      next += count
+    func place(_ role: TensorRole, layer: Int? = nil) {
+      let place = TensorPlace(role, layer: layer)
+      starts[place] = next
+      next += config.tensor(place)?.count ?? 0
     }
-    func stack(_ name: String, _ count: Int) {
-      for layer in 0..<config.layerCount { place(ModelConfig.layerPrefix(layer) + name, count) }
-    }
-    place(config.embeddingName, config.vocabularySize * dim)
-    stack("input_layernorm.weight", dim)
-    stack("self_attn.q_proj.weight", dim * dim)
-    stack("self_attn.k_proj.weight", keyWidth * dim)
-    stack("self_attn.v_proj.weight", keyWidth * dim)
-    stack("self_attn.o_proj.weight", dim * dim)
-    stack("post_attention_layernorm.weight", dim)
-    stack("mlp.gate_proj.weight", config.intermediateSize * dim)
-    stack("mlp.down_proj.weight", config.intermediateSize * dim)
-    stack("mlp.up_proj.weight", config.intermediateSize * dim)
-    place(config.finalNormName, dim)
+    func stack(_ role: TensorRole) { for layer in 0..<config.layerCount { place(role, layer: layer) } }
+    place(.embedding)
+    for role: TensorRole in [
+      .inputNorm, .mixer(.query), .mixer(.key), .mixer(.value), .mixer(.output), .transformNorm, .feedForward(.gate),
+      .feedForward(.down), .feedForward(.up),
+    ] { stack(role) }
+    place(.finalNorm)
     next += config.maxPosition * config.headDim  // cosines and sines, half a head each
-    if !config.tieWordEmbeddings { place(ModelConfig.headName, config.vocabularySize * dim) }
+    if !config.tieWordEmbeddings { place(.head) }
     return (starts, next)
   }
 
-  public var names: Set<String>? { Set(starts.keys) }
+  public var names: Set<String>? { Set(config.tensors.map(\.name)) }
 
-  public func read(_ name: String, shape: [Int], into destination: UnsafeMutablePointer<Float>) throws {
-    guard let start = starts[name], let base = map.bytes.baseAddress else {
-      throw UpcycleError("tensor is missing", at: "\(map.url.path): \(name)", expected: "shape \(shape)")
+  public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard let start = starts[tensor.place], let base = map.bytes.baseAddress else {
+      throw UpcycleError(
+        "tensor is missing", at: "\(map.url.path): \(tensor.name)", expected: "shape \(tensor.shape)")
     }
     let source = base + Self.headerBytes + 4 * start
     let width = config.hiddenSize
-    guard name.hasSuffix("q_proj.weight") || name.hasSuffix("k_proj.weight") else {
-      memcpy(destination, source, 4 * shape.reduce(1, *))
+    guard tensor.role == .mixer(.query) || tensor.role == .mixer(.key) else {
+      memcpy(destination, source, 4 * tensor.count)
       return
     }
     let half = config.headDim / 2
-    for row in 0..<shape[0] {
+    for row in 0..<tensor.shape[0] {
       let (head, dim) = row.quotientAndRemainder(dividingBy: config.headDim)
       let from = head * config.headDim + 2 * (dim % half) + dim / half
       memcpy(destination + row * width, source + 4 * from * width, 4 * width)

@@ -9,22 +9,16 @@ import Groundwork
 ///
 /// Unchecked Sendable: the mapping never changes after `init`.
 public final class MappedFile: @unchecked Sendable {
+  /// The file.
   public let url: URL
+  /// Its contents, read-only, while this value lives.
   public let bytes: UnsafeRawBufferPointer
 
+  /// - Throws: a failure that names the file when it cannot be opened or mapped
   public init(_ url: URL) throws {
     self.url = url
-    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      throw UpcycleError(
-        errno == ENOENT ? "no such file" : "cannot be read: \(String(cString: strerror(errno)))", at: url.path)
-    }
+    let (descriptor, length) = try openRegularFile(url)
     defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw UpcycleError("is not a regular file", at: url.path)
-    }
-    let length = Int(status.st_size)
     if length == 0 {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return

@@ -4,14 +4,18 @@ import TensorCore
 
 /// A safetensors file, mapped; tensors are converted when asked for.
 public struct SafetensorsFile: Sendable {
+  /// The file.
   public let url: URL
   /// Tensors in file order.
   public let tensors: [TensorInfo]
+  /// The header's `__metadata__`.
   public let metadata: [String: String]
   private let index: [String: Int]
   private let map: MappedFile
   private let dataStart: Int
 
+  /// Maps the file and checks its header.
+  /// - Throws: failures that name the file, the tensor and what is wrong
   public init(_ url: URL) throws {
     self.url = url
     map = try MappedFile(url)
@@ -36,8 +40,10 @@ public struct SafetensorsFile: Sendable {
     index = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
   }
 
+  /// In file order.
   public var names: [String] { tensors.map(\.name) }
 
+  /// Type, shape and place of a tensor; nil for an unknown one.
   public func info(_ name: String) -> TensorInfo? { index[name].map { tensors[$0] } }
 
   /// The tensor's bytes as stored.

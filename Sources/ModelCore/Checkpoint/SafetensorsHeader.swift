@@ -2,12 +2,16 @@ import Groundwork
 
 /// Where one tensor lies in a safetensors file.
 public struct TensorInfo: Equatable, Sendable {
+  /// In the file.
   public let name: String
+  /// Of its elements.
   public let type: ElementType
+  /// Row-major.
   public let shape: [Int]
   /// Byte range behind the header.
   public let range: Range<Int>
 
+  /// Numbers in it.
   public var count: Int { shape.reduce(1, *) }
 }
 

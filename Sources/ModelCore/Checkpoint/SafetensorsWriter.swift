@@ -4,8 +4,11 @@ import Groundwork
 /// Writes one safetensors file tensor by tensor; names and shapes are known first, the values follow in the
 /// same order. Nothing appears under the name before `commit()`.
 public final class SafetensorsWriter {
+  /// The file that appears at `commit()`.
   public let url: URL
+  /// What is written, in this order.
   public let specs: [TensorSpec]
+  /// Of every tensor.
   public let type: ElementType
   private let file: AtomicFile
   private var next = 0
@@ -68,6 +71,7 @@ public final class SafetensorsWriter {
     }
   }
 
+  /// The same from an array.
   public func write(_ name: String, _ values: [Float]) throws {
     try values.withUnsafeBufferPointer { try write(name, $0) }
   }

@@ -1,6 +1,6 @@
 import Groundwork
 
-/// Where the two halves of a layer read the residual stream (FarSkip-Collective; brief 1.2-1.4).
+/// Where the two halves of a layer read the residual stream (FarSkip-Collective, section 3).
 ///
 /// Two streams run through the layers: R, the full residual, and N, the residual without the last layer's routed
 /// experts ("routed-free"). With a_k, s_k, r_k the outputs of attention, shared and routed experts of layer k,
@@ -52,5 +52,25 @@ extension ModelConfig {
     config.connectivities = all.allSatisfy { $0 == .standard } ? [] : all
     try config.validate(file: "rewired configuration")
     return config
+  }
+}
+
+extension ModelConfig {
+  /// Reads `farskip_connectivity`; absent means standard everywhere.
+  static func connectivities(_ model: JSONObject, layerCount: Int) throws -> [Connectivity] {
+    guard let list = try model.array("farskip_connectivity") else { return [] }
+    let known = Connectivity.allCases.map(\.rawValue).joined(separator: ", ")
+    let all = try list.map { value in
+      guard let connectivity = value.string.flatMap(Connectivity.init) else {
+        throw model.fail("farskip_connectivity", expected: "one of \(known) per layer")
+      }
+      return connectivity
+    }
+    guard all.count == layerCount else {
+      throw UpcycleError(
+        "\"farskip_connectivity\" does not fit num_hidden_layers", at: model.file, expected: "\(layerCount) entries",
+        found: "\(all.count)")
+    }
+    return all.allSatisfy { $0 == .standard } ? [] : all
   }
 }

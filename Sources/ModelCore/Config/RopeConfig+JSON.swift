@@ -3,7 +3,7 @@ import Groundwork
 extension RopeConfig {
   /// Reads `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (before).
   /// - Parameter share: of a head's dimensions that turn, where the file does not say
-  init(model: ConfigObject, maxPosition: Int, share: Double = 1) throws {
+  init(model: JSONObject, maxPosition: Int, share: Double = 1) throws {
     var parameters = try model.object("rope_parameters")
     if let nested = try parameters?.object(MixerKind.attention.rawValue) { parameters = nested }
     if let parameters {
@@ -18,7 +18,7 @@ extension RopeConfig {
   }
 
   /// Reads one object of rope parameters.
-  init(parameters: ConfigObject, theta outerTheta: Double?, maxPosition: Int) throws {
+  init(parameters: JSONObject, theta outerTheta: Double?, maxPosition: Int) throws {
     let positions = 1...(1 << 40)
     theta = try parameters.positive("rope_theta") ?? outerTheta ?? 10_000
     guard theta > 1 else { throw parameters.fail("rope_theta", expected: "a number above 1") }

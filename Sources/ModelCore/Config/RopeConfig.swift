@@ -5,6 +5,7 @@ import Foundation
 /// The unscaled angle of pair j is theta^(-2j / D), where D is the number of rotated dimensions, or
 /// `frequencyDim` when a layer keeps only the first pairs of a wider head (aligned rope slices).
 public struct RopeConfig: Equatable, Sendable {
+  /// How frequencies are stretched for contexts longer than those of pretraining.
   public enum Scaling: Equatable, Sendable {
     case none
     /// Positions divided by `factor`.
@@ -15,9 +16,13 @@ public struct RopeConfig: Equatable, Sendable {
 
   /// Llama 3's rule: long wavelengths are divided by `factor`, short ones kept, with a smooth passage.
   public struct Llama3: Equatable, Sendable {
+    /// How much longer the context becomes (`factor`).
     public var factor: Double
+    /// Wavelengths above originalMaxPosition over this are divided by `factor` (`low_freq_factor`).
     public var lowFrequencyFactor: Double
+    /// Wavelengths below originalMaxPosition over this are kept (`high_freq_factor`).
     public var highFrequencyFactor: Double
+    /// Context of pretraining, tokens (`original_max_position_embeddings`).
     public var originalMaxPosition: Int
 
     public init(
@@ -32,11 +37,17 @@ public struct RopeConfig: Equatable, Sendable {
 
   /// YaRN (arXiv 2309.00071), with the two `mscale` numbers that DeepSeek added.
   public struct Yarn: Equatable, Sendable {
+    /// How much longer the context becomes (`factor`).
     public var factor: Double
+    /// Context of pretraining, tokens (`original_max_position_embeddings`).
     public var originalMaxPosition: Int
+    /// Turns over the original context above which a pair keeps its frequency (`beta_fast`).
     public var betaFast: Double
+    /// Turns below which a pair is divided by `factor` (`beta_slow`).
     public var betaSlow: Double
+    /// DeepSeek's factor of cos and sin, over `mscaleAllDim`'s (`mscale`).
     public var mscale: Double?
+    /// DeepSeek's factor of the softmax scale (`mscale_all_dim`).
     public var mscaleAllDim: Double?
     /// Multiplies cos and sin; overrides what `factor` and the mscales give.
     public var attentionFactor: Double?
@@ -63,13 +74,16 @@ public struct RopeConfig: Equatable, Sendable {
     }
   }
 
+  /// The base of the frequencies (`rope_theta`), above 1.
   public var theta: Double
+  /// Nothing, or one of three rules (`rope_type`).
   public var scaling: Scaling
   /// D in theta^(-2j / D) when it is not the number of rotated dimensions.
   public var frequencyDim: Int?
   /// Share of an attention head's dimensions that is turned, from the first on (`partial_rotary_factor`).
   public var rotatedShare = 1.0
 
+  /// Whole heads turn; `rotatedShare` may be lowered afterwards.
   public init(theta: Double = 10_000, scaling: Scaling = .none, frequencyDim: Int? = nil) {
     self.theta = theta
     self.scaling = scaling

@@ -4,6 +4,7 @@ import Groundwork
 import LabKit
 import ModelCore
 import TokenData
+import Upcycling
 
 /// `extend`: one stage of long-context distillation on a microworld mixture (HyLo's stage II). `yarn` and
 /// `original_context` null: the paper's defaults (context / the model's own); `batch` and `kl_weight` null: 8,192
@@ -45,7 +46,7 @@ let extendStage = Stage(
       data: try text.shards(mixture, tokens: corpusTokens, tokenizer: tokenizer), heldOut: heldOut,
       positions: positions,
       plan: plan, cache: cached ? TeacherStates(context.folder.appendingPathComponent("run/teacher")) : nil)
-    for warning in try recipe.check() { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    for warning in try recipe.check() { printNote("warning: \(warning)") }
     let curve = try recipe.run(
       in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },
       report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },

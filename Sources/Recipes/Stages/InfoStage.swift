@@ -2,6 +2,7 @@ import Foundation
 import Groundwork
 import LabKit
 import ModelCore
+import Published
 import Upcycling
 
 /// `info`: exact numbers of a model folder, or of a published preset with or without conversion. With `kv_rank` the

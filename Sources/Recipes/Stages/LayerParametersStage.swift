@@ -1,6 +1,7 @@
 import Groundwork
 import LabKit
 import ModelCore
+import Published
 
 /// `layer_parameters`: how many numbers some tensors of one layer's mixer have. `tensors` lists them by the first part
 /// of their names below the mixer (`q_proj`), or is `all`. Metric `parameters`.
@@ -16,7 +17,8 @@ let layerParametersStage = Stage(
     }
     let tensors = config.mixerTensors(layer)
     func name(_ tensor: TensorSpec) -> Substring {
-      tensor.name.dropFirst(config.mixerPrefix(layer).count).prefix { $0 != "." }
+      guard case .mixer(let role) = tensor.role else { return "" }
+      return role.rawValue.prefix { $0 != "." }
     }
     let wanted = try parameters.spelled("tensors").split(separator: ",")
     if let unknown = wanted.first(where: { part in part != "all" && !tensors.contains { name($0) == part } }) {

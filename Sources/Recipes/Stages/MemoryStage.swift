@@ -3,6 +3,7 @@ import Foundation
 import Groundwork
 import LabKit
 import ModelCore
+import Published
 import TensorCore
 
 private let sizeParameters = [

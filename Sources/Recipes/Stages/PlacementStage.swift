@@ -50,6 +50,14 @@ let placementStage = Stage(
 /// A score file is named from `experiments/`, such as `zebra/published/table10.csv`.
 private func scoreFile(_ parameters: StageParameters) throws -> URL? {
   try parameters.optional("scores") { $0.string }.map { name in
-    try Places().root.appendingPathComponent("experiments").appendingPathComponent(name)
+    let experiments = try Places().root.appendingPathComponent("experiments")
+    let file = experiments.appendingPathComponent(name)
+    guard
+      file.standardizedFileURL.resolvingSymlinksInPath().path.hasPrefix(
+        experiments.standardizedFileURL.resolvingSymlinksInPath().path + "/")
+    else {
+      throw UpcycleError("names a file outside the experiments folder", at: "scores", found: "\"\(name)\"")
+    }
+    return file
   }
 }

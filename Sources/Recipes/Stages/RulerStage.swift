@@ -20,7 +20,7 @@ let rulerStage = Stage(
       samples: parameters.int("samples"), beyondPositions: true
     ) { done, total in context.progress(done, of: total, "samples") }
     try context.checkInterrupt()
-    try writeFile(report.csv, to: context.folder.appendingPathComponent("ruler.csv"))
+    try writeFile(report.csv.text, to: context.folder.appendingPathComponent("ruler.csv"))
     return StageResult(metrics: rulerMetrics(report))
   })
 

@@ -100,11 +100,17 @@ public struct TinyProgram: Equatable, Sendable {
     self.operations = operations
   }
 
+  /// What the value of a run may grow to: models write programs too, and `join | repeat 99` five times makes 19 GB.
+  static let (mostItems, mostBytes) = (1000, 100_000)
+
   /// The output for a list of words; nil when a number is needed and a word found, a number grows beyond
-  /// a million, or a list beyond 1,000 items.
+  /// a million, a list beyond 1,000 items, or its words together beyond 100,000 bytes.
   public func run(_ input: [String]) -> [String]? {
     var list = input
+    func bytes() -> Int { list.reduce(0) { $0 + $1.utf8.count } }
     for operation in operations {
+      // No operation but `repeat` makes more than a few times what it is given.
+      if bytes() > Self.mostBytes { return nil }
       if operation.needsNumbers {
         var numbers: [Int] = []
         for word in list {
@@ -136,12 +142,12 @@ public struct TinyProgram: Equatable, Sendable {
       case .take(let n): list = Array(list.prefix(n))
       case .drop(let n): list = Array(list.dropFirst(n))
       case .times(let n):
-        if list.count * n > 1000 { return nil }
+        if list.count * n > Self.mostItems || bytes() * n > Self.mostBytes { return nil }
         list = (0..<n).flatMap { [list] _ in list }
       default: break
       }
-      if list.count > 1000 { return nil }
+      if list.count > Self.mostItems { return nil }
     }
-    return list
+    return bytes() > Self.mostBytes ? nil : list
   }
 }

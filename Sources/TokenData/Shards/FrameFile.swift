@@ -45,17 +45,9 @@ public final class FrameFile {
   /// - Throws: when the file is missing, or its table does not fit it.
   public init(_ url: URL) throws {
     self.url = url
-    descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      throw UpcycleError("cannot open: \(String(cString: strerror(errno)))", at: url.path)
-    }
-    do {
-      var status = stat()
-      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        throw UpcycleError("is not a file", at: url.path)
-      }
-      table = try ShardFile.readTable(descriptor, size: Int(status.st_size), file: url.path)
-    } catch {
+    let (descriptor, size) = try openRegularFile(url)
+    self.descriptor = descriptor
+    do { table = try ShardFile.readTable(descriptor, size: size, file: url.path) } catch {
       close(descriptor)
       throw error
     }

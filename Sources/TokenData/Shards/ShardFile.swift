@@ -16,17 +16,9 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     self.entry = entry
     dtype = manifest.dtype
     vocabularySize = manifest.tokenizer.vocabularySize
-    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    let (descriptor, size) = try openRegularFile(url)
     self.descriptor = descriptor
     do {
-      guard descriptor >= 0 else {
-        throw UpcycleError("cannot open: \(String(cString: strerror(errno)))", at: url.path)
-      }
-      var status = stat()
-      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        throw UpcycleError("is not a file", at: url.path)
-      }
-      let size = Int(status.st_size)
       if size != entry.bytes {
         throw UpcycleError(
           "damaged at byte \(min(size, entry.bytes)): \(size < entry.bytes ? "truncated" : "too long")",
@@ -35,7 +27,7 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
       }
       table = try Self.readTable(descriptor, size: size, file: url.path)
     } catch {
-      if descriptor >= 0 { close(descriptor) }
+      close(descriptor)
       throw error
     }
     try checkTable(frameTokens: manifest.frameTokens)

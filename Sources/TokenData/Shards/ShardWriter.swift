@@ -1,9 +1,8 @@
 import Foundation
 import Groundwork
 
-/// Writes a folder of token shards, document after document. Everything goes to a hidden folder beside
-/// the target, which takes the target's name in `finish()`: an error or an interrupt leaves nothing under
-/// that name, and shards that stood there before stay until the new ones are complete.
+/// Writes a folder of token shards, document after document. The folder appears in `finish()` (see `AtomicFolder`):
+/// shards that stood there before stay until the new ones are complete.
 public final class ShardWriter {
   public struct Options: Sendable {
     /// Tokens a frame: the unit of decompression at random access.
@@ -15,7 +14,7 @@ public final class ShardWriter {
   }
 
   private let folder: URL
-  private let temporary: URL
+  private let output: AtomicFolder
   private let options: Options
   private let vocabularySize: Int
   private let dtype: ShardManifest.TokenType
@@ -28,7 +27,6 @@ public final class ShardWriter {
   private var shards: [ShardManifest.Shard] = []
   private var starts: [UInt64] = []
   private var finishedTokens = 0
-  private var isFinished = false
   /// Tokens taken so far.
   public private(set) var tokens = 0
   public var documents: Int { starts.count }
@@ -49,28 +47,7 @@ public final class ShardWriter {
       fingerprint: tokenizer.fingerprint, vocabularySize: vocabularySize, bos: tokenizer.bos,
       eos: tokenizer.eos)
     compressor = FrameCompressor(level: options.compressionLevel)
-    temporary = self.folder.deletingLastPathComponent()
-      .appendingPathComponent(".\(self.folder.lastPathComponent).\(getpid()).tmp")
-    Self.removeAbandoned(beside: self.folder)
-    try? FileManager.default.removeItem(at: temporary)
-    try makeDirectory(temporary)
-  }
-
-  deinit { if !isFinished { try? FileManager.default.removeItem(at: temporary) } }
-
-  /// Removes the unfinished folders of writers that were killed.
-  private static func removeAbandoned(beside folder: URL) {
-    let parent = folder.deletingLastPathComponent()
-    let prefix = ".\(folder.lastPathComponent)."
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
-    where name.hasPrefix(prefix) && name.hasSuffix(".tmp") {
-      guard let process = pid_t(name.dropFirst(prefix.count).dropLast(4)), kill(process, 0) != 0,
-        errno == ESRCH
-      else {
-        continue
-      }
-      try? FileManager.default.removeItem(at: parent.appendingPathComponent(name))
-    }
+    output = try AtomicFolder(folder)
   }
 
   /// Only an absent folder, an empty one, or one that holds token shards may be written over.
@@ -126,7 +103,7 @@ public final class ShardWriter {
   private var shardName: String { String(format: "shard-%05d.zst", shards.count) }
 
   private func write(_ data: Data) throws {
-    let file = try shard ?? AtomicFile(temporary.appendingPathComponent(shardName))
+    let file = try shard ?? AtomicFile(output.work.appendingPathComponent(shardName))
     shard = file
     try file.write(data)
     shardBytes += data.count
@@ -137,7 +114,7 @@ public final class ShardWriter {
     if frames.isEmpty { return }
     try write(SeekTable(frames).encoded)
     try shard?.commit()
-    let url = temporary.appendingPathComponent(shardName)
+    let url = output.work.appendingPathComponent(shardName)
     shards.append(
       .init(file: shardName, tokens: shardTokens, bytes: shardBytes, sha256: try sha256(fileAt: url)))
     finishedTokens = tokens
@@ -159,35 +136,16 @@ public final class ShardWriter {
     let manifest = ShardManifest(
       tokens: tokens, dtype: dtype, tokenizer: identity, frameTokens: options.frameTokens,
       documents: try writeDocuments(), shards: shards)
-    try manifest.write(to: temporary)
-    try replaceFolder()
-    isFinished = true
+    try manifest.write(to: output.work)
+    try Self.checkReplaceable(folder)
+    try output.commit()
     return manifest
   }
 
   private func writeDocuments() throws -> ShardManifest.Documents {
     let name = "documents.zst"
     let data = try starts.map(\.littleEndian).withUnsafeBytes { try compressor.compress($0) }
-    try writeFile(data, to: temporary.appendingPathComponent(name))
+    try writeFile(data, to: output.work.appendingPathComponent(name))
     return .init(file: name, count: starts.count, bytes: data.count, sha256: sha256(data))
-  }
-
-  /// Gives the new folder its name. Older shards step aside first and go when the new ones stand there.
-  private func replaceFolder() throws {
-    try Self.checkReplaceable(folder)
-    if rename(temporary.path, folder.path) == 0 { return }  // nothing there, or an empty folder
-    guard errno == ENOTEMPTY || errno == EEXIST else { throw renameError() }
-    let old = temporary.appendingPathExtension("old")
-    if rename(folder.path, old.path) != 0 { throw renameError() }
-    if rename(temporary.path, folder.path) != 0 {
-      let error = renameError()
-      _ = rename(old.path, folder.path)
-      throw error
-    }
-    try? FileManager.default.removeItem(at: old)
-  }
-
-  private func renameError() -> UpcycleError {
-    UpcycleError("cannot rename into place: \(String(cString: strerror(errno)))", at: folder.path)
   }
 }

@@ -54,4 +54,26 @@ struct FrameDecompressor: ~Copyable {
     if ZSTD_isError(size) != 0 { return String(cString: ZSTD_getErrorName(size)) }
     return size == out.count ? nil : "the frame holds \(size) bytes instead of \(out.count)"
   }
+
+  /// Decompresses exactly one frame piece by piece, in memory that does not depend on what the frame claims to hold.
+  /// - Parameter take: sees every piece
+  /// - Returns: nil, or the reason why not; the error of `take` is thrown
+  func decompress(_ frame: UnsafeRawBufferPointer, take: (UnsafeRawBufferPointer) throws -> Void) throws -> String? {
+    ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
+    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 25)
+    var input = ZSTD_inBuffer(src: frame.baseAddress, size: frame.count, pos: 0)
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    var left = 1
+    while left != 0 {
+      let made = piece.withUnsafeMutableBytes { buffer in
+        var output = ZSTD_outBuffer(dst: buffer.baseAddress, size: buffer.count, pos: 0)
+        left = ZSTD_decompressStream(context, &output, &input)
+        return output.pos
+      }
+      if ZSTD_isError(left) != 0 { return String(cString: ZSTD_getErrorName(left)) }
+      if made == 0 && left != 0 && input.pos == input.size { return "the frame is truncated" }
+      try piece.withUnsafeBytes { try take(UnsafeRawBufferPointer(rebasing: $0[..<made])) }
+    }
+    return input.pos == frame.count ? nil : "the frame is \(input.pos) bytes long instead of \(frame.count)"
+  }
 }

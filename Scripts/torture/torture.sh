@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Kills and failing disks, over every command that goes on where it stopped.
+#
+#   Scripts/torture/torture.sh [BIN]
+#
+# Kills: the command dies at a random call that changes the file system (half a write is written), twice in a row, then
+# runs to its end; what it leaves must be what an uninterrupted run leaves, with nothing beside it. Faults: a random such
+# call fails with "no space" or "input/output error"; the command must end with one line and no signal, and the same
+# command must then give the same. TORTURE_TRIES says how often for each command (default 4, so that it takes minutes),
+# TORTURE_SEED which (default 1), TORTURE_ONLY a pattern of names.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD
+bin=$(realpath "${1:-.build/release}")
+tries=${TORTURE_TRIES:-4}
+RANDOM=${TORTURE_SEED:-1}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+clang -shared -fPIC -O1 -o "$work/faults.so" Scripts/torture/faults.c -ldl || exit 1
+teachers=$root/experiments/teachers
+base=$teachers/nano-1b-seed1
+export UPCYCLE_ROOT=$root
+cd "$work"
+
+quiet() { "$@" >>log.txt 2>&1 || { tail -5 log.txt >&2; echo "torture: cannot prepare: $*" >&2; exit 1; }; }
+quiet "$bin/shards" generate --out text --pretraining-tokens 0 --instruction-tokens 40k --valid-tokens 5k --preferences 0 --items 1
+quiet "$bin/shards" pack --input text/instruction.txt --tokenizer "$teachers/tokenizer" --out shards
+quiet "$bin/xecomla" convert --model "$base" --kv-rank 16 --rope-dim 4 --nope-dim 4 --out mla
+quiet "$bin/farskip" convert --model "$teachers/nano-qwen-moe-seed1" --layers all --connectivity farskip --no-measure --out far
+
+data="--data shards --batch 2 --sequence 64 --tokens 1k --quiet"
+save="--save-every 0"
+declare -A commands=(
+  [pretrain]="$bin/hybrid pretrain --preset nano-smol --batch 2 --sequence 128 --tokens 2k --quiet --out OUT"
+  [distill]="$bin/xecomla distill --student mla --teacher $base --held-out shards $data $save --out OUT"
+  [prefer]="$bin/xecomla prefer --model mla --pairs 16 --batch 2 --quiet $save --out OUT"
+  [ild]="$bin/zebra ild --base $base --mixer mamba2 $data $save --out OUT"
+  [zebra-distill]="$bin/zebra distill --student mla --teacher $base $data $save --ce-weight 0.5 --out OUT"
+  [hylo-convert]="$bin/hylo convert --base $base --linear gdn --mla-layers 1,5,10,14 $data $save --out OUT"
+  [extend]="$bin/hylo extend --model mla --teacher $base --context 128 --batch 1 --tokens 1k --data shards --cache-teacher --quiet $save --out OUT"
+  [far-distill]="$bin/farskip distill --student far --teacher $teachers/nano-qwen-moe-seed1 $data $save --out OUT"
+  [far-train]="$bin/farskip train --model far $data --out OUT"
+  [pack]="$bin/shards pack --input text/instruction.txt --tokenizer $teachers/tokenizer --out OUT"
+  [convert]="$bin/xecomla convert --model $base --kv-rank 16 --rope-dim 4 --nope-dim 4 --out OUT"
+)
+
+# What a run leaves, times aside.
+digest() {
+  (cd "$1" && find . -type f ! -name environment.json | sort | while read -r file; do
+    case $file in
+      */metrics.csv) echo "$file $(cut -d, -f1-4 "$file" | sha256sum)" ;;
+      *) echo "$file $(sha256sum <"$file")" ;;
+    esac
+  done) | sha256sum
+}
+# Whatever a later run should have cleared.
+leftovers() { find "$1" "$(dirname "$1")" \( -name '*.tmp' -o -name '*.tmp.old' -o -name 'state-*' -o -name 'lock' -o -name '.*.lock' \) 2>/dev/null; }
+
+faults=0
+fault() {
+  echo "FAULT $1: $2" >&2
+  faults=$((faults + 1))
+}
+kills=0 failures=0
+for name in $(printf '%s\n' "${!commands[@]}" | sort); do
+  [[ $name == ${TORTURE_ONLY:-*} ]] || continue
+  mkdir -p "in-$name"
+  command() { echo "${commands[$name]/OUT/in-$name/$1}"; }
+  # shellcheck disable=SC2046
+  LD_PRELOAD=$work/faults.so TORTURE_COUNT=$work/count $(command whole) >out.txt 2>&1 || {
+    fault "$name" "fails by itself: $(tail -1 out.txt)"
+    continue
+  }
+  total=$(cat count)
+  want=$(digest "in-$name/whole")
+  for ((try = 0; try < tries; try++)); do
+    out=in-$name/kill-$try
+    for turn in 1 2; do
+      place=$((RANDOM * 32768 + RANDOM))
+      LD_PRELOAD=$work/faults.so TORTURE_AT=$((place % total + 1)) TORTURE_KILL=1 $(command "kill-$try") >out.txt 2>&1
+      kills=$((kills + 1))
+    done
+    if ! $(command "kill-$try") >out.txt 2>&1; then
+      fault "$name" "does not go on after kills (try $try): $(tail -1 out.txt)"
+    elif [[ $(digest "$out") != "$want" ]]; then
+      fault "$name" "another result after kills (try $try)"
+    elif [[ -n $(leftovers "$out") ]]; then
+      fault "$name" "leftovers after kills (try $try): $(leftovers "$out" | head -3 | tr '\n' ' ')"
+    fi
+    rm -rf "$out"
+
+    out=in-$name/fail-$try
+    place=$((RANDOM * 32768 + RANDOM))
+    number=$((try % 2 ? 5 : 28)) # EIO, ENOSPC
+    LD_PRELOAD=$work/faults.so TORTURE_AT=$((place % total + 1)) TORTURE_ERRNO=$number $(command "fail-$try") >out.txt 2>&1
+    status=$?
+    failures=$((failures + 1))
+    lines=$(grep -c '^error:' out.txt)
+    if ((status > 2)) || { ((status > 0)) && ((lines != 1)); }; then
+      fault "$name" "ends badly where call $((place % total + 1)) fails: exit $status, $lines error lines: $(tail -1 out.txt)"
+    fi
+    if ! $(command "fail-$try") >out.txt 2>&1; then
+      fault "$name" "does not go on after a failure at call $((place % total + 1)): $(tail -1 out.txt)"
+    elif [[ $(digest "$out") != "$want" ]]; then
+      fault "$name" "another result after a failure at call $((place % total + 1))"
+    elif [[ -n $(leftovers "$out") ]]; then
+      fault "$name" "leftovers after a failure: $(leftovers "$out" | head -3 | tr '\n' ' ')"
+    fi
+    rm -rf "$out"
+  done
+  echo "torture: $name: $total calls, $tries tries of two kills and of one failure"
+  rm -rf "in-$name"
+done
+echo "torture: $kills kills, $failures failing calls, $faults faults"
+((faults == 0))

@@ -1,0 +1,168 @@
+import CKernels
+import Glibc
+import TensorCore
+
+/// The heads of the gated delta rule inside rows [q | k | v] (Gated DeltaNet): q and k have `keyHeads` heads, v and
+/// the state `heads`; value head h uses key head h / (heads / keyHeads).
+public struct GatedDeltaLayout: Equatable, Sendable {
+  /// Value heads; each has a state [K, V], a decay and a write strength.
+  public var heads: Int
+  /// Heads of queries and keys; divides `heads`.
+  public var keyHeads: Int
+  /// K
+  public var keyDim: Int
+  /// V
+  public var valueDim: Int
+  /// Tokens of a chunk.
+  public var chunk: Int
+
+  /// All numbers are at least 1, and `keyHeads` divides `heads`.
+  public init(heads: Int, keyHeads: Int, keyDim: Int, valueDim: Int, chunk: Int) {
+    self.heads = heads
+    self.keyHeads = keyHeads
+    self.keyDim = keyDim
+    self.valueDim = valueDim
+    self.chunk = chunk
+  }
+
+  /// Numbers of all queries, and of all keys.
+  public var keyWidth: Int { keyHeads * keyDim }
+  /// Numbers of all values.
+  public var valueWidth: Int { heads * valueDim }
+  /// Width of [q | k | v].
+  public var width: Int { 2 * keyWidth + valueWidth }
+  /// Value heads that share a key head.
+  public var perKeyHead: Int { heads / keyHeads }
+  /// The chunked form over rows [q | k] of unit length, and values inside rows of `valueStride`.
+  public func chunks(valueStride: Int) -> GatedDeltaChunks {
+    GatedDeltaChunks(
+      keyDim: keyDim, valueDim: valueDim, chunk: chunk, keyStride: 2 * keyWidth, valueStride: valueStride)
+  }
+}
+
+/// Added to the squared length of queries and keys under the root, as flash-linear-attention does.
+public let unitLengthEps: Float = 1e-6
+
+extension Tape {
+  /// The gated delta rule over whole sequences from a zero state: [B, T, heads * V].
+  ///   g = -e^{logRate[h]} softplus(gates[.., stepColumn + h] + stepBias[h]),  beta = sigmoid(gates[.., betaColumn + h])
+  /// Parallel over (sequence, key head); chunk entry states are kept for the backward: T / chunk * K * V per head.
+  /// - Parameters:
+  ///   - keys: queries and keys of unit length, [B, T, 2 * keyWidth] (see `unitLength`)
+  ///   - rows: [q | k | v], of which the values are read
+  public func gatedDelta(
+    _ keys: Variable, values rows: Variable, gates: Variable, stepColumn: Int, betaColumn: Int,
+    _ layout: GatedDeltaLayout,
+    stepBias: Parameter, logRate: Parameter, batch: Int, time: Int
+  ) -> Variable {
+    precondition(keys.width == 2 * layout.keyWidth && rows.width == layout.width && rows.rowCount == batch * time)
+    let (heads, K, V) = (layout.heads, layout.keyDim, layout.valueDim)
+    let form = layout.chunks(valueStride: rows.width)
+    let isKept = isRecording && (keys.id >= 0 || rows.id >= 0 || gates.id >= 0 || stepBias.isTrainable)
+    let out = Tensor([batch, time, layout.valueWidth])
+    // g and beta.
+    let scalars = Tensor([batch, heads, 2, time])
+    let entries = Tensor([isKept ? batch * heads * form.chunkCount(time) : 0, K, V])
+    let entryCount = form.chunkCount(time) * K * V
+
+    func head(_ b: Int, _ h: Int) -> GatedDeltaChunks.Head {
+      let key = keys.value.pointer + b * time * keys.width + h / layout.perKeyHead * K
+      let scalar = scalars.pointer + (b * heads + h) * 2 * time
+      return GatedDeltaChunks.Head(
+        q: key, k: key + layout.keyWidth, v: rows.value.pointer + b * time * rows.width + 2 * layout.keyWidth + h * V,
+        g: scalar, beta: scalar + time)
+    }
+    Threads.parallel(batch * layout.keyHeads) { index in
+      let (b, keyHead) = index.quotientAndRemainder(dividingBy: layout.keyHeads)
+      let state = Tensor([K, V])
+      for h in keyHead * layout.perKeyHead..<(keyHead + 1) * layout.perKeyHead {
+        let head = head(b, h)
+        let gate = gates.value.pointer + b * time * gates.width
+        deltaGates(
+          gate + stepColumn + h, gate + betaColumn + h, gates.width, bias: stepBias.value.pointer[h],
+          logRate: logRate.value.pointer[h], time, g: head.g, beta: head.beta)
+        state.fill(0)
+        form.forward(
+          head, time: time, state: state.pointer, out: out.pointer + b * time * out.width + h * V, outStride: out.width,
+          entries: isKept ? entries.pointer + (b * heads + h) * entryCount : nil)
+      }
+    }
+    return record(out, inputs: [keys, rows, gates], parameters: [stepBias, logRate]) { dOut in
+      let (dKeys, dRows) = (Tensor.zeros(keys.shape), Tensor.zeros(rows.shape))
+      // Columns [step | beta], and [batch, heads] sums for the step bias and A_log.
+      let (dGates, sums, dOutPointer) = (
+        Tensor.zeros([batch, time, 2 * heads]), Tensor([2, batch, heads]), dOut.pointer
+      )
+      Threads.parallel(batch * layout.keyHeads) { index in
+        let (b, keyHead) = index.quotientAndRemainder(dividingBy: layout.keyHeads)
+        let (dState, dScalars) = (Tensor([K, V]), Tensor([2, time]))
+        let (dg, dbeta) = (dScalars.pointer, dScalars.pointer + time)
+        for h in keyHead * layout.perKeyHead..<(keyHead + 1) * layout.perKeyHead {
+          let head = head(b, h)
+          let dKey = dKeys.pointer + b * time * keys.width + keyHead * K
+          dState.fill(0)
+          form.backward(
+            head, time: time, entries: entries.pointer + (b * heads + h) * entryCount,
+            dOut: dOutPointer + b * time * out.width + h * V, dOutStride: out.width, dState: dState.pointer,
+            GatedDeltaChunks.Gradients(
+              dq: dKey, dk: dKey + layout.keyWidth,
+              dv: dRows.pointer + b * time * rows.width + 2 * layout.keyWidth + h * V, dg: dg, dbeta: dbeta))
+          let dGate = dGates.pointer + b * time * 2 * heads + h
+          up_sigmoid_column_backward(head.beta, dbeta, dGate + heads, 2 * heads, time)
+          // g = -e^{logRate} softplus: dg/dlogRate = g.
+          sums.pointer[(batch + b) * heads + h] = Float(up_dot(dg, head.g, time))
+          up_scale(stateSpaceRate(logRate.value.pointer[h]), dg, time)
+          sums.pointer[b * heads + h] = Float(
+            up_softplus_column_backward(
+              gates.value.pointer + b * time * gates.width + stepColumn + h, gates.width, stepBias.value.pointer[h], dg,
+              dGate, 2 * heads, time))
+        }
+      }
+      for (index, parameter) in [stepBias, logRate].enumerated() where parameter.isTrainable {
+        for b in 0..<batch {
+          up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads)
+        }
+      }
+      self.accumulate(dKeys, into: keys)
+      self.accumulate(dRows, into: rows)
+      self.addingGradient(of: gates) {
+        up_add_block(dGates.pointer, 2 * heads, $0.pointer + stepColumn, gates.width, batch * time, heads)
+        up_add_block(dGates.pointer + heads, 2 * heads, $0.pointer + betaColumn, gates.width, batch * time, heads)
+      }
+    }
+  }
+
+  /// Every head of `columns` of x scaled to length 1: y = x / sqrt(sum x^2 + eps), [..., columns.count].
+  public func unitLength(_ x: Variable, columns: Range<Int>, head width: Int) -> Variable {
+    precondition(columns.count % width == 0)
+    let (rows, heads, count) = (x.rowCount, columns.count / width, columns.count)
+    let (y, inverse) = (Tensor(x.shape.dropLast() + [count]), Tensor([rows, heads]))
+    Threads.parallelRows(rows, grain: max(1, 4096 / count)) { range in
+      let low = range.lowerBound
+      up_l2_norm(
+        x.value.pointer + low * x.width + columns.lowerBound, x.width, y.pointer + low * count, count,
+        inverse.pointer + low * heads, range.count, heads, width, unitLengthEps)
+    }
+    return record(y, inputs: [x]) { dy in
+      let dyPointer = dy.pointer
+      self.addingGradient(of: x) { dx in
+        Threads.parallelRows(rows, grain: max(1, 4096 / count)) { range in
+          let low = range.lowerBound
+          up_l2_norm_backward(
+            y.pointer + low * count, inverse.pointer + low * heads, dyPointer + low * count,
+            dx.pointer + low * x.width + columns.lowerBound, x.width, range.count, heads, width)
+        }
+      }
+    }
+  }
+}
+
+/// g = -e^{logRate} softplus(step + bias) and beta = sigmoid(write) of one head; its columns' rows lie `stride` apart.
+public func deltaGates(
+  _ step: UnsafePointer<Float>, _ write: UnsafePointer<Float>, _ stride: Int, bias: Float, logRate: Float, _ count: Int,
+  g: UnsafeMutablePointer<Float>, beta: UnsafeMutablePointer<Float>
+) {
+  up_softplus_column(step, stride, bias, g, count)
+  up_scale(stateSpaceRate(logRate), g, count)
+  up_sigmoid_column(write, stride, beta, count)
+}

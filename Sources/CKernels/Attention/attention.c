@@ -1,0 +1,126 @@
+// Entry points of attention.h: instruction set and scratch; the work is in attention_{forward,backward}.h.
+
+#include "Attention/attention.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "InstructionSet/instruction_set.h"
+#include "attention_problem.h"
+
+// MARK: Instruction set, chosen once
+
+static const attention_kernels *kernels;
+static pthread_key_t scratch_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void prepare(void) {
+  kernels = &up_attention_portable;
+#if defined(__x86_64__)
+  switch (up_chosen_instruction_set()) {
+    case up_avx512: kernels = &up_attention_avx512; break;
+    case up_avx2: kernels = &up_attention_avx2; break;
+    case up_portable: break;
+  }
+#endif
+  if (pthread_key_create(&scratch_key, free) != 0) abort();
+}
+
+// MARK: Scratch, one block per thread
+
+typedef struct { size_t floats; char pad[64 - sizeof(size_t)]; } scratch_header;
+
+/// At least `floats` floats, 64-byte aligned, that stay this thread's until it ends.
+static float *scratch(size_t floats) {
+  scratch_header *block = pthread_getspecific(scratch_key);
+  if (!block || block->floats < floats) {
+    free(block);
+    pthread_setspecific(scratch_key, NULL);
+    const size_t bytes = (sizeof(scratch_header) + floats * sizeof(float) + 63) & ~(size_t)63;
+    block = aligned_alloc(64, bytes);
+    if (!block) {
+      fprintf(stderr, "error: attention scratch: no memory for %zu bytes\n", bytes);
+      abort();
+    }
+    block->floats = floats;
+    pthread_setspecific(scratch_key, block);
+  }
+  return (float *)(block + 1);
+}
+
+// MARK: Entry points
+
+void up_attention_forward(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
+  ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale) {
+  const attention_problem problem = {
+    .q = {q, q_stride}, .k = {k, k_stride}, .v = {v, v_stride}, .out = {out, out_stride}, .lse = lse,
+    .q_count = Tq, .k_count = Tk, .k_width = dk, .v_width = dv, .scale = scale};
+  pthread_once(&once, prepare);
+  kernels->forward(&problem, scratch(kernels->forward_scratch(&problem)));
+}
+
+void up_attention_exponentials(float *x, ptrdiff_t count) {
+  pthread_once(&once, prepare);
+  kernels->exponentials(x, count);
+}
+
+void up_attention_join(
+  float *out, ptrdiff_t out_stride, float *lse, const float *more, ptrdiff_t more_stride,
+  const float *more_lse, ptrdiff_t heads, ptrdiff_t dv) {
+  for (ptrdiff_t h = 0; h < heads; h++, out += out_stride, more += more_stride) {
+    const float max = fmaxf(lse[h], more_lse[h]);
+    const float old = expf(lse[h] - max), new = expf(more_lse[h] - max);
+    const float old_share = old / (old + new), new_share = new / (old + new);
+    for (ptrdiff_t d = 0; d < dv; d++) out[d] = old_share * out[d] + new_share * more[d];
+    lse[h] = max + logf(old + new);
+  }
+}
+
+// Keys that every group takes before the next ones are read, so that a row of the cache, which holds the keys of all
+// groups, comes from memory once.
+enum { SHARED_KEYS = 512 };
+
+void up_attention_heads(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
+  ptrdiff_t groups, ptrdiff_t heads, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale) {
+  attention_problem problem = {
+    .q_count = heads, .k_width = dk, .v_width = dv, .scale = scale, .side_by_side = 1};
+  pthread_once(&once, prepare);
+  const size_t kernel = (kernels->forward_scratch(&problem) + 15) & ~(size_t)15;
+  float *space = scratch(kernel + (size_t)(heads * dv + heads + groups * heads));
+  float *more = space + kernel, *more_lse = more + heads * dv;
+  if (!lse) lse = more_lse + heads;
+  const ptrdiff_t step = groups == 1 ? Tk : SHARED_KEYS;
+  for (ptrdiff_t key = 0; key < Tk; key += step)
+    for (ptrdiff_t g = 0; g < groups; g++) {
+      float *o = out + g * heads * out_stride, *sums = lse + g * heads;
+      problem.q = (rows_in){q + g * heads * q_stride, q_stride};
+      problem.k = (rows_in){k + key * k_stride + g * dk, k_stride};
+      problem.v = (rows_in){v + key * v_stride + g * dv, v_stride};
+      problem.k_count = Tk - key < step ? Tk - key : step;
+      problem.out = key ? (rows_out){more, dv} : (rows_out){o, out_stride};
+      problem.lse = key ? more_lse : sums;
+      kernels->forward(&problem, space);
+      if (key) up_attention_join(o, out_stride, sums, more, dv, more_lse, heads, dv);
+    }
+}
+
+void up_attention_backward(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, const float *out, ptrdiff_t out_stride,
+  const float *dout, ptrdiff_t dout_stride, const float *lse,
+  float *dq, ptrdiff_t dq_stride, float *dk_, ptrdiff_t dk_stride, float *dv_, ptrdiff_t dv_stride,
+  ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale) {
+  const attention_problem problem = {
+    .q = {q, q_stride}, .k = {k, k_stride}, .v = {v, v_stride},
+    .out = {(float *)out, out_stride}, .lse = (float *)lse, .dout = {dout, dout_stride},
+    .dq = {dq, dq_stride}, .dk = {dk_, dk_stride}, .dv = {dv_, dv_stride},
+    .q_count = Tq, .k_count = Tk, .k_width = dk, .v_width = dv, .scale = scale};
+  pthread_once(&once, prepare);
+  kernels->backward(&problem, scratch(kernels->backward_scratch(&problem)));
+}

@@ -1,0 +1,207 @@
+// A product by register tiles, for one element type: included by gemm.c and gemm_double.c, which define
+//   real              float or double
+//   vec, mask         a 512-bit vector of them, and a bit for each of its lanes
+//   V(operation)      the intrinsic _mm512_<operation>_ps or _pd
+//   transpose         exchanges rows and columns of `lanes` vectors held in registers
+//   lanes, block_k    elements of a vector; steps of the sum per block
+//   sum_part(k)       steps that a block of a sum of k really takes
+//
+// C[m,n] = alpha op(A) op(B) + beta C is cut into blocks of columns and of the sum:
+//
+//   for each block_n columns of C
+//     for each block_k steps of the sum
+//       pack op(B)[block_k, block_n] into panels of two vectors a step    stays in L2
+//       for each panel of up to 14 rows
+//         pack op(A)[rows, block_k], 16 elements a step                   stays in L1
+//         for each panel of B: register tile
+//
+// A register tile reads two vectors of B from L2 per 14 cycles, far below what L2 delivers, and its A panel from L1.
+// After the Goto/BLIS scheme (Goto and van de Geijn 2008; Van Zee and van de Geijn 2015), with the roles of L1 and L2
+// chosen for large L2 caches.
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "packing_buffer.h"
+
+enum {
+  /// Register tile: 14 rows x 2 vectors = 28 accumulators; of 32 registers that leaves two for a row of B and two for
+  /// broadcasts of A. Per step: 28 FMAs (14 cycles at two a cycle) for 16 loads (8 cycles), so the FMA units are the
+  /// limit.
+  tile_rows = 14,
+  tile_cols = 2 * lanes,
+  /// Elements of a step of a packed panel of A, of which `tile_rows` at most count.
+  a_step = 16,
+  /// Columns per block.
+  block_n = 512,
+  /// Up to this many rows an untransposed B is read in place: it is used too rarely to pay a copy.
+  direct_rows = 2 * tile_rows,
+};
+_Static_assert((block_k * block_n + block_k * a_step) * sizeof(real) <= packing_bytes, "the buffer holds both");
+
+/// A stored matrix and whether the product uses its transpose.
+typedef struct {
+  const real *values;
+  ptrdiff_t ld;
+  bool transposed;
+} operand;
+
+/// Where one register tile writes: C[rows,cols] = alpha * sum + beta * C.
+typedef struct {
+  real *c;
+  ptrdiff_t ldc, rows, cols;
+  real alpha, beta;
+} result_tile;
+
+static inline ptrdiff_t at_most(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
+/// Length of equal parts of `total` of at most `limit` each, rounded up to a multiple of `unit`.
+static inline ptrdiff_t even_part(ptrdiff_t total, ptrdiff_t limit, ptrdiff_t unit) {
+  const ptrdiff_t parts = (total + limit - 1) / limit;
+  const ptrdiff_t part = (total + parts - 1) / parts;
+  return (part + unit - 1) / unit * unit;
+}
+
+/// Mask of the first `count` lanes; count may be negative or above their number.
+static inline mask first_lanes(ptrdiff_t count) {
+  return count >= lanes ? (mask)~0 : count <= 0 ? 0 : (mask)((1u << count) - 1);
+}
+
+// MARK: Packing
+
+/// dst[p * step + r] = src[r * ld + p] for r < rows (<= lanes), p < k; other lanes become zero.
+/// Writes whole groups of `lanes` steps: dst must hold k rounded up to them.
+AVX512 static void pack_transposed(const real *src, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t k, real *dst, ptrdiff_t step) {
+  for (ptrdiff_t p = 0; p < k; p += lanes) {
+    const mask inside = first_lanes(k - p);
+    vec v[lanes];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < lanes; r++)  // a masked-out lane is never read
+      v[r] = V(maskz_loadu)(r < rows ? inside : 0, src + (r < rows ? r : 0) * ld + p);
+    transpose(v);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < lanes; i++) V(storeu)(dst + (p + i) * step, v[i]);
+  }
+}
+
+/// dst[p * step + j] = src[p * ld + j] for j < cols (<= lanes), p < k; other lanes become zero.
+AVX512 static void pack_copied(const real *src, ptrdiff_t ld, ptrdiff_t cols, ptrdiff_t k, real *dst, ptrdiff_t step) {
+  const mask inside = first_lanes(cols);
+  for (ptrdiff_t p = 0; p < k; p++) V(storeu)(dst + p * step, V(maskz_loadu)(inside, src + p * ld));
+}
+
+/// Packs `count` rows of A (or columns of B) from `first` on, over the steps p0 ..< p0 + k, `step` elements a step.
+/// Lanes between `count` and the vector's end become zero; vectors beyond are left.
+static void pack(const real *values, ptrdiff_t ld, bool contiguous_along_k, ptrdiff_t p0, ptrdiff_t k, ptrdiff_t first,
+                 ptrdiff_t count, real *dst, ptrdiff_t step) {
+  for (; count > 0; first += lanes, count -= lanes, dst += lanes) {
+    const ptrdiff_t width = at_most(count, lanes);
+    if (contiguous_along_k)
+      pack_transposed(values + first * ld + p0, ld, width, k, dst, step);
+    else
+      pack_copied(values + p0 * ld + first, ld, width, k, dst, step);
+  }
+}
+
+// MARK: The register tile, one instance per number of rows and of column vectors
+
+/// One vector of C: alpha * sum + beta * C under `inside`. C is not read when beta is zero.
+AVX512 __attribute__((always_inline)) static inline void store_result(real *c, mask inside, vec sum, vec alpha, vec beta,
+                                                                      bool reads_c) {
+  vec value = V(mul)(alpha, sum);
+  if (reads_c) value = V(fmadd)(beta, V(maskz_loadu)(inside, c), value);
+  V(mask_storeu)(c, inside, value);
+}
+
+/// sum_p a[p,r] b[p,j]: `a` is a packed panel, `b` holds `vectors` readable vectors every `b_step`. `rows` and `vectors`
+/// are literals at every call, so the accumulators live in registers.
+AVX512 __attribute__((always_inline)) static inline void register_tile(ptrdiff_t k, const real *a, const real *b,
+                                                                       ptrdiff_t b_step, const result_tile *tile,
+                                                                       const int rows, const int vectors) {
+  vec sum[tile_rows][2];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = V(setzero)();
+
+  // C is needed right after the loop: its lines travel while the sums are formed.
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r++) {
+    __builtin_prefetch(tile->c + r * tile->ldc, 1);
+    __builtin_prefetch(tile->c + r * tile->ldc + tile->cols - 1, 1);
+  }
+  for (ptrdiff_t p = 0; p < k; p++, a += a_step, b += b_step) {
+    const vec b0 = V(loadu)(b);
+    const vec b1 = vectors == 2 ? V(loadu)(b + lanes) : V(setzero)();
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+      const vec ar = V(set1)(a[r]);
+      sum[r][0] = V(fmadd)(ar, b0, sum[r][0]);
+      if (vectors == 2) sum[r][1] = V(fmadd)(ar, b1, sum[r][1]);
+    }
+  }
+
+  const vec alpha = V(set1)(tile->alpha), beta = V(set1)(tile->beta);
+  const bool reads_c = tile->beta != 0;
+  const mask inside0 = first_lanes(tile->cols), inside1 = first_lanes(tile->cols - lanes);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r++) {
+    real *c = tile->c + r * tile->ldc;
+    store_result(c, inside0, sum[r][0], alpha, beta, reads_c);
+    if (vectors == 2) store_result(c + lanes, inside1, sum[r][1], alpha, beta, reads_c);
+  }
+}
+
+#define TILE(rows, vectors)                                                                              \
+  AVX512 static void tile_##rows##_##vectors(ptrdiff_t k, const real *a, const real *b, ptrdiff_t b_step, \
+                                             const result_tile *tile) {                                  \
+    register_tile(k, a, b, b_step, tile, rows, vectors);                                                 \
+  }
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7)
+TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+
+#define ENTRY(rows) {tile_##rows##_1, tile_##rows##_2}
+static void (*const tiles[tile_rows][2])(ptrdiff_t, const real *, const real *, ptrdiff_t, const result_tile *) = {
+    ENTRY(1), ENTRY(2), ENTRY(3),  ENTRY(4),  ENTRY(5),  ENTRY(6),  ENTRY(7),
+    ENTRY(8), ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14)};
+
+// MARK: Blocks
+
+static void scale(ptrdiff_t m, ptrdiff_t n, real beta, real *c, ptrdiff_t ldc) {
+  for (ptrdiff_t i = 0; i < m; i++)
+    for (ptrdiff_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+}
+
+/// The product by register tiles, whatever its size.
+static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, operand a, operand b, real beta, real *c,
+                          ptrdiff_t ldc) {
+  if (m <= 0 || n <= 0) return;
+  if (k <= 0 || alpha == 0) return scale(m, n, beta, c, ldc);
+  real *packed_b = packing_buffer(), *packed_a = packed_b + block_k * block_n;
+  const bool direct_b = !b.transposed && m <= direct_rows;
+  const ptrdiff_t panels = (m + tile_rows - 1) / tile_rows;  // of even size, so that none is thin
+  const ptrdiff_t nc = even_part(n, block_n, tile_cols), kc = sum_part(k);
+
+  for (ptrdiff_t j0 = 0; j0 < n; j0 += nc) {
+    const ptrdiff_t j1 = at_most(j0 + nc, n);
+    for (ptrdiff_t p0 = 0; p0 < k; p0 += kc) {
+      const ptrdiff_t kb = at_most(kc, k - p0), panel_b = (kb + lanes - 1) / lanes * lanes * tile_cols;
+      for (ptrdiff_t j = j0; j < j1; j += tile_cols)
+        if (!direct_b || j + tile_cols > j1)
+          pack(b.values, b.ld, b.transposed, p0, kb, j, at_most(tile_cols, j1 - j),
+               packed_b + (j - j0) / tile_cols * panel_b, tile_cols);
+
+      for (ptrdiff_t i = 0; i < panels; i++) {
+        const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
+        pack(a.values, a.ld, !a.transposed, p0, kb, row, rows, packed_a, a_step);
+        for (ptrdiff_t j = j0; j < j1; j += tile_cols) {
+          const ptrdiff_t cols = at_most(tile_cols, j1 - j);
+          const bool in_place = direct_b && cols == tile_cols;
+          const result_tile tile = {c + row * ldc + j, ldc, rows, cols, alpha, p0 == 0 ? beta : 1};
+          tiles[rows - 1][cols > lanes](kb, packed_a,
+                                        in_place ? b.values + p0 * b.ld + j : packed_b + (j - j0) / tile_cols * panel_b,
+                                        in_place ? b.ld : tile_cols, &tile);
+        }
+      }
+    }
+  }
+}

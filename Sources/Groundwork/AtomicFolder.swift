@@ -1,0 +1,71 @@
+import CSystem
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A folder that appears whole: files go to a hidden folder beside it, `commit()` lets both change places at once and
+/// removes what was there. Dropping it without `commit()` removes the hidden folder; what kill -9 leaves is removed by
+/// the next writer of the same folder. One process at a time.
+public final class AtomicFolder {
+  public let destination: URL
+  /// Where to write.
+  public let work: URL
+  private let lock: FileLock
+
+  /// - Parameter url: where the folder will be; a symbolic link is followed
+  /// - Throws: where another process is writing it
+  public init(_ url: URL) throws {
+    destination = url.standardizedFileURL.resolvingSymlinksInPath()
+    let parent = destination.deletingLastPathComponent()
+    let name = destination.lastPathComponent
+    try makeDirectory(parent)
+    lock = try FileLock(parent.appendingPathComponent(".\(name).lock"), of: destination)
+    // Under the lock nobody else writes here: hidden folders are leftovers.
+    for entry in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
+    where Self.isHidden(entry, of: name) {
+      try? FileManager.default.removeItem(at: parent.appendingPathComponent(entry))
+    }
+    work = parent.appendingPathComponent(".\(name).\(getpid()).tmp")
+    try makeDirectory(work)
+  }
+
+  /// .NAME.PID.tmp, or what stepped aside for it.
+  private static func isHidden(_ entry: String, of name: String) -> Bool {
+    guard entry.hasPrefix(".\(name).") else { return false }
+    let parts = entry.dropFirst(name.count + 2).split(separator: ".")
+    return parts.count >= 2 && Int(parts[0]) != nil && parts[1] == "tmp"
+  }
+
+  deinit { try? FileManager.default.removeItem(at: work) }
+
+  /// Gives the folder its name.
+  public func commit() throws {
+    // Nothing there, or an empty folder.
+    if rename(work.path, destination.path) == 0 { return }
+    guard errno == ENOTEMPTY || errno == EEXIST else { throw failure() }
+    if up_exchange(work.path, destination.path) == 0 { return }
+    let old = work.appendingPathExtension("old")
+    if rename(destination.path, old.path) != 0 { throw failure() }
+    if rename(work.path, destination.path) != 0 {
+      let error = failure()
+      _ = rename(old.path, destination.path)
+      throw error
+    }
+    try? FileManager.default.removeItem(at: old)
+  }
+
+  /// Puts the files into the folder that is there, each in place of its namesake; other files stay.
+  public func commitKeepingOthers() throws {
+    if rename(work.path, destination.path) == 0 { return }
+    for name in try FileManager.default.contentsOfDirectory(atPath: work.path).sorted() {
+      let (from, to) = (work.appendingPathComponent(name), destination.appendingPathComponent(name))
+      if rename(from.path, to.path) != 0 { throw failure() }
+    }
+  }
+
+  private func failure() -> UpcycleError {
+    UpcycleError("cannot rename into place: \(systemReason())", at: destination.path)
+  }
+}

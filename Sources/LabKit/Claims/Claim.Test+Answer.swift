@@ -1,0 +1,109 @@
+import Groundwork
+
+extension Claim.Test {
+  private var region: (Double, Double) { (lower ?? -.infinity, upper ?? .infinity) }
+
+  /// How far inside the region a value lies; negative outside.
+  func distance(of value: Double) -> Double { min(value - region.0, region.1 - value) }
+
+  /// The 95 % interval inside the region, outside it, or across a bound. An equivalence is decided by the same
+  /// interval: two one-sided tests at 2.5 % each.
+  func answer(_ estimate: Uncertainty) -> ClaimVerdict.Answer {
+    let interval = estimate.interval()
+    if interval.lowerBound > region.0 && interval.upperBound < region.1 { return .holds }
+    if interval.upperBound <= region.0 || interval.lowerBound >= region.1 { return .fails }
+    return .undecided
+  }
+
+  /// The probability (two-sided) of an estimate so far beyond its bound if the truth stood on the bound; 1 inside.
+  func failing(_ estimate: Uncertainty) -> Double {
+    if distance(of: estimate.value) > 0 { return 1 }
+    return estimate.probability(of: estimate.value <= region.0 ? region.0 : region.1)
+  }
+
+  /// The region in words.
+  var wanted: String {
+    switch kind {
+    case .bounds:
+      [lower.map { "above \(plain($0))" }, upper.map { "below \(plain($0))" }].compactMap { $0 }
+        .joined(separator: " and ")
+    case .equivalent(let to, let margin, _): "\(plain(to)) within \(plain(margin))"
+    case .notWorse(let than, let margin, _): "not below \(plain(than)) by more than \(plain(margin))"
+    }
+  }
+
+  /// Why the margin is what it is.
+  var reason: String? {
+    switch kind {
+    case .bounds: nil
+    case .equivalent(_, _, let reason), .notWorse(_, _, let reason): reason
+    }
+  }
+
+  /// Floor or ceiling, where a comparison's cells all stand at the same one.
+  func limit(_ source: ClaimEvidence) -> ClaimEvidence.Limit? {
+    guard case .bounds = kind, Set(terms.values).count > 1 else { return nil }
+    let limits = Set(
+      terms.values.map { term -> ClaimEvidence.Limit? in
+        let values = source.values(source.repeats(term.cells), [term.metric: 1])
+        return values.isEmpty ? nil : source.limit(term.metric, Sample(values: values).mean)
+      })
+    return limits.count == 1 ? limits.first! : nil
+  }
+
+  /// Runs without which nothing is decided: cell -> what is there of what is wanted.
+  func missing(from source: ClaimEvidence, wanted: Int) -> [String: String] {
+    var missing: [String: String] = [:]
+    for term in Set(terms.values) {
+      let repeats = source.repeats(term.cells).filter { $0.contains { $0.metrics[term.metric] != nil } }
+      let name = term.cells.joined(separator: " + ")
+      switch measurement {
+      case .exact:
+        if repeats.isEmpty { missing[name] = "not run" }
+      case .repeats:
+        let isRepeated = repeats.first?.first?.metrics[term.metric]?.stderr != nil
+        if !isRepeated { missing[name] = "\(repeats.isEmpty ? 0 : 1) of \(Int(Self.leastRepeats)) timings" }
+      case .seeds where term.cells.count > 1:
+        if repeats.count < max(2, pretrainings) {
+          missing[name] = "\(repeats.count) of \(max(2, pretrainings)) pretrainings"
+        }
+      case .seeds where pretrainings > 1: missing[name] = "1 of \(pretrainings) pretrainings"
+      case .seeds:
+        // A model trained once says nothing of what another training would give.
+        if repeats.contains(where: { $0[0].seed == nil }) {
+          missing[name] = "1 of 2 pretrainings"
+        } else if repeats.count < seeds {
+          missing[name] = "\(repeats.count) of \(wanted) seeds"
+        }
+      }
+    }
+    return missing
+  }
+}
+
+extension Claim.Term {
+  func label(withMetric: Bool) -> String {
+    let name = cells.joined(separator: " + ")
+    return withMetric ? "[\(name), \(metric)]" : "[\(name)]"
+  }
+}
+
+extension ClaimEvidence {
+  /// Why nothing stands for a cell; nil when it runs.
+  func absence(of cell: String) -> String? { spec.pending ?? spec.cell(cell)?.pending }
+
+  /// The quantity of a test with the published numbers: those of the report's column that shows the term's metric, in
+  /// the cell's published row; nil where one is missing.
+  func published(_ test: Claim.Test) throws -> Double? {
+    var values: [String: Double] = [:]
+    for (name, term) in test.terms {
+      let column = spec.report.columns.first { $0.metric == term.metric && $0.published != nil && $0.scale == 1 }
+      guard let column, term.cells.count == 1, let row = spec.cell(term.cells[0])?.row,
+        let value = spec.published?.text(column.published!, row: row).flatMap(Double.init)
+      else { return nil }
+      values[name] = value
+    }
+    let value = try test.quantity.value(values)
+    return value.isFinite ? value : nil
+  }
+}

@@ -1,0 +1,176 @@
+import Groundwork
+
+/// A test with what the records say of it.
+public struct TestResult: Sendable {
+  let test: Claim.Test
+  /// The quantity with the cells in place of short names, `[512 SFT] - [256 SFT]`.
+  public let label: String
+  public private(set) var answer = ClaimVerdict.Answer.undecided
+  /// Of the deciding metric: the graded score where every cell has one, else the metric as named.
+  private(set) var estimate: Uncertainty?
+  /// The metric as named, where the graded score decides.
+  private(set) var accuracy: Uncertainty?
+  /// The quantity with the published numbers in it.
+  public let published: Double?
+  /// Seeds a cell for the published effect, and for the one observed so far.
+  public private(set) var seedsForPublished = SeedCount.unknown
+  public private(set) var seedsForObserved = SeedCount.unknown
+  /// Runs that it needs: cell -> "1 of 3 seeds".
+  private(set) var missing: [String: String] = [:]
+  /// Why it is undecided or out of reach, or what else a reader must know.
+  public private(set) var remarks: [String] = []
+  /// The probability of data this far beyond a bound if the quantity stood on it; 1 inside the region.
+  private(set) var failing = 1.0
+
+  /// What a power calculation asks for.
+  public enum SeedCount: Equatable, Sendable {
+    case number(Int)
+    /// More than a thousand, or none at all: the items alone are too few, or it lies on the bound or outside.
+    case never
+    /// Nothing tells the noise, or nothing was published.
+    case unknown
+
+    /// Whether it asks for more than `Power.mostSeeds`.
+    var isOutOfReach: Bool {
+      switch self {
+      case .number(let seeds): seeds > Power.mostSeeds
+      case .never: true
+      case .unknown: false
+      }
+    }
+  }
+
+  init(_ test: Claim.Test, naming metrics: Bool, from source: ClaimEvidence) throws {
+    self.test = test
+    label = test.quantity.described { name in test.terms[name].map { $0.label(withMetric: metrics) } ?? name }
+    published = try test.published ?? source.published(test)
+    let plain = try test.estimate(from: source)
+    let graded = test.measurement == .seeds ? try test.estimate(from: source, .graded) : nil
+    let deciding = graded ?? plain
+    estimate = deciding?.uncertainty
+    if graded != nil { accuracy = plain?.uncertainty }
+    if let power = deciding?.power {
+      seedsForPublished = published.map { Self.seeds(for: test.distance(of: $0), power) } ?? .unknown
+      seedsForObserved = Self.seeds(for: test.distance(of: deciding!.uncertainty.value).magnitude, power)
+    }
+
+    let absent = Set(test.terms.values.flatMap(\.cells).compactMap { source.absence(of: $0) })
+    if !absent.isEmpty {
+      (answer, remarks) = (.outOfReach, absent.sorted())
+      return
+    }
+    missing = test.missing(from: source, wanted: wantedSeeds)
+    if let deciding, missing.isEmpty {
+      decide(deciding, source)
+      if let graded, let plain { try compare(plain, graded, test.estimate(from: source, .calibrated)) }
+    } else {
+      giveUpIfOutOfReach()
+    }
+  }
+
+  private static func seeds(for distance: Double, _ power: Power) -> SeedCount {
+    power.seeds(for: distance).map(SeedCount.number) ?? .never
+  }
+
+  /// Seeds to run: for the published effect, or else for the observed one; what the test asks for at least. Effects
+  /// that are out of reach ask for no more.
+  var wantedSeeds: Int {
+    guard case .number(let seeds) = seedsForPublished == .unknown ? seedsForObserved : seedsForPublished,
+      seeds <= Power.mostSeeds
+    else { return test.seeds }
+    return max(seeds, test.seeds)
+  }
+
+  // MARK: Answers
+
+  private mutating func decide(_ deciding: TestEstimate, _ source: ClaimEvidence) {
+    if let limit = test.limit(source) {
+      remarks = ["every cell stands at the \(limit.rawValue) of the metric, which cannot tell them apart"]
+      return
+    }
+    answer = test.answer(deciding.uncertainty)
+    failing = test.failing(deciding.uncertainty)
+    if answer != .undecided { return }
+    remarks = ["the interval straddles the bound"]
+    if test.measurement == .seeds && !deciding.isPaired && deciding.uncertainty.items > 0 {
+      remarks.append("unpaired items")
+    }
+    giveUpIfOutOfReach()
+  }
+
+  private mutating func giveUpIfOutOfReach() {
+    guard test.measurement == .seeds, seedsForPublished.isOutOfReach, let published else { return }
+    answer = .outOfReach
+    let effect = "the published \(LabKit.plain(published, 3))"
+    if case .number(let seeds) = seedsForPublished {
+      remarks.append("\(effect) would need \(seeds) seeds")
+    } else {
+      remarks.append(
+        test.distance(of: published) > 0
+          ? "\(effect) would need more than a thousand seeds" : "\(effect) itself lies outside")
+    }
+  }
+
+  /// The graded score decides; the accuracy may not contradict it, and a change that only moves a model's temperature
+  /// may not carry it.
+  private mutating func compare(_ plain: TestEstimate, _ graded: TestEstimate, _ calibrated: TestEstimate?) {
+    let accuracy = test.answer(plain.uncertainty)
+    if accuracy != .undecided && answer != .undecided && accuracy != answer {
+      remarks = ["accuracy and graded score disagree beyond their errors: accuracy \(accuracy.rawValue)"]
+      (answer, failing) = (.undecided, 1)
+      return
+    }
+    guard let calibrated, answer == .holds || answer == .fails else { return }
+    let (moved, left) = (test.distance(of: graded.uncertainty.value), test.distance(of: calibrated.uncertainty.value))
+    if left / moved < 0.5 {
+      remarks = [
+        "only the calibration moves: with each model's own temperature \(LabKit.plain(calibrated.uncertainty.value, 3))"
+      ]
+      (answer, failing) = (.undecided, 1)
+    }
+  }
+
+  /// One failure among several tests that chance explains is none.
+  mutating func forgiveFailure(among count: Int) {
+    answer = .undecided
+    remarks.append("fails by itself, but not as one of \(count) tests (Holm)")
+  }
+
+  // MARK: Text
+
+  /// The test on one line: quantity, interval, region, answer.
+  public var text: String {
+    guard let estimate else { return "\(label), wanted \(test.wanted): \(answer.rawValue)" + remarkText }
+    let name = accuracy == nil ? label : "graded \(label)"
+    var line = "\(name) = \(formatted(estimate.value, 3))"
+    if missing.isEmpty {
+      let interval = estimate.interval()
+      line += " [\(formatted(interval.lowerBound, 3)), \(formatted(interval.upperBound, 3))]"
+    }
+    if let accuracy, missing.isEmpty {
+      let interval = accuracy.interval()
+      line +=
+        ", accuracy \(formatted(accuracy.value, 3))"
+        + " [\(formatted(interval.lowerBound, 3)), \(formatted(interval.upperBound, 3))]"
+    }
+    return (missing.isEmpty ? "" : "so far ") + line + ", wanted \(test.wanted): \(answer.rawValue)" + remarkText
+  }
+
+  private var remarkText: String { remarks.isEmpty ? "" : " (\(remarks.joined(separator: "; ")))" }
+
+  /// Seeds that the published and the observed effect need, in words; nil where nothing tells.
+  public var powerText: String? {
+    func words(_ count: SeedCount, _ effect: String) -> String? {
+      switch count {
+      case .number(let seeds): "\(seeds) seeds for \(effect)"
+      case .never: "more than a thousand seeds for \(effect), or none if it lies on the bound or outside"
+      case .unknown: nil
+      }
+    }
+    let parts = [
+      published.flatMap { words(seedsForPublished, "the published \(plain($0, 3))") },
+      estimate.flatMap { words(seedsForObserved, "the observed \(plain($0.value, 3))") },
+    ].compactMap { $0 }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import Groundwork
+
+/// A gnuplot script below `figures/`: it draws a CSV file, reading `csv`, `ours`, `output_file` and whatever settings
+/// it documents.
+public struct FigureScript: Sendable {
+  public let file: URL
+
+  public init(file: URL) { self.file = file }
+
+  /// - Throws: when gnuplot is not installed
+  public func requireTools() throws { try tool("gnuplot", ["--version"], at: file) }
+
+  /// - Parameters:
+  ///   - csv: the data
+  ///   - svg: the picture; it appears whole or not at all
+  ///   - ours: how many rows hold numbers of ours (the script writes "not run yet" at 0)
+  ///   - settings: text variables of the script, by name
+  ///   - png: also write a PNG beside the SVG, at twice the size
+  public func draw(csv: URL, to svg: URL, ours: Int, settings: [String: String] = [:], png: Bool = false) throws {
+    let temporary = svg.deletingLastPathComponent().appendingPathComponent(".\(svg.lastPathComponent).\(getpid()).tmp")
+    defer { try? FileManager.default.removeItem(at: temporary) }
+    let quote = { (text: String) in "'" + text.replacingOccurrences(of: "'", with: "''") + "'" }
+    var assignments = ["csv=\(quote(csv.path))", "ours=\(ours)", "output_file=\(quote(temporary.path))"]
+    assignments += settings.sorted { $0.key < $1.key }.map { "\($0.key)=\(quote($0.value))" }
+    try makeDirectory(svg.deletingLastPathComponent())
+    try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
+    try writeFile(try readFile(temporary), to: svg)
+    if png {
+      let picture = svg.deletingPathExtension().appendingPathExtension("png")
+      try tool("rsvg-convert", ["--zoom", "2", "--background-color", "white", "-o", picture.path, svg.path], at: svg)
+    }
+  }
+
+  /// Draws a table that is kept nowhere else, as `draw(csv:to:)`; every row holds numbers of ours.
+  public func draw(_ table: CSV, to svg: URL, settings: [String: String] = [:]) throws {
+    let csv = FileManager.default.temporaryDirectory.appendingPathComponent("figure-\(UUID().uuidString).csv")
+    defer { try? FileManager.default.removeItem(at: csv) }
+    try writeFile(table.text, to: csv)
+    try draw(csv: csv, to: svg, ours: table.rows.count, settings: settings)
+  }
+
+  /// `figures/`, where scripts find style.gp: the script's own folder, or the one around a paper's.
+  private var folder: URL {
+    let own = file.deletingLastPathComponent()
+    let style = own.appendingPathComponent("style.gp").path
+    return FileManager.default.fileExists(atPath: style) ? own : own.deletingLastPathComponent()
+  }
+
+  private func tool(_ name: String, _ arguments: [String], at place: URL) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [name] + arguments
+    process.currentDirectoryURL = folder
+    var environment = ProcessInfo.processInfo.environment
+    environment["LC_ALL"] = "C.UTF-8"
+    process.environment = environment
+    let errors = Pipe()
+    process.standardError = errors
+    process.standardOutput = FileHandle.nullDevice
+    do { try process.run() } catch { throw UpcycleError("cannot start \(name)", hint: "run Scripts/setup.sh") }
+    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    if process.terminationStatus == 127 {
+      throw UpcycleError("\(name) is not installed", hint: "run Scripts/setup.sh")
+    }
+    if process.terminationStatus != 0 {
+      let lines = said.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+      throw UpcycleError("\(name) failed", at: place.path, found: lines.filter { !$0.isEmpty }.joined(separator: " "))
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import Foundation
+import Groundwork
+
+/// Writes what readers see - csv, md and svg under `figures/` - from specs and committed records only.
+/// The same records give the same bytes.
+public struct Publication {
+  public let laboratory: Laboratory
+  /// Where the files go; the scripts are always those of the checkout.
+  public let folder: URL
+
+  public init(_ laboratory: Laboratory, into folder: URL? = nil) {
+    self.laboratory = laboratory
+    self.folder = folder ?? laboratory.figures
+  }
+
+  /// The records a spec's report shows.
+  public func records(_ spec: Spec, profile: String? = nil) throws -> [Record] {
+    guard let settings = spec.profiles[profile ?? spec.report.profile] else { return [] }
+    return try RecordFile(url: laboratory.recordFile(spec, settings)).read()
+  }
+
+  public func verdicts(_ spec: Spec, profile: String? = nil) throws -> [ClaimVerdict] {
+    if spec.claims.isEmpty { return [] }
+    let evidence = try evidence(spec, profile: profile)
+    return try spec.claims.map { try ClaimVerdict($0, from: evidence) }
+  }
+
+  /// What claims of a spec are answered from, or would be.
+  func evidence(_ spec: Spec, profile: String? = nil) throws -> ClaimEvidence {
+    guard let settings = spec.profiles[profile ?? spec.report.profile] else { return ClaimEvidence(spec, records: []) }
+    return ClaimEvidence(spec, records: try records(spec, profile: profile)) { record in
+      let file = laboratory.itemFile(spec, settings, key: record.key)
+      return file.exists ? try file.read() : [:]
+    }
+  }
+
+  /// The claims of some experiments.
+  public func claims(_ specs: [Spec], profile: String? = nil) throws -> ClaimsPage {
+    ClaimsPage(
+      try specs.flatMap { spec in
+        try verdicts(spec, profile: profile).map { ClaimsPage.Entry(spec: spec, verdict: $0) }
+      })
+  }
+
+  /// Writes claims.md: every claim of every experiment.
+  public func writeClaims() throws -> ClaimsPage {
+    let page = try claims(laboratory.specs([]))
+    try writeFile(page.markdown, to: folder.appendingPathComponent("claims.md"))
+    return page
+  }
+
+  /// What the metrics of an experiment can tell apart.
+  public func signals(_ spec: Spec, profile: String? = nil) throws -> [SignalToNoise] {
+    SignalToNoise.all(try evidence(spec, profile: profile))
+  }
+
+  // MARK: Tables
+
+  /// Writes NAME.csv and, for a table, NAME.md; gives back what was written.
+  @discardableResult
+  public func writeTable(_ spec: Spec) throws -> [URL] {
+    let table = try Table(spec, records: records(spec))
+    let base = folder.appendingPathComponent(spec.name)
+    let fields = spec.report.fields
+    let csv =
+      spec.report.series.map { fields.isEmpty ? table.curves($0) : table.points($0, fields: fields) } ?? table.csv
+    try writeFile(csv.text, to: base.appendingPathExtension("csv"))
+    if spec.report.kind == .figure { return [base.appendingPathExtension("csv")] }
+    try writeFile(try table.markdown(verdicts(spec)), to: base.appendingPathExtension("md"))
+    return [base.appendingPathExtension("csv"), base.appendingPathExtension("md")]
+  }
+
+  // MARK: Figures
+
+  private func script(_ name: String) -> URL { laboratory.figures.appendingPathComponent("\(name).gp") }
+
+  /// Draws NAME.svg from NAME.csv with NAME.gp; nil when a table has no script.
+  @discardableResult
+  public func writeFigure(_ spec: Spec, png: Bool = false) throws -> URL? {
+    let script = script(spec.name)
+    if !FileManager.default.fileExists(atPath: script.path) {
+      if spec.report.kind == .table { return nil }
+      throw UpcycleError("this figure has no gnuplot script", at: script.path)
+    }
+    let table = try Table(spec, records: records(spec))
+    try writeTable(spec)
+    return try draw(spec.name, ours: table.rows.filter { !$0.records.isEmpty }.count, png: png)
+  }
+
+  /// - Parameter ours: how many rows hold numbers of ours (the script writes "not run yet" at 0).
+  private func draw(_ name: String, ours: Int, png: Bool) throws -> URL {
+    let svg = folder.appendingPathComponent("\(name).svg")
+    try FigureScript(file: script(name)).draw(
+      csv: folder.appendingPathComponent("\(name).csv"), to: svg, ours: ours, png: png)
+    return svg
+  }
+
+  // MARK: Everything
+
+  /// Scripts without an experiment file: `figures/real-checkpoints/sizes.gp` draws the committed
+  /// `experiments/real-checkpoints/sizes.csv`, or else the csv beside it.
+  private func freeScripts(besides specs: [Spec]) throws -> [String] {
+    let known = Set(specs.map(\.name))
+    let folders = try Laboratory.entries(laboratory.figures).filter {
+      (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true
+    }
+    return try folders.flatMap { folder in
+      try Laboratory.entries(folder).filter { $0.pathExtension == "gp" }
+        .map { "\(folder.lastPathComponent)/\($0.deletingPathExtension().lastPathComponent)" }
+    }.filter { !known.contains($0) }
+  }
+
+  /// Regenerates every file; gives back the paths below `folder`, sorted.
+  @discardableResult
+  public func writeEverything(png: Bool = false) throws -> [String] {
+    let specs = try laboratory.specs([])
+    for spec in specs {
+      try writeTable(spec)
+      try writeFigure(spec, png: png)
+    }
+    _ = try writeClaims()
+    for name in try freeScripts(besides: specs) {
+      let measured = laboratory.experiments.appendingPathComponent("\(name).csv")
+      let drawn = laboratory.figures.appendingPathComponent("\(name).csv")
+      let csv = FileManager.default.fileExists(atPath: measured.path) ? measured : drawn
+      let copy = folder.appendingPathComponent("\(name).csv")
+      if csv.path != copy.path { try writeFile(try readFile(csv), to: copy) }
+      _ = try draw(name, ours: 1, png: png)
+    }
+    return try Self.generated(in: folder)
+  }
+
+  /// Regenerates everything into a temporary folder and lists every file that differs from the committed
+  /// one, is missing, or is left over; empty when all is as it should be. Pictures (png) are not compared.
+  public func differences() throws -> [String] {
+    let temporary = FileManager.default.temporaryDirectory
+      .appendingPathComponent("upcycle-figures-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
+    defer { try? FileManager.default.removeItem(at: temporary) }
+    let expected = Set(try Publication(laboratory, into: temporary).writeEverything())
+    // Folders without experiments may hold figures of other origin.
+    let papers = Set(expected.map { $0.prefix { $0 != "/" } })
+    let present = Set(try Self.generated(in: folder).filter { papers.contains($0.prefix { $0 != "/" }) })
+    return try expected.union(present).sorted().compactMap { name in
+      if !present.contains(name) { return "\(name): missing" }
+      if !expected.contains(name) { return "\(name): nothing generates it" }
+      let (old, new) = (
+        try readFile(folder.appendingPathComponent(name)), try readFile(temporary.appendingPathComponent(name))
+      )
+      return old == new ? nil : "\(name): differs from what the records give"
+    }
+  }
+
+  /// Tables of exact numbers without a record: they cost arithmetic only, so an empty one was forgotten.
+  public func emptyExactTables() throws -> [String] {
+    try laboratory.specs([]).filter { try $0.pending == nil && $0.report.isExact && records($0).isEmpty }
+      .map { "\($0.name): empty although its numbers are exact; lab run \($0.name) fills it" }
+  }
+
+  private static func generated(in folder: URL) throws -> [String] {
+    let claims = folder.appendingPathComponent("claims.md")
+    var names = FileManager.default.fileExists(atPath: claims.path) ? ["claims.md"] : []
+    for paper in try Laboratory.entries(folder) {
+      guard (try? paper.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true else { continue }
+      names += try Laboratory.entries(paper).filter { ["csv", "md", "svg"].contains($0.pathExtension) }
+        .map { "\(paper.lastPathComponent)/\($0.lastPathComponent)" }
+    }
+    return names.sorted()
+  }
+}

@@ -1,0 +1,125 @@
+import Groundwork
+
+/// What of a spec's records is shown, and how.
+public struct Report: Sendable {
+  public enum Kind: String, CaseIterable, Sendable { case table, figure }
+  /// `beside`: one line a row, paper and ours in neighbouring columns (few values).
+  /// `stacked`: a line for the paper, one for ours and one for the difference (many values).
+  public enum Layout: String, CaseIterable, Sendable { case beside, stacked }
+
+  public let kind: Kind
+  public let layout: Layout
+  /// The profile whose records are shown.
+  public let profile: String
+  public let columns: [Column]
+  /// A figure of curves shows this recorded series (`alias.name`) instead of the columns.
+  public let series: String?
+  /// What the numbers of a point of `series` are, where it is no curve; such points are shown as the first seed has
+  /// them.
+  public let fields: [String]
+  /// What differences to a cell's baseline are differences to, in words: "base" unless said otherwise.
+  public let baseline: String
+  public let notes: [String]
+
+  /// Whether every number of ours that stands beside a published one must equal it: arithmetic, nothing is trained.
+  public var isExact: Bool {
+    let compared = columns.filter { $0.published != nil && $0.metric != nil }
+    return !compared.isEmpty && compared.allSatisfy(\.exact)
+  }
+
+  /// - Parameter sets: lists of columns that several reports share; `{ use: "name" }` stands for one.
+  init(_ value: JSONValue, sets: [String: JSONValue], path: String, file: String) throws {
+    let object = try JSONObject(
+      value, at: path, in: file,
+      known: ["kind", "layout", "profile", "columns", "series", "fields", "baseline", "notes"])
+    kind = try Self.choice(object, "kind", .table)
+    layout = try Self.choice(object, "layout", .beside)
+    profile = try object.string("profile") ?? "micro"
+    columns = try object.list("columns") { value, place -> [Column] in
+      guard value.object?["use"] != nil else { return [try Column(value, path: place, file: file)] }
+      let name = try JSONObject(value, at: place, in: file, known: ["use"]).string("use") ?? ""
+      guard let set = sets[name]?.array else {
+        throw UpcycleError(
+          "\(place) uses unknown columns \"\(name)\"", at: file,
+          hint: "column_sets: \(sets.keys.sorted().joined(separator: ", "))")
+      }
+      return try set.enumerated().map { try Column($1, path: "column_sets.\(name)[\($0)]", file: file) }
+    }.flatMap { $0 }
+    series = try object.string("series")
+    fields = try object.strings("fields") ?? []
+    baseline = try object.string("baseline") ?? "base"
+    notes = try object.strings("notes") ?? []
+    let names = columns.map(\.name)
+    if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
+      throw UpcycleError("two columns are named \"\(twice)\"", at: file, hint: "give one a \"name\"")
+    }
+  }
+
+  private static func choice<T: RawRepresentable & CaseIterable>(
+    _ object: JSONObject, _ key: String, _ fallback: T
+  ) throws -> T where T.RawValue == String {
+    guard let text = try object.string(key) else { return fallback }
+    guard let value = T(rawValue: text) else {
+      throw UpcycleError(
+        "\(object.place(key)) is unknown", at: object.file,
+        expected: T.allCases.map(\.rawValue).joined(separator: " or "),
+        found: "\"\(text)\"")
+    }
+    return value
+  }
+}
+
+/// One column: a published value, ours, or both.
+public struct Column: Sendable {
+  public let header: String
+  /// Its name in the CSV.
+  public let name: String
+  /// The published table's column.
+  public let published: String?
+  /// Whose value that is: "paper" unless said otherwise.
+  public let publishedBy: String
+  /// `alias.metric` of the records.
+  public let metric: String?
+  /// Ours when it is a setting and not a measurement: text with `{variable}`s.
+  public let ours: String?
+  public let digits: Int
+  /// Our value is multiplied by this (published values are taken as printed).
+  public let scale: Double
+  /// An exact number: must equal the published one to its printed digits, or the table says so.
+  public let exact: Bool
+  /// Also show the difference to the cell's baseline, for the paper and for ours.
+  public let againstBaseline: Bool
+  /// Why our side of the column is empty.
+  public let pending: String?
+  /// Where this recorded series falls to the final level of the cell's baseline (tokens, for a loss).
+  public let reach: String?
+
+  init(_ value: JSONValue, path: String, file: String) throws {
+    let object = try JSONObject(
+      value, at: path, in: file,
+      known: [
+        "header", "name", "published", "published_by", "metric", "ours", "digits", "scale", "exact",
+        "against_baseline", "pending", "reach",
+      ])
+    header = try object.required("header", object.string)
+    name =
+      try object.string("name")
+      ?? String(header.lowercased().map { $0.isLetter || $0.isNumber ? $0 : $0 == "%" ? "p" : "_" })
+    published = try object.string("published")
+    publishedBy = try object.string("published_by") ?? "paper"
+    metric = try object.string("metric")
+    ours = try object.string("ours")
+    digits = try object.int("digits") ?? 2
+    scale = try object.double("scale") ?? 1
+    exact = try object.bool("exact") ?? false
+    againstBaseline = try object.bool("against_baseline") ?? false
+    pending = try object.string("pending")
+    reach = try object.string("reach")
+    if !(0...6).contains(digits) {
+      throw UpcycleError("\(path).digits is out of range", at: file, expected: "0 to 6", found: "\(digits)")
+    }
+  }
+
+  /// Whether records (rather than settings) fill it.
+  public var isMeasured: Bool { metric != nil || reach != nil || pending != nil }
+}

@@ -1,0 +1,179 @@
+import Foundation
+import Groundwork
+
+/// A step of an experiment as a recipe offers it: named, versioned, cached by what goes into it.
+public struct Stage: Sendable {
+  public let name: String
+  /// Raise it when the same inputs give another output: everything cached or recorded becomes stale.
+  public let version: Int
+  /// Roles of the outputs it may build on, such as `student` and `teacher`.
+  public let parents: [String]
+  /// Parameters it understands; others are errors before anything runs.
+  public let parameters: [String]
+  /// Whether the run's seed changes its output; a stage without is shared by all seeds.
+  public let seeded: Bool
+  /// Contents outside the configuration that decide the output: name -> hash (checkpoint, tokenizer, data).
+  public let inputs: @Sendable (JSONValue) throws -> [String: String]
+  /// What running it would take on this machine, if the recipe can tell.
+  public let cost: @Sendable (JSONValue) -> StageCost?
+  public let run: @Sendable (StageContext) throws -> StageResult
+
+  public init(
+    name: String, version: Int, parents: [String] = [], parameters: [String], seeded: Bool = true,
+    inputs: @escaping @Sendable (JSONValue) throws -> [String: String] = { _ in [:] },
+    cost: @escaping @Sendable (JSONValue) -> StageCost? = { _ in nil },
+    run: @escaping @Sendable (StageContext) throws -> StageResult
+  ) {
+    self.name = name
+    self.version = version
+    self.parents = parents
+    self.parameters = parameters
+    self.seeded = seeded
+    self.inputs = inputs
+    self.cost = cost
+    self.run = run
+  }
+}
+
+/// An estimate before a stage runs; unknown parts are nil.
+public struct StageCost: Sendable {
+  public var seconds: Double?
+  public var parameters: Int?
+  public var bytes: Int?
+  public var operations: Double?
+
+  public init(seconds: Double? = nil, parameters: Int? = nil, bytes: Int? = nil, operations: Double? = nil) {
+    self.seconds = seconds
+    self.parameters = parameters
+    self.bytes = bytes
+    self.operations = operations
+  }
+}
+
+/// A number a stage measured.
+public struct Metric: Codable, Equatable, Sendable {
+  public var value: Double
+  /// Standard error over the items it was measured on; nil for exact numbers.
+  public var stderr: Double?
+
+  public init(_ value: Double, stderr: Double? = nil) {
+    self.value = value
+    self.stderr = stderr
+  }
+}
+
+/// What a stage hands back besides the files in its folder.
+public struct StageResult: Codable, Equatable, Sendable {
+  public var metrics: [String: Metric]
+  /// Curves, such as `loss`: [[tokens, value], …], thinned to what a figure can show.
+  public var series: [String: [[Double]]]
+  /// Training tokens it consumed.
+  public var tokens: Int
+
+  public init(metrics: [String: Metric] = [:], series: [String: [[Double]]] = [:], tokens: Int = 0) {
+    self.metrics = metrics
+    self.series = series
+    self.tokens = tokens
+  }
+
+  /// The first metric or curve, by name, that holds NaN or an infinity: it could not be recorded.
+  var firstNonFinite: String? {
+    let bad = metrics.filter { !$0.value.value.isFinite || $0.value.stderr?.isFinite == false }.keys
+    let curves = series.filter { $0.value.contains { $0.contains { !$0.isFinite } } }.keys
+    return (Array(bad) + Array(curves)).min()
+  }
+}
+
+/// What a running stage is given.
+public struct StageContext: Sendable {
+  /// A finished stage this one builds on.
+  public struct Parent: Sendable {
+    public let key: String
+    /// Its output folder; read only.
+    public let folder: URL
+
+    public init(key: String, folder: URL) {
+      self.key = key
+      self.folder = folder
+    }
+  }
+
+  /// Resolved parameters: no variables left.
+  public let config: JSONValue
+  /// Role -> output.
+  public let parents: [String: Parent]
+  /// Where to write. It may hold what an interrupted attempt at exactly this stage left: go on from it.
+  public let folder: URL
+  /// 0 for a stage that is not seeded.
+  public let seed: Int
+  public let threads: Int
+  let show: @Sendable (Int, Int, String) -> Void
+
+  /// - Parameter show: receives (done, total, detail) of `progress`.
+  public init(
+    config: JSONValue, parents: [String: Parent] = [:], folder: URL, seed: Int = 0, threads: Int = 1,
+    show: @escaping @Sendable (Int, Int, String) -> Void = { _, _, _ in }
+  ) {
+    self.config = config
+    self.parents = parents
+    self.folder = folder
+    self.seed = seed
+    self.threads = threads
+    self.show = show
+  }
+
+  /// The output of a role; an error names the stages that lack it.
+  public func parent(_ role: String) throws -> Parent {
+    guard let parent = parents[role] else {
+      throw UpcycleError(
+        "this stage needs a \"\(role)\" to build on", at: folder.path,
+        hint: "name it in \"from\" of the experiment file")
+    }
+    return parent
+  }
+
+  /// Keeps what every item came to, beside the metrics; it is stored with the record of every cell that uses the stage.
+  public func keep(_ items: [ItemScores]) throws { try Self.itemFile(in: folder).write([Self.itemStage: items]) }
+
+  /// The items that a finished stage kept; nil when it kept none.
+  static func items(in folder: URL) throws -> [ItemScores]? {
+    let file = itemFile(in: folder)
+    return file.exists ? try file.read()[itemStage] : nil
+  }
+
+  private static let itemStage = "items"
+  private static func itemFile(in folder: URL) -> ItemFile {
+    ItemFile(url: folder.appendingPathComponent("items.zst"))
+  }
+
+  /// Shows how far it is: `done` of `total` and a short detail such as `loss 3.2  2,140 tok/s`.
+  public func progress(_ done: Int, of total: Int, _ detail: String = "") { show(done, total, detail) }
+
+  /// True after Ctrl-C: save what helps to go on and return through `checkInterrupt`.
+  public var isInterrupted: Bool { Interrupt.isRaised }
+
+  public func checkInterrupt() throws { try Interrupt.check() }
+}
+
+/// The stages that experiment files may name.
+public struct StageRegistry: Sendable {
+  private var stages: [String: Stage] = [:]
+
+  public init() {}
+
+  public mutating func register(_ stage: Stage) {
+    precondition(stages[stage.name] == nil, "two stages are called \(stage.name)")
+    stages[stage.name] = stage
+  }
+
+  public var names: [String] { stages.keys.sorted() }
+
+  func stage(_ name: String, for spec: Spec) throws -> Stage {
+    guard let stage = stages[name] else {
+      throw UpcycleError(
+        "no stage is called \"\(name)\"", at: spec.file.path,
+        hint: names.isEmpty ? "no stages are registered" : "known: \(names.joined(separator: ", "))")
+    }
+    return stage
+  }
+}

@@ -1,0 +1,203 @@
+import Foundation
+import Groundwork
+
+/// Runs plans: every stage that is not finished, in order, each once; records every cell as soon as its
+/// last stage is done.
+public struct Sweep: Sendable {
+  public let laboratory: Laboratory
+  public let plans: [Plan]
+  /// Skip cells whose record already carries the planned key, even without cached outputs; where another spec's record
+  /// does, it is taken over, with the commit, machine and time that it names.
+  public var trustsRecords = false
+  public var quiet = false
+
+  private var cache: StageCache { StageCache(folder: laboratory.cache) }
+
+  public init(_ plans: [Plan], in laboratory: Laboratory) {
+    self.plans = plans
+    self.laboratory = laboratory
+  }
+
+  public struct Summary: Equatable, Sendable {
+    public var stagesRun = 0
+    public var stagesFound = 0
+    public var added: [String] = []
+    public var unchanged: [String] = []
+    /// Cells whose record differs from an earlier one.
+    public var replaced: [String] = []
+    public var skipped: [String] = []
+    /// Cells whose record was taken over from another spec.
+    public var adopted: [String] = []
+  }
+
+  /// - Throws: `Interrupted` after Ctrl-C, with everything finished so far kept and recorded.
+  @discardableResult
+  public func run() throws -> Summary {
+    var summary = Summary()
+    let surroundings = Surroundings(root: laboratory.root)
+    let board = SweepProgress(todo: try estimates(), quiet: quiet)
+    defer { board.finish() }
+    for plan in plans {
+      let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile))
+      let known = trustsRecords ? Set(try file.read().map(\.key)) : []
+      let elsewhere = trustsRecords ? try laboratory.records(inProfile: plan.profile.name) : [:]
+      for job in plan.jobs {
+        let name = Self.name(plan, job)
+        if known.contains(job.key) {
+          summary.skipped.append(name)
+          job.steps.forEach { board.passed($0.key) }
+          continue
+        }
+        if var record = elsewhere[job.key] {
+          (record.spec, record.cell, record.seed) = (plan.spec.name, job.cell.id, job.seed)
+          _ = try file.put(record)
+          try laboratory.copyItems(of: job.key, to: plan)
+          summary.adopted.append(name)
+          job.steps.forEach { board.passed($0.key) }
+          continue
+        }
+        for step in job.steps {
+          try Interrupt.check()
+          if try cache.entry(step.key) != nil {
+            if board.passed(step.key) { summary.stagesFound += 1 }
+          } else {
+            do { try run(plan.nodes[step.key]!, of: name, board) } catch var error as UpcycleError {
+              let place = "stage \(step.alias) of \(name)"
+              error.hint = error.hint.map { "\($0); \(place)" } ?? place
+              throw error
+            }
+            summary.stagesRun += 1
+          }
+        }
+        let record = try record(job, of: plan, surroundings)
+        try keepItems(job, of: plan)
+        switch try file.put(record) {
+        case .added: summary.added.append(name)
+        case .unchanged: summary.unchanged.append(name)
+        case .replaced(let old):
+          summary.replaced.append(name)
+          if old.key != record.key { try laboratory.dropItems(of: old.key, from: plan) }
+          board.say("\(name): \(Self.difference(old, record))")
+        }
+      }
+    }
+    return summary
+  }
+
+  static func name(_ plan: Plan, _ job: Plan.Job) -> String {
+    "\(plan.spec.name) \(job.cell.id)" + (job.seed.map { " seed \($0)" } ?? "")
+  }
+
+  private func run(_ node: Plan.Node, of name: String, _ board: SweepProgress) throws {
+    try cache.withLock(
+      node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }
+    ) {
+      if try cache.entry(node.key) != nil {
+        board.passed(node.key)
+        return
+      }
+      let folder = cache.output(node.key)
+      try makeDirectory(folder)
+      let before = cache.secondsSpent(node.key)
+      let (start, started) = (monotonicSeconds(), Surroundings.timestamp())
+      board.begin(node.key, "\(node.stage.name)  \(name)")
+      let context = StageContext(
+        config: node.config,
+        parents: node.parents.mapValues { StageContext.Parent(key: $0, folder: cache.output($0)) },
+        folder: folder, seed: node.seed, threads: node.threads,
+        show: { done, total, detail in board.update(done, total, detail) })
+      let result: StageResult
+      do { result = try node.stage.run(context) } catch {
+        cache.noteSpent(node.key, seconds: before + monotonicSeconds() - start)
+        throw error
+      }
+      if let name = result.firstNonFinite {
+        throw UpcycleError(
+          "the stage measured something that is not a finite number", at: folder.path, found: name,
+          hint: "the run may have diverged; remove the folder to start it afresh")
+      }
+      let seconds = before + monotonicSeconds() - start
+      try cache.finish(
+        node.key,
+        StageCache.Entry(
+          stage: node.stage.name, version: node.stage.version, config: node.config, parents: node.parents,
+          seed: node.seed, threads: node.threads, inputs: node.inputs, seconds: seconds, started: started,
+          result: result))
+      board.end(node.key, seconds: seconds)
+    }
+  }
+
+  private func record(_ job: Plan.Job, of plan: Plan, _ surroundings: Surroundings) throws -> Record {
+    var record = Record(
+      spec: plan.spec.name, profile: plan.profile.name, cell: job.cell.id, seed: job.seed, key: job.key,
+      commit: surroundings.commit, host: surroundings.host, threads: plan.nodes[job.steps[0].key]!.threads,
+      started: "", seconds: 0, tokens: 0, metrics: [:], series: nil)
+    for step in job.steps {
+      guard let entry = try cache.entry(step.key) else {
+        throw UpcycleError("a finished stage vanished from the cache", at: cache.output(step.key).path)
+      }
+      // The last stage started last: its start is the record's.
+      record.started = max(record.started, entry.started)
+      record.seconds += entry.seconds
+      record.tokens += entry.result.tokens
+      for (name, metric) in entry.result.metrics {
+        record.metrics["\(step.alias).\(name)"] = metric
+      }
+      for (name, points) in entry.result.series {
+        record.series = (record.series ?? [:]).merging(["\(step.alias).\(name)": points]) { $1 }
+      }
+    }
+    record.seconds = (record.seconds * 10).rounded() / 10
+    return record
+  }
+
+  /// Stores the items of the stages that kept them, under the stages' names in the pipeline.
+  private func keepItems(_ job: Plan.Job, of plan: Plan) throws {
+    let stages = try job.steps.reduce(into: [:]) { stages, step in
+      stages[step.alias] = try StageContext.items(in: cache.output(step.key))
+    }
+    if !stages.isEmpty { try laboratory.itemFile(plan.spec, plan.profile, key: job.key).write(stages) }
+  }
+
+  /// The largest change between two records of the same cell, in words.
+  private static func difference(_ old: Record, _ new: Record) -> String {
+    if old.key != new.key { return "replaces a record made with other settings or another version" }
+    let changes = new.metrics.compactMap { name, metric in
+      old.metrics[name].map { (name: name, from: $0.value, to: metric.value) }
+    }.sorted { ($0.to - $0.from).magnitude > ($1.to - $1.from).magnitude }
+    guard let most = changes.first, most.from != most.to else { return "measures more than the record did" }
+    return "differs from the record made on \(old.host.cpu): \(most.name) \(most.from) -> \(most.to)"
+  }
+
+  // MARK: Time to expect
+
+  /// Seconds expected for every unfinished stage of the plans; nil where nothing tells.
+  public func estimates() throws -> [String: Double?] {
+    var finished: [String: (seconds: Double, count: Int)] = [:]
+    var scale: (measured: Double, expected: Double) = (0, 0)
+    var todo: [Plan.Node] = []
+    for plan in plans {
+      for key in plan.order {
+        let node = plan.nodes[key]!
+        guard let entry = try cache.entry(key) else {
+          todo.append(node)
+          continue
+        }
+        let sum = finished[node.stage.name] ?? (0, 0)
+        finished[node.stage.name] = (sum.seconds + entry.seconds, sum.count + 1)
+        if let expected = node.stage.cost(node.config)?.seconds {
+          scale = (scale.measured + entry.seconds, scale.expected + expected)
+        }
+      }
+    }
+    // A recipe's own estimate, corrected by what finished stages really took; else the mean of like stages.
+    let correction = scale.expected > 0 && scale.measured > 5 ? scale.measured / scale.expected : 1
+    return todo.reduce(into: [:]) { result, node in
+      let like = finished[node.stage.name].map { $0.seconds / Double($0.count) }
+      result[node.key] = .some(node.stage.cost(node.config)?.seconds.map { $0 * correction } ?? like)
+    }
+  }
+
+  /// Whether a stage's output is finished.
+  public func isDone(_ key: String) throws -> Bool { try cache.entry(key) != nil }
+}

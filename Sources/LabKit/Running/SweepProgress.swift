@@ -1,0 +1,82 @@
+import Foundation
+import Groundwork
+
+/// The one line that shows a whole sweep on standard error: stages done, what runs now, time left.
+final class SweepProgress: @unchecked Sendable {
+  // Stages may report from their own threads; `lock` guards everything below.
+  private let lock = NSLock()
+  private var todo: [String: Double?]
+  private let total: Int
+  private var done = 0
+  private var label = ""
+  private var current: (key: String, start: Double)?
+  private var fraction = 0.0
+  private var detail = ""
+  private var finishedSeconds = 0.0
+  private let line: StatusLine
+
+  /// - Parameter todo: expected seconds by stage key, nil where unknown.
+  init(todo: [String: Double?], quiet: Bool) {
+    self.todo = todo
+    total = todo.count
+    line = StatusLine(quiet: quiet)
+  }
+
+  func begin(_ key: String, _ label: String) {
+    lock.withLock {
+      self.label = label
+      current = (key, monotonicSeconds())
+      (fraction, detail) = (0, "")
+      show(isUrgent: true)
+    }
+  }
+
+  func update(_ done: Int, _ total: Int, _ detail: String) {
+    lock.withLock {
+      fraction = total > 0 ? min(Double(done) / Double(total), 1) : 0
+      self.detail = "\(done)/\(total)  \(detail)"
+      show(isUrgent: false)
+    }
+  }
+
+  func end(_ key: String, seconds: Double) {
+    lock.withLock {
+      if todo.removeValue(forKey: key) != nil { done += 1 }
+      finishedSeconds += seconds
+      current = nil
+    }
+  }
+
+  /// Takes a stage that needs no run off the list; true when it had not been counted before.
+  @discardableResult
+  func passed(_ key: String) -> Bool {
+    lock.withLock {
+      if todo.removeValue(forKey: key) != nil { done += 1 }
+      return seen.insert(key).inserted
+    }
+  }
+  private var seen: Set<String> = []
+
+  func say(_ text: String) { lock.withLock { line.say(text) } }
+
+  func finish() { lock.withLock { line.clear() } }
+
+  /// Expected seconds until everything is done: the current stage by its own pace, the others by their
+  /// estimates, stages without one by the mean of what has finished; nil where nothing tells.
+  private func remaining() -> Double? {
+    var rest = 0.0
+    for (key, seconds) in todo where key != current?.key {
+      guard let expected = seconds ?? (done > 0 ? finishedSeconds / Double(done) : nil) else { return nil }
+      rest += expected
+    }
+    guard let current else { return rest }
+    let elapsed = monotonicSeconds() - current.start
+    if fraction > 0.02 && elapsed >= 1 { return rest + elapsed * (1 - fraction) / fraction }
+    guard let expected = todo[current.key] ?? nil else { return nil }
+    return expected > elapsed ? rest + expected - elapsed : nil
+  }
+
+  private func show(isUrgent: Bool) {
+    line.show(isUrgent: isUrgent) { ("stage \(done + 1)/\(total)  \(label)", detail, formatETA(remaining())) }
+  }
+}

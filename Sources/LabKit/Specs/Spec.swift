@@ -1,0 +1,155 @@
+import Foundation
+import Groundwork
+
+/// One experiment file: one table, figure or sweep of a paper. It says what to run, which numbers the
+/// run must produce, what was published, and which claims the numbers are to answer.
+public struct Spec: Sendable {
+  /// `paper/item`, such as `xecomla/table3`: the file's place below `experiments/` without `.json5`.
+  public let name: String
+  public let file: URL
+  public let title: String
+  /// Where in the paper, such as "X-EcoMLA Table 3".
+  public let place: String
+  /// What must exist before anything of this spec can run; nil when it runs.
+  public let pending: String?
+  /// Every variable that cells and profiles may set, with its default (null: must be set where used).
+  public let defaults: [String: JSONValue]
+  public let profiles: [String: Profile]
+  public let pipelines: [String: [StageUse]]
+  public let cells: [Cell]
+  public let published: PublishedTable?
+  public let report: Report
+  public let claims: [Claim]
+  /// Percent that guessing scores, by task (`recall`, `avg`) or by stage (`ruler`): scores near it are at their floor.
+  let chance: [String: Double]
+  /// Standard deviation over seeds by task or stage, as measured elsewhere: for the plans of experiments without repeats
+  /// of their own.
+  let noise: [String: Double]
+
+  public var paper: String { String(name.split(separator: "/").first ?? "") }
+  public var item: String { String(name.split(separator: "/").last ?? "") }
+
+  public func profile(_ name: String) throws -> Profile {
+    guard let profile = profiles[name] else {
+      throw UpcycleError.usage(
+        "\(self.name) has no profile \"\(name)\"",
+        hint: "known: \(profiles.keys.sorted().joined(separator: ", "))")
+    }
+    return profile
+  }
+
+  public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }
+
+  /// What guessing scores in a metric such as `scores.avg` or `ruler.2048`; nil for what is no score.
+  func chance(of metric: String) -> Double? { Self.entry(metric, in: chance) }
+
+  /// The standard deviation over seeds to plan a metric's repeats with; nil when none was measured.
+  func noise(of metric: String) -> Double? { Self.entry(metric, in: noise) }
+
+  /// By the metric without its stage, or else by its stage.
+  private static func entry(_ metric: String, in table: [String: Double]) -> Double? {
+    let parts = metric.split(separator: ".", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { return nil }
+    let task = parts[1].split(separator: ".").last.map(String.init) ?? parts[1]
+    return table[parts[1]] ?? table[task] ?? table[parts[0]]
+  }
+}
+
+/// How much work a run of a spec spends: seeds, budgets, sizes.
+public struct Profile: Sendable {
+  public let name: String
+  /// In words, for table headers: "0.5 M tokens a trained cell, 200 items a task".
+  public let about: String
+  public let seeds: [Int]
+  /// Variables this profile sets; a profile has the last word over cells and defaults.
+  public let set: [String: JSONValue]
+  /// Run only this many cells (smoke: the first with the longest pipeline); nil for all.
+  public let limit: Int?
+  /// Why this profile needs the user's explicit consent (`--yes`), if it does.
+  public let consent: String?
+  /// Whether its records are kept in `experiments/` (otherwise under `runs/`).
+  public let recorded: Bool
+
+  init(_ value: JSONValue, name: String, path: String, file: String) throws {
+    let object = try JSONObject(
+      value, at: path, in: file, known: ["about", "seeds", "set", "limit", "consent", "recorded"])
+    self.name = name
+    about = try object.string("about") ?? ""
+    seeds = try object.required("seeds", object.array).map { item in
+      guard let seed = item.int, seed >= 0 else {
+        throw UpcycleError("\(path).seeds holds something else than seeds", at: file, found: item.kind)
+      }
+      return seed
+    }
+    if seeds.isEmpty || Set(seeds).count != seeds.count {
+      throw UpcycleError("\(path).seeds is empty or repeats a seed", at: file)
+    }
+    set = try object.object("set")?.values ?? [:]
+    limit = try object.int("limit")
+    consent = try object.string("consent")
+    recorded = try object.bool("recorded") ?? true
+  }
+}
+
+/// One stage in a pipeline: which registered stage, under which alias, on whose outputs, with what.
+public struct StageUse: Sendable {
+  /// The name other stages, metrics and columns know it by.
+  public let alias: String
+  public let stage: String
+  /// Role of the stage -> alias of an earlier stage of the same pipeline.
+  public let from: [String: String]
+  /// Parameters; `"$name"` is a variable, `"= expression"` arithmetic over variables.
+  public let with: JSONValue
+
+  init(_ value: JSONValue, path: String, file: String) throws {
+    let object = try JSONObject(value, at: path, in: file, known: ["as", "stage", "from", "with"])
+    stage = try object.required("stage", object.string)
+    alias = try object.string("as") ?? stage
+    from = try (object.object("from")?.values ?? [:]).mapValues { item in
+      guard let alias = item.string else {
+        throw UpcycleError("\(path).from names something else than stages", at: file, found: item.kind)
+      }
+      return alias
+    }
+    with = .object(try object.object("with")?.values ?? [:])
+  }
+}
+
+/// One thing to run and to report: a row of a table, a point of a figure.
+public struct Cell: Sendable {
+  public let id: String
+  /// The published row it stands for, by index.
+  public let row: Int?
+  public let values: [String: JSONValue]
+  /// The pipeline it runs; nil when nothing stands for this row yet.
+  public let pipeline: String?
+  /// What must exist before it can run.
+  public let pending: String?
+  /// The cell that differences "against the base" refer to.
+  public let baseline: String?
+  /// Its exact columns depend on the data (dynamic ranks), so they are shown but not compared.
+  public let isInexact: Bool
+}
+
+/// Numbers of a paper: a CSV under `experiments/<paper>/published`, whose first line names the source.
+public struct PublishedTable: Sendable {
+  public let name: String
+  public let source: String
+  public let columns: [String]
+  public let rows: [[String]]
+
+  init(_ name: String, beside spec: URL) throws {
+    self.name = name
+    let csv = try CSV(contentsOf: Spec.file(name, beside: spec))
+    try csv.requireFiniteNumbers()
+    source = csv.comments.first.map { String($0.drop { $0 == "#" || $0 == " " }) } ?? ""
+    columns = csv.header
+    rows = csv.rows
+  }
+
+  /// The text of a published number; nil for an absent column or an empty field.
+  func text(_ column: String, row: Int) -> String? {
+    guard let index = columns.firstIndex(of: column), rows.indices.contains(row) else { return nil }
+    return rows[row][index].isEmpty ? nil : rows[row][index]
+  }
+}

@@ -1,0 +1,173 @@
+import Groundwork
+import TensorCore
+
+/// What one layer remembers of one sequence: a growing table of rows, one per token, or a state of one size.
+///
+/// What stands in a row and in the state is the mixer's own affair; how many numbers each has is its
+/// `CacheNeeds`.
+///
+/// Rows never move. They lie in runs: a cache grows by taking memory for another one, or is given pages of a
+/// `CachePool`. (Attention joins the softmaxes of runs, so that results depend on where they end, in their last bits.)
+public final class LayerCache {
+  /// The mixer whose rows or state these are.
+  public let kind: MixerKind
+  /// Numbers of a row; 0: no rows.
+  public let width: Int
+  /// Numbers of the state; 0: none.
+  public let stateNumbers: Int
+  /// Tokens seen.
+  public private(set) var length = 0
+  private var memory: [Memory] = []
+  private var room = 0
+  /// Takes more memory when it is full; otherwise its pages are all it has.
+  private let growing: Bool
+  private var isClosed = false
+  private let stateValues: Tensor
+
+  /// Memory of consecutive rows.
+  private struct Memory {
+    var first: Int
+    var rows: Int
+    var values: Tensor
+  }
+
+  /// Rows that a cache takes at once when it grows, and the most of one run.
+  public static let runRows = 1 << 16
+
+  /// A cache with memory of its own, for `capacity` tokens at first.
+  public init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+    self.kind = kind
+    self.width = width
+    self.stateNumbers = stateNumbers
+    growing = true
+    stateValues = Tensor.zeros([stateNumbers])
+    reserve(capacity)
+  }
+
+  /// A cache in pages, each memory for `pageTokens` rows, and in a state [stateNumbers], which becomes zeros.
+  init(_ kind: MixerKind, width: Int, pages: [Tensor], pageTokens: Int, state: Tensor) {
+    self.kind = kind
+    self.width = width
+    stateNumbers = state.count
+    growing = false
+    stateValues = state
+    state.fill(0)
+    if width > 0 { for page in pages { add(page, rows: pageTokens) } }
+  }
+
+  private func add(_ values: Tensor, rows: Int) {
+    memory.append(Memory(first: room, rows: rows, values: values))
+    room += rows
+  }
+
+  /// Bytes of the rows in use (`length * width * 4`), what tokens cost, and of the state.
+  public var bytes: Int { (length * width + stateNumbers) * MemoryLayout<Float>.stride }
+  /// Bytes reserved.
+  public var reservedBytes: Int { (room * width + stateNumbers) * MemoryLayout<Float>.stride }
+  /// Tokens it can hold at most; `Int.max` when it grows or has no rows.
+  var capacity: Int { isClosed ? 0 : growing || width == 0 ? .max : room }
+
+  /// The state, all zeros before the first token.
+  public var state: UnsafeMutablePointer<Float> { stateValues.pointer }
+
+  /// Memory for `capacity` rows in all. What is there stays where it is.
+  public func reserve(_ capacity: Int) {
+    while width > 0 && room < capacity {
+      let rows = Self.nextRun(width, from: room, to: capacity)
+      add(Tensor([rows, width]), rows: rows)
+    }
+  }
+
+  /// Rows of the run that follows `room` rows on the way to `capacity`: as many as its buffer has room for.
+  private static func nextRun(_ width: Int, from room: Int, to capacity: Int) -> Int {
+    StoragePool.sizeClass(for: min(max(capacity - room, 16), runRows) * width) / width
+  }
+
+  /// Bytes that a cache made for `capacity` tokens takes: exactly what `reserve` asks for, and the state.
+  static func reservedBytes(width: Int, stateNumbers: Int, capacity: Int) -> Int {
+    var (bytes, room) = (StoragePool.reservedBytes(count: stateNumbers), 0)
+    while width > 0 && room < capacity {
+      let rows = nextRun(width, from: room, to: capacity)
+      bytes += StoragePool.reservedBytes(count: rows * width)
+      room += rows
+    }
+    return bytes
+  }
+
+  /// Appends `count` uninitialised rows and returns them.
+  @discardableResult
+  public func append(_ count: Int) -> [CacheRun] {
+    let end = length + count
+    if width > 0 && end > room {
+      precondition(growing, "\(end) tokens in pages for \(room)")
+      reserve(max(end, min(2 * room, room + Self.runRows)))
+    }
+    defer { length = end }
+    return runs(length..<end)
+  }
+
+  /// The rows of these tokens, which are cached (or just being appended), in order; none when the layer has no rows.
+  public func runs(_ tokens: Range<Int>) -> [CacheRun] {
+    var found: [CacheRun] = []
+    for part in memory where part.first < tokens.upperBound && tokens.lowerBound < part.first + part.rows {
+      let some = max(tokens.lowerBound, part.first)..<min(tokens.upperBound, part.first + part.rows)
+      found.append(CacheRun(tokens: some, rows: part.values.pointer + (some.lowerBound - part.first) * width))
+    }
+    return found
+  }
+
+  /// All cached rows.
+  public var runs: [CacheRun] { runs(0..<length) }
+
+  /// Forgets all but the first `length` tokens. A state can only be emptied; to go back to a point in between,
+  /// take a `snapshot` there.
+  public func truncate(_ length: Int) {
+    if length >= self.length { return }
+    precondition(stateNumbers == 0 || length <= 0, "a recurrent state cannot be truncated to \(length) tokens")
+    self.length = max(0, length)
+    if stateNumbers > 0 { stateValues.fill(0) }
+  }
+
+  /// Appends `count` tokens of random numbers, and fills the state with such: for measuring speed without a prefill.
+  public func fillAtRandom(_ count: Int, seed: UInt64) {
+    let stream = RandomStream(seed: seed, "cache")
+    let numbers = (0..<4096).map { Float(stream.uniform(at: UInt64($0)) - 0.5) }
+    func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int) {
+      for start in stride(from: 0, to: count, by: numbers.count) {
+        (target + start).update(from: numbers, count: min(numbers.count, count - start))
+      }
+    }
+    for run in append(count) { fill(run.rows, run.tokens.count * width) }
+    fill(state, stateNumbers)
+  }
+
+  /// An independent copy, with memory of its own, as much as is reserved here.
+  public func snapshot() -> LayerCache {
+    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, capacity: room)
+    for run in copy.append(length) { gather(run.tokens, into: run.rows) }
+    copy.state.update(from: state, count: stateNumbers)
+    return copy
+  }
+
+  /// Copies the rows of these tokens, one after the other.
+  func gather(_ tokens: Range<Int>, into target: UnsafeMutablePointer<Float>) {
+    for run in runs(tokens) {
+      (target + (run.tokens.lowerBound - tokens.lowerBound) * width).update(
+        from: run.rows, count: run.tokens.count * width)
+    }
+  }
+
+  /// Lets go of its pages and state for good.
+  func close() {
+    (memory, room, length) = ([], 0, 0)
+    isClosed = true
+  }
+}
+
+/// Consecutive cached tokens whose rows lie together in memory.
+public struct CacheRun {
+  /// Positions of the tokens.
+  public var tokens: Range<Int>
+  /// The first token's row; the others follow it.
+  public var rows: UnsafeMutablePointer<Float>
+}

@@ -1,0 +1,179 @@
+import Groundwork
+
+/// The keys that most families of the Hub share. A family calls these and adds where it differs.
+extension Family {
+  /// Reads sizes, rope, token ids, layer types and connectivity; attention layers have no traits yet, and the shapes
+  /// of other mixers are read by `readMixerShapes`.
+  /// - Parameters:
+  ///   - feedForwardKey: the key of the dense feed-forward's width
+  ///   - headDim: nil: `head_dim`, or the width divided by the heads
+  ///   - rotatedShare: share of a head's dimensions that turn, where the file does not say
+  ///   - mixers: nil: as `layer_types` says, attention everywhere without it
+  public func readCommonKeys(
+    _ model: JSONObject, feedForwardKey: String = "intermediate_size", headDim: Int? = nil, rotatedShare: Double = 1,
+    mixers: [MixerKind]? = nil
+  ) throws -> ModelConfig {
+    let width = 1...(1 << 20)
+    let heads = try model.required("num_attention_heads", in: width)
+    let hidden = try model.required("hidden_size", in: width)
+    let position = try model.int("max_position_embeddings", in: 1...(1 << 40)) ?? 2048
+    let layers = try layerCount(model)
+    let headDim = try headDim ?? model.int("head_dim", in: width)
+    if headDim == nil && hidden % heads != 0 {
+      throw model.fail("hidden_size", expected: "a multiple of num_attention_heads (\(heads)), or a head_dim")
+    }
+    return ModelConfig(
+      architecture: architecture, hiddenSize: hidden, layerCount: layers, attentionHeads: heads,
+      keyValueHeads: try model.int("num_key_value_heads", in: width) ?? heads, headDim: headDim,
+      intermediateSize: try model.required(feedForwardKey, in: 1...(1 << 24)),
+      vocabularySize: try model.required("vocab_size", in: 1...(1 << 26)),
+      tieWordEmbeddings: try model.bool("tie_word_embeddings") ?? false,
+      rmsNormEps: try model.positive("rms_norm_eps") ?? 1e-6,
+      rope: try RopeConfig(model: model, maxPosition: position, share: rotatedShare), maxPosition: position,
+      bosTokenId: try bosTokenId(model), eosTokenIds: try eosTokenIds(model),
+      mixers: try mixers ?? layerTypes(model, layerCount: layers),
+      connectivities: try ModelConfig.connectivities(model, layerCount: layers))
+  }
+
+  /// Reads the shapes of the mixers that the layers have, in our own keys.
+  public func readMixerShapes(_ model: JSONObject, into config: inout ModelConfig) throws {
+    for kind in config.kinds { try kind.mixer.read(model, into: &config) }
+  }
+
+  /// `num_hidden_layers`.
+  public func layerCount(_ model: JSONObject) throws -> Int { try model.required("num_hidden_layers", in: 1...4096) }
+
+  /// `bos_token_id`; nil where there is none.
+  public func bosTokenId(_ model: JSONObject) throws -> Int? { try model.int("bos_token_id", in: 0...(1 << 26)) }
+
+  /// `eos_token_id`, an id or a list of them.
+  public func eosTokenIds(_ model: JSONObject) throws -> [Int] {
+    guard let value = model["eos_token_id"] else { return [] }
+    return try (value.array ?? [value]).map {
+      guard let id = $0.int, (0...(1 << 26)).contains(id) else {
+        throw model.fail("eos_token_id", expected: "a token id or a list of them")
+      }
+      return id
+    }
+  }
+
+  /// `layer_types`, an entry for every layer; nil where it is absent.
+  public func layerTypes(_ model: JSONObject, layerCount: Int) throws -> [MixerKind]? {
+    guard let types = try model.array("layer_types") else { return nil }
+    guard types.count == layerCount else {
+      throw UpcycleError(
+        "\"layer_types\" does not fit num_hidden_layers", at: model.file, expected: "\(layerCount) entries",
+        found: "\(types.count)")
+    }
+    return try types.enumerated().map { layer, type in
+      guard let kind = type.string.flatMap(Mixers.kind) else {
+        let known = Mixers.kinds.map(\.rawValue).joined(separator: ", ")
+        throw UpcycleError(
+          "this layer type is not implemented (known: \(known))", at: "\(model.file): layer_types[\(layer)]",
+          found: JSONObject.short(type))
+      }
+      return kind
+    }
+  }
+
+  /// Layer numbers listed under a key; nil where it is absent.
+  func layerNumbers(_ model: JSONObject, _ key: String, _ layerCount: Int) throws -> Set<Int>? {
+    try model.array(key).map { list in
+      Set(
+        try list.map { value in
+          guard let index = value.int, (0..<layerCount).contains(index) else {
+            throw model.fail(key, expected: "layer indices in 0...\(layerCount - 1)")
+          }
+          return index
+        })
+    }
+  }
+}
+
+// MARK: Writing
+
+extension Family {
+  /// What `readCommonKeys` reads, the shapes of mixers, and who wrote it.
+  public func commonJSON(_ config: ModelConfig) -> [String: JSONValue] {
+    var object = identityJSON.merging(tokenJSON(config)) { $1 }
+    object.merge([
+      "hidden_size": .int(config.hiddenSize),
+      "num_hidden_layers": .int(config.layerCount),
+      "num_attention_heads": .int(config.attentionHeads),
+      "num_key_value_heads": .int(config.keyValueHeads),
+      "head_dim": .int(config.headDim),
+      "intermediate_size": .int(config.intermediateSize),
+      "vocab_size": .int(config.vocabularySize),
+      "tie_word_embeddings": .bool(config.tieWordEmbeddings),
+      "rms_norm_eps": .double(config.rmsNormEps),
+      "hidden_act": .string("silu"),
+      "attention_bias": .bool(false),
+      "max_position_embeddings": .int(config.maxPosition),
+      "rope_parameters": config.rope.json,
+    ]) { $1 }
+    if !config.connectivities.isEmpty {
+      object["farskip_connectivity"] = .array(config.connectivities.map { .string($0.rawValue) })
+    }
+    for mixer in Mixers.types { object.merge(mixer.json(config)) { $1 } }
+    return object
+  }
+
+  /// `model_type` and `architectures`.
+  public var identityJSON: [String: JSONValue] {
+    ["model_type": .string(architecture.rawValue), "architectures": .array([.string(className)])]
+  }
+
+  /// `bos_token_id` and `eos_token_id`.
+  public func tokenJSON(_ config: ModelConfig) -> [String: JSONValue] {
+    var object: [String: JSONValue] = [:]
+    let ends = config.eosTokenIds
+    object["bos_token_id"] = config.bosTokenId.map { .int($0) }
+    if !ends.isEmpty { object["eos_token_id"] = ends.count == 1 ? .int(ends[0]) : layerList(ends) }
+    return object
+  }
+
+  /// `layer_types`.
+  func layerTypesJSON(_ config: ModelConfig) -> JSONValue { .array(config.mixers.map { .string($0.rawValue) }) }
+
+  func layerList(_ layers: [Int]) -> JSONValue { .array(layers.map { .int($0) }) }
+}
+
+// MARK: What no family of ours computes
+
+extension Family {
+  /// Refuses features that would change the result and that we do not compute, by key.
+  /// - Parameter known: keys of this list that the family does compute
+  public func refuseUnsupported(_ model: JSONObject, except known: Set<String> = []) throws {
+    for key in ["hidden_act", "hidden_activation"] where !known.contains(key) {
+      if let name = try model.string(key), name != "silu", name != "swish" {
+        throw model.unsupported(key, "this activation (known: silu)")
+      }
+    }
+    for (key, what) in [
+      ("mlp_bias", "a bias in the feed-forward layer"),
+      ("attention_bias", "a bias on the attention's output projection"),
+    ] where !known.contains(key) {
+      if try model.bool(key) == true { throw model.unsupported(key, what) }
+    }
+    if model["quantization_config"] != nil { throw model.unsupported("quantization_config", "a quantised checkpoint") }
+    for key in ["attn_logit_softcapping", "final_logit_softcapping", "logits_scaling", "residual_multiplier"]
+    where !known.contains(key) {
+      if let value = try model.double(key), value != 1 {
+        throw model.unsupported(key, "scaling or capping of this kind")
+      }
+    }
+    if !known.contains("sliding_window") { try refuseSlidingWindow(model) }
+    for key in ["num_experts", "num_local_experts", "n_routed_experts"] where !hasExperts && !known.contains(key) {
+      if let count = model[key]?.int, count > 0 { throw model.unsupported(key, "mixture of experts") }
+    }
+  }
+
+  private func refuseSlidingWindow(_ model: JSONObject) throws {
+    guard let window = model["sliding_window"], try model.bool("use_sliding_window") ?? true else { return }
+    // Qwen2 windows only the layers from max_window_layers on; a window as long as the context is none.
+    let layers = try model.int("num_hidden_layers", in: 1...4096) ?? 0
+    if let from = model["max_window_layers"]?.int, from >= layers { return }
+    if let width = window.int, let context = model["max_position_embeddings"]?.int, width >= context { return }
+    throw model.unsupported("sliding_window", "sliding-window attention")
+  }
+}

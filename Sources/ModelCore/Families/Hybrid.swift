@@ -1,0 +1,41 @@
+import Groundwork
+
+/// Our own: any mixer in any layer, what conversions write. The replaced mixers carry the official names of the papers'
+/// checkpoints (`model.layers.N.mla.*`, `.mamba.*`, `out_proj`), so that those load.
+struct Hybrid: Family {
+  let architecture = Architecture.hybrid
+  let className = "UpcycleHybridForCausalLM"
+
+  var names: TensorNames {
+    var names = TensorNames()
+    names.mixerTensors = [
+      .latentAttention: [.output: "out_proj.weight"], .mamba2: [.output: "out_proj.weight"],
+    ]
+    return names
+  }
+
+  func architecture(attentionOnly config: ModelConfig) -> Architecture { .plain(config.attention) }
+
+  func read(_ model: JSONObject) throws -> ModelConfig {
+    try refuseUnsupported(model)
+    let layers = try layerCount(model)
+    guard let mixers = try layerTypes(model, layerCount: layers) else {
+      throw UpcycleError("\"layer_types\" is missing", at: model.file, expected: "\(layers) entries")
+    }
+    var config = try readCommonKeys(model, mixers: mixers)
+    config.attention = try AttentionConfig(model: model)
+    try readMixerShapes(model, into: &config)
+    return config
+  }
+
+  func json(_ config: ModelConfig) -> [String: JSONValue] {
+    var object = commonJSON(config).merging(config.attention.json) { $1 }
+    object["layer_types"] = layerTypesJSON(config)
+    return object
+  }
+}
+
+extension Architecture {
+  /// Our own (`Hybrid`).
+  public static let hybrid = Architecture(rawValue: "upcycle_hybrid")
+}

@@ -1,0 +1,64 @@
+import Groundwork
+
+extension MixerRole {
+  /// [H K, D], or [H 2 K, D] with gates: of each head its query, then its gate
+  public static let query = MixerRole("q_proj.weight")
+  /// [G K, D]
+  public static let key = MixerRole("k_proj.weight")
+  /// [G K, D]
+  public static let value = MixerRole("v_proj.weight")
+  /// As many as `query` has rows.
+  public static let queryBias = MixerRole("q_proj.bias")
+  /// [G K]
+  public static let keyBias = MixerRole("k_proj.bias")
+  /// [G K]
+  public static let valueBias = MixerRole("v_proj.bias")
+  /// [K], over every query head
+  public static let queryNorm = MixerRole("q_norm.weight")
+  /// [K], over every key head
+  public static let keyNorm = MixerRole("k_norm.weight")
+}
+
+extension MixerKind {
+  /// Grouped-query attention with its own query, key and value projections.
+  public static let attention = MixerKind(rawValue: "full_attention")
+}
+
+// MARK: Tensors and accounting
+
+extension Attention {
+  public static var kind: MixerKind { .attention }
+  public static var shortName: String { "attention" }
+  public static var moduleName: String { "self_attn" }
+  public static var dividesByHeads: Bool { true }
+
+  public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
+    let (traits, width) = (config.attention, config.hiddenSize)
+    let (queryWidth, keyWidth) = (config.attentionQueryWidth, config.keyValueHeads * config.headDim)
+    var all: [MixerTensor] = []
+    for (weight, bias, rows) in [
+      (MixerRole.query, MixerRole.queryBias, queryWidth), (.key, .keyBias, keyWidth), (.value, .valueBias, keyWidth),
+    ] {
+      all.append(MixerTensor(weight, [rows, width]))
+      if traits.qkvBias { all.append(MixerTensor(bias, [rows], start: .constant(0))) }
+    }
+    if traits.qkNorm {
+      all += [.queryNorm, .keyNorm].map { MixerTensor($0, [config.headDim], start: config.normStart) }
+    }
+    return all + [MixerTensor(.output, [width, config.attentionHeads * config.headDim], start: .residual)]
+  }
+
+  /// A row holds [keys (G K) | values (G K)].
+  public static func cacheNeeds(_ config: ModelConfig, layer: Int) -> CacheNeeds {
+    CacheNeeds(perToken: 2 * config.keyValueHeads * config.headDim)
+  }
+
+  public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
+    let (traits, heads, width) = (config.attention, config.attentionHeads, config.headDim)
+    let projected = config.attentionQueryWidth + 2 * config.keyValueHeads * width
+    let normed = traits.qkNorm ? (heads + config.keyValueHeads) * width : 0
+    return MixerCosts(
+      productsPerPosition: heads * 2 * width, productsPerCachedToken: heads * 2 * width,
+      keptNumbersPerToken: projected + normed + heads * (width + 1) * (traits.outputGate ? 3 : 1))
+  }
+}

@@ -1,0 +1,197 @@
+import Autograd
+import CKernels
+import Foundation
+import TensorCore
+
+/// Grouped-query attention (Ainslie et al. 2023, as in Llama; Qwen2 with QKV biases; Qwen3 with per-head RMS norms on
+/// queries and keys).
+///
+///   q = x W_q^T, k = x W_k^T, v = x W_v^T;  rope on whole heads, half-split pairs;
+///   out = softmax(q k^T / sqrt(K)) v W_o^T
+///
+/// Qwen3-Next rotates only the first dimensions of a head, and its W_q gives each head a gate beside its query:
+///   out = (softmax(q k^T / sqrt(K)) v * sigmoid(gate)) W_o^T.
+///
+/// Llama-4 rotates neighbouring dimensions and only in some layers, then divides queries and keys by their root mean
+/// square; layers without rotation scale queries by the position; some layers see only a chunk of the past. All of
+/// these are facts of `AttentionConfig`.
+///
+/// Legend: B batch, T time, D model width, H query heads, G KV heads, K head width.
+public struct Attention: Mixer {
+  let heads: Int
+  let groups: Int
+  let headWidth: Int
+  let eps: Float
+  let normOffset: Float
+  let isGated: Bool
+  public let query: Parameter  // [H K, D], or [H 2 K, D] with gates
+  public let key: Parameter  // [G K, D]
+  public let value: Parameter  // [G K, D]
+  public let output: Parameter  // [D, H K]
+  let biases: [Parameter]  // q, k, v or none
+  let queryNorm: Parameter?  // [K]
+  let keyNorm: Parameter?  // [K]
+  let scale: Float
+  let positions: RotaryPositions
+  let rotaryWidth: Int
+  let isRotated: Bool
+  /// Ones [K]: the weights of Llama-4's norms of rotated queries and keys, which have none; nil for no such norms.
+  let unitNorm: Parameter?
+  let temperature: AttentionConfig.Temperature?
+  /// Positions of a chunk, beyond which nothing is seen; nil for no chunks.
+  let chunk: Int?
+
+  public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
+    let traits = config.attention
+    heads = config.attentionHeads
+    groups = config.keyValueHeads
+    headWidth = config.headDim
+    eps = Float(config.rmsNormEps)
+    normOffset = config.normOffset
+    isGated = traits.outputGate
+    query = try weights[.query]
+    key = try weights[.key]
+    value = try weights[.value]
+    biases = try [.queryBias, .keyBias, .valueBias].compactMap(weights.ifPresent)
+    queryNorm = try weights.ifPresent(.queryNorm)
+    keyNorm = try weights.ifPresent(.keyNorm)
+    output = try weights[.output]
+    scale = Float(config.attentionScale)
+    positions = RotaryPositions(config.rope, dim: config.rotaryDim, interleaved: traits.ropeInterleaved)
+    rotaryWidth = config.rotaryDim
+    isRotated = !traits.unrotatedLayers.contains(layer)
+    temperature = isRotated ? nil : traits.temperature
+    chunk = traits.chunks.flatMap { $0.layers.contains(layer) ? $0.size : nil }
+    if traits.normsRotated, isRotated {
+      let ones = Tensor([headWidth])
+      ones.fill(1)
+      unitNorm = Parameter("unit norm", ones)
+      unitNorm?.isTrainable = false
+    } else {
+      unitNorm = nil
+    }
+  }
+
+  public func forward(
+    _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
+  ) -> Variable {
+    let (q, k, v, gate) = project(tape, x, positionIds, positions.table(time), rows: positionIds)
+    between()
+    let mixed = tape.attention(q: q, k: k, v: v, batch: batch, time: time, scale: scale, chunk: chunk)
+    return projectedOutput(tape, mixed, gate)
+  }
+
+  private func projectedOutput(_ tape: Tape, _ mixed: Variable, _ gate: Variable?) -> Variable {
+    tape.linear(gate.map { tape.sigmoidGate(mixed, $0) } ?? mixed, output)
+  }
+
+  /// Rotated queries and keys, and values, as slices of one variable (or three with norms, gates or factors).
+  /// - Parameter rows: where the positions stand in the table
+  private func project(
+    _ tape: Tape, _ x: Variable, _ positionIds: [Int32], _ table: RotaryTable, rows: [Int32]
+  ) -> (q: HeadSlices, k: HeadSlices, v: HeadSlices, gate: Variable?) {
+    func layout(_ heads: Int, from head: Int = 0, width: Int? = nil) -> HeadLayout {
+      HeadLayout(offset: head * headWidth, stride: headWidth, heads: heads, width: width ?? headWidth)
+    }
+    func rotated(_ y: Variable, _ heads: Int) -> Variable {
+      isRotated ? tape.rotary(y, layout(heads, width: rotaryWidth), table, positions: rows) : y
+    }
+    if queryNorm == nil && !isGated && unitNorm == nil && temperature == nil {
+      let qkv = rotated(tape.linear(x, [query, key, value], biases: biases), heads + groups)
+      return (
+        HeadSlices(qkv, layout(heads)), HeadSlices(qkv, layout(groups, from: heads)),
+        HeadSlices(qkv, layout(groups, from: heads + groups)), nil
+      )
+    }
+    func projected(_ index: Int, _ weight: Parameter) -> Variable {
+      tape.linear(x, [weight], biases: biases.isEmpty ? [] : [biases[index]])
+    }
+    func prepared(_ y: Variable, _ norm: Parameter?, _ heads: Int) -> HeadSlices {
+      let y = rotated(norm.map { tape.rmsNorm(y, $0, eps: eps, offset: normOffset) } ?? y, heads)
+      return HeadSlices(unitNorm.map { tape.rmsNorm(y, $0, eps: eps) } ?? y, layout(heads))
+    }
+    var (queries, gate) = (projected(0, query), Variable?.none)
+    if isGated {
+      // Each head's row holds its query, then its gate.
+      func halves(_ half: Int) -> [Range<Int>] {
+        (0..<heads).map { (2 * $0 + half) * headWidth..<(2 * $0 + half + 1) * headWidth }
+      }
+      (queries, gate) = (tape.columns(queries, halves(0)), tape.columns(queries, halves(1)))
+    }
+    if let temperature { queries = tape.scaleRows(queries, by: temperature.factors(positionIds)) }
+    return (
+      prepared(queries, queryNorm, heads), prepared(projected(1, key), keyNorm, groups),
+      HeadSlices(projected(2, value), layout(groups)), gate
+    )
+  }
+
+  /// Decoding: rows of several sequences [N, D]; each segment's keys and values join its cache and its
+  /// queries see the whole of it.
+  public func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
+    let (table, rotated) = positions.rows(positionIds)
+    let (q, k, v, gate) = project(tape, x, positionIds, table, rows: rotated)
+    let half = groups * headWidth
+    for segment in segments {
+      var first = segment.rows.lowerBound
+      for run in segment.cache.append(segment.rows.count) {
+        for (slices, offset) in [(k, 0), (v, half)] {
+          let source = slices.variable.value
+          up_copy_block(
+            source.pointer + first * source.width + slices.layout.offset, source.width, run.rows + offset, 2 * half,
+            run.tokens.count, half)
+        }
+        first += run.tokens.count
+      }
+    }
+    let mixed = Tensor([x.rowCount, heads * headWidth])
+    let single = CachedAttention(
+      groups: groups, heads: heads / groups, keyWidth: headWidth, valueWidth: headWidth, valueOffset: half, scale: scale
+    )
+    CacheSegment.deal(segments) { segment, threads in
+      let queries = q.variable.value.pointer + segment.rows.lowerBound * q.variable.width + q.layout.offset
+      let out = mixed.pointer + segment.rows.lowerBound * mixed.width
+      let end = segment.cache.length
+      if segment.rows.count == 1 {
+        single.attend(queries, to: segment.cache, from: chunkStart(end - 1), threads: threads, into: out)
+        return
+      }
+      // Queries chunk by chunk, each chunk with its own past.
+      var first = end - segment.rows.count
+      while first < end {
+        let start = chunkStart(first)
+        let last = chunk.map { min(end, start + $0) } ?? end
+        let row = first - (end - segment.rows.count)
+        let runs = segment.cache.runs(start..<last)
+        let attention = RunAttention(
+          positions: first - start..<last - start, heads: heads, keyWidth: headWidth, valueWidth: headWidth,
+          scale: scale,
+          blocks: runs.count, queries: queries + row * q.variable.width, stride: q.variable.width,
+          headStride: headWidth,
+          out: out + row * mixed.width, stride: mixed.width, headStride: headWidth)
+        Threads.parallel(groups) { group in
+          for head in group * single.heads..<(group + 1) * single.heads {
+            for run in runs {
+              let keys = run.rows + group * headWidth
+              let tokens = run.tokens.lowerBound - start..<run.tokens.upperBound - start
+              attention.join(head: head, tokens, keys: keys, stride: 2 * half, values: keys + half, stride: 2 * half)
+            }
+          }
+        }
+        first = last
+      }
+    }
+    return projectedOutput(tape, tape.constant(mixed), gate)
+  }
+
+  /// The first position that `position` sees.
+  private func chunkStart(_ position: Int) -> Int { chunk.map { position / $0 * $0 } ?? 0 }
+}
+
+extension AttentionConfig.Temperature {
+  /// Factors of the queries at these positions, [positions].
+  func factors(_ positionIds: [Int32]) -> Tensor {
+    Tensor(
+      [positionIds.count],
+      values: positionIds.map { Float(log((Double($0 + 1) / Double(floorScale)).rounded(.down) + 1) * slope + 1) })
+  }
+}

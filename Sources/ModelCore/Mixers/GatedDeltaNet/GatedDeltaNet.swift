@@ -1,0 +1,151 @@
+import Autograd
+import CKernels
+import Glibc
+import Groundwork
+import TensorCore
+
+/// Gated DeltaNet (Yang, Kautz, Hatamizadeh 2024), as HyLo takes it from flash-linear-attention and as Qwen3-Next
+/// fuses it (arXiv 2412.06464; HyLo, section 3.2).
+///
+///   [q | k | v | z | a | b] = x W^T;   [q | k | v] = silu(conv([q | k | v]))      (causal, depthwise, no bias)
+///   q, k <- q / |q|, k / |k|  per head, the epsilon under the root
+///   g_h = -e^{A_log_h} softplus(a_h + dt_bias_h),  beta_h = sigmoid(b_h)
+///   S~ = e^{g_t} S_{t-1};   S_t = S~ + beta_t k_t (v_t - S~^T k_t)^T;   y_t = K^(-1/2) S_t^T q_t
+///   out = (rmsNorm(y) * w * silu(z)) W_o^T                                        (norm before gate, w shared by
+///   heads)
+///
+/// Qwen3-Next has one matrix for q, k, v, z and one for b, a, the rows of each key head together; several value heads
+/// share its key head. HyLo and FLA have six matrices and three convolutions, each with all heads in order.
+///
+/// Legend: B batch, T time, D model width, G key heads, H value heads, K key width, V value width.
+/// A sequence's cache has one size whatever its length: the last taps - 1 inputs of the convolution and S of every
+/// head.
+public struct GatedDeltaNet: Mixer {
+  let config: DeltaConfig
+  let layout: GatedDeltaLayout
+  /// W: q, k [G K, D], v, z [H V, D], a, b [H, D]; or fused [2 (G K + H V), D] and [2 H, D].
+  public let inputs: [Parameter]
+  let convolution: ShortConvolution  // [q | k | v]
+  public let logRate: Parameter  // [H], A_log
+  public let stepBias: Parameter  // [H], dt_bias
+  public let norm: Parameter  // [V]
+  public let output: Parameter  // [D, H V]
+
+  public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
+    guard let delta = config.delta else {
+      throw UpcycleError("has a linear_attention layer but no linear_num_value_heads", at: "layer \(layer)")
+    }
+    self.config = delta
+    layout = delta.layout
+    inputs = try delta.inputs.map { try weights[$0.role] }
+    convolution = ShortConvolution(try delta.convolutions.map { try weights[$0.role] }, start: 0)
+    logRate = try weights[.logRate]
+    stepBias = try weights[.stepBias]
+    norm = try weights[.headNorm]
+    output = try weights[.output]
+  }
+
+  private var gateColumns: Range<Int> { layout.width..<layout.width + layout.valueWidth }
+
+  /// What a layer makes of its input: rows [q | k | v | z], and gates with a from `stepColumn` on, then b.
+  private struct Projection {
+    var rows: Variable
+    var gates: Variable
+    var stepColumn: Int
+  }
+
+  private func project(_ tape: Tape, _ x: Variable) -> Projection {
+    guard config.isFused else {
+      let all = tape.linear(x, inputs)
+      return Projection(rows: all, gates: all, stepColumn: gateColumns.upperBound)
+    }
+    let (K, shared) = (layout.keyDim, layout.perKeyHead * layout.valueDim)
+    // Slices of each key head, in the order that they are wanted in.
+    func gather(_ source: Variable, _ parts: [(start: Int, count: Int)]) -> Variable {
+      let stride = source.width / layout.keyHeads
+      return tape.columns(
+        source,
+        parts.flatMap { part in
+          (0..<layout.keyHeads).map { $0 * stride + part.start..<$0 * stride + part.start + part.count }
+        })
+    }
+    let pairs = layout.perKeyHead
+    return Projection(
+      rows: gather(tape.linear(x, inputs[0]), [(0, K), (K, K), (2 * K, shared), (2 * K + shared, shared)]),
+      gates: gather(tape.linear(x, inputs[1]), [(pairs, pairs), (0, pairs)]), stepColumn: 0)
+  }
+
+  private func unitKeys(_ tape: Tape, _ convolved: Variable) -> Variable {
+    tape.unitLength(convolved, columns: 0..<2 * layout.keyWidth, head: layout.keyDim)
+  }
+
+  // MARK: Training
+
+  /// x [B, T, D] -> [B, T, D], every sequence from an empty state.
+  public func forward(
+    _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
+  ) -> Variable {
+    between()
+    let projected = project(tape, x)
+    let convolved = convolution.forward(tape, projected.rows, batch: batch, time: time)
+    let y = tape.gatedDelta(
+      unitKeys(tape, convolved), values: convolved, gates: projected.gates, stepColumn: projected.stepColumn,
+      betaColumn: projected.stepColumn + layout.heads, layout, stepBias: stepBias, logRate: logRate, batch: batch,
+      time: time)
+    return tape.linear(gated(tape, y, projected), output)
+  }
+
+  private func gated(_ tape: Tape, _ y: Variable, _ projected: Projection) -> Variable {
+    tape.gatedNorm(
+      y, gate: projected.rows, gateColumns: gateColumns, norm, order: .normThenGate, eps: Float(config.normEps))
+  }
+
+  // MARK: Decoding
+
+  /// Rows of several sequences [N, D]: long runs chunk by chunk, single tokens by the recurrence.
+  public func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
+    let projected = project(tape, x)
+    for segment in segments { segment.cache.append(segment.rows.count) }
+    let convolved = tape.constant(convolution.extend(projected.rows.value, segments))
+    let keys = unitKeys(tape, convolved)
+    let mixed = Tensor([x.rowCount, layout.valueWidth])
+    Threads.parallel(segments.count * layout.heads) { index in
+      let (segment, head) = index.quotientAndRemainder(dividingBy: layout.heads)
+      mix(projected, keys.value, convolved.value, segments[segment], head, into: mixed)
+    }
+    return tape.linear(gated(tape, tape.constant(mixed), projected), output)
+  }
+
+  private func mix(
+    _ projected: Projection, _ keys: Tensor, _ convolved: Tensor, _ segment: CacheSegment, _ head: Int,
+    into mixed: Tensor
+  ) {
+    let (first, count) = (segment.rows.lowerBound, segment.rows.count)
+    let (K, V) = (layout.keyDim, layout.valueDim)
+    let state = segment.cache.state + convolution.stateNumbers + head * K * V
+    let q = keys.pointer + first * keys.width + head / layout.perKeyHead * K
+    let k = q + layout.keyWidth
+    let v = convolved.pointer + first * convolved.width + 2 * layout.keyWidth + head * V
+    let out = mixed.pointer + first * mixed.width + head * V
+    let gates = projected.gates.value
+    let step = gates.pointer + first * gates.width + projected.stepColumn + head
+    func load(_ g: UnsafeMutablePointer<Float>, _ beta: UnsafeMutablePointer<Float>) {
+      deltaGates(
+        step, step + layout.heads, gates.width, bias: stepBias.value.pointer[head],
+        logRate: logRate.value.pointer[head],
+        count, g: g, beta: beta)
+    }
+    let form = layout.chunks(valueStride: convolved.width)
+    if count == 1 {
+      var (g, beta): (Float, Float) = (0, 0)
+      load(&g, &beta)
+      up_delta_step(q, k, v, exp(g), beta, form.scale, state, out, K, V)
+      return
+    }
+    let scalars = Tensor([2, count])
+    load(scalars.pointer, scalars.pointer + count)
+    form.forward(
+      GatedDeltaChunks.Head(q: q, k: k, v: v, g: scalars.pointer, beta: scalars.pointer + count), time: count,
+      state: state, out: out, outStride: mixed.width)
+  }
+}

@@ -1,0 +1,121 @@
+import Autograd
+import Groundwork
+import TensorCore
+
+/// The token mixer of a layer, everything about it: how a configuration spells its shape, which tensors it has, what
+/// it computes, what it caches and what it costs. One folder a mixer, one registration (`Mixers`); nothing outside of
+/// these folders asks which mixer a layer has.
+public protocol Mixer: SendableMetatype {
+  /// The entry of `layer_types`.
+  static var kind: MixerKind { get }
+  /// As tables and reports name it.
+  static var shortName: String { get }
+  /// Its module's name below `model.layers.N.` where the family has none of its own for it.
+  static var moduleName: String { get }
+
+  // MARK: Configuration
+
+  /// Reads the mixer's keys; called when some layer has this mixer, after everything else of the model is read.
+  static func read(_ model: JSONObject, into config: inout ModelConfig) throws
+  /// The same keys, for merging into the model's object; none where the model has no such layers.
+  static func json(_ config: ModelConfig) -> [String: JSONValue]
+  /// Refuses impossible values by key; called when some layer has this mixer.
+  static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws
+
+  // MARK: Exact accounting
+
+  /// The tensors of a layer in file order, output projection last.
+  static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor]
+  /// Numbers that a layer's cache holds.
+  static func cacheNeeds(_ config: ModelConfig, layer: Int) -> CacheNeeds
+  /// What a layer computes and keeps beside its matrices.
+  static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts
+  /// Whether ranks can each do some of its heads (`attentionHeads`, `keyValueHeads`).
+  static var dividesByHeads: Bool { get }
+
+  // MARK: Computing
+
+  init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws
+
+  /// Training: x [B, T, D], normed -> [B, T, D], every sequence from position 0.
+  /// - Parameters:
+  ///   - positionIds: of every row, [B * T]
+  ///   - between: called between the projections and the core, where a collective may be started or awaited
+  ///     (FarSkip-Collective, section 3); a recurrent mixer is all core
+  func forward(
+    _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
+  ) -> Variable
+
+  /// Decoding: rows [N, D] of several sequences, normed -> [N, D]; every segment's tokens join its cache.
+  func extend(_ tape: Tape, _ x: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable
+}
+
+extension Mixer {
+  public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {}
+  public static func json(_ config: ModelConfig) -> [String: JSONValue] { [:] }
+  public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}
+  public static var dividesByHeads: Bool { false }
+
+  /// Training without anything between projections and core.
+  public func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+    forward(tape, x, batch: batch, time: time, positionIds: positionIds, between: {})
+  }
+}
+
+/// A tensor that a mixer has in every layer of its kind.
+public struct MixerTensor: Equatable, Sendable {
+  /// What it is to the mixer.
+  public var role: MixerRole
+  /// Row-major, out x in.
+  public var shape: [Int]
+  /// In a model made from nothing.
+  public var start: TensorStart
+
+  /// A tensor of every layer.
+  public init(_ role: MixerRole, _ shape: [Int], start: TensorStart = .normal) {
+    self.role = role
+    self.shape = shape
+    self.start = start
+  }
+}
+
+/// Numbers of one layer's cache of one sequence.
+public struct CacheNeeds: Equatable, Sendable {
+  /// Of every token: a row.
+  public var perToken: Int
+  /// Of the recurrent state, whatever the length; what served models keep in float32.
+  public var recurrent: Int
+  /// The last inputs of a convolution, whatever the length.
+  public var recentInputs: Int
+
+  /// Nothing unless said.
+  public init(perToken: Int = 0, recurrent: Int = 0, recentInputs: Int = 0) {
+    self.perToken = perToken
+    self.recurrent = recurrent
+    self.recentInputs = recentInputs
+  }
+
+  /// Everything that does not grow.
+  public var state: Int { recurrent + recentInputs }
+}
+
+/// What a layer of a mixer costs beside the products with its matrices.
+public struct MixerCosts: Equatable, Sendable {
+  /// Multiplications with an addition, per token.
+  public var productsPerToken: Int
+  /// The same per token and position that it sees, in a pass over whole sequences.
+  public var productsPerPosition: Int
+  /// The same for one new token and each cached one.
+  public var productsPerCachedToken: Int
+  /// Numbers per token that the backward pass needs: every operation's output, without the output projection's.
+  public var keptNumbersPerToken: Int
+
+  public init(
+    productsPerToken: Int = 0, productsPerPosition: Int = 0, productsPerCachedToken: Int = 0, keptNumbersPerToken: Int
+  ) {
+    self.productsPerToken = productsPerToken
+    self.productsPerPosition = productsPerPosition
+    self.productsPerCachedToken = productsPerCachedToken
+    self.keptNumbersPerToken = keptNumbersPerToken
+  }
+}

@@ -1,0 +1,153 @@
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// How attention layers become Gated DeltaNet (HyLo, section 3.3): q, k, v and output projections start from the
+/// attention's, cut or padded to the new widths; gate, decay, beta and convolutions start as flash-linear-attention's.
+///
+/// Keys and values are first repeated from n_kv to n_h heads (repeat_interleave), so that the teacher has n_h heads
+/// of d_h everywhere; its rows are numbered 0 ..< n_h d_h. Norms on queries and keys, biases and rotary positions
+/// have no counterpart and are dropped.
+public struct DeltaConversion: Codable, Equatable, Sendable {
+  /// What becomes of the teacher's projections.
+  public enum Start: String, Codable, CaseIterable, Sendable {
+    /// The paper's: W_Q and W_K take the teacher's first H K rows, W_V its first min(n_h d_h, H V) rows, W_O as many
+    /// columns; the rest starts at random, so a third of the values is noise. Values are twice as wide as keys: head j
+    /// reads with teacher heads from j K / d_h on and writes those from j V / d_h on, other ones.
+    case corner
+    /// Every head's first K values, and the columns of W_O that read them, are those of the teacher heads that its
+    /// queries and keys are from; the other V - K start at random. Teacher heads beyond row H K are dropped.
+    case aligned
+    /// `corner` whose padding is silent: the columns of W_O that the teacher does not fill are zero. The rows of W_V
+    /// that feed them stay random: were both zero, neither would ever get a gradient.
+    case zero
+    /// The baseline: the whole mixer starts as an untrained one.
+    case random
+  }
+
+  /// Which attention layers are converted.
+  public var layers: LayerSelection
+  /// Where the new projections come from.
+  public var start: Start
+  /// H; nil: the published shape's (see `DeltaConfig.init(replacing:heads:)`).
+  public var heads: Int?
+  /// Seed of everything that starts at random.
+  public var seed: UInt64
+
+  /// - Parameter heads: H; nil: the published shape's
+  public init(layers: LayerSelection = .all, start: Start = .corner, heads: Int? = nil, seed: UInt64 = 0) {
+    self.layers = layers
+    self.start = start
+    self.heads = heads
+    self.seed = seed
+  }
+
+  /// The converted model's shape; refuses what cannot be done to this base model.
+  public func config(base: ModelConfig) throws -> ModelConfig {
+    let layers = try self.layers.resolve(layerCount: base.layerCount)
+    for layer in layers where base.mixers[layer] != .attention {
+      throw UpcycleError.usage(
+        "is not an attention layer", at: "`layers`", expected: "attention",
+        found: "layer \(layer): \(base.mixers[layer].rawValue)")
+    }
+    let delta = try DeltaConfig(replacing: base, heads: heads)
+    if start == .aligned, delta.keyDim % base.headDim != 0 {
+      throw UpcycleError.usage(
+        "Gated DeltaNet's heads do not hold whole teacher heads", at: "`gdn_init`",
+        expected: "key heads of a multiple of \(base.headDim)", found: "\(delta.heads) heads of \(delta.keyDim)",
+        hint: "choose `gdn_heads`, or another start")
+    }
+    return try base.withGatedDeltaNet(delta, layers: layers)
+  }
+
+  /// Rows of ours and the teacher's rows that they start from.
+  struct Block: Equatable {
+    var rows: Range<Int>
+    var teacher: Int
+  }
+
+  /// Where the rows of W_Q and W_K start from, among `width` = n_h d_h teacher rows.
+  func keyBlocks(_ delta: DeltaConfig, width: Int) -> [Block] {
+    start == .random ? [] : [Block(rows: 0..<min(delta.layout.keyWidth, width), teacher: 0)]
+  }
+
+  /// The same for the rows of W_V and the columns of W_O.
+  func valueBlocks(_ delta: DeltaConfig, width: Int) -> [Block] {
+    switch start {
+    case .random: return []
+    case .corner, .zero: return [Block(rows: 0..<min(delta.layout.valueWidth, width), teacher: 0)]
+    case .aligned:
+      return (0..<delta.heads).compactMap { head in
+        let teacher = head * delta.keyDim
+        let count = min(delta.keyDim, width - teacher)
+        return count > 0 ? Block(rows: head * delta.valueDim..<head * delta.valueDim + count, teacher: teacher) : nil
+      }
+    }
+  }
+}
+
+/// Turns attention layers of a model in memory into Gated DeltaNet; `base` is left as it was.
+public func convert(base: LanguageModel, _ conversion: DeltaConversion) throws -> LanguageModel {
+  let config = try conversion.config(base: base.config)
+  return try LanguageModel(
+    config,
+    weights: DeltaWeights(source: ModelWeights(base), base: base.config, config: config, conversion: conversion),
+    file: "converted model")
+}
+
+/// The weights of a model whose attention layers became Gated DeltaNet, made as they are asked for.
+struct DeltaWeights: WeightSource {
+  let source: any WeightSource
+  let base: ModelConfig
+  let config: ModelConfig
+  let conversion: DeltaConversion
+
+  var names: Set<String>? { nil }
+
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .gatedDeltaNet,
+      let delta = config.delta
+    else { return try source.read(base.counterpart(of: tensor), into: destination) }
+    tensor.writeUntrained(seed: conversion.seed, to: destination)
+    let width = base.attentionHeads * base.headDim
+    switch role {
+    case .query, .key: try copyRows(role, layer, conversion.keyBlocks(delta, width: width), to: destination)
+    case .value: try copyRows(role, layer, conversion.valueBlocks(delta, width: width), to: destination)
+    case .output:
+      try copyColumns(layer, conversion.valueBlocks(delta, width: width), stride: tensor.shape[1], to: destination)
+    default: break
+    }
+  }
+
+  /// Rows of a projection, each of whose heads stands for its group of query heads.
+  private func copyRows(
+    _ role: MixerRole, _ layer: Int, _ blocks: [DeltaConversion.Block], to destination: UnsafeMutablePointer<Float>
+  ) throws {
+    if blocks.isEmpty { return }
+    let (width, head) = (base.hiddenSize, base.headDim)
+    let teacher = try source.read(base.attentionTensor(role, layer: layer))
+    let repeats = base.attentionHeads * head / teacher.shape[0]
+    for block in blocks {
+      for (offset, row) in block.rows.enumerated() {
+        let repeated = block.teacher + offset
+        let from = repeated / head / repeats * head + repeated % head
+        (destination + row * width).update(from: teacher.pointer + from * width, count: width)
+      }
+    }
+  }
+
+  /// Columns of the output projection; the rest keeps its start, or is silent.
+  private func copyColumns(
+    _ layer: Int, _ blocks: [DeltaConversion.Block], stride: Int, to destination: UnsafeMutablePointer<Float>
+  ) throws {
+    if blocks.isEmpty { return }
+    let teacher = try source.read(base.attentionTensor(.output, layer: layer))
+    if conversion.start == .zero { destination.update(repeating: 0, count: base.hiddenSize * stride) }
+    for row in 0..<base.hiddenSize {
+      for block in blocks {
+        (destination + row * stride + block.rows.lowerBound).update(
+          from: teacher.pointer + row * teacher.width + block.teacher, count: block.rows.count)
+      }
+    }
+  }
+}

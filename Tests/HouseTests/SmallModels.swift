@@ -1,0 +1,102 @@
+import Autograd
+import ModelCore
+
+/// One small model of every mixer and of every family, of odd sizes: G != H, K != V.
+enum SmallModels {
+  static let vocabulary = 11
+
+  private static func base(_ change: (inout ModelConfig) -> Void = { _ in }) -> ModelConfig {
+    var config = ModelConfig(
+      hiddenSize: 12, layerCount: 2, attentionHeads: 6, keyValueHeads: 3, headDim: 4, intermediateSize: 10,
+      vocabularySize: vocabulary, tieWordEmbeddings: true, rope: RopeConfig(theta: 50), maxPosition: 64)
+    change(&config)
+    return config
+  }
+
+  private static let latent = LatentConfig(
+    qRank: 7, kvRank: 5, nopeHeadDim: 3, ropeHeadDim: 4, valueHeadDim: 5, upProjectionHeads: 3)
+  private static let mamba = MambaConfig(heads: 4, headDim: 3, stateSize: 5, groups: 2, chunk: 4)
+  private static let delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4)
+
+  /// A layer of this kind below one of attention.
+  static func of(_ kind: MixerKind) throws -> ModelConfig {
+    if kind == .attention { return base() }
+    var config = base()
+    config.latent = kind == .latentAttention ? latent : nil
+    config.mamba = kind == .mamba2 ? mamba : nil
+    config.delta = kind == .gatedDeltaNet ? delta : nil
+    return try config.replacingMixers([0], with: kind)
+  }
+
+  /// nil for a family that nobody wrote a small model of.
+  static func of(_ architecture: Architecture) throws -> ModelConfig? {
+    func native(_ experts: ExpertConfig) -> ModelConfig {
+      base {
+        $0.mixers = [.latentAttention, .latentAttention]
+        ($0.keyValueHeads, $0.headDim) = (6, 5)
+        $0.latent = LatentConfig(
+          qRank: nil, kvRank: 5, nopeHeadDim: 3, ropeHeadDim: 4, valueHeadDim: 5, upProjectionHeads: 6,
+          latentNorm: true, isNative: true)
+        $0.experts = experts
+      }
+    }
+    func experts(_ layers: [Int], _ rule: RoutingRule) -> ExpertConfig {
+      ExpertConfig(count: 4, perToken: 2, width: 7, layers: layers, rule: rule)
+    }
+    var config: ModelConfig
+    switch architecture {
+    case .llama: config = base()
+    case .qwen2: config = base { $0.attention.qkvBias = true }
+    case .qwen3: config = base { $0.attention.qkNorm = true }
+    case .qwen3MoE:
+      config = base {
+        $0.attention.qkNorm = true
+        $0.experts = experts([0, 1], RoutingRule(score: .softmax, isNormalized: true))
+      }
+    case .deepseekV2: config = native(experts([1], ExpertConfig.deepSeekV2(scale: 1.5)))
+    case .deepseekV3:
+      config = native(experts([1], ExpertConfig.deepSeekV3(scale: 2.5, groups: 2, keptGroups: 2)))
+      config.experts?.hasCorrectionBias = true
+    case .llama4:
+      config = base {
+        $0.attention = AttentionConfig(
+          ropeInterleaved: true, unrotatedLayers: [1], normsRotated: true,
+          temperature: .init(floorScale: 3, slope: 0.5), chunks: .init(layers: [0], size: 4))
+        $0.experts = ExpertConfig(
+          count: 4, perToken: 1, width: 7, sharedWidth: 7, layers: [1], rule: RoutingRule(score: .sigmoid),
+          weighsInput: true, isStacked: true)
+      }
+    case .qwen3Next:
+      config = base {
+        $0.mixers = [.gatedDeltaNet, .attention]
+        $0.delta = DeltaConfig(
+          heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4, normEps: $0.rmsNormEps, isFused: true)
+        $0.normOffset = 1
+        $0.rope.rotatedShare = 0.5
+        $0.attention = AttentionConfig(qkNorm: true, outputGate: true)
+      }
+    case .mamba2:
+      config = base {
+        $0.mixers = [.mamba2, .mamba2]
+        $0.mamba = MambaConfig(heads: 8, headDim: 3, stateSize: 5, groups: 2, chunk: 4)
+        ($0.attentionHeads, $0.keyValueHeads, $0.headDim, $0.intermediateSize) = (8, 8, 3, 0)
+        ($0.rope, $0.maxPosition) = (RopeConfig(), 2048)
+      }
+    case .flashLinear:
+      config = base {
+        $0.mixers = [.gatedDeltaNet, .gatedDeltaNet]
+        $0.delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 8, valueDim: 12, normEps: 1e-5)
+        ($0.attentionHeads, $0.keyValueHeads, $0.headDim, $0.rope) = (4, 4, 8, RopeConfig())
+      }
+    case .hybrid: return try of(.latentAttention)
+    case Toy().architecture:
+      return ModelConfig(
+        architecture: Toy().architecture, hiddenSize: 12, layerCount: 2, attentionHeads: 3, keyValueHeads: 3,
+        intermediateSize: 10, vocabularySize: vocabulary, tieWordEmbeddings: true,
+        mixers: [RunningMean.kind, .attention])
+    default: return nil
+    }
+    config.architecture = architecture
+    return config
+  }
+}

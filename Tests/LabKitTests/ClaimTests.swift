@@ -1,0 +1,283 @@
+import Foundation
+import Groundwork
+import XCTest
+
+@testable import LabKit
+
+/// What claims say of records, in every kind of test and with each of the four answers.
+final class ClaimTests: XCTestCase {
+  /// A spec of cells `a` ... `h` (run), `base` (without seeds) and `absent` (no stand-in), with one claim.
+  private func spec(_ tests: String, extra: String = "", chance: String = "") throws -> Spec {
+    let lab = try TestLaboratory()
+    let cells = "abcdefgh".map { "{ id: \"\($0)\", pipeline: \"train\" }" }.joined(separator: ", ")
+    try lab.write(
+      "claims.json5",
+      """
+      {
+        extends: "t.json5", title: "claims", noise: { avg: 0.8 }, \(chance)
+        matrix: {
+          published: "published/t.csv", id: "{method}",
+          rules: [
+            { when: { method: ["base", "small"] }, pipeline: "base" }, { when: { method: "later" }, pending: "another method" },
+          ],
+          cells: [\(cells), { id: "absent", pending: "a thing we lack" }],
+        },
+        claims: [{ id: "D-C2", statement: "A claim.", metric: "score.avg", \(extra) tests: [\(tests)] }],
+      }
+      """)
+    return try withExtendedLifetime(lab) { try lab.laboratory.spec("demo/claims") }
+  }
+
+  private func record(_ cell: String, _ seed: Int?, _ metrics: [String: Metric]) -> Record {
+    Record(
+      spec: "demo/claims", profile: "micro", cell: cell, seed: seed, key: "\(cell)\(seed ?? 0)", commit: "abc1234567",
+      host: .init(cpu: "Test CPU", cores: 2), threads: 2, started: "2026-01-01T00:00:00Z", seconds: 1.5, tokens: 0,
+      metrics: metrics)
+  }
+
+  private func records(_ cells: [String: [Double]], metric: String = "score.avg", stderr: Double? = nil) -> [Record] {
+    cells.sorted { $0.key < $1.key }.flatMap { cell, values in
+      values.enumerated().map { record(cell, $0 + 1, [metric: Metric($1, stderr: stderr)]) }
+    }
+  }
+
+  private func verdict(_ spec: Spec, _ records: [Record]) throws -> ClaimVerdict {
+    try ClaimVerdict(spec.claims[0], from: ClaimEvidence(spec, records: records))
+  }
+
+  private let difference = "{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0 }"
+
+  // MARK: The four answers
+
+  func testADifferenceIsDecidedByThePooledInterval() throws {
+    let spec = try spec(difference)
+    XCTAssertEqual(try verdict(spec, records(["a": [52, 53, 52.5], "b": [50, 51, 50.4]])).answer, .holds)
+    XCTAssertEqual(try verdict(spec, records(["a": [50, 51, 50.4], "b": [52, 53, 52.5]])).answer, .fails)
+    let close = ["a": [51.2, 52.4, 51.7], "b": [50.4, 51.6, 50.7]]
+    XCTAssertEqual(try verdict(spec, records(close)).answer, .undecided)
+    // Six quiet cells beside them say that seeds vary little: the same two cells now decide.
+    let quiet = ["c", "d", "e", "f", "g", "h"].reduce(into: close) { $0[$1] = [49.9, 50, 50.1] }
+    XCTAssertFalse(try XCTUnwrap(ClaimEvidence(spec, records: records(quiet)).pooled(["score.avg": 1])).isShared)
+    let steady = ["c", "d", "e", "f", "g", "h"].reduce(into: close) { $0[$1] = [49.7, 50, 50.3] }
+    XCTAssertEqual(try verdict(spec, records(steady)).answer, .holds)
+  }
+
+  func testMissingRunsAreNamedWithTheSeedsThatPowerAsksFor() throws {
+    let spec = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 1.6 }")
+    let found = try verdict(spec, records(["a": [52], "b": [50, 51]]))
+    XCTAssertEqual(found.answer, .undecided)
+    let seeds = try XCTUnwrap(Power(perSeed: 1, items: 0, cells: 2, freedom: 1).seeds(for: 1.6))
+    XCTAssertEqual(
+      found.tests[0].seedsForPublished, .number(Power(perSeed: 1, items: 0, cells: 2, freedom: 1).seeds(for: 1.6)!))
+    XCTAssertEqual(found.needs, ["a: 1 of \(seeds) seeds", "b: 2 of \(seeds) seeds"])
+  }
+
+  func testSmallPublishedEffectsAndMissingStandInsAreOutOfReach() throws {
+    let tiny = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 0.1 }")
+    let found = try verdict(tiny, records(["a": [52], "b": [50]]))
+    XCTAssertEqual(found.answer, .outOfReach)
+    XCTAssertTrue(found.tests[0].text.contains("would need"), found.tests[0].text)
+    XCTAssertEqual(
+      try verdict(tiny, records(["a": [52, 52.2, 52.1], "b": [50, 50.1, 50.2]])).answer, .holds, "data decide")
+    let absent = try spec("{ let: { a: \"a\", b: \"absent\" }, quantity: \"a - b\", above: 0 }")
+    XCTAssertEqual(try verdict(absent, records(["a": [52]])).answer, .outOfReach)
+    XCTAssertTrue(try verdict(absent, []).tests[0].text.contains("a thing we lack"))
+    let pending = try spec("", extra: "pending: \"a stand-in\",")
+    XCTAssertEqual(try verdict(pending, []).lines, ["needs a stand-in"])
+  }
+
+  func testAModelTrainedOnceAndASingleTimingDecideNothing() throws {
+    let base = try spec("{ let: { a: \"a\", b: \"base\" }, quantity: \"a - b\", above: 0 }")
+    let found = try verdict(
+      base, records(["a": [60, 60.1, 60.2]]) + [record("base", nil, ["score.avg": Metric(50, stderr: 0.1)])])
+    XCTAssertEqual(found.answer, .undecided)
+    XCTAssertEqual(found.needs, ["base: 1 of 2 pretrainings"])
+    let twice = try spec("{ let: { a: \"a\", b: { cells: [\"base\", \"small\"] } }, quantity: \"a - b\", above: 0 }")
+    let two = ["base", "small"].enumerated().map { record($1, nil, ["score.avg": Metric(50 + 0.1 * Double($0))]) }
+    XCTAssertEqual(try verdict(twice, records(["a": [60, 60.1, 60.2]]) + two).answer, .holds)
+
+    let timing = try spec(
+      "{ let: { a: \"base\", b: \"small\" }, quantity: \"a / b\", above: 1, measured: \"repeats\" }")
+    let once = ["base": 2.0, "small": 1].map { record($0, nil, ["score.avg": Metric($1)]) }
+    XCTAssertEqual(try verdict(timing, once).needs, ["base: 1 of 5 timings", "small: 1 of 5 timings"])
+    let repeated = ["base": 2.0, "small": 1].map { record($0, nil, ["score.avg": Metric($1, stderr: 0.02)]) }
+    XCTAssertEqual(try verdict(timing, repeated).answer, .holds)
+    let exact = try spec("{ let: { a: \"base\", b: \"small\" }, quantity: \"a / b\", above: 1, measured: \"exact\" }")
+    XCTAssertEqual(try verdict(exact, once).answer, .holds)
+  }
+
+  func testAClaimOfOnePretrainingAsksForASecond() throws {
+    let spec = try spec(difference, extra: "pretrainings: 2,")
+    let found = try verdict(spec, records(["a": [60, 60.1, 60.2], "b": [50, 50.1, 50.3]]))
+    XCTAssertEqual(found.answer, .undecided)
+    XCTAssertEqual(found.needs, ["a: 1 of 2 pretrainings", "b: 1 of 2 pretrainings"])
+  }
+
+  // MARK: Kinds of tests
+
+  func testEquivalenceAndNonInferiorityHaveMargins() throws {
+    let equal = try spec(
+      "{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", equivalent: { margin: 1, reason: \"a reason\" } }")
+    XCTAssertEqual(try verdict(equal, records(["a": [50, 50.2, 50.1], "b": [50, 50.3, 50.2]])).answer, .holds)
+    XCTAssertEqual(try verdict(equal, records(["a": [50, 53, 51], "b": [50, 50.3, 50.2]])).answer, .undecided)
+    XCTAssertEqual(try verdict(equal, records(["a": [53, 53.2, 53.1], "b": [50, 50.3, 50.2]])).answer, .fails)
+    let worse = try spec(
+      "{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", not_worse: { than: -0.5, margin: 0.5, reason: \"r\" } }")
+    XCTAssertEqual(try verdict(worse, records(["a": [49.5, 49.6, 49.7], "b": [50, 50.1, 50.2]])).answer, .holds)
+    XCTAssertEqual(try verdict(worse, records(["a": [48, 48.1, 48.2], "b": [50, 50.1, 50.2]])).answer, .fails)
+    XCTAssertTrue(try verdict(worse, []).tests[0].text.contains("not below -0.5 by more than 0.5"))
+  }
+
+  func testMonotoneClaimsAreOneSlope() throws {
+    let spec = try spec(
+      "{ slope: [{ cells: [\"a\", \"b\", \"c\"], x: [3, 2, 1] }, { cells: [\"d\", \"e\"], x: [2, 1] }], above: 0 }")
+    // Neighbours cross, the slope stands.
+    let rising = [
+      "a": [53, 53.2, 52.8], "b": [51, 51.2, 50.8], "c": [51.2, 51, 51.1], "d": [61, 61.2, 61.3],
+      "e": [60, 60.2, 60.1],
+    ]
+    let found = try verdict(spec, records(rising))
+    XCTAssertEqual(found.answer, .holds)
+    XCTAssertTrue(found.tests[0].text.hasPrefix("slope through [a], [b], [c] and [d], [e] = 0.9"), found.tests[0].text)
+  }
+
+  func testSpecsRefuseTestsThatDecideNothingOrTooEasily() throws {
+    for (test, words) in [
+      ("{ let: { a: \"a\" }, quantity: \"a\" }", "bounds nothing"),
+      ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, equivalent: { margin: 1, reason: \"r\" } }", "in two ways"),
+      ("{ let: { a: \"a\" }, quantity: \"a\", equivalent: { margin: 1 } }", "equivalent.reason is missing"),
+      ("{ let: { a: \"a\" }, quantity: \"a\", not_worse: { margin: 0, reason: \"r\" } }", "margin is not above 0"),
+      ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, seeds: 2 }", "at least 3 seeds"),
+      ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, measured: \"once\" }", "seeds, exact, repeats"),
+      ("{ slope: [{ cells: [\"a\", \"b\"], x: [1, 1] }], above: 0 }", "is no ladder"),
+    ] { assertError(words) { _ = try spec(test) } }
+    assertError("is a headline without \"scale\"") { _ = try spec(difference, extra: "headline: true,") }
+  }
+
+  // MARK: Floor and ceiling
+
+  func testCellsAtTheFloorAreNotPooledAndCannotBeTold() throws {
+    let spec = try spec(difference, chance: "chance: { avg: 25 },")
+    let values = ["a": [25.0, 25.1, 24.9], "b": [26.0, 26.1, 25.9], "c": [50, 52, 54.0]]
+    let pool = try XCTUnwrap(ClaimEvidence(spec, records: records(values)).pooled(["score.avg": 1]))
+    XCTAssertEqual(pool.freedom, 2, "the cell between floor and ceiling")
+    let found = try verdict(spec, records(values))
+    XCTAssertEqual(found.answer, .undecided)
+    XCTAssertTrue(found.tests[0].text.contains("stands at the floor"))
+  }
+
+  // MARK: Several tests
+
+  func testFailuresByChanceAreHolms() throws {
+    // A true claim of eight tests, each on its bound: how often does it fail?
+    let tests = zip("abcdefgh", "bcdefgha").map {
+      "{ let: { x: \"\($0)\", y: \"\($1)\" }, quantity: \"x - y\", above: 0 }"
+    }
+    let spec = try spec(tests.joined(separator: ", "))
+    var random = RandomStream(seed: 5, "holm")
+    func normal() -> Double {
+      defer { random.counter += 2 }
+      return random.normal(at: random.counter / 2)
+    }
+    let failures = try (0..<400).count { _ in
+      let cells = Dictionary(uniqueKeysWithValues: "abcdefgh".map { (String($0), (0..<3).map { _ in 50 + normal() }) })
+      return try verdict(spec, records(cells)).answer == .fails
+    }
+    XCTAssertLessThan(failures, 20, "of 400: below 5 %")
+  }
+
+  // MARK: Items and graded scores
+
+  private func items(_ right: [Bool], _ graded: [Double]?, identity: String = "i") -> ItemScores {
+    ItemScores(task: "recall", identity: identity, isCorrect: right, graded: graded)
+  }
+
+  func testStoredItemsPairTheModels() throws {
+    let spec = try spec(
+      "{ let: { a: { cell: \"a\", metric: \"score.recall\" }, b: { cell: \"b\", metric: \"score.recall\" } }, quantity: \"a - b\", above: 0 }"
+    )
+    // 90 and 60 of the same 100 items: b is right only where a is.
+    let stored = ["a": items((0..<100).map { $0 < 90 }, nil), "b": items((0..<100).map { $0 < 60 }, nil)]
+    let records = ["a": 90.0, "b": 60].flatMap { cell, value in
+      (1...3).map { record(cell, $0, ["score.recall": Metric(value + 0.1 * Double($0), stderr: 4)]) }
+    }
+    let source = ClaimEvidence(spec, records: records) { ["score": [stored[$0.cell]!]] }
+    let paired = try XCTUnwrap(spec.claims[0].tests[0].estimate(from: source))
+    XCTAssertTrue(paired.isPaired)
+    XCTAssertEqual(paired.uncertainty.items, 100 * 100 * 0.3 * 0.7 / 99, accuracy: 1e-9)
+    let alone = try XCTUnwrap(spec.claims[0].tests[0].estimate(from: ClaimEvidence(spec, records: records)))
+    XCTAssertFalse(alone.isPaired)
+    XCTAssertEqual(alone.uncertainty.items, 32, accuracy: 1e-9)
+    let other = ClaimEvidence(spec, records: records) {
+      ["score": [self.items(stored[$0.cell]!.isCorrect, nil, identity: $0.cell)]]
+    }
+    XCTAssertEqual(
+      try XCTUnwrap(spec.claims[0].tests[0].estimate(from: other)).uncertainty.items, 100 * 100 * (0.09 + 0.24) / 99,
+      accuracy: 1e-9, "other items are not paired")
+  }
+
+  func testTheGradedScoreDecidesUnlessAccuracyContradictsOrOnlyCalibrationMoves() throws {
+    let spec = try spec(difference)
+    func answer(accuracy: Double, graded: Double, calibrated: Double) throws -> ClaimVerdict {
+      let records = ["a": 1.0, "b": 0].flatMap { cell, sign in
+        (1...3).map { seed -> Record in
+          let wobble = 0.1 * Double(seed)
+          return record(
+            cell, seed,
+            [
+              "score.avg": Metric(50 + sign * accuracy + wobble),
+              "score.graded.avg": Metric(45 + sign * graded + wobble),
+              "score.calibrated.avg": Metric(45 + sign * calibrated + wobble),
+            ])
+        }
+      }
+      return try verdict(spec, records)
+    }
+    XCTAssertEqual(try answer(accuracy: 0.05, graded: 2, calibrated: 1.9).answer, .holds)
+    XCTAssertTrue(try answer(accuracy: 0.05, graded: 2, calibrated: 1.9).lines[0].hasPrefix("graded [a] - [b] = 2.000"))
+    let opposed = try answer(accuracy: -3, graded: 2, calibrated: 2)
+    XCTAssertEqual(opposed.answer, .undecided)
+    XCTAssertTrue(opposed.lines[0].contains("disagree"))
+    let cooled = try answer(accuracy: 0.05, graded: 2, calibrated: 0.1)
+    XCTAssertEqual(cooled.answer, .undecided)
+    XCTAssertTrue(cooled.lines[0].contains("only the calibration moves"))
+  }
+
+  func testItemFilesKeepEveryItem() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "items-\(UInt32.random(in: 0...UInt32.max))")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = ItemFile(url: folder.appendingPathComponent("k.zst"))
+    let stages = [
+      "scores": [items((0..<13).map { $0 % 3 == 0 }, (0..<13).map { Double($0) / 12 }), items([true], nil)],
+      "later": [items([], [])],
+    ]
+    try file.write(stages)
+    XCTAssertEqual(try file.read(), stages)
+    var bytes = try readFile(file.url)
+    try writeFile(bytes.prefix(bytes.count - 3), to: file.url)
+    assertError("item results cannot be read", "k.zst") { _ = try file.read() }
+    bytes[bytes.count / 2] ^= 0xff
+    try writeFile(bytes, to: file.url)
+    XCTAssertThrowsError(try file.read())
+    try writeFile(Data("nothing".utf8), to: file.url)
+    assertError("is no zstd frame") { _ = try file.read() }
+  }
+
+  func testPartsOfAMetric() {
+    let stored = [
+      "s": [
+        ItemScores(task: "recall", identity: "r", isCorrect: [true, false], graded: [1, 0]),
+        ItemScores(task: "quiz", identity: "q", isCorrect: [true], graded: [0.2]),
+        ItemScores(task: "problems", identity: "p", isCorrect: [false], graded: nil),
+      ]
+    ]
+    XCTAssertEqual(ItemScores.parts(of: "s.avg", in: stored)?.map(\.scores.task), ["recall", "quiz"])
+    XCTAssertEqual(ItemScores.parts(of: "s.avg_all", in: stored)?.map(\.weight), [1.0 / 3, 1.0 / 3, 1.0 / 3])
+    XCTAssertEqual(ItemScores.parts(of: "s.graded.recall", in: stored)?[0].values, [100, 0])
+    XCTAssertNil(ItemScores.parts(of: "s.graded.problems", in: stored))
+    XCTAssertNil(ItemScores.parts(of: "s.calibrated.avg", in: stored))
+    XCTAssertNil(ItemScores.parts(of: "s.unknown", in: stored))
+    XCTAssertNil(ItemScores.parts(of: "other.avg", in: stored))
+  }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+/// Mutated configs of every known model, and mutated checkpoint indexes: refused in one line or read as something that
+/// can be counted; never a crash, and memory in proportion to the file.
+final class ConfigFuzzTests: XCTestCase {
+  func testMutatedConfigsOfAllModels() throws {
+    let seeds = try ModelConfig.presetNames.map { try ModelConfig.preset($0).json.text(pretty: true) }
+    var random = RandomStream(seed: 21, "fuzz configs")
+    restartPeakMemory()
+    let before = peakMemory()
+    for round in 0..<TextMutation.count {
+      let data = TextMutation.of(seeds[round % seeds.count], &random)
+      do {
+        let config = try ModelConfig(json: JSONValue(parsing: data, file: "c"), file: "c")
+        XCTAssertGreaterThan(config.parameterCount, 0)
+        XCTAssertGreaterThanOrEqual(config.kvNumbersPerToken, 0)
+        _ = config.json.text()
+      } catch {
+        XCTAssertTrue(error is UpcycleError, "\(error)")
+        XCTAssertFalse("\(error)".contains("\n"))
+      }
+    }
+    XCTAssertLessThan(peakMemory() - before, 64 << 20)
+  }
+
+  func testMutatedIndexes() throws {
+    let folder = try memoryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let config = try ModelConfig.preset("nano-smol")
+    let writer = try CheckpointWriter(
+      folder, tensors: [TensorSpec("a", [4, 3]), TensorSpec("b", [5]), TensorSpec("c", [2, 2])], shardBytes: 30)
+    for (name, count) in [("a", 12), ("b", 5), ("c", 4)] { try writer.write(name, [Float](repeating: 1, count: count)) }
+    try writer.commit()
+    try config.save(to: folder)
+    let index = folder.appendingPathComponent(CheckpointReader.indexName)
+    let seed = try String(contentsOf: index, encoding: .utf8)
+    var random = RandomStream(seed: 22, "fuzz indexes")
+    for _ in 0..<TextMutation.count / 4 {
+      try TextMutation.of(seed, &random).write(to: index)
+      do {
+        let reader = try CheckpointReader(folder)
+        for name in reader.names ?? [] { _ = try? reader.readFloats(name, shape: reader.info(name)!.shape) }
+      } catch { XCTAssertTrue(error is UpcycleError, "\(error)") }
+    }
+  }
+}
