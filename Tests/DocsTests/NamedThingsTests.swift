@@ -94,11 +94,12 @@ final class NamedThingsTests: XCTestCase {
       rest = rest.dropFirst()
     }
     let text = try help(command)
-    XCTAssertFalse(text.isEmpty, "\(place): there is no \(command.joined(separator: " "))")
+    let name = command.joined(separator: " ")
+    XCTAssertTrue(text.contains("USAGE: \(name) "), "\(place): there is no \(name)")
     let known = Set(text.components(separatedBy: CharacterSet(charactersIn: " \n[],<>=|()")))
     for word in rest.prefix(while: { !["&&", "|", ">", ";", "\\"].contains($0) }) where word.hasPrefix("--") {
       let option = word.components(separatedBy: "=")[0]
-      XCTAssertTrue(known.contains(option), "\(place): \(command.joined(separator: " ")) has no \(option)")
+      XCTAssertTrue(known.contains(option), "\(place): \(name) has no \(option)")
     }
   }
 

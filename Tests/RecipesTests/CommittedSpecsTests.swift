@@ -38,19 +38,34 @@ final class CommittedSpecsTests: XCTestCase {
     return Laboratory(root: target)
   }
 
-  /// The real stages with everything that decides a plan, except that running one makes up each metric and curve
-  /// that any of `specs` shows or claims something about.
+  /// The real stages with everything that decides a plan, except that running one makes up the metrics and curves
+  /// that `specs` show, or claim something about, under its name.
   private func rehearsal(of specs: [Spec]) throws -> StageRegistry {
-    func own(_ name: String) -> String { String(name.drop { $0 != "." }.dropFirst()) }
-    let columns = specs.flatMap(\.report.columns)
-    let terms = specs.flatMap(\.claims).flatMap(\.tests).flatMap(\.terms.values)
-    let metrics = Set((columns.compactMap(\.metric) + terms.map(\.metric)).map(own)).sorted()
-    let curves = Set((columns.compactMap(\.reach) + specs.compactMap(\.report.series)).map(own)).sorted()
-    let events = [[1.0, 1, 1, 1, 0, 2], [1, 1, 4, 2, 2, 5.25], [1, 1, 4, 3, 2, 5.25], [2, 2, 1, 1, 0.5, 2]]
-    let eventNames = Set(specs.filter { !$0.report.fields.isEmpty }.compactMap(\.report.series).map(own))
+    var metrics: [String: Set<String>] = [:]
+    var curves: [String: Set<String>] = [:]
+    var events: Set<String> = []
+    for spec in specs {
+      let stages = Dictionary(spec.pipelines.values.joined().map { ($0.alias, $0.stage) }) { first, _ in first }
+      func note(_ names: [String], in found: inout [String: Set<String>]) {
+        for name in names {
+          let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+          if let stage = stages[parts[0]] { found[stage, default: []].insert(parts[1]) }
+        }
+      }
+      let terms = spec.claims.flatMap(\.tests).flatMap(\.terms.values)
+      note(spec.report.columns.compactMap(\.metric) + terms.map(\.metric), in: &metrics)
+      note(spec.report.columns.compactMap(\.reach) + [spec.report.series].compactMap { $0 }, in: &curves)
+      if let series = spec.report.series, !spec.report.fields.isEmpty { events.insert(series) }
+    }
+    // Points that are no curve: of run, layer, operation and time, say.
+    let points = [[1.0, 1, 1, 1, 0, 2], [1, 1, 4, 2, 2, 5.25], [1, 1, 4, 3, 2, 5.25], [2, 2, 1, 1, 0.5, 2]]
+    let eventNames = Set(events.map { String($0.drop { $0 != "." }.dropFirst()) })
     var registry = StageRegistry()
     for name in standardStages().names {
       let real = try standardStages().stage(name, for: specs[0])
+      let (metrics, curves) = (metrics[name, default: []].sorted(), curves[name, default: []].sorted())
+      // Within the axes that figures set: scores and percentages are tens, the rest are a few.
+      let isPercentage = ["evaluate", "ruler", "needles", "prefer", "info"].contains(name)
       registry.register(
         Stage(
           name: name, version: real.version, parents: real.parents, parameters: real.parameters, seeded: real.seeded,
@@ -66,8 +81,10 @@ final class CommittedSpecsTests: XCTestCase {
           }
           return StageResult(
             metrics: Dictionary(
-              uniqueKeysWithValues: metrics.map { ($0, Metric(40 + 5 * random.nextUniform(), stderr: 1)) }),
-            series: Dictionary(uniqueKeysWithValues: curves.map { ($0, eventNames.contains($0) ? events : curve) }),
+              uniqueKeysWithValues: metrics.map {
+                ($0, Metric((isPercentage ? 40 : 1) + random.nextUniform(), stderr: 1))
+              }),
+            series: Dictionary(uniqueKeysWithValues: curves.map { ($0, eventNames.contains($0) ? points : curve) }),
             tokens: tokens)
         })
     }
