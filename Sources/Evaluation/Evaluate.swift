@@ -106,9 +106,11 @@ private func alternatives(_ item: TaskItem, _ tokenizer: Tokenizer) throws -> [(
 
 private func result(_ item: TaskItem, scores: [Double]) -> ItemResult {
   let endings = item.contexts == nil ? item.choices ?? [] : scores.map { _ in item.choices?.first ?? "" }
-  let normalised = zip(scores, endings).map { $0 / Double(max(1, $1.utf8.drop { $0 == 0x20 }.count)) }
+  let bytes = endings.map { max(1, $0.utf8.drop { $0 == 0x20 }.count) }
+  let normalised = zip(scores, bytes).map { $0 / Double($1) }
   return ItemResult(
-    task: item.task, id: item.id, logLikelihoods: scores, isCorrect: best(scores) == item.answer,
+    task: item.task, id: item.id, logLikelihoods: scores, endingBytes: bytes, answer: item.answer,
+    isCorrect: best(scores) == item.answer,
     isCorrectNormalised: best(normalised) == item.answer, generated: nil, metric: item.metric,
     chance: 1 / Double(scores.count))
 }

@@ -8,6 +8,10 @@ public struct ItemResult: Codable, Equatable, Sendable {
   public var id: String
   /// Log-probability of each alternative, nats; empty for generated answers.
   public var logLikelihoods: [Double]
+  /// UTF-8 length of each alternative without its space; nil for generated answers, and in reports of before.
+  public var endingBytes: [Int]?
+  /// Index of the right alternative; nil as above.
+  public var answer: Int?
   /// Whether the most probable alternative (or the generated answer) is right.
   public var isCorrect: Bool
   /// The same with log-probabilities divided by the alternatives' byte lengths.
@@ -24,6 +28,8 @@ public struct ItemResult: Codable, Equatable, Sendable {
   enum CodingKeys: String, CodingKey {
     case task, id
     case logLikelihoods = "log_likelihoods"
+    case endingBytes = "ending_bytes"
+    case answer
     case isCorrect = "correct"
     case isCorrectNormalised = "correct_norm"
     case generated, metric, chance
@@ -49,6 +55,14 @@ public struct Estimate: Codable, Equatable, Sendable {
     standardError = values.count < 2 ? 0 : (squares / (n - 1) / n).squareRoot()
   }
 
+  /// The mean of independent estimates, each with equal weight: the error is sqrt(sum of squares) / n; nil without any.
+  init?(meanOf estimates: [Estimate]) {
+    if estimates.isEmpty { return nil }
+    let n = Double(estimates.count)
+    value = estimates.reduce(0) { $0 + $1.value } / n
+    standardError = estimates.reduce(0) { $0 + $1.standardError * $1.standardError }.squareRoot() / n
+  }
+
   enum CodingKeys: String, CodingKey {
     case value
     case standardError = "stderr"
@@ -67,6 +81,8 @@ public struct TaskScore: Codable, Equatable, Sendable {
   public var accuracy: Estimate
   /// nil for generated answers.
   public var normalisedAccuracy: Estimate?
+  /// nil for generated answers.
+  public var graded: GradedScore?
   /// Expected score of guessing.
   public var chance: Double
 
@@ -76,7 +92,7 @@ public struct TaskScore: Codable, Equatable, Sendable {
     case metric, score
     case accuracy = "acc"
     case normalisedAccuracy = "acc_norm"
-    case chance
+    case graded, chance
   }
 
   /// - Parameter results: the items of one task, at least one.
@@ -91,6 +107,7 @@ public struct TaskScore: Codable, Equatable, Sendable {
     accuracy = Estimate(results.map { $0.isCorrect ? 1 : 0 })
     normalisedAccuracy =
       first.metric.isGenerated ? nil : Estimate(results.map { $0.isCorrectNormalised ? 1 : 0 })
+    graded = GradedScore(results)
     chance = results.reduce(0) { $0 + $1.chance } / Double(results.count)
   }
 }
@@ -99,17 +116,16 @@ public struct TaskScore: Codable, Equatable, Sendable {
 public struct AverageScore: Codable, Equatable, Sendable {
   public var tasks: Int
   public var score: Estimate
+  /// Of the tasks of choice; nil without any.
+  public var graded: GradedScore?
   public var chance: Double
 
-  /// The error follows from the tasks' errors: sqrt(sum of squares) / tasks.
   public init?(_ scores: [TaskScore]) {
-    if scores.isEmpty { return nil }
-    let n = Double(scores.count)
+    guard let score = Estimate(meanOf: scores.map(\.score)) else { return nil }
     tasks = scores.count
-    score = Estimate(
-      value: scores.reduce(0) { $0 + $1.score.value } / n,
-      standardError: scores.reduce(0) { $0 + $1.score.standardError * $1.score.standardError }.squareRoot() / n)
-    chance = scores.reduce(0) { $0 + $1.chance } / n
+    self.score = score
+    graded = GradedScore(meanOf: scores.compactMap(\.graded))
+    chance = scores.reduce(0) { $0 + $1.chance } / Double(scores.count)
   }
 }
 

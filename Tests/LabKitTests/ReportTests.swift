@@ -51,8 +51,8 @@ final class ReportTests: XCTestCase {
       Claims
 
       - **D-C1 undecided**: Small stays within two points.
-        - needs small: 2 of 3 seeds
-        - so far [small] - [base] = -0.750
+        - needs base: 1 of 2 pretrainings, small: 2 of 9 seeds
+        - so far [small] - [base] = -0.750, wanted above -2: undecided
 
       """)
   }

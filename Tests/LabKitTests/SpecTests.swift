@@ -23,7 +23,7 @@ final class SpecTests: XCTestCase {
   }
 
   func testUnknownKeysNameTheFileThePlaceAndTheKnownKeys() {
-    assertError("t.json5", "unknown key \"titel\"", "known here: claims, column_sets") {
+    assertError("t.json5", "unknown key \"titel\"", "known here: chance, claims, column_sets") {
       _ = try spec("title:", "titel:")
     }
     assertError("unknown key \"matrix.rules[1].then\"", "baseline, inexact, pending, pipeline, set, when") {

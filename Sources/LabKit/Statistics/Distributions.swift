@@ -25,6 +25,7 @@ func studentQuantile(_ probability: Double, freedom: Double) -> Double {
   if freedom == .infinity { return normalQuantile(probability) }
   // The upper half by symmetry: tails near 0 keep their digits.
   if probability > 0.5 { return -studentQuantile(1 - probability, freedom: freedom) }
+  if probability == 0.5 { return 0 }
   return quantile(probability, between: -1e9...0) { studentProbability($0, freedom: freedom) }
 }
 

@@ -15,7 +15,9 @@ struct EvaluateParameters: StageParameters {
 }
 
 /// `evaluate`: microworld tasks, with `shots` solved exercises before every item; metrics by task in percent, `avg`
-/// over the tasks of choice and `avg_all` over all tasks (chosen and generated), with standard errors over items.
+/// over the tasks of choice and `avg_all` over all tasks (chosen and generated), with standard errors over items. Of
+/// tasks of choice also `graded.TASK` and `graded.avg` (probability of the right choice, percent), `calibrated.…` (the
+/// same at each task's best temperature) and `bits_per_byte.…` of the right choice. What every item came to is kept.
 let evaluateStage = Stage(
   name: "evaluate", version: 1, parents: ["model"], parameters: EvaluateParameters.self, seeded: false,
   run: { context, parameters in
@@ -31,8 +33,30 @@ let evaluateStage = Stage(
     var metrics = Dictionary(uniqueKeysWithValues: report.tasks.map { ($0.task, Metric(percent: $0.score)) })
     if let average = report.average { metrics["avg"] = Metric(percent: average.score) }
     metrics["avg_all"] = AverageScore(report.tasks).map { Metric(percent: $0.score) }
+    let graded = report.tasks.map { ($0.task, $0.graded) } + [("avg", report.average?.graded)]
+    for case (let name, let score?) in graded {
+      metrics["graded.\(name)"] = Metric(percent: score.score)
+      metrics["calibrated.\(name)"] = Metric(percent: score.calibrated)
+      metrics["bits_per_byte.\(name)"] = Metric(score.bitsPerByte.value, stderr: score.bitsPerByte.standardError)
+    }
+    try context.keep(itemScores(items, report))
     return StageResult(metrics: metrics)
   })
+
+/// What every item came to, task by task. Models are compared item by item where the items' ids, texts and answers are
+/// the same.
+private func itemScores(_ items: [TaskItem], _ report: EvaluationReport) -> [ItemScores] {
+  report.tasks.map { task in
+    let results = report.items.filter { $0.task == task.task }
+    let graded = results.compactMap { $0.gradedScore() }
+    let texts = items.filter { $0.task == task.task }.map { item in
+      ([item.id, "\(item.answer ?? -1)", item.answerText ?? ""] + item.scoredTexts).joined(separator: "\u{1}")
+    }
+    return ItemScores(
+      task: task.task, identity: String(sha256(texts.joined(separator: "\u{2}")).prefix(16)),
+      isCorrect: results.map(\.counts), graded: graded.count == results.count ? graded : nil)
+  }
+}
 
 extension Metric {
   /// A share in percent.
