@@ -23,6 +23,8 @@ public final class LanguageModel {
   /// - Parameter file: what error messages call the source.
   public init(_ config: ModelConfig, weights source: any WeightSource, file: String = "model") throws {
     self.config = config
+    try source.check(config.embeddingTensor)
+    for layer in 0..<config.layerCount { try config.layerTensors(layer).forEach(source.check) }
     let weights = WeightRequests(source, count: config.parameterCount)
     embedding = try weights.tensor(config.embeddingTensor)
     let control = routing

@@ -7,11 +7,17 @@ import TensorCore
 public protocol WeightSource {
   /// Writes a tensor of exactly the spec's shape to `destination`, converting to float32.
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws
+  /// Refuses a tensor that the source does not hold in the spec's shape: asked for every tensor of a model before
+  /// memory is taken for any, since a config may ask for anything.
+  func check(_ tensor: TensorSpec) throws
   /// Every name the source holds, to report tensors that nobody asked for; nil when it makes them up.
   var names: Set<String>? { get }
 }
 
 extension WeightSource {
+  /// Sources that make their tensors up have nothing to compare.
+  public func check(_ tensor: TensorSpec) throws {}
+
   /// The tensor's values, [shape].
   public func read(_ tensor: TensorSpec) throws -> Tensor {
     let values = Tensor(tensor.shape)

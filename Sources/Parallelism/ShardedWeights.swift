@@ -18,6 +18,8 @@ struct ShardedWeights: WeightSource {
 
   var names: Set<String>? { source.names }
 
+  func check(_ tensor: TensorSpec) throws { try source.check(whole[tensor.place] ?? tensor) }
+
   /// A tensor that is asked for with one dimension too small is the rank's stretch of that dimension.
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
     guard let original = whole[tensor.place], original.shape != tensor.shape else {

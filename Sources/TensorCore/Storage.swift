@@ -107,7 +107,10 @@ public enum StoragePool {
     tell?()
     if isFull { trim() }
     if let reused { return UnsafeMutablePointer(bitPattern: reused)! }
-    guard let raw = allocate(bytes) else { endOutOfMemory(bytes: bytes) }
+    guard let raw = allocate(bytes) else {
+      state.withLock { $0.live -= bytes }
+      endOutOfMemory(bytes: bytes)
+    }
     return raw.assumingMemoryBound(to: Float.self)
   }
 

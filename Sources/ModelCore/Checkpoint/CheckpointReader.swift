@@ -84,6 +84,9 @@ public final class CheckpointReader: WeightSource {
     return files[number]
   }
 
+  /// Throws where the tensor is missing or has another shape.
+  public func check(_ tensor: TensorSpec) throws { _ = try file(tensor.name, shape: tensor.shape) }
+
   /// Reads the float tensor of this name, of exactly this shape, as float32.
   public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
     try file(tensor.name, shape: tensor.shape).readFloats(tensor.name, into: destination)
