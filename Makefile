@@ -19,7 +19,7 @@ COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test 
 FORMATTED := --recursive Sources Tests Package.swift
 seeds := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz torture docs clean
+.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz torture docs report clean
 
 help:
 	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: tables and pictures under figures/"
@@ -28,6 +28,7 @@ help:
 	@echo "make reproduce PAPER=xecomla [ITEM=table11] [PROFILE=micro] [SEEDS=1,2,3]"
 	@echo "make sweep SWEEP=xecomla/ablation-rank"
 	@echo "make figures                 every table and figure from the committed records, PNG too"
+	@echo "make report                  figures/index.html: every claim, table and figure on one page"
 	@echo "make check-figures           fails if a committed table or figure differs from its records"
 	@echo "make smoke                   one cell of every experiment, a few steps each"
 	@echo "make teachers                pretrain the ladder models anew (about an hour)"
@@ -76,6 +77,9 @@ sweep: build
 figures: build
 	$(BIN)/lab table --all
 	$(BIN)/lab figure --all --png
+
+report: build
+	@$(BIN)/lab report
 
 verify-teachers:
 	@cd experiments/teachers && sha256sum --quiet --check SHA256SUMS && echo "teachers: all hashes match"

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import ModelCore
+import Recipes
 import TokenData
 
 /// `hybrid import`: somebody else's checkpoint as a model folder.
@@ -20,19 +21,8 @@ struct Import: ParsableCommand {
     runReportingErrors {
       let source = try Llama2CFile(URL(fileURLWithPath: checkpoint))
       let tokenizer = try Tokenizer.load(from: tokenizer)
-      var config = source.config
-      guard tokenizer.vocabularySize == config.vocabularySize else {
-        throw UpcycleError(
-          "the tokenizer does not belong to the checkpoint", at: self.tokenizer,
-          expected: "\(config.vocabularySize) tokens",
-          found: "\(tokenizer.vocabularySize)")
-      }
-      config.bosTokenId = tokenizer.bos.map(Int.init)
-      // llama2.c's models put the beginning token between documents, so it ends a text as well.
-      config.eosTokenIds = [tokenizer.eos, tokenizer.bos].compactMap { $0.map(Int.init) }
       let folder = try AtomicFolder(URL(fileURLWithPath: out))
-      try tokenizer.save(to: folder.work)
-      try writeModelFolder(config, from: source, to: folder.work)
+      let config = try writeImportedModel(source, tokenizer, to: folder.work)
       try folder.commitKeepingOthers()
       try printResult(
         "\(out): \(formatCount(config.parameterCount)) parameters, \(config.layerCount) layers, \(config.vocabularySize) tokens"

@@ -22,7 +22,7 @@ struct Lab: ParsableCommand {
       """,
     subcommands: [
       ListCommand.self, PlanCommand.self, RunCommand.self, StatusCommand.self, TableCommand.self,
-      FigureCommand.self, CheckCommand.self, RegenerateCommand.self,
+      FigureCommand.self, CheckCommand.self, ReportCommand.self, RegenerateCommand.self,
     ])
 }
 

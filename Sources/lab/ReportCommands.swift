@@ -116,6 +116,25 @@ struct CheckCommand: ParsableCommand {
   }
 }
 
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report", abstract: "Writes figures/index.html: every claim, table and figure on one page.",
+    discussion: """
+      The page stands alone: open it in a browser, print it, send it. It is made of the committed records and pictures;
+      lab regenerate writes it too.
+      Example: lab report
+      """)
+
+  @OptionGroup var place: Place
+
+  func run() {
+    runReportingErrors {
+      _ = try Publication(place.laboratory()).writePage()
+      try printResult("figures/index.html")
+    }
+  }
+}
+
 struct RegenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "regenerate", abstract: "Rewrites every csv, md and svg under figures/ from the committed records.",

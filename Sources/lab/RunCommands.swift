@@ -94,6 +94,9 @@ struct RunCommand: ParsableCommand {
     let start = monotonicSeconds()
     let summary = try sweep.run()
     if quiet { return }
+    for (needs, cells) in Dictionary(grouping: summary.leftOut, by: \.needs).sorted(by: { $0.key < $1.key }) {
+      try printResult("left out, needs \(needs): \(cells.map(\.cell).joined(separator: ", "))")
+    }
     var parts = ["\(summary.stagesRun) stages run, \(summary.stagesFound) found finished"]
     for (count, what) in [
       (summary.added.count, "records added"), (summary.unchanged.count, "confirmed"),

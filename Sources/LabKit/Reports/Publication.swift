@@ -95,6 +95,25 @@ public struct Publication {
     return svg
   }
 
+  // MARK: One page
+
+  /// Writes index.html: every claim, table and figure, from the records and the pictures in `folder`.
+  @discardableResult
+  public func writePage() throws -> URL {
+    let specs = try laboratory.specs([])
+    let items = try specs.map { spec in
+      let svg = folder.appendingPathComponent("\(spec.name).svg")
+      return ReportPage.Item(
+        spec: spec, table: try Table(spec, records: records(spec)),
+        svg: FileManager.default.fileExists(atPath: svg.path)
+          ? String(decoding: try readFile(svg), as: UTF8.self) : nil,
+        verdicts: try verdicts(spec))
+    }
+    let file = folder.appendingPathComponent("index.html")
+    try writeFile(ReportPage(items: items, claims: claims(specs)).html, to: file)
+    return file
+  }
+
   // MARK: Everything
 
   /// Scripts without an experiment file: `figures/real-checkpoints/sizes.gp` draws the committed
@@ -127,6 +146,7 @@ public struct Publication {
       if csv.path != copy.path { try writeFile(try readFile(csv), to: copy) }
       _ = try draw(name, ours: 1, png: png)
     }
+    try writePage()
     return try Self.generated(in: folder)
   }
 
@@ -157,8 +177,9 @@ public struct Publication {
   }
 
   private static func generated(in folder: URL) throws -> [String] {
-    let claims = folder.appendingPathComponent("claims.md")
-    var names = FileManager.default.fileExists(atPath: claims.path) ? ["claims.md"] : []
+    var names = ["claims.md", "index.html"].filter {
+      FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
+    }
     for paper in try Laboratory.entries(folder) {
       guard (try? paper.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true else { continue }
       names += try Laboratory.entries(paper).filter { ["csv", "md", "svg"].contains($0.pathExtension) }

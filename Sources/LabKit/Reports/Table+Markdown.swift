@@ -34,12 +34,7 @@ extension Table {
       "- Ours: \(ours)\(records.isEmpty ? "" : "; \(done) of \(rows.count) rows run")",
     ]
     if spec.pending == nil {
-      let counts = Set(records.map(\.threads))
-      let threads = counts.count == 1 && counts != [Plan.defaultThreads] ? " --threads \(counts.first!)" : ""
-      let usual = seeds.isEmpty || seeds == spec.profiles[profile]?.seeds
-      let list = usual ? "" : " --seeds \(seeds.map(String.init).joined(separator: ","))"
-      lines.append(
-        "- Repeat: `lab run \(spec.name) --profile \(profile)\(list)\(threads)`, then `lab table \(spec.name)`")
+      lines.append("- Repeat: `\(command)`, then `lab table \(spec.name)`")
     }
     var legend: [String] = []
     if spec.report.columns.contains(where: \.exact) {
@@ -53,6 +48,15 @@ extension Table {
     }
     if !legend.isEmpty { lines.append("- Read: \(legend.joined(separator: "; "))") }
     return lines
+  }
+
+  /// What gives these records again: the seeds and threads where they are not the usual ones.
+  var command: String {
+    let counts = Set(records.map(\.threads))
+    let threads = counts.count == 1 && counts != [Plan.defaultThreads] ? " --threads \(counts.first!)" : ""
+    let usual = seeds.isEmpty || seeds == spec.profiles[profile]?.seeds
+    let list = usual ? "" : " --seeds \(seeds.map(String.init).joined(separator: ","))"
+    return "lab run \(spec.name) --profile \(profile)\(list)\(threads)"
   }
 
   // MARK: Layouts

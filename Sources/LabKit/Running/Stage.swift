@@ -47,6 +47,14 @@ public struct Stage: Sendable {
   }
 }
 
+/// Thrown by a stage whose input a reader has to bring along and did not: a sweep leaves the cell out with a word.
+public struct InputAbsent: Error {
+  /// Such as "data/text.txt in the folder that UPCYCLE_SHARED names".
+  public let what: String
+
+  public init(_ what: String) { self.what = what }
+}
+
 /// A number a stage measured.
 public struct Metric: Codable, Equatable, Sendable {
   public var value: Double

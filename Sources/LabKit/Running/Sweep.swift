@@ -18,7 +18,7 @@ public struct Sweep: Sendable {
     self.laboratory = laboratory
   }
 
-  public struct Summary: Equatable, Sendable {
+  public struct Summary: Sendable {
     public var stagesRun = 0
     public var stagesFound = 0
     public var added: [String] = []
@@ -28,6 +28,8 @@ public struct Sweep: Sendable {
     public var skipped: [String] = []
     /// Cells whose record was taken over from another spec.
     public var adopted: [String] = []
+    /// Cells that could not run, and the inputs that are not there.
+    public var leftOut: [(cell: String, needs: String)] = []
   }
 
   /// - Throws: `Interrupted` after Ctrl-C, with everything finished so far kept and recorded.
@@ -56,18 +58,10 @@ public struct Sweep: Sendable {
           job.steps.forEach { board.passed($0.key) }
           continue
         }
-        for step in job.steps {
-          try Interrupt.check()
-          if try cache.entry(step.key) != nil {
-            if board.passed(step.key) { summary.stagesFound += 1 }
-          } else {
-            do { try run(plan.nodes[step.key]!, of: name, board) } catch var error as UpcycleError {
-              let place = "stage \(step.alias) of \(name)"
-              error.hint = error.hint.map { "\($0); \(place)" } ?? place
-              throw error
-            }
-            summary.stagesRun += 1
-          }
+        do { try run(job, of: plan, board, &summary) } catch let absent as InputAbsent {
+          summary.leftOut.append((name, absent.what))
+          job.steps.forEach { board.passed($0.key) }
+          continue
         }
         let record = try record(job, of: plan, surroundings)
         try keepItems(job, of: plan)
@@ -86,6 +80,24 @@ public struct Sweep: Sendable {
 
   static func name(_ plan: Plan, _ job: Plan.Job) -> String {
     "\(plan.spec.name) \(job.cell.id)" + (job.seed.map { " seed \($0)" } ?? "")
+  }
+
+  /// The stages of one cell that are not finished.
+  private func run(_ job: Plan.Job, of plan: Plan, _ board: SweepProgress, _ summary: inout Summary) throws {
+    let name = Self.name(plan, job)
+    for step in job.steps {
+      try Interrupt.check()
+      if try cache.entry(step.key) != nil {
+        if board.passed(step.key) { summary.stagesFound += 1 }
+      } else {
+        do { try run(plan.nodes[step.key]!, of: name, board) } catch var error as UpcycleError {
+          let place = "stage \(step.alias) of \(name)"
+          error.hint = error.hint.map { "\($0); \(place)" } ?? place
+          throw error
+        }
+        summary.stagesRun += 1
+      }
+    }
   }
 
   private func run(_ node: Plan.Node, of name: String, _ board: SweepProgress) throws {

@@ -4,7 +4,8 @@ import LabKit
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
-    teacherStage, pretrainStage, intermediateStage, distillStage, extendStage, selfDistillStage, preferStage,
+    teacherStage, importStage, packStage, heldOutStage, pretrainStage, intermediateStage, distillStage, extendStage,
+    selfDistillStage, preferStage,
     convertStage, rewireStage, sensitivityStage, layerScoreStage, composeStage,
     evaluateStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,
     memorySavingStage,

@@ -91,7 +91,8 @@ enum VocabularyMergesPair {
   }
 
   /// What the files beside the pair name, and entries spelled `<|…|>`: no merge makes them.
-  private static func addedTokens(_ configuration: TokenizerConfiguration, _ entries: VocabularyEntries) -> [AddedToken] {
+  private static func addedTokens(_ configuration: TokenizerConfiguration, _ entries: VocabularyEntries) -> [AddedToken]
+  {
     var tokens = configuration.addedTokens
     let known = Set(tokens.map(\.id))
     for number in 0..<entries.spellings.count where !known.contains(entries.ids[number]) {

@@ -50,21 +50,27 @@ struct ConvertParameters: StageParameters {
 }
 
 /// `convert`: attention layers of the parent model become latent attention. Metrics `loss` and `kl` against
-/// the parent on held-out text, before any training.
+/// the parent on held-out text, before any training: the microworld's, or the packed texts `text` (for calibration) and
+/// `held_out`.
 let convertStage = Stage(
-  name: "convert", version: 1, parents: ["model"], parameters: ConvertParameters.self,
+  name: "convert", version: 1, parents: ["model", "text", "held_out"], parameters: ConvertParameters.self,
   run: { context, parameters in
     let source = try context.parent("model").folder
     let conversion = parameters.conversion(seed: context.seed)
     let tokenizer = try Tokenizer.load(from: source)
-    let text = try MicroworldText()
+    func text(_ role: String, _ microworld: (MicroworldText) throws -> TokenShards) throws -> TokenShards {
+      try context.parents[role].map { try packedText($0, tokenizer) } ?? microworld(MicroworldText())
+    }
     let base = try LanguageModel(folder: source)
     let covariances =
-      conversion.weighting == .covariance ? try calibrationCovariances(base, text, tokenizer, conversion) : [:]
+      conversion.weighting == .covariance
+      ? try calibrationCovariances(
+        base, text("text") { try $0.shards(.instruction, tokens: MicroworldText.heldOutTokens, tokenizer: tokenizer) },
+        conversion) : [:]
     let (model, report) = try convert(base: base, conversion, covariances: covariances)
     try tokenizer.save(to: context.folder)
     try model.save(to: context.folder)
-    let heldOut = try text.heldOut(tokenizer: tokenizer)
+    let heldOut = try text("held_out") { try $0.heldOut(tokenizer: tokenizer) }
     let windows = try (0..<64).map { try heldOut.read($0 * 256..<$0 * 256 + 257) }
     let fit = try StartingFit(model, base: base, windows: windows)
     return StageResult(metrics: [
@@ -75,9 +81,8 @@ let convertStage = Stage(
 
 /// Input covariances of the layers to convert, from training text that evaluation never sees.
 private func calibrationCovariances(
-  _ base: LanguageModel, _ text: MicroworldText, _ tokenizer: Tokenizer, _ conversion: LatentConversion
+  _ base: LanguageModel, _ shards: TokenShards, _ conversion: LatentConversion
 ) throws -> [Int: Matrix] {
-  let shards = try text.shards(.instruction, tokens: MicroworldText.heldOutTokens, tokenizer: tokenizer)
   let windows = try (0..<128).map { try shards.read($0 * 256..<$0 * 256 + 256) }
   return inputCovariances(of: base, layers: try conversion.validate(base: base.config), windows: windows)
 }

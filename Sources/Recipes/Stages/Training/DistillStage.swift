@@ -13,7 +13,8 @@ struct DistillParameters: StageParameters {
   var batch: Int
   var sequence: Int
   var warmup: Double
-  @OneOf var mixture: MicroworldCorpus.Mixture
+  /// Of the microworld; nil: the packed text that it builds on.
+  var mixture: OneOf<MicroworldCorpus.Mixture>?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case tokens
@@ -22,12 +23,17 @@ struct DistillParameters: StageParameters {
     case learningRate = "lr"
     case batch, sequence, warmup, mixture
   }
+
+  static func names(buildingOn roles: Set<String>) -> [String] {
+    roles.contains("text") ? allNames.filter { $0 != "mixture" } : allNames
+  }
 }
 
-/// `distill`: KL from a teacher (and cross-entropy) on a microworld mixture. Metric `loss` (held-out, after),
-/// series `loss` (training) and `heldout`, both by tokens.
+/// `distill`: KL from a teacher (and cross-entropy) on a microworld mixture, or on the packed `text` with the loss on
+/// `held_out`. Metric `loss` (held-out, after), series `loss` (training) and `heldout`, both by tokens.
 let distillStage = Stage(
-  name: "distill", version: 1, parents: ["student", "teacher"], parameters: DistillParameters.self,
+  name: "distill", version: 1, parents: ["student", "teacher", "text", "held_out"],
+  parameters: DistillParameters.self,
   run: { context, parameters in
     let student = try context.parent("student").folder
     let plan = TrainingPlan(
@@ -35,11 +41,19 @@ let distillStage = Stage(
       learningRate: parameters.learningRate, warmup: parameters.warmup, ceWeight: parameters.ceWeight,
       klWeight: parameters.klWeight, seed: UInt64(context.seed))
     let tokenizer = try Tokenizer.load(from: student)
-    let text = try MicroworldText()
+    let text: (training: TokenShards, heldOut: TokenShards)
+    if let given = context.parents["text"] {
+      text = (try packedText(given, tokenizer), try packedText(try context.parent("held_out"), tokenizer))
+    } else {
+      guard let mixture = parameters.mixture else { throw UpcycleError.usage("is missing", field: "mixture") }
+      let world = try MicroworldText()
+      text = (
+        try world.training(mixture.wrappedValue, tokenizer: tokenizer), try world.heldOut(tokenizer: tokenizer)
+      )
+    }
     let recipe = Distilling(
       student: student, teacher: try context.parent("teacher").folder,
-      data: try text.training(parameters.mixture, tokenizer: tokenizer),
-      heldOut: try text.heldOut(tokenizer: tokenizer), plan: plan)
+      data: text.training, heldOut: text.heldOut, plan: plan)
     let heldOut = try recipe.run(
       in: context.folder,
       report: { metrics, rate in
