@@ -18,8 +18,10 @@ struct ModelReport {
   }
 
   private var latentLayers: [Int] { config.layers(of: .latentAttention) }
-  private var mambaLayers: [Int] { config.layers(of: .mamba2) }
-  private var deltaLayers: [Int] { config.layers(of: .gatedDeltaNet) }
+  /// Kinds of mixer that take attention's place and keep no rows of tokens.
+  private var recurrentKinds: [MixerKind] {
+    config.kinds.filter { kind in config.layers(of: kind).allSatisfy { config.kvNumbersPerToken(layer: $0) == 0 } }
+  }
   /// The layer whose mixer stands for attention's.
   private var attentionLayer: Int? { latentLayers.first ?? config.layers(of: .attention).first }
   /// Whether its family is another one than that of the model with attention everywhere.
@@ -70,13 +72,10 @@ struct ModelReport {
         object["farskip_connectivity"] = .array(
           (0..<config.layerCount).map { .string(config.connectivity(layer: $0).rawValue) })
       }
-      if config.mamba != nil {
-        object["mamba2_layers"] = .array(mambaLayers.map { .int($0) })
-        object["mamba2_parameters_per_layer"] = .int(config.mixerParameterCount(layer: mambaLayers[0]))
-      }
-      if let layer = deltaLayers.first {
-        object["gdn_layers"] = .array(deltaLayers.map { .int($0) })
-        object["gdn_parameters_per_layer"] = .int(config.mixerParameterCount(layer: layer))
+      for kind in recurrentKinds {
+        let (layers, name) = (config.layers(of: kind), kind.mixer.reportName)
+        object["\(name)_layers"] = .array(layers.map { .int($0) })
+        object["\(name)_parameters_per_layer"] = .int(config.mixerParameterCount(layer: layers[0]))
       }
       return .object(object)
     }
@@ -110,30 +109,16 @@ struct ModelReport {
             + "\(config.attentionHeads) query / \(config.keyValueHeads) KV heads of \(config.headDim)"
         )
       ]
-      if let latent = config.latent {
-        let q = latent.qRank.map(String.init) ?? "direct"
-        rows.append(
-          (
-            "latent",
-            "kv rank \(latent.kvRank), q rank \(q), rope \(latent.ropeHeadDim), nope \(latent.nopeHeadDim), "
-              + listed(latentLayers)
-          ))
+      for kind in config.kinds where kind != .attention {
+        let summary = kind.mixer.summary(config).map { $0 + ", " } ?? ""
+        rows.append((kind.mixer.reportName, summary + listed(config.layers(of: kind))))
+        guard kind == .latentAttention else { continue }
         if let clampedFrom {
           rows.append(("", "q rank cut from \(clampedFrom), the parity rank, to the rank of the query matrix"))
         }
-        if !latent.layerRanks.isEmpty { rows.append(("", "\(latent.layerRanks.count) layers have ranks of their own")) }
-      }
-      if let mamba = config.mamba {
-        rows.append(
-          ("mamba2", "\(mamba.heads) heads of \(mamba.headDim), state \(mamba.stateSize), " + listed(mambaLayers)))
-      }
-      if let delta = config.delta {
-        rows.append(
-          (
-            "gdn",
-            "\(delta.heads) heads, \(delta.keyHeads) for keys, state \(delta.keyDim) x \(delta.valueDim), "
-              + listed(deltaLayers)
-          ))
+        if let ranks = config.latent?.layerRanks, !ranks.isEmpty {
+          rows.append(("", "\(ranks.count) layers have ranks of their own"))
+        }
       }
       if let experts = config.experts {
         let shared = experts.sharedWidth > 0 ? ", shared width \(experts.sharedWidth)" : ""
@@ -155,11 +140,9 @@ struct ModelReport {
         rows.append(
           ("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
       }
-      if let layer = mambaLayers.first {
-        rows.append(("  mamba2 per layer", grouped(config.mixerParameterCount(layer: layer))))
-      }
-      if let layer = deltaLayers.first {
-        rows.append(("  gdn per layer", grouped(config.mixerParameterCount(layer: layer))))
+      for kind in recurrentKinds {
+        let layer = config.layers(of: kind)[0]
+        rows.append(("  \(kind.mixer.reportName) per layer", grouped(config.mixerParameterCount(layer: layer))))
       }
       if let layer = config.experts?.layers.first {
         rows.append(("  experts per layer", grouped(config.feedForwardParameterCount(layer: layer))))

@@ -10,6 +10,10 @@ public protocol Mixer: SendableMetatype {
   static var kind: MixerKind { get }
   /// As tables and reports name it.
   static var shortName: String { get }
+  /// As reports call its layers, and the keys of their JSON begin.
+  static var reportName: String { get }
+  /// Its shape in a few words, such as "16 heads of 8, state 8"; nil where there is nothing to say.
+  static func summary(_ config: ModelConfig) -> String?
   /// Its module's name below `model.layers.N.` where the family has none of its own for it.
   static var moduleName: String { get }
 
@@ -51,6 +55,10 @@ public protocol Mixer: SendableMetatype {
 }
 
 extension Mixer {
+  /// The short name in small letters.
+  public static var reportName: String { shortName.lowercased() }
+  /// Nothing.
+  public static func summary(_ config: ModelConfig) -> String? { nil }
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {}
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { [:] }
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}

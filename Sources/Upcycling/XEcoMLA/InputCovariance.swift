@@ -20,7 +20,7 @@ public func inputCovariances(
     let tape = Tape(recording: false)
     func add(_ x: Variable, layer: Int) {
       guard var sum = sums[layer] else { return }
-      let normed = tape.rmsNorm(x, model.layers[layer].inputNorm, eps: Float(model.config.rmsNormEps)).value
+      let normed = model.layers[layer].mixerInput(tape, ResidualStreams(x)).value
       let part = Tensor([width, width])
       gemm(
         transA: true, m: width, n: width, k: normed.rowCount, a: normed.pointer, lda: width, b: normed.pointer,

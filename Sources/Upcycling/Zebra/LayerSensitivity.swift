@@ -37,9 +37,9 @@ public func layerSensitivities(
     let teacher = TeacherHead(
       hidden: base.hidden(tape, ids: ids, batch: part.count, time: time).value, weight: base.head.value)
     func divergence(_ x: Variable) -> Double {
-      let hidden = tape.rmsNorm(x, linear.finalNorm, eps: Float(base.config.rmsNormEps))
       return tape.headLoss(
-        hidden, head: linear.head, targets: targets, teacher: teacher, ceWeight: 0, klWeight: 1, scale: 1
+        linear.normed(tape, x), head: linear.head, targets: targets, teacher: teacher, ceWeight: 0, klWeight: 1,
+        scale: 1
       ).sums.divergence
     }
     func pass(_ layer: DecoderLayer, _ x: Variable) -> Variable {

@@ -55,6 +55,10 @@ extension GatedDeltaNet {
   public static var shortName: String { "GDN" }
   public static var moduleName: String { "gdn" }
 
+  public static func summary(_ config: ModelConfig) -> String? {
+    config.delta.map { "\($0.heads) heads, \($0.keyHeads) for keys, state \($0.keyDim) x \($0.valueDim)" }
+  }
+
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let delta = config.delta else { return [] }
     let inputs = delta.inputs.map { MixerTensor($0.role, [$0.rows, config.hiddenSize]) }

@@ -26,6 +26,15 @@ extension LatentAttention {
   public static var kind: MixerKind { .latentAttention }
   public static var shortName: String { "MLA" }
   public static var moduleName: String { "mla" }
+  public static var reportName: String { "latent" }
+
+  public static func summary(_ config: ModelConfig) -> String? {
+    config.latent.map {
+      "kv rank \($0.kvRank), q rank \($0.qRank.map(String.init) ?? "direct"), rope \($0.ropeHeadDim), "
+        + "nope \($0.nopeHeadDim)"
+    }
+  }
+
   public static var dividesByHeads: Bool { true }
 
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {

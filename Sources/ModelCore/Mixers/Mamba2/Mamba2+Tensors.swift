@@ -27,6 +27,10 @@ extension Mamba2 {
   public static var shortName: String { "Mamba2" }
   public static var moduleName: String { "mamba" }
 
+  public static func summary(_ config: ModelConfig) -> String? {
+    config.mamba.map { "\($0.heads) heads of \($0.headDim), state \($0.stateSize)" }
+  }
+
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let mamba = config.mamba else { return [] }
     return [
