@@ -1,9 +1,3 @@
-/// Milliseconds of a collective of `collective` ms with `computation` ms behind it that runs kappa times slower while
-/// the collective flies: `max(collective, computation + collective (1 - 1 / kappa))`.
-func window(_ collective: Double, _ computation: Double, _ kappa: Double) -> Double {
-  max(collective, computation + collective * (1 - 1 / kappa))
-}
-
 /// The time of a stack of blocks by formula; the same numbers as `Simulation` gives by events, for balanced routing.
 ///
 /// With w(c, t) for `window`, and A ... S of the pass (backward: doubled computation):

@@ -65,11 +65,6 @@ public enum RulerTask: String, CaseIterable, Codable, Sendable {
   public var countsAnyReference: Bool { self == .singleHop || self == .twoHop }
 }
 
-/// The sizes of RULER's parts: the published ones, and a port for vocabularies of about 2,048 pieces and lengths from
-/// 256 tokens (brief 7.4) that keeps seven-digit values, the kinds of haystack, the depths, the chains' hops, the
-/// ratios of frequencies and generated, prefixed answers.
-public enum RulerScale: String, CaseIterable, Codable, Sendable { case small, paper }
-
 extension RulerScale {
   /// Tokens that an answer may take; they are part of a sample's length.
   public func answerTokens(_ task: RulerTask) -> Int {
@@ -90,8 +85,6 @@ extension RulerScale {
   var variableLetters: (asked: Int, example: Int) { self == .paper ? (5, 3) : (3, 2) }
   /// Words that come most often, of which all are asked for.
   var commonWords: Int { self == .paper ? 10 : 3 }
-  /// Hexadecimal digits of a uuid: all 32, or its first group.
-  var shortensIdentifiers: Bool { self == .small }
 
   /// How often common and other words come, in the list and in the worked example, and the example's other words
   /// (lm-eval's and NVIDIA's reduction below 4,096 tokens).

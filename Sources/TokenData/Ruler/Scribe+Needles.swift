@@ -46,6 +46,10 @@ extension Scribe {
     return String(repeating: "0", count: digits - text.count) + text
   }
 
+  static func instruction(_ kind: RulerTask.Needle) -> String {
+    "Some special magic \(kind.plural) are hidden in this text. Remember them.\n"
+  }
+
   static func needle(_ key: String, _ value: String, _ kind: RulerTask.Needle) -> String {
     "One of the special magic \(kind.plural) for \(key) is: \(value)."
   }

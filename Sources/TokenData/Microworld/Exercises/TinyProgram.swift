@@ -12,12 +12,6 @@ public struct TinyProgram: Equatable, Sendable {
       default: false
       }
     }
-    var needsWords: Bool {
-      switch self {
-      case .upper, .letters: true
-      default: false
-      }
-    }
   }
 
   public var operations: [Operation]

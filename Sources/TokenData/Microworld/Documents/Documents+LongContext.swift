@@ -113,10 +113,6 @@ extension Scribe {
     return keys
   }
 
-  static func instruction(_ kind: RulerTask.Needle) -> String {
-    "Some special magic \(kind.plural) are hidden in this text. Remember them.\n"
-  }
-
   /// Questions with answers: mostly about one key, at times about two to four; values in the order of the text.
   private mutating func answered(_ keys: [String], _ values: [[String]], _ kind: RulerTask.Needle, in text: String)
     -> String

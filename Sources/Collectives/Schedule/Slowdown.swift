@@ -21,3 +21,9 @@ public enum Slowdown: Equatable, Sendable {
   /// The factor on everything.
   var everywhere: Double { if case .throughout(let factor) = self { factor } else { 1 } }
 }
+
+/// Milliseconds of a collective of `collective` ms with `computation` ms behind it that runs kappa times slower while
+/// the collective flies: `max(collective, computation + collective (1 - 1 / kappa))`.
+func window(_ collective: Double, _ computation: Double, _ kappa: Double) -> Double {
+  max(collective, computation + collective * (1 - 1 / kappa))
+}

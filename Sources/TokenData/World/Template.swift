@@ -71,9 +71,4 @@ extension String {
   var possessive: String { self + "'s" }
   /// The text after the last "the ", or all of it: "the lantern" -> "lantern".
   var withoutArticle: String { hasPrefix("the ") ? String(dropFirst(4)) : self }
-  /// "a lantern", "an axe".
-  var withArticle: String {
-    let noun = withoutArticle
-    return ("aeiou".contains(noun.first ?? "x") ? "an " : "a ") + noun
-  }
 }
