@@ -66,7 +66,7 @@ final class CommandBlockTests: XCTestCase {
     if block.needs != nil { environment["UPCYCLE_SHARED"] = try sharedFolder("").path }
     let result = try launch(
       "/bin/bash", ["-euo", "pipefail", "-c", block.script], in: folder, environment: environment,
-      killWhen: { Date().timeIntervalSince(began) > 300 })
+      killWhen: { Date().timeIntervalSince(began) > 600 })
     let seconds = Date().timeIntervalSince(began)
     print("\(block.place): \(String(format: "%.1f", seconds)) s")
     XCTAssertEqual(

@@ -7,9 +7,8 @@ import XCTest
 final class DocumentedDeclarationsTests: XCTestCase {
   /// Public declarations without a doc comment, per module.
   private let allowance = [
-    "Autograd": 88, "Collectives": 126, "Distillation": 103, "Evaluation": 91, "Groundwork": 33, "LabKit": 113,
-    "ModelCore": 151, "Parallelism": 20, "Recipes": 95, "TensorCore": 38, "TokenData": 144, "TrainingCommands": 6,
-    "Upcycling": 41,
+    "Collectives": 118, "Distillation": 99, "Evaluation": 84, "Groundwork": 34, "LabKit": 121, "ModelCore": 7,
+    "Parallelism": 21, "Recipes": 95, "TokenData": 144, "TrainingCommands": 6,
   ]
 
   func testEveryPublicDeclarationHasADocComment() throws {
@@ -18,8 +17,10 @@ final class DocumentedDeclarationsTests: XCTestCase {
       let folder = sources.appendingPathComponent(module)
       let files = (FileManager.default.enumerator(atPath: folder.path)?.allObjects ?? []).compactMap { $0 as? String }
         .filter { $0.hasSuffix(".swift") }.sorted()
-      let bare = try files.flatMap { file in
-        try undocumented(readText(folder.appendingPathComponent(file))).map { "Sources/\(module)/\(file):\($0)" }
+      let texts = try files.map { try readText(folder.appendingPathComponent($0)) }
+      let said = Set(texts.flatMap(requirements))
+      let bare = zip(files, texts).flatMap { file, text in
+        undocumented(text, besides: said).map { "Sources/\(module)/\(file):\($0)" }
       }
       let allowed = allowance[module] ?? 0
       print("\(module): \(bare.count) public declarations without a doc comment, \(allowed) allowed")
@@ -27,14 +28,33 @@ final class DocumentedDeclarationsTests: XCTestCase {
     }
   }
 
-  /// "line: declaration" of each public declaration without `///` before it. What a protocol or a literal already says
-  /// needs no comment: `init(from:)`, `encode(to:)`, `==`, `hash`, `description`, `CodingKeys`,
-  /// `init(rawValue:)`.
-  private func undocumented(_ text: String) -> [String] {
-    let said = [
-      "init(from ", "func encode(to ", "func ==", "func hash(into", "var description:", "enum CodingKeys",
-      "init(rawValue",
-    ]
+  /// What the module's protocols ask for, such as `func forward(` and `var kind:`: said there, once.
+  private func requirements(_ text: String) -> [String] {
+    var isProtocol = false
+    return text.split(separator: "\n").flatMap { line -> [String] in
+      if line.hasPrefix("public protocol ") { isProtocol = true }
+      if line.hasPrefix("}") { isProtocol = false }
+      guard isProtocol, line.hasPrefix("  ") else { return [] }
+      let words = line.trimmed.components(separatedBy: " ")
+      if let function = words.firstIndex(of: "func"), function + 1 < words.count {
+        return ["func " + words[function + 1].prefix { $0 != "(" } + "("]
+      }
+      if let variable = words.firstIndex(of: "var"), variable + 1 < words.count {
+        return ["var " + words[variable + 1]]
+      }
+      return line.trimmed.hasPrefix("init(") ? [line.trimmed.replacingOccurrences(of: " throws", with: "")] : []
+    }
+  }
+
+  /// "line: declaration" of each public declaration without `///` before it or `//` behind it. What protocols say
+  /// needs no second comment: the module's own, and `init(from:)`, `encode(to:)`, `==`, `hash`, `description`,
+  /// `CodingKeys`, `init(rawValue:)`.
+  private func undocumented(_ text: String, besides protocols: Set<String>) -> [String] {
+    let said =
+      [
+        "init(from ", "func encode(to ", "func ==", "func hash(into", "var description:", "enum CodingKeys",
+        "init(rawValue",
+      ] + protocols
     var isDocumented = false
     var found: [String] = []
     for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
@@ -50,7 +70,7 @@ final class DocumentedDeclarationsTests: XCTestCase {
         ["func", "var", "let", "struct", "class", "enum", "protocol", "actor", "typealias", "case"].contains(word)
           || word.hasPrefix("init") || word.hasPrefix("subscript")
       }
-      if isPublic, isDeclaration, !isDocumented, !code.hasPrefix("public extension"),
+      if isPublic, isDeclaration, !isDocumented, !code.contains(" // "),
         !said.contains(where: { code.contains($0) })
       {
         found.append("\(index + 1): \(code)")

@@ -66,6 +66,11 @@ final class CommittedSpecsTests: XCTestCase {
       let (metrics, curves) = (metrics[name, default: []].sorted(), curves[name, default: []].sorted())
       // Within the axes that figures set: scores and percentages are tens, the rest are a few.
       let isPercentage = ["evaluate", "ruler", "needles", "prefer", "info"].contains(name)
+      @Sendable func value(_ metric: String, _ config: JSONValue, _ random: inout RandomStream) -> Double {
+        // Whether a layer is chosen: both occur. What is also a parameter has its value.
+        if metric == "chosen" { return (config["layer"]?.int ?? 0) > 7 ? 1 : 0 }
+        return config[metric]?.double ?? (isPercentage ? 40 : 1) + random.nextUniform()
+      }
       registry.register(
         Stage(
           name: name, version: real.version, parents: real.parents, parameters: real.parameters, seeded: real.seeded,
@@ -81,9 +86,7 @@ final class CommittedSpecsTests: XCTestCase {
           }
           return StageResult(
             metrics: Dictionary(
-              uniqueKeysWithValues: metrics.map {
-                ($0, Metric((isPercentage ? 40 : 1) + random.nextUniform(), stderr: 1))
-              }),
+              uniqueKeysWithValues: metrics.map { ($0, Metric(value($0, context.config, &random), stderr: 1)) }),
             series: Dictionary(uniqueKeysWithValues: curves.map { ($0, eventNames.contains($0) ? points : curve) }),
             tokens: tokens)
         })
