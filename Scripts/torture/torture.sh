@@ -77,7 +77,8 @@ for name in $(printf '%s\n' "${!commands[@]}" | sort); do
     out=in-$name/kill-$try
     for turn in 1 2; do
       place=$((RANDOM * 32768 + RANDOM))
-      LD_PRELOAD=$work/faults.so TORTURE_AT=$((place % total + 1)) TORTURE_KILL=1 $(command "kill-$try") >out.txt 2>&1
+      # Grouped, so that the shell's own word on the killed process goes to the file too.
+      { LD_PRELOAD=$work/faults.so TORTURE_AT=$((place % total + 1)) TORTURE_KILL=1 $(command "kill-$try"); } >out.txt 2>&1
       kills=$((kills + 1))
     done
     if ! $(command "kill-$try") >out.txt 2>&1; then

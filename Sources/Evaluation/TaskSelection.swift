@@ -12,6 +12,8 @@ public struct TaskSelection: Sendable {
   private let seed: UInt64
   private let set: String
   private let limit: Int
+  /// Of items and shots that are made up.
+  private static let (mostItems, mostShots) = (1_000_000, 1000)
 
   /// - Parameters:
   ///   - text: task names and JSON Lines files separated by commas; `quiz:5` is a task with its own number of shots,
@@ -26,8 +28,8 @@ public struct TaskSelection: Sendable {
     self.seed = seed
     self.set = set
     limit = items
-    guard shots >= 0 else {
-      throw UpcycleError.usage("is negative", field: "shots", expected: "0 or more", found: "\(shots)")
+    guard (0...Self.mostShots).contains(shots) else {
+      throw UpcycleError.usage("is out of range", field: "shots", expected: "0 to \(Self.mostShots)", found: "\(shots)")
     }
     parts = try text.split(separator: ",").flatMap { name -> [Part] in
       if name == "all" { return (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) } }
@@ -41,7 +43,7 @@ public struct TaskSelection: Sendable {
     let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     if let task = MicroworldTask(rawValue: halves[0]) {
       guard halves.count == 2 else { return .microworld(task, shots: shots) }
-      guard let own = Int(halves[1]), own >= 0 else {
+      guard let own = Int(halves[1]), (0...mostShots).contains(own) else {
         throw UpcycleError.usage(
           "not a number of shots", field: "tasks", expected: "\(halves[0]):5, say", found: text)
       }
@@ -67,6 +69,11 @@ public struct TaskSelection: Sendable {
     return try parts.flatMap { part -> [TaskItem] in
       switch part {
       case .microworld(let task, let shots):
+        if limit > Self.mostItems {
+          throw UpcycleError.usage(
+            "too many items to make up", at: "--items", expected: "at most \(formatCount(Self.mostItems))",
+            found: formatCount(limit))
+        }
         world = world ?? World(seed: seed)
         let items = try task.items(world: world!, set: set, count: limit)
         if shots == 0 { return items }

@@ -12,7 +12,8 @@ public final class AtomicFolder {
   public let destination: URL
   /// Where to write.
   public let work: URL
-  private let lock: FileLock
+  /// nil once the folder has its name.
+  private var lock: FileLock?
 
   /// - Parameter url: where the folder will be; a symbolic link is followed
   /// - Throws: where another process is writing it
@@ -38,10 +39,18 @@ public final class AtomicFolder {
     return parts.count >= 2 && Int(parts[0]) != nil && parts[1] == "tmp"
   }
 
-  deinit { try? FileManager.default.removeItem(at: work) }
+  deinit { end() }
 
-  /// Gives the folder its name.
+  /// Removes what is left under the hidden name and lets others write.
+  private func end() {
+    if lock == nil { return }
+    try? FileManager.default.removeItem(at: work)
+    lock = nil
+  }
+
+  /// Gives the folder its name; the last act of a writer.
   public func commit() throws {
+    defer { end() }
     // Nothing there, or an empty folder.
     if rename(work.path, destination.path) == 0 { return }
     guard errno == ENOTEMPTY || errno == EEXIST else { throw failure() }
@@ -58,6 +67,7 @@ public final class AtomicFolder {
 
   /// Puts the files into the folder that is there, each in place of its namesake; other files stay.
   public func commitKeepingOthers() throws {
+    defer { end() }
     if rename(work.path, destination.path) == 0 { return }
     for name in try FileManager.default.contentsOfDirectory(atPath: work.path).sorted() {
       let (from, to) = (work.appendingPathComponent(name), destination.appendingPathComponent(name))

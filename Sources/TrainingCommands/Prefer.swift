@@ -66,6 +66,13 @@ public struct Prefer: ParsableCommand {
     let limit = try pairs.map { try parsedCount($0, "--pairs", of: "pairs", such: "4000", atLeast: 1) }
     guard let data else {
       if heldOut != nil { throw UpcycleError.usage("needs --data", at: "--held-out") }
+      // Later ones are held out.
+      let most = PreferenceData.firstHeldOut
+      if let limit, limit > most {
+        throw UpcycleError.usage(
+          "the microworld has not so many pairs", at: "--pairs", expected: "at most \(formatCount(most))",
+          found: formatCount(limit))
+      }
       return PreferenceData(microworldPairs: limit ?? 4000)
     }
     return try PreferenceData(

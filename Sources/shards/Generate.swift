@@ -32,8 +32,8 @@ struct Generate: ParsableCommand {
     export.pretrainingTokens = try count(pretrainingTokens, "--pretraining-tokens")
     export.instructionTokens = try count(instructionTokens, "--instruction-tokens")
     export.validationTokens = try count(validTokens, "--valid-tokens")
-    export.preferencePairs = try count(preferences, "--preferences")
-    export.itemsPerTask = try count(items, "--items")
+    export.preferencePairs = try count(preferences, "--preferences", most: 1_000_000)
+    export.itemsPerTask = try count(items, "--items", most: 1_000_000)
     export.itemSets = sets.split(separator: ",").map(String.init)
     let folder = URL(fileURLWithPath: out, isDirectory: true)
     try makeDirectory(folder)
@@ -50,9 +50,12 @@ struct Generate: ParsableCommand {
     }
   }
 
-  private func count(_ text: String, _ option: String) throws -> Int {
+  private func count(_ text: String, _ option: String, most: Int = .max) throws -> Int {
     guard let value = parseCount(text) else {
       throw UpcycleError.usage("is not a count", at: option, expected: "a number such as 4000, 500k or 8M", found: text)
+    }
+    if value > most {
+      throw UpcycleError.usage("is too much", at: option, expected: "at most \(formatCount(most))", found: text)
     }
     return value
   }

@@ -36,6 +36,9 @@ public struct PreferenceData: Sendable {
     self.heldOut = try heldOut.map(items) ?? []
   }
 
+  /// The number of the first pair of the microworld that nobody trains on.
+  public static let firstHeldOut = 1_000_000
+
   /// Pairs 0..<count of the ladder's microworld, and `heldOutCount` later ones whose prompts are not among them.
   public init(microworldPairs count: Int, heldOut heldOutCount: Int = 200) {
     let world = World(seed: MicroworldText.worldSeed)
@@ -45,7 +48,7 @@ public struct PreferenceData: Sendable {
     }
     training = (0..<count).map(item)
     let known = Set(training.map(\.pair.prompt))
-    let first = 1_000_000
+    let first = Self.firstHeldOut
     heldOut = Array(
       (first..<first + 20 * heldOutCount).lazy.map(item).filter { !known.contains($0.pair.prompt) }
         .prefix(heldOutCount))
