@@ -7,6 +7,8 @@ packages=(
   libopenblas-dev   # matrix products
   liblapacke-dev    # decompositions (SVD, eigenvalues)
   libzstd-dev       # token shards
+  zlib1g-dev        # documents in .gz files
+  libutf8proc-dev   # Unicode normalisation of tokenizers
   libssl-dev        # SHA-256
   openmpi-bin       # mpirun and its library, for farskip on several ranks
   gnuplot-nox       # figures

@@ -5,27 +5,45 @@ import TokenData
 
 struct Pack: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Tokenizes text files into a folder of token shards.",
+    abstract: "Tokenizes documents into a folder of token shards.",
     discussion: """
-      Every document becomes the beginning token and its ids. An existing folder of shards is replaced when \
-      the new one is complete; any other folder is left alone.
+      Every document becomes what the tokenizer puts in front of a text (mostly the beginning token) and its ids. \
+      Inputs are text or JSON Lines, plain, .gz or .zst, which is told from their names and first bytes; a folder \
+      stands for the files in it, - for standard input. With --chat each line is a conversation, {"messages": \
+      [{"role": "user", "content": "…"}, …]}, written with the model's chat template, and training learns on what the \
+      assistant says alone. An existing folder of shards is replaced when the new one is complete; any other folder is \
+      left alone.
 
-      Example:
+      Examples:
         shards pack --input tinystories/train.txt --tokenizer runs/babyllama --out shards/tinystories
+        shards pack --input corpus.jsonl.zst --field text --tokenizer runs/babyllama --out shards/corpus
+        shards pack --input chats.jsonl --chat --tokenizer runs/qwen --out shards/chats
       """)
 
-  @Option(parsing: .upToNextOption, help: "Text files, in order.") var input: [String]
+  @Option(parsing: .upToNextOption, help: "Files, folders, patterns or -, in order.") var input: [String]
   @Option(
-    help:
-      "A model folder, tokenizer.json, vocabulary (or \"vocab.json,merges.txt\"), or llama2.c tokenizer.bin.")
+    help: """
+      A model folder, tokenizer.json, vocabulary (or "vocab.json,merges.txt"), SentencePiece .model or llama2.c \
+      tokenizer.bin.
+      """)
   var tokenizer: String
   @Option(help: "The folder to write.") var out: String
   @Option(
     help: """
-      Where documents end: 'auto' (lines of <|endoftext|>, else the whole file is one), 'endoftext', 'blank-line', \
-      'line', 'file', or any other text that stands alone on a line.
+      Where documents of a text end: 'auto' (lines of <|endoftext|>, else the whole file is one), 'endoftext', \
+      'blank-line', 'line', 'file', or any other text that stands alone on a line.
       """)
   var documentSeparator = "auto"
+  @Option(help: "What the inputs are: auto, text or jsonl.") var format = DocumentFormat.auto.rawValue
+  @Option(help: "JSON Lines: the key of the text; dots go deeper.") var field = "text"
+  @Flag(help: "JSON Lines: each line is a conversation.") var chat = false
+  @Option(help: "With --chat: a Jinja file instead of the tokenizer's own template.") var chatTemplate: String?
+  @Option(help: "JSON Lines: lines that may be unusable and are left out.") var skipBadLines = 0
+  @Option(
+    help: "Whether special tokens spelled in a document are these tokens (parse) or ordinary text (text).")
+  var specialTokens = Tokenizer.SpecialTokens.text.rawValue
+  @Option(help: "The beginning token in front of every document: on or off (default: as the tokenizer says).")
+  var bos: String?
   @Flag(help: "Put the end token behind every document.") var appendEnd = false
   @Option(help: "Tokens a frame, the unit of random access.") var frameTokens = ShardWriter.Options()
     .frameTokens
@@ -37,32 +55,95 @@ struct Pack: ParsableCommand {
   func run() throws { runReportingErrors { try pack() } }
 
   private func pack() throws {
-    var options = ShardWriter.Options()
-    options.frameTokens = frameTokens
-    options.compressionLevel = level
-    guard let shardTokens = parseCount(shardTokens), (1...19).contains(level) else {
-      throw UpcycleError.usage(
-        "--shard-tokens takes a count and --level 1 to 19", found: "\(shardTokens) and \(level)")
-    }
-    options.shardTokens = shardTokens
-    let files = try input.map {
-      try DocumentReader(URL(fileURLWithPath: $0), separator: .init(documentSeparator))
-    }
-    let tokenizer = try Tokenizer.load(from: tokenizer)
+    let options = try shardOptions()
+    let parsing = try choice(specialTokens, Tokenizer.SpecialTokens.self, "--special-tokens") == .parse
+    let badLines = BadLines(limit: skipBadLines)
+    let files = try readers(badLines)
+    let tokenizer = try loadTokenizer()
+    let template = chat ? try template() : nil
     let writer = try ShardWriter(folder: URL(fileURLWithPath: out), tokenizer: tokenizer, options: options)
     let bytes = files.reduce(0) { $0 + $1.size }
     let progress = ProgressLine("pack", total: bytes, quiet: quiet)
     var finished = 0
     for file in files {
-      try file.forEachDocument { text, position in
-        try writer.append(document: tokenizer.encodeDocument(text, appendingEnd: appendEnd))
+      func report(_ position: Int) {
         progress.update(finished + position, "bytes  \(formatCount(writer.tokens)) tokens")
+      }
+      if let template {
+        try file.forEachConversation { conversation, position in
+          var (ids, answers) = try template.document(conversation, tokenizer)
+          if appendEnd, let eos = tokenizer.eos, ids.last != eos { ids.append(eos) }
+          try writer.append(document: ids, answers: answers)
+          report(position)
+        }
+      } else {
+        try file.forEachDocument { text, position in
+          try writer.append(
+            document: tokenizer.encodeDocument(text, appendingEnd: appendEnd, parsingSpecials: parsing))
+          report(position)
+        }
       }
       finished += file.size
     }
     let manifest = try writer.finish()
     progress.finish(
       "\(formatCount(manifest.tokens)) tokens of \(formatCount(manifest.documents.count)) documents")
+    if let first = badLines.first, !quiet {
+      printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(first)")
+    }
     try printResult(ShardSummary(manifest, folder: out).text(json: json))
+  }
+
+  // MARK: Options
+
+  private func shardOptions() throws -> ShardWriter.Options {
+    var options = ShardWriter.Options()
+    options.frameTokens = frameTokens
+    options.compressionLevel = level
+    options.recordsAnswers = chat
+    guard let shardTokens = parseCount(shardTokens), (1...19).contains(level) else {
+      throw UpcycleError.usage(
+        "--shard-tokens takes a count and --level 1 to 19", found: "\(shardTokens) and \(level)")
+    }
+    options.shardTokens = shardTokens
+    if skipBadLines < 0 {
+      throw UpcycleError.usage("must not be negative", at: "--skip-bad-lines", found: "\(skipBadLines)")
+    }
+    return options
+  }
+
+  private func choice<T: RawRepresentable & CaseIterable>(_ text: String, _ type: T.Type, _ option: String) throws -> T
+  where T.RawValue == String {
+    if let value = T(rawValue: text) { return value }
+    throw UpcycleError.usage(
+      "is unknown", at: option, expected: T.allCases.map(\.rawValue).joined(separator: " or "), found: text)
+  }
+
+  private func readers(_ badLines: BadLines) throws -> [DocumentReader] {
+    let format = chat ? DocumentFormat.jsonl : try choice(format, DocumentFormat.self, "--format")
+    return try inputPaths(input).map {
+      try DocumentReader($0, separator: .init(documentSeparator), format: format, field: field, badLines: badLines)
+    }
+  }
+
+  private func loadTokenizer() throws -> Tokenizer {
+    let loaded = try Tokenizer.load(from: tokenizer)
+    if appendEnd, loaded.eos == nil {
+      throw UpcycleError.usage(
+        "this tokenizer has no end token", at: "--append-end", hint: "\"eos_token\" in tokenizer_config.json names it")
+    }
+    switch bos {
+    case nil: return loaded
+    case "on": return try loaded.addingBeginning(true)
+    case "off": return try loaded.addingBeginning(false)
+    case let other?: throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: other)
+    }
+  }
+
+  private func template() throws -> ChatTemplate {
+    var folder = URL(fileURLWithPath: tokenizer)
+    if !folder.hasDirectoryPath { folder = folder.deletingLastPathComponent() }
+    if let chatTemplate { return try ChatTemplate(file: URL(fileURLWithPath: chatTemplate), folder: folder) }
+    return try ChatTemplate(folder: folder)
   }
 }

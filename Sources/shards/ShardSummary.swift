@@ -23,17 +23,20 @@ struct ShardSummary {
       "tokens      \(formatCount(manifest.tokens)) (\(manifest.dtype.rawValue))",
       "documents   \(formatCount(manifest.documents.count))",
       "vocabulary  \(formatCount(manifest.tokenizer.vocabularySize)), tokenizer \(manifest.tokenizer.fingerprint.prefix(12))",
+      manifest.answers.map { "answers     \(formatCount($0.count)), which alone are learnt" },
       "shards      \(manifest.shards.count), \(formatCount(bytes)) bytes, \(String(format: "%.2f", bits)) bits a token",
-    ]
+    ].compactMap { $0 }
   }
 
   private var json: JSONValue {
-    .object([
+    var object: [String: JSONValue] = [
       "folder": .string(folder), "tokens": .int(manifest.tokens), "dtype": .string(manifest.dtype.rawValue),
       "documents": .int(manifest.documents.count), "vocabulary_size": .int(manifest.tokenizer.vocabularySize),
       "tokenizer": .string(manifest.tokenizer.fingerprint), "shards": .int(manifest.shards.count),
       "bytes": .int(bytes),
       "frame_tokens": .int(manifest.frameTokens),
-    ])
+    ]
+    object["answers"] = manifest.answers.map { .int($0.count) }
+    return .object(object)
   }
 }

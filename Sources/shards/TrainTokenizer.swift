@@ -12,7 +12,7 @@ struct TrainTokenizer: ParsableCommand {
         shards train-tokenizer --input tinystories/train.txt --vocabulary-size 4096 --out runs/tokenizer
       """)
 
-  @Option(parsing: .upToNextOption, help: "Text files.") var input: [String]
+  @Option(parsing: .upToNextOption, help: "Files, folders, patterns or -, as for pack.") var input: [String]
   @Option(help: "Pieces in all: special tokens, 256 bytes, merges.") var vocabularySize: Int
   @Option(help: "The folder to write tokenizer.json into.") var out: String
   @Option(
@@ -21,6 +21,7 @@ struct TrainTokenizer: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Special tokens; the first begins, the second ends a document.")
   var special: [String] = BPETrainer.defaultSpecialTokens
   @Option(help: "Where documents end, as for pack.") var documentSeparator = "auto"
+  @Option(help: "JSON Lines: the key of the text; dots go deeper.") var field = "text"
   @Flag(help: "No progress on standard error.") var quiet = false
 
   func run() throws { runReportingErrors { try train() } }
@@ -32,8 +33,8 @@ struct TrainTokenizer: ParsableCommand {
         found: pattern)
     }
     var trainer = try BPETrainer(vocabularySize: vocabularySize, pattern: pattern, specialTokens: special)
-    for path in input {
-      let reader = try DocumentReader(URL(fileURLWithPath: path), separator: .init(documentSeparator))
+    for path in try inputPaths(input) {
+      let reader = try DocumentReader(path, separator: .init(documentSeparator), field: field)
       try reader.forEachDocument { text, _ in trainer.add(text) }
     }
     let progress = ProgressLine("train", total: vocabularySize, quiet: quiet)

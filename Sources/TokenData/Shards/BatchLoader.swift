@@ -1,7 +1,8 @@
 import Foundation
 import Groundwork
 
-/// One training batch: `inputs` and `targets` are [B, T] row-major; a target is the token after its input.
+/// One training batch: `inputs` and `targets` are [B, T] row-major; a target is the token after its input, or -1 where
+/// shards of chats hold no answer, which losses leave out.
 public struct TokenBatch: Sendable, Equatable {
   public var step: Int
   public var inputs: [Int32]
@@ -110,6 +111,9 @@ public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` ar
       let place = row * length..<(row + 1) * length
       inputs.replaceSubrange(place, with: window.dropLast())
       targets.replaceSubrange(place, with: window.dropFirst())
+      if let answers = try shards.answers(in: start + 1..<start + length + 1) {
+        for (index, isAnswer) in answers.enumerated() where !isAnswer { targets[row * length + index] = -1 }
+      }
     }
     return TokenBatch(
       step: step, inputs: inputs, targets: targets, batchSize: batchSize, sequenceLength: length)

@@ -28,6 +28,10 @@ public struct ShardManifest: Codable, Equatable, Sendable {
     public var sha256: String
   }
 
+  /// What assistants say in chats, as training learns it: `count` pairs of little-endian u64 token offsets, the start of
+  /// an answer and its end, ascending and apart; zstd.
+  public typealias Answers = Documents
+
   public struct TokenizerIdentity: Codable, Equatable, Sendable {
     public var fingerprint: String
     public var vocabularySize: Int
@@ -50,11 +54,13 @@ public struct ShardManifest: Codable, Equatable, Sendable {
   public var frameTokens: Int
   public var documents: Documents
   public var shards: [Shard]
+  /// Where the shards were packed from chats; then training learns on answers alone.
+  public var answers: Answers?
   /// SHA-256 of this manifest's canonical JSON without this key; a manifest written by hand may leave it out.
   var checksum: String?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case format, version, tokens, dtype, tokenizer, documents, shards, checksum
+    case format, version, tokens, dtype, tokenizer, documents, shards, answers, checksum
     case frameTokens = "frame_tokens"
   }
 }
@@ -127,6 +133,12 @@ extension ShardManifest {
     try checkName(documents.file, refuse)
     if !(1...tokens).contains(documents.count) {
       throw refuse("impossible number of documents", expected: "1 to \(tokens)", found: "\(documents.count)")
+    }
+    if let answers {
+      try checkName(answers.file, refuse)
+      if !(0...tokens).contains(answers.count) {
+        throw refuse("impossible number of answers", expected: "0 to \(tokens)", found: "\(answers.count)")
+      }
     }
   }
 

@@ -10,6 +10,8 @@ public final class ShardWriter {
     /// Tokens a shard file.
     public var shardTokens = 1 << 26
     public var compressionLevel = 3
+    /// Writes down which tokens are answers (chats).
+    public var recordsAnswers = false
     public init() {}
   }
 
@@ -26,6 +28,8 @@ public final class ShardWriter {
   private var frames: [SeekTable.Frame] = []
   private var shards: [ShardManifest.Shard] = []
   private var starts: [UInt64] = []
+  /// Start and end of every answer.
+  private var answers: [UInt64] = []
   private var finishedTokens = 0
   /// Tokens taken so far.
   public private(set) var tokens = 0
@@ -65,9 +69,13 @@ public final class ShardWriter {
   // MARK: Documents
 
   /// Adds one document: its ids as they are, beginning and end tokens included. An empty one is nothing.
-  public func append(document ids: [Int32]) throws {
+  /// - Parameter answers: ranges of `ids` that are answers, ascending and apart; written with `recordsAnswers` alone.
+  public func append(document ids: [Int32], answers: [Range<Int>] = []) throws {
     if ids.isEmpty { return }
     starts.append(UInt64(tokens))
+    for answer in answers where !answer.isEmpty {
+      self.answers += [UInt64(tokens + answer.lowerBound), UInt64(tokens + answer.upperBound)]
+    }
     var rest = ids[...]
     while !rest.isEmpty {
       let room = min(options.frameTokens - frame.count / dtype.size, options.shardTokens - shardTokens)
@@ -135,17 +143,11 @@ public final class ShardWriter {
     try closeShard()
     let manifest = ShardManifest(
       tokens: tokens, dtype: dtype, tokenizer: identity, frameTokens: options.frameTokens,
-      documents: try writeDocuments(), shards: shards)
-    try manifest.write(to: output.work)
-    try Self.checkReplaceable(folder)
-    try output.commit()
-    return manifest
-  }
-
-  private func writeDocuments() throws -> ShardManifest.Documents {
-    let name = "documents.zst"
-    let data = try starts.map(\.littleEndian).withUnsafeBytes { try compressor.compress($0) }
+  private func write(_ offsets: [UInt64], perEntry: Int, to name: String) throws -> ShardManifest.Documents {
+    let data = try offsets.map(\.littleEndian).withUnsafeBytes { try compressor.compress($0) }
     try writeFile(data, to: output.work.appendingPathComponent(name))
-    return .init(file: name, count: starts.count, bytes: data.count, sha256: sha256(data))
+    return .init(file: name, count: offsets.count / perEntry, bytes: data.count, sha256: sha256(data))
+  }
+}
   }
 }

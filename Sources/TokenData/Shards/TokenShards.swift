@@ -16,6 +16,7 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
   private let decompressor = FrameDecompressor()
   private var cache: FrameCache
   private var documentStarts: [Int]?
+  private var answerRanges: [Range<Int>]?
 
   /// - Parameter cachedFrames: decompressed frames kept, each of `frame_tokens` ids.
   /// - Throws: when the folder is not one of shards, or a file is missing, truncated or foreign.
@@ -128,6 +129,35 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
     return starts[number]..<(number + 1 < starts.count ? starts[number + 1] : count)
   }
 
+  // MARK: Answers
+
+  /// Which tokens of `range` are answers of chats; nil where the shards were not packed from chats.
+  public func answers(in range: Range<Int>) throws -> [Bool]? {
+    if manifest.answers == nil { return nil }
+    var marks = [Bool](repeating: false, count: range.count)
+    let ranges = try answers()
+    var (low, high) = (0, ranges.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    for answer in ranges[low...] {
+      if answer.lowerBound >= range.upperBound { break }
+      for token in answer.clamped(to: range) { marks[token - range.lowerBound] = true }
+    }
+    return marks
+  }
+
+  /// Every answer, ascending; read once.
+  public func answers() throws -> [Range<Int>] {
+    lock.lock()
+    defer { lock.unlock() }
+    if let answerRanges { return answerRanges }
+    let ranges = try DocumentIndex.answers(folder: folder, manifest: manifest, decompressor)
+    answerRanges = ranges
+    return ranges
+  }
+
   // MARK: Verifying
 
   /// Reads everything: file digests, every frame, every id, the document index.
@@ -143,6 +173,7 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
       try shard.checkDigest()
     }
     _ = try documents()
+    _ = try answers()
   }
 }
 

@@ -85,11 +85,11 @@ public struct BPETrainer {
       if merges.count % 64 == 0 { progress(pieces.count) }
     }
     let bpe = try ByteLevelBPE(
-      pieces: pieces, merges: merges, pattern: pattern, file: "the trained vocabulary")
+      pieces: pieces, merges: merges, preTokenizer: .pattern(pattern), file: "the trained vocabulary")
     let added = specialTokens.enumerated().map { AddedToken(id: Int32($0.offset), text: $0.element) }
+    let eos = added.count > 1 ? added[1].id : added.first?.id
     return Tokenizer(
-      model: .byteLevel(bpe), addedTokens: added, bos: added.first?.id,
-      eos: added.count > 1 ? added[1].id : added.first?.id)
+      model: .byteLevel(bpe), addedTokens: added, boundaries: BoundaryTokens(bos: added.first?.id, eos: eos))
   }
 }
 

@@ -46,6 +46,6 @@ enum LlamaTokenizerFile {
     let names = ["<unk>", "<s>", "</s>"]
     let tokens = names.indices.map { AddedToken(id: Int32($0), text: names[$0]) }
     let vocabulary = PieceVocabulary(spellings: spellings, scores: scores, unknown: 0, control: [0, 1, 2])
-    return Tokenizer(model: .pieces(vocabulary), addedTokens: tokens, bos: 1, eos: 2)
+    return Tokenizer(model: .pieces(vocabulary), addedTokens: tokens, boundaries: BoundaryTokens(bos: 1, eos: 2))
   }
 }

@@ -80,7 +80,7 @@ enum PieceFile {
       let name = id == unknown ? "<unk>" : id == bos ? "<s>" : "</s>"
       return AddedToken(id: id, text: name)
     }
-    return Tokenizer(model: .pieces(vocabulary), addedTokens: tokens, bos: bos, eos: eos)
+    return Tokenizer(model: .pieces(vocabulary), addedTokens: tokens, boundaries: BoundaryTokens(bos: bos, eos: eos))
   }
 
   static func text(_ vocabulary: PieceVocabulary, bos: Int32?, eos: Int32?) -> String {

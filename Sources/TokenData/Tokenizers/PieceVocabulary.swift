@@ -1,42 +1,98 @@
 import Groundwork
 
-/// Pieces over characters, as SentencePiece's BPE models and llama2.c store them. Text gets a space in
-/// front, each character becomes its piece (or its bytes `<0xNN>`, or the unknown piece where there are no
-/// byte pieces), and with `scores` neighbouring pieces are joined, best score of the result first, as
-/// llama2.c's `encode` does. Without scores text stays character by character.
+/// Pieces over characters, as SentencePiece's BPE models, llama2.c and the tokenizer.json files made from them store
+/// them. Each character becomes its piece (or its bytes `<0xNN>`, or the unknown piece), and neighbouring pieces are
+/// joined: by `scores` (best score of the result first, as llama2.c's `encode` does) or by ranked merges. With neither,
+/// text stays character by character. A space and U+2581 are the same character in pieces.
 struct PieceVocabulary: Sendable {
+  /// How a text becomes spaces and words before it is merged.
+  struct Settings: Sendable {
+    enum Space: String, Sendable {
+      case none, front, back
+      /// In front of a text that does not start with one; of the first stretch only.
+      case unlessThere, firstUnlessThere
+    }
+    /// Where a space is added.
+    var space = Space.front
+    /// Spaces at the ends go, runs of them become one.
+    var joinsSpaces = false
+    /// U+2581 in a text is a space (SentencePiece), not itself (llama2.c).
+    var readsSpaceSymbol = false
+    var characters: CharacterMap?
+    /// `<0xNN>` pieces are bytes, for characters without a piece.
+    var hasBytePieces = true
+    /// Several unknown characters in a row are one unknown piece.
+    var fusesUnknown = true
+    var ignoresMerges = false
+    var preTokenizer = PreTokenizer.splits([])
+    /// Decoding drops a space that a text starts with; with `joinsSpaces` one of every piece until there is a text.
+    var dropsSpace = true
+
+    static let llama2c = Settings()
+
+    /// What differs from llama2.c's reading; part of a tokenizer's fingerprint.
+    var summary: String {
+      var parts: [String] = []
+      if space != .front { parts.append("space=\(space.rawValue)") }
+      if joinsSpaces { parts.append("joinsSpaces") }
+      if readsSpaceSymbol { parts.append("readsSpaceSymbol") }
+      if let characters { parts.append("characters=\(characters.digest)") }
+      if !hasBytePieces { parts.append("noBytes") }
+      if !fusesUnknown { parts.append("keepsUnknown") }
+      if ignoresMerges { parts.append("ignoresMerges") }
+      if case .splits(let splits) = preTokenizer, splits.isEmpty {} else { parts.append(preTokenizer.summary) }
+      return parts.joined(separator: " ")
+    }
+  }
+
   /// The bytes of each id, a space being a space; control, unknown and byte pieces are not findable.
   let pieces: ByteStringTable
   let scores: [Float]?
+  /// In rank order, where there are no scores.
+  let merges: [MergeTable.Merge]
   let unknown: Int32?
-  /// The id of each byte, where the vocabulary has all 256.
-  let byteIDs: [Int32]?
+  let settings: Settings
+  /// The id of each byte, -1 where the vocabulary has none.
+  private let byteIDs: [Int32]
   private let byteOfID: [Int32: UInt8]
   private let table: MergeTable
+  /// Symbols that are taken whole before anything merges.
+  private let userDefined: AddedTokenMatcher?
   /// No piece has a space behind another character, so that text may be merged word by word.
   private let wordsAreApart: Bool
   private let cache = WordCache()
 
   /// - Parameter spellings: pieces in id order, U+2581 meaning a space; `control` ids stand for no text.
-  init(spellings: [[UInt8]], scores: [Float]?, unknown: Int32?, control: Set<Int32>) {
+  init(
+    spellings: [[UInt8]], scores: [Float]?, merges: [MergeTable.Merge] = [], unknown: Int32?, control: Set<Int32>,
+    userDefined: [Int32] = [], settings: Settings = .llama2c
+  ) {
     var bytes: [Int32: UInt8] = [:]
     var pieces = ByteStringTable(capacity: spellings.count)
     for (id, spelling) in spellings.enumerated() {
-      let spelling = Self.replacingSpaceSymbol(spelling)
-      let byte = Self.byteValue(spelling)
+      let spelling = Self.readingSpaceSymbol(spelling)
+      let byte = settings.hasBytePieces ? Self.byteValue(spelling) : nil
       if let byte { bytes[Int32(id)] = byte }
       pieces.append(spelling, findable: byte == nil && !control.contains(Int32(id)) && Int32(id) != unknown)
     }
     self.pieces = pieces
     self.scores = scores
     self.unknown = unknown
+    self.settings = settings
     byteOfID = bytes
     var byValue = [Int32](repeating: -1, count: 256)
     for (id, byte) in bytes where byValue[Int(byte)] < 0 || id < byValue[Int(byte)] {
       byValue[Int(byte)] = id
     }
-    byteIDs = byValue.contains(-1) ? nil : byValue
-    table = MergeTable(scores.map { Self.merges(pieces, scores: $0) } ?? [])
+    byteIDs = byValue
+    self.merges = merges
+    table = MergeTable(scores.map { Self.merges(pieces, scores: $0) } ?? self.merges)
+    self.userDefined =
+      userDefined.isEmpty
+      ? nil
+      : AddedTokenMatcher(userDefined.map { AddedToken(id: $0, text: "", isSpecial: false) }) {
+        Array(pieces[Int($0.id)])
+      }
     wordsAreApart = (0..<pieces.count).allSatisfy { id in
       let piece = pieces[id]
       return !zip(piece, piece.dropFirst()).contains { $0 != 0x20 && $1 == 0x20 }
@@ -53,12 +109,15 @@ struct PieceVocabulary: Sendable {
   }
 
   /// U+2581 (E2 96 81) -> space.
-  private static func replacingSpaceSymbol(_ spelling: [UInt8]) -> [UInt8] {
+  static func readingSpaceSymbol(_ spelling: [UInt8]) -> [UInt8] {
+    if !spelling.contains(0xE2) { return spelling }
     var out: [UInt8] = []
+    out.reserveCapacity(spelling.count)
     for byte in spelling {
       out.append(byte)
-      if byte == 0x81, out.suffix(3) == [0xE2, 0x96, 0x81] {
-        out.replaceSubrange((out.count - 3)..., with: [0x20])
+      if byte == 0x81, out.count > 2, out[out.count - 2] == 0x96, out[out.count - 3] == 0xE2 {
+        out.removeLast(3)
+        out.append(0x20)
       }
     }
     return out
@@ -90,25 +149,79 @@ struct PieceVocabulary: Sendable {
 
   // MARK: Encoding
 
-  /// Appends the ids of " " + text; nothing for an empty text.
-  func encode(_ text: UnsafeBufferPointer<UInt8>, into out: inout [Int32]) {
-    if text.isEmpty { return }
-    var spaced: [UInt8] = [0x20]
-    spaced.append(contentsOf: text)
+  /// Appends the ids of a text; nothing for an empty text.
+  /// - Parameters:
+  ///   - isFirst: nothing stands before the text.
+  ///   - continuing: the text goes on from another, so that no space is added.
+  func encode(
+    _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool = true, continuing: Bool = false, into out: inout [Int32]
+  ) {
+    let words = spaced(text, isFirst: isFirst, continuing: continuing)
     let cached = cache.tryLock()
     defer { if cached { cache.unlock() } }
-    spaced.withUnsafeBufferPointer { bytes in
-      let base = bytes.baseAddress!
-      var symbols: [Int32] = []
-      var start = 0
-      while start < bytes.count {
-        let end = wordEnd(base, from: start, end: bytes.count)
-        let word = UnsafeRawBufferPointer(start: base + start, count: end - start)
+    words.withUnsafeBufferPointer { bytes in
+      guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+      guard let userDefined else { return encodeStretch(base, bytes.count, cached, into: &out) }
+      userDefined.split(bytes, specials: true) { range, symbol in
+        if let symbol { return out.append(symbol) }
+        encodeStretch(base + range.lowerBound, range.count, cached, into: &out)
+      }
+    }
+  }
+
+  /// The text with its characters mapped, its spaces joined and one added, as the settings ask.
+  private func spaced(_ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, continuing: Bool) -> [UInt8] {
+    if text.isEmpty { return [] }
+    var body = mapped(text)
+    if settings.joinsSpaces { body = Self.joiningSpaces(body) }
+    if settings.readsSpaceSymbol { body = Self.readingSpaceSymbol(body) }
+    if settings.joinsSpaces { while body.last == 0x20 { body.removeLast() } }
+    if body.isEmpty { return [] }
+    if continuing { return body }
+    switch settings.space {
+    case .none: return body
+    case .front: return [0x20] + body
+    case .back: return body + [0x20]
+    case .unlessThere: return body[0] == 0x20 ? body : [0x20] + body
+    case .firstUnlessThere: return body[0] == 0x20 || !isFirst ? body : [0x20] + body
+    }
+  }
+
+  private func mapped(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    guard let characters = settings.characters else { return Array(text) }
+    // User-defined symbols are not mapped.
+    guard let userDefined else { return characters.mapped(text) ?? Array(text) }
+    var out: [UInt8] = []
+    userDefined.split(text, specials: true) { range, symbol in
+      let part = UnsafeBufferPointer(rebasing: text[range])
+      out += symbol == nil ? characters.mapped(part) ?? Array(part) : Array(part)
+    }
+    return out
+  }
+
+  private static func joiningSpaces(_ text: [UInt8]) -> [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(text.count)
+    for byte in text where byte != 0x20 || (out.last ?? 0x20) != 0x20 { out.append(byte) }
+    return out
+  }
+
+  private func encodeStretch(_ text: UnsafePointer<UInt8>, _ count: Int, _ cached: Bool, into out: inout [Int32]) {
+    var symbols: [Int32] = []
+    settings.preTokenizer.forEachWord(text, count: count) { first, last in
+      var start = first
+      while start < last {
+        let end = wordEnd(text, from: start, end: last)
+        let word = UnsafeRawBufferPointer(start: text + start, count: end - start)
         start = end
         if cached, word.count <= WordCache.longestWord, cache.append(word, to: &out) { continue }
         symbols.removeAll(keepingCapacity: true)
-        appendCharacters(word, to: &symbols)
-        table.mergeAll(&symbols)
+        if settings.ignoresMerges, let id = pieces.find(word) {
+          symbols.append(Int32(id))
+        } else {
+          appendCharacters(word, to: &symbols)
+          table.mergeAll(&symbols)
+        }
         out.append(contentsOf: symbols)
         if cached, word.count <= WordCache.longestWord { cache.remember(word, symbols) }
       }
@@ -134,9 +247,9 @@ struct PieceVocabulary: Sendable {
       if let id = pieces.find(character) {
         symbols.append(Int32(id))
         unknownBefore = false
-      } else if let byteIDs {
+      } else if character.allSatisfy({ byteIDs[Int($0)] >= 0 }) {
         for byte in character { symbols.append(byteIDs[Int(byte)]) }
-      } else if let unknown, !unknownBefore {
+      } else if let unknown, !unknownBefore || !settings.fusesUnknown {
         symbols.append(unknown)
         unknownBefore = true
       }

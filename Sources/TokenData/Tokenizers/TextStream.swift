@@ -3,24 +3,21 @@
 public struct TextStream {
   private let tokenizer: Tokenizer
   private let showingSpecials: Bool
-  private var atStart: Bool
+  private var firstSpace: Tokenizer.FirstSpace
   private var pending: [UInt8] = []
 
   /// - Parameter continuing: the ids continue a text, so that a leading space belongs to them.
   public init(_ tokenizer: Tokenizer, continuing: Bool = false, showingSpecials: Bool = false) {
     self.tokenizer = tokenizer
     self.showingSpecials = showingSpecials
-    atStart = tokenizer.addsSpace && !continuing
+    firstSpace = Tokenizer.FirstSpace(tokenizer, continuing: continuing)
   }
 
   /// The text that is complete after this id; bytes that can never be UTF-8 become U+FFFD.
   public mutating func append(_ id: Int32) -> String {
     var bytes: [UInt8] = []
-    let special = tokenizer.appendBytes(of: id, showingSpecials: showingSpecials, to: &bytes)
-    if !special {
-      if atStart, bytes.first == 0x20 { bytes.removeFirst() }
-      atStart = false
-    }
+    let isSpecial = tokenizer.appendBytes(of: id, showingSpecials: showingSpecials, to: &bytes)
+    firstSpace.drop(from: &bytes, at: 0, isSpecial: isSpecial)
     pending += bytes
     let held = Self.incompleteSuffix(pending)
     defer { pending.removeFirst(pending.count - held) }

@@ -3,14 +3,20 @@ import Groundwork
 
 extension Tokenizer {
   /// Loads a tokenizer from a model folder, a tokenizer.json (Hugging Face's or our own), a vocabulary +
-  /// merges pair ("vocab.json,merges.txt", or the vocabulary with its merges beside it), a llama2.c
-  /// tokenizer.bin, a SentencePiece .model, or a file of character pieces.
+  /// merges pair ("vocab.json,merges.txt", or the vocabulary with its merges beside it; a third part names the
+  /// split pattern where no file does), a llama2.c tokenizer.bin, a SentencePiece .model, or a file of character
+  /// pieces.
   /// - Throws: when the file is missing, malformed, or uses a feature that would change the ids.
   public static func load(from path: String) throws -> Tokenizer {
-    if let comma = path.firstIndex(of: ","), !FileManager.default.fileExists(atPath: path) {
-      let vocabulary = URL(fileURLWithPath: String(path[..<comma]))
-      let merges = URL(fileURLWithPath: String(path[path.index(after: comma)...]))
-      return try VocabularyMergesPair.load(vocabulary: vocabulary, merges: merges)
+    if path.contains(","), !FileManager.default.fileExists(atPath: path) {
+      let parts = path.split(separator: ",").map(String.init)
+      guard (2...3).contains(parts.count) else {
+        throw UpcycleError.usage(
+          "is no vocabulary and merges", at: path, expected: "vocab.json,merges.txt or vocab.json,merges.txt,PATTERN")
+      }
+      return try VocabularyMergesPair.load(
+        vocabulary: URL(fileURLWithPath: parts[0]), merges: URL(fileURLWithPath: parts[1]),
+        pattern: parts.count == 3 ? parts[2] : nil)
     }
     let url = URL(fileURLWithPath: path)
     var isDirectory: ObjCBool = false
@@ -22,20 +28,27 @@ extension Tokenizer {
 
   public static func load(from url: URL) throws -> Tokenizer { try load(from: url.path) }
 
+  /// The first of the known files that can be read: where a tokenizer.json is of an unknown kind, the SentencePiece
+  /// model that it came from often lies beside it.
   private static func load(folder: URL) throws -> Tokenizer {
+    var problem: Error?
     for name in ["tokenizer.json", "tokenizer.bin", "tokenizer.model", "vocab.json", "encoder.json"] {
       let url = folder.appendingPathComponent(name)
-      if FileManager.default.fileExists(atPath: url.path) { return try load(file: url) }
+      guard FileManager.default.fileExists(atPath: url.path) else { continue }
+      do {
+        return try load(file: url).read(from: TokenizerFile.all(in: folder))
+      } catch { problem = problem ?? error }
     }
-    throw UpcycleError(
-      "has no tokenizer", at: folder.path,
-      expected: "tokenizer.json, tokenizer.bin, or vocab.json with merges.txt")
+    throw problem
+      ?? UpcycleError(
+        "has no tokenizer", at: folder.path,
+        expected: "tokenizer.json, tokenizer.model, tokenizer.bin, or vocab.json with merges.txt")
   }
 
   private static func load(file: URL) throws -> Tokenizer {
     switch file.pathExtension {
     case "bin": return try LlamaTokenizerFile.load(file)
-    case "model": return try SentencePieceFile.load(file)
+    case "model": return try SentencePieceFile.load(file).read(from: [TokenizerFile(file, name: "tokenizer.model")])
     case "bpe", "txt":
       return try VocabularyMergesPair.load(
         vocabulary: VocabularyMergesPair.vocabulary(beside: file), merges: file)
@@ -51,7 +64,12 @@ extension Tokenizer {
         expected: "JSON, a vocabulary + merges pair, a llama2.c tokenizer.bin, or a SentencePiece .model")
     }
     switch try format(of: data, file: file.path) {
-    case .huggingFace: return try HuggingFaceTokenizer.load(data, file: file)
+    case .huggingFace:
+      let tokenizer = try HuggingFaceTokenizer.load(data, file: file)
+      let isInFolder = file.lastPathComponent == "tokenizer.json"
+      return try tokenizer.read(
+        from: isInFolder
+          ? TokenizerFile.all(in: file.deletingLastPathComponent()) : [TokenizerFile(file, name: "tokenizer.json")])
     case .pieces: return try PieceFile.load(data, file: file.path)
     case .vocabulary:
       return try VocabularyMergesPair.load(
@@ -73,16 +91,5 @@ extension Tokenizer {
       }
       return format
     }
-  }
-}
-
-/// Well-known names of the beginning and end tokens, for files that do not say which they are.
-enum TokenNames {
-  static let beginning = ["<|bos|>", "<|begin_of_text|>", "<|begin|>", "<s>", "<bos>", "<|endoftext|>"]
-  static let end = ["<|eos|>", "<|end_of_text|>", "<|end|>", "</s>", "<eos>", "<|endoftext|>"]
-
-  static func first(of names: [String], in tokens: [AddedToken]) -> Int32? {
-    for name in names { if let token = tokens.first(where: { $0.text == name }) { return token.id } }
-    return nil
   }
 }

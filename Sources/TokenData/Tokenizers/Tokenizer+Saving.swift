@@ -2,11 +2,16 @@ import Foundation
 import Groundwork
 
 extension Tokenizer {
-  /// Writes tokenizer.json into `folder`; loading it gives an equal tokenizer. Byte-level BPE is written
-  /// as Hugging Face's tokenizer.json, with tokenizer_config.json naming the beginning and end tokens;
-  /// piece vocabularies in our own format (see `PieceFile`).
+  /// Writes the tokenizer into `folder`; loading it gives an equal one. A tokenizer that was read from a folder is
+  /// copied byte for byte, with all that belongs to it (chat template, generation settings). One that was made or read
+  /// from a single file is written: byte-level BPE as Hugging Face's tokenizer.json, with tokenizer_config.json naming
+  /// the beginning and end tokens, piece vocabularies in our own format (see `PieceFile`).
   public func save(to folder: URL) throws {
     let file = folder.appendingPathComponent("tokenizer.json")
+    if !files.isEmpty {
+      for file in files { try writeFile(file.content, to: folder.appendingPathComponent(file.name)) }
+      return
+    }
     switch model {
     case .pieces(let vocabulary): try writeFile(PieceFile.text(vocabulary, bos: bos, eos: eos), to: file)
     case .byteLevel(let bpe):
@@ -14,12 +19,12 @@ extension Tokenizer {
       func name(_ id: Int32?) -> JSONValue {
         id.flatMap { id in addedTokens.first { $0.id == id } }.map { .string($0.text) } ?? .null
       }
-      let configuration = JSONValue.object([
+      let configuration: [String: JSONValue] = [
         "tokenizer_class": .string("PreTrainedTokenizerFast"), "bos_token": name(bos), "eos_token": name(eos),
         "clean_up_tokenization_spaces": .bool(false),
-      ])
+      ]
       try writeFile(
-        configuration.text(pretty: true) + "\n", to: folder.appendingPathComponent("tokenizer_config.json"))
+        JSONValue.object(configuration).text(pretty: true) + "\n", to: folder.appendingPathComponent("tokenizer_config.json"))
     }
   }
 
@@ -28,8 +33,9 @@ extension Tokenizer {
     let added = addedTokens.map { token -> String in
       hidden.insert(token.id)
       let content = JSONValue.string(token.text).text()
-      return "{\"id\": \(token.id), \"content\": \(content), \"single_word\": false, \"lstrip\": false, "
-        + "\"rstrip\": false, \"normalized\": false, \"special\": \(token.isSpecial)}"
+      return "{\"id\": \(token.id), \"content\": \(content), \"single_word\": \(token.isSingleWord), "
+        + "\"lstrip\": \(token.stripsLeft), \"rstrip\": \(token.stripsRight), "
+        + "\"normalized\": \(token.isNormalized), \"special\": \(token.isSpecial)}"
     }
     let vocabulary = (0..<bpe.pieces.count).compactMap { id -> String? in
       let bytes = bpe.pieces[id]
@@ -43,8 +49,9 @@ extension Tokenizer {
     }
     var text = "{\n\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n"
     text += "\"added_tokens\": [\n\(added.joined(separator: ",\n"))\n],\n"
-    text += "\"normalizer\": \(bpe.composes ? "{\"type\": \"NFC\"}" : "null"),\n"
-    text += "\"pre_tokenizer\": \(Self.preTokenizer(bpe.pattern).text()),\n\"post_processor\": null,\n"
+    text += "\"normalizer\": \(normalizer.steps.isEmpty ? "null" : "{\"type\": \"NFC\"}"),\n"
+    text += "\"pre_tokenizer\": \(Self.preTokenizer(bpe.preTokenizer).text()),\n"
+    text += "\"post_processor\": \(postProcessor.text()),\n"
     text += "\"decoder\": \(Self.byteLevel(usingRegex: true).text()),\n"
     text += "\"model\": {\n\"type\": \"BPE\",\n\"dropout\": null,\n\"unk_token\": null,\n"
     text += "\"continuing_subword_prefix\": null,\n\"end_of_word_suffix\": null,\n\"fuse_unk\": false,\n"
@@ -64,6 +71,30 @@ extension Tokenizer {
     return text + "\""
   }
 
+  /// Puts in front of every text what this tokenizer puts there; null where that is nothing.
+  private var postProcessor: JSONValue {
+    if documentStart.isEmpty && documentEnd.isEmpty { return .null }
+    func part(_ id: Int32) -> JSONValue {
+      .object(["SpecialToken": .object(["id": .string(spelling(id)), "type_id": .int(0)])])
+    }
+    let text = JSONValue.object(["Sequence": .object(["id": .string("A"), "type_id": .int(0)])])
+    let second = JSONValue.object(["Sequence": .object(["id": .string("B"), "type_id": .int(0)])])
+    let (start, end) = (documentStart.map(part), documentEnd.map(part))
+    let tokens = (documentStart + documentEnd).map { id in
+      let name = JSONValue.string(spelling(id))
+      return (spelling(id), JSONValue.object(["id": name, "ids": .array([.int(Int(id))]), "tokens": .array([name])]))
+    }
+    return .object([
+      "type": .string("TemplateProcessing"), "single": .array(start + [text] + end),
+      "pair": .array(start + [text] + end + start + [second] + end),
+      "special_tokens": .object(Dictionary(tokens) { first, _ in first }),
+    ])
+  }
+
+  private func spelling(_ id: Int32) -> String {
+    addedTokens.first { $0.id == id }?.text ?? decode([id], showingSpecials: true, continuing: true)
+  }
+
   private static func byteLevel(usingRegex: Bool) -> JSONValue {
     .object([
       "type": .string("ByteLevel"), "add_prefix_space": .bool(false), "trim_offsets": .bool(false),
@@ -71,11 +102,14 @@ extension Tokenizer {
     ])
   }
 
-  private static func preTokenizer(_ pattern: SplitPattern) -> JSONValue {
+  private static func preTokenizer(_ preTokenizer: PreTokenizer) -> JSONValue {
     func sequence(_ first: JSONValue, usingRegex: Bool) -> JSONValue {
       .object([
         "type": .string("Sequence"), "pretokenizers": .array([first, byteLevel(usingRegex: usingRegex)]),
       ])
+    }
+    guard case .pattern(let pattern) = preTokenizer else {
+      preconditionFailure("a tokenizer with splits of its own is read from files, which are copied")
     }
     switch pattern {
     case .gpt2: return byteLevel(usingRegex: true)

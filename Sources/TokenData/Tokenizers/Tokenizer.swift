@@ -1,82 +1,131 @@
 import Foundation
 import Groundwork
 
-/// A token of the vocabulary that stands for no ordinary text, such as `<|eos|>`.
-public struct AddedToken: Sendable, Equatable {
-  public var id: Int32
-  public var text: String
-  /// False for tokens of tokenizer.json that are matched in any text, also ordinary text.
-  public var isSpecial: Bool
-
-  public init(id: Int32, text: String, isSpecial: Bool = true) {
-    self.id = id
-    self.text = text
-    self.isSpecial = isSpecial
-  }
-}
-
-/// Text to token ids and back: byte-level BPE, llama2.c's scored pieces, or single characters.
+/// Text to token ids and back: byte-level BPE, SentencePiece's and llama2.c's pieces, or single characters.
 ///
-/// Byte-level tokenizers take any bytes and `decodeBytes(encode(bytes:))` gives them back; the other two
-/// do the same for text with byte pieces in the vocabulary. A tokenizer is immutable and may be used from
-/// several threads.
+/// A text passes through: added tokens that are looked for in it as it is; the normaliser; added tokens that are looked
+/// for in normalised text; the model. Byte-level tokenizers without a normaliser take any bytes and
+/// `decodeBytes(encode(bytes:))` gives them back. A tokenizer is immutable and may be used from several threads.
 public final class Tokenizer: Sendable {
   enum Model: Sendable {
     case byteLevel(ByteLevelBPE)
-    /// llama2.c (with scores) or the character format (without).
     case pieces(PieceVocabulary)
   }
 
+  /// Whether special tokens spelled in a text, such as `<|eos|>`, are these tokens or ordinary text.
+  public enum SpecialTokens: String, Sendable, CaseIterable {
+    case parse, text
+  }
+
   let model: Model
+  let normalizer: TextNormalizer
   /// Special and other added tokens, by id.
   public let addedTokens: [AddedToken]
   /// Beginning-of-text and end-of-text ids, where the vocabulary has them.
   public let bos: Int32?
   public let eos: Int32?
+  /// What the tokenizer itself puts in front of every text, mostly the beginning token, and behind every document.
+  public let documentStart: [Int32]
+  let documentEnd: [Int32]
   /// Largest id + 1.
   public let vocabularySize: Int
   /// SHA-256 of everything that decides which ids a text gets; equal before saving and after loading.
   public let fingerprint: String
+  /// The files this tokenizer was read from, which saving copies as they are; empty where it writes its own.
+  let files: [TokenizerFile]
   private let matcher: AddedTokenMatcher
+  private let normalizedMatcher: AddedTokenMatcher
   private let addedByID: [Int32: AddedToken]
 
-  init(model: Model, addedTokens: [AddedToken], bos: Int32?, eos: Int32?) {
+  init(
+    model: Model, normalizer: TextNormalizer = TextNormalizer(), addedTokens: [AddedToken],
+    boundaries: BoundaryTokens, files: [TokenizerFile] = []
+  ) {
     self.model = model
+    self.normalizer = normalizer
     self.addedTokens = addedTokens.sorted { $0.id < $1.id }
-    self.bos = bos
-    self.eos = eos
+    bos = boundaries.bos
+    eos = boundaries.eos
+    documentStart = boundaries.start
+    documentEnd = boundaries.end
+    self.files = files
+    let pieces: Int
     switch model {
-    case .byteLevel(let bpe): vocabularySize = max(bpe.pieces.count, Int(self.addedTokens.last?.id ?? -1) + 1)
-    case .pieces(let vocabulary): vocabularySize = vocabulary.pieces.count
+    case .byteLevel(let bpe): pieces = bpe.pieces.count
+    case .pieces(let vocabulary): pieces = vocabulary.pieces.count
     }
-    matcher = AddedTokenMatcher(self.addedTokens)
+    vocabularySize = max(pieces, Int(self.addedTokens.last?.id ?? -1) + 1)
+    matcher = AddedTokenMatcher(self.addedTokens.filter { !$0.isNormalized })
+    normalizedMatcher = AddedTokenMatcher(self.addedTokens.filter(\.isNormalized)) { token in
+      let text = Array(token.text.utf8)
+      return text.withUnsafeBufferPointer { normalizer.normalized($0) } ?? text
+    }
     addedByID = Dictionary(addedTokens.map { ($0.id, $0) }) { first, _ in first }
-    fingerprint = Self.fingerprint(model, addedTokens: self.addedTokens)
+    fingerprint = Self.fingerprint(model, normalizer, addedTokens: self.addedTokens)
   }
 
-  /// What kind this is, for people: "byte-level BPE (llama3 pattern)".
+  private init(_ other: Tokenizer, documentStart: [Int32], files: [TokenizerFile]) {
+    model = other.model
+    normalizer = other.normalizer
+    addedTokens = other.addedTokens
+    bos = other.bos
+    eos = other.eos
+    self.documentStart = documentStart
+    documentEnd = other.documentEnd
+    vocabularySize = other.vocabularySize
+    fingerprint = other.fingerprint
+    self.files = files
+    matcher = other.matcher
+    normalizedMatcher = other.normalizedMatcher
+    addedByID = other.addedByID
+  }
+
+  /// The same tokenizer, putting its beginning token in front of texts or nothing.
+  /// - Throws: when it has no beginning token to put there.
+  public func addingBeginning(_ adds: Bool) throws -> Tokenizer {
+    if !adds { return Tokenizer(self, documentStart: [], files: files) }
+    if !documentStart.isEmpty { return self }
+    guard let bos else {
+      throw UpcycleError.usage("this tokenizer has no beginning token", at: "--bos on", hint: "use --bos off")
+    }
+    return Tokenizer(self, documentStart: [bos], files: files)
+  }
+
+  /// The same tokenizer, read from `files`.
+  func read(from files: [TokenizerFile]) -> Tokenizer { Tokenizer(self, documentStart: documentStart, files: files) }
+
+  /// What kind this is, for people: "byte-level BPE, llama3 pattern".
   public var summary: String {
     switch model {
-    case .byteLevel(let bpe): return "byte-level BPE, \(bpe.pattern.rawValue) pattern"
-    case .pieces(let vocabulary): return vocabulary.scores == nil ? "characters" : "llama2.c pieces"
+    case .byteLevel(let bpe):
+      guard case .pattern(let pattern) = bpe.preTokenizer else { return "byte-level BPE" }
+      return "byte-level BPE, \(pattern.rawValue) pattern"
+    case .pieces(let vocabulary):
+      return vocabulary.scores != nil ? "scored pieces" : vocabulary.merges.isEmpty ? "characters" : "merged pieces"
     }
   }
 
   /// The id of an added token, such as `<|eos|>`.
   public func id(of text: String) -> Int32? { addedTokens.first { $0.text == text }?.id }
 
-  /// What precedes the first token of a text: the beginning token, else the end token, else nothing.
-  public var documentStart: [Int32] { (bos ?? eos).map { [$0] } ?? [] }
+  /// True for tokens that stand for no text.
+  func isSpecial(_ id: Int32) -> Bool { addedByID[id]?.isSpecial ?? false }
+
+  /// What a model needs in front of a text that may be empty: `documentStart`, else the beginning or the end token.
+  public var emptyStart: [Int32] {
+    documentStart.isEmpty ? (bos ?? eos).map { [$0] } ?? [] : documentStart
+  }
 
   // MARK: Encoding
 
   /// The ids of `text`, without beginning or end tokens. Special tokens spelled in the text are ordinary
   /// text unless `parsingSpecials`.
-  public func encode(_ text: String, parsingSpecials: Bool = false) -> [Int32] {
+  /// - Parameter continuing: the text goes on from an earlier one, so that no space is put in front of it.
+  public func encode(_ text: String, parsingSpecials: Bool = false, continuing: Bool = false) -> [Int32] {
     var text = text
     return text.withUTF8 { bytes in
       var ids: [Int32] = []
-      encode(bytes, parsingSpecials: parsingSpecials, into: &ids)
+      encode(bytes, parsingSpecials: parsingSpecials, continuing: continuing, into: &ids)
       return ids
     }
   }
@@ -92,55 +141,92 @@ public final class Tokenizer: Sendable {
 
   /// Appends the ids of `bytes` to `ids`.
   public func encode(
-    _ bytes: UnsafeBufferPointer<UInt8>, parsingSpecials: Bool = false, into ids: inout [Int32]
+    _ bytes: UnsafeBufferPointer<UInt8>, parsingSpecials: Bool = false, continuing: Bool = false,
+    into ids: inout [Int32]
   ) {
-    var start = 0
-    while let match = matcher.next(in: bytes, from: start, specials: parsingSpecials) {
-      encodeText(UnsafeBufferPointer(rebasing: bytes[start..<match.range.lowerBound]), into: &ids)
-      ids.append(match.id)
-      start = match.range.upperBound
-    }
-    encodeText(UnsafeBufferPointer(rebasing: bytes[start...]), into: &ids)
-  }
-
-  private func encodeText(_ bytes: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
-    switch model {
-    case .byteLevel(let bpe): bpe.encode(bytes, into: &ids)
-    case .pieces(let vocabulary): vocabulary.encode(bytes, into: &ids)
+    matcher.split(bytes, specials: parsingSpecials) { range, token in
+      if let token { return ids.append(token) }
+      let stretch = UnsafeBufferPointer(rebasing: bytes[range])
+      let isFirst = range.lowerBound == 0 && !continuing
+      let continues = continuing && range.lowerBound == 0
+      if let normalized = normalizer.normalized(stretch, prepending: !continues) {
+        normalized.withUnsafeBufferPointer { encodeNormalized($0, parsingSpecials, isFirst, continues, into: &ids) }
+      } else {
+        encodeNormalized(stretch, parsingSpecials, isFirst, continues, into: &ids)
+      }
     }
   }
 
-  /// A document as shards and training want it: the beginning token where there is one, the text, and the
-  /// end token on request.
-  public func encodeDocument(_ text: String, appendingEnd: Bool = false) -> [Int32] {
+  private func encodeNormalized(
+    _ text: UnsafeBufferPointer<UInt8>, _ parsingSpecials: Bool, _ isFirst: Bool, _ continuing: Bool,
+    into ids: inout [Int32]
+  ) {
+    normalizedMatcher.split(text, specials: parsingSpecials) { range, token in
+      if let token { return ids.append(token) }
+      let stretch = UnsafeBufferPointer(rebasing: text[range])
+      let starts = range.lowerBound == 0
+      switch model {
+      case .byteLevel(let bpe): bpe.encode(stretch, continuing: continuing && starts, into: &ids)
+      case .pieces(let vocabulary):
+        vocabulary.encode(stretch, isFirst: isFirst && starts, continuing: continuing && starts, into: &ids)
+      }
+    }
+  }
+
+  /// A document as shards and training want it: what the tokenizer puts in front of a text, the text, what it puts
+  /// behind, and the end token on request.
+  public func encodeDocument(_ text: String, appendingEnd: Bool = false, parsingSpecials: Bool = false) -> [Int32] {
     var text = text
-    return text.withUTF8 { encodeDocument($0, appendingEnd: appendingEnd) }
+    return text.withUTF8 { encodeDocument($0, appendingEnd: appendingEnd, parsingSpecials: parsingSpecials) }
   }
 
-  public func encodeDocument(_ bytes: UnsafeBufferPointer<UInt8>, appendingEnd: Bool = false) -> [Int32] {
-    var ids = bos.map { [$0] } ?? []
-    encode(bytes, into: &ids)
-    if appendingEnd, let eos { ids.append(eos) }
+  public func encodeDocument(
+    _ bytes: UnsafeBufferPointer<UInt8>, appendingEnd: Bool = false, parsingSpecials: Bool = false
+  ) -> [Int32] {
+    var ids = documentStart
+    encode(bytes, parsingSpecials: parsingSpecials, into: &ids)
+    ids += documentEnd
+    if appendingEnd, let eos, documentEnd.last != eos { ids.append(eos) }
     return ids
   }
 
   // MARK: Decoding
 
-  /// Whether the text of a document starts with a space that encoding put there.
-  var addsSpace: Bool { if case .pieces = model { return true } else { return false } }
+  /// Drops the space that a text starts with, since encoding put it there.
+  struct FirstSpace {
+    private var isAwaited: Bool
+    private let dropsAll: Bool
+
+    init(_ tokenizer: Tokenizer, continuing: Bool) {
+      guard case .pieces(let vocabulary) = tokenizer.model, !continuing else {
+        (isAwaited, dropsAll) = (false, false)
+        return
+      }
+      (isAwaited, dropsAll) = (vocabulary.settings.dropsSpace, vocabulary.settings.joinsSpaces)
+    }
+
+    /// Looks at the bytes of the next token, which start at `start`.
+    mutating func drop(from bytes: inout [UInt8], at start: Int, isSpecial: Bool) {
+      if !isAwaited || isSpecial && bytes.count == start { return }
+      if !isSpecial, bytes.count > start, bytes[start] == 0x20 {
+        bytes.remove(at: start)
+        isAwaited = dropsAll && bytes.count == start
+      } else {
+        isAwaited = false
+      }
+    }
+  }
 
   /// The bytes of `ids`. Special tokens give nothing unless `showingSpecials`; ids outside the vocabulary
   /// give nothing. The space that piece vocabularies put in front of a text is taken away again, unless
   /// the ids continue an earlier text.
   public func decodeBytes(_ ids: [Int32], showingSpecials: Bool = false, continuing: Bool = false) -> [UInt8] {
     var bytes: [UInt8] = []
-    var atStart = addsSpace && !continuing
+    var firstSpace = FirstSpace(self, continuing: continuing)
     for id in ids {
-      let before = bytes.count
-      let special = appendBytes(of: id, showingSpecials: showingSpecials, to: &bytes)
-      if special { continue }
-      if atStart, bytes.count > before, bytes[before] == 0x20 { bytes.remove(at: before) }
-      atStart = false
+      let start = bytes.count
+      let isSpecial = appendBytes(of: id, showingSpecials: showingSpecials, to: &bytes)
+      firstSpace.drop(from: &bytes, at: start, isSpecial: isSpecial)
     }
     return bytes
   }
@@ -160,42 +246,8 @@ public final class Tokenizer: Sendable {
     }
     switch model {
     case .byteLevel(let bpe): if Int(id) < bpe.pieces.count { bytes += bpe.pieces[Int(id)] }
-    case .pieces(let vocabulary): vocabulary.decode(id, into: &bytes)
+    case .pieces(let vocabulary): if Int(id) < vocabulary.pieces.count { vocabulary.decode(id, into: &bytes) }
     }
     return false
-  }
-}
-
-/// Finds added tokens in text: leftmost, longest first.
-struct AddedTokenMatcher: Sendable {
-  private let always: [(text: [UInt8], id: Int32)]
-  private let all: [(text: [UInt8], id: Int32)]
-
-  init(_ tokens: [AddedToken]) {
-    let spelled = tokens.filter { !$0.text.isEmpty }.map { ($0, (text: Array($0.text.utf8), id: $0.id)) }
-      .sorted { $0.1.text.count > $1.1.text.count }
-    all = spelled.map(\.1)
-    always = spelled.filter { !$0.0.isSpecial }.map(\.1)
-  }
-
-  func next(
-    in bytes: UnsafeBufferPointer<UInt8>, from start: Int, specials: Bool
-  ) -> (range: Range<Int>, id: Int32)? {
-    let tokens = specials ? all : always
-    if tokens.isEmpty { return nil }
-    var starts = [Bool](repeating: false, count: 256)
-    for token in tokens { starts[Int(token.text[0])] = true }
-    var index = start
-    while index < bytes.count {
-      if starts[Int(bytes[index])] {
-        for token in tokens where index + token.text.count <= bytes.count {
-          if token.text.indices.allSatisfy({ bytes[index + $0] == token.text[$0] }) {
-            return (index..<index + token.text.count, token.id)
-          }
-        }
-      }
-      index += 1
-    }
-    return nil
   }
 }

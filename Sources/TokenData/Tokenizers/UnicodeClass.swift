@@ -47,18 +47,23 @@ struct ScalarClassifier: @unchecked Sendable {  // the table is written once, be
     kind: UnicodeClass, length: Int
   ) {
     let length = Self.sequenceLength(text, at: index, end: end)
-    let value: Int
-    switch length {
-    case 2: value = Int(text[index] & 0x1F) << 6 | Int(text[index + 1] & 0x3F)
-    case 3:
-      value = Int(text[index] & 0x0F) << 12 | Int(text[index + 1] & 0x3F) << 6 | Int(text[index + 2] & 0x3F)
-    case 4:
-      let high = Int(text[index] & 0x07) << 18 | Int(text[index + 1] & 0x3F) << 12
-      value = high | Int(text[index + 2] & 0x3F) << 6 | Int(text[index + 3] & 0x3F)
-    default: return (.other, 1)
-    }
+    if length == 0 { return (.other, 1) }
+    let value = Int(Self.value(text, at: index, length: length))
     if value < Self.tabulated { return (table[value], length) }
     return (Unicode.Scalar(UInt32(value)).map(UnicodeClass.init) ?? .other, length)
+  }
+
+  /// The scalar of the valid sequence of `length` bytes at `index`.
+  @inline(__always)
+  static func value(_ text: UnsafePointer<UInt8>, at index: Int, length: Int) -> UInt32 {
+    func rest(_ offset: Int) -> UInt32 { UInt32(text[index + offset] & 0x3F) }
+    let first = UInt32(text[index])
+    switch length {
+    case 1: return first
+    case 2: return (first & 0x1F) << 6 | rest(1)
+    case 3: return (first & 0x0F) << 12 | rest(1) << 6 | rest(2)
+    default: return (first & 0x07) << 18 | rest(1) << 12 | rest(2) << 6 | rest(3)
+    }
   }
 
   /// Length of the valid UTF-8 sequence at `index` (Unicode table 3-7), or 0.
@@ -77,5 +82,14 @@ struct ScalarClassifier: @unchecked Sendable {  // the table is written once, be
     }
     for offset in 2..<max(length, 2) where text[index + offset] & 0xC0 != 0x80 { return 0 }
     return length
+  }
+
+  /// Where the scalar that ends at `end` starts; `start < end`, the first scalar of the text starts at `start`
+  /// or before.
+  static func previous(_ text: UnsafePointer<UInt8>, start: Int, end: Int) -> Int {
+    for length in 1...4 where end - length >= start {
+      if sequenceLength(text, at: end - length, end: end) == length { return end - length }
+    }
+    return end - 1
   }
 }

@@ -1,0 +1,193 @@
+import Foundation
+
+/// The filters behind `|`.
+enum TemplateFilters {
+  static let names: Set<String> = [
+    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "indent", "int", "items", "join", "last",
+    "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select",
+    "selectattr", "sort", "string", "sum", "title", "tojson", "trim", "unique", "upper", "wordcount",
+  ]
+
+  static func apply(
+    _ name: String, to value: TemplateValue, _ arguments: TemplateCall, _ interpreter: inout TemplateInterpreter, _ line: Int
+  ) throws -> TemplateValue {
+    func failure(_ what: String) -> TemplateError { TemplateError(what: what, line: line) }
+    func items() throws -> [TemplateValue] { try interpreter.items(of: value, line) }
+    switch name {
+    // Texts
+    case "trim":
+      return .string(TemplateMethods.stripped(value.text, arguments.value(0, "chars")?.text, left: true, right: true))
+    case "lower": return .string(value.text.lowercased())
+    case "upper": return .string(value.text.uppercased())
+    case "capitalize": return .string(TemplateMethods.capitalized(value.text))
+    case "title": return .string(TemplateMethods.titled(value.text))
+    case "string", "safe": return .string(value.text)
+    case "wordcount": return .int(TemplateMethods.split(value.text, nil, limit: -1).count)
+    case "replace":
+      guard let old = arguments.value(0, "old")?.text, let new = arguments.value(1, "new")?.text else {
+        throw failure("replace takes two texts")
+      }
+      let count = arguments.value(2, "count")?.integer ?? -1
+      return .string(TemplateMethods.replaced(value.text, old, new, count: count))
+    case "indent": return .string(indented(value.text, arguments))
+    case "join":
+      let attribute = arguments.value(1, "attribute")
+      let values = try items().map { item in try attribute.map { try part($0, of: item, interpreter, line) } ?? item }
+      return .string(values.map(\.text).joined(separator: arguments.value(0, "d")?.text ?? ""))
+    case "tojson":
+      let sorts = arguments.value(3, "sort_keys")?.isTrue ?? false
+      guard let json = value.json(indent: arguments.value(1, "indent")?.integer ?? arguments.positional.first?.integer, sortingKeys: sorts)
+      else { throw failure("a value that JSON does not have") }
+      return .string(json)
+    // Numbers
+    case "int":
+      if let number = value.number, number.magnitude < 1e18 { return .int(value.integer ?? Int(number)) }
+      let text = TemplateMethods.stripped(value.text, nil, left: true, right: true)
+      return Int(text).map { .int($0) } ?? Double(text).flatMap { Int(exactly: $0.rounded(.towardZero)) }.map { .int($0) }
+        ?? arguments.value(0, "default") ?? .int(0)
+    case "float":
+      if let number = value.number { return .double(number) }
+      return Double(value.text).map { .double($0) } ?? arguments.value(0, "default") ?? .double(0)
+    case "abs":
+      if let number = value.integer { return .int(Int(number.magnitude)) }
+      guard let number = value.number else { throw failure("abs takes a number") }
+      return .double(number.magnitude)
+    case "round":
+      guard let number = value.number else { throw failure("round takes a number") }
+      let scale = pow(10, Double(arguments.value(0, "precision")?.integer ?? 0))
+      let rule: FloatingPointRoundingRule
+      switch arguments.value(1, "method")?.text ?? "common" {
+      case "ceil": rule = .up
+      case "floor": rule = .down
+      default: rule = .toNearestOrEven
+      }
+      return .double((number * scale).rounded(rule) / scale)
+    // Defaults
+    case "default", "d":
+      let replaces = !value.isDefined || (arguments.value(1, "boolean")?.isTrue ?? false) && !value.isTrue
+      return replaces ? arguments.value(0, "default_value") ?? .string("") : value
+    // Lists
+    case "length", "count":
+      switch value {
+      case .string(let text): return .int(text.unicodeScalars.count)
+      case .list(let items): return .int(items.count)
+      case .dictionary(let dictionary): return .int(dictionary.entries.count)
+      case .undefined: return .int(0)
+      default: throw failure("a \(value.typeName) has no length")
+      }
+    case "first": return try items().first ?? .undefined("the first item")
+    case "last": return try items().last ?? .undefined("the last item")
+    case "list": return .list(try items())
+    case "reverse":
+      if case .string(let text) = value { return .string(String(String.UnicodeScalarView(text.unicodeScalars.reversed()))) }
+      return .list(try items().reversed())
+    case "unique":
+      var kept: [TemplateValue] = []
+      for item in try items() where !kept.contains(where: { $0.equals(item) }) { kept.append(item) }
+      return .list(kept)
+    case "sum":
+      return .double(0).sum(try items().map { item in
+        try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
+      })
+    case "min", "max":
+      let all = try items()
+      guard var best = all.first else { return .undefined("the \(name) of nothing") }
+      for item in all.dropFirst() where try TemplateTests.order(item, name == "min" ? "<" : ">", best, line) { best = item }
+      return best
+    case "sort":
+      let attribute = arguments.value(2, "attribute")
+      let keyed = try items().map { item in
+        (key: try attribute.map { try part($0, of: item, interpreter, line) } ?? item, item: item)
+      }
+      return .list(try sorted(keyed, arguments.value(0, "reverse")?.isTrue ?? false, line))
+    case "items", "dictsort":
+      guard case .dictionary(let dictionary) = value else {
+        if !value.isDefined, name == "items" { return .list([]) }
+        throw failure("\(name) takes a dict, not a \(value.typeName)")
+      }
+      let pairs = dictionary.entries.map { (key: TemplateValue.string($0.key.lowercased()), item: TemplateValue.list([.string($0.key), $0.value])) }
+      return .list(name == "items" ? pairs.map(\.item) : try sorted(pairs, false, line))
+    case "map": return .list(try mapped(items(), arguments, &interpreter, line))
+    case "select", "reject":
+      return .list(try chosen(items(), keeping: name == "select", arguments.positional[...], line) { $0 })
+    case "selectattr", "rejectattr":
+      guard let attribute = arguments.positional.first else { throw failure("\(name) takes an attribute") }
+      let reader = interpreter
+      return .list(
+        try chosen(items(), keeping: name == "selectattr", arguments.positional.dropFirst(), line) {
+          try part(attribute, of: $0, reader, line)
+        })
+    default: throw failure("the filter '\(name)' is not known")
+    }
+  }
+
+  private static func indented(_ text: String, _ arguments: TemplateCall) -> String {
+    let width = arguments.value(0, "width")
+    let indent = width.flatMap { $0.integer }.map { String(repeating: " ", count: max(0, min($0, 1000))) } ?? width?.text ?? "    "
+    let (first, blank) = (arguments.value(1, "first")?.isTrue ?? false, arguments.value(2, "blank")?.isTrue ?? false)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.enumerated().map { index, line in
+      index == 0 ? (first ? indent + line : String(line)) : line.isEmpty && !blank ? "" : indent + line
+    }.joined(separator: "\n")
+  }
+
+  /// An attribute by name ("a.b" goes deeper), or an item by number.
+  private static func part(_ key: TemplateValue, of value: TemplateValue, _ interpreter: TemplateInterpreter, _ line: Int) throws
+    -> TemplateValue
+  {
+    if case .list(let items) = value, let index = key.integer {
+      return items.indices.contains(index) ? items[index] : .undefined("item \(index)")
+    }
+    return try key.text.split(separator: ".").reduce(value) { value, name in
+      if case .dictionary(let dictionary) = value { return dictionary[String(name)] ?? .undefined(String(name)) }
+      return try interpreter.attribute(String(name), of: value, line)
+    }
+  }
+
+  private static func sorted(_ keyed: [(key: TemplateValue, item: TemplateValue)], _ isReversed: Bool, _ line: Int) throws
+    -> [TemplateValue]
+  {
+    let places = try keyed.indices.sorted { a, b in
+      if try TemplateTests.order(keyed[a].key, isReversed ? ">" : "<", keyed[b].key, line) { return true }
+      return try !TemplateTests.order(keyed[b].key, isReversed ? ">" : "<", keyed[a].key, line) && a < b
+    }
+    return places.map { keyed[$0].item }
+  }
+
+  private static func mapped(
+    _ items: [TemplateValue], _ arguments: TemplateCall, _ interpreter: inout TemplateInterpreter, _ line: Int
+  ) throws -> [TemplateValue] {
+    if let attribute = arguments.named.first(where: { $0.name == "attribute" })?.value {
+      let otherwise = arguments.named.first { $0.name == "default" }?.value
+      return try items.map { item in
+        let value = try part(attribute, of: item, interpreter, line)
+        return value.isDefined ? value : otherwise ?? value
+      }
+    }
+    guard let filter = arguments.positional.first?.text, names.contains(filter) else {
+      throw TemplateError(what: "map takes a filter or an attribute", line: line)
+    }
+    let rest = TemplateCall(positional: Array(arguments.positional.dropFirst()), named: arguments.named)
+    return try items.map { try apply(filter, to: $0, rest, &interpreter, line) }
+  }
+
+  private static func chosen(
+    _ items: [TemplateValue], keeping: Bool, _ test: ArraySlice<TemplateValue>, _ line: Int,
+    _ value: (TemplateValue) throws -> TemplateValue
+  ) throws -> [TemplateValue] {
+    try items.filter { item in
+      guard let name = test.first?.text else { return try value(item).isTrue == keeping }
+      let symbols = ["==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"]
+      let call = TemplateCall(positional: Array(test.dropFirst()))
+      return try TemplateTests.holds(symbols[name] ?? name, value(item), call, line) == keeping
+    }
+  }
+}
+
+extension TemplateValue {
+  /// The sum of numbers: an integer when all are.
+  fileprivate func sum(_ values: [TemplateValue]) -> TemplateValue {
+    if values.allSatisfy({ $0.integer != nil }) { return .int(values.reduce(0) { $0 &+ $1.integer! }) }
+    return .double(values.reduce(0) { $0 + ($1.number ?? 0) })
+  }
+}

@@ -1,0 +1,259 @@
+import Foundation
+
+/// Methods of texts, lists and dictionaries, as Python has them; none changes its object.
+enum TemplateMethods {
+  static let ofTexts: Set<String> = [
+    "capitalize", "count", "endswith", "find", "format", "index", "isalnum", "isalpha", "isdigit", "islower", "isspace",
+    "isupper", "join", "lower", "lstrip", "removeprefix", "removesuffix", "replace", "rfind", "rsplit", "rstrip", "split",
+    "splitlines", "startswith", "strip", "title", "upper",
+  ]
+  static let ofLists: Set<String> = ["count", "index"]
+  static let ofDictionaries: Set<String> = ["get", "items", "keys", "values"]
+
+  static func call(_ name: String, of object: TemplateValue, _ arguments: TemplateCall, _ line: Int) throws -> TemplateValue {
+    switch object {
+    case .string(let text): return try call(name, ofText: text, arguments, line)
+    case .dictionary(let dictionary):
+      switch name {
+      case "items": return .list(dictionary.entries.map { .list([.string($0.key), $0.value]) })
+      case "keys": return .list(dictionary.keys.map { .string($0) })
+      case "values": return .list(dictionary.entries.map(\.value))
+      default:
+        guard let key = arguments.value(0, "key") else { throw TemplateError(what: "get takes a key", line: line) }
+        return dictionary[key.text] ?? arguments.value(1, "default") ?? .none
+      }
+    case .list(let items):
+      guard let wanted = arguments.value(0, "value") else { throw TemplateError(what: "\(name) takes a value", line: line) }
+      if name == "count" { return .int(items.filter { $0.equals(wanted) }.count) }
+      guard let place = items.firstIndex(where: { $0.equals(wanted) }) else {
+        throw TemplateError(what: "the value of index() is not in the list", line: line)
+      }
+      return .int(place)
+    default: throw TemplateError(what: "a \(object.typeName) has no method '\(name)'", line: line)
+    }
+  }
+
+  // MARK: Texts
+
+  private static func call(_ name: String, ofText text: String, _ arguments: TemplateCall, _ line: Int) throws -> TemplateValue {
+    func string(_ index: Int, _ label: String) throws -> String {
+      guard case .string(let value)? = arguments.value(index, label) else {
+        throw TemplateError(what: "\(name) takes a text", line: line)
+      }
+      return value
+    }
+    func optional(_ index: Int, _ label: String) -> String? {
+      if case .string(let value)? = arguments.value(index, label) { return value } else { return nil }
+    }
+    /// One text or a list of them.
+    func anyOf(_ matches: (String) -> Bool) throws -> Bool {
+      if case .list(let items)? = arguments.positional.first { return items.contains { matches($0.text) } }
+      return matches(try string(0, "prefix"))
+    }
+    func all(_ isMember: (Unicode.Scalar) -> Bool) -> TemplateValue {
+      .bool(!text.isEmpty && text.unicodeScalars.allSatisfy(isMember))
+    }
+    let limit = arguments.value(1, "maxsplit")?.integer ?? -1
+    switch name {
+    case "strip": return .string(stripped(text, optional(0, "chars"), left: true, right: true))
+    case "lstrip": return .string(stripped(text, optional(0, "chars"), left: true, right: false))
+    case "rstrip": return .string(stripped(text, optional(0, "chars"), left: false, right: true))
+    case "lower": return .string(text.lowercased())
+    case "upper": return .string(text.uppercased())
+    case "capitalize": return .string(capitalized(text))
+    case "title": return .string(titled(text))
+    case "startswith": return .bool(try anyOf { text.utf8.starts(with: $0.utf8) })
+    case "endswith": return .bool(try anyOf { text.utf8.reversed().starts(with: $0.utf8.reversed()) })
+    case "removeprefix":
+      let prefix = try string(0, "prefix")
+      return .string(text.utf8.starts(with: prefix.utf8) ? decoded(text.utf8.dropFirst(prefix.utf8.count)) : text)
+    case "removesuffix":
+      let suffix = try string(0, "suffix")
+      let ends = !suffix.isEmpty && text.utf8.reversed().starts(with: suffix.utf8.reversed())
+      return .string(ends ? decoded(text.utf8.dropLast(suffix.utf8.count)) : text)
+    case "replace":
+      return .string(
+        replaced(text, try string(0, "old"), try string(1, "new"), count: arguments.value(2, "count")?.integer ?? -1))
+    case "split": return .list(split(text, optional(0, "sep"), limit: limit).map { .string($0) })
+    case "rsplit": return .list(splitFromRight(text, optional(0, "sep"), limit: limit).map { .string($0) })
+    case "splitlines": return .list(lines(text).map { .string($0) })
+    case "join": return .string(try joined(arguments.value(0, "iterable") ?? .none, by: text, line))
+    case "count": return .int(split(text, try string(0, "sub"), limit: -1).count - 1)
+    case "find", "index", "rfind":
+      let wanted = Array(try string(0, "sub").utf8)
+      let bytes = Array(text.utf8)
+      let place = name == "rfind" ? findLast(wanted, in: bytes) : find(wanted, in: bytes)
+      if place == nil && name == "index" { throw TemplateError(what: "the text of index() is not there", line: line) }
+      return .int(place.map { decoded(bytes[..<$0]).unicodeScalars.count } ?? -1)
+    case "isdigit": return all { $0.properties.numericType == .decimal || $0.properties.numericType == .digit }
+    case "isalpha": return all { $0.properties.generalCategory.isLetter }
+    case "isalnum": return all { $0.properties.generalCategory.isLetter || $0.properties.numericType != nil }
+    case "isspace": return all { ScalarSet.isSpace($0.value) }
+    case "islower": return .bool(same(text.lowercased(), text) && !same(text.uppercased(), text))
+    case "isupper": return .bool(same(text.uppercased(), text) && !same(text.lowercased(), text))
+    case "format": return .string(try braces(text, arguments, line))
+    default: throw TemplateError(what: "a text has no method '\(name)'", line: line)
+    }
+  }
+
+  private static func decoded(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+
+  /// Python's white space: Unicode's and the four separators U+001C to U+001F.
+  private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+    ScalarSet.isSpace(scalar.value) || 0x1C...0x1F ~= scalar.value
+  }
+
+  static func stripped(_ text: String, _ characters: String?, left: Bool, right: Bool) -> String {
+    let members = characters.map { Set($0.unicodeScalars) }
+    func goes(_ scalar: Unicode.Scalar) -> Bool { members?.contains(scalar) ?? isSpace(scalar) }
+    var scalars = text.unicodeScalars[...]
+    if left { scalars = scalars.drop(while: goes) }
+    if right { while let last = scalars.last, goes(last) { scalars.removeLast() } }
+    return String(scalars)
+  }
+
+  static func capitalized(_ text: String) -> String {
+    guard let first = text.unicodeScalars.first else { return "" }
+    return first.properties.titlecaseMapping + String(text.unicodeScalars.dropFirst()).lowercased()
+  }
+
+  static func titled(_ text: String) -> String {
+    var out = ""
+    var inWord = false
+    for scalar in text.unicodeScalars {
+      let isLetter = scalar.properties.isCased
+      out += !isLetter ? String(scalar) : inWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
+      inWord = isLetter
+    }
+    return out
+  }
+
+  static func find(_ wanted: [UInt8], in text: [UInt8], from start: Int = 0) -> Int? {
+    if wanted.isEmpty { return start }
+    var index = start
+    while index + wanted.count <= text.count {
+      if text[index] == wanted[0], text[index..<index + wanted.count].elementsEqual(wanted) { return index }
+      index += 1
+    }
+    return nil
+  }
+
+  private static func findLast(_ wanted: [UInt8], in text: [UInt8]) -> Int? {
+    var place = find(wanted, in: text)
+    while let current = place, let next = find(wanted, in: text, from: current + 1), next != current { place = next }
+    return place
+  }
+
+  static func replaced(_ text: String, _ old: String, _ new: String, count: Int) -> String {
+    if old.isEmpty { return text }
+    return split(text, old, limit: count).joined(separator: new)
+  }
+
+  /// - Parameter separator: nil for runs of white space, the ends of the text dropped.
+  static func split(_ text: String, _ separator: String?, limit: Int) -> [String] {
+    guard let separator else {
+      var words: [String] = []
+      var rest = text.unicodeScalars.drop(while: isSpace)
+      while !rest.isEmpty {
+        if words.count == limit {
+          words.append(stripped(String(rest), nil, left: false, right: true))
+          break
+        }
+        words.append(String(rest.prefix { !isSpace($0) }))
+        rest = rest.drop { !isSpace($0) }.drop(while: isSpace)
+      }
+      return words
+    }
+    let (bytes, wanted) = (Array(text.utf8), Array(separator.utf8))
+    if wanted.isEmpty { return [text] }
+    var parts: [String] = []
+    var start = 0
+    while limit < 0 || parts.count < limit, let place = find(wanted, in: bytes, from: start) {
+      parts.append(decoded(bytes[start..<place]))
+      start = place + wanted.count
+    }
+    return parts + [decoded(bytes[start...])]
+  }
+
+  private static func splitFromRight(_ text: String, _ separator: String?, limit: Int) -> [String] {
+    let parts = split(text, separator, limit: -1)
+    guard limit >= 0, parts.count > limit + 1 else { return parts }
+    guard let separator else { return [parts.dropLast(limit).joined(separator: " ")] + parts.suffix(limit) }
+    return [parts.dropLast(limit).joined(separator: separator)] + parts.suffix(limit)
+  }
+
+  private static func lines(_ text: String) -> [String] {
+    var lines = text.replacing("\r\n", with: "\n").replacing("\r", with: "\n").split(
+      separator: "\n", omittingEmptySubsequences: false
+    ).map(String.init)
+    if lines.last == "" { lines.removeLast() }
+    return lines
+  }
+
+  static func joined(_ value: TemplateValue, by separator: String, _ line: Int) throws -> String {
+    let items = try TemplateInterpreter(variables: [:], now: .distantPast).items(of: value, line)
+    return items.map(\.text).joined(separator: separator)
+  }
+
+  /// `"%s is %d" % value`.
+  static func formatted(_ format: String, _ value: TemplateValue, _ line: Int) throws -> String {
+    var values: [TemplateValue]
+    if case .list(let items) = value { values = items } else { values = [value] }
+    var out = ""
+    var rest = Substring(format)
+    while let place = rest.firstIndex(of: "%") {
+      out += rest[..<place]
+      rest = rest[rest.index(after: place)...]
+      guard let kind = rest.popFirst() else { throw TemplateError(what: "a format that ends in %", line: line) }
+      if kind == "%" {
+        out += "%"
+        continue
+      }
+      guard !values.isEmpty else { throw TemplateError(what: "too few values for a format", line: line) }
+      let value = values.removeFirst()
+      switch (kind, value) {
+      case ("s", _): out += value.text
+      case ("d", _) where value.number != nil: out += "\(Int(value.number!))"
+      case ("f", _) where value.number != nil: out += String(format: "%f", value.number!)
+      default: throw TemplateError(what: "the format %\(kind) is not known for a \(value.typeName)", line: line)
+      }
+    }
+    return out + rest
+  }
+
+  /// `"{} and {name}".format(…)`, without format specifications.
+  private static func braces(_ format: String, _ arguments: TemplateCall, _ line: Int) throws -> String {
+    var out = ""
+    var next = 0
+    var rest = Substring(format)
+    while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
+      out += rest[..<brace]
+      let after = rest.index(after: brace)
+      if after < rest.endIndex, rest[after] == rest[brace] {
+        out.append(rest[brace])
+        rest = rest[rest.index(after: after)...]
+        continue
+      }
+      guard rest[brace] == "{", let close = rest.firstIndex(of: "}") else {
+        throw TemplateError(what: "an unmatched brace in format()", line: line)
+      }
+      let name = String(rest[after..<close])
+      guard let value = arguments.value(Int(name) ?? (name.isEmpty ? next : .max), name) else {
+        throw TemplateError(what: "format() has no value for {\(name)}", line: line)
+      }
+      if name.isEmpty { next += 1 }
+      out += value.text
+      rest = rest[rest.index(after: close)...]
+    }
+    return out + rest
+  }
+}
+
+extension Unicode.GeneralCategory {
+  fileprivate var isLetter: Bool {
+    switch self {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return true
+    default: return false
+    }
+  }
+}

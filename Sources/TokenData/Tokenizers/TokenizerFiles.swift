@@ -1,0 +1,31 @@
+import Foundation
+import Groundwork
+
+/// A file that a tokenizer came from, or that belongs to it, with its bytes.
+public struct TokenizerFile: Sendable {
+  public var name: String
+  public var content: Data
+
+  private static let names: Set<String> = [
+    "added_tokens.json", "chat_template.jinja", "chat_template.json", "encoder.json", "generation_config.json",
+    "merges.txt", "special_tokens_map.json", "tokenizer.bin", "tokenizer.json", "tokenizer.model",
+    "tokenizer_config.json", "vocab.bpe", "vocab.json",
+  ]
+
+  /// The file under another name, mapped into memory so that it stays readable when it is replaced.
+  init(_ url: URL, name: String) throws {
+    self.name = name
+    do { content = try Data(contentsOf: url, options: .alwaysMapped) } catch {
+      throw UpcycleError("cannot be read: \(error.localizedDescription)", at: url.path)
+    }
+  }
+
+  /// All files of a model folder that make or accompany its tokenizer: vocabulary, merges, settings, chat template and
+  /// generation settings. A conversion carries them byte for byte.
+  public static func all(in folder: URL) throws -> [TokenizerFile] {
+    let found = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return try found.sorted().filter(names.contains).map {
+      try TokenizerFile(folder.appendingPathComponent($0), name: $0)
+    }
+  }
+}
