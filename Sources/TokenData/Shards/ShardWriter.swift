@@ -143,11 +143,17 @@ public final class ShardWriter {
     try closeShard()
     let manifest = ShardManifest(
       tokens: tokens, dtype: dtype, tokenizer: identity, frameTokens: options.frameTokens,
+      documents: try write(starts, perEntry: 1, to: "documents.zst"), shards: shards,
+      answers: options.recordsAnswers ? try write(answers, perEntry: 2, to: "answers.zst") : nil)
+    try manifest.write(to: output.work)
+    try Self.checkReplaceable(folder)
+    try output.commit()
+    return manifest
+  }
+
   private func write(_ offsets: [UInt64], perEntry: Int, to name: String) throws -> ShardManifest.Documents {
     let data = try offsets.map(\.littleEndian).withUnsafeBytes { try compressor.compress($0) }
     try writeFile(data, to: output.work.appendingPathComponent(name))
     return .init(file: name, count: offsets.count / perEntry, bytes: data.count, sha256: sha256(data))
-  }
-}
   }
 }
