@@ -53,7 +53,8 @@ extension PreferencePair {
   }
 
   /// Prompt and replies as a template writes them: a reply is what its message adds to the prompt for it.
-  private static func chat(_ line: Data, file: String, _ number: Int, _ template: ChatTemplate) throws -> PreferencePair {
+  private static func chat(_ line: Data, file: String, _ number: Int, _ template: ChatTemplate) throws -> PreferencePair
+  {
     var values: [String: TemplateValue] = [:]
     try JSONReader.parse(line, file: file, firstLine: number) { reader in
       try reader.object { reader, key in values[String(decoding: key, as: UTF8.self)] = try TemplateValue(&reader) }

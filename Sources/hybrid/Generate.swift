@@ -30,7 +30,8 @@ struct Generate: ParsableCommand {
   @Flag(help: "Write what the user says with the model's chat template.") var chat = false
   @Option(help: "With --chat: the system's message.") var system: String?
   @Option(help: "With --chat: a Jinja file instead of the model's own template.") var chatTemplate: String?
-  @Option(help: "A text that ends the answer and is not part of it; may be given several times.") var stop: [String] = []
+  @Option(help: "A text that ends the answer and is not part of it; may be given several times.") var stop: [String] =
+    []
   @Option(help: "Special tokens spelled in a prompt are these tokens (parse) or ordinary text (text).")
   var specialTokens = Tokenizer.SpecialTokens.parse.rawValue
   @Option(help: "The beginning token in front of the prompt: on or off (default: as the tokenizer says).")

@@ -55,7 +55,9 @@ public struct Conversation {
   }
 
   func content(_ index: Int) -> String {
-    guard case .dictionary(let message) = messages[index], case .string(let text)? = message["content"] else { return "" }
+    guard case .dictionary(let message) = messages[index], case .string(let text)? = message["content"] else {
+      return ""
+    }
     return text
   }
 
@@ -97,7 +99,7 @@ public struct ChatTemplate {
     throw UpcycleError.usage(
       "has no chat template", at: folder.path,
       expected: "chat_template.jinja, or \"chat_template\" in tokenizer_config.json",
-      hint: "give one with --chat-template FILE, or use --prompt without --chat")
+      hint: "give one with `chat_template`")
   }
 
   /// A template of its own file, for the model in `folder`.
@@ -140,7 +142,8 @@ public struct ChatTemplate {
     variables["tools"] = conversation.tools
     variables["documents"] = TemplateValue.none
     variables["add_generation_prompt"] = .bool(addingPrompt)
-    do { return try TemplateInterpreter.render(nodes, variables: variables, now: now) } catch let error as TemplateError {
+    do { return try TemplateInterpreter.render(nodes, variables: variables, now: now) } catch let error as TemplateError
+    {
       throw UpcycleError("the chat template fails: \(error.what)", at: "\(file): template line \(error.line)")
     }
   }
@@ -152,7 +155,9 @@ public struct ChatTemplate {
   ///
   /// What an answer is, the template's `generation` blocks say; else it is what rendering the conversation up to an
   /// assistant's message adds to the prompt for it.
-  public func document(_ conversation: Conversation, _ tokenizer: Tokenizer) throws -> (ids: [Int32], answers: [Range<Int>]) {
+  public func document(_ conversation: Conversation, _ tokenizer: Tokenizer) throws -> (
+    ids: [Int32], answers: [Range<Int>]
+  ) {
     let whole = try render(conversation, addingPrompt: false)
     let ranges = whole.generations.isEmpty ? try answers(of: conversation, in: whole.text) : whole.generations
     var ids: [Int32] = []
@@ -161,7 +166,8 @@ public struct ChatTemplate {
     func encode(_ range: Range<Int>) {
       whole.text.withUnsafeBufferPointer { text in
         tokenizer.encode(
-          UnsafeBufferPointer(rebasing: text[range]), parsingSpecials: true, continuing: range.lowerBound > 0, into: &ids)
+          UnsafeBufferPointer(rebasing: text[range]), parsingSpecials: true, continuing: range.lowerBound > 0,
+          into: &ids)
       }
     }
     for range in ranges {

@@ -3,13 +3,16 @@ import Foundation
 /// The filters behind `|`.
 enum TemplateFilters {
   static let names: Set<String> = [
-    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "indent", "int", "items", "join", "last",
-    "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select",
+    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "indent", "int", "items", "join",
+    "last",
+    "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe",
+    "select",
     "selectattr", "sort", "string", "sum", "title", "tojson", "trim", "unique", "upper", "wordcount",
   ]
 
   static func apply(
-    _ name: String, to value: TemplateValue, _ arguments: TemplateCall, _ interpreter: inout TemplateInterpreter, _ line: Int
+    _ name: String, to value: TemplateValue, _ arguments: TemplateCall, _ interpreter: inout TemplateInterpreter,
+    _ line: Int
   ) throws -> TemplateValue {
     func failure(_ what: String) -> TemplateError { TemplateError(what: what, line: line) }
     func items() throws -> [TemplateValue] { try interpreter.items(of: value, line) }
@@ -36,14 +39,18 @@ enum TemplateFilters {
       return .string(values.map(\.text).joined(separator: arguments.value(0, "d")?.text ?? ""))
     case "tojson":
       let sorts = arguments.value(3, "sort_keys")?.isTrue ?? false
-      guard let json = value.json(indent: arguments.value(1, "indent")?.integer ?? arguments.positional.first?.integer, sortingKeys: sorts)
+      guard
+        let json = value.json(
+          indent: arguments.value(1, "indent")?.integer ?? arguments.positional.first?.integer, sortingKeys: sorts)
       else { throw failure("a value that JSON does not have") }
       return .string(json)
     // Numbers
     case "int":
       if let number = value.number, number.magnitude < 1e18 { return .int(value.integer ?? Int(number)) }
       let text = TemplateMethods.stripped(value.text, nil, left: true, right: true)
-      return Int(text).map { .int($0) } ?? Double(text).flatMap { Int(exactly: $0.rounded(.towardZero)) }.map { .int($0) }
+      return Int(text).map { .int($0) } ?? Double(text).flatMap { Int(exactly: $0.rounded(.towardZero)) }.map {
+        .int($0)
+      }
         ?? arguments.value(0, "default") ?? .int(0)
     case "float":
       if let number = value.number { return .double(number) }
@@ -79,20 +86,25 @@ enum TemplateFilters {
     case "last": return try items().last ?? .undefined("the last item")
     case "list": return .list(try items())
     case "reverse":
-      if case .string(let text) = value { return .string(String(String.UnicodeScalarView(text.unicodeScalars.reversed()))) }
+      if case .string(let text) = value {
+        return .string(String(String.UnicodeScalarView(text.unicodeScalars.reversed())))
+      }
       return .list(try items().reversed())
     case "unique":
       var kept: [TemplateValue] = []
       for item in try items() where !kept.contains(where: { $0.equals(item) }) { kept.append(item) }
       return .list(kept)
     case "sum":
-      return .double(0).sum(try items().map { item in
-        try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
-      })
+      return .double(0).sum(
+        try items().map { item in
+          try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
+        })
     case "min", "max":
       let all = try items()
       guard var best = all.first else { return .undefined("the \(name) of nothing") }
-      for item in all.dropFirst() where try TemplateTests.order(item, name == "min" ? "<" : ">", best, line) { best = item }
+      for item in all.dropFirst() where try TemplateTests.order(item, name == "min" ? "<" : ">", best, line) {
+        best = item
+      }
       return best
     case "sort":
       let attribute = arguments.value(2, "attribute")
@@ -105,7 +117,9 @@ enum TemplateFilters {
         if !value.isDefined, name == "items" { return .list([]) }
         throw failure("\(name) takes a dict, not a \(value.typeName)")
       }
-      let pairs = dictionary.entries.map { (key: TemplateValue.string($0.key.lowercased()), item: TemplateValue.list([.string($0.key), $0.value])) }
+      let pairs = dictionary.entries.map {
+        (key: TemplateValue.string($0.key.lowercased()), item: TemplateValue.list([.string($0.key), $0.value]))
+      }
       return .list(name == "items" ? pairs.map(\.item) : try sorted(pairs, false, line))
     case "map": return .list(try mapped(items(), arguments, &interpreter, line))
     case "select", "reject":
@@ -123,7 +137,8 @@ enum TemplateFilters {
 
   private static func indented(_ text: String, _ arguments: TemplateCall) -> String {
     let width = arguments.value(0, "width")
-    let indent = width.flatMap { $0.integer }.map { String(repeating: " ", count: max(0, min($0, 1000))) } ?? width?.text ?? "    "
+    let indent =
+      width.flatMap { $0.integer }.map { String(repeating: " ", count: max(0, min($0, 1000))) } ?? width?.text ?? "    "
     let (first, blank) = (arguments.value(1, "first")?.isTrue ?? false, arguments.value(2, "blank")?.isTrue ?? false)
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     return lines.enumerated().map { index, line in
@@ -132,7 +147,9 @@ enum TemplateFilters {
   }
 
   /// An attribute by name ("a.b" goes deeper), or an item by number.
-  private static func part(_ key: TemplateValue, of value: TemplateValue, _ interpreter: TemplateInterpreter, _ line: Int) throws
+  private static func part(
+    _ key: TemplateValue, of value: TemplateValue, _ interpreter: TemplateInterpreter, _ line: Int
+  ) throws
     -> TemplateValue
   {
     if case .list(let items) = value, let index = key.integer {
@@ -144,7 +161,8 @@ enum TemplateFilters {
     }
   }
 
-  private static func sorted(_ keyed: [(key: TemplateValue, item: TemplateValue)], _ isReversed: Bool, _ line: Int) throws
+  private static func sorted(_ keyed: [(key: TemplateValue, item: TemplateValue)], _ isReversed: Bool, _ line: Int)
+    throws
     -> [TemplateValue]
   {
     let places = try keyed.indices.sorted { a, b in

@@ -29,7 +29,8 @@ enum TemplateFunctions {
       if list.count > longestRange { throw TemplateError(what: "a range of more than \(longestRange)", line: line) }
       return .list(list.map { .int($0) })
     case "raise_exception":
-      throw TemplateError(what: "the template refuses: \(arguments.positional.first?.text ?? "no reason given")", line: line)
+      throw TemplateError(
+        what: "the template refuses: \(arguments.positional.first?.text ?? "no reason given")", line: line)
     default:
       guard case .string(let format)? = arguments.positional.first else {
         throw TemplateError(what: "strftime_now takes a format", line: line)

@@ -58,7 +58,8 @@ extension TemplateInterpreter {
     return call
   }
 
-  private mutating func call(_ function: TemplateValue, _ arguments: TemplateCall, _ line: Int) throws -> TemplateValue {
+  private mutating func call(_ function: TemplateValue, _ arguments: TemplateCall, _ line: Int) throws -> TemplateValue
+  {
     switch function {
     case .macro(let macro): return try call(macro, arguments, line)
     case .function(let name): return try TemplateFunctions.call(name, arguments, self, line)
@@ -117,7 +118,8 @@ extension TemplateInterpreter {
     return number
   }
 
-  private func slice(_ value: TemplateValue, _ from: Int?, _ to: Int?, _ by: Int?, _ line: Int) throws -> TemplateValue {
+  private func slice(_ value: TemplateValue, _ from: Int?, _ to: Int?, _ by: Int?, _ line: Int) throws -> TemplateValue
+  {
     let by = by ?? 1
     if by == 0 { throw TemplateError(what: "a slice with step 0", line: line) }
     func indices(_ count: Int) -> [Int] {
@@ -166,7 +168,9 @@ extension TemplateInterpreter {
     }
   }
 
-  private func arithmetic(_ symbol: String, _ left: TemplateValue, _ right: TemplateValue, _ line: Int) throws -> TemplateValue {
+  private func arithmetic(_ symbol: String, _ left: TemplateValue, _ right: TemplateValue, _ line: Int) throws
+    -> TemplateValue
+  {
     if symbol == "~" { return .string(left.text + right.text) }
     for case .undefined(let name) in [left, right] {
       throw TemplateError(what: "'\(name)' is undefined, so '\(symbol)' cannot take it", line: line)
@@ -175,7 +179,9 @@ extension TemplateInterpreter {
     case ("+", .string(let a), .string(let b)): return .string(a + b)
     case ("+", .list(let a), .list(let b)): return .list(a + b)
     case ("*", .string(let text), .int(let count)), ("*", .int(let count), .string(let text)):
-      if text.utf8.count * max(count, 0) > Self.longestText { throw TemplateError(what: "a text that is too long", line: line) }
+      if text.utf8.count * max(count, 0) > Self.longestText {
+        throw TemplateError(what: "a text that is too long", line: line)
+      }
       return .string(String(repeating: text, count: max(count, 0)))
     case ("%", .string(let format), _): return .string(try TemplateMethods.formatted(format, right, line))
     default: break

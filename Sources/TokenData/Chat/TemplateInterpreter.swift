@@ -116,7 +116,9 @@ struct TemplateInterpreter {
     case .assignBlock(let target, let filters, let body, let line):
       try step(line)
       var value = TemplateValue.string(try captured(body, in: [:]))
-      for filter in filters { value = try TemplateFilters.apply(filter.name, to: value, call(filter.arguments), &self, line) }
+      for filter in filters {
+        value = try TemplateFilters.apply(filter.name, to: value, call(filter.arguments), &self, line)
+      }
       try assign(target, value, line)
     case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(macro)
     case .generation(let body):

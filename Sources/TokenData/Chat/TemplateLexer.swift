@@ -50,7 +50,9 @@ struct TemplateLexer {
     self.source = bytes
   }
 
-  private func starts(_ text: String, at offset: Int = 0) -> Bool { source[min(index + offset, source.count)...].starts(with: text.utf8) }
+  private func starts(_ text: String, at offset: Int = 0) -> Bool {
+    source[min(index + offset, source.count)...].starts(with: text.utf8)
+  }
 
   private mutating func run() throws -> [Part] {
     while index < source.count {
@@ -69,7 +71,11 @@ struct TemplateLexer {
       } else if starts("{%") {
         let start = line
         let tokens = try tag(isOutput: false, close: "%}")
-        if tokens.count == 1, tokens[0].token == .name("raw") { try raw() } else { parts.append(.block(tokens, line: start)) }
+        if tokens.count == 1, tokens[0].token == .name("raw") {
+          try raw()
+        } else {
+          parts.append(.block(tokens, line: start))
+        }
       } else {
         takeText()
       }
@@ -264,7 +270,8 @@ struct TemplateLexer {
       case UInt8(ascii: "x"), UInt8(ascii: "u"), UInt8(ascii: "U"):
         let length = escaped == UInt8(ascii: "x") ? 2 : escaped == UInt8(ascii: "u") ? 4 : 8
         let digits = String(decoding: source[index..<min(index + length, source.count)], as: UTF8.self)
-        guard digits.utf8.count == length, let value = UInt32(digits, radix: 16), let scalar = Unicode.Scalar(value) else {
+        guard digits.utf8.count == length, let value = UInt32(digits, radix: 16), let scalar = Unicode.Scalar(value)
+        else {
           throw TemplateError(what: "an unknown escape in a text", line: line)
         }
         out += Array(String(Character(scalar)).utf8)

@@ -4,13 +4,16 @@ import Foundation
 enum TemplateMethods {
   static let ofTexts: Set<String> = [
     "capitalize", "count", "endswith", "find", "format", "index", "isalnum", "isalpha", "isdigit", "islower", "isspace",
-    "isupper", "join", "lower", "lstrip", "removeprefix", "removesuffix", "replace", "rfind", "rsplit", "rstrip", "split",
+    "isupper", "join", "lower", "lstrip", "removeprefix", "removesuffix", "replace", "rfind", "rsplit", "rstrip",
+    "split",
     "splitlines", "startswith", "strip", "title", "upper",
   ]
   static let ofLists: Set<String> = ["count", "index"]
   static let ofDictionaries: Set<String> = ["get", "items", "keys", "values"]
 
-  static func call(_ name: String, of object: TemplateValue, _ arguments: TemplateCall, _ line: Int) throws -> TemplateValue {
+  static func call(_ name: String, of object: TemplateValue, _ arguments: TemplateCall, _ line: Int) throws
+    -> TemplateValue
+  {
     switch object {
     case .string(let text): return try call(name, ofText: text, arguments, line)
     case .dictionary(let dictionary):
@@ -23,7 +26,9 @@ enum TemplateMethods {
         return dictionary[key.text] ?? arguments.value(1, "default") ?? .none
       }
     case .list(let items):
-      guard let wanted = arguments.value(0, "value") else { throw TemplateError(what: "\(name) takes a value", line: line) }
+      guard let wanted = arguments.value(0, "value") else {
+        throw TemplateError(what: "\(name) takes a value", line: line)
+      }
       if name == "count" { return .int(items.filter { $0.equals(wanted) }.count) }
       guard let place = items.firstIndex(where: { $0.equals(wanted) }) else {
         throw TemplateError(what: "the value of index() is not in the list", line: line)
@@ -35,7 +40,9 @@ enum TemplateMethods {
 
   // MARK: Texts
 
-  private static func call(_ name: String, ofText text: String, _ arguments: TemplateCall, _ line: Int) throws -> TemplateValue {
+  private static func call(_ name: String, ofText text: String, _ arguments: TemplateCall, _ line: Int) throws
+    -> TemplateValue
+  {
     func string(_ index: Int, _ label: String) throws -> String {
       guard case .string(let value)? = arguments.value(index, label) else {
         throw TemplateError(what: "\(name) takes a text", line: line)
@@ -122,7 +129,8 @@ enum TemplateMethods {
     var inWord = false
     for scalar in text.unicodeScalars {
       let isLetter = scalar.properties.isCased
-      out += !isLetter ? String(scalar) : inWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
+      out +=
+        !isLetter ? String(scalar) : inWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
       inWord = isLetter
     }
     return out

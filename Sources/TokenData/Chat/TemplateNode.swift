@@ -59,7 +59,8 @@ indirect enum TemplateExpression {
   case dictionary([(key: TemplateExpression, value: TemplateExpression)])
   case attribute(TemplateExpression, String, line: Int)
   case item(TemplateExpression, TemplateExpression, line: Int)
-  case slice(TemplateExpression, from: TemplateExpression?, to: TemplateExpression?, step: TemplateExpression?, line: Int)
+  case slice(
+    TemplateExpression, from: TemplateExpression?, to: TemplateExpression?, step: TemplateExpression?, line: Int)
   case call(TemplateExpression, TemplateArguments, line: Int)
   case filter(TemplateExpression, TemplateFilterCall, line: Int)
   case test(TemplateExpression, TemplateFilterCall, isNegated: Bool, line: Int)

@@ -24,7 +24,9 @@ struct TemplateParser {
   ) {
     depth += 1
     defer { depth -= 1 }
-    if depth > Self.deepestNesting { throw TemplateError(what: "statements nested deeper than \(Self.deepestNesting)", line: line) }
+    if depth > Self.deepestNesting {
+      throw TemplateError(what: "statements nested deeper than \(Self.deepestNesting)", line: line)
+    }
     var nodes: [TemplateNode] = []
     while index < parts.count {
       defer { index += 1 }
@@ -45,7 +47,9 @@ struct TemplateParser {
         index -= 1
       }
     }
-    if !ends.isEmpty { throw TemplateError(what: "\(name) without \(ends.sorted().joined(separator: " or "))", line: line) }
+    if !ends.isEmpty {
+      throw TemplateError(what: "\(name) without \(ends.sorted().joined(separator: " or "))", line: line)
+    }
     return (nodes, nil)
   }
 
@@ -67,7 +71,8 @@ struct TemplateParser {
       return keyword == "break" ? .leaveLoop : .nextRound
     default:
       throw TemplateError(
-        what: "the statement '\(keyword)' is not known; known are \(Self.statements.joined(separator: ", "))", line: line)
+        what: "the statement '\(keyword)' is not known; known are \(Self.statements.joined(separator: ", "))",
+        line: line)
     }
   }
 

@@ -1,7 +1,8 @@
 /// The tests behind `is`.
 enum TemplateTests {
   static let names: Set<String> = [
-    "boolean", "callable", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "greaterthan", "gt",
+    "boolean", "callable", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "greaterthan",
+    "gt",
     "in", "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none", "number", "odd", "sameas",
     "sequence", "string", "true", "undefined", "upper",
   ]

@@ -136,7 +136,8 @@ extension TemplateValue {
     case .string(let text): return Self.quoted(text)
     case .list(let items): return "[" + items.map(\.representation).joined(separator: ", ") + "]"
     case .dictionary(let dictionary):
-      return "{" + dictionary.entries.map { "\(Self.quoted($0.key)): \($0.value.representation)" }
+      return "{"
+        + dictionary.entries.map { "\(Self.quoted($0.key)): \($0.value.representation)" }
         .joined(separator: ", ") + "}"
     case .namespace: return "<Namespace>"
     case .macro(let macro): return "<Macro '\(macro.name)'>"
@@ -187,7 +188,8 @@ extension TemplateValue {
     case .none: return "null"
     case .bool(let value): return value ? "true" : "false"
     case .int(let value): return "\(value)"
-    case .double(let value): return value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(value)
+    case .double(let value):
+      return value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(value)
     case .string(let text): return Self.json(text)
     case .list(let items):
       let texts = items.compactMap { $0.json(indent: indent, level: level + 1, sortingKeys: sortingKeys) }
@@ -216,7 +218,11 @@ extension TemplateValue {
       case "\u{8}": out += "\\b"
       case "\u{C}": out += "\\f"
       default:
-        if scalar.value < 0x20 { out += String(format: "\\u%04x", scalar.value) } else { out.unicodeScalars.append(scalar) }
+        if scalar.value < 0x20 {
+          out += String(format: "\\u%04x", scalar.value)
+        } else {
+          out.unicodeScalars.append(scalar)
+        }
       }
     }
     return out + "\""
@@ -255,7 +261,8 @@ extension TemplateValue {
     case .string(let text): self = .string(text)
     case .array(let items): self = .list(items.map(TemplateValue.init))
     case .object(let object):
-      self = .dictionary(TemplateDictionary(object.sorted { $0.key < $1.key }.map { ($0.key, TemplateValue($0.value)) }))
+      self = .dictionary(
+        TemplateDictionary(object.sorted { $0.key < $1.key }.map { ($0.key, TemplateValue($0.value)) }))
     }
   }
 }

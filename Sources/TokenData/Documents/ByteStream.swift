@@ -152,11 +152,12 @@ final class ByteStream {
     } else if starts(Array("PAR1".utf8)) {
       throw refuse(
         "a Parquet file",
-        "convert it: python3 -c \"import pandas; pandas.read_parquet('IN').to_json('OUT.jsonl', orient='records', lines=True)\"")
+        "convert it: python3 -c \"import pandas; pandas.read_parquet('IN').to_json('OUT.jsonl', orient='records', lines=True)\""
+      )
     } else if starts([0xFD, 0x37, 0x7A, 0x58, 0x5A]) {
-      throw refuse("an xz file", "pipe it: xz -dc IN | shards pack --input -")
+      throw refuse("an xz file", "unpack it first: xz -dk IN")
     } else if starts(Array("BZh".utf8)) {
-      throw refuse("a bzip2 file", "pipe it: bzip2 -dc IN | shards pack --input -")
+      throw refuse("a bzip2 file", "unpack it first: bzip2 -dk IN")
     } else if starts([0x50, 0x4B, 3, 4]) {
       throw refuse("a zip archive", "unpack it first")
     }
@@ -217,7 +218,9 @@ private final class GzipDecoder {
       }
     }
     isWhole = code == Z_STREAM_END
-    if code == Z_STREAM_END { inflateReset(&stream) } else if code != Z_OK && code != Z_BUF_ERROR {
+    if code == Z_STREAM_END {
+      inflateReset(&stream)
+    } else if code != Z_OK && code != Z_BUF_ERROR {
       throw UpcycleError(
         "is damaged: \(stream.msg.map { String(cString: $0) } ?? "not gzip")", at: name, hint: "gzip -t tells more")
     }

@@ -93,7 +93,8 @@ struct HuggingFaceTokenizer {
 
   private func byteLevel(_ pipeline: TokenizerPipeline, _ added: [AddedToken]) throws -> Tokenizer.Model {
     let bpe = try ByteLevelBPE(
-      pieces: entries.layout(hidden: Set(added.filter(\.isSpecial).map(\.id))), merges: merges(), preTokenizer: pipeline.preTokenizer,
+      pieces: entries.layout(hidden: Set(added.filter(\.isSpecial).map(\.id))), merges: merges(),
+      preTokenizer: pipeline.preTokenizer,
       ignoresMerges: model["ignore_merges"]?.bool ?? false, addsPrefixSpace: pipeline.addsPrefixSpace,
       unknown: try unknown(), file: file)
     return .byteLevel(bpe)

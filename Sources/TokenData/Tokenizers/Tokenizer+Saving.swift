@@ -24,7 +24,8 @@ extension Tokenizer {
         "clean_up_tokenization_spaces": .bool(false),
       ]
       try writeFile(
-        JSONValue.object(configuration).text(pretty: true) + "\n", to: folder.appendingPathComponent("tokenizer_config.json"))
+        JSONValue.object(configuration).text(pretty: true) + "\n",
+        to: folder.appendingPathComponent("tokenizer_config.json"))
     }
   }
 

@@ -66,7 +66,9 @@ public final class Tokenizer: Sendable {
     }
     normalizedMatcher = AddedTokenMatcher(self.addedTokens.filter(\.isNormalized), spelling: spelling)
     let hasSpaceSymbols: Bool
-    if case .pieces(let vocabulary) = model { hasSpaceSymbols = vocabulary.settings.readsSpaceSymbol } else {
+    if case .pieces(let vocabulary) = model {
+      hasSpaceSymbols = vocabulary.settings.readsSpaceSymbol
+    } else {
       hasSpaceSymbols = false
     }
     addedText = Dictionary(
@@ -104,7 +106,7 @@ public final class Tokenizer: Sendable {
     if !adds { return Tokenizer(self, documentStart: [], files: files, endTokens: endTokens) }
     if !documentStart.isEmpty { return self }
     guard let bos else {
-      throw UpcycleError.usage("this tokenizer has no beginning token", at: "--bos on", hint: "use --bos off")
+      throw UpcycleError.usage("this tokenizer has no beginning token to put there", field: "bos")
     }
     return Tokenizer(self, documentStart: [bos], files: files, endTokens: endTokens)
   }

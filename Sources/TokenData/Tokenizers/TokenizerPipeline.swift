@@ -63,7 +63,9 @@ struct TokenizerPipeline {
   // MARK: Pre-tokenizer
 
   private mutating func read(_ value: JSONValue, _ splits: inout [PreTokenizer.Split]) throws {
-    if isByteLevel { throw refusal("a pre-tokenizer behind ByteLevel", expected: "ByteLevel at the end", found: text(value)) }
+    if isByteLevel {
+      throw refusal("a pre-tokenizer behind ByteLevel", expected: "ByteLevel at the end", found: text(value))
+    }
     switch value["type"]?.string {
     case "ByteLevel":
       isByteLevel = true
@@ -89,8 +91,10 @@ struct TokenizerPipeline {
   private func text(_ value: JSONValue) -> String { "\(value.text().prefix(120))" }
 
   private mutating func readMetaspace(_ value: JSONValue, _ splits: inout [PreTokenizer.Split]) throws {
-    guard splits.isEmpty, pieces.space == .none, value["replacement"]?.string ?? Self.spaceSymbol == Self.spaceSymbol else {
-      throw refusal("Metaspace behind another pre-tokenizer or with its own symbol", expected: "U+2581", found: text(value))
+    guard splits.isEmpty, pieces.space == .none, value["replacement"]?.string ?? Self.spaceSymbol == Self.spaceSymbol
+    else {
+      throw refusal(
+        "Metaspace behind another pre-tokenizer or with its own symbol", expected: "U+2581", found: text(value))
     }
     switch Self.scheme(value) {
     case "always": pieces.space = .unlessThere
@@ -140,7 +144,8 @@ struct TokenizerPipeline {
     do { return .init(matcher: .expression(try SplitExpression(source)), behavior: behavior) } catch let failure
       as SplitExpressionParser.Failure
     {
-      throw refusal("a split pattern with \(failure.reason)", expected: "the usual syntax", found: "\(source.prefix(120))")
+      throw refusal(
+        "a split pattern with \(failure.reason)", expected: "the usual syntax", found: "\(source.prefix(120))")
     }
   }
 

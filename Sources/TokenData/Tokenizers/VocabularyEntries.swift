@@ -94,9 +94,9 @@ struct VocabularyEntries {
       throw UpcycleError(
         "has a merge that does not fit the vocabulary", at: file,
         expected: "two pieces whose union is a piece",
-        found: "merge \(rank): '\(String(decoding: line.prefix(80).map { $0 == separator ? 0x20 : $0 }, as: UTF8.self))'")
+        found:
+          "merge \(rank): '\(String(decoding: line.prefix(80).map { $0 == separator ? 0x20 : $0 }, as: UTF8.self))'")
     }
     return merge
   }
 }
-

@@ -41,7 +41,8 @@ enum VocabularyMergesPair {
       configuration: configuration, template: nil)
     let bpe = try ByteLevelBPE(
       pieces: entries.layout(hidden: Set(added.filter(\.isSpecial).map(\.id))), merges: read(merges, entries: entries),
-      preTokenizer: .pattern(manner.pattern), ignoresMerges: manner.pattern == .llama3, addsPrefixSpace: configuration.flag("add_prefix_space") ?? false,
+      preTokenizer: .pattern(manner.pattern), ignoresMerges: manner.pattern == .llama3,
+      addsPrefixSpace: configuration.flag("add_prefix_space") ?? false,
       file: vocabulary.path)
     return Tokenizer(
       model: .byteLevel(bpe), normalizer: manner.normalizer, addedTokens: added, boundaries: boundaries)
@@ -91,7 +92,8 @@ enum VocabularyMergesPair {
   }
 
   /// What the files beside the pair name, and entries spelled `<|…|>`: no merge makes them.
-  private static func addedTokens(_ configuration: TokenizerConfiguration, _ entries: VocabularyEntries) -> [AddedToken] {
+  private static func addedTokens(_ configuration: TokenizerConfiguration, _ entries: VocabularyEntries) -> [AddedToken]
+  {
     var tokens = configuration.addedTokens
     let known = Set(tokens.map(\.id))
     for number in 0..<entries.spellings.count where !known.contains(entries.ids[number]) {
