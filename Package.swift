@@ -39,7 +39,7 @@ let package = Package(
         "presets-dense.json5", "presets-experts.json5", "presets-ladder.json5", "xecomla-kv.csv",
         "xecomla-parameters.csv", "xecomla-facts.csv", "hylo-models.csv", "hylo-layers.csv", "hylo-reductions.csv",
       ].map { .embedInCode("Data/\($0)") }),
-    .target(name: "TokenData", dependencies: ["CZlib", "CZstd", "CUTF8proc", "Groundwork"]),
+    .target(name: "TokenData", dependencies: ["CZstd", "CZlib", "CUTF8proc", "Groundwork"]),
     .target(
       name: "Distillation",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),

@@ -3,7 +3,7 @@ import TokenData
 
 /// A context and the continuations that are scored after it.
 public struct ContinuationGroup: Sendable {
-  /// At least one token: the beginning token opens every context.
+  /// At least one token: what the tokenizer puts in front of a text, and the text.
   public var context: [Int32]
   /// At least one token each.
   public var continuations: [[Int32]]
@@ -17,19 +17,24 @@ public struct ContinuationGroup: Sendable {
 extension Tokenizer {
   /// Splits `context + continuation` into the ids of both, the way lm-evaluation-harness does: spaces at the
   /// end of the context go to the continuation, the whole is encoded at once, and the context's own
-  /// encoding says where to cut. The beginning token comes first.
+  /// encoding says where to cut. What the tokenizer puts in front of a text comes first; the beginning or
+  /// end token stands in only where nothing else would precede the continuation. Special tokens are parsed.
   ///
   /// Where the last token of the context would swallow the whole continuation, the cut moves back to where
   /// both encodings agree, so that a continuation never is empty.
-  public func split(context: String, continuation: String) -> (context: [Int32], continuation: [Int32]) {
+  /// - Parameter isComplete: the context holds its own beginning token, as chat templates write it.
+  public func split(context: String, continuation: String, isComplete: Bool = false) -> (
+    context: [Int32], continuation: [Int32]
+  ) {
     let kept = context.reversed().drop { $0.isWhitespace }.count
     let stem = String(context.prefix(kept))
-    let start = documentStart
-    let whole = encode(context + continuation)
-    let head = encode(stem)
-    if whole.count > head.count { return (start + head, Array(whole[head.count...])) }
-    let common = min(zip(whole, head).prefix { $0 == $1 }.count, max(whole.count - 1, 0))
-    return (start + whole[..<common], Array(whole[common...]))
+    let start = isComplete ? [] : documentStart
+    let whole = encode(context + continuation, parsingSpecials: true)
+    let head = encode(stem, parsingSpecials: true)
+    let agreeing = min(zip(whole, head).prefix { $0 == $1 }.count, max(whole.count - 1, 0))
+    let cut = whole.count > head.count ? head.count : agreeing
+    let ids = whole.count > head.count ? head : Array(whole[..<cut])
+    return (start.isEmpty && ids.isEmpty ? emptyStart : start + ids, Array(whole[cut...]))
   }
 }
 

@@ -16,9 +16,9 @@ func greedyTexts(
     var isDone = false
   }
   let room = max(1, model.config.maxPosition - maximumTokens)
-  let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
+  let ends = tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) })
   var writers = prompts.map { prompt in
-    let ids = tokenizer.documentStart + tokenizer.encode(prompt.text)
+    let ids = tokenizer.prompt(prompt.text)
     return Writer(
       cache: model.makeCache(capacity: ids.count + maximumTokens), pending: Array(ids.suffix(room)),
       stream: TextStream(tokenizer, continuing: true), isDone: ids.isEmpty)

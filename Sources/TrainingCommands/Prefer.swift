@@ -76,7 +76,8 @@ public struct Prefer: ParsableCommand {
       return PreferenceData(microworldPairs: limit ?? 4000)
     }
     return try PreferenceData(
-      file: URL(fileURLWithPath: data), heldOut: heldOut.map { URL(fileURLWithPath: $0) }, limit: limit)
+      file: URL(fileURLWithPath: data), heldOut: heldOut.map { URL(fileURLWithPath: $0) }, limit: limit,
+      model: URL(fileURLWithPath: model))
   }
 }
 

@@ -2,24 +2,40 @@ import ArgumentParser
 import Evaluation
 import Foundation
 import Groundwork
+import ModelCore
 import TokenData
 
-/// `hybrid generate`: text from a prompt, streamed.
+/// `hybrid generate`: text from a prompt, or a chat, streamed.
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Continues a prompt; text on standard output, measurements on standard error.",
+    abstract: "Continues a prompt, or chats; text on standard output, measurements on standard error.",
     discussion: """
-      The prompt is printed too, then the continuation until an end token or --tokens. An empty prompt starts
-      from the beginning-of-text token. A prompt from a file is read but not printed.
+      The prompt is printed too, then the continuation until an end token (the tokenizer's, or any that config.json or
+      generation_config.json names), a --stop text or --tokens. An empty prompt starts from the beginning-of-text token. A
+      prompt from a file is read but not printed. Special tokens spelled in a prompt are these tokens, unless
+      --special-tokens text.
+
+      With --chat the model's chat template writes what the user says: one message with --prompt or --prompt-file, else a
+      conversation, a line of standard input after the other; only answers are printed.
 
       Examples:
         hybrid generate --model runs/babyllama --prompt "Once upon a time" --tokens 200
         hybrid generate --model runs/hylo-2k --prompt-file book.txt --report-memory
+        hybrid generate --model runs/qwen --chat --system "Answer briefly."
       """)
 
   @OptionGroup var model: ModelOption
   @Option(help: "Text to continue.") var prompt = ""
   @Option(help: "File with the text to continue.") var promptFile: String?
+  @Flag(help: "Write what the user says with the model's chat template.") var chat = false
+  @Option(help: "With --chat: the system's message.") var system: String?
+  @Option(help: "With --chat: a Jinja file instead of the model's own template.") var chatTemplate: String?
+  @Option(help: "A text that ends the answer and is not part of it; may be given several times.") var stop: [String] =
+    []
+  @Option(help: "Special tokens spelled in a prompt are these tokens (parse) or ordinary text (text).")
+  var specialTokens = Tokenizer.SpecialTokens.parse.rawValue
+  @Option(help: "The beginning token in front of the prompt: on or off (default: as the tokenizer says).")
+  var bos: String?
   @Option(help: "Prompt tokens read at once.") var chunk = 512
   @Flag(help: "Go on beyond the positions that the model was trained for.") var beyondPositions = false
   @Flag(help: "Print what memory holds: peak, cache and state bytes.") var reportMemory = false
@@ -33,41 +49,104 @@ struct Generate: ParsableCommand {
   func run() throws { runReportingErrors { try write() } }
 
   private func write() throws {
+    try validateOptions()
+    let prompt =
+      try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
+    let (model, loaded) = try self.model.loadWithTokenizer()
+    let tokenizer = try bos.map { try loaded.addingBeginning($0 == "on") } ?? loaded
+    if chat { return try converse(model, tokenizer, opening: prompt) }
+    let ids = tokenizer.prompt(prompt, parsingSpecials: specialTokens == Tokenizer.SpecialTokens.parse.rawValue)
+    if promptFile == nil { try printResult(prompt, terminator: "") }
+    let report = try answer(model, tokenizer, ids, continuing: !prompt.isEmpty) { try printResult($0, terminator: "") }
+    try finish(report, model)
+  }
+
+  private func validateOptions() throws {
     if tokens < 1 {
       throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)")
     }
     if promptFile != nil && !prompt.isEmpty {
       throw UpcycleError.usage("two prompts", at: "--prompt-file", expected: "it or --prompt")
     }
-    let prompt =
-      try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
-    let (model, tokenizer) = try self.model.loadWithTokenizer()
-    let ids = tokenizer.documentStart + tokenizer.encode(prompt)
-    let ends = Set([tokenizer.bos, tokenizer.eos].compactMap { $0 } + model.config.eosTokenIds.map { Int32($0) })
+    if Tokenizer.SpecialTokens(rawValue: specialTokens) == nil {
+      throw UpcycleError.usage("is unknown", at: "--special-tokens", expected: "parse or text", found: specialTokens)
+    }
+    if let bos, bos != "on", bos != "off" {
+      throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
+    }
+    for (name, value) in [("--system", system), ("--chat-template", chatTemplate)] where value != nil && !chat {
+      throw UpcycleError.usage("says nothing without --chat", at: name)
+    }
+  }
+
+  /// Generates after `ids`, giving text as it comes; stops at an end token or a stop text.
+  private func answer(
+    _ model: LanguageModel, _ tokenizer: Tokenizer, _ ids: [Int32], continuing: Bool, show: (String) throws -> Void
+  ) throws -> GenerationReport {
     if !quiet, let positions = model.config.positionLimit, ids.count <= positions || beyondPositions,
       tokens > positions - ids.count
     {
       let what = beyondPositions ? "was trained on \(positions)" : "ends at \(positions)"
-      let note = "note: prompt and --tokens may reach position \(cappedSum(ids.count, tokens)); this model \(what)\n"
-      printNote(note, terminator: "")
+      printNote("note: prompt and --tokens may reach position \(cappedSum(ids.count, tokens)); this model \(what)")
     }
-    var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
-    if promptFile == nil { try printResult(prompt, terminator: "") }
+    var stream = TextStream(tokenizer, continuing: continuing)
+    var stops = StopTexts(stop)
     let report = try generate(
       model, prompt: ids, maximum: tokens,
-      sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed), ends: ends, chunk: chunk,
+      sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed),
+      ends: tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) }), chunk: chunk,
       positions: beyondPositions ? .max : nil
     ) { token in
-      try printResult(stream.append(token), terminator: "")
-      return true
+      try show(stops.append(stream.append(token)))
+      return !stops.isDone
     }
-    try printResult(stream.finish(), terminator: "")
+    try show(stops.append(stream.finish()))
+    try show(stops.finish())
+    return report
+  }
+
+  private func finish(_ report: GenerationReport, _ model: LanguageModel) throws {
     if quiet && !reportMemory { return }
     if quiet { return printNote(memory(report), terminator: "") }
     try printResult("")
     printNote(summary(report, CacheCost(model)), terminator: "")
     if reportMemory { printNote(memory(report), terminator: "") }
   }
+
+  // MARK: Chat
+
+  /// One answer to `opening`; without it answers to the lines of standard input, the whole conversation before them.
+  private func converse(_ model: LanguageModel, _ tokenizer: Tokenizer, opening: String) throws {
+    let template =
+      try chatTemplate.map { try ChatTemplate(file: URL(fileURLWithPath: $0), folder: self.model.folder) }
+      ?? ChatTemplate(folder: self.model.folder)
+    var conversation = Conversation()
+    if let system { conversation.append(role: "system", system) }
+    func reply(to message: String) throws -> GenerationReport {
+      conversation.append(role: "user", message)
+      let ids = tokenizer.encode(try template.text(conversation, addingPrompt: true), parsingSpecials: true)
+      var said = ""
+      let report = try answer(model, tokenizer, ids, continuing: true) {
+        said += $0
+        try printResult($0, terminator: "")
+      }
+      conversation.append(role: "assistant", said)
+      return report
+    }
+    if !opening.isEmpty { return try finish(reply(to: opening), model) }
+    let isTerminal = isatty(0) == 1
+    if isTerminal && !quiet { printNote("Say something; Ctrl-D ends.") }
+    while true {
+      if isTerminal { printNote("> ", terminator: "") }
+      guard let line = readLine() else { break }
+      if line.allSatisfy(\.isWhitespace) { continue }
+      _ = try reply(to: line)
+      try printResult("")
+    }
+    if isTerminal { printNote("") }
+  }
+
+  // MARK: Measurements
 
   private func memory(_ report: GenerationReport) -> String {
     """

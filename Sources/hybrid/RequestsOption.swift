@@ -31,9 +31,8 @@ struct RequestsOption: ParsableArguments {
     let (language, tokenizer) = hasTokenizer ? try model.loadWithTokenizer() : (try model.load(), nil as Tokenizer?)
     let requests = try ServingRequest.read(
       URL(fileURLWithPath: file), vocabulary: language.config.vocabularySize,
-      encode: tokenizer.map { tokenizer in { tokenizer.documentStart + tokenizer.encode($0) } })
-    let ends = Set(
-      (tokenizer.map { [$0.bos, $0.eos].compactMap { $0 } } ?? []) + language.config.eosTokenIds.map { Int32($0) })
+      encode: tokenizer.map { tokenizer in { tokenizer.prompt($0) } })
+    let ends = (tokenizer?.endTokens ?? []).union(language.config.eosTokenIds.map { Int32($0) })
     let memory = try CachePool(
       language, pageTokens: page, pages: try pages(for: requests, language.config), slots: slots)
     let positions = beyondPositions ? Int.max : nil

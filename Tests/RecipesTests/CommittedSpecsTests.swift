@@ -73,8 +73,8 @@ final class CommittedSpecsTests: XCTestCase {
       }
       registry.register(
         Stage(
-          name: name, version: real.version, parents: real.parents, parameters: real.parameters, seeded: real.seeded,
-          inputs: real.inputs
+          name: name, version: real.version, parents: real.parents, names: real.parameters, check: real.check,
+          seeded: real.seeded, inputs: real.inputs
         ) { context in
           var random = RandomStream(
             seed: UInt64(context.seed), name + context.parents.values.map(\.key).sorted().joined())

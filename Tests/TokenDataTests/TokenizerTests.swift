@@ -153,10 +153,15 @@ final class TokenizerTests: XCTestCase {
   }
 
   func testRealTokenizersSurviveSaving() throws {
+    let (vocabulary, merges) = try (
+      sharedFolder("data/tokenizers/qwen_vocab.json").path, sharedFolder("data/tokenizers/qwen_merges.txt").path
+    )
     for path in [
-      "checkpoints/babyllama/tok361.json", "checkpoints/stories260K/tok512.bin", "tokenizers/qwen_vocab.json",
+      try sharedFolder("data/checkpoints/babyllama/tok361.json").path,
+      try sharedFolder("data/checkpoints/stories260K/tok512.bin").path,
+      try sharedFolder("data/checkpoints/stories260K/tok512.model").path, "\(vocabulary),\(merges),qwen",
     ] {
-      let tokenizer = try Tokenizer.load(from: sharedFolder("data/" + path))
+      let tokenizer = try Tokenizer.load(from: path)
       let folder = try temporaryFolder()
       defer { try? FileManager.default.removeItem(at: folder) }
       try tokenizer.save(to: folder)

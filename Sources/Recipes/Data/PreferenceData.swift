@@ -13,6 +13,8 @@ public struct PreferenceData: Sendable {
     public var pair: PreferencePair
     /// Such as file and line.
     public var place: String
+    /// Written by a chat template: the prompt holds its own beginning token.
+    var isChat = false
   }
   /// To train on.
   public var training: [Item]
@@ -20,10 +22,14 @@ public struct PreferenceData: Sendable {
   public var heldOut: [Item]
 
   /// Pairs of JSON Lines files.
-  /// - Parameter limit: at most so many lines to train on, the first ones; nil for all.
-  public init(file: URL, heldOut: URL? = nil, limit: Int? = nil) throws {
+  /// - Parameters:
+  ///   - limit: at most so many lines to train on, the first ones; nil for all.
+  ///   - model: the folder whose chat template writes pairs of messages.
+  public init(file: URL, heldOut: URL? = nil, limit: Int? = nil, model: URL? = nil) throws {
     func items(_ url: URL) throws -> [Item] {
-      try PreferencePair.read(url).map { Item(pair: $0.pair, place: "\(url.path):\($0.line)") }
+      try PreferencePair.read(url, template: { try model.map { try ChatTemplate(folder: $0) } }).map {
+        Item(pair: $0.pair, place: "\(url.path):\($0.line)", isChat: $0.isChat)
+      }
     }
     training = try items(file)
     if let limit {
@@ -56,28 +62,50 @@ public struct PreferenceData: Sendable {
 
   /// The pairs as a model of `config` reads them. A reply is cut from its prompt as in evaluation and closed by
   /// the end token, where there is one, so that a reply cut short differs from the whole one.
+  ///
+  /// A pair that is longer than the model's positions is shortened: its prompt loses the left end, and where a reply
+  /// alone is too long, the reply its right end.
+  /// - Returns: the pairs, and how many of them were shortened
   public func tokenized(_ tokenizer: Tokenizer, _ config: ModelConfig) throws -> (
-    training: [TokenizedPair], heldOut: [TokenizedPair]
+    training: [TokenizedPair], heldOut: [TokenizedPair], shortened: Int
   ) {
     try requireMatch(config, tokenizer)
     let end = tokenizer.eos.map { [$0] } ?? []
-    func reply(_ item: Item, _ text: String) throws -> PromptedReply {
-      let parts = tokenizer.split(context: item.pair.prompt, continuation: text)
+    var shortened = 0
+    func reply(_ item: Item, _ text: String) throws -> (prompt: [Int32], reply: [Int32]) {
+      let parts = tokenizer.split(context: item.pair.prompt, continuation: text, isComplete: item.isChat)
       if parts.context.isEmpty || parts.continuation.isEmpty {
         throw UpcycleError.usage("has a prompt or a reply without tokens in this vocabulary", at: item.place)
       }
-      let reply = PromptedReply(prompt: parts.context, reply: parts.continuation + end)
-      if reply.inputCount > config.maxPosition {
-        throw UpcycleError.usage(
-          "is too long for the model", at: item.place, expected: "at most \(config.maxPosition) tokens",
-          found: "\(reply.inputCount)", hint: "shorten it or leave it out")
-      }
-      return reply
+      // A chat template writes its end token itself, maybe with a line break behind it.
+      let isClosed = item.isChat && parts.continuation.suffix(2).contains { end.contains($0) }
+      return (parts.context, isClosed ? parts.continuation : parts.continuation + end)
     }
     func pair(_ item: Item) throws -> TokenizedPair {
-      TokenizedPair(chosen: try reply(item, item.pair.chosen), rejected: try reply(item, item.pair.rejected))
+      var (chosen, rejected) = (try reply(item, item.pair.chosen), try reply(item, item.pair.rejected))
+      // The last token of a reply is predicted and not read.
+      let room = config.maxPosition + 1
+      let longest = max(chosen.prompt.count + chosen.reply.count, rejected.prompt.count + rejected.reply.count)
+      if longest > room {
+        shortened += 1
+        func shorten(_ part: inout (prompt: [Int32], reply: [Int32])) {
+          part.prompt = Array(part.prompt.suffix(max(1, part.prompt.count - (longest - room))))
+          part.reply = Array(part.reply.prefix(room - part.prompt.count))
+        }
+        shorten(&chosen)
+        shorten(&rejected)
+        if chosen.reply == rejected.reply {
+          throw UpcycleError.usage(
+            "is too long for the model: shortened, its replies are the same", at: item.place,
+            expected: "at most \(config.maxPosition) tokens", found: "\(longest - 1)", hint: "leave it out")
+        }
+      }
+      return TokenizedPair(
+        chosen: PromptedReply(prompt: chosen.prompt, reply: chosen.reply),
+        rejected: PromptedReply(prompt: rejected.prompt, reply: rejected.reply))
     }
-    return (try training.map(pair), try heldOut.map(pair))
+    let (training, heldOut) = (try training.map(pair), try heldOut.map(pair))
+    return (training, heldOut, shortened)
   }
 
   /// What the training pairs are, for a run's identity.

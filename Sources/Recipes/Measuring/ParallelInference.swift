@@ -48,10 +48,9 @@ public struct ParallelInference {
       return (parallel, try Tokenizer.load(from: model), try modelIdentity(model))
     }
     try ranks.requireSame(identity, "checkpoint", field: "model")
-    let ids = tokenizer.documentStart + tokenizer.encode(prompt)
+    let ids = tokenizer.prompt(prompt)
     if ids.isEmpty { throw AgreedError(.usage("is empty", field: "prompt", expected: "some text")) }
-    let ends = Set(
-      [tokenizer.bos, tokenizer.eos].compactMap { $0 } + parallel.model.config.eosTokenIds.map { Int32($0) })
+    let ends = tokenizer.endTokens.union(parallel.model.config.eosTokenIds.map { Int32($0) })
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
     var text = ""
     func put(_ piece: String) {

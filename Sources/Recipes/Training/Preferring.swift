@@ -49,7 +49,11 @@ public struct Preferring {
   ) throws -> Outcome {
     let directory = RunDirectory(folder)
     let tokenizer = try Tokenizer.load(from: model)
-    let pairs = try data.tokenized(tokenizer, ModelConfig(contentsOf: model))
+    let config = try ModelConfig(contentsOf: model)
+    let pairs = try data.tokenized(tokenizer, config)
+    if pairs.shortened > 0 {
+      printNote("note: \(formatCount(pairs.shortened)) pairs longer than \(config.maxPosition) tokens are shortened")
+    }
     let identity = RunIdentity(
       student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count)
     let outcomeFile = directory.run.appendingPathComponent("heldout.json")

@@ -99,7 +99,7 @@ public struct ChatTemplate {
     throw UpcycleError.usage(
       "has no chat template", at: folder.path,
       expected: "chat_template.jinja, or \"chat_template\" in tokenizer_config.json",
-      hint: "give one with --chat-template FILE, or use --prompt without --chat")
+      hint: "give one with `chat_template`")
   }
 
   /// A template of its own file, for the model in `folder`.

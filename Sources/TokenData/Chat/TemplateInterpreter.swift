@@ -145,10 +145,7 @@ struct TemplateInterpreter {
       }
       rounds.append(values)
     }
-    if rounds.isEmpty {
-      _ = try run(loop.otherwise)
-      return
-    }
+    var finishesRound = false
     for (index, values) in rounds.enumerated() {
       try step(loop.line)
       var scope = TemplateDictionary(Array(zip(loop.targets, values)))
@@ -157,7 +154,10 @@ struct TemplateInterpreter {
       let flow = try run(loop.body)
       scopes.removeLast()
       if flow == .leaveLoop { break }
+      if flow == .onward { finishesRound = true }
     }
+    // As in Jinja, `else` also follows where every round was cut short.
+    if !finishesRound { _ = try run(loop.otherwise) }
   }
 
   /// The variable `loop` of a round.

@@ -155,9 +155,9 @@ final class ByteStream {
         "convert it: python3 -c \"import pandas; pandas.read_parquet('IN').to_json('OUT.jsonl', orient='records', lines=True)\""
       )
     } else if starts([0xFD, 0x37, 0x7A, 0x58, 0x5A]) {
-      throw refuse("an xz file", "pipe it: xz -dc IN | shards pack --input -")
+      throw refuse("an xz file", "unpack it first: xz -dk IN")
     } else if starts(Array("BZh".utf8)) {
-      throw refuse("a bzip2 file", "pipe it: bzip2 -dc IN | shards pack --input -")
+      throw refuse("a bzip2 file", "unpack it first: bzip2 -dk IN")
     } else if starts([0x50, 0x4B, 3, 4]) {
       throw refuse("a zip archive", "unpack it first")
     }

@@ -73,7 +73,7 @@ struct DocumentCutter {
     if open.count > Self.largestDocument {
       throw UpcycleError.usage(
         "has a document of more than \(formatCount(Self.largestDocument)) bytes", at: name,
-        hint: "--document-separator says where documents end")
+        hint: "`document_separator` says where documents end")
     }
   }
 

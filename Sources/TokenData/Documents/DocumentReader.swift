@@ -142,7 +142,7 @@ struct JSONField {
     path = name.split(separator: ".", omittingEmptySubsequences: false).map { Array($0.utf8) }
     self.name = name
     if path.contains(where: \.isEmpty) {
-      throw UpcycleError.usage("is no field", at: "--field", expected: "a key, or keys divided by dots", found: name)
+      throw UpcycleError.usage("is no key", field: "field", expected: "a key, or keys divided by dots", found: name)
     }
   }
 
@@ -162,7 +162,7 @@ struct JSONField {
     if !isFound {
       throw UpcycleError.usage(
         "has no key \"\(name)\"", at: "\(file):\(number)", expected: "{\"\(name)\": text}",
-        hint: "--field names another key, --chat reads messages")
+        hint: "`field` names another key, `chat` reads messages")
     }
   }
 

@@ -48,7 +48,8 @@ extension Tokenizer {
   private static func load(file: URL) throws -> Tokenizer {
     switch file.pathExtension {
     case "bin": return try LlamaTokenizerFile.load(file)
-    case "model": return try SentencePieceFile.load(file).read(from: [TokenizerFile(file, name: "tokenizer.model")])
+    case "model":
+      return try SentencePieceFile.load(file).read(from: [TokenizerFile(file, name: "tokenizer.model")])
     case "bpe", "txt":
       return try VocabularyMergesPair.load(
         vocabulary: VocabularyMergesPair.vocabulary(beside: file), merges: file)

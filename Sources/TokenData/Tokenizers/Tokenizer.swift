@@ -36,6 +36,10 @@ public final class Tokenizer: Sendable {
   private let matcher: AddedTokenMatcher
   private let normalizedMatcher: AddedTokenMatcher
   private let addedByID: [Int32: AddedToken]
+  /// What decoding writes for an added token: its text, normalised where it is looked for so.
+  private let addedText: [Int32: [UInt8]]
+  /// The tokens that end a text: beginning and end token, and those that the generation settings name.
+  public let endTokens: Set<Int32>
 
   init(
     model: Model, normalizer: TextNormalizer = TextNormalizer(), addedTokens: [AddedToken],
@@ -56,15 +60,29 @@ public final class Tokenizer: Sendable {
     }
     vocabularySize = max(pieces, Int(self.addedTokens.last?.id ?? -1) + 1)
     matcher = AddedTokenMatcher(self.addedTokens.filter { !$0.isNormalized })
-    normalizedMatcher = AddedTokenMatcher(self.addedTokens.filter(\.isNormalized)) { token in
+    func spelling(_ token: AddedToken) -> [UInt8] {
       let text = Array(token.text.utf8)
-      return text.withUnsafeBufferPointer { normalizer.normalized($0) } ?? text
+      return token.isNormalized ? text.withUnsafeBufferPointer { normalizer.normalized($0) } ?? text : text
     }
+    normalizedMatcher = AddedTokenMatcher(self.addedTokens.filter(\.isNormalized), spelling: spelling)
+    let hasSpaceSymbols: Bool
+    if case .pieces(let vocabulary) = model {
+      hasSpaceSymbols = vocabulary.settings.readsSpaceSymbol
+    } else {
+      hasSpaceSymbols = false
+    }
+    addedText = Dictionary(
+      addedTokens.map { token in
+        let text = spelling(token)
+        return (token.id, hasSpaceSymbols && token.isNormalized ? PieceVocabulary.readingSpaceSymbol(text) : text)
+      }
+    ) { first, _ in first }
+    endTokens = Set([boundaries.bos, boundaries.eos].compactMap { $0 })
     addedByID = Dictionary(addedTokens.map { ($0.id, $0) }) { first, _ in first }
     fingerprint = Self.fingerprint(model, normalizer, addedTokens: self.addedTokens)
   }
 
-  private init(_ other: Tokenizer, documentStart: [Int32], files: [TokenizerFile]) {
+  private init(_ other: Tokenizer, documentStart: [Int32], files: [TokenizerFile], endTokens: Set<Int32>) {
     model = other.model
     normalizer = other.normalizer
     addedTokens = other.addedTokens
@@ -78,21 +96,31 @@ public final class Tokenizer: Sendable {
     matcher = other.matcher
     normalizedMatcher = other.normalizedMatcher
     addedByID = other.addedByID
+    addedText = other.addedText
+    self.endTokens = endTokens
   }
 
   /// The same tokenizer, putting its beginning token in front of texts or nothing.
   /// - Throws: when it has no beginning token to put there.
   public func addingBeginning(_ adds: Bool) throws -> Tokenizer {
-    if !adds { return Tokenizer(self, documentStart: [], files: files) }
+    if !adds { return Tokenizer(self, documentStart: [], files: files, endTokens: endTokens) }
     if !documentStart.isEmpty { return self }
     guard let bos else {
-      throw UpcycleError.usage("this tokenizer has no beginning token", at: "--bos on", hint: "use --bos off")
+      throw UpcycleError.usage("this tokenizer has no beginning token to put there", field: "bos")
     }
-    return Tokenizer(self, documentStart: [bos], files: files)
+    return Tokenizer(self, documentStart: [bos], files: files, endTokens: endTokens)
   }
 
-  /// The same tokenizer, read from `files`.
-  func read(from files: [TokenizerFile]) -> Tokenizer { Tokenizer(self, documentStart: documentStart, files: files) }
+  /// The same tokenizer, read from `files`, of which generation_config.json may name further end tokens.
+  func read(from files: [TokenizerFile]) throws -> Tokenizer {
+    var ends = endTokens
+    if let file = files.first(where: { $0.name == "generation_config.json" }) {
+      let value = try JSONReader.parse(file.content, file: file.path, dialect: .nonFinite) { try $0.value() }
+      let named = value["eos_token_id"]?.array ?? value["eos_token_id"].map { [$0] } ?? []
+      ends.formUnion(named.compactMap { $0.int.flatMap { Int32(exactly: $0) } })
+    }
+    return Tokenizer(self, documentStart: documentStart, files: files, endTokens: ends)
+  }
 
   /// What kind this is, for people: "byte-level BPE, llama3 pattern".
   public var summary: String {
@@ -190,6 +218,13 @@ public final class Tokenizer: Sendable {
     return ids
   }
 
+  /// A prompt as a model continues it: what the tokenizer puts in front of a text and the text; of an empty one
+  /// `emptyStart`.
+  public func prompt(_ text: String, parsingSpecials: Bool = true) -> [Int32] {
+    let ids = documentStart + encode(text, parsingSpecials: parsingSpecials)
+    return ids.isEmpty ? emptyStart : ids
+  }
+
   // MARK: Decoding
 
   /// Drops the space that a text starts with, since encoding put it there.
@@ -241,7 +276,7 @@ public final class Tokenizer: Sendable {
   func appendBytes(of id: Int32, showingSpecials: Bool, to bytes: inout [UInt8]) -> Bool {
     guard id >= 0, Int(id) < vocabularySize else { return false }
     if let token = addedByID[id] {
-      if !token.isSpecial || showingSpecials { bytes += Array(token.text.utf8) }
+      if !token.isSpecial || showingSpecials { bytes += addedText[id]! }
       return token.isSpecial
     }
     switch model {

@@ -5,6 +5,8 @@ import Groundwork
 public struct TokenizerFile: Sendable {
   public var name: String
   public var content: Data
+  /// Where it was read from, for errors.
+  let path: String
 
   private static let names: Set<String> = [
     "added_tokens.json", "chat_template.jinja", "chat_template.json", "encoder.json", "generation_config.json",
@@ -15,6 +17,7 @@ public struct TokenizerFile: Sendable {
   /// The file under another name, mapped into memory so that it stays readable when it is replaced.
   init(_ url: URL, name: String) throws {
     self.name = name
+    path = url.path
     do { content = try Data(contentsOf: url, options: .alwaysMapped) } catch {
       throw UpcycleError("cannot be read: \(error.localizedDescription)", at: url.path)
     }

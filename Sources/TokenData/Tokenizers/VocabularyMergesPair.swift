@@ -41,7 +41,8 @@ enum VocabularyMergesPair {
       configuration: configuration, template: nil)
     let bpe = try ByteLevelBPE(
       pieces: entries.layout(hidden: Set(added.filter(\.isSpecial).map(\.id))), merges: read(merges, entries: entries),
-      preTokenizer: .pattern(manner.pattern), addsPrefixSpace: configuration.flag("add_prefix_space") ?? false,
+      preTokenizer: .pattern(manner.pattern), ignoresMerges: manner.pattern == .llama3,
+      addsPrefixSpace: configuration.flag("add_prefix_space") ?? false,
       file: vocabulary.path)
     return Tokenizer(
       model: .byteLevel(bpe), normalizer: manner.normalizer, addedTokens: added, boundaries: boundaries)

@@ -1,0 +1,180 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+@testable import TokenData
+
+/// Chat templates against Jinja (Scripts/goldens/make_templates.py), their limits, and the training data made with them.
+final class ChatTemplateTests: XCTestCase {
+  private func value(_ object: TemplateValue, _ key: String) throws -> TemplateValue {
+    guard case .dictionary(let dictionary) = object else { throw UpcycleError("no object") }
+    return try XCTUnwrap(dictionary[key], key)
+  }
+
+  func testTemplatesWriteWhatJinjaWrites() throws {
+    let file = NastyStrings.folder.appendingPathComponent("templates.json")
+    let golden = try JSONReader.parse(readFile(file), file: file.path) { try TemplateValue(&$0) }
+    var parts = DateComponents(year: 2026, month: 3, day: 9, hour: 8, minute: 5, second: 7)
+    parts.timeZone = .current
+    let now = try XCTUnwrap(Calendar(identifier: .gregorian).date(from: parts))
+    guard case .list(let cases) = try value(golden, "cases") else { return XCTFail("no cases") }
+    XCTAssertGreaterThan(cases.count, 150)
+    for item in cases {
+      let name = try value(item, "template").text
+      let label = try "\(name), \(value(item, "chat").text)"
+      let template = try ChatTemplate(
+        value(value(golden, "templates"), name).text, file: name,
+        variables: ["bos_token": .string("<s>"), "eos_token": .string("</s>")], now: now)
+      var chat = try Conversation(value(value(golden, "chats"), value(item, "chat").text), place: label)
+      if try value(item, "tools").isTrue { chat.tools = try value(golden, "tools") }
+      let adding = try value(item, "prompt").isTrue
+      if let expected = try? value(item, "text") {
+        let text = try template.text(chat, addingPrompt: adding)
+        XCTAssertTrue(
+          same(text, expected.text), "\(label): \(text.debugDescription), not \(expected.text.debugDescription)")
+      } else {
+        XCTAssertThrowsError(try template.text(chat, addingPrompt: adding), label)
+      }
+    }
+  }
+
+  private func text(_ source: String) throws -> String {
+    var chat = Conversation()
+    chat.append(role: "user", "hi")
+    return try ChatTemplate(source, file: "t.jinja").text(chat, addingPrompt: true)
+  }
+
+  func testWhatIsNotKnownIsOneLineWithItsPlace() {
+    for (source, words) in [
+      ("a\n{% include 'x' %}", ["template line 2", "include", "known are"]),
+      ("{{ 'x' | nosuch }}", ["nosuch", "trim"]),
+      ("{{ 1 is nosuch }}", ["nosuch", "defined"]), ("\n\n{% if true %}", ["template line 3", "endif"]),
+      ("{{ 'x }}", ["quote"]),
+      ("{{ (1 }}", ["expected"]), ("{% for x in y recursive %}{% endfor %}", ["recursive"]),
+      ("{{ messages[0].a.b }}", ["undefined"]),
+      ("{{ raise_exception('no way') }}", ["no way"]), ("{{ nothing() }}", ["nothing"]), ("{{ 1 / 0 }}", ["zero"]),
+      ("{% set a.b = 1 %}", ["namespace"]), ("{{ 'a' + 1 }}", ["string", "int"]), ("{% break %}", ["loop"]),
+    ] {
+      XCTAssertThrowsError(try text(source), source) { error in
+        XCTAssertFalse("\(error)".contains("\n"))
+        for word in words + ["t.jinja"] { XCTAssertTrue("\(error)".contains(word), "\(source): \(error)") }
+      }
+    }
+  }
+
+  func testTemplatesThatDoNotEndAreStopped() {
+    let loop = "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = a %}{% endfor %}{% endfor %}"
+    let macro = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"
+    let long =
+      "{% set ns = namespace(x='x') %}{% for a in range(99) %}{% set ns.x = ns.x + ns.x %}{{ ns.x }}{% endfor %}"
+    let nested = "{{ " + String(repeating: "(", count: 5000) + "1" + String(repeating: ")", count: 5000) + " }}"
+    for source in [loop, macro, long, nested, "{{ 'x' * 99999999999 }}"] {
+      XCTAssertThrowsError(try text(source), String(source.prefix(60)))
+    }
+  }
+
+  // MARK: Training data
+
+  private static let turns =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+  private func tokenizer() throws -> Tokenizer {
+    try Tokenizer.load(from: NastyStrings.folder.appendingPathComponent("qwen2-like"))
+  }
+
+  func testAnswersAreWhatTheAssistantSays() throws {
+    let tokenizer = try tokenizer()
+    var chat = Conversation()
+    chat.append(role: "user", "Hi")
+    chat.append(role: "assistant", "Hello!")
+    chat.append(role: "user", "Bye")
+    chat.append(role: "assistant", "See you.")
+    let marked = Self.turns.replacing(
+      "{{ m.role }}\n{{ m.content }}<|im_end|>\n",
+      with:
+        "{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}{{ '\\n' }}"
+    )
+    for source in [Self.turns, marked] {
+      let template = try ChatTemplate(source, file: "t")
+      let (ids, answers) = try template.document(chat, tokenizer)
+      XCTAssertEqual(tokenizer.decode(ids, showingSpecials: true), try template.text(chat, addingPrompt: false))
+      XCTAssertEqual(
+        answers.map { tokenizer.decode(Array(ids[$0]), showingSpecials: true) },
+        ["Hello!<|im_end|>", "See you.<|im_end|>"])
+      let prompt = tokenizer.encode(try template.text(chat.prefix(3), addingPrompt: true), parsingSpecials: true)
+      XCTAssertEqual(Array(ids.prefix(answers[1].lowerBound)), prompt)
+    }
+  }
+
+  func testAnswersThatTheTemplateShortensAreFound() throws {
+    let source = Self.turns.replacing(
+      "{{ m.content }}<|im_end|>",
+      with: "{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n{% endif %}{{ m.content }}<|im_end|>")
+    var chat = Conversation()
+    for (role, content) in [("user", "1"), ("assistant", "2"), ("user", "3"), ("assistant", "4")] {
+      chat.append(role: role, content)
+    }
+    let tokenizer = try tokenizer()
+    let (ids, answers) = try ChatTemplate(source, file: "t").document(chat, tokenizer)
+    XCTAssertEqual(
+      answers.map { tokenizer.decode(Array(ids[$0]), showingSpecials: true) },
+      ["2<|im_end|>", "<think>\n\n</think>\n\n4<|im_end|>"])
+  }
+
+  func testShardsOfChatsTrainOnAnswersAlone() throws {
+    let tokenizer = try tokenizer()
+    let folder = try temporaryFolder().appendingPathComponent("chats")
+    defer { try? FileManager.default.removeItem(at: folder.deletingLastPathComponent()) }
+    var options = ShardWriter.Options()
+    options.recordsAnswers = true
+    let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
+    try writer.append(document: [5, 6, 7, 8, 9], answers: [2..<4])
+    try writer.append(document: [10, 11, 12, 13], answers: [1..<2, 3..<4])
+    try writer.finish()
+    let shards = try TokenShards(folder)
+    XCTAssertEqual(try shards.answers(), [2..<4, 6..<7, 8..<9])
+    XCTAssertEqual(try shards.answers(in: 3..<7), [true, false, false, true])
+    let loader = try BatchLoader(shards, batchSize: 1, sequenceLength: 8, seed: 1, order: .sequential)
+    XCTAssertEqual(try loader.batch(step: 0).targets, [-1, 7, 8, -1, -1, 11, -1, 13])
+    try shards.verify()
+  }
+
+  func testPreferencePairsOfMessages() throws {
+    let template = try ChatTemplate(Self.turns, file: "t")
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("pairs.jsonl")
+    func message(_ role: String, _ content: String) -> String { "{\"role\": \"\(role)\", \"content\": \"\(content)\"}" }
+    let (user, yes, no) = (message("user", "Q"), message("assistant", "yes"), message("assistant", "no"))
+    let lines = [
+      "{\"prompt\": [\(user)], \"chosen\": [\(yes)], \"rejected\": [\(no)]}",
+      "{\"chosen\": [\(user), \(yes)], \"rejected\": [\(user), \(no)]}",
+      "{\"prompt\": \"p\", \"chosen\": \" a\", \"rejected\": \" b\"}",
+    ]
+    try writeFile(lines.joined(separator: "\n"), to: file)
+    let pairs = try PreferencePair.read(file) { template }
+    XCTAssertEqual(pairs.map(\.isChat), [true, true, false])
+    XCTAssertEqual(pairs[0].pair, pairs[1].pair)
+    XCTAssertEqual(pairs[0].pair.prompt, "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n")
+    XCTAssertEqual(pairs[0].pair.chosen, "yes<|im_end|>\n")
+    XCTAssertThrowsError(try PreferencePair.read(file)) { XCTAssertTrue("\($0)".contains("pairs.jsonl:1"), "\($0)") }
+  }
+
+  // MARK: Stop texts
+
+  func testStopTextsEndAStream() {
+    for size in 1..<8 {
+      var stops = StopTexts(["</s>", "\nUser:"])
+      var shown = ""
+      let text = Array("a < b </b>\nUse it.\nUser: c")
+      for start in stride(from: 0, to: text.count, by: size) {
+        shown += stops.append(String(text[start..<min(start + size, text.count)]))
+      }
+      XCTAssertEqual(shown + stops.finish(), "a < b </b>\nUse it.", "pieces of \(size)")
+      XCTAssertTrue(stops.isDone)
+    }
+    var open = StopTexts(["xyz"])
+    XCTAssertEqual(open.append("wxy") + "|" + open.finish(), "w|xy")
+  }
+}
