@@ -62,7 +62,7 @@ let package = Package(
         "Evaluation", "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
 
-    .target(name: "Commands", dependencies: [.argumentParser, "Groundwork"]),
+    .target(name: "Commands", dependencies: [.argumentParser, "Groundwork", "TensorCore"]),
     .target(
       name: "TrainingCommands",
       dependencies: [

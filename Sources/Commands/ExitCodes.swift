@@ -5,12 +5,16 @@ import Groundwork
 extension ParsableCommand {
   /// Parses the command line and runs the command; the `main` of every executable. A usage error is one line and
   /// exits with 2, as our own do (the argument parser's default is a page and 64). Of the ranks of a job of Open MPI
-  /// the first one speaks.
+  /// the first one speaks. `--version` anywhere says what this program is made of.
   ///
   /// - Parameter refuse: told of a usage error before the process ends, to tell the other ranks of its job
   public static func runAsMain(refuse: (UpcycleError) -> Void = { _ in }) -> Never {
     prepareStandardStreams()
     do {
+      if asksForVersion(CommandLine.arguments) {
+        try printResult(versionText(of: URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent))
+        Foundation.exit(0)
+      }
       var command = try parseAsRoot()
       try command.run()
       Foundation.exit(0)

@@ -22,6 +22,7 @@ public final class AtomicFile {
   private let destination: String?
   private var descriptor: Int32
 
+  /// - Throws: where the file cannot be written, with the system's reason
   public init(_ url: URL) throws {
     self.url = url
     let target = try Target(url)
@@ -56,13 +57,16 @@ public final class AtomicFile {
     if destination != nil { unlink(written) }
   }
 
+  /// Appends bytes.
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
     if let code = writeAll(bytes, to: descriptor) {
       throw UpcycleError("cannot write: \(systemReason(code))", at: url.path)
     }
   }
 
+  /// Appends bytes.
   public func write(_ data: Data) throws { try data.withUnsafeBytes { try write($0) } }
+  /// Appends a text in UTF-8.
   public func write(_ text: String) throws { try write(Data(text.utf8)) }
 
   /// Syncs and renames; after this the file exists whole.

@@ -9,6 +9,7 @@ import Foundation
 /// removes what was there. Dropping it without `commit()` removes the hidden folder; what kill -9 leaves is removed by
 /// the next writer of the same folder. One process at a time.
 public final class AtomicFolder {
+  /// Where the folder will be, behind symbolic links.
   public let destination: URL
   /// Where to write.
   public let work: URL

@@ -8,6 +8,7 @@ import Foundation
 public struct CSV: Sendable {
   /// The comment lines, with their `#`.
   public var comments: [String] = []
+  /// Names of the columns.
   public var header: [String]
   /// Fields by row, as many as the header has.
   public var rows: [[String]]
@@ -16,6 +17,7 @@ public struct CSV: Sendable {
   private var headerLine: Int?
   private let file: String
 
+  /// A table that is made here.
   public init(header: [String], rows: [[String]] = []) {
     self.header = header
     self.rows = rows

@@ -67,4 +67,5 @@ public func writeFile(_ data: Data, to url: URL) throws {
   try file.commit()
 }
 
+/// Writes a whole text file in UTF-8 atomically, see `AtomicFile`.
 public func writeFile(_ text: String, to url: URL) throws { try writeFile(Data(text.utf8), to: url) }

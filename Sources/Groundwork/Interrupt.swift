@@ -20,10 +20,14 @@ public enum Interrupt {
     }
   }
 
+  /// Asks for a clean stop, as Ctrl-C does.
   public static func raise() { flag = 1 }
+  /// Takes the request back.
   public static func clear() { flag = 0 }
+  /// Whether a stop has been asked for.
   public static var isRaised: Bool { flag != 0 }
 
+  /// - Throws: `Interrupted` when a stop has been asked for
   public static func check() throws { if isRaised { throw Interrupted() } }
 }
 

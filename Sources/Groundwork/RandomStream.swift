@@ -8,6 +8,7 @@ public struct RandomStream: Sendable {
   /// The index of the next sequential draw.
   public var counter: UInt64 = 0
 
+  /// The stream that a seed and a name stand for; other names give independent streams.
   public init(seed: UInt64, _ name: String) {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325  // FNV-1a over the name's bytes
     for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
@@ -30,6 +31,7 @@ public struct RandomStream: Sendable {
 
   // MARK: Random access
 
+  /// 64 random bits.
   public func bits(at index: UInt64) -> UInt64 {
     Self.mix(key &+ (index &+ 1) &* 0x9e37_79b9_7f4a_7c15)
   }
@@ -51,14 +53,18 @@ public struct RandomStream: Sendable {
 
   // MARK: Sequential access
 
+  /// 64 random bits.
   public mutating func nextBits() -> UInt64 {
     defer { counter &+= 1 }
     return bits(at: counter)
   }
+  /// Uniform in 0..<1.
   public mutating func nextUniform() -> Double { Double(nextBits() >> 11) * 0x1p-53 }
+  /// Uniform in 0..<count.
   public mutating func next(below count: Int) -> Int {
     Int(nextBits().multipliedFullWidth(by: UInt64(count)).high)
   }
+  /// One of the items, all equally likely; there must be one.
   public mutating func pick<T>(_ items: [T]) -> T { items[next(below: items.count)] }
   /// True with the given probability.
   public mutating func chance(_ probability: Double) -> Bool { nextUniform() < probability }

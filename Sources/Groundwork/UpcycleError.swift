@@ -12,15 +12,20 @@ public struct UpcycleError: Error, CustomStringConvertible, Sendable {
   /// stopped it (exit 130, as a shell says of Ctrl-C).
   public enum Kind: Int32, Sendable { case failure = 1, usage = 2, interrupted = 130 }
 
+  /// What failed.
   public var what: String
   /// File, tensor, step, field: the place a user would look at.
   public var location: String?
+  /// What would have been right.
   public var expected: String?
+  /// What stood there instead.
   public var found: String?
   /// How to mend it.
   public var hint: String?
+  /// Whose fault it is: decides the exit code.
   public var kind: Kind
 
+  /// See the properties; parts that are nil are left out of the line.
   public init(
     _ what: String, at location: String? = nil, expected: String? = nil, found: String? = nil,
     hint: String? = nil, kind: Kind = .failure
@@ -49,8 +54,10 @@ public struct UpcycleError: Error, CustomStringConvertible, Sendable {
     usage(what, at: "`\(field)`", expected: expected, found: found, hint: hint)
   }
 
+  /// The exit code of a program that ends with this error.
   public var exitCode: Int32 { kind.rawValue }
 
+  /// `location: what; expected …, found … (hint)`, on one line.
   public var description: String {
     var line = location.map { "\($0): \(what)" } ?? what
     if let expected { line += "; expected \(expected)" }

@@ -6,6 +6,7 @@ public struct Laboratory: Sendable {
   /// The repository's root.
   public let root: URL
 
+  /// - Parameter root: the folder with `experiments/`
   public init(root: URL) { self.root = root }
 
   /// The nearest folder at or above `start` that holds `experiments/`.
@@ -24,9 +25,13 @@ public struct Laboratory: Sendable {
     }
   }
 
+  /// Specs, published numbers and committed records, a folder a paper.
   public var experiments: URL { root.appendingPathComponent("experiments") }
+  /// Tables and figures, and the scripts that draw them.
   public var figures: URL { root.appendingPathComponent("figures") }
+  /// Everything that is not committed.
   public var runs: URL { root.appendingPathComponent("runs") }
+  /// Outputs of stages by key.
   public var cache: URL { runs.appendingPathComponent("cache") }
 
   /// The records of a spec in a profile: committed ones under `experiments/`, throw-away ones under `runs/`.
@@ -84,6 +89,8 @@ public struct Laboratory: Sendable {
     }.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
   }
 
+  /// The spec `PAPER/ITEM`.
+  /// - Throws: a usage error that lists the known ones, or what is wrong with the file
   public func spec(_ name: String) throws -> Spec {
     let file = experiments.appendingPathComponent("\(name).json5")
     guard FileManager.default.fileExists(atPath: file.path) else {

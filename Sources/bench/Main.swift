@@ -23,7 +23,7 @@ struct Bench: ParsableCommand {
         bench
         bench --only train_llama_d256 --repeats 9 --no-peer --json
         bench --profile llama-d256
-      """)
+      """, version: upcycleVersion)
 
   @Option(help: "Measure this entry alone (repeatable).") var only: [String] = []
   @Option(help: "Runs of each side per entry.") var repeats = 5

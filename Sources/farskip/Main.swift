@@ -21,6 +21,7 @@ struct FarSkip: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "farskip",
     abstract: "FarSkip-Collective: mixture-of-experts models whose communication hides behind computation.",
+    version: upcycleVersion,
     subcommands: [
       Convert.self, Distill.self, Train.self, Infer.self, Overlap.self, Simulate.self,
     ])

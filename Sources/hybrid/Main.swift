@@ -19,6 +19,7 @@ struct Hybrid: ParsableCommand {
         hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid
         hybrid evaluate --model runs/mla-sft --tasks all
       """,
+    version: upcycleVersion,
     subcommands: [
       Info.self, Import.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
       Ruler.self, Throughput.self,

@@ -13,5 +13,6 @@ struct HyLo: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hylo",
     abstract: "HyLo: long-context hybrids of latent attention with Gated DeltaNet or Mamba2 layers.",
+    version: upcycleVersion,
     subcommands: [Convert.self, Extend.self, ServeLength.self, Prefer.self])
 }

@@ -20,6 +20,7 @@ struct Lab: ParsableCommand {
 
       Example: lab plan xecomla/table3 && lab run xecomla/table3 && lab table xecomla/table3
       """,
+    version: upcycleVersion,
     subcommands: [
       ListCommand.self, PlanCommand.self, RunCommand.self, StatusCommand.self, TableCommand.self,
       FigureCommand.self, CheckCommand.self, ReportCommand.self, RegenerateCommand.self,

@@ -17,5 +17,6 @@ struct Shards: ParsableCommand {
         shards pack --input train.txt --tokenizer runs/tokenizer --out shards/train
         shards verify shards/train
       """,
+    version: upcycleVersion,
     subcommands: [Pack.self, Info.self, Verify.self, Cat.self, TrainTokenizer.self, Generate.self])
 }

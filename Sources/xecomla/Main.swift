@@ -13,5 +13,6 @@ struct XEcoMLA: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "xecomla",
     abstract: "X-EcoMLA: pretrained attention becomes latent attention with a fraction of the KV cache.",
+    version: upcycleVersion,
     subcommands: [Convert.self, Distill.self, Prefer.self, CompareSVD.self])
 }

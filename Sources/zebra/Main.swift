@@ -13,5 +13,6 @@ struct Zebra: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "zebra",
     abstract: "Zebra-Llama: hybrids of latent attention and Mamba2 layers composed from one pretrained model.",
+    version: upcycleVersion,
     subcommands: [ILD.self, Select.self, Compose.self, Distill.self, Prefer.self])
 }

@@ -3,7 +3,9 @@
 /// Lenient by default: keys that nobody asks for are ignored, as foreign configurations need it. With a list of known
 /// keys it is strict: a misspelt key is an error that lists them, never a setting that silently does nothing.
 public struct JSONObject: Sendable {
+  /// Keys and values.
   public let values: [String: JSONValue]
+  /// The file's name in errors.
   public let file: String
   /// Where in the file, such as `report.columns[2]`; empty at the top.
   public let path: String

@@ -4,8 +4,10 @@ import Groundwork
 /// A gnuplot script below `figures/`: it draws a CSV file, reading `csv`, `ours`, `output_file` and whatever settings
 /// it documents.
 public struct FigureScript: Sendable {
+  /// The gnuplot script.
   public let file: URL
 
+  /// - Parameter file: the gnuplot script; it is looked at when it draws
   public init(file: URL) { self.file = file }
 
   /// - Throws: when gnuplot is not installed

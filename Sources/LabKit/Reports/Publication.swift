@@ -4,10 +4,12 @@ import Groundwork
 /// Writes what readers see - csv, md and svg under `figures/` - from specs and committed records only.
 /// The same records give the same bytes.
 public struct Publication {
+  /// Whose records are published.
   public let laboratory: Laboratory
   /// Where the files go; the scripts are always those of the checkout.
   public let folder: URL
 
+  /// - Parameter folder: where the files go; `figures/` when nil
   public init(_ laboratory: Laboratory, into folder: URL? = nil) {
     self.laboratory = laboratory
     self.folder = folder ?? laboratory.figures
@@ -19,6 +21,8 @@ public struct Publication {
     return try RecordFile(url: laboratory.recordFile(spec, settings)).read()
   }
 
+  /// The answer to each claim of a spec.
+  /// - Parameter profile: whose records decide; the report's when nil
   public func verdicts(_ spec: Spec, profile: String? = nil) throws -> [ClaimVerdict] {
     if spec.claims.isEmpty { return [] }
     let evidence = try evidence(spec, profile: profile)

@@ -2,15 +2,19 @@ import Groundwork
 
 /// What of a spec's records is shown, and how.
 public struct Report: Sendable {
+  /// What the spec's records become.
   public enum Kind: String, CaseIterable, Sendable { case table, figure }
   /// `beside`: one line a row, paper and ours in neighbouring columns (few values).
   /// `stacked`: a line for the paper, one for ours and one for the difference (many values).
   public enum Layout: String, CaseIterable, Sendable { case beside, stacked }
 
+  /// A table or a figure.
   public let kind: Kind
+  /// How a table sets the paper's and our numbers.
   public let layout: Layout
   /// The profile whose records are shown.
   public let profile: String
+  /// From left to right.
   public let columns: [Column]
   /// A figure of curves shows this recorded series (`alias.name`) instead of the columns.
   public let series: String?
@@ -19,6 +23,7 @@ public struct Report: Sendable {
   public let fields: [String]
   /// What differences to a cell's baseline are differences to, in words: "base" unless said otherwise.
   public let baseline: String
+  /// Lines below the table.
   public let notes: [String]
 
   /// Whether every number of ours that stands beside a published one must equal it: arithmetic, nothing is trained.
@@ -71,6 +76,7 @@ public struct Report: Sendable {
 
 /// One column: a published value, ours, or both.
 public struct Column: Sendable {
+  /// What stands above it.
   public let header: String
   /// Its name in the CSV.
   public let name: String
@@ -82,6 +88,7 @@ public struct Column: Sendable {
   public let metric: String?
   /// Ours when it is a setting and not a measurement: text with `{variable}`s.
   public let ours: String?
+  /// Digits behind the point, 0 to 6.
   public let digits: Int
   /// Our value is multiplied by this (published values are taken as printed).
   public let scale: Double

@@ -12,6 +12,7 @@ public struct Outline {
   private let plans: [Plan]
   private let lines: [[Line]]
 
+  /// - Throws: where the cache cannot be read
   public init(_ plans: [Plan], in laboratory: Laboratory) throws {
     self.plans = plans
     let sweep = Sweep(plans, in: laboratory)
@@ -25,6 +26,7 @@ public struct Outline {
     }
   }
 
+  /// For people.
   public var text: String {
     var text = ""
     for (plan, lines) in zip(plans, lines) {
@@ -52,6 +54,7 @@ public struct Outline {
     return text
   }
 
+  /// For scripts.
   public var json: JSONValue {
     .array(
       zip(plans, lines).map { plan, lines in
@@ -73,6 +76,7 @@ public struct Outline {
 /// How many of a plan's runs have records, and whether those were made from the present settings, on any number of
 /// threads.
 public struct RunState {
+  /// The spec.
   public let spec: Spec
   private let profile: String
   private let runs: Int
@@ -97,6 +101,7 @@ public struct RunState {
     waiting = plan.spec.cells.filter { $0.pipeline == nil || $0.pending != nil || plan.spec.pending != nil }.count
   }
 
+  /// For people.
   public var text: String {
     if let reason = spec.pending { return "not run yet: needs \(reason)" }
     var parts = ["\(profile): \(current) of \(runs) runs recorded"]
@@ -105,6 +110,7 @@ public struct RunState {
     return parts.joined(separator: ", ")
   }
 
+  /// For scripts.
   public var json: JSONValue {
     .object([
       "spec": .string(spec.name), "profile": .string(profile), "runs": .int(runs), "recorded": .int(current),

@@ -5,13 +5,19 @@ import Groundwork
 public struct Plan: Sendable {
   /// A stage with everything that decides its output.
   public struct Node: Sendable {
+    /// SHA-256 over everything that decides the output.
     public let key: String
+    /// What runs.
     public let stage: Stage
+    /// Its parameters, all variables filled in.
     public let config: JSONValue
     /// Role -> key.
     public let parents: [String: String]
+    /// 0 where the stage has none.
     public let seed: Int
+    /// Threads it runs on; part of the key.
     public let threads: Int
+    /// Name -> hash of contents outside the configuration.
     public let inputs: [String: String]
     /// Cells that need it, for display.
     public var cells: [String]
@@ -19,6 +25,7 @@ public struct Plan: Sendable {
 
   /// One cell with one seed: what becomes a record.
   public struct Job: Sendable {
+    /// The cell.
     public let cell: Cell
     /// nil when no stage of the cell is seeded.
     public let seed: Int?
@@ -31,13 +38,22 @@ public struct Plan: Sendable {
   /// Of `lab run`, when it is not told.
   public static let defaultThreads = 2
 
+  /// The spec.
   public let spec: Spec
+  /// The profile.
   public let profile: Profile
+  /// By key.
   public let nodes: [String: Node]
   /// Node keys in the order in which they run.
   public let order: [String]
+  /// What becomes a record, in the order of cells and seeds.
   public let jobs: [Job]
 
+  /// - Parameters:
+  ///   - seeds: instead of the profile's
+  ///   - wanted: only these cells
+  ///   - threads: of every stage
+  /// - Throws: for unknown profiles, cells, stages and parameters
   public init(
     _ spec: Spec, profile name: String, seeds: [Int]? = nil, cells wanted: [String]? = nil, threads: Int,
     registry: StageRegistry

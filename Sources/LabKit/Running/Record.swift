@@ -3,27 +3,39 @@ import Groundwork
 
 /// One finished cell with one seed: what was measured, and everything that produced it.
 public struct Record: Codable, Equatable, Sendable {
+  /// The machine that measured.
   public struct Host: Codable, Equatable, Sendable {
+    /// The processor's name.
     public var cpu: String
+    /// Processors in use.
     public var cores: Int
   }
 
+  /// The spec's name, `PAPER/ITEM`.
   public var spec: String
+  /// The profile's name.
   public var profile: String
+  /// The cell's id.
   public var cell: String
   /// Absent when nothing in the cell depends on a seed.
   public var seed: Int?
   /// All stage keys together.
   public var key: String
+  /// Abbreviated commit of the sources.
   public var commit: String
+  /// The machine.
   public var host: Host
+  /// Threads of the stages.
   public var threads: Int
   /// UTC, ISO 8601.
   public var started: String
+  /// Work time of all stages.
   public var seconds: Double
+  /// Training tokens of all stages.
   public var tokens: Int
   /// `alias.metric` -> value and standard error.
   public var metrics: [String: Metric]
+  /// `alias.series` -> points.
   public var series: [String: [[Double]]]?
 
   /// Whether the measurements (not the circumstances) are the same.

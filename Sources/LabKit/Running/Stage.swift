@@ -3,6 +3,7 @@ import Groundwork
 
 /// A step of an experiment as a recipe offers it: named, versioned, cached by what goes into it.
 public struct Stage: Sendable {
+  /// As specs call it.
   public let name: String
   /// Raise it when the same inputs give another output: everything cached or recorded becomes stale.
   public let version: Int
@@ -17,6 +18,7 @@ public struct Stage: Sendable {
   public let seeded: Bool
   /// Contents outside the configuration that decide the output: name -> hash (checkpoint, tokenizer, data).
   public let inputs: @Sendable (JSONValue) throws -> [String: String]
+  /// Does the work; what it leaves in its folder is what stages behind it find.
   public let run: @Sendable (StageContext) throws -> StageResult
 
   init(
@@ -57,10 +59,12 @@ public struct InputAbsent: Error {
 
 /// A number a stage measured.
 public struct Metric: Codable, Equatable, Sendable {
+  /// In the unit that the metric's name says.
   public var value: Double
   /// Standard error over the items it was measured on; nil for exact numbers.
   public var stderr: Double?
 
+  /// - Parameter stderr: standard error of the value, where it is an estimate
   public init(_ value: Double, stderr: Double? = nil) {
     self.value = value
     self.stderr = stderr
@@ -69,12 +73,14 @@ public struct Metric: Codable, Equatable, Sendable {
 
 /// What a stage hands back besides the files in its folder.
 public struct StageResult: Codable, Equatable, Sendable {
+  /// Name -> value.
   public var metrics: [String: Metric]
   /// Curves, such as `loss`: [[tokens, value], …], thinned to what a figure can show.
   public var series: [String: [[Double]]]
   /// Training tokens it consumed.
   public var tokens: Int
 
+  /// See the properties.
   public init(metrics: [String: Metric] = [:], series: [String: [[Double]]] = [:], tokens: Int = 0) {
     self.metrics = metrics
     self.series = series
@@ -93,10 +99,12 @@ public struct StageResult: Codable, Equatable, Sendable {
 public struct StageContext: Sendable {
   /// A finished stage this one builds on.
   public struct Parent: Sendable {
+    /// The parent's key.
     public let key: String
     /// Its output folder; read only.
     public let folder: URL
 
+    /// - Parameter folder: the parent's output
     public init(key: String, folder: URL) {
       self.key = key
       self.folder = folder
@@ -111,6 +119,7 @@ public struct StageContext: Sendable {
   public let folder: URL
   /// 0 for a stage that is not seeded.
   public let seed: Int
+  /// Threads to work on.
   public let threads: Int
   let show: @Sendable (Int, Int, String) -> Void
 
@@ -157,6 +166,7 @@ public struct StageContext: Sendable {
   /// True after Ctrl-C: save what helps to go on and return through `checkInterrupt`.
   public var isInterrupted: Bool { Interrupt.isRaised }
 
+  /// - Throws: `Interrupted` after Ctrl-C
   public func checkInterrupt() throws { try Interrupt.check() }
 }
 
@@ -164,13 +174,16 @@ public struct StageContext: Sendable {
 public struct StageRegistry: Sendable {
   private var stages: [String: Stage] = [:]
 
+  /// A registry without stages.
   public init() {}
 
+  /// Adds a stage; its name must be new.
   public mutating func register(_ stage: Stage) {
     precondition(stages[stage.name] == nil, "two stages are called \(stage.name)")
     stages[stage.name] = stage
   }
 
+  /// Names of all stages, sorted.
   public var names: [String] { stages.keys.sorted() }
 
   func stage(_ name: String, for spec: Spec) throws -> Stage {

@@ -4,27 +4,39 @@ import Groundwork
 /// Runs plans: every stage that is not finished, in order, each once; records every cell as soon as its
 /// last stage is done.
 public struct Sweep: Sendable {
+  /// Where caches and records are.
   public let laboratory: Laboratory
+  /// What is run, in order.
   public let plans: [Plan]
   /// Skip cells whose record already carries the planned key, even without cached outputs; where another spec's record
   /// does, it is taken over, with the commit, machine and time that it names.
   public var trustsRecords = false
+  /// Shows no progress.
   public var quiet = false
 
   private var cache: StageCache { StageCache(folder: laboratory.cache) }
 
+  /// - Parameters:
+  ///   - plans: in the order in which they run
+  ///   - laboratory: where caches and records are
   public init(_ plans: [Plan], in laboratory: Laboratory) {
     self.plans = plans
     self.laboratory = laboratory
   }
 
+  /// What a sweep did, cells as `PAPER/ITEM cell seed N`.
   public struct Summary: Sendable {
+    /// Stages that were run.
     public var stagesRun = 0
+    /// Stages whose output was there.
     public var stagesFound = 0
+    /// Cells recorded for the first time.
     public var added: [String] = []
+    /// Cells that measured the same as their record.
     public var unchanged: [String] = []
     /// Cells whose record differs from an earlier one.
     public var replaced: [String] = []
+    /// Cells left alone, since their record has the planned key.
     public var skipped: [String] = []
     /// Cells whose record was taken over from another spec.
     public var adopted: [String] = []

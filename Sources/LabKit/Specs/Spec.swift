@@ -6,7 +6,9 @@ import Groundwork
 public struct Spec: Sendable {
   /// `paper/item`, such as `xecomla/table3`: the file's place below `experiments/` without `.json5`.
   public let name: String
+  /// Where it was read from.
   public let file: URL
+  /// What the table or figure is called.
   public let title: String
   /// Where in the paper, such as "X-EcoMLA Table 3".
   public let place: String
@@ -14,11 +16,17 @@ public struct Spec: Sendable {
   public let pending: String?
   /// Every variable that cells and profiles may set, with its default (null: must be set where used).
   public let defaults: [String: JSONValue]
+  /// By name: smoke, micro, full, paper.
   public let profiles: [String: Profile]
+  /// Stages in order, by the pipeline's name.
   public let pipelines: [String: [StageUse]]
+  /// Rows of the table or points of the figure, in order.
   public let cells: [Cell]
+  /// The paper's numbers, where it has any.
   public let published: PublishedTable?
+  /// What is shown of the records.
   public let report: Report
+  /// What the paper asserts.
   public let claims: [Claim]
   /// Percent that guessing scores, by task (`recall`, `avg`) or by stage (`ruler`): scores near it are at their floor.
   let chance: [String: Double]
@@ -26,9 +34,13 @@ public struct Spec: Sendable {
   /// of their own.
   let noise: [String: Double]
 
+  /// The part of the name before the slash.
   public var paper: String { String(name.split(separator: "/").first ?? "") }
+  /// The part of the name behind the slash.
   public var item: String { String(name.split(separator: "/").last ?? "") }
 
+  /// The profile of this name.
+  /// - Throws: a usage error that lists the known ones
   public func profile(_ name: String) throws -> Profile {
     guard let profile = profiles[name] else {
       throw UpcycleError.usage(
@@ -38,6 +50,7 @@ public struct Spec: Sendable {
     return profile
   }
 
+  /// The cell of this id.
   public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }
 
   /// What guessing scores in a metric such as `scores.avg` or `ruler.2048`; nil for what is no score.
@@ -57,9 +70,11 @@ public struct Spec: Sendable {
 
 /// How much work a run of a spec spends: seeds, budgets, sizes.
 public struct Profile: Sendable {
+  /// Its name.
   public let name: String
   /// In words, for table headers: "0.5 M tokens a trained cell, 200 items a task".
   public let about: String
+  /// Seeds of the trained stages; at least one.
   public let seeds: [Int]
   /// Variables this profile sets; a profile has the last word over cells and defaults.
   public let set: [String: JSONValue]
@@ -95,6 +110,7 @@ public struct Profile: Sendable {
 public struct StageUse: Sendable {
   /// The name other stages, metrics and columns know it by.
   public let alias: String
+  /// The registered stage's name.
   public let stage: String
   /// Role of the stage -> alias of an earlier stage of the same pipeline.
   public let from: [String: String]
@@ -118,9 +134,11 @@ public struct StageUse: Sendable {
 
 /// One thing to run and to report: a row of a table, a point of a figure.
 public struct Cell: Sendable {
+  /// Names the cell in records, tables and claims.
   public let id: String
   /// The published row it stands for, by index.
   public let row: Int?
+  /// Variables that it sets, over the spec's defaults.
   public let values: [String: JSONValue]
   /// The pipeline it runs; nil when nothing stands for this row yet.
   public let pipeline: String?
@@ -134,9 +152,13 @@ public struct Cell: Sendable {
 
 /// Numbers of a paper: a CSV under `experiments/<paper>/published`, whose first line names the source.
 public struct PublishedTable: Sendable {
+  /// Its name.
   public let name: String
+  /// The paper's table or figure, as the file's first comment says.
   public let source: String
+  /// Names of the columns.
   public let columns: [String]
+  /// Fields as printed, by row.
   public let rows: [[String]]
 
   init(_ name: String, beside spec: URL) throws {
