@@ -98,7 +98,7 @@ final class ExtendCommandTests: XCTestCase {
       (extend("x", ["--budget", "2MiB"]), "weights, gradients and moments alone pass the budget"),
       (
         extend("x", ["--budget", "100MiB", "--no-checkpointing"], context: "4096", tokens: "8192"),
-        "--checkpointing fits"
+        "--checkpointing fit"
       ),
       (extend("x", ["--budget", "lots"]), "is not a number of bytes"),
       (extend("x", context: "1M"), "at least one step"),

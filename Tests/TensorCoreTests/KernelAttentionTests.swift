@@ -157,7 +157,12 @@ final class KernelAttentionTests: XCTestCase {
       let found = backward(p, reference: false)
       let expected = backward(p, reference: true)
       let tolerance = 2e-5 * p.size * p.size
-      assertClose(found.dq, expected.dq, "attention dq \(p)", tolerance: tolerance)
+      if p.keys == 1 {
+        // A softmax over one key is constant: what is left of its gradient is rounding, which is close to nothing.
+        XCTAssertLessThan(zip(found.dq, expected.dq).map { ($0 - $1).magnitude }.max()!, 1e-5, "attention dq \(p)")
+      } else {
+        assertClose(found.dq, expected.dq, "attention dq \(p)", tolerance: tolerance)
+      }
       assertClose(found.dk, expected.dk, "attention dk \(p)", tolerance: tolerance)
       assertClose(found.dv, expected.dv, "attention dv \(p)", tolerance: tolerance)
     }

@@ -49,7 +49,9 @@ public final class TrainingLoop {
   /// - Returns: the learning rate
   public func update(loss: Double, norm: Double, probe: () throws -> Fault? = { nil }) throws -> Double {
     if !loss.isFinite || !norm.isFinite {
-      let fault = try nonFiniteParameter.map { Fault($0) } ?? probe() ?? Fault("the backward pass")
+      // Asked on every rank, whatever the rank itself has found: ranks may look together.
+      let found = try probe()
+      let fault = nonFiniteParameter.map { Fault($0) } ?? found ?? Fault("the backward pass")
       throw ranks.shared(
         UpcycleError(
           "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)", found: "first in \(fault.place)",

@@ -19,8 +19,12 @@ extension ReportPage {
       </form>
 
       """
-    let headlines = claims.entries.filter(\.verdict.claim.isHeadline)
-    for entry in headlines + claims.entries.filter({ !$0.verdict.claim.isHeadline }) { text += article(entry) }
+    for isHeadline in [true, false] {
+      for paper in papers {
+        for entry in claims.entries
+        where entry.verdict.claim.isHeadline == isHeadline && entry.spec.paper == paper.id { text += article(entry) }
+      }
+    }
     return text + "</section>\n"
   }
 
