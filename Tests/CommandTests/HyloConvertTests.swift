@@ -49,7 +49,8 @@ final class HyloConvertTests: XCTestCase {
     // Killed on the way, then left to finish.
     for _ in 0..<2 {
       try launchAndKillAtACheckpoint(
-        "hylo", convert("killed", ["--save-every", "0"]), out: path("killed"), run: path("killed.ild"))
+        "hylo", convert("killed", ["--save-every", "0", "--held-out", path("shards")]), out: path("killed"),
+        run: path("killed.ild"))
     }
     try assertSucceeds("hylo", convert("killed", ["--held-out", path("shards")]))
     let hashes = try ["calm", "killed"].map {
@@ -62,7 +63,8 @@ final class HyloConvertTests: XCTestCase {
       "hylo", convert("other", ["--work", path("calm.ild"), "--held-out", path("shards")], layers: "0,2,4"))
     XCTAssertFalse(again.error.contains("step"), again.error)
     XCTAssertTrue(again.output.contains("MLA GDN MLA GDN MLA GDN"), again.output)
-    let mamba = try assertSucceeds("hylo", convert("mamba", ["--work", path("calm.ild")], linear: "mamba2"))
+    let mamba = try assertSucceeds(
+      "hylo", convert("mamba", ["--work", path("calm.ild"), "--held-out", path("shards")], linear: "mamba2"))
     XCTAssertFalse(mamba.error.contains("mla step"), mamba.error)
     XCTAssertTrue(mamba.error.contains("mamba2 step"), mamba.error)
     XCTAssertTrue(mamba.output.contains("Mamba2 MLA Mamba2"), mamba.output)

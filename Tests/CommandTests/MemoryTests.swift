@@ -11,6 +11,7 @@ final class MemoryTests: XCTestCase {
   override class func setUp() {
     folder = try! temporaryFolder()
     _ = try! launch("hybrid", ["create", "--preset", "nano-1b", "--out", folder.path + "/model"])
+    try! giveTokenizer(to: folder.appendingPathComponent("model"))
   }
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
 

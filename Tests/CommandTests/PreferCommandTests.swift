@@ -80,12 +80,14 @@ final class PreferCommandTests: XCTestCase {
       (#"{"prompt": "a", "chosen": " b"}"#, ["bad.jsonl:2", "rejected"]),
       (#"{"prompt": "a", "chosen": " b", "rejected": ""}"#, ["bad.jsonl:2", "an empty \"rejected\""]),
       ("no JSON", ["bad.jsonl:2", "not valid JSON"]),
-      (#"{"prompt": "a", "chosen": " b", "rejected": "\#(long)"}"#, ["bad.jsonl:2", "too long for the model"]),
     ]
     for (line, words) in cases {
       try writeFile("\(good)\n\(line)\n", to: file)
       try assertRefused("xecomla", prefer("bad", ["--data", file.path, "--batch", "1"]), status: 2, saying: words)
     }
+    try writeFile("\(good)\n" + #"{"prompt": "a", "chosen": " b", "rejected": "\#(long)"}"# + "\n", to: file)
+    let shortened = try assertSucceeds("xecomla", prefer("short", ["--data", file.path, "--batch", "1"]))
+    XCTAssertTrue(shortened.error.contains("longer than 512 tokens"), shortened.error)
     try writeFile("", to: file)
     try assertRefused(
       "xecomla", prefer("bad", ["--data", file.path]), status: 2, saying: ["bad.jsonl", "no preference pairs"])

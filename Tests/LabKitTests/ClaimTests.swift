@@ -145,7 +145,7 @@ final class ClaimTests: XCTestCase {
     for (test, words) in [
       ("{ let: { a: \"a\" }, quantity: \"a\" }", "bounds nothing"),
       ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, equivalent: { margin: 1, reason: \"r\" } }", "in two ways"),
-      ("{ let: { a: \"a\" }, quantity: \"a\", equivalent: { margin: 1 } }", "equivalent.reason is missing"),
+      ("{ let: { a: \"a\" }, quantity: \"a\", equivalent: { margin: 1 } }", "equivalent.reason\" is missing"),
       ("{ let: { a: \"a\" }, quantity: \"a\", not_worse: { margin: 0, reason: \"r\" } }", "margin is not above 0"),
       ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, seeds: 2 }", "at least 3 seeds"),
       ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, measured: \"once\" }", "seeds, exact, repeats"),

@@ -132,7 +132,7 @@ final class ReportTests: XCTestCase {
     let plan = try lab.plan()
     let file = lab.laboratory.recordFile(plan.spec, plan.profile)
     try writeFile("{\"cell\": 1}\n", to: file)
-    assertError("t.micro.jsonl", "line 1 is not a record") {
+    assertError("t.micro.jsonl:1", "is not a record") {
       _ = try Publication(lab.laboratory).records(plan.spec)
     }
   }

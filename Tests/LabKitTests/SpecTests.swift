@@ -67,7 +67,7 @@ final class SpecTests: XCTestCase {
     }
     try lab.write("t.json5", TestLaboratory.spec)
     try lab.write("published/t.csv", "# source\nmethod,kv,avg\nbase,100\n")
-    assertError("t.csv", "row 1", "expected 3 fields") { _ = try lab.laboratory.spec("demo/t") }
+    assertError("t.csv, line 3", "expected 3, as in the header") { _ = try lab.laboratory.spec("demo/t") }
     assertError("no experiment is called \"demo/u\"") { _ = try lab.laboratory.spec("demo/u") }
     try lab.write("loop.json5", "{ extends: \"loop.json5\", title: \"loop\" }")
     assertError("without cycles") { _ = try lab.laboratory.spec("demo/loop") }

@@ -26,7 +26,7 @@ final class MicroworldFileTests: XCTestCase {
   func testBadTaskFilesAreRefusedWithTheLine() throws {
     let good = #"{"task":"t","id":"1","context":"c","choices":[" a"," b"],"answer":0,"metric":"acc","facts":[]}"#
     let cases: [(String, String)] = [
-      ("{", "not JSON"), (good.replacingOccurrences(of: #""context":"c","#, with: ""), "context"),
+      ("{", "not valid JSON"), (good.replacingOccurrences(of: #""context":"c","#, with: ""), "context"),
       (good.replacingOccurrences(of: #""answer":0"#, with: #""answer":2"#), "outside"),
       (good.replacingOccurrences(of: #""acc""#, with: #""bleu""#), "metric"),
       (good.replacingOccurrences(of: #"[" a"," b"]"#, with: #"[" a"]"#), "fewer than two"),

@@ -50,7 +50,7 @@ final class PreferenceFileTests: XCTestCase {
       (#"{"prompt": "Q:", "chosen": "", "rejected": " no"}"#, #"an empty "chosen""#),
       (#"{"prompt": "Q:", "chosen": " yes", "rejected": " \n"}"#, #"an empty "rejected""#),
       (#"{"prompt": "", "chosen": " yes", "rejected": " no"}"#, #"an empty "prompt""#),
-      (#"{"prompt": "Q:", "chosen": ["yes"], "rejected": " no"}"#, #"a wrong value for "chosen""#),
+      (#"{"prompt": "Q:", "chosen": ["yes"], "rejected": " no"}"#, "chat template"),
       (#"{"prompt": "Q:", "chosen": null, "rejected": " no"}"#, #"a wrong value for "chosen""#),
       (#"{"prompt": "Q:", "chosen": " yes", "rejected": " yes"}"#, "the same text"),
       (#"{"prompt": "Q:", "chosen": " yes", "rejec"#, "is not valid JSON"),

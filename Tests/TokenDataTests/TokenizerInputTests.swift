@@ -40,7 +40,7 @@ final class TokenizerInputTests: XCTestCase {
     refused("\"A\": 67,", "\"A\": 68,", "one id")
     refused("\"A\": 67,", "\"A\": 16000000,", "far beyond")
     refused("\"A\": 67,", "\"A\": 67, \"A\": 67,", "twice")
-    refused("\"A\": 67,", "\"A\": 3.4,", "integer")
+    refused("\"A\": 67,", "\"A\": 3.4,", "whole number")
     refused("\"merges\": [", "\"merges\": [\"Q Q\",", "merge 0")
     refused("\"merges\": [", "\"merges\": [7,", "JSON")
     refused("\"version\"", "version", "JSON")

@@ -52,7 +52,7 @@ public struct Preferring {
     let config = try ModelConfig(contentsOf: model)
     let pairs = try data.tokenized(tokenizer, config)
     if pairs.shortened > 0 {
-      printNote("note: \(formatCount(pairs.shortened)) pairs longer than \(config.maxPosition) tokens are shortened")
+      printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
     }
     let identity = RunIdentity(
       student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count)

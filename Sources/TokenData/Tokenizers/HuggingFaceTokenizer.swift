@@ -73,6 +73,9 @@ struct HuggingFaceTokenizer {
 
   private func tokenizer() throws -> Tokenizer {
     try checkModel()
+    if entries.ids.isEmpty {
+      throw UpcycleError("has no vocabulary", at: file, expected: "model.vocab: pieces and their ids")
+    }
     var added = try readAddedTokens()
     let bos = try boundary("bos_token", names: TokenNames.beginning, &added)
     let eos = try boundary("eos_token", names: TokenNames.end, &added)

@@ -9,6 +9,7 @@ public struct Composition {
   /// Layers taken from the latent-attention model; the others come from the linear one.
   public var latentLayers: [Int]
 
+  /// - Parameter latentLayers: as counted from 0, each once
   public init(latentLayers: [Int]) { self.latentLayers = latentLayers }
 
   /// The hybrid's shape. Refuses layers out of range or named twice, and models that are not what they should be.
