@@ -45,11 +45,12 @@ final class CommittedSpecsTests: XCTestCase {
     var curves: [String: Set<String>] = [:]
     var events: Set<String> = []
     for spec in specs {
-      let stages = Dictionary(spec.pipelines.values.joined().map { ($0.alias, $0.stage) }) { first, _ in first }
+      // A name may stand for another stage in each pipeline.
+      let stages = Dictionary(grouping: spec.pipelines.values.joined(), by: \.alias)
       func note(_ names: [String], in found: inout [String: Set<String>]) {
         for name in names {
           let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
-          if let stage = stages[parts[0]] { found[stage, default: []].insert(parts[1]) }
+          for use in stages[parts[0]] ?? [] { found[use.stage, default: []].insert(parts[1]) }
         }
       }
       let terms = spec.claims.flatMap(\.tests).flatMap(\.terms.values)

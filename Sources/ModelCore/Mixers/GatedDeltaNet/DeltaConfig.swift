@@ -48,7 +48,7 @@ public struct DeltaConfig: MixerShape {
     let heads = heads ?? (width % 1024 == 0 ? keyWidth / 256 : width % 8 == 0 ? 6 : 3)
     guard width % 4 == 0, heads > 0, keyWidth % heads == 0 else {
       throw UpcycleError.usage(
-        "Gated DeltaNet's heads do not divide its keys", at: "heads of Gated DeltaNet",
+        "Gated DeltaNet's heads do not divide its keys", field: "gdn_heads",
         expected: "a divisor of 0.75 d = \(Double(3 * width) / 4) (d = \(width))", found: "\(heads)")
     }
     self.init(heads: heads, keyDim: keyWidth / heads, valueDim: 2 * keyWidth / heads)
