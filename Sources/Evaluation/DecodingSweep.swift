@@ -32,7 +32,7 @@ public struct DecodingPoint: Codable, Equatable, Sendable {
   }
 }
 
-/// Decodes `newTokens` single tokens after a context, as the papers' speed script does (brief 2.8: protocol A sweeps
+/// Decodes `newTokens` single tokens after a context, as the papers' speed script does (protocol A sweeps
 /// the batch from a one-token prompt, protocol B the context): the caches are filled with random numbers unless
 /// `prefill`, since what they hold does not change the work.
 /// - Throws: usage errors for numbers below 1, and for more than there is memory

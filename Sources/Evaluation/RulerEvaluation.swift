@@ -20,7 +20,7 @@ public struct RulerScore: Codable, Equatable, Sendable {
   public enum Metric: String, CaseIterable, Codable, Sendable {
     /// Any reference counts in question answering, the share of references elsewhere.
     case nvidia
-    /// The share of references everywhere: lm-eval's mean over references (brief 7.3).
+    /// The share of references everywhere: lm-eval's mean over references.
     case lmEval = "lm-eval"
   }
 

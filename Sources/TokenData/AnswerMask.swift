@@ -1,5 +1,5 @@
 /// Which tokens of a text are answers: what follows a marker ("Assistant:", "Answer:" or "Program:") up to the end of
-/// its line or document, the token that ends it included. Self-distillation learns on these (FarSkip brief 2: "output
+/// its line or document, the token that ends it included. Self-distillation learns on these (FarSkip: "output
 /// tokens").
 public struct AnswerMask: Sendable {
   public static let markers = ["Assistant:", "Answer:", "Program:"]

@@ -1,7 +1,7 @@
 import Groundwork
 
 /// Executes schedules on a rank: computation in list order on this thread, collectives started where they stand in the
-/// list and waited for when the next operation needs them (brief 1.6 and 1.7).
+/// list and waited for when the next operation needs them.
 final class OverlapExecutor {
   private let computation: any SlicedComputation
   private let progress: MessageProgress

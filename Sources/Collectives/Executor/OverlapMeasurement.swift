@@ -4,7 +4,7 @@ import Groundwork
 /// link.
 ///
 /// overlap = 1 - sum of exposed / sum of isolated: exposed is what the computation stands still in the wait for a
-/// collective, isolated the same collective timed alone on the same link (brief 5.4), both means over ranks. Methods
+/// collective, isolated the same collective timed alone on the same link, both means over ranks. Methods
 /// run by turns, `repeats` times. Numbers are medians over repetitions, of each collective's wait before they are
 /// summed: a rank that the machine held up once does not count as communication. `shares` keeps every repetition's own
 /// sum, `late` what of the waits was for a rank that started the collective later: no link, however fast, would have

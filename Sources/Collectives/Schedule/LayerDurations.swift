@@ -23,7 +23,7 @@ extension CollectiveTime: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral
 }
 
 /// The seven sub-operations of one mixture-of-experts block in milliseconds, alone on their stream. The letters are
-/// those of brief section 1.6 and of `farskip simulate --durations`.
+/// those of `farskip simulate --durations`.
 ///
 /// In training with expert parallelism `dispatch` and `combine` are the two all-to-alls. In inference with tensor and
 /// expert parallelism they are the two all-reduces: of the attention output (merged with the shared expert's in

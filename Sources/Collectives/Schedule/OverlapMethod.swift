@@ -5,11 +5,11 @@ public enum OverlapMethod: String, CaseIterable, Sendable {
   case standard
   /// The ordinary block with the shared expert running while the combine is in flight (Megatron's option): exact.
   case sharedExpert = "shared-expert"
-  /// FarSkip with the published placement (brief 1.6): the dispatch behind the core attention; the combine behind the
+  /// FarSkip with the published placement: the dispatch behind the core attention; the combine behind the
   /// shared expert and the next projections. Backward with the windows swapped. At inference (1.7) the merged
   /// all-reduce behind router and routed experts, the routed one behind the next attention.
   case farskip
-  /// FarSkip's function with A, B and S divisible and free to move between windows, as the dependencies of brief 1.5
+  /// FarSkip's function with A, B and S divisible and free to move between windows, as the dependencies
   /// allow: router and experts run the moment their input is there, everything else fills what is left (E12).
   case farskipFree = "farskip-free"
   /// Two half batches in turns (SGLang's TBO, vLLM's DBO): a collective of one half behind the computation of the
@@ -23,11 +23,11 @@ public enum OverlapMethod: String, CaseIterable, Sendable {
   /// the collective at its end hides behind the next sub-block as a whole. With expert parallelism: the combine
   /// behind the next attention; the dispatch, inside its sub-block, behind the shared expert only.
   case ladder
-  /// The parallel block of PaLM and GPT-J (the brief's `mlp_only`): experts and attention read the same stream, both
+  /// The parallel block of PaLM and GPT-J (`mlp_only`): experts and attention read the same stream, both
   /// outputs are waited for. The dispatch behind the attention, the combine behind the shared expert. At inference one
   /// all-reduce instead of two, exposed.
   case parallelBlock = "parallel-block"
-  /// The brief's `attn_only`: only attention reads the stream without the routed output, so only the combine can be
+  /// `attn_only`: only attention reads the stream without the routed output, so only the combine can be
   /// hidden: behind the shared expert and the whole next attention.
   case attentionOnly = "attention-only"
 

@@ -1,4 +1,4 @@
-/// Inference with tensor-parallel attention and expert-parallel experts on replicated activations (brief 1.7).
+/// Inference with tensor-parallel attention and expert-parallel experts on replicated activations.
 /// `dispatch` is the all-reduce of the attention output, `combine` that of the routed output; both carry `T d` numbers.
 extension ScheduleBuilder {
   mutating func prefill(_ method: OverlapMethod, _ d: LayerDurations, half: LayerDurations, layers: Int) {

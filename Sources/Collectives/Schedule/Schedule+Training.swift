@@ -1,4 +1,4 @@
-/// The passes of training with expert parallelism (brief 1.5 and 1.6). Edges that FarSkip removes: `r_{k-1} -> Attn_k`
+/// The passes of training with expert parallelism. Edges that FarSkip removes: `r_{k-1} -> Attn_k`
 /// and `a_k -> MoE_k`.
 extension Schedule {
   /// - Parameters:

@@ -4,7 +4,7 @@ public enum Slowdown: Equatable, Sendable {
   /// Computation runs `factor` times slower exactly while a collective is in flight.
   case whileInFlight(Double)
   /// All computation of a schedule that overlaps takes `factor` times as long, as in the speed-up model
-  /// `S = 1 / (kappa (1 - c) + (1 - f) c)` of brief section 3.3.
+  /// `S = 1 / (kappa (1 - c) + (1 - f) c)`.
   case throughout(Double)
 
   public static let none = Slowdown.whileInFlight(1)

@@ -1,12 +1,12 @@
 /// The time of a stack of blocks by formula; the same numbers as `Simulation` gives by events, for balanced routing.
 ///
 /// With w(c, t) for `window`, and A ... S of the pass (backward: doubled computation):
-/// - FarSkip forward: `[G + w(D, A+B) + E] + (L-1) [w(C, S+A) + G + w(D, B) + E] + w(C, S)` (brief 1.6)
+/// - FarSkip forward: `[G + w(D, A+B) + E] + (L-1) [w(C, S+A) + G + w(D, B) + E] + w(C, S)`
 /// - FarSkip backward: `L [G + w(C, S+B) + E + w(D, A)]`
 /// - FarSkip free, either pass: `L [G + E + w(D + C, A+B+S)]`: G and E start the moment their input is there; what is
 ///   left of a block's A, B, S runs in the next block's windows or is ahead of them, so that no stream waits while the
 ///   windows are shorter than what there is to fill them with
-/// - FarSkip prefill: `(A+B) + L [S + w(D, G+E)] + (L-1) w(C, A+B) + C` (brief 1.7)
+/// - FarSkip prefill: `(A+B) + L [S + w(D, G+E)] + (L-1) w(C, A+B) + C`
 struct ClosedForm {
   let durations: LayerDurations
   let half: LayerDurations

@@ -82,7 +82,7 @@ extension OverlapModel {
     MethodTimes(method: method, forward: run(method, .prefill), backward: nil)
   }
 
-  /// The share of communication in the standard step, c of brief 3.3.
+  /// The share of communication in the standard step, c.
   public func communicationShare(isTraining: Bool) -> Double {
     let passes = isTraining ? 2.0 : 1
     let computation = durations.computation * (isTraining ? 3 : 1)

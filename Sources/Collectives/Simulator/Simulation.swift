@@ -48,7 +48,7 @@ public struct SimulatedRun: Sendable {
   public var isolated: Double
   public var spans: [Span]
 
-  /// `1 - exposed / isolated` (brief 5.4); 1 where nothing is communicated.
+  /// `1 - exposed / isolated`; 1 where nothing is communicated.
   public var overlap: Double { isolated > 0 ? 1 - exposed / isolated : 1 }
 }
 

@@ -5,7 +5,7 @@ import Groundwork
 /// budget together take at most `length` tokens, and as close to it as the haystack's units allow.
 ///
 /// As NVIDIA's generator does, the largest number of units is searched for on one sample; every other sample starts
-/// there, grows once where there is room and gives up units until it fits (brief 7.2).
+/// there, grows once where there is room and gives up units until it fits.
 public struct RulerSet: Sendable {
   public var world: World
   public var scale: RulerScale

@@ -1,6 +1,6 @@
 import Groundwork
 
-/// The thirteen tasks of RULER (Hsieh et al. 2024; HyLo brief 7.1): needles in haystacks, variable tracking, common
+/// The thirteen tasks of RULER (Hsieh et al. 2024): needles in haystacks, variable tracking, common
 /// and frequent words, question answering.
 public enum RulerTask: String, CaseIterable, Codable, Sendable {
   case single1 = "niah_single_1"

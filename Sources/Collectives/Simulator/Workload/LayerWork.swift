@@ -48,7 +48,7 @@ extension ModelShape {
   }
 
   /// One block in training: every rank has `tokens` of its own, attention is data-parallel, experts are spread over
-  /// `ranks` in nodes of `perNode`. One all-to-all sends `T K d b (P - 1) / P` bytes (brief 1.6); what goes to ranks of
+  /// `ranks` in nodes of `perNode`. One all-to-all sends `T K d b (P - 1) / P` bytes; what goes to ranks of
   /// the same node takes the links inside.
   public func trainingWork(tokens: Int, sequence: Int, ranks: Int, perNode: Int, bytesPerNumber: Double) -> LayerWork {
     let t = Double(tokens)
