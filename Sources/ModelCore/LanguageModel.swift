@@ -20,12 +20,16 @@ public final class LanguageModel {
   /// The routers of all layers with experts; without records when there are none.
   public let routing = RoutingControl()
 
-  /// - Parameter file: what error messages call the source.
-  public init(_ config: ModelConfig, weights source: any WeightSource, file: String = "model") throws {
+  /// - Parameters:
+  ///   - storage: `.asStored` makes a model for inference alone
+  ///   - file: what error messages call the source.
+  public init(
+    _ config: ModelConfig, weights source: any WeightSource, storage: WeightStorage = .float32, file: String = "model"
+  ) throws {
     self.config = config
     try source.check(config.embeddingTensor)
     for layer in 0..<config.layerCount { try config.layerTensors(layer).forEach(source.check) }
-    let weights = WeightRequests(source, count: config.parameterCount)
+    let weights = WeightRequests(source, all: config.tensors, storage: storage)
     embedding = try weights.tensor(config.embeddingTensor)
     let control = routing
     layers = try (0..<config.layerCount).map { try DecoderLayer(config, index: $0, weights, control: control) }
@@ -85,7 +89,7 @@ public final class LanguageModel {
 
   /// Logits [rows, vocab] of hidden rows.
   public func logits(_ hidden: Tensor) -> Tensor {
-    hidden.reshaped([hidden.rowCount, hidden.width]).matrixProduct(head.value, transposed: true)
+    head.product(hidden)
   }
 
   /// Logits [B, T, vocab] of whole sequences.

@@ -5,8 +5,9 @@ import TensorCore
 /// A model folder: config.json, model.safetensors (or shards with an index), usually tokenizer.json.
 extension LanguageModel {
   /// Loads a folder; every tensor must be there in the shape the config asks for, and no other.
-  public convenience init(folder: URL) throws {
-    try self.init(ModelConfig(contentsOf: folder), weights: CheckpointReader(folder), file: folder.path)
+  public convenience init(folder: URL, storage: WeightStorage = .float32) throws {
+    try self.init(
+      ModelConfig(contentsOf: folder), weights: CheckpointReader(folder), storage: storage, file: folder.path)
   }
 
   /// Random weights of a seed.

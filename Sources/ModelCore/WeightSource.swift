@@ -10,6 +10,8 @@ public protocol WeightSource {
   /// Refuses a tensor that the source does not hold in the spec's shape: asked for every tensor of a model before
   /// memory is taken for any, since a config may ask for anything.
   func check(_ tensor: TensorSpec) throws
+  /// The numbers where they lie in memory, if they are a matrix of 16-bit floats that may be read there; nil: `read` them.
+  func stored(_ tensor: TensorSpec) throws -> WeightMatrix?
   /// Every name the source holds, to report tensors that nobody asked for; nil when it makes them up.
   var names: Set<String>? { get }
 }
@@ -17,6 +19,7 @@ public protocol WeightSource {
 extension WeightSource {
   /// Sources that make their tensors up have nothing to compare.
   public func check(_ tensor: TensorSpec) throws {}
+  public func stored(_ tensor: TensorSpec) throws -> WeightMatrix? { nil }
 
   /// The tensor's values, [shape].
   public func read(_ tensor: TensorSpec) throws -> Tensor {
@@ -69,9 +72,10 @@ extension TensorSpec {
 }
 
 /// Collects a model's parameters while its layers are built, reading each straight into the one buffer that
-/// holds them all.
+/// holds them all, but for matrices that stay as they are stored.
 public final class WeightRequests {
   private let source: any WeightSource
+  private let storage: WeightStorage
   private let buffer: Storage
   private var used = 0
   /// In the order of the requests.
@@ -79,25 +83,35 @@ public final class WeightRequests {
   /// What was asked for, beside `parameters`.
   public private(set) var tensors: [TensorSpec] = []
 
-  /// - Parameter count: numbers that all tensors together have.
-  public init(_ source: any WeightSource, count: Int) {
+  /// - Parameter all: the tensors that will be asked for
+  public init(_ source: any WeightSource, all: [TensorSpec], storage: WeightStorage = .float32) {
     self.source = source
-    buffer = Storage(count: count)
+    self.storage = storage
+    // A tensor that is missing says so when it is asked for.
+    let read = storage == .float32 ? all : all.filter { !$0.mayStayStored || (try? source.stored($0)) ?? nil == nil }
+    buffer = Storage(count: read.reduce(0) { $0 + $1.count })
   }
 
   /// Asks for one tensor. Matrices decay, vectors (norms, biases) do not.
   public func tensor(_ spec: TensorSpec) throws -> Parameter {
-    let value = Tensor(buffer, offset: used, shape: spec.shape)
-    try source.read(spec, into: value.pointer)
-    if value.hasNonFinite {
+    let parameter = try parameter(spec)
+    if parameter.stored?.hasNonFinite ?? parameter.value.hasNonFinite {
       throw UpcycleError(
         "holds NaN or infinity", at: spec.name, hint: "the checkpoint is damaged, or its training failed")
     }
-    used += value.count
-    let parameter = Parameter(spec.name, value)
     parameters.append(parameter)
     tensors.append(spec)
     return parameter
+  }
+
+  private func parameter(_ spec: TensorSpec) throws -> Parameter {
+    if storage == .asStored, spec.mayStayStored, let matrix = try source.stored(spec) {
+      return Parameter(spec.name, stored: matrix, shape: spec.shape)
+    }
+    let value = Tensor(buffer, offset: used, shape: spec.shape)
+    try source.read(spec, into: value.pointer)
+    used += value.count
+    return Parameter(spec.name, value)
   }
 
   /// Fails when the source holds tensors that no layer asked for, other than `ignored` ones.

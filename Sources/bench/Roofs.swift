@@ -9,6 +9,8 @@ enum Roof: String, Codable {
   case sgemm
   /// Bytes per second (read + written) of copying buffers far larger than the caches.
   case memcpy
+  /// Bytes per second of reading a buffer far larger than the caches.
+  case read
   /// Exponentials per second of attention's own, in the first-level cache.
   case exp
   /// Floating-point operations per second of the dense product that does as much as a layer's experts.
@@ -27,6 +29,7 @@ final class Roofs {
       switch roof {
       case .sgemm: Self.sgemm()
       case .memcpy: Self.memcpy()
+      case .read: Self.read()
       case .exp: Self.exponentials()
       case .dense: ExpertShape().denseRate()
       case .sum: preconditionFailure("a sum has parts")
@@ -62,6 +65,26 @@ final class Roofs {
       return monotonicSeconds() - began
     }.min()!
     return Double(pieces * count * rounds) / seconds
+  }
+
+  /// In eight streams a thread, as a product reads rows side by side.
+  private static func read(_ megabytes: Int = 512) -> Double {
+    let (count, pieces, streams, step) = (megabytes << 18, Threads.count, 8, 1 << 10)
+    let from = Tensor([count])
+    from.fill(1)
+    let length = count / pieces / streams
+    let seconds = (0..<5).map { _ in
+      let began = monotonicSeconds()
+      Threads.parallel(pieces) { piece in
+        for low in stride(from: 0, to: length, by: step) {
+          for stream in 0..<streams {
+            _ = up_count_nonfinite(from.pointer + (piece * streams + stream) * length + low, min(step, length - low))
+          }
+        }
+      }
+      return monotonicSeconds() - began
+    }.min()!
+    return 4 * Double(length * pieces * streams) / seconds
   }
 
   private static func memcpy(_ megabytes: Int = 256) -> Double {

@@ -11,7 +11,8 @@ struct ModelOption: ParsableArguments {
 
   var folder: URL { URL(fileURLWithPath: path, isDirectory: true) }
 
-  func load() throws -> LanguageModel { try LanguageModel(folder: folder) }
+  /// For inference: 16-bit weights stay in the file.
+  func load() throws -> LanguageModel { try LanguageModel(folder: folder, storage: .asStored) }
 
   func loadWithTokenizer() throws -> (model: LanguageModel, tokenizer: Tokenizer) {
     let config = try ModelConfig(contentsOf: folder.appendingPathComponent("config.json"))

@@ -54,7 +54,8 @@ struct Throughput: ParsableCommand {
     var models = [(name: name(of: model.path), model: try model.load())]
     if let vs {
       let other = URL(fileURLWithPath: vs)
-      models.append((name(of: vs) == models[0].name ? vs : name(of: vs), try LanguageModel(folder: other)))
+      models.append(
+        (name(of: vs) == models[0].name ? vs : name(of: vs), try LanguageModel(folder: other, storage: .asStored)))
     }
     Interrupt.listen()
     let total = models.count * batches.count * lengths.count

@@ -5,7 +5,9 @@ import XCTest
 /// UPCYCLE_ISA: the kernels of every instruction set that this processor has agree with their twins, and only those can
 /// be asked for. The choice is made once per process, so this program runs again for each.
 final class InstructionSetTests: XCTestCase {
-  private static let comparisons = ["GemmTests", "RowProductTests", "DoubleProductTests", "KernelAttentionTests"]
+  private static let comparisons = [
+    "GemmTests", "RowProductTests", "DoubleProductTests", "WeightMatrixTests", "KernelAttentionTests",
+  ]
 
   private func run(_ instructionSet: String, _ suites: [String]) throws -> (status: Int32, errors: String) {
     let process = Process()

@@ -9,7 +9,7 @@
 bool up_sgemm_available(void) { return up_chosen_instruction_set() == up_avx512; }
 
 #if defined(__x86_64__)
-#include "gemm_dot.h"
+#include "few_rows_kernels.h"
 
 #define real float
 #define vec __m512
@@ -62,7 +62,7 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
               ptrdiff_t ldc) {
   const bool is_small = m <= dot_rows || n <= dot_cols;
   if (trans_b && !trans_a && is_small && m > 0 && n > 0 && k > 0 && alpha != 0)
-    return gemm_dot(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    return up_few_rows_avx512[up_float32](m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (operand){b, ldb, trans_b}, beta, c, ldc);
 }
 

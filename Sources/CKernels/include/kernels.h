@@ -15,6 +15,7 @@
 #include "InstructionSet/instruction_set.h"
 #include "Losses/cross_entropy.h"
 #include "Losses/distance.h"
+#include "MatrixProduct/few_rows.h"
 #include "MatrixProduct/gemm.h"
 #include "MatrixProduct/gemm_double.h"
 #include "StateSpace/causal_conv.h"

@@ -72,5 +72,5 @@ public func measureDecoding(
   return DecodingPoint(
     model: name, batch: batch, context: context, newTokens: newTokens,
     tokensPerSecond: Double(batch * newTokens) / seconds, millisecondsPerStep: 1000 * seconds / Double(newTokens),
-    cacheBytes: caches.reduce(0) { $0 + $1.bytes }, peakBytes: StoragePool.peakBytes)
+    cacheBytes: caches.reduce(0) { $0 + $1.bytes }, peakBytes: StoragePool.peakBytes + model.parameters.storedBytes)
 }

@@ -88,7 +88,7 @@ public func generate(
   report.cacheBytes = cache.bytes
   report.stateBytes = cache.stateBytes
   report.cachedTokens = cache.length
-  report.peakBytes = StoragePool.peakBytes
+  report.peakBytes = StoragePool.peakBytes + model.parameters.storedBytes
   return report
 }
 

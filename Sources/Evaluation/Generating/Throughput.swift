@@ -76,7 +76,8 @@ public func measureThroughput(
     batch: batch, promptTokens: promptTokens, newTokens: newTokens, threads: Threads.count,
     prefillTokensPerSecond: Double(batch * promptTokens) / best.prefill,
     decodeTokensPerSecond: Double(batch * newTokens) / best.decode, cacheBytes: bytes,
-    baseCacheBytes: cost.baseBytesPerToken * batch * (promptTokens + newTokens), peakBytes: StoragePool.peakBytes)
+    baseCacheBytes: cost.baseBytesPerToken * batch * (promptTokens + newTokens),
+    peakBytes: StoragePool.peakBytes + model.parameters.storedBytes)
 }
 
 /// Refuses caches and activations that do not fit in memory before any of them is made.

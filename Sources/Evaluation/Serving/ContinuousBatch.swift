@@ -27,7 +27,7 @@ public final class ContinuousBatch {
   }
 
   public let pool: CachePool
-  private let model: LanguageModel
+  let model: LanguageModel
   private let promptTokens: Int
   private let ends: Set<Int32>
   private let positions: Int?

@@ -61,5 +61,5 @@ public func serve(
     timePerOutputToken: .init(outcomes.compactMap(\.timePerOutputToken)), steps: batch.steps,
     mostRunning: batch.mostRunning, poolBytes: batch.pool.bytes, pageTokens: batch.pool.pageTokens,
     pages: batch.pool.pageCount, mostPages: batch.pool.mostPages, slots: batch.pool.slotCount,
-    peakBytes: StoragePool.peakBytes)
+    peakBytes: StoragePool.peakBytes + batch.model.parameters.storedBytes)
 }

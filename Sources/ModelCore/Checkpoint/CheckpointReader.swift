@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TensorCore
 
 /// The weights of a model folder: one `model.safetensors`, or shards listed by `model.safetensors.index.json`.
 ///
@@ -90,6 +91,11 @@ public final class CheckpointReader: WeightSource {
   /// Reads the float tensor of this name, of exactly this shape, as float32.
   public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
     try file(tensor.name, shape: tensor.shape).readFloats(tensor.name, into: destination)
+  }
+
+  /// The matrix of this name, of exactly this shape, in the mapped file.
+  public func stored(_ tensor: TensorSpec) throws -> WeightMatrix? {
+    try file(tensor.name, shape: tensor.shape).storedMatrix(tensor.name)
   }
 
   /// Reads a float tensor of exactly this shape as float32.

@@ -89,6 +89,22 @@ public struct SafetensorsFile: Sendable {
     }
   }
 
+  /// A tensor of 16-bit floats as rows of its innermost axis, where the mapping holds it; nil for other types, and for
+  /// numbers at odd addresses.
+  public func storedMatrix(_ name: String) throws -> WeightMatrix? {
+    let info = try required(name)
+    let element: WeightMatrix.Element
+    switch info.type {
+    case .bfloat16: element = .bfloat16
+    case .float16: element = .float16
+    default: return nil
+    }
+    guard let start = bytes(info).baseAddress, let width = info.shape.last, info.count > 0,
+      Int(bitPattern: start) % element.size == 0
+    else { return nil }
+    return WeightMatrix(element, at: start, outputs: info.count / width, inputs: width, owner: map)
+  }
+
   /// An integer tensor.
   public func readIntegers(_ name: String) throws -> [Int] {
     let info = try required(name)

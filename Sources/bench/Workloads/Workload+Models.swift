@@ -14,11 +14,14 @@ extension ModelConfig {
       + (tieWordEmbeddings ? " --tied" : "")
   }
 
-  /// Numbers of the matrices that every token is multiplied with, the head included.
-  var matrixNumbers: Int {
+  /// Numbers of the layers' matrices, which every token is multiplied with.
+  var layerNumbers: Int {
     let attention = hiddenSize * headDim * (2 * attentionHeads + 2 * keyValueHeads)
-    return layerCount * (attention + 3 * hiddenSize * intermediateSize) + vocabularySize * hiddenSize
+    return layerCount * (attention + 3 * hiddenSize * intermediateSize)
   }
+
+  /// The same with the head.
+  var matrixNumbers: Int { layerNumbers + vocabularySize * hiddenSize }
 
   /// Operations of one training step: 6 per number and token, and causal attention's scores and mixtures.
   func trainingOperations(batch: Int, time: Int) -> Double {

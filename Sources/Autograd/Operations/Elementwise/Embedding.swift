@@ -9,9 +9,8 @@ extension Tape {
     let width = table.shape[1]
     let y = Tensor(leading + [width])
     precondition(y.rowCount == ids.count)
-    for (row, id) in ids.enumerated() {
-      (y.pointer + row * width).update(from: table.value.pointer + Int(id) * width, count: width)
-    }
+    let rows = table.matrix
+    for (row, id) in ids.enumerated() { rows.widen(Int(id)..<Int(id) + 1, into: y.pointer + row * width) }
     return record(y, inputs: [], parameters: [table]) { dy in
       let dtable = table.gradientBuffer().pointer
       Threads.parallelRows(width, grain: 16) { columns in

@@ -54,6 +54,7 @@ extension Tape {
     let dHidden = wantsGradient ? Tensor([rows, width]) : nil
     let dHead = wantsGradient && head.isTrainable ? (0..<lanes).map { _ in Tensor.zeros(head.shape) } : []
     let losses = Tensor.zeros([2, rows])
+    let weights = head.matrix
     let logits = (0..<lanes).map { _ in Tensor([chunk, vocabulary]) }
     let teacherLogits = teacher == nil ? [] : (0..<lanes).map { _ in Tensor([chunk, vocabulary]) }
 
@@ -71,9 +72,7 @@ extension Tape {
               c: z,
               ldc: vocabulary)
           } else {
-            serialGemm(
-              transB: true, m: count, n: vocabulary, k: width, a: x, lda: width, b: head.value.pointer, ldb: width,
-              c: z, ldc: vocabulary)
+            weights.serialProduct(rows: count, x, lda: width, into: z, ldc: vocabulary)
           }
           if let teacher {
             let inner = teacher.hidden.width

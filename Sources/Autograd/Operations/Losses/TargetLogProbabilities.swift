@@ -98,15 +98,14 @@ private final class ScoredRows {
   func forEachChunk(_ head: Parameter, _ body: (_ lane: Int, _ low: Int, _ count: Int, _ logits: Tensor) -> Void) {
     let (size, chunks) = chunks(head)
     let (vocabulary, width) = (head.shape[0], head.shape[1])
-    let lanes = lanes(head)
+    let (lanes, weights) = (lanes(head), head.matrix)
     Threads.parallel(lanes) { lane in
       let logits = Tensor([min(size, count), vocabulary])
       for index in stride(from: lane, to: chunks, by: lanes) {
         let low = index * size
         let length = min(size, count - low)
-        serialGemm(
-          transB: true, m: length, n: vocabulary, k: width, a: hidden.pointer + low * width, lda: width,
-          b: head.value.pointer, ldb: width, c: logits.pointer, ldc: vocabulary)
+        weights.serialProduct(
+          rows: length, hidden.pointer + low * width, lda: width, into: logits.pointer, ldc: vocabulary)
         body(lane, low, length, logits)
       }
     }

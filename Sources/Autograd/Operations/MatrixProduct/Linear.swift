@@ -8,6 +8,8 @@ extension Tape {
   /// (q, k, v; gate, up) run as a single product. `columns` reads a slice of x's innermost axis without
   /// copying it.
   ///
+  /// Few rows (decoding) take dot products, 16-bit weights are converted on the way: `WeightMatrix.product`.
+  ///
   /// Backward: dx = dy W, dW += dy^T x, db += column sums of dy.
   /// - Parameters:
   ///   - x: [..., in], or wider when `columns` names the slice.
@@ -25,21 +27,11 @@ extension Tape {
     }
     let y = Tensor(x.shape.dropLast() + [outWidth])
     let source = x.value.pointer + columns.lowerBound
-    var column = 0
-    for group in groups {
-      if isRowwise {
-        let (inWidth, lda, target) = (columns.count, x.width, y.pointer + column)
-        Threads.parallelRows(rows, grain: 64) { some in
-          rowwiseGemm(
-            transB: true, m: some.count, n: group.rows, k: inWidth, a: source + some.lowerBound * lda, lda: lda,
-            b: group.value.pointer, ldb: inWidth, c: target + some.lowerBound * outWidth, ldc: outWidth)
-        }
-      } else {
-        gemm(
-          transB: true, m: rows, n: group.rows, k: columns.count, a: source, lda: x.width,
-          b: group.value.pointer, ldb: columns.count, c: y.pointer + column, ldc: outWidth)
-      }
-      column += group.rows
+    if isRowwise {
+      rowwiseLinear(source, rows: rows, lda: x.width, groups, inWidth: columns.count, into: y)
+    } else {
+      WeightMatrix.product(
+        groups.map(\.matrix), rows: rows, source, lda: x.width, into: y.pointer, ldc: outWidth)
     }
     if !biases.isEmpty { addBiases(biases, to: y) }
     return record(y, inputs: [x], parameters: weights + biases) { dy in
@@ -50,6 +42,22 @@ extension Tape {
   /// y = x W^T for one weight [out, in]: [..., in] -> [..., out].
   public func linear(_ x: Variable, _ weight: Parameter, columns: Range<Int>? = nil) -> Variable {
     linear(x, [weight], columns: columns)
+  }
+
+  /// Every row as if it stood alone.
+  private func rowwiseLinear(
+    _ x: UnsafePointer<Float>, rows: Int, lda: Int, _ groups: [WeightGroup], inWidth: Int, into y: Tensor
+  ) {
+    var column = 0
+    for group in groups {
+      let (values, target, outWidth) = (group.value, y.pointer + column, y.width)
+      Threads.parallelRows(rows, grain: 64) { some in
+        rowwiseGemm(
+          transB: true, m: some.count, n: group.rows, k: inWidth, a: x + some.lowerBound * lda, lda: lda,
+          b: values.pointer, ldb: inWidth, c: target + some.lowerBound * outWidth, ldc: outWidth)
+      }
+      column += group.rows
+    }
   }
 
   private func linearBackward(
@@ -104,11 +112,17 @@ extension Tape {
   }
 }
 
-/// Weights that lie one after another, in values and in gradients: one matrix product serves them.
+/// Weights that lie one after another, in values and in gradients: one matrix product serves them. A stored matrix stands
+/// alone.
 private struct WeightGroup {
   var members: [Parameter]
-  var value: Tensor
-  var rows: Int { value.shape[0] }
+  /// nil for a stored matrix.
+  var joined: Tensor?
+  var rows: Int { members.reduce(0) { $0 + $1.shape[0] } }
+
+  /// [rows, in]
+  var value: Tensor { joined ?? members[0].value }
+  var matrix: WeightMatrix { joined.map { WeightMatrix($0) } ?? members[0].matrix }
 
   /// The joint gradient buffer, or nil when the weights are frozen.
   func gradient() -> Tensor? {
@@ -122,20 +136,19 @@ private struct WeightGroup {
 private func neighbouring(_ weights: [Parameter]) -> [WeightGroup] {
   var groups: [WeightGroup] = []
   for weight in weights {
-    if let last = groups.last, continues(last.members.last!, weight) {
-      let value = last.value
+    if let last = groups.last, let value = last.joined, continues(last.members.last!, weight) {
       groups[groups.count - 1].members.append(weight)
-      groups[groups.count - 1].value = Tensor(
+      groups[groups.count - 1].joined = Tensor(
         value.storage, offset: value.offset, shape: [value.shape[0] + weight.shape[0], weight.shape[1]])
     } else {
-      groups.append(WeightGroup(members: [weight], value: weight.value))
+      groups.append(WeightGroup(members: [weight], joined: weight.stored == nil ? weight.value : nil))
     }
   }
   return groups
 }
 
 private func continues(_ a: Parameter, _ b: Parameter) -> Bool {
-  guard a.value.storage === b.value.storage, a.value.offset + a.value.count == b.value.offset,
+  guard b.stored == nil, a.value.storage === b.value.storage, a.value.offset + a.value.count == b.value.offset,
     a.isTrainable == b.isTrainable
   else { return false }
   if !a.isTrainable { return true }
