@@ -22,6 +22,8 @@ public final class ExpertParallelTrainer {
 
   private var model: LanguageModel { parallel.model }
 
+  /// - Parameter batches: [plan.batch, plan.time] each step, the same on all ranks
+  /// - Throws: usage errors for values out of range, a batch or experts that the ranks do not divide, too little memory
   public init(_ model: LanguageModel, batches: any BatchSource, plan: TrainingPlan, on context: RankContext) throws {
     try plan.validate()
     try requireDivisor(

@@ -19,6 +19,7 @@ public final class RankContext {
   private var clock = monotonicSeconds()
   private var failure: (any Error)?
 
+  /// Starts a thread where `progress` is one.
   public init(_ ranks: any Communicator, overlaps: Bool, progress: MessageProgress.Mode = .poll) {
     self.ranks = ranks
     self.overlaps = overlaps

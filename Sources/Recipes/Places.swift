@@ -8,6 +8,7 @@ public struct Places: Sendable {
   /// The folder that holds `experiments/`.
   public let root: URL
 
+  /// - Throws: where neither UPCYCLE_ROOT nor a folder around the working folder is a checkout
   public init() throws {
     let named = ProcessInfo.processInfo.environment["UPCYCLE_ROOT"].map { URL(fileURLWithPath: $0) }
     root =

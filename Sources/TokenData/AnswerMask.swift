@@ -2,6 +2,7 @@
 /// its line or document, the token that ends it included. Self-distillation learns on these (FarSkip: "output
 /// tokens").
 public struct AnswerMask: Sendable {
+  /// What stands before an answer in the microworld's text.
   public static let markers = ["Assistant:", "Answer:", "Program:"]
 
   private let markers: [[UInt8]]
@@ -9,6 +10,7 @@ public struct AnswerMask: Sendable {
   private let pieces: [[UInt8]]
   private let end: Int32?
 
+  /// Decodes the whole vocabulary once.
   public init(_ tokenizer: Tokenizer, markers: [String] = Self.markers) {
     self.markers = markers.map { Array($0.utf8) }
     pieces = (0..<Int32(tokenizer.vocabularySize)).map { tokenizer.decodeBytes([$0], continuing: true) }

@@ -8,7 +8,9 @@ public struct IntermediateOptions: ParsableArguments {
       Loss: squared (Zebra-Llama's equation), norm (the official code, layer outputs alone), refined (Enhanced-ILD: \
       norm, and the mixers' outputs too). (default: the method's)
       """)
+  /// nil: the method's.
   public var loss: IntermediatePlan.Loss?
+  /// What gets gradients.
   @Option(help: "What trains: layers (all of them and the final norm), mixers.")
   public var train = IntermediatePlan.Trained.layers
   @Option(help: "Peak learning rate.") public var lr = IntermediatePlan(tokens: 0).learningRate

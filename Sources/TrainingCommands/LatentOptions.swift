@@ -5,6 +5,7 @@ import Upcycling
 /// The shape of latent attention, whose defaults are the method's.
 public struct LatentOptions: ParsableArguments {
   @Option(help: "Width of the key/value latent (r_kv).") public var kvRank: Int?
+  /// As `QueryRank` spells it; nil: the method's.
   @Option(help: "Width of the query latent (r_q): auto (the base's number of parameters), paper, or a number.")
   public var qRank: String?
   @Option(help: "Rotated width of a head (d_r).") public var ropeDim: Int?

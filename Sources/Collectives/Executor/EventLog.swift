@@ -3,12 +3,14 @@ import Groundwork
 
 /// What one rank did when, in milliseconds from an origin.
 public struct EventLog: Equatable, Sendable {
+  /// What a rank does at a time.
   public enum Track: String, CaseIterable, Codable, Sendable {
     case computation, communication
     /// The computation stands still for a collective.
     case stall
   }
 
+  /// One stretch of time, in milliseconds from the log's origin.
   public struct Event: Equatable, Codable, Sendable {
     /// A, B, G, D, E, C, S (`SubOperation.Kind`), or another name outside of blocks.
     public var operation: String
@@ -16,12 +18,17 @@ public struct EventLog: Equatable, Sendable {
     public var layer: Int
     /// Which half batch.
     public var batch: Int
+    /// Forward, backward or prefill.
     public var pass: Pass
+    /// What went on.
     public var track: Track
+    /// Milliseconds.
     public var start: Double
+    /// Milliseconds.
     public var end: Double
   }
 
+  /// In the order recorded.
   public var events: [Event] = []
   /// Monotonic seconds.
   public var origin: Double
@@ -89,7 +96,9 @@ extension EventLog {
 
 /// The event logs of several runs on all ranks.
 public struct Timeline: Sendable {
+  /// One run on all ranks.
   public struct Run: Sendable {
+    /// What the trace calls it.
     public var name: String
     /// [size], by rank.
     public var logs: [EventLog]
@@ -99,6 +108,7 @@ public struct Timeline: Sendable {
       self.logs = logs
     }
   }
+  /// In the order of the trace's processes.
   public var runs: [Run]
 
   public init(_ runs: [Run]) { self.runs = runs }

@@ -10,13 +10,21 @@ import Groundwork
 /// sum, `late` what of the waits was for a rank that started the collective later: no link, however fast, would have
 /// shortened it.
 public struct OverlapMeasurement: Sendable {
+  /// Of one block, forward; backward is twice that.
   public var durations: LayerDurations
+  /// Blocks with experts.
   public var layers: Int
+  /// Whether the collectives are the two all-reduces of inference; otherwise all-to-alls, forward and backward.
   public var isPrefill: Bool
+  /// Run by turns.
   public var methods: [OverlapMethod]
+  /// What fills the computing sub-operations.
   public var computation: Computation
+  /// Who moves messages on.
   public var progress: MessageProgress.Mode
+  /// Of the modelled link; messages are sized to take their durations on it.
   public var rate: LinkRate
+  /// Repetitions that the medians are over.
   public var repeats: Int
 
   public init(
@@ -33,11 +41,14 @@ public struct OverlapMeasurement: Sendable {
     self.repeats = repeats
   }
 
+  /// What one repetition runs.
   public var passes: [Pass] { isPrefill ? [.prefill] : [.forward, .backward] }
 
   /// One pass of one method: milliseconds, medians over repetitions of means over ranks.
   public struct PassTimes: Sendable {
+    /// Which.
     public var pass: Pass
+    /// From start to end.
     public var milliseconds: Double
     /// Sum over collectives of their medians.
     public var exposed: Double
@@ -45,17 +56,25 @@ public struct OverlapMeasurement: Sendable {
     public var late: Double
     /// Of all collectives of the pass, each alone.
     public var isolated: Double
+    /// Milliseconds of the computing sub-operations.
     public var computation: Double
     /// Exposed share of the communication in every repetition.
     public var shares: [Double]
+    /// 1 - exposed / isolated; 1 where nothing is communicated.
     public var overlap: Double { isolated > 0 ? 1 - exposed / isolated : 1 }
   }
 
+  /// All passes of one method.
   public struct MethodResult: Sendable {
+    /// Which.
     public var method: OverlapMethod
+    /// In the order of `OverlapMeasurement.passes`.
     public var passes: [PassTimes]
+    /// Sum over passes.
     public var milliseconds: Double { passes.reduce(0) { $0 + $1.milliseconds } }
+    /// Sum over passes, milliseconds.
     public var computation: Double { passes.reduce(0) { $0 + $1.computation } }
+    /// 1 - exposed / isolated over all passes.
     public var overlap: Double {
       let isolated = passes.reduce(0) { $0 + $1.isolated }
       return isolated > 0 ? 1 - passes.reduce(0) { $0 + $1.exposed } / isolated : 1
@@ -67,12 +86,16 @@ public struct OverlapMeasurement: Sendable {
     }
   }
 
+  /// What was measured.
   public struct Outcome: Sendable {
+    /// How many took part.
     public var ranks: Int
     public var transport: String
     /// Milliseconds of the dispatch and of the combine alone.
     public var isolatedDispatch: Double
+    /// Milliseconds of the combine alone.
     public var isolatedCombine: Double
+    /// In the order asked for.
     public var methods: [MethodResult]
     /// Of the last repetition.
     public var timeline: Timeline

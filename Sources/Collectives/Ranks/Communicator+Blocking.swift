@@ -68,6 +68,7 @@ extension Communicator {
 
 /// An error that every rank knows of, because they compared notes: all end, and the first one tells.
 public struct AgreedError: Error {
+  /// Of the lowest rank that failed.
   public var error: UpcycleError
 
   public init(_ error: UpcycleError) { self.error = error }

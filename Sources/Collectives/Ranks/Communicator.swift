@@ -33,10 +33,13 @@ extension Request {
 
 /// Rows of bytes from every rank to every rank. The rows for (from) a rank lie one after another, ranks in order.
 public struct AllToAll {
+  /// Bytes of a row.
   public var rowBytes: Int
+  /// [sum of sendRows, rowBytes].
   public var send: UnsafeRawPointer
   /// [size]: rows for every rank.
   public var sendRows: [Int]
+  /// [sum of receiveRows, rowBytes]; must not overlap `send`.
   public var receive: UnsafeMutableRawPointer
   /// [size]: rows from every rank, as many as that rank sends.
   public var receiveRows: [Int]
@@ -60,7 +63,9 @@ public struct Channel: Hashable, Sendable {
   public static let control = Channel(index: 0)
   /// How many rows an all-to-all will carry.
   public static let counts = Channel(index: 1)
+  /// Tokens on their way to experts, or the first of two all-reduces.
   public static let dispatch = Channel(index: 2)
+  /// What experts made, on its way back, or the second all-reduce.
   public static let combine = Channel(index: 3)
   /// The two halves of all-reduces: sums to their owners, then from them.
   static let scatter = Channel(index: 4)

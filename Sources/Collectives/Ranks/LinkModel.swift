@@ -47,6 +47,7 @@ public final class LinkModel: Communicator {
   public var rank: Int { ranks.rank }
   public var size: Int { ranks.size }
   public var transport: String { ranks.transport }
+  /// Latency and bandwidth of every rank's link.
   public let rate: LinkRate
   private let ranks: any Communicator
   private let lock = NSLock()

@@ -3,6 +3,7 @@ import Groundwork
 
 /// Keeps started operations going while the rank computes: by polls between slices of computation, or by a thread.
 public final class MessageProgress: @unchecked Sendable {
+  /// Who tests the started operations.
   public enum Mode: String, CaseIterable, Sendable {
     /// `poll` tests all outstanding requests: no further thread, the default.
     case poll
@@ -12,6 +13,7 @@ public final class MessageProgress: @unchecked Sendable {
 
   /// An operation that was started.
   public final class Ticket {
+    /// Monotonic seconds.
     public let start: Double
     /// When it was seen to be done, in monotonic seconds; nil before.
     public fileprivate(set) var end: Double?
@@ -24,11 +26,13 @@ public final class MessageProgress: @unchecked Sendable {
     }
   }
 
+  /// Who tests.
   public let mode: Mode
   private let lock = NSLock()
   private var outstanding: [Ticket] = []
   private var isStopped = false
 
+  /// Starts the thread of `thread`.
   public init(_ mode: Mode) {
     self.mode = mode
     guard mode == .thread else { return }

@@ -35,6 +35,7 @@ public struct ChromeTrace {
       ]))
   }
 
+  /// The whole trace; times in microseconds, as the format has them.
   public var json: JSONValue {
     .object(["displayTimeUnit": .string("ms"), "traceEvents": .array(events)])
   }

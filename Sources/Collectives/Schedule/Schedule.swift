@@ -16,6 +16,7 @@ public struct SubOperation: Equatable, Sendable {
     var followsLoad: Bool { isCollective || self == .experts }
   }
 
+  /// Which of the seven.
   public var kind: Kind
   /// From 0.
   public var layer: Int
@@ -35,8 +36,11 @@ public struct SubOperation: Equatable, Sendable {
 /// list order and waits for the dependencies of the next one; in a free schedule the compute stream takes
 /// the most urgent operation that is ready, and interrupts a less urgent one for it.
 public struct Schedule: Sendable {
+  /// The block's wiring.
   public let method: OverlapMethod
+  /// Forward, backward or prefill.
   public let pass: Pass
+  /// In the order in which each stream issues them.
   public let operations: [SubOperation]
   /// Whether the compute stream chooses by urgency instead of by list order.
   public var isFree: Bool { method == .farskipFree }

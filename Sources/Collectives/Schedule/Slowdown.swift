@@ -7,6 +7,7 @@ public enum Slowdown: Equatable, Sendable {
   /// `S = 1 / (kappa (1 - c) + (1 - f) c)`.
   case throughout(Double)
 
+  /// Hidden communication costs nothing: kappa 1.
   public static let none = Slowdown.whileInFlight(1)
 
   /// kappa.

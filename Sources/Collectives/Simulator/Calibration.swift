@@ -8,7 +8,9 @@
 public struct Calibration: Sendable {
   /// A published measurement.
   public struct Point: Sendable {
+    /// What was measured.
     public var workload: Workload
+    /// FarSkip's over the ordinary block: a ratio of times per step.
     public var speedup: Double
 
     public init(_ workload: Workload, speedup: Double) {
@@ -17,6 +19,7 @@ public struct Calibration: Sendable {
     }
   }
 
+  /// When kappa applies.
   public enum Form: String, CaseIterable, Sendable {
     case throughout
     case whileInFlight = "in-flight"
@@ -27,14 +30,19 @@ public struct Calibration: Sendable {
     }
   }
 
+  /// Given, not fitted.
   public let form: Form
+  /// Share of the accelerator's peak.
   public let efficiency: Double
+  /// At least 1.
   public let kappa: Double
   /// Root mean square of predicted minus published speed-up over the fitted points.
   public let residual: Double
 
+  /// Form and kappa together.
   public var slowdown: Slowdown { form.slowdown(kappa) }
 
+  /// Where the search looks by default.
   public static let efficiencies = 0.2...0.5
 
   /// The EP8 rows of the paper's Table 3: DeepSeek-V2-Lite with micro-batch 8 (1.11), DeepSeek-V3 with six layers and

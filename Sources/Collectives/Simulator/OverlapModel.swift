@@ -6,12 +6,14 @@ public struct OverlapModel: Sendable {
   public var half: LayerDurations
   /// Blocks with experts; at least 1.
   public var layers: Int
+  /// Of computation that hides communication; the ordinary block has none.
   public var slowdown: Slowdown
   /// Ranks of the event simulation.
   public var ranks: Int
   /// The tokens of the most loaded rank's experts, relative to balanced routing.
   public var skew: Double
 
+  /// - Parameter half: by default `durations.half`.
   public init(
     durations: LayerDurations, half: LayerDurations? = nil, layers: Int, slowdown: Slowdown = .none, ranks: Int = 1,
     skew: Double = 1
@@ -57,11 +59,14 @@ public struct OverlapModel: Sendable {
 
 /// Forward and backward of training, or prefill alone, of one method.
 public struct MethodTimes: Sendable {
+  /// Which.
   public let method: OverlapMethod
+  /// Or prefill.
   public let forward: SimulatedRun
   /// nil for prefill.
   public let backward: SimulatedRun?
 
+  /// Of both passes.
   public var milliseconds: Double { forward.milliseconds + (backward?.milliseconds ?? 0) }
 
   /// Share of the communication that is hidden, over both passes.

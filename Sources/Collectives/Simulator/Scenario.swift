@@ -2,13 +2,17 @@ import Groundwork
 
 /// A model at full scale: what runs, on which accelerators, with which slow-down of hidden computation.
 public struct Scenario: Sendable {
+  /// The model.
   public var shape: ModelShape
+  /// Training, prefill or decoding.
   public var mode: Workload.Mode
   /// Sequences: a rank's micro-batch in training, the whole batch in inference.
   public var batch: Int
   /// Tokens of a sequence: trained on, of the prompt, or in the cache.
   public var sequence: Int
+  /// GPUs and links.
   public var accelerator: Accelerator
+  /// Of computation that hides communication.
   public var slowdown: Slowdown
   /// Both collectives stretched or shrunk alike until they take this share of the ordinary step; nil: as the links have
   /// it.
@@ -41,6 +45,7 @@ public struct Scenario: Sendable {
     return share.map { model.withCommunicationShare($0, isTraining: isTraining) } ?? model
   }
 
+  /// Of the ordinary step, 0 to 1.
   public func communicationShare(gpus: Int) -> Double { model(gpus: gpus).communicationShare(isTraining: isTraining) }
 
   /// One step by events.
@@ -73,12 +78,14 @@ public struct Scenario: Sendable {
 
 /// What every method takes on so many GPUs.
 public struct ScalingPoint: Sendable {
+  /// How many.
   public let gpus: Int
   /// Of communication in the ordinary step.
   public let communicationShare: Double
   /// The ordinary block first.
   public let times: [MethodTimes]
 
+  /// Of one of `times` over the ordinary block.
   public func speedup(_ times: MethodTimes) -> Double { self.times[0].milliseconds / times.milliseconds }
 }
 
@@ -115,6 +122,7 @@ extension Workload.Mode {
     }
   }
 
+  /// The paper's: tokens trained on, of a prompt, or in the cache.
   public var sequence: Int { self == .training || self == .decode ? 4096 : 2048 }
 
   /// Microseconds inside a node and between nodes. Messages of training and prefill take milliseconds; those of

@@ -1,11 +1,13 @@
 /// How the prediction for EP32 moves when one assumption moves and efficiency and kappa are fitted anew to the two EP8
 /// rows (a tornado's bars), or when the efficiency is given and kappa alone is fitted.
 public struct Sensitivity: Sendable {
+  /// What moves, in words.
   public let assumption: String
   /// What it was set to, low and high.
   public let settings: [String]
   /// Predicted speed-up at EP32 for each setting.
   public let predictions: [Double]
+  /// One for each setting.
   public let fits: [Calibration]
 
   /// Largest distance of a prediction from `base`.

@@ -28,15 +28,19 @@ public struct SimulatedRanks: Sendable {
 public struct SimulatedRun: Sendable {
   /// A stretch of one operation on one stream or link of the first rank.
   public struct Span: Equatable, Sendable {
+    /// Two streams and two kinds of link.
     public enum Track: String, CaseIterable, Sendable {
       case computation, communication
       case intraLink = "link inside the node"
       case interLink = "link between nodes"
     }
+    /// Where.
     public var track: Track
     /// Index into the schedule's operations.
     public var operation: Int
+    /// Milliseconds.
     public var start: Double
+    /// Milliseconds.
     public var end: Double
   }
 
@@ -46,6 +50,7 @@ public struct SimulatedRun: Sendable {
   public var exposed: Double
   /// Milliseconds of all collectives, each alone.
   public var isolated: Double
+  /// Of the first rank.
   public var spans: [Span]
 
   /// `1 - exposed / isolated`; 1 where nothing is communicated.

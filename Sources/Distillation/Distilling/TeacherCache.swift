@@ -42,6 +42,10 @@ public final class TeacherCache: Teacher {
     /// That computed them: part of the bits.
     public var threads: Int
 
+    /// - Parameters:
+    /// - teacher: hash of its weights and config
+    /// - data: as `RunIdentity` says it
+    /// - width: of the hidden states
     public init(teacher: String, data: String, plan: TrainingPlan, width: Int, type: NumberType) {
       self.teacher = teacher
       self.data = data

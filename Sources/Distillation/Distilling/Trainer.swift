@@ -21,6 +21,10 @@ public final class Trainer {
   /// Steps done.
   public var step: Int { loop.step }
 
+  /// - Parameters:
+  /// - teacher: frozen; may be left out where the plan's KL weight is 0
+  /// - batches: [plan.batch, plan.time] each step
+  /// - Throws: usage errors for values out of range, other vocabularies, a teacher that is missing, too little memory
   public init(student: LanguageModel, teacher: (any Teacher)? = nil, batches: any BatchSource, plan: TrainingPlan)
     throws
   {

@@ -38,6 +38,7 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
   /// Embedding and head stay as they are; nil: they train.
   public var freezesEmbeddings: Bool?
 
+  /// - Parameter microBatch: by default the whole batch.
   public init(
     tokens: Int, batch: Int = 16, time: Int = 256, microBatch: Int? = nil, learningRate: Double = 1e-3,
     warmup: Double = 0.01, floor: Double = 0, optimizer: AdamW.Settings = .init(), clip: Double = 1,

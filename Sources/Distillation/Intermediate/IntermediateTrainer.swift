@@ -22,6 +22,10 @@ public final class IntermediateTrainer {
   /// Steps done.
   public var step: Int { loop.step }
 
+  /// - Parameters:
+  /// - base: gets no gradient
+  /// - batches: [plan.batch, plan.time] each step
+  /// - Throws: usage errors for values out of range, a student of other depth or width, too little memory
   public init(student: LanguageModel, base: LanguageModel, batches: any BatchSource, plan: IntermediatePlan) throws {
     try plan.validate()
     guard student.layers.count == base.layers.count, student.config.hiddenSize == base.config.hiddenSize else {

@@ -7,6 +7,7 @@ public struct PromptedReply: Equatable, Sendable {
   /// Index of the reply's first token: at least 1, since its log-probability needs a token before it.
   public var replyStart: Int
 
+  /// Both of at least one token.
   public init(prompt: [Int32], reply: [Int32]) {
     precondition(!prompt.isEmpty && !reply.isEmpty, "a reply of at least one token after a prompt")
     ids = prompt + reply

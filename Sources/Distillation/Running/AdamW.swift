@@ -46,6 +46,7 @@ public final class AdamW {
   public let second: Tensor
   private let set: ParameterSet
 
+  /// Step 0, moments 0.
   public init(_ set: ParameterSet, _ settings: Settings) {
     self.set = set
     self.settings = settings

@@ -28,6 +28,7 @@ public struct RunDirectory {
   /// Keeps the lock while any copy of the value lives.
   private final class Holder { var lock: FileLock? }
 
+  /// Touches nothing on disk.
   public init(_ url: URL) { self.url = url }
 
   // MARK: A whole run
@@ -166,6 +167,7 @@ public struct RunIdentity: Codable, Equatable, Sendable {
   /// What the environment says about kernels, which decide the last bits; nil: nothing.
   public var kernels: String?
 
+  /// Kernels and BLAS are those that the environment names now.
   public init(
     student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil, heldOut: String? = nil
   ) {

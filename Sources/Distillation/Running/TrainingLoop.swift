@@ -158,9 +158,12 @@ public final class TrainingLoop {
 
 /// Where numbers stop being finite, and what to do about it.
 public struct Fault {
+  /// Such as "output of layer 3".
   public var place: String
+  /// What to do about it.
   public var hint: String
 
+  /// By default the hint is to lower the learning rate.
   public init(_ place: String, hint: String = "lower the learning rate") {
     self.place = place
     self.hint = hint

@@ -5,10 +5,13 @@ import TensorCore
 
 /// One point of a decoding sweep: `batch` sequences of `context` tokens each, continued token by token.
 public struct DecodingPoint: Codable, Equatable, Sendable {
+  /// As the caller names it.
   public var model: String
+  /// Sequences decoded side by side.
   public var batch: Int
   /// Tokens in each cache before the first step.
   public var context: Int
+  /// Timed steps.
   public var newTokens: Int
   /// Over all sequences.
   public var tokensPerSecond: Double

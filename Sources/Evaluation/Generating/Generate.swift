@@ -4,14 +4,19 @@ import TensorCore
 
 /// What a generation cost.
 public struct GenerationReport: Sendable {
+  /// Tokens read before the first new one.
   public var promptTokens: Int
   /// Tokens chosen, an end token not counted.
   public var newTokens: Int
+  /// Wall-clock from the start to the first new token.
   public var prefillSeconds: Double
+  /// Wall-clock of the other new tokens.
   public var decodeSeconds: Double
   /// Bytes of the cache at the end, those of recurrent states in it, and its tokens.
   public var cacheBytes: Int
+  /// Of `cacheBytes`, the recurrent states.
   public var stateBytes: Int
+  /// Tokens that the cache holds at the end; the last chosen one is not among them.
   public var cachedTokens: Int
   /// Highest sum of tensor bytes held at once: weights, cache, activations.
   public var peakBytes: Int
@@ -108,6 +113,7 @@ public struct CacheCost: Sendable {
   /// The same of the model with grouped-query attention in every layer.
   public var baseBytesPerToken: Int
 
+  /// By the sizes of the loaded model's layers.
   public init(_ model: LanguageModel) {
     let config = model.config
     let size = MemoryLayout<Float>.stride

@@ -9,6 +9,7 @@ public struct SamplingOptions: Sendable {
   public var topK: Int?
   /// Keep the smallest set of most probable tokens that holds this much probability; nil keeps all.
   public var topP: Double?
+  /// Of the draws; greedy choice needs none.
   public var seed: UInt64 = 0
 
   public init(temperature: Double = 0, topK: Int? = nil, topP: Double? = nil, seed: UInt64 = 0) {
@@ -32,9 +33,11 @@ public struct SamplingOptions: Sendable {
 
 /// Chooses tokens. The draw for token i of a text depends on the seed and i only.
 public struct Sampler: Sendable {
+  /// As given; `generate` has checked them.
   public let options: SamplingOptions
   private let stream: RandomStream
 
+  /// Expects valid options (`SamplingOptions.validate`).
   public init(_ options: SamplingOptions) {
     self.options = options
     stream = RandomStream(seed: options.seed, "generation")

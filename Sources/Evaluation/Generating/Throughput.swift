@@ -5,16 +5,22 @@ import TensorCore
 
 /// Speed and memory of decoding: `batch` sequences side by side, each with a prompt of equal length.
 public struct ThroughputReport: Codable, Equatable, Sendable {
+  /// Sequences side by side.
   public var batch: Int
+  /// Of each sequence.
   public var promptTokens: Int
+  /// Timed steps; each makes one token of every sequence.
   public var newTokens: Int
+  /// That computed.
   public var threads: Int
   /// Tokens per second over all sequences.
   public var prefillTokensPerSecond: Double
+  /// Tokens per second over all sequences.
   public var decodeTokensPerSecond: Double
   /// Bytes of all sequences' caches at the end, and what the model with grouped-query attention in every
   /// layer would keep.
   public var cacheBytes: Int
+  /// What the model with grouped-query attention in every layer would keep.
   public var baseCacheBytes: Int
   /// Highest sum of tensor bytes held at once: weights, caches, activations.
   public var peakBytes: Int
@@ -31,6 +37,7 @@ public struct ThroughputReport: Codable, Equatable, Sendable {
     case peakBytes = "peak_bytes"
   }
 
+  /// With the keys of `CodingKeys`.
   public func json() throws -> JSONValue { try jsonValue(self) }
 }
 

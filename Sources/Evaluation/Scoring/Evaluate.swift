@@ -11,6 +11,7 @@ public struct EvaluationOptions: Sendable {
   /// Answers generated side by side.
   public var answersPerBatch = 128
 
+  /// The defaults.
   public init() {}
 }
 

@@ -51,6 +51,7 @@ public struct GradedScore: Codable, Equatable, Sendable {
   public var score: Estimate
   /// The same at the temperature that fits the task best.
   public var calibrated: Estimate
+  /// What log-probabilities are divided by in `calibrated`: it minimises the mean -log p of the right choices.
   public var temperature: Double
   /// Of the right choice.
   public var bitsPerByte: Estimate

@@ -3,7 +3,9 @@ import Groundwork
 
 /// Equally long lists of token ids, as `hybrid logits` reads them.
 public struct IdTable: Equatable, Sendable {
+  /// Lists.
   public let batch: Int
+  /// Ids of each list.
   public let time: Int
   /// [batch * time].
   public let ids: [Int32]
@@ -14,6 +16,8 @@ public struct IdTable: Equatable, Sendable {
     try self.init(JSONValue(contentsOf: url), file: url.path, vocabulary: vocabulary)
   }
 
+  /// - Parameter file: named in errors
+  /// - Throws: as `init(contentsOf:vocabulary:)`
   public init(_ value: JSONValue, file: String, vocabulary: Int) throws {
     guard let rows = value.array, !rows.isEmpty else {
       throw UpcycleError("is not a list of lists of ids", at: file, expected: "[[1, 2, 3], [4, 5, 6]]")

@@ -9,6 +9,7 @@ public struct PairedComparison: Codable, Equatable, Sendable {
   public var difference: Estimate
   /// Items that only the first, or only the second, got right.
   public var onlyFirst: Int
+  /// Items that only the second got right.
   public var onlySecond: Int
   /// Two-sided exact sign test over those items (McNemar).
   public var pValue: Double

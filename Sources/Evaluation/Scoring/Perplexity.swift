@@ -9,11 +9,13 @@ import TokenData
 public struct PerplexityReport: Codable, Equatable, Sendable {
   /// Mean over predicted tokens of -log p, nats, and its standard error over windows.
   public var loss: Double
+  /// Of `loss`, nats, over windows.
   public var standardError: Double
   /// exp(loss).
   public var perplexity: Double
   /// Nats / ln 2 / bytes of the predicted text; nil when the tokenizer is not known.
   public var bitsPerByte: Double?
+  /// Pieces of the text that were read on their own.
   public var windows: Int
   /// Predicted tokens.
   public var tokens: Int
@@ -70,6 +72,7 @@ public func perplexity(
 }
 
 extension PerplexityReport {
+  /// With the keys of `CodingKeys`.
   public func json() throws -> JSONValue { try jsonValue(self) }
 }
 

@@ -5,11 +5,13 @@ import TokenData
 
 /// A model's score on one task of RULER at one length, in fractions.
 public struct RulerScore: Codable, Equatable, Sendable {
+  /// A `RulerTask`'s raw value.
   public var task: String
   /// Tokens of prompt and answer together.
   public var length: Int
   /// Where the first needle stands, in percent of the text; nil where places were drawn.
   public var depth: Double?
+  /// Samples that the means are over.
   public var samples: Int
   /// The share of references found (NVIDIA's `string_match_all`, and what lm-eval reports for every task).
   public var all: Estimate
@@ -24,6 +26,7 @@ public struct RulerScore: Codable, Equatable, Sendable {
     case lmEval = "lm-eval"
   }
 
+  /// `all` or `part`, as the metric has it for this task.
   public func score(_ metric: Metric) -> Estimate {
     metric == .nvidia && RulerTask(rawValue: task)?.countsAnyReference == true ? part : all
   }
@@ -63,7 +66,9 @@ public func evaluateRuler(
 
 /// Scores of several tasks and lengths.
 public struct RulerReport: Codable, Equatable, Sendable {
+  /// One per task, length and depth, in the order measured.
   public var scores: [RulerScore]
+  /// Which score counts.
   public var metric: RulerScore.Metric
   /// Tasks that do not fit a length, by length: they are not part of its average.
   public var tooShort: [Int: [String]]
@@ -74,13 +79,16 @@ public struct RulerReport: Codable, Equatable, Sendable {
     self.tooShort = tooShort
   }
 
+  /// Tokens, ascending.
   public var lengths: [Int] { Array(Set(scores.map(\.length))).sorted() }
+  /// In the order of their first score.
   public var tasks: [String] {
     var names: [String] = []
     for score in scores where !names.contains(score.task) { names.append(score.task) }
     return names
   }
 
+  /// The first score of that task at that length, if any.
   public subscript(task: String, length: Int) -> RulerScore? { scores.first { $0.task == task && $0.length == length } }
 
   /// RULER's number: the plain mean over tasks.

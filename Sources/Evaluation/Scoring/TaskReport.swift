@@ -4,7 +4,9 @@ import TokenData
 
 /// What one item came to.
 public struct ItemResult: Codable, Equatable, Sendable {
+  /// The task's name, as in the items.
   public var task: String
+  /// Unique within the task.
   public var id: String
   /// Log-probability of each alternative, nats; empty for generated answers.
   public var logLikelihoods: [Double]
@@ -18,6 +20,7 @@ public struct ItemResult: Codable, Equatable, Sendable {
   public var isCorrectNormalised: Bool
   /// The generated text, where the item asks for one.
   public var generated: String?
+  /// Which of the two decides: see `counts`.
   public var metric: TaskItem.Metric
   /// Probability that guessing is right.
   public var chance: Double
@@ -38,7 +41,9 @@ public struct ItemResult: Codable, Equatable, Sendable {
 
 /// A mean with its standard error.
 public struct Estimate: Codable, Equatable, Sendable {
+  /// The mean.
   public var value: Double
+  /// In the mean's unit.
   public var standardError: Double
 
   public init(value: Double, standardError: Double) {
@@ -71,13 +76,17 @@ public struct Estimate: Codable, Equatable, Sendable {
 
 /// The score of one task.
 public struct TaskScore: Codable, Equatable, Sendable {
+  /// The task's name.
   public var task: String
   /// The benchmark that a microworld task stands for.
   public var benchmark: String?
+  /// Items scored.
   public var items: Int
   /// Which of the two is the headline, `score`.
   public var metric: TaskItem.Metric
+  /// Share of items that count under `metric`, 0 to 1.
   public var score: Estimate
+  /// Share of items whose most probable alternative is right, 0 to 1.
   public var accuracy: Estimate
   /// nil for generated answers.
   public var normalisedAccuracy: Estimate?
@@ -114,12 +123,16 @@ public struct TaskScore: Codable, Equatable, Sendable {
 
 /// The mean over tasks, every task with equal weight; nil without any.
 public struct AverageScore: Codable, Equatable, Sendable {
+  /// How many the mean is over.
   public var tasks: Int
+  /// Of the tasks' headline scores, 0 to 1.
   public var score: Estimate
   /// Of the tasks of choice; nil without any.
   public var graded: GradedScore?
+  /// Expected score of guessing.
   public var chance: Double
 
+  /// nil without any.
   public init?(_ scores: [TaskScore]) {
     guard let score = Estimate(meanOf: scores.map(\.score)) else { return nil }
     tasks = scores.count
@@ -138,6 +151,7 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
   /// In the order of the items given, task by task.
   public var items: [ItemResult]
 
+  /// Scores every task that the items have.
   public init(_ items: [ItemResult]) {
     self.items = items
     var order: [String] = []
@@ -150,6 +164,7 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
     average = AverageScore(tasks.filter { !$0.metric.isGenerated })
   }
 
+  /// nil where no item is of that task.
   public subscript(task: String) -> TaskScore? { tasks.first { $0.task == task } }
 
   /// The report as JSON; `items` only on request.

@@ -5,11 +5,15 @@ import TensorCore
 /// How long a context fits into an amount of memory: weights, recurrent states and the working memory of a step are
 /// there whatever the length, the cache grows with it (HyLo's serving question, section 3).
 public struct ContextBudget: Codable, Equatable, Sendable {
+  /// What there is.
   public var budgetBytes: Int
+  /// As storage reserves them.
   public var weightBytes: Int
+  /// Recurrent states of one sequence, float32.
   public var stateBytes: Int
   /// Activations of the larger of a prefill chunk and a decoding step.
   public var workingBytes: Int
+  /// Of one sequence over all layers, float32.
   public var cacheBytesPerToken: Int
   /// Tokens; nil when nothing grows with the length.
   public var longest: Int?

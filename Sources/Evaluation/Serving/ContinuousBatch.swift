@@ -12,9 +12,11 @@ public final class ContinuousBatch {
   public struct Token: Equatable, Sendable {
     /// As `submit` numbered it.
     public var request: Int
+    /// Of the vocabulary.
     public var id: Int32
     /// How many came before it.
     public var index: Int
+    /// Why the text ends with this token; nil: it goes on.
     public var finish: Finish?
   }
 
@@ -26,6 +28,7 @@ public final class ContinuousBatch {
     case length
   }
 
+  /// Where the caches of running requests lie.
   public let pool: CachePool
   let model: LanguageModel
   private let promptTokens: Int
@@ -36,6 +39,7 @@ public final class ContinuousBatch {
   private var running: [Running] = []
   /// Most texts that were in a step together.
   public private(set) var mostRunning = 0
+  /// Steps so far.
   public private(set) var steps = 0
 
   private struct Running {

@@ -7,6 +7,7 @@ import TensorCore
 public struct ServeLengthReport: Codable, Equatable, Sendable {
   /// One length.
   public struct Point: Codable, Equatable, Sendable {
+    /// Cached tokens.
     public var context: Int
     /// Of reading the whole prompt; nil where it was not measured.
     public var prefillSeconds: Double?
@@ -16,8 +17,11 @@ public struct ServeLengthReport: Codable, Equatable, Sendable {
     public var peakBytes: Int
   }
 
+  /// As the caller names it.
   public var model: String
+  /// What fits, by accounting.
   public var budget: ContextBudget
+  /// By context, as measured.
   public var points: [Point]
   /// What was held at most at the longest context, measured: the accounting is right when it is below the budget.
   public var isVerified: Bool { points.allSatisfy { $0.peakBytes <= budget.budgetBytes } }

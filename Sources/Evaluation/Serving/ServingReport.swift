@@ -5,7 +5,9 @@ import Groundwork
 public struct ServingReport: Codable, Equatable, Sendable {
   /// One request's share.
   public struct Outcome: Codable, Equatable, Sendable {
+    /// The request's name.
     public var request: String
+    /// Tokens of its prompt.
     public var promptTokens: Int
     /// Without an end token.
     public var tokens: [Int32]
@@ -13,6 +15,7 @@ public struct ServingReport: Codable, Equatable, Sendable {
     public var arrival: Double
     /// Seconds from arrival to the first token, and from there per further token; nil where there is none.
     public var timeToFirstToken: Double?
+    /// Seconds per token after the first; nil where there is none.
     public var timePerOutputToken: Double?
     /// `end`, `length` or `refused`.
     public var finish: String
@@ -22,8 +25,11 @@ public struct ServingReport: Codable, Equatable, Sendable {
 
   /// Of the requests that have such a time, seconds (nearest rank).
   public struct Percentiles: Codable, Equatable, Sendable {
+    /// The median.
     public var p50: Double
+    /// Nine in ten are no longer.
     public var p90: Double
+    /// 99 in a hundred are no longer.
     public var p99: Double
 
     /// nil for no values
@@ -37,26 +43,36 @@ public struct ServingReport: Codable, Equatable, Sendable {
     }
   }
 
+  /// In the order of the requests.
   public var requests: [Outcome]
   /// From the start to the last token.
   public var seconds: Double
+  /// Of all requests, end tokens not counted.
   public var newTokens: Int
   /// New tokens of all requests over all seconds, waiting for arrivals included.
   public var tokensPerSecond: Double
+  /// Seconds from arrival; nil without any.
   public var timeToFirstToken: Percentiles?
+  /// Seconds per token after the first; nil without any.
   public var timePerOutputToken: Percentiles?
+  /// Of the whole batch.
   public var steps: Int
   /// Most requests that ran together.
   public var mostRunning: Int
   /// The pools: both in bytes, tokens of a page, pages, most pages in use, slots.
   public var poolBytes: Int
+  /// Tokens that a page holds.
   public var pageTokens: Int
+  /// Pages in the pool.
   public var pages: Int
+  /// Most pages in use at once.
   public var mostPages: Int
+  /// Sequences that the pool has room for.
   public var slots: Int
   /// Highest sum of tensor bytes held at once: weights, pools, activations.
   public var peakBytes: Int
 
+  /// Keys in snake_case.
   public func json() throws -> JSONValue { try jsonValue(self, snakeCase: true) }
 
   /// The requests as a table, one row each; times in seconds, empty where there is none.

@@ -5,6 +5,7 @@ import Groundwork
 public struct ServingRequest: Equatable, Sendable {
   /// What reports call it.
   public var name: String
+  /// Ids, at least one.
   public var prompt: [Int32]
   /// Most new tokens.
   public var maximum: Int

@@ -5,9 +5,11 @@ import Groundwork
 public struct Claim: Sendable {
   /// Carries the paper: X-C1, Z-Z1, H-C1, F-C1; a sentence of an abstract has an A for its number: X-A1.
   public let id: String
+  /// The paper's assertion, in our words.
   public let statement: String
   /// The published evidence.
   public let evidence: String
+  /// All must hold for the claim to hold.
   public let tests: [Test]
   /// Why nothing here can test it: the stand-in that does not exist; nil when its cells run.
   public let pending: String?
@@ -23,8 +25,11 @@ public struct Claim: Sendable {
     let quantity: Quantity
     /// The region: above `lower`, below `upper`.
     public let lower: Double?
+    /// nil: no bound above; `lower` likewise.
     public let upper: Double?
+    /// Bounds, equivalence or non-inferiority.
     public let kind: Kind
+    /// What kind of numbers the cells give.
     public let measurement: Measurement
     /// The quantity as published, where the terms' own published columns do not give it.
     public let published: Double?
@@ -34,9 +39,11 @@ public struct Claim: Sendable {
     public let pretrainings: Int
   }
 
+  /// One measured number of a quantity.
   public struct Term: Sendable, Hashable {
     /// One cell, or several that repeat the same thing from different starts (pretrainings of the base).
     public let cells: [String]
+    /// `stage.metric`, as records have it.
     public let metric: String
   }
 

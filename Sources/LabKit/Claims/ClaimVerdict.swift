@@ -2,14 +2,18 @@ import Groundwork
 
 /// What the records say about a claim.
 public struct ClaimVerdict: Sendable {
+  /// Raw values are the words of pages and JSON.
   public enum Answer: String, CaseIterable, Sendable {
     case holds, fails, undecided
     /// No stand-in for what it speaks of, or more seeds than can be run for the published effect.
     case outOfReach = "out of reach"
   }
 
+  /// What was asked.
   public let claim: Claim
+  /// What the tests come to.
   public let answer: Answer
+  /// One result for each of the claim's tests; none where it is pending.
   public let tests: [TestResult]
   /// Runs that are missing, such as "small: 2 of 3 seeds"; or what does not exist.
   public let needs: [String]

@@ -4,8 +4,11 @@ import Groundwork
 /// Every claim of every paper on one page, `figures/claims.md`: the sentence, what was published, what we measured, the
 /// answer, what more seeds would show, and the command that repeats it.
 public struct ClaimsPage: Sendable {
+  /// One claim's answer with the experiment that gives it.
   public struct Entry: Sendable {
+    /// The experiment that makes the claim.
     public let spec: Spec
+    /// From the committed records.
     public let verdict: ClaimVerdict
   }
 
@@ -116,6 +119,7 @@ public struct ClaimsPage: Sendable {
 
   // MARK: JSON
 
+  /// Counts of answers, and every verdict.
   public var json: JSONValue {
     .object([
       "claims": .int(entries.count),

@@ -4,6 +4,7 @@ import Groundwork
 
 /// What every item of a task came to, so that any two models that answered the same items can be compared item by item.
 public struct ItemScores: Codable, Equatable, Sendable {
+  /// The task's name.
   public let task: String
   /// Hash of the items; only models with the same one are paired.
   public let identity: String
@@ -12,6 +13,7 @@ public struct ItemScores: Codable, Equatable, Sendable {
   /// The probability of the right choice among the choices, 0 to 1 in steps of 1/255; nil for generated answers.
   public let graded: [UInt8]?
 
+  /// - Parameter graded: probabilities, 0 to 1, in the order of `isCorrect`; kept in steps of 1/255
   public init(task: String, identity: String, isCorrect: [Bool], graded: [Double]?) {
     self.task = task
     self.identity = identity

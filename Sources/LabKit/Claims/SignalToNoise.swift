@@ -14,6 +14,7 @@ public struct SignalToNoise: Sendable {
   /// Cells at floor or ceiling.
   public let limited: Int
 
+  /// Below 1 the metric cannot tell the experiment's models apart.
   public var ratio: Double { signal / noise }
 
   /// Of every measured column of the report (and its graded twin) that at least two repeated cells have.

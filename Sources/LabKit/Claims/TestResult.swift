@@ -5,6 +5,7 @@ public struct TestResult: Sendable {
   let test: Claim.Test
   /// The quantity with the cells in place of short names, `[512 SFT] - [256 SFT]`.
   public let label: String
+  /// Before Holm's correction changes it: see `ClaimVerdict`.
   public private(set) var answer = ClaimVerdict.Answer.undecided
   /// Of the deciding metric: the graded score where every cell has one, else the metric as named.
   private(set) var estimate: Uncertainty?
@@ -14,6 +15,7 @@ public struct TestResult: Sendable {
   public let published: Double?
   /// Seeds a cell for the published effect, and for the one observed so far.
   public private(set) var seedsForPublished = SeedCount.unknown
+  /// Seeds a cell to decide the effect that was observed so far.
   public private(set) var seedsForObserved = SeedCount.unknown
   /// Runs that it needs: cell -> "1 of 3 seeds".
   private(set) var missing: [String: String] = [:]

@@ -56,6 +56,7 @@ extension StageParameters {
 @propertyWrapper
 public struct OneOf<Value: RawRepresentable & CaseIterable & Sendable>: Decodable, Sendable
 where Value.RawValue == String {
+  /// The enumeration's value.
   public var wrappedValue: Value
 
   public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }

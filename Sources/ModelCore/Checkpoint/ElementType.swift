@@ -38,6 +38,7 @@ public enum ElementType: String, CaseIterable, Sendable {
 
 /// bfloat16: the upper half of a float32.
 public enum BFloat16 {
+  /// Exact: every bfloat16 is a float32.
   @inlinable public static func decode(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
   /// Rounds to nearest, ties to even; NaN stays NaN (quiet).
@@ -50,6 +51,7 @@ public enum BFloat16 {
 
 /// IEEE half precision, by bits: the standard library's conversion is a call per element on this machine.
 public enum Half {
+  /// Exact, subnormals, infinities and NaN included.
   @inlinable public static func decode(_ bits: UInt16) -> Float {
     let sign = UInt32(bits & 0x8000) << 16
     let magnitude = UInt32(bits & 0x7FFF) << 13

@@ -40,6 +40,7 @@ public struct MicroworldText: Sendable {
   public let world: World
   private let folder: URL
 
+  /// Nothing is generated before it is asked for.
   public init(_ folder: URL) {
     self.folder = folder
     world = World(seed: Self.worldSeed)

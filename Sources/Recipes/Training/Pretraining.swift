@@ -37,6 +37,7 @@ public struct Pretraining: Sendable {
   /// The mixture of those rows.
   public var instructions = MicroworldCorpus.Mixture.instruction
 
+  /// - Parameter instructionRows: by default half of the batch, or none with `start`.
   public init(
     preset: String, start: URL? = nil, seed: UInt64 = 1, tokens: Int = 8_000_000, batch: Int = 8, time: Int = 512,
     learningRate: Double = 3e-3, instructionRows: Int? = nil

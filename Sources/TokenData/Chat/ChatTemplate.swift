@@ -6,12 +6,15 @@ public struct Conversation {
   var messages: [TemplateValue]
   var tools: TemplateValue = .none
 
+  /// No messages and no tools.
   public init() { messages = [] }
 
+  /// - Parameter role: as the template knows it: "system", "user", "assistant", …
   public mutating func append(role: String, _ content: String) {
     messages.append(.dictionary(["role": .string(role), "content": .string(content)]))
   }
 
+  /// Takes the last message back; there must be one.
   public mutating func removeLast() { messages.removeLast() }
 
   /// Reads `{"messages": [{"role": …, "content": …}, …]}`, keeping all keys of a message; "tools" may stand beside.

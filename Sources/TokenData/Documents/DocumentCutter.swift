@@ -14,6 +14,7 @@ public enum DocumentSeparator: Sendable, Equatable {
   /// The whole file, byte for byte.
   case file
 
+  /// The separator of generated text, on a line of its own.
   public static let endOfText = "<|endoftext|>"
 
   /// The spelling on the command line.

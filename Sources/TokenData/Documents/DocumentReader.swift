@@ -13,6 +13,7 @@ public enum DocumentFormat: String, Sendable, CaseIterable {
 /// Reads the documents of a file, a pipe or standard input ("-"): text, or one field of JSON Lines; plain, gzip or zstd.
 /// Plain files are mapped and others stream through, so that a corpus may be larger than memory.
 public final class DocumentReader {
+  /// As given; "-" is standard input.
   public let path: String
   /// Bytes of the file; 0 for a pipe.
   public let size: Int
@@ -40,6 +41,7 @@ public final class DocumentReader {
     self.format = format == .auto ? try Self.format(of: stream, path) : format
   }
 
+  /// - Throws: as `init(_:separator:format:field:badLines:)`
   public convenience init(_ url: URL, separator: DocumentSeparator = .automatic) throws {
     try self.init(url.path, separator: separator)
   }
@@ -118,7 +120,9 @@ public final class DocumentReader {
 
 /// Lines of JSON Lines that cannot be used: counted up to a limit, then refused.
 public final class BadLines {
+  /// How many are passed over before one is an error.
   public let limit: Int
+  /// Lines passed over so far.
   public private(set) var count = 0
   /// The first one, as an error would say it.
   public private(set) var first: String?

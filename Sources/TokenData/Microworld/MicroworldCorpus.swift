@@ -20,6 +20,7 @@ public struct MicroworldCorpus: Sendable {
     /// Keys with values, all asked for, among RULER's formats: what teaches to look at the key.
     case keys
   }
+  /// Text to train on, and text of the same world that training never sees.
   public enum Part: String, CaseIterable, Codable, Sendable { case training, validation }
 
   /// What a document is.
@@ -28,6 +29,7 @@ public struct MicroworldCorpus: Sendable {
       copies, longContext, keyedValues
     case drill(MicroworldTask)
 
+    /// "story", "drill/quiz".
     public var name: String {
       switch self {
       case .drill(let task): "drill/\(task.rawValue)"
@@ -39,12 +41,15 @@ public struct MicroworldCorpus: Sendable {
   /// Stands between documents in text files, on a line of its own.
   public static let separator = "<|endoftext|>"
 
+  /// What the documents tell of.
   public let world: World
+  /// How often each kind of document comes.
   public let mixture: Mixture
   private let stream: RandomStream
   private let kinds: [Kind]
   private let cumulative: [Double]
 
+  /// - Parameter seed: other seeds tell other documents of the same world.
   public init(world: World, mixture: Mixture, seed: UInt64, part: Part = .training) {
     self.world = world
     self.mixture = mixture
@@ -83,6 +88,7 @@ public struct MicroworldCorpus: Sendable {
     }
   }
 
+  /// What document `index` is.
   public func kind(_ index: Int) -> Kind {
     let target = stream.uniform(at: UInt64(index)) * cumulative[cumulative.count - 1]
     return kinds[cumulative.firstIndex { $0 > target } ?? kinds.count - 1]

@@ -7,32 +7,49 @@ public struct MicroworldExport: Sendable {
   /// Text per token of a 2,048-entry byte-level BPE trained on this text, for sizes given in tokens.
   public static let bytesPerToken = 3.9
 
+  /// Of the world and of everything written about it.
   public var seed: UInt64
+  /// The world's size.
   public var knobs = World.Knobs()
   /// Sizes in tokens, by `bytesPerToken`.
   public var pretrainingTokens = 8_000_000
+  /// Of the instruction mixture; 0 writes none.
   public var instructionTokens = 3_000_000
+  /// Of held-out text, each of both mixtures; 0 writes none.
   public var validationTokens = 100_000
+  /// 0 writes none.
   public var preferencePairs = 4000
+  /// In each set; 0 writes none.
   public var itemsPerTask = 500
+  /// Names of the sets, which share no draw.
   public var itemSets = ["a", "b"]
 
   public init(seed: UInt64) { self.seed = seed }
 
   /// One line of the manifest.
   public struct File: Codable, Sendable {
+    /// Path within the folder.
     public let file: String
+    /// Size of the file.
     public let bytes: Int
     /// Documents, pairs or items.
     public let count: Int
+    /// Of its bytes.
     public let sha256: String
   }
+  /// `manifest.json`: what the folder holds and where it came from.
   public struct Manifest: Codable, Sendable {
+    /// Of this file.
     public var format = 1
+    /// That decided everything.
     public let seed: UInt64
+    /// The world's size.
     public let knobs: World.Knobs
+    /// How many the world has.
     public let entities: Int
+    /// How many the world has.
     public let facts: Int
+    /// In the order written.
     public let files: [File]
   }
 
@@ -83,11 +100,16 @@ public struct MicroworldExport: Sendable {
 extension World {
   /// The world as data.
   public struct Record: Codable, Sendable {
+    /// Of the world.
     public let seed: UInt64
+    /// Its size.
     public let knobs: Knobs
+    /// By index.
     public let entities: [Entity]
+    /// By id.
     public let facts: [Fact]
   }
+  /// What `world.json` holds.
   public var record: Record { Record(seed: seed, knobs: knobs, entities: entities, facts: facts) }
 }
 

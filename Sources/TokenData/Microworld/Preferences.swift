@@ -3,9 +3,11 @@ import Groundwork
 
 /// A prompt with a better and a worse reply: right and well-formed against wrong, off-topic or malformed.
 public struct PreferencePair: Codable, Equatable, Sendable {
+  /// Up to where a reply begins.
   public var prompt: String
   /// Replies begin with their own space, so `prompt + reply` is the full text.
   public var chosen: String
+  /// The worse reply.
   public var rejected: String
 
   /// Pair `index` of an endless deterministic sequence. Prompts come from the training side of the hold-out.

@@ -5,10 +5,15 @@ import Groundwork
 /// `outputs`, `length` (tokens of input and answer prefix and the answer's budget), `answer_prefix` (put after the
 /// input; may be absent).
 public struct RulerSample: Codable, Equatable, Sendable {
+  /// From 0.
   public var index: Int
+  /// Haystack and question.
   public var input: String
+  /// The references, at least one.
   public var outputs: [String]
+  /// Tokens of input, answer prefix and answer budget.
   public var length: Int
+  /// Put after the input; nil: nothing.
   public var answerPrefix: String?
 
   enum CodingKeys: String, CodingKey {
@@ -39,6 +44,7 @@ public struct RulerSample: Codable, Equatable, Sendable {
 
   // MARK: Files
 
+  /// Writes JSON Lines, atomically.
   public static func write(_ samples: [RulerSample], to url: URL) throws {
     try writeFile(JSONLines.text(samples), to: url)
   }

@@ -7,9 +7,13 @@ import Groundwork
 /// As NVIDIA's generator does, the largest number of units is searched for on one sample; every other sample starts
 /// there, grows once where there is room and gives up units until it fits.
 public struct RulerSet: Sendable {
+  /// Whose text is the haystack.
   public var world: World
+  /// Sizes of the tasks' parts.
   public var scale: RulerScale
+  /// Of every draw.
   public var seed: UInt64
+  /// What lengths are counted with.
   public var tokenizer: Tokenizer
 
   public init(world: World, tokenizer: Tokenizer, scale: RulerScale = .small, seed: UInt64 = 42) {

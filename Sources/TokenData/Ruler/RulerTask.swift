@@ -25,11 +25,17 @@ public enum RulerTask: String, CaseIterable, Codable, Sendable {
   /// A needle task's parameters: haystack, kinds of key and value, numbers of keys, of values per key and of keys
   /// asked for.
   public struct Needles: Sendable {
+    /// What needles are hidden in.
     public var haystack: Haystack
+    /// What a key is made of.
     public var key = Needle.word
+    /// What a value is made of.
     public var value = Needle.number
+    /// Keys in the text.
     public var keys = 1
+    /// Values of each key.
     public var values = 1
+    /// Keys asked for.
     public var queries = 1
   }
 

@@ -4,11 +4,17 @@ import Groundwork
 /// One training batch: `inputs` and `targets` are [B, T] row-major; a target is the token after its input, or -1 where
 /// shards of chats hold no answer, which losses leave out.
 public struct TokenBatch: Sendable, Equatable {
+  /// From 0.
   public var step: Int
+  /// [B, T].
   public var inputs: [Int32]
+  /// [B, T].
   public var targets: [Int32]
+  /// B, windows.
   public var batchSize: Int
+  /// T, tokens of a window.
   public var sequenceLength: Int
+  /// B T.
   public var tokens: Int { inputs.count }
 }
 
@@ -16,6 +22,7 @@ public struct TokenBatch: Sendable, Equatable {
 /// a step gets depends on the seed and the step alone, so that resuming needs no state but the step number.
 /// Coming batches are prepared on a background thread.
 public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` are behind `condition`
+  /// In which windows are dealt.
   public enum Order: String, Sendable, CaseIterable {
     /// Every epoch is a permutation of all windows, drawn from (seed, epoch).
     case shuffled
@@ -23,9 +30,13 @@ public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` ar
     case sequential
   }
 
+  /// Where windows are cut from.
   public let shards: TokenShards
+  /// B, windows of a batch.
   public let batchSize: Int
+  /// T, tokens of a window.
   public let sequenceLength: Int
+  /// In which windows are dealt.
   public let order: Order
   private let seed: UInt64
   private let depth: Int

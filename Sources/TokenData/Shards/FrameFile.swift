@@ -16,6 +16,7 @@ public final class FrameFileWriter {
     compressor = FrameCompressor(level: level)
   }
 
+  /// - Throws: for 4 GiB or more, and when the file cannot be written
   public func append(_ content: UnsafeRawBufferPointer) throws {
     let data = try compressor.compress(content)
     guard let size = UInt32(exactly: content.count), let stored = UInt32(exactly: data.count) else {
@@ -37,6 +38,7 @@ public final class FrameFileWriter {
 
 /// A file of `FrameFileWriter`, open for reading frames by number.
 public final class FrameFile {
+  /// The file.
   public let url: URL
   private let descriptor: Int32
   private let table: SeekTable
@@ -55,6 +57,7 @@ public final class FrameFile {
 
   deinit { close(descriptor) }
 
+  /// Frames in the file.
   public var frameCount: Int { table.frames.count }
   /// Bytes of the file's frames as they are stored.
   public var storedBytes: Int { table.offsets.last ?? 0 }

@@ -7,6 +7,7 @@ public struct Permutation: Sendable {
   private let halfBits: Int
   private let stream: RandomStream
 
+  /// - Parameter stream: decides the permutation.
   public init(count: Int, stream: RandomStream) {
     self.count = count
     self.stream = stream
@@ -15,6 +16,7 @@ public struct Permutation: Sendable {
     halfBits = bits
   }
 
+  /// Where `index`, in 0..<count, goes.
   public subscript(index: Int) -> Int {
     var value = index
     repeat { value = shuffle(value) } while value >= count

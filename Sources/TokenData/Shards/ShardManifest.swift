@@ -3,28 +3,38 @@ import Groundwork
 
 /// DIR/manifest.json: what a folder of token shards holds.
 public struct ShardManifest: Codable, Equatable, Sendable {
+  /// In the folder of the shards.
   public static let fileName = "manifest.json"
   static let formatName = "upcycle-token-shards"
 
+  /// Little-endian unsigned integers; the smaller where the vocabulary fits it.
   public enum TokenType: String, Codable, Sendable {
     case u16, u32
+    /// Bytes of an id.
     public var size: Int { self == .u16 ? 2 : 4 }
   }
 
+  /// One seekable zstd file of ids.
   public struct Shard: Codable, Equatable, Sendable {
     /// Name in the folder.
     public var file: String
+    /// In the file.
     public var tokens: Int
     /// Size of the file.
     public var bytes: Int
+    /// Of the file's bytes.
     public var sha256: String
   }
 
   /// Where documents begin: `count` little-endian u64 token offsets, ascending, the first 0; zstd.
   public struct Documents: Codable, Equatable, Sendable {
+    /// Name in the folder.
     public var file: String
+    /// How many the file lists.
     public var count: Int
+    /// Size of the file.
     public var bytes: Int
+    /// Of the file's bytes.
     public var sha256: String
   }
 
@@ -32,10 +42,15 @@ public struct ShardManifest: Codable, Equatable, Sendable {
   /// an answer and its end, ascending and apart; zstd.
   public typealias Answers = Documents
 
+  /// Which tokenizer made the ids.
   public struct TokenizerIdentity: Codable, Equatable, Sendable {
+    /// `Tokenizer.fingerprint`.
     public var fingerprint: String
+    /// Ids are below it.
     public var vocabularySize: Int
+    /// The beginning token, where there is one.
     public var bos: Int32?
+    /// The end token, where there is one.
     public var eos: Int32?
 
     enum CodingKeys: String, CodingKey {
@@ -44,15 +59,21 @@ public struct ShardManifest: Codable, Equatable, Sendable {
     }
   }
 
+  /// Says that this is such a manifest.
   public var format = ShardManifest.formatName
+  /// Of the format.
   public var version = 1
   /// Over all shards.
   public var tokens: Int
+  /// Of the ids as stored.
   public var dtype: TokenType
+  /// That made them.
   public var tokenizer: TokenizerIdentity
   /// Tokens a frame, the unit of random access; the last frame of a shard may be shorter.
   public var frameTokens: Int
+  /// Where documents begin.
   public var documents: Documents
+  /// In the order of the corpus.
   public var shards: [Shard]
   /// Where the shards were packed from chats; then training learns on answers alone.
   public var answers: Answers?

@@ -4,11 +4,13 @@ import Groundwork
 /// Writes a folder of token shards, document after document. The folder appears in `finish()` (see `AtomicFolder`):
 /// shards that stood there before stay until the new ones are complete.
 public final class ShardWriter {
+  /// How shards are cut and stored.
   public struct Options: Sendable {
     /// Tokens a frame: the unit of decompression at random access.
     public var frameTokens = 1 << 14
     /// Tokens a shard file.
     public var shardTokens = 1 << 26
+    /// Zstandard's.
     public var compressionLevel = 3
     /// Writes down which tokens are answers (chats).
     public var recordsAnswers = false
@@ -33,6 +35,7 @@ public final class ShardWriter {
   private var finishedTokens = 0
   /// Tokens taken so far.
   public private(set) var tokens = 0
+  /// Documents taken so far.
   public var documents: Int { starts.count }
 
   /// - Throws: when `folder` holds something other than token shards, or cannot be written.

@@ -7,7 +7,9 @@ import Groundwork
 /// Opening checks the manifest, every shard's size and seek table. Reading checks each frame's checksum
 /// and that its ids are of the vocabulary. `verify()` also compares the whole files with their SHA-256.
 public final class TokenShards: @unchecked Sendable {  // the frame cache and decompressor are behind `lock`
+  /// Where they lie.
   public let folder: URL
+  /// What they hold.
   public let manifest: ShardManifest
   let shards: [ShardFile]
   /// First token of each shard, and the total.
@@ -42,6 +44,7 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
 
   /// Tokens in all.
   public var count: Int { manifest.tokens }
+  /// Ids are below it.
   public var vocabularySize: Int { manifest.tokenizer.vocabularySize }
 
   /// - Throws: unless the shards were packed with `tokenizer`.
@@ -80,6 +83,8 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
     }
   }
 
+  /// - Returns: the ids of tokens `range`
+  /// - Throws: for a range outside the shards, and for damaged frames
   public func read(_ range: Range<Int>) throws -> [Int32] {
     try [Int32](unsafeUninitializedCapacity: range.count) { buffer, initialized in
       try read(range, into: UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]))

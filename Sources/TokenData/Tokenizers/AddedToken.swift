@@ -3,12 +3,15 @@ import Foundation
 
 /// A token of the vocabulary that stands for no ordinary text, such as `<|eos|>`.
 public struct AddedToken: Sendable, Equatable {
+  /// Its place in the vocabulary.
   public var id: Int32
+  /// As it is spelled.
   public var text: String
   /// False for tokens of tokenizer.json that are matched in any text, also ordinary text.
   public var isSpecial: Bool
   /// Also takes the white space on its left, on its right.
   public var stripsLeft: Bool
+  /// Also takes the white space on its right.
   public var stripsRight: Bool
   /// Matches only where no letter, digit or mark touches it.
   public var isSingleWord: Bool

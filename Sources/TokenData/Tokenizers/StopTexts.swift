@@ -6,6 +6,7 @@ public struct StopTexts: Sendable {
   /// One of the texts came; nothing more is given.
   public private(set) var isDone = false
 
+  /// Empty texts stop nothing.
   public init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty } }
 
   /// - Returns: the text that can be shown after `piece` came.

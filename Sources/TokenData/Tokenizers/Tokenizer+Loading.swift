@@ -26,6 +26,7 @@ extension Tokenizer {
     return try isDirectory.boolValue ? load(folder: url) : load(file: url)
   }
 
+  /// The same, by URL.
   public static func load(from url: URL) throws -> Tokenizer { try load(from: url.path) }
 
   /// The first of the known files that can be read: where a tokenizer.json is of an unknown kind, the SentencePiece

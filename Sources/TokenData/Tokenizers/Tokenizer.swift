@@ -23,6 +23,7 @@ public final class Tokenizer: Sendable {
   public let addedTokens: [AddedToken]
   /// Beginning-of-text and end-of-text ids, where the vocabulary has them.
   public let bos: Int32?
+  /// The end token, where the vocabulary has one.
   public let eos: Int32?
   /// What the tokenizer itself puts in front of every text, mostly the beginning token, and behind every document.
   public let documentStart: [Int32]
@@ -208,6 +209,7 @@ public final class Tokenizer: Sendable {
     return text.withUTF8 { encodeDocument($0, appendingEnd: appendingEnd, parsingSpecials: parsingSpecials) }
   }
 
+  /// The same of UTF-8.
   public func encodeDocument(
     _ bytes: UnsafeBufferPointer<UInt8>, appendingEnd: Bool = false, parsingSpecials: Bool = false
   ) -> [Int32] {

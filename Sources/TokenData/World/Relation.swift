@@ -19,7 +19,9 @@ public enum EntityKind: String, CaseIterable, Codable, Sendable {
 
 /// One atomic fact: relation(subject) = value. `id` is its index in `World.facts`.
 public struct Fact: Codable, Equatable, Sendable {
+  /// Index in `World.facts`.
   public let id: Int
+  /// What it says about the subject.
   public let relation: Relation
   /// Index in `World.entities`.
   public let subject: Int
@@ -31,10 +33,13 @@ public struct Fact: Codable, Equatable, Sendable {
 
 /// Something with a name that facts are about.
 public struct Entity: Codable, Equatable, Sendable {
+  /// Which pronouns it takes.
   public enum Gender: String, Codable, Sendable { case she, he, it }
+  /// What it is.
   public let kind: EntityKind
   /// As it is written inside a sentence: "Mira", "the lantern", "Oakford".
   public let name: String
+  /// Which pronouns it takes.
   public let gender: Gender
   /// How often text is about it, relative to others of its kind (mean 1).
   public let weight: Double

@@ -5,11 +5,17 @@ import Groundwork
 public struct World: Sendable {
   /// How many of what, and how unevenly text speaks of them.
   public struct Knobs: Codable, Equatable, Sendable {
+    /// People that facts are about.
     public var people = 120
+    /// Towns that facts are about.
     public var towns = 28
+    /// Objects that facts are about.
     public var objects = 100
+    /// Animals that facts are about.
     public var animals = 33
+    /// Shops that facts are about.
     public var shops = 16
+    /// Dishes that facts are about.
     public var dishes = 16
     /// First names of made-up characters. With a surname they make full names, of which one in five occurs
     /// in evaluation items only.
@@ -22,9 +28,13 @@ public struct World: Sendable {
     public init() {}
   }
 
+  /// That it was generated from.
   public let seed: UInt64
+  /// How large it was asked to be.
   public let knobs: Knobs
+  /// By index.
   public internal(set) var entities: [Entity] = []
+  /// By id.
   public internal(set) var facts: [Fact] = []
   /// First names of the characters of stories, passages and problems; no facts are about them.
   public internal(set) var guests: [Entity] = []
@@ -47,6 +57,7 @@ public struct World: Sendable {
     let value: String
   }
 
+  /// The same for the same seed and knobs, everywhere.
   public init(seed: UInt64, knobs: Knobs = Knobs()) {
     self.seed = seed
     self.knobs = knobs
@@ -56,6 +67,7 @@ public struct World: Sendable {
 
   // MARK: Look-up
 
+  /// The fact of that relation about an entity, by its index; nil where it has none.
   public func fact(of subject: Int, _ relation: Relation) -> Fact? {
     for id in entities[subject].facts where facts[id].relation == relation { return facts[id] }
     return nil

@@ -7,10 +7,13 @@ public struct Accelerator: Equatable, Sendable {
   public var efficiency: Double
   /// GB/s one way per GPU, inside the node and between nodes. MI300X: 310 realised; 400 Gb/s a GPU: 50.
   public var intraBandwidth: Double = 310
+  /// GB/s one way per GPU between nodes.
   public var interBandwidth: Double = 50
   /// Milliseconds before the first byte arrives.
   public var intraLatency: Double = 0
+  /// Milliseconds before the first byte arrives between nodes.
   public var interLatency: Double = 0
+  /// GPUs of a node.
   public var perNode: Int = 8
   /// GB/s at which weights and caches are read, where there is more to read than to compute. MI300X: 5,300.
   public var memoryBandwidth: Double = 5300

@@ -11,6 +11,7 @@ public struct LayerWork: Equatable, Sendable {
 
   /// Of A, B, G, E, S.
   public struct Read: Equatable, Sendable {
+    /// Bytes of each.
     public var projections = 0.0, core = 0.0, gate = 0.0, experts = 0.0, shared = 0.0
   }
 

@@ -12,23 +12,31 @@ public struct ModelShape: Equatable, Sendable {
 
   /// As `--model` names it.
   public let name: String
+  /// Dense ones included.
   public let layers: Int
   /// Leading layers without experts.
   public let denseLayers: Int
   /// Model width d.
   public let width: Int
+  /// Query heads.
   public let heads: Int
+  /// The same in every layer.
   public let attention: Attention
   /// Whether attention has an output gate of its own projection (Instella).
   public let gatedAttention: Bool
   /// Routed experts E and those per token K.
   public let experts: Int
+  /// K.
   public let expertsPerToken: Int
+  /// Experts that every token goes to.
   public let sharedExperts: Int
   /// Feed-forward widths: of one expert, of all shared experts together, of a dense layer.
   public let expertWidth: Int
+  /// Feed-forward width of all shared experts together.
   public let sharedWidth: Int
+  /// Feed-forward width of a layer without experts.
   public let denseWidth: Int
+  /// Tokens.
   public let vocabulary: Int
 
   /// Blocks with experts.

@@ -10,7 +10,9 @@ public struct Workload: Sendable {
     case decode
   }
 
+  /// The model.
   public var shape: ModelShape
+  /// Ranks that share the experts.
   public var gpus: Int
   /// Tokens of a rank in training, of the whole batch in inference.
   public var tokens: Int
@@ -18,6 +20,7 @@ public struct Workload: Sendable {
   public var sequence: Int
   /// Bytes of a number that travels.
   public var bytesPerNumber: Double = 2
+  /// What is executed.
   public var mode: Mode
 
   public init(_ shape: ModelShape, gpus: Int, tokens: Int, sequence: Int, mode: Mode = .training) {

@@ -43,7 +43,9 @@ extension Scribe {
 
 /// An input of a little program and what must come out, items apart by spaces.
 public struct ProgramTest: Codable, Equatable, Sendable {
+  /// The program's list.
   public var input: String
+  /// The list that must come out.
   public var output: String
 
   /// Whether a program, if the text is one, does what the test asks.

@@ -50,6 +50,7 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     }
   }
 
+  /// As the benchmark that it stands for is scored.
   public var metric: TaskItem.Metric {
     switch self {
     case .recall, .combine, .endings, .rules, .goals: .normalisedAccuracy

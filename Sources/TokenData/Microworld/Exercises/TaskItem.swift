@@ -15,6 +15,7 @@ import Groundwork
 /// - programs: `context`, `answer_text` (one solution), `stop`, `metric` "pass@1", and `tests`: a generated program is
 ///   right when it gives every test's output.
 public struct TaskItem: Codable, Equatable, Sendable {
+  /// How an item counts as right.
   public enum Metric: String, Codable, Sendable {
     case accuracy = "acc"
     case normalisedAccuracy = "acc_norm"
@@ -25,17 +26,29 @@ public struct TaskItem: Codable, Equatable, Sendable {
     public var isGenerated: Bool { self == .exactMatch || self == .passAtOne }
   }
 
+  /// The task's name.
   public var task: String
+  /// Unique within the task.
   public var id: String
+  /// What the model reads; with `contexts`, what they have in common.
   public var context: String
+  /// Partial scoring: the text up to and including each filling.
   public var contexts: [String]?
+  /// Continuations, each with its own space in front; nil for generated answers.
   public var choices: [String]?
+  /// Index of the right one of `contexts`, or else of `choices`.
   public var answer: Int?
+  /// The right answer of an item that asks for a text.
   public var answerText: String?
+  /// The answer stands after its last occurrence.
   public var answerAfter: String?
+  /// Generation ends before it.
   public var stop: String?
+  /// What a generated program must pass.
   public var tests: [ProgramTest]?
+  /// Which score counts.
   public var metric: Metric
+  /// Ids of the world's facts that the item needs.
   public var facts: [Int]
 
   enum CodingKeys: String, CodingKey, CaseIterable {

@@ -2,6 +2,7 @@
 /// of words; some operations read the words as numbers. Used for the little programs in training text and,
 /// through `parse` and `run`, to score programs that a model writes.
 public struct TinyProgram: Equatable, Sendable {
+  /// One stage of the pipeline, from list to list.
   public enum Operation: Equatable, Sendable {
     case reverse, sort, double, sum, count, largest, smallest, upper, letters, join, unique
     case take(Int), drop(Int), add(Int), times(Int)
@@ -14,6 +15,7 @@ public struct TinyProgram: Equatable, Sendable {
     }
   }
 
+  /// First to last.
   public var operations: [Operation]
   public init(_ operations: [Operation]) { self.operations = operations }
 

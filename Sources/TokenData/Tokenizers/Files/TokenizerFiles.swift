@@ -3,7 +3,9 @@ import Groundwork
 
 /// A file that a tokenizer came from, or that belongs to it, with its bytes.
 public struct TokenizerFile: Sendable {
+  /// Without folder.
   public var name: String
+  /// The whole file.
   public var content: Data
   /// Where it was read from, for errors.
   let path: String

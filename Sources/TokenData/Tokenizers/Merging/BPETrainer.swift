@@ -43,11 +43,13 @@ public struct BPETrainer {
 
   // MARK: Counting words
 
+  /// Counts the words of a text, which the pattern splits.
   public mutating func add(_ text: String) {
     var text = text
     text.withUTF8 { add($0) }
   }
 
+  /// The same of UTF-8.
   public mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
     guard let text = bytes.baseAddress else { return }
     var start = 0
