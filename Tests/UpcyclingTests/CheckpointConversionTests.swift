@@ -43,7 +43,7 @@ final class CheckpointConversionTests: XCTestCase {
     let source = root.appendingPathComponent("base")
     try tinyBase().save(to: source, type: .bfloat16)
     let out = root.appendingPathComponent("out")
-    func type() throws -> ElementType? { try CheckpointReader(out).info("model.embed_tokens.weight")?.type }
+    func type() throws -> ElementType? { try CheckpointReader(out).type(of: ModelConfig(contentsOf: out).embeddingTensor) }
     _ = try convertCheckpoint(from: source, to: out, tinyConversion())
     XCTAssertEqual(try type(), .bfloat16)
     _ = try convertCheckpoint(from: source, to: out, tinyConversion(), type: .float32)

@@ -20,7 +20,7 @@ public struct ConfigCheck {
   /// - Throws: a failure that names the key whose absence left it out
   public func shape<Shape>(_ shape: Shape?, _ key: String, of kind: MixerKind) throws -> Shape {
     guard let shape else {
-      throw UpcycleError("\"\(key)\" is missing although layer_types names \(kind.rawValue)", at: file)
+      throw UpcycleError("\"\(key)\" is missing although a layer is \(kind.rawValue)", at: file)
     }
     return shape
   }

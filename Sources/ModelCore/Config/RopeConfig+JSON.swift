@@ -1,20 +1,52 @@
 import Groundwork
 
 extension RopeConfig {
-  /// Reads `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (before).
-  /// - Parameter share: of a head's dimensions that turn, where the file does not say
-  init(model: JSONObject, maxPosition: Int, share: Double = 1) throws {
+  /// Reads `rope_scaling` + `rope_theta` or, where no scaling stands beside them, `rope_parameters` (transformers 5):
+  /// model cards tell people to add the former to files that hold the latter.
+  /// - Parameters:
+  ///   - share: of a head's dimensions that turn, where the file does not say
+  ///   - theta: where the file does not say
+  ///   - layerType: whose parameters are read where each type of layer has its own
+  init(
+    model: JSONObject, maxPosition: Int, share: Double = 1, theta: Double = 10_000,
+    layerType: String = MixerKind.attention.rawValue
+  ) throws {
     var parameters = try model.object("rope_parameters")
-    if let nested = try parameters?.object(MixerKind.attention.rawValue) { parameters = nested }
+    if let scaling = try model.object("rope_scaling"), !scaling.values.isEmpty {
+      parameters = try Self.scaling(scaling, insteadOf: parameters, model)
+    }
+    if let nested = try parameters?.object(layerType) { parameters = nested }
+    let outer = try model.positive("rope_theta") ?? theta
     if let parameters {
-      try self.init(parameters: parameters, theta: model.positive("rope_theta"), maxPosition: maxPosition)
-    } else if let scaling = try model.object("rope_scaling") {
-      try self.init(parameters: scaling, theta: model.positive("rope_theta"), maxPosition: maxPosition)
+      // Phi-3 keeps the original context beside the rope's own keys, where it counts more than among them.
+      var values = parameters.values
+      if let original = model["original_max_position_embeddings"] {
+        values["original_max_position_embeddings"] = original
+      }
+      try self.init(
+        parameters: JSONObject(values: values, file: model.file, path: parameters.path), theta: outer,
+        maxPosition: maxPosition)
     } else {
-      try self.init(theta: model.positive("rope_theta") ?? 10_000)
+      try self.init(theta: outer)
     }
     let inner = try parameters?.positive("partial_rotary_factor")
     rotatedShare = try inner ?? model.positive("partial_rotary_factor") ?? share
+  }
+
+  /// `rope_scaling` beside `rope_parameters`: it stands for the whole of them, so that a base frequency that only they
+  /// hold would be lost.
+  private static func scaling(
+    _ scaling: JSONObject, insteadOf parameters: JSONObject?, _ model: JSONObject
+  ) throws -> JSONObject {
+    if let parameters, let theta = try parameters.positive("rope_theta"), scaling["rope_theta"] == nil,
+      theta != (try model.positive("rope_theta") ?? 10_000)
+    {
+      throw UpcycleError(
+        "\"rope_scaling\" stands beside \"rope_parameters\" without its rope_theta", at: model.file,
+        expected: "\"rope_theta\": \(theta) in rope_scaling", found: "it in rope_parameters alone",
+        hint: "write the scaling into rope_parameters, or the theta into rope_scaling")
+    }
+    return scaling
   }
 
   /// Reads one object of rope parameters.

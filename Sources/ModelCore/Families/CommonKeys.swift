@@ -6,11 +6,12 @@ extension Family {
   /// of other mixers are read by `readMixerShapes`.
   /// - Parameters:
   ///   - feedForwardKey: the key of the dense feed-forward's width
-  ///   - headDim: nil: `head_dim`, or the width divided by the heads
+  ///   - headDim: nil: `head_dim`
+  ///   - defaultHeadDim: where the file does not say; nil: the width divided by the heads
   ///   - rotatedShare: share of a head's dimensions that turn, where the file does not say
   ///   - mixers: nil: as `layer_types` says, attention everywhere without it
   public func readCommonKeys(
-    _ model: JSONObject, feedForwardKey: String = "intermediate_size", headDim: Int? = nil, rotatedShare: Double = 1,
+    _ model: JSONObject, feedForwardKey: String = "intermediate_size", headDim: Int? = nil, defaultHeadDim: Int? = nil, rotatedShare: Double = 1,
     mixers: [MixerKind]? = nil
   ) throws -> ModelConfig {
     let width = 1...(1 << 20)
@@ -18,7 +19,7 @@ extension Family {
     let hidden = try model.required("hidden_size", in: width)
     let position = try model.int("max_position_embeddings", in: 1...(1 << 40)) ?? 2048
     let layers = try layerCount(model)
-    let headDim = try headDim ?? model.int("head_dim", in: width)
+    let headDim = try headDim ?? model.int("head_dim", in: width) ?? defaultHeadDim
     if headDim == nil && hidden % heads != 0 {
       throw model.fail("hidden_size", expected: "a multiple of num_attention_heads (\(heads)), or a head_dim")
     }
@@ -43,33 +44,36 @@ extension Family {
   /// `num_hidden_layers`.
   public func layerCount(_ model: JSONObject) throws -> Int { try model.required("num_hidden_layers", in: 1...4096) }
 
-  /// `bos_token_id`; nil where there is none.
-  public func bosTokenId(_ model: JSONObject) throws -> Int? { try model.int("bos_token_id", in: 0...(1 << 26)) }
+  /// `bos_token_id`; nil where there is none, or one that the vocabulary does not have.
+  public func bosTokenId(_ model: JSONObject) throws -> Int? { try tokenIds(model, "bos_token_id").first }
 
-  /// `eos_token_id`, an id or a list of them.
-  public func eosTokenIds(_ model: JSONObject) throws -> [Int] {
-    guard let value = model["eos_token_id"] else { return [] }
-    return try (value.array ?? [value]).map {
-      guard let id = $0.int, (0...(1 << 26)).contains(id) else {
-        throw model.fail("eos_token_id", expected: "a token id or a list of them")
-      }
-      return id
+  /// `eos_token_id`, an id or a list of them, without those that the vocabulary does not have: they can never come
+  /// (published merges and pruned vocabularies keep such ids, or -1).
+  public func eosTokenIds(_ model: JSONObject) throws -> [Int] { try tokenIds(model, "eos_token_id") }
+
+  private func tokenIds(_ model: JSONObject, _ key: String) throws -> [Int] {
+    guard let value = model[key] else { return [] }
+    let vocabulary = 0..<(try model.int("vocab_size") ?? 0)
+    return try (value.array ?? [value]).compactMap {
+      guard let id = $0.int else { throw model.fail(key, expected: "a token id or a list of them") }
+      return vocabulary.contains(id) ? id : nil
     }
   }
 
   /// `layer_types`, an entry for every layer; nil where it is absent.
-  public func layerTypes(_ model: JSONObject, layerCount: Int) throws -> [MixerKind]? {
-    guard let types = try model.array("layer_types") else { return nil }
+  /// - Parameter key: another name of the list
+  public func layerTypes(_ model: JSONObject, layerCount: Int, key: String = "layer_types") throws -> [MixerKind]? {
+    guard let types = try model.array(key) else { return nil }
     guard types.count == layerCount else {
       throw UpcycleError(
-        "\"layer_types\" does not fit num_hidden_layers", at: model.file, expected: "\(layerCount) entries",
+        "\"\(key)\" does not fit num_hidden_layers", at: model.file, expected: "\(layerCount) entries",
         found: "\(types.count)")
     }
     return try types.enumerated().map { layer, type in
       guard let kind = type.string.flatMap(Mixers.kind) else {
         let known = Mixers.kinds.map(\.rawValue).joined(separator: ", ")
         throw UpcycleError(
-          "this layer type is not implemented (known: \(known))", at: "\(model.file): layer_types[\(layer)]",
+          "this layer type is not implemented (known: \(known))", at: "\(model.file): \(key)[\(layer)]",
           found: JSONObject.short(type))
       }
       return kind
@@ -169,7 +173,9 @@ extension Family {
   }
 
   private func refuseSlidingWindow(_ model: JSONObject) throws {
-    guard let window = model["sliding_window"], try model.bool("use_sliding_window") ?? true else { return }
+    guard let window = model["sliding_window"], try model.bool("use_sliding_window") ?? usesWindowsUnlessSaid else {
+      return
+    }
     // Qwen2 windows only the layers from max_window_layers on; a window as long as the context is none.
     let layers = try model.int("num_hidden_layers", in: 1...4096) ?? 0
     if let from = model["max_window_layers"]?.int, from >= layers { return }

@@ -23,6 +23,8 @@ public protocol Family: Sendable {
 
   /// Whether the family's layers may have experts.
   var hasExperts: Bool { get }
+  /// Whether `sliding_window` counts where `use_sliding_window` is absent.
+  var usesWindowsUnlessSaid: Bool { get }
   /// Whether the family turns only a part of each head (`partial_rotary_factor`).
   var rotatesPartOfHeads: Bool { get }
   /// Whether a model of the family with other mixers in some layers is still one that we can spell (as `hybrid`).
@@ -38,6 +40,8 @@ extension Family {
   public var names: TensorNames { TensorNames() }
   /// No.
   public var hasExperts: Bool { false }
+  /// Yes.
+  public var usesWindowsUnlessSaid: Bool { true }
   /// No.
   public var rotatesPartOfHeads: Bool { false }
   /// Yes.

@@ -5,6 +5,7 @@ import Groundwork
 struct Hybrid: Family {
   let architecture = Architecture.hybrid
   let className = "UpcycleHybridForCausalLM"
+  private static let mixersKey = "mixer_types"
 
   var names: TensorNames {
     var names = TensorNames()
@@ -19,8 +20,10 @@ struct Hybrid: Family {
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model)
     let layers = try layerCount(model)
-    guard let mixers = try layerTypes(model, layerCount: layers) else {
-      throw UpcycleError("\"layer_types\" is missing", at: model.file, expected: "\(layers) entries")
+    // transformers refuses names of mixers that it does not know in layer_types, where our earlier folders have them.
+    let listed = try layerTypes(model, layerCount: layers, key: Self.mixersKey) ?? layerTypes(model, layerCount: layers)
+    guard let mixers = listed else {
+      throw UpcycleError("\"\(Self.mixersKey)\" is missing", at: model.file, expected: "\(layers) entries")
     }
     var config = try readCommonKeys(model, mixers: mixers)
     config.attention = try AttentionConfig(model: model)
@@ -30,7 +33,7 @@ struct Hybrid: Family {
 
   func json(_ config: ModelConfig) -> [String: JSONValue] {
     var object = commonJSON(config).merging(config.attention.json) { $1 }
-    object["layer_types"] = layerTypesJSON(config)
+    object[Self.mixersKey] = layerTypesJSON(config)
     return object
   }
 }

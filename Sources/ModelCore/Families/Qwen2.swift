@@ -4,6 +4,7 @@ import Groundwork
 struct Qwen2: Family {
   let architecture = Architecture.qwen2
   let className = "Qwen2ForCausalLM"
+  let usesWindowsUnlessSaid = false
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model, except: ["attention_bias"])

@@ -4,10 +4,11 @@ import Groundwork
 struct Qwen3: Family {
   let architecture = Architecture.qwen3
   let className = "Qwen3ForCausalLM"
+  let usesWindowsUnlessSaid = false
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model)
-    var config = try readCommonKeys(model)
+    var config = try readCommonKeys(model, defaultHeadDim: 128)
     config.attention.qkNorm = true
     try readMixerShapes(model, into: &config)
     return config

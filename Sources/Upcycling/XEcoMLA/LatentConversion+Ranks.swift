@@ -49,7 +49,7 @@ extension LatentConversion {
       kvRank: fixed.kv > 0 ? fixed.kv : ranks.values.map(\.kv).max() ?? 1,
       nopeHeadDim: nopeHeadDim, ropeHeadDim: ropeHeadDim, valueHeadDim: base.headDim,
       upProjectionHeads: upProjectionHeads(base), latentNorm: latentNorm, ropeInterleaved: rope == .paper,
-      qkNorm: base.attention.qkNorm)
+      qkNorm: base.attention.qkNorm, qkvBias: base.attention.qkvBias)
     latent.isPositionFree = isPositionFree ?? false
     latent.outputGate = outputGate ?? false
     latent.layerRanks = ranks.filter { $0.value != LatentConfig.Ranks(q: latent.qRank, kv: latent.kvRank) }

@@ -164,10 +164,6 @@ extension LatentConversion {
         rankRule == .fixed, "a random start has no singular values", "`rank_rule`", "fixed", rankRule.rawValue)
       try require(weighting == .plain, "a random start factorises nothing", "`svd`", "plain", weighting.rawValue)
     }
-    try require(
-      !base.attention.qkvBias, "biases on q, k and v have no place in latent attention", "`model`",
-      "a base without them",
-      "qkv_bias")
     let layers = try self.layers.resolve(layerCount: base.layerCount)
     for layer in layers {
       try require(
