@@ -14,6 +14,21 @@ public struct TensorSpec: Equatable, Sendable {
   public var role: TensorRole
   /// In a model made from nothing.
   public var start: TensorStart
+  /// The larger tensor that a checkpoint keeps it in (Phi-3's q, k and v); nil: it is stored by itself.
+  public var part: Part?
+
+  /// Rows of a larger tensor.
+  public struct Part: Equatable, Sendable {
+    /// Of the larger tensor.
+    public var name: String
+    /// Of the larger tensor.
+    public var shape: [Int]
+    /// Numbers of it that come before ours.
+    public var offset: Int
+  }
+
+  /// The name that a checkpoint's header holds it under.
+  public var storedName: String { part?.name ?? name }
 
   /// - Parameters:
   ///   - layer: nil outside of layers
@@ -66,6 +81,10 @@ public enum TensorRole: Hashable, Sendable {
   case mixer(MixerRole)
   /// [d], before feed-forward or experts
   case transformNorm
+  /// [d], of what the mixer adds
+  case mixerOutputNorm
+  /// [d], of what feed-forward or experts add
+  case transformOutputNorm
   /// Of a dense feed-forward.
   case feedForward(Projection)
   /// [experts, d]

@@ -117,7 +117,7 @@ public final class WeightRequests {
   /// Fails when the source holds tensors that no layer asked for, other than `ignored` ones.
   public func finish(file: String, ignoring ignored: (String) -> Bool = { _ in false }) throws -> ParameterSet {
     if let names = source.names {
-      let extra = names.subtracting(parameters.map(\.name)).filter { !ignored($0) }.sorted()
+      let extra = names.subtracting(tensors.map(\.storedName)).filter { !ignored($0) }.sorted()
       if let first = extra.first {
         throw UpcycleError(
           "holds \(extra.count) tensor(s) that the config does not ask for", at: file, found: first,

@@ -4,7 +4,8 @@ import TensorCore
 
 /// The weights of a model folder: one `model.safetensors`, or shards listed by `model.safetensors.index.json`.
 ///
-/// Tensors are asked for by name and shape; whoever builds the model compares `names` with what it asked for.
+/// Tensors are asked for by name and shape; whoever builds the model compares `names` with what it asked for. Where a
+/// checkpoint spells them in another usual way (`CheckpointNames`), they are found all the same.
 public final class CheckpointReader: WeightSource {
   /// The file of weights that are not split.
   public static let singleName = "model.safetensors"
@@ -14,27 +15,53 @@ public final class CheckpointReader: WeightSource {
   /// Where it reads.
   public let folder: URL
   private var files: [SafetensorsFile] = []
-  private var fileOfTensor: [String: Int] = [:]
+  private var places: [String: Place] = [:]
+  /// Tensors that the index names and the shard does not hold: a tied head, or damage.
+  private var unstored: [String: URL] = [:]
 
-  /// Opens the headers of all files; values are mapped, not read.
+  /// Where a tensor lies.
+  private struct Place {
+    var file: Int
+    /// In the file's header.
+    var name: String
+    /// Of our tensor.
+    var shape: [Int]
+    /// Where our tensor's numbers begin.
+    var offset = 0
+  }
+
+  /// Opens the headers of all files; values are mapped, not read. A whole file counts more than an index beside it.
   /// - Throws: failures that name the file and what is wrong with it
   public init(_ folder: URL) throws {
     self.folder = folder
+    let single = folder.appendingPathComponent(Self.singleName)
     let index = folder.appendingPathComponent(Self.indexName)
-    if FileManager.default.fileExists(atPath: index.path) {
-      try open(index: index)
+    var stored: [String: Int] = [:]
+    if FileManager.default.fileExists(atPath: single.path) {
+      files = [try SafetensorsFile(single)]
+      for name in files[0].names { stored[name] = 0 }
+    } else if FileManager.default.fileExists(atPath: index.path) {
+      stored = try open(index: index)
     } else {
-      let file = try SafetensorsFile(folder.appendingPathComponent(Self.singleName))
-      files = [file]
-      for name in file.names { fileOfTensor[name] = 0 }
+      try Self.refuseOtherFormats(folder)
+      files = [try SafetensorsFile(single)]
+    }
+    let names = CheckpointNames(stored.keys)
+    for (name, file) in stored {
+      guard let own = names.own(name), let shape = files[file].info(name)?.shape else { continue }
+      for part in CheckpointNames.parts(own, shape) {
+        places[part.name] = Place(file: file, name: name, shape: part.shape, offset: part.offset)
+      }
     }
   }
 
-  private func open(index: URL) throws {
-    guard let weights = try JSONValue(contentsOf: index)["weight_map"]?.object else {
+  /// The shard of every stored tensor.
+  private func open(index: URL) throws -> [String: Int] {
+    guard let weights = try JSONValue(contentsOf: index, dialect: .nonFinite)["weight_map"]?.object else {
       throw UpcycleError("has no \"weight_map\" object", at: index.path)
     }
     var numbers: [String: Int] = [:]
+    var stored: [String: Int] = [:]
     for (tensor, value) in weights.sorted(by: { $0.key < $1.key }) {
       guard let name = value.string, !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
         throw UpcycleError(
@@ -50,11 +77,30 @@ public final class CheckpointReader: WeightSource {
         files.append(try SafetensorsFile(folder.appendingPathComponent(name)))
         numbers[name] = number
       }
-      guard files[number].info(tensor) != nil else {
-        throw UpcycleError(
-          "the index names a tensor that its shard does not hold", at: "\(files[number].url.path): \(shown(tensor))")
+      if files[number].info(tensor) == nil {
+        unstored[tensor] = files[number].url
+      } else {
+        stored[tensor] = number
       }
-      fileOfTensor[tensor] = number
+    }
+    return stored
+  }
+
+  /// Says what a folder without safetensors holds instead.
+  private static func refuseOtherFormats(_ folder: URL) throws {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path))?.sorted() ?? []
+    if let name = names.first(where: { $0.hasPrefix("pytorch_model") || $0.hasSuffix(".pth") || $0.hasSuffix(".bin") })
+    {
+      throw UpcycleError(
+        "holds its weights as PyTorch's pickle alone", at: folder.appendingPathComponent(name).path,
+        expected: singleName,
+        hint: "convert it once, in Python: transformers.AutoModelForCausalLM.from_pretrained(FOLDER)"
+          + ".save_pretrained(OTHER)")
+    }
+    if let name = names.first(where: { $0.hasSuffix(".gguf") }) {
+      throw UpcycleError(
+        "holds its weights as GGUF alone", at: folder.appendingPathComponent(name).path, expected: singleName,
+        hint: "take the safetensors that it was made from")
     }
   }
 
@@ -64,33 +110,48 @@ public final class CheckpointReader: WeightSource {
     return shards == [Self.singleName] ? shards : [Self.indexName] + shards
   }
 
-  /// Every tensor of every file.
-  public var names: Set<String>? { Set(fileOfTensor.keys) }
+  /// Every tensor of every file that belongs to the language model.
+  public var names: Set<String>? { Set(places.keys) }
 
-  /// Type, shape and place of a tensor; nil for an unknown one.
-  public func info(_ name: String) -> TensorInfo? { fileOfTensor[name].flatMap { files[$0].info(name) } }
+  /// Shape of a tensor; nil for an unknown one.
+  public func shape(of name: String) -> [Int]? { places[name]?.shape }
 
-  private func file(_ name: String, shape: [Int]) throws -> SafetensorsFile {
-    guard let number = fileOfTensor[name], let info = files[number].info(name) else {
+  /// Type of a tensor's numbers; nil for an unknown one.
+  public func type(of tensor: TensorSpec) -> ElementType? {
+    places[tensor.storedName].flatMap { files[$0.file].info($0.name)?.type }
+  }
+
+  /// The element type that a checkpoint made from this one keeps: its own, or float32 where we do not write that.
+  public func writableType(of config: ModelConfig) -> ElementType {
+    let type = self.type(of: config.embeddingTensor) ?? .float32
+    return [.bfloat16, .float16].contains(type) ? type : .float32
+  }
+
+  private func place(_ name: String, shape: [Int]) throws -> Place {
+    guard let place = places[name] else {
       throw UpcycleError(
-        "tensor is missing", at: "\(folder.path): \(name)", expected: "shape \(shape)",
-        hint: "the checkpoint does not fit its config.json")
+        "tensor is missing", at: "\((unstored[name] ?? folder).path): \(name)", expected: "shape \(shape)",
+        hint: unstored[name] == nil
+          ? "the checkpoint does not fit its config.json" : "the index names it in this shard, which does not hold it")
     }
-    guard info.shape == shape else {
+    guard place.shape == shape else {
       throw UpcycleError(
-        "tensor has another shape than the config asks for", at: "\(files[number].url.path): \(name)",
-        expected: "\(shape)",
-        found: "\(info.shape)")
+        "tensor has another shape than the config asks for", at: "\(files[place.file].url.path): \(name)",
+        expected: "\(shape)", found: "\(place.shape)", hint: "the checkpoint does not fit its config.json")
     }
-    return files[number]
+    return place
   }
 
   /// Throws where the tensor is missing or has another shape.
-  public func check(_ tensor: TensorSpec) throws { _ = try file(tensor.name, shape: tensor.shape) }
+  public func check(_ tensor: TensorSpec) throws {
+    _ = try place(tensor.storedName, shape: tensor.part?.shape ?? tensor.shape)
+  }
 
   /// Reads the float tensor of this name, of exactly this shape, as float32.
   public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    try file(tensor.name, shape: tensor.shape).readFloats(tensor.name, into: destination)
+    let place = try place(tensor.storedName, shape: tensor.part?.shape ?? tensor.shape)
+    let start = place.offset + (tensor.part?.offset ?? 0)
+    try files[place.file].readFloats(place.name, part: start..<start + tensor.count, into: destination)
   }
 
   /// The matrix of this name, of exactly this shape, in the mapped file.
@@ -100,14 +161,34 @@ public final class CheckpointReader: WeightSource {
 
   /// Reads a float tensor of exactly this shape as float32.
   public func readFloats(_ name: String, shape: [Int]) throws -> [Float] {
-    try file(name, shape: shape).readFloats(name)
+    let place = try place(name, shape: shape)
+    let count = shape.reduce(1, *)
+    return try [Float](unsafeUninitializedCapacity: count) { buffer, used in
+      if let start = buffer.baseAddress {
+        try files[place.file].readFloats(place.name, part: place.offset..<place.offset + count, into: start)
+      }
+      used = count
+    }
   }
 
   /// Reads an integer tensor.
   public func readIntegers(_ name: String) throws -> [Int] {
-    guard let number = fileOfTensor[name] else {
+    guard let place = places[name] else {
       throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)")
     }
-    return try files[number].readIntegers(name)
+    return try files[place.file].readIntegers(place.name)
+  }
+
+  // MARK: Heads
+
+  /// Whether a folder whose config.json ties the head to the embedding stores another head than that. Weights that
+  /// cannot be read are not judged here.
+  static func holdsHeadOfItsOwn(_ folder: URL, of config: ModelConfig) -> Bool {
+    var untied = config
+    untied.tieWordEmbeddings = false
+    guard let reader = try? CheckpointReader(folder), reader.places[untied.headTensor.name] != nil,
+      let head = try? reader.read(untied.headTensor), let embedding = try? reader.read(untied.embeddingTensor)
+    else { return false }
+    return head.toArray() != embedding.toArray()
   }
 }

@@ -23,7 +23,8 @@ public final class CheckpointWriter {
     var bytes = 0
     for spec in tensors {
       let size = spec.count * type.size
-      if shards.isEmpty || bytes + size > shardBytes {
+      let continues = spec.part.map { $0.offset > 0 } ?? false
+      if shards.isEmpty || (bytes + size > shardBytes && !continues) {
         shards.append([])
         bytes = 0
       }
@@ -79,7 +80,7 @@ public final class CheckpointWriter {
   private func writeIndex() throws {
     var weights: [String: JSONValue] = [:]
     for (spec, writer) in zip(specs, writerOfTensor) {
-      weights[spec.name] = .string(writers[writer].url.lastPathComponent)
+      weights[spec.storedName] = .string(writers[writer].url.lastPathComponent)
     }
     let total = specs.reduce(0) { $0 + $1.count * type.size }
     let json = JSONValue.object(["metadata": .object(["total_size": .int(total)]), "weight_map": .object(weights)])

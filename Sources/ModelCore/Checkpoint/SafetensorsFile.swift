@@ -58,10 +58,14 @@ public struct SafetensorsFile: Sendable {
   }
 
   /// Converts a float tensor to float32 into `output`, which must hold `info(name).count` numbers.
-  public func readFloats(_ name: String, into output: UnsafeMutablePointer<Float>) throws {
+  /// - Parameter part: numbers of it, which `output` must hold; nil: all
+  public func readFloats(_ name: String, part: Range<Int>? = nil, into output: UnsafeMutablePointer<Float>) throws {
     let info = try required(name)
-    let source = bytes(info)
-    guard let start = source.baseAddress, info.count > 0 else { return }
+    let part = part ?? 0..<info.count
+    precondition(part.lowerBound >= 0 && part.upperBound <= info.count, "numbers beyond the tensor's end")
+    guard let start = bytes(info).baseAddress.map({ $0 + part.lowerBound * info.type.size }), !part.isEmpty else {
+      return
+    }
     let chunk = 1 << 18
     switch info.type {
     case .float32, .bfloat16, .float16, .float64: break
@@ -69,7 +73,7 @@ public struct SafetensorsFile: Sendable {
       throw UpcycleError(
         "wrong element type", at: "\(url.path): \(name)", expected: "F32, BF16, F16 or F64", found: info.type.rawValue)
     }
-    let count = info.count
+    let count = part.count
     // The raw pointers cross into the pool's threads; every chunk writes its own part of `output`.
     let job = Conversion(type: info.type, source: start, output: output)
     let chunks = (count + chunk - 1) / chunk

@@ -38,10 +38,12 @@ public final class SafetensorsWriter {
       parts.append("\"__metadata__\":\(JSONValue.object(metadata.mapValues { .string($0) }).text())")
     }
     var offset = 0
-    for spec in tensors {
-      let end = offset + spec.count * type.size
-      let shape = spec.shape.map(String.init).joined(separator: ",")
-      let name = JSONValue.string(spec.name).text()
+    // The parts of a larger tensor follow each other; the first stands for all.
+    for spec in tensors where spec.part == nil || spec.part?.offset == 0 {
+      let whole = spec.part?.shape ?? spec.shape
+      let end = offset + whole.reduce(1, *) * type.size
+      let shape = whole.map(String.init).joined(separator: ",")
+      let name = JSONValue.string(spec.storedName).text()
       parts.append("\(name):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
       offset = end
     }

@@ -55,6 +55,33 @@ extension ModelConfig {
   }
 }
 
+// MARK: Keys
+
+/// A rewired model is not what its family's name promises, and nobody else may load it as such: config.json names a
+/// type of ours, with the family in a key of its own. Folders that were written with the family's name are read too.
+extension ModelConfig {
+  fileprivate static let rewiredType = "upcycle_farskip"
+  fileprivate static let baseTypeKey = "base_model_type"
+
+  /// The keys that say so, in place of the family's.
+  var rewiredIdentity: [String: JSONValue] {
+    [
+      "model_type": .string(Self.rewiredType), "architectures": .array([.string("UpcycleFarSkipForCausalLM")]),
+      Self.baseTypeKey: .string(architecture.rawValue),
+    ]
+  }
+}
+
+extension JSONObject {
+  /// A rewired model's keys under its family's name; any other object is itself.
+  func baseOfRewired() throws -> JSONObject {
+    guard values["model_type"]?.string == ModelConfig.rewiredType else { return self }
+    var values = values
+    values["model_type"] = .string(try required(ModelConfig.baseTypeKey) { try string($0) })
+    return JSONObject(values: values, file: file, path: path)
+  }
+}
+
 extension ModelConfig {
   /// Reads `farskip_connectivity`; absent means standard everywhere.
   static func connectivities(_ model: JSONObject, layerCount: Int) throws -> [Connectivity] {

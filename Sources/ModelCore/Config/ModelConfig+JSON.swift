@@ -11,13 +11,16 @@ extension ModelConfig: Codable {
   /// As config.json.
   public func encode(to encoder: Encoder) throws { try json.encode(to: encoder) }
 
-  /// Reads `config.json` of a model folder, or the file itself.
+  /// Reads `config.json` of a model folder, or the file itself. In a folder a stored head that differs from the
+  /// embedding counts more than `tie_word_embeddings` (as in transformers).
   public init(contentsOf url: URL) throws {
     var isDirectory: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
     let file = isDirectory.boolValue ? url.appendingPathComponent("config.json") : url
-    try self.init(json: JSONValue(contentsOf: file), file: file.path)
-    if isDirectory.boolValue { try Released.apply(folder: url, to: &self) }
+    try self.init(json: JSONValue(contentsOf: file, dialect: .nonFinite), file: file.path)
+    guard isDirectory.boolValue else { return }
+    try Released.apply(folder: url, to: &self)
+    if tieWordEmbeddings, CheckpointReader.holdsHeadOfItsOwn(url, of: self) { tieWordEmbeddings = false }
   }
 
   /// Reads and validates a configuration in its family's keys.
@@ -28,16 +31,32 @@ extension ModelConfig: Codable {
     guard let values = json.object else {
       throw UpcycleError("is not a model configuration", at: file, expected: "a JSON object")
     }
-    let model = JSONObject(values: values, file: file)
+    let model = try JSONObject(values: values, file: file).textPart().baseOfRewired()
     self = try Families.family(naming: model).read(model)
     try validate(file: file)
   }
 
   /// The configuration in its family's keys; reading it back gives an equal value.
-  public var json: JSONValue { .object(architecture.family.json(self)) }
+  public var json: JSONValue {
+    let object = architecture.family.json(self)
+    return .object(rewiredLayers.isEmpty ? object : object.merging(rewiredIdentity) { $1 })
+  }
 
-  /// Writes `config.json` into a model folder.
+  /// Writes `config.json` into a model folder. Numbers that need not be whole keep their point (1.0), without which
+  /// typed readers refuse them.
   public func save(to folder: URL) throws {
-    try writeFile(json.text(pretty: true) + "\n", to: folder.appendingPathComponent("config.json"))
+    try writeFile(
+      json.text(pretty: true, keepingFloats: true) + "\n", to: folder.appendingPathComponent("config.json"))
+  }
+}
+
+extension JSONObject {
+  /// The language model inside of a multimodal configuration (`text_config`), with what stands beside it about tokens,
+  /// the head and quantisation; the object itself where there is none.
+  fileprivate func textPart() throws -> JSONObject {
+    guard let inner = try object("text_config") ?? object("llm_config") ?? object("language_config") else { return self }
+    let shared = ["tie_word_embeddings", "bos_token_id", "eos_token_id", "quantization_config"]
+    let outer = values.filter { shared.contains($0.key) && $0.value != .null }
+    return JSONObject(values: outer.merging(inner.values) { $1 }, file: file)
   }
 }

@@ -25,9 +25,11 @@ extension ModelConfig {
       try check.require(
         share == 1, "partial_rotary_factor", "1", share, "rotating only a part of each head is not implemented")
     }
-    for id in eosTokenIds + (bosTokenId.map { [$0] } ?? []) {
-      try check.require(
-        id < vocabularySize, "eos_token_id, bos_token_id", "0..<\(vocabularySize)", id, "outside the vocabulary")
+    for (key, ids) in [("eos_token_id", eosTokenIds), ("bos_token_id", bosTokenId.map { [$0] } ?? [])] {
+      for id in ids {
+        try check.require(
+          (0..<vocabularySize).contains(id), key, "0..<\(vocabularySize)", id, "outside the vocabulary")
+      }
     }
     if let experts {
       try check.require(

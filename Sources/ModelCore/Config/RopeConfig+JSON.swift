@@ -1,20 +1,52 @@
 import Groundwork
 
 extension RopeConfig {
-  /// Reads `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (before).
-  /// - Parameter share: of a head's dimensions that turn, where the file does not say
-  init(model: JSONObject, maxPosition: Int, share: Double = 1) throws {
+  /// Reads `rope_scaling` + `rope_theta` or, where no scaling stands beside them, `rope_parameters` (transformers 5):
+  /// model cards tell people to add the former to files that hold the latter.
+  /// - Parameters:
+  ///   - share: of a head's dimensions that turn, where the file does not say
+  ///   - theta: where the file does not say
+  ///   - layerType: whose parameters are read where each type of layer has its own
+  init(
+    model: JSONObject, maxPosition: Int, share: Double = 1, theta: Double = 10_000,
+    layerType: String = MixerKind.attention.rawValue
+  ) throws {
     var parameters = try model.object("rope_parameters")
-    if let nested = try parameters?.object(MixerKind.attention.rawValue) { parameters = nested }
+    if let scaling = try model.object("rope_scaling"), !scaling.values.isEmpty {
+      parameters = try Self.scaling(scaling, insteadOf: parameters, model)
+    }
+    if let nested = try parameters?.object(layerType) { parameters = nested }
+    let outer = try model.positive("rope_theta") ?? theta
     if let parameters {
-      try self.init(parameters: parameters, theta: model.positive("rope_theta"), maxPosition: maxPosition)
-    } else if let scaling = try model.object("rope_scaling") {
-      try self.init(parameters: scaling, theta: model.positive("rope_theta"), maxPosition: maxPosition)
+      // Phi-3 keeps the original context beside the rope's own keys, where it counts more than among them.
+      var values = parameters.values
+      if let original = model["original_max_position_embeddings"] {
+        values["original_max_position_embeddings"] = original
+      }
+      try self.init(
+        parameters: JSONObject(values: values, file: model.file, path: parameters.path), theta: outer,
+        maxPosition: maxPosition)
     } else {
-      try self.init(theta: model.positive("rope_theta") ?? 10_000)
+      try self.init(theta: outer)
     }
     let inner = try parameters?.positive("partial_rotary_factor")
     rotatedShare = try inner ?? model.positive("partial_rotary_factor") ?? share
+  }
+
+  /// `rope_scaling` beside `rope_parameters`: it stands for the whole of them, so that a base frequency that only they
+  /// hold would be lost.
+  private static func scaling(
+    _ scaling: JSONObject, insteadOf parameters: JSONObject?, _ model: JSONObject
+  ) throws -> JSONObject {
+    if let parameters, let theta = try parameters.positive("rope_theta"), scaling["rope_theta"] == nil,
+      theta != (try model.positive("rope_theta") ?? 10_000)
+    {
+      throw UpcycleError(
+        "\"rope_scaling\" stands beside \"rope_parameters\" without its rope_theta", at: model.file,
+        expected: "\"rope_theta\": \(theta) in rope_scaling", found: "it in rope_parameters alone",
+        hint: "write the scaling into rope_parameters, or the theta into rope_scaling")
+    }
+    return scaling
   }
 
   /// Reads one object of rope parameters.
@@ -55,7 +87,24 @@ extension RopeConfig {
           mscale: try parameters.double("mscale"), mscaleAllDim: try parameters.double("mscale_all_dim"),
           attentionFactor: try parameters.positive("attention_factor"),
           truncate: try parameters.bool("truncate") ?? true))
-    default: throw parameters.unsupported(key, "this rope scaling (known: default, linear, llama3, yarn)")
+    case "longrope", "su":
+      func factors(_ key: String) throws -> [Double] {
+        let list = try parameters.array(key) ?? []
+        let factors = list.compactMap(\.double).filter { $0.isFinite && $0 > 0 }
+        guard !factors.isEmpty, factors.count == list.count else {
+          throw parameters.fail(key, expected: "a list of numbers above 0, one for every pair of dimensions")
+        }
+        return factors
+      }
+      let original = try original()
+      let factor = try parameters.positive("factor") ?? Double(maxPosition) / Double(original)
+      scaling = .longRope(
+        LongRope(
+          shortFactors: try factors("short_factor"), longFactors: try factors("long_factor"),
+          originalMaxPosition: original,
+          attentionFactor: try parameters.positive("attention_factor")
+            ?? LongRope.magnitude(factor: factor, original: original)))
+    default: throw parameters.unsupported(key, "this rope scaling (known: default, linear, llama3, longrope, yarn)")
     }
   }
 
@@ -85,6 +134,12 @@ extension RopeConfig {
       object["mscale_all_dim"] = rule.mscaleAllDim.map { .double($0) }
       object["attention_factor"] = rule.attentionFactor.map { .double($0) }
       if !rule.truncate { object["truncate"] = .bool(false) }
+    case .longRope(let rule):
+      object["rope_type"] = .string("longrope")
+      object["short_factor"] = .array(rule.shortFactors.map { .double($0) })
+      object["long_factor"] = .array(rule.longFactors.map { .double($0) })
+      object["original_max_position_embeddings"] = .int(rule.originalMaxPosition)
+      object["attention_factor"] = .double(rule.attentionFactor)
     }
     return .object(object)
   }

@@ -46,8 +46,12 @@ struct DeepSeek: Family {
     var object = commonJSON(config)
     object["head_dim"] = .int(config.latent?.ropeHeadDim ?? config.headDim)
     guard let experts = config.experts else {
+      // No layer has experts; typed readers want numbers all the same.
       object["first_k_dense_replace"] = .int(config.layerCount)
-      object["n_routed_experts"] = .null
+      for key in ["n_routed_experts", "n_shared_experts", "num_experts_per_tok", "n_group", "topk_group"] {
+        object[key] = .int(1)
+      }
+      object["moe_intermediate_size"] = .int(config.intermediateSize)
       return object
     }
     let rule = experts.rule

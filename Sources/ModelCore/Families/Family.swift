@@ -23,6 +23,8 @@ public protocol Family: Sendable {
 
   /// Whether the family's layers may have experts.
   var hasExperts: Bool { get }
+  /// Whether `sliding_window` counts where `use_sliding_window` is absent.
+  var usesWindowsUnlessSaid: Bool { get }
   /// Whether the family turns only a part of each head (`partial_rotary_factor`).
   var rotatesPartOfHeads: Bool { get }
   /// Whether a model of the family with other mixers in some layers is still one that we can spell (as `hybrid`).
@@ -38,14 +40,18 @@ extension Family {
   public var names: TensorNames { TensorNames() }
   /// No.
   public var hasExperts: Bool { false }
+  /// Yes.
+  public var usesWindowsUnlessSaid: Bool { true }
   /// No.
   public var rotatesPartOfHeads: Bool { false }
   /// Yes.
   public var isConvertible: Bool { true }
   /// Nothing more than what every model must obey.
   public func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}
-  /// The same family.
-  public func architecture(attentionOnly config: ModelConfig) -> Architecture { architecture }
+  /// The plain family of its attention, which converted models come back to; its own with experts.
+  public func architecture(attentionOnly config: ModelConfig) -> Architecture {
+    isConvertible && config.experts == nil ? .plain(config.attention) : architecture
+  }
 
   /// Buffers, and tied copies of the head.
   public func ignores(_ name: String, of config: ModelConfig) -> Bool { isBufferOrTiedHead(name, of: config) }
@@ -73,7 +79,8 @@ public enum Families {
   private static let registry = Registry<Architecture, any Family>(
     [
       Llama(), Qwen2(), Qwen3(), Qwen3MoE(), Llama4(), DeepSeek.v2, DeepSeek.v3, StockMamba2(), Qwen3Next(),
-      FlashLinear(), Hybrid(),
+      Qwen3Dot5(), FlashLinear(), Mistral(), SmolLM3(), OLMo2(), Phi3(), Granite(), Gemma2(), Gemma3(), MiniCPM3(),
+      Hybrid(),
     ], key: { $0.architecture })
 
   /// Makes a family known under its `model_type`.

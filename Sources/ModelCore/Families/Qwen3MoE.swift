@@ -5,6 +5,7 @@ import Groundwork
 struct Qwen3MoE: Family {
   let architecture = Architecture.qwen3MoE
   let className = "Qwen3MoeForCausalLM"
+  let usesWindowsUnlessSaid = false
   let hasExperts = true
 
   func read(_ model: JSONObject) throws -> ModelConfig {

@@ -13,7 +13,7 @@ enum Released {
     func object(_ name: String) throws -> JSONObject? {
       let file = folder.appendingPathComponent(name)
       guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-      guard let values = try JSONValue(contentsOf: file).object else {
+      guard let values = try JSONValue(contentsOf: file, dialect: .nonFinite).object else {
         throw UpcycleError("is not a model configuration", at: file.path, expected: "a JSON object")
       }
       return JSONObject(values: values, file: file.path)
@@ -39,6 +39,7 @@ enum Released {
           config.mamba = try mamba(hybrid)
         } else {
           config.delta = try DeltaConfig(replacing: config)
+          config.delta?.qkvBias = false
         }
       }
       config.mixers = (0..<config.layerCount).map { latentLayers.contains($0) ? .latentAttention : linear }
@@ -73,7 +74,7 @@ enum Released {
     var latent = try LatentConfig(model: JSONObject(values: values, file: layer.file), config: config)
     latent.ropeInterleaved = true
     latent.rope = RopeConfig(
-      theta: try layer.positive("rope_theta") ?? 10_000, scaling: try scaling(layer))
+      theta: try layer.positive("rope_theta") ?? 10_000, scaling: try scaling(layer, takesLlama3: fullHeads))
     return latent
   }
 
@@ -98,15 +99,17 @@ enum Released {
       groupedWidth: try hybrid.required("d_xb", in: width), convTaps: try shape.int("d_conv", in: 1...64) ?? 4)
   }
 
-  /// The official module reads only the numbers of `rope_scaling`, and treats Llama 3's as YaRN's.
-  private static func scaling(_ layer: JSONObject) throws -> RopeConfig.Scaling {
+  /// The official module asks for the type inside of `rope_scaling`, whatever stands beside it. X-EcoMLA's
+  /// treats Llama 3's numbers as YaRN's.
+  private static func scaling(_ layer: JSONObject, takesLlama3: Bool) throws -> RopeConfig.Scaling {
     guard let scaling = try layer.object("rope_scaling") else { return .none }
     guard let factor = try scaling.double("factor"), factor >= 1 else {
       throw scaling.fail("factor", expected: "a number of at least 1")
     }
-    switch try layer.string("rope_type") ?? "yarn" {
+    let key = scaling["rope_type"] == nil ? "type" : "rope_type"
+    switch try scaling.string(key) ?? layer.string("rope_type") ?? "yarn" {
     case "linear": return .linear(factor: factor)
-    case "yarn":
+    case let type where type == "yarn" || (type == "llama3" && takesLlama3):
       let mscale = try scaling.double("mscale") ?? 1
       let all = try scaling.double("mscale_all_dim") ?? 0
       return .yarn(
@@ -117,7 +120,7 @@ enum Released {
           mscale: mscale, mscaleAllDim: all,
           attentionFactor: RopeConfig.Yarn.magnitude(scale: factor, mscale: mscale)
             / RopeConfig.Yarn.magnitude(scale: factor, mscale: all)))
-    default: throw layer.unsupported("rope_type", "this rope scaling (known: yarn, linear)")
+    default: throw scaling.unsupported(key, "this rope scaling (known: yarn, linear)")
     }
   }
 }

@@ -22,13 +22,11 @@ public func rewireCheckpoint(
   // Reading every name proves that the weights are whole before they are copied.
   let weights = try CheckpointReader(source)
   for name in weights.fileNames {
+    // In the Hub's cache files are links: what they lead to is copied.
+    let file = source.appendingPathComponent(name).resolvingSymlinksInPath()
     do {
-      try FileManager.default.copyItem(
-        at: source.appendingPathComponent(name), to: output.work.appendingPathComponent(name))
-    } catch {
-      throw UpcycleError(
-        "cannot be copied: \(error.localizedDescription)", at: source.appendingPathComponent(name).path)
-    }
+      try FileManager.default.copyItem(at: file, to: output.work.appendingPathComponent(name))
+    } catch { throw UpcycleError("cannot be copied: \(error.localizedDescription)", at: file.path) }
   }
   try copyTokenizer(from: source, to: output.work)
   try config.save(to: output.work)

@@ -36,29 +36,12 @@ public func convertCheckpoint(
 }
 
 extension CheckpointReader {
-  /// The element type that a rewritten checkpoint keeps.
-  func writableType(of config: ModelConfig) -> ElementType {
-    let type = info(config.embeddingTensor.name)?.type ?? .float32
-    return [.bfloat16, .float16].contains(type) ? type : .float32
-  }
-
   /// Refuses, before anything is written, a checkpoint that is not exactly this model's.
   fileprivate func requireTensors(of config: ModelConfig) throws {
     let wanted = config.tensors
-    for spec in wanted {
-      guard let info = info(spec.name) else {
-        throw UpcycleError(
-          "tensor is missing", at: "\(folder.path): \(spec.name)", expected: "shape \(spec.shape)",
-          hint: "the checkpoint does not fit its config.json")
-      }
-      guard info.shape == spec.shape else {
-        throw UpcycleError(
-          "tensor has another shape than the config asks for", at: "\(folder.path): \(spec.name)",
-          expected: "\(spec.shape)", found: "\(info.shape)")
-      }
-    }
+    try wanted.forEach(check)
     let family = config.architecture.family
-    let extra = (names ?? []).subtracting(wanted.map(\.name)).filter { !family.ignores($0, of: config) }.sorted()
+    let extra = (names ?? []).subtracting(wanted.map(\.storedName)).filter { !family.ignores($0, of: config) }.sorted()
     if let first = extra.first {
       throw UpcycleError(
         "\(extra.count) tensor(s) the config does not know", at: "\(folder.path): \(first)",

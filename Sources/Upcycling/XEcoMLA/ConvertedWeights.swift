@@ -63,9 +63,9 @@ final class ConvertedWeights: WeightSource {
       let whole = try source.read(base.counterpart(of: tensor))
       let dims =
         headDims[layer] ?? RopeSlice.paperDims(base, nope: conversion.nopeHeadDim, rope: conversion.ropeHeadDim)
-      for (i, dim) in dims.enumerated() { destination[i] = whole.pointer[dim] }
+      for (i, dim) in dims.enumerated() { destination[i] = whole.pointer[dim] + base.normOffset }
     default:
-      if conversion.start == .random { return tensor.writeLinearStart(seed: conversion.seed, to: destination) }
+      if conversion.start == .random { return tensor.writeUntrained(seed: conversion.seed, to: destination) }
       if ready[tensor.place] == nil { try make(from: layer) }
       guard let made = ready.removeValue(forKey: tensor.place), made.shape == tensor.shape else {
         preconditionFailure("\(tensor.name) was asked for twice, or in another shape than the config's")
@@ -108,6 +108,12 @@ final class ConvertedWeights: WeightSource {
         (MixerRole.queryDown, weights.queryDown), (.queryUp, weights.queryUp), (.keyValueDown, weights.keyValueDown),
         (.keyValueUp, weights.keyValueUp),
       ] { ready[TensorPlace(.mixer(role), layer: layer)] = tensor }
+      if let biases = weights.biases {
+        for (role, tensor) in [
+          (MixerRole.queryUpBias, biases.queryUp), (.keyValueDownBias, biases.keyValueDown),
+          (.keyValueUpBias, biases.keyValueUp),
+        ] { ready[TensorPlace(.mixer(role), layer: layer)] = tensor }
+      }
       headDims[layer] = made.headDims
       layers.append(made.report)
     }
@@ -159,18 +165,33 @@ private final class Slots<Made>: @unchecked Sendable {
   }
 }
 
+extension Matrix {
+  fileprivate func appending(column: Tensor) -> Matrix {
+    var wider = Matrix.zeros(rows, columns + 1)
+    for row in 0..<rows {
+      for column in 0..<columns { wider[row, column] = self[row, column] }
+      wider[row, columns] = Double(column.pointer[row])
+    }
+    return wider
+  }
+}
+
 extension AttentionWeights {
   /// Reads one base layer.
   init(_ source: any WeightSource, _ base: ModelConfig, layer: Int) throws {
-    func matrix(_ role: MixerRole) throws -> Matrix {
+    func tensor(_ role: MixerRole) throws -> Tensor {
       let spec = base.attentionTensor(role, layer: layer)
       let tensor = try source.read(spec)
       if tensor.hasNonFinite { throw UpcycleError("holds NaN or infinity", at: spec.name) }
-      return Matrix(tensor)
+      return tensor
     }
-    query = try matrix(.query)
-    key = try matrix(.key)
-    value = try matrix(.value)
+    func matrix(_ weight: MixerRole, _ bias: MixerRole) throws -> Matrix {
+      let matrix = Matrix(try tensor(weight))
+      return base.attention.qkvBias ? matrix.appending(column: try tensor(bias)) : matrix
+    }
+    query = try matrix(.query, .queryBias)
+    key = try matrix(.key, .keyBias)
+    value = try matrix(.value, .valueBias)
   }
 }
 

@@ -89,6 +89,8 @@ struct LatentWeights {
   var queryUp: Tensor  // q_b_proj [n_h (d_qk + d_r), r_q]
   var keyValueDown: Tensor  // kv_a_proj_with_mqa [r_kv + d_r, d]
   var keyValueUp: Tensor  // kv_b_proj [n_up (d_qk + d_h), r_kv]
+  /// Biases of `queryUp`, `keyValueDown` (0 on the latent) and `keyValueUp`; nil without.
+  var biases: (queryUp: Tensor, keyValueDown: Tensor, keyValueUp: Tensor)?
 
   /// Cuts the factors to `ranks` and puts the singular values where they belong.
   ///
@@ -115,5 +117,12 @@ struct LatentWeights {
       return Array(group * keyWidth..<group * keyWidth + conversion.nopeHeadDim) + Array(value..<value + width)
     }
     keyValueUp = keyValue.left.selecting(rows: rows).scalingColumns(by: up.map { $0 / root }).tensor()
+    biases = factors.slice.biases.map { biases in
+      func tensor(_ values: [Double]) -> Tensor { Tensor([values.count], values: values.map { Float($0) }) }
+      return (
+        tensor(factors.slice.queryRows.map { biases.query[$0] }),
+        tensor([Double](repeating: 0, count: ranks.kv) + biases.ropeKey), tensor(rows.map { biases.keyValue[$0] })
+      )
+    }
   }
 }

@@ -1,7 +1,8 @@
 import ModelCore
 import TensorCore
 
-/// One attention layer's weights in float64, Hub orientation (out x in).
+/// One attention layer's weights in float64, Hub orientation (out x in), with the biases of a base that has them
+/// (Qwen2) as a last column: what is done to rows is done to their biases.
 struct AttentionWeights {
   var query: Matrix  // [n_h d_h, d]
   var key: Matrix  // [n_kv d_h, d]
@@ -22,6 +23,20 @@ struct RopeSlice {
   var ropeKey: Matrix
   /// Dimensions of the base head behind a latent head's [nope | rope] columns (for norms over heads).
   var headDims: [Int]
+  /// Biases of the rows of `query`, `keyValue` and `ropeKey`; nil without.
+  var biases: (query: [Double], keyValue: [Double], ropeKey: [Double])?
+
+  /// The biases, so far a last column behind `inputs` ones, set apart: they belong to no factorisation.
+  func settingBiasesApart(inputs: Int) -> RopeSlice {
+    if query.columns == inputs { return self }
+    func last(_ matrix: Matrix) -> [Double] { (0..<matrix.rows).map { matrix[$0, inputs] } }
+    var slice = self
+    slice.biases = (last(query), last(keyValue), last(ropeKey))
+    slice.query = query.prefix(columns: inputs)
+    slice.keyValue = keyValue.prefix(columns: inputs)
+    slice.ropeKey = ropeKey.prefix(columns: inputs)
+    return slice
+  }
 }
 
 // MARK: - The paper's slice
@@ -39,7 +54,7 @@ extension RopeSlice {
   static func paper(_ weights: AttentionWeights, _ base: ModelConfig, nope: Int, rope: Int) -> RopeSlice {
     let (width, groups) = (base.headDim, base.keyValueHeads)
     let dims = paperDims(base, nope: nope, rope: rope)
-    var mean = Matrix.zeros(rope, base.hiddenSize)
+    var mean = Matrix.zeros(rope, weights.key.columns)
     for group in 0..<groups {
       for row in 0..<rope {
         let source = group * width + width - rope + row
@@ -48,7 +63,8 @@ extension RopeSlice {
     }
     return RopeSlice(
       query: weights.query, queryRows: (0..<base.attentionHeads).flatMap { head in dims.map { head * width + $0 } },
-      keyValue: weights.key.stacked(on: weights.value), keyWidth: width, ropeKey: mean, headDims: dims)
+      keyValue: weights.key.stacked(on: weights.value), keyWidth: width, ropeKey: mean, headDims: dims
+    ).settingBiasesApart(inputs: base.hiddenSize)
   }
 }
 
@@ -75,11 +91,12 @@ extension RopeSlice {
 
     var query = weights.query.selecting(
       rows: (0..<heads).flatMap { head in (freeDims + rotatedDims).map { head * width + $0 } })
-    var ropeKey = Matrix.zeros(rope, base.hiddenSize)
+    var ropeKey = Matrix.zeros(rope, weights.key.columns)
     let headWidth = nope + rope
     for pair in 0..<rotated {
       let rows = (0..<groups).flatMap { [$0 * width + pair, $0 * width + pair + half] }
-      let common = try CommonDirection(pairs: weights.key.selecting(rows: rows), covariance: covariance)
+      let common = try CommonDirection(
+        pairs: weights.key.selecting(rows: rows), inputs: base.hiddenSize, covariance: covariance)
       for column in 0..<ropeKey.columns {
         ropeKey[pair, column] = common.shared[0, column]
         ropeKey[pair + rotated, column] = common.shared[1, column]
@@ -104,7 +121,8 @@ extension RopeSlice {
     return RopeSlice(
       query: query, queryRows: Array(0..<query.rows),
       keyValue: weights.key.selecting(rows: keyRows).stacked(on: weights.value), keyWidth: nope, ropeKey: ropeKey,
-      headDims: freeDims + rotatedDims)
+      headDims: freeDims + rotatedDims
+    ).settingBiasesApart(inputs: base.hiddenSize)
   }
 
   /// The pairs that become position-free: all that do not rotate, or those with the largest products of query
@@ -114,7 +132,8 @@ extension RopeSlice {
     let candidates = Array(from..<half)
     if count >= candidates.count { return candidates }
     func norm(_ matrix: Matrix, _ head: Int, _ pair: Int) -> Double {
-      matrix.selecting(rows: [head * width + pair, head * width + pair + half]).squaredNorm.squareRoot()
+      matrix.selecting(rows: [head * width + pair, head * width + pair + half]).prefix(columns: base.hiddenSize)
+        .squaredNorm.squareRoot()
     }
     let perGroup = base.attentionHeads / base.keyValueHeads
     let scores = candidates.map { pair in
@@ -135,11 +154,14 @@ struct CommonDirection {
   /// s: real row, imaginary row
   var shared: Matrix
 
-  /// - Parameter pairs: rows 2g (real) and 2g + 1 (imaginary) of every head g
-  init(pairs: Matrix, covariance: Matrix?) throws {
+  /// - Parameters:
+  ///   - pairs: rows 2g (real) and 2g + 1 (imaginary) of every head g
+  ///   - inputs: columns that decide the direction; a last one of biases follows it
+  init(pairs: Matrix, inputs: Int, covariance: Matrix?) throws {
     let count = pairs.rows / 2
+    let weights = pairs.columns == inputs ? pairs : pairs.prefix(columns: inputs)
     // All real inner products of the 2G rows; H = C C^H from them, as the real symmetric [[A, -B], [B, A]].
-    let inner = covariance.map { pairs.product($0).product(pairs, transposingOther: true) } ?? pairs.gram()
+    let inner = covariance.map { weights.product($0).product(weights, transposingOther: true) } ?? weights.gram()
     var hermitian = Matrix.zeros(2 * count, 2 * count)
     for g in 0..<count {
       for h in 0..<count {

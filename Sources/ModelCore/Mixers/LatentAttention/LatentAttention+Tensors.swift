@@ -11,6 +11,12 @@ extension MixerRole {
   public static let keyValueLatentNorm = MixerRole("kv_a_layernorm.weight")
   /// [G (nope + V), r_kv]: of each head [nope key | value]
   public static let keyValueUp = MixerRole("kv_b_proj.weight")
+  /// As many as `queryUp` has rows.
+  public static let queryUpBias = MixerRole("q_b_proj.bias")
+  /// [r_kv + rope]
+  public static let keyValueDownBias = MixerRole("kv_a_proj_with_mqa.bias")
+  /// [G (nope + V)]
+  public static let keyValueUpBias = MixerRole("kv_b_proj.bias")
   /// [H V, D]
   public static let outputGate = MixerRole("gate_proj.weight")
 }
@@ -43,17 +49,24 @@ extension LatentAttention {
     func norm(_ role: MixerRole, _ width: Int) -> MixerTensor { MixerTensor(role, [width], start: .constant(1)) }
     let queryWidth = config.attentionHeads * latent.queryKeyHeadDim
     var all: [MixerTensor] = []
+    func bias(_ role: MixerRole, _ width: Int) {
+      if latent.qkvBias { all.append(MixerTensor(role, [width], start: .constant(0))) }
+    }
     if let q = ranks.q {
       all.append(MixerTensor(.queryDown, [q, width]))
       if latent.latentNorm { all.append(norm(.queryLatentNorm, q)) }
       all.append(MixerTensor(.queryUp, [queryWidth, q]))
+      bias(.queryUpBias, queryWidth)
     } else {
       all.append(MixerTensor(.query, [queryWidth, width]))
+      bias(.queryBias, queryWidth)
     }
     all.append(MixerTensor(.keyValueDown, [ranks.kv + latent.ropeHeadDim, width]))
+    bias(.keyValueDownBias, ranks.kv + latent.ropeHeadDim)
     if latent.latentNorm { all.append(norm(.keyValueLatentNorm, ranks.kv)) }
     let upWidth = latent.upProjectionHeads * (latent.nopeHeadDim + latent.valueHeadDim)
     all.append(MixerTensor(.keyValueUp, [upWidth, ranks.kv]))
+    bias(.keyValueUpBias, upWidth)
     if latent.qkNorm { all += [.queryNorm, .keyNorm].map { norm($0, latent.queryKeyHeadDim) } }
     let mixed = config.attentionHeads * latent.valueHeadDim
     if latent.outputGate { all.append(MixerTensor(.outputGate, [mixed, width])) }

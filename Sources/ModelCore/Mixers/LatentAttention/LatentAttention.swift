@@ -36,10 +36,16 @@ public struct LatentAttention: Mixer {
   let keyValueNorm: Parameter?  // [R]
   public let keyValueUp: Parameter  // [G (nope + V), R]
   public let output: Parameter  // [D, H V]
+  /// Of up-projections and rotary key; none in most models.
+  let queryBias: Parameter?  // [H (nope + rope)]
+  let keyValueDownBias: Parameter?  // [R + rope]
+  let keyValueUpBias: Parameter?  // [G (nope + V)]
   let queryHeadNorm: Parameter?  // [nope + rope], before rope
   let keyHeadNorm: Parameter?
   let outputGate: Parameter?  // [H V, D]
   let positions: RotaryPositions
+  /// Everywhere in the model, or in this layer as it was in the base (SmolLM3).
+  let isPositionFree: Bool
 
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     guard let latent = config.latent else {
@@ -61,10 +67,14 @@ public struct LatentAttention: Mixer {
     keyValueNorm = try weights.ifPresent(.keyValueLatentNorm)
     queryUp = try weights[queryRank == nil ? .query : .queryUp]
     keyValueUp = try weights[.keyValueUp]
+    queryBias = try weights.ifPresent(queryRank == nil ? .queryBias : .queryUpBias)
+    keyValueDownBias = try weights.ifPresent(.keyValueDownBias)
+    keyValueUpBias = try weights.ifPresent(.keyValueUpBias)
     queryHeadNorm = try weights.ifPresent(.queryNorm)
     keyHeadNorm = try weights.ifPresent(.keyNorm)
     outputGate = try weights.ifPresent(.outputGate)
     output = try weights[.output]
+    isPositionFree = latent.isPositionFree || config.attention.unrotatedLayers.contains(layer)
     positions = RotaryPositions(
       config.latentRope, dim: latent.ropeHeadDim, interleaved: latent.ropeInterleaved)
   }
@@ -101,7 +111,7 @@ public struct LatentAttention: Mixer {
   private func rotated(
     _ tape: Tape, _ x: Variable, _ layout: HeadLayout, _ table: RotaryTable, _ positionIds: [Int32]
   ) -> Variable {
-    latent.isPositionFree ? x : tape.rotary(x, layout, table, positions: positionIds)
+    isPositionFree ? x : tape.rotary(x, layout, table, positions: positionIds)
   }
 
   private var nopeLayout: HeadLayout { HeadLayout(stride: nope + valueWidth, heads: groups, width: nope) }
@@ -121,23 +131,31 @@ public struct LatentAttention: Mixer {
 
   private func project(_ tape: Tape, _ x: Variable, _ table: RotaryTable, _ positionIds: [Int32]) -> Projection {
     let queryRank = self.queryRank ?? 0
-    // One product for both down-projections: [Rq | R | rope].
-    let down = tape.linear(x, queryDown.map { [$0, keyValueDown] } ?? [keyValueDown])
-    let latentColumns = queryRank..<queryRank + kvRank
+    // One product for both down-projections: [Rq | R | rope]. A bias stands in the way: [R | rope] alone.
+    let isJoint = queryDown != nil && keyValueDownBias == nil
+    let down = tape.linear(
+      x, (isJoint ? [queryDown!] : []) + [keyValueDown], biases: keyValueDownBias.map { [$0] } ?? [])
+    let firstLatent = isJoint ? queryRank : 0
+    let latentColumns = firstLatent..<firstLatent + kvRank
+    let biases = queryBias.map { [$0] } ?? []
     var query: Variable
-    if queryDown == nil {
-      query = tape.linear(x, queryUp)
-    } else if let queryNorm {
-      query = tape.linear(tape.rmsNorm(tape.columns(down, 0..<queryRank), queryNorm, eps: eps), queryUp)
+    if let queryDown {
+      let latent = isJoint ? down : tape.linear(x, queryDown)
+      if let queryNorm {
+        query = tape.linear(
+          tape.rmsNorm(tape.columns(latent, 0..<queryRank), queryNorm, eps: eps), [queryUp], biases: biases)
+      } else {
+        query = tape.linear(latent, [queryUp], biases: biases, columns: 0..<queryRank)
+      }
     } else {
-      query = tape.linear(down, queryUp, columns: 0..<queryRank)
+      query = tape.linear(x, [queryUp], biases: biases)
     }
     if let queryHeadNorm { query = tape.rmsNorm(query, queryHeadNorm, eps: eps) }
     let queryRope = HeadLayout(offset: nope, stride: nope + rope, heads: heads, width: rope)
     query = rotated(tape, query, queryRope, table, positionIds)
     // The rope key is copied out before it is rotated: `down` serves other products.
     let key = HeadLayout(stride: rope, heads: 1, width: rope)
-    var ropeKey = tape.columns(down, queryRank + kvRank..<queryRank + kvRank + rope)
+    var ropeKey = tape.columns(down, latentColumns.upperBound..<latentColumns.upperBound + rope)
     // With a norm over whole key heads the rope follows the norm, head by head.
     if keyHeadNorm == nil { ropeKey = rotated(tape, ropeKey, key, table, positionIds) }
     guard let keyValueNorm else {
@@ -149,7 +167,7 @@ public struct LatentAttention: Mixer {
 
   /// [k_nope | v] of every head from the latent.
   private func expand(_ tape: Tape, _ latent: Variable, columns: Range<Int>) -> Variable {
-    tape.linear(latent, keyValueUp, columns: columns)
+    tape.linear(latent, [keyValueUp], biases: keyValueUpBias.map { [$0] } ?? [], columns: columns)
   }
 
   // MARK: Decoding
@@ -230,8 +248,17 @@ public struct LatentAttention: Mixer {
           transB: true, m: count, n: valueWidth, k: kvRank, a: latents.pointer + head * count * kvRank, lda: kvRank,
           b: up(head) + nope * kvRank, ldb: kvRank,
           c: mixed.pointer + segment.rows.lowerBound * mixed.width + head * valueWidth, ldc: mixed.width)
+        addValueBias(head / perGroup, mixed, rows: segment.rows, column: head * valueWidth)
       }
     }
+  }
+
+  /// Shares of a softmax sum to 1, so that the values' bias passes through whole. The keys' moves all scores of a query
+  /// alike and changes nothing.
+  private func addValueBias(_ group: Int, _ mixed: Tensor, rows: Range<Int>, column: Int) {
+    guard let keyValueUpBias else { return }
+    let bias = keyValueUpBias.value.pointer + group * (nope + valueWidth) + nope
+    for row in rows { up_axpy(1, bias, mixed.pointer + row * mixed.width + column, valueWidth) }
   }
 
   /// Cached tokens whose keys and values are expanded at once: memory beyond a long cache stays small.

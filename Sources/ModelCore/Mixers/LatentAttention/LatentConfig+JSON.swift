@@ -19,6 +19,7 @@ extension LatentConfig {
     latentNormEps = try model.positive("latent_norm_eps") ?? 1e-6
     ropeInterleaved = try model.bool("rope_interleave") ?? true
     qkNorm = try model.bool("mla_qk_norm") ?? false
+    qkvBias = try model.bool("mla_qkv_bias") ?? false
     isPositionFree = try model.bool("mla_position_free") ?? false
     outputGate = try model.bool("mla_output_gate") ?? false
     attentionScale = try model.positive("mla_attention_scale")
@@ -63,6 +64,7 @@ extension LatentConfig {
     object["use_lora_layer_norm"] = .bool(latentNorm)
     object["latent_norm_eps"] = .double(latentNormEps)
     object["mla_qk_norm"] = .bool(qkNorm)
+    if qkvBias { object["mla_qkv_bias"] = .bool(true) }
     if isPositionFree { object["mla_position_free"] = .bool(true) }
     object["mla_attention_scale"] = attentionScale.map { .double($0) }
     object["mla_rope_parameters"] = rope?.json
@@ -89,6 +91,7 @@ extension LatentAttention {
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let latent = try check.shape(config.latent, "kv_lora_rank", of: kind)
     let (rope, head) = (latent.ropeHeadDim, config.headDim)
+    try check.rope(config.latentRope, dim: rope)
     try check.require(
       rope > 0 && rope % 2 == 0, "qk_rope_head_dim", "an even number", rope, "rotary pairs need two dimensions each")
     try check.require(latent.nopeHeadDim >= 0, "qk_nope_head_dim", "at least 0", latent.nopeHeadDim, "out of range")

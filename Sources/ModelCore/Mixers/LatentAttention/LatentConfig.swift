@@ -38,6 +38,9 @@ public struct LatentConfig: MixerShape {
   public var ropeInterleaved: Bool
   /// RMS norm over each whole query and key head.
   public var qkNorm: Bool
+  /// Biases on the up-projections and on the rotary key, which carry a base's biases on q, k and v (Qwen2): what a
+  /// latent would be moved by goes into what is made of it.
+  public var qkvBias: Bool
   /// Nothing is rotated: no positions ("NoPE in MLA", HyLo Table 5). The rope slice stays, as a key shared by all
   /// heads.
   public var isPositionFree: Bool
@@ -58,6 +61,7 @@ public struct LatentConfig: MixerShape {
   public init(
     qRank: Int?, kvRank: Int, nopeHeadDim: Int, ropeHeadDim: Int, valueHeadDim: Int, upProjectionHeads: Int,
     latentNorm: Bool = false, latentNormEps: Double = 1e-6, ropeInterleaved: Bool = true, qkNorm: Bool = false,
+    qkvBias: Bool = false,
     isPositionFree: Bool = false, outputGate: Bool = false, layerRanks: [Int: Ranks] = [:], rope: RopeConfig? = nil,
     attentionScale: Double? = nil, isNative: Bool = false
   ) {
@@ -71,6 +75,7 @@ public struct LatentConfig: MixerShape {
     self.latentNormEps = latentNormEps
     self.ropeInterleaved = ropeInterleaved
     self.qkNorm = qkNorm
+    self.qkvBias = qkvBias
     self.isPositionFree = isPositionFree
     self.outputGate = outputGate
     self.layerRanks = layerRanks
