@@ -83,10 +83,14 @@ public final class StatusLine {
 }
 
 /// Columns of the terminal on standard error; nil: it is none.
-private func terminalWidth() -> Int? {
-  if isatty(2) != 1 { return nil }
+private func terminalWidth() -> Int? { terminalSize(of: 2)?.columns }
+
+/// Columns and lines of the terminal behind a descriptor, standard output unless said otherwise; nil: it is none.
+public func terminalSize(of descriptor: Int32 = 1) -> (columns: Int, lines: Int)? {
+  if isatty(descriptor) != 1 { return nil }
   var size = winsize()
-  return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return (80, 24) }
+  return (Int(size.ws_col), max(4, Int(size.ws_row)))
 }
 
 /// Writes to standard error whatever becomes of it.
