@@ -15,7 +15,7 @@ extension ParsableCommand {
         try printResult(versionText(of: URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent))
         Foundation.exit(0)
       }
-      try requireKnownWords(Array(CommandLine.arguments.dropFirst()))
+      try requireKnownWords(Array(CommandLine.arguments.dropFirst()), of: Self.self)
       var command = try parseAsRoot()
       try command.run()
       Foundation.exit(0)

@@ -75,7 +75,7 @@ public struct OutputFolder: ParsableArguments {
     try prepare(for: inputs)
     let before = finishedAt
     let outcome = try body(url, force)
-    if let before, before == finishedAt { printNote(finishedNote) }
+    noteFinished(since: before)
     return outcome
   }
 
@@ -93,14 +93,21 @@ public struct OutputFolder: ParsableArguments {
     }
   }
 
-  /// When the model there became complete.
-  private var finishedAt: Date? {
+  /// Says so if the model was complete at that time already, and still is that model.
+  public func noteFinished(since before: Date?) {
+    if let before, before == finishedAt { printNote(finishedNote) }
+  }
+
+  /// When the model there became complete; nil: it is not.
+  public var finishedAt: Date? {
     let file = url.appendingPathComponent("config.json").path
     return (try? FileManager.default.attributesOfItem(atPath: file))?[.modificationDate] as? Date
   }
 
   private func keepApart(from inputs: [String]) throws {
-    func place(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path }
+    func place(_ path: String) -> String {
+      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    }
     if inputs.contains(where: { place($0) == place(out) }) {
       throw UpcycleError.usage("is what the command reads", at: "--out", expected: "another folder", found: out)
     }

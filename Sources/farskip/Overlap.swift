@@ -51,7 +51,10 @@ struct Overlap: ParsableCommand {
       let rate = Result { try LinkRate(parsing: link) }
       try runRanks(threads: max(1, ranks), link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
         let (measurement, file) = try ranks.agreeing {
-          (try self.measurement(try rate.get(), ranks: ranks.size), try timeline.map { try outputFile($0, "--timeline", replacing: "json") })
+          (
+            try self.measurement(try rate.get(), ranks: ranks.size),
+            try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
+          )
         }
         try ranks.requireSame(options: [
           ("--durations", durations), ("--layers", "\(layers)"), ("--mode", mode.rawValue),

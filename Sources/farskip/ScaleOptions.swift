@@ -41,9 +41,11 @@ struct ScaleOptions: ParsableArguments {
     let fit = Calibration(.throughout)
     let scenario = try scenario(model, fit: fit, kappa: kappa)
     let counts = try gpuCounts(for: scenario)
-    let picture = try plot.map { (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("simulate.gp")) }
+    let picture = try plot.map {
+      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("simulate.gp"))
+    }
     let points = counts.map { scenario.point(gpus: $0) }
-    if let timeline { 
+    if let timeline {
       try scenario.writeTimeline(gpus: counts[0], to: timeline)
       sayWritten(timeline)
     }

@@ -59,7 +59,8 @@ struct Train: ParsableCommand {
           return try self.plan(ranks)
         }
         try ranks.requireSame(options: [
-          ("--tokens", tokens), ("--out", output.out), ("--overlap", overlap.rawValue), ("--progress", progress.rawValue),
+          ("--tokens", tokens), ("--out", output.out), ("--force", output.force ? "it" : "none"),
+          ("--overlap", overlap.rawValue), ("--progress", progress.rawValue),
           ("--link", link ?? "none"), ("--batch", "\(batch)"), ("--sequence", "\(sequence)"), ("--lr", "\(lr)"),
           ("--warmup", "\(warmup)"), ("--seed", "\(seed)"),
         ])
@@ -70,6 +71,7 @@ struct Train: ParsableCommand {
           progress: progress)
         let line = ProgressLine("train step", total: recipe.plan.steps, quiet: quiet || json || ranks.rank > 0)
         try ranks.agreeing { if ranks.rank == 0 { try output.prepare(for: [model, data]) } }
+        let before = output.finishedAt
         let outcome = try recipe.run(
           on: ranks, in: output.url, force: output.force,
           report: {
@@ -77,13 +79,16 @@ struct Train: ParsableCommand {
               $0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
           }, shouldStop: { Interrupt.isRaised })
         if ranks.rank > 0 { return }
+        output.noteFinished(since: before)
         line.finish("\(plan.steps) steps")
         if let timeline {
           try outcome.timeline.write(to: URL(fileURLWithPath: timeline))
           sayWritten(URL(fileURLWithPath: timeline))
         }
         try printResult(
-          json ? outcome.json(ranks, overlaps: overlap == .on).text(pretty: true) : outcome.summary + "model: \(output.out)")
+          json
+            ? outcome.json(ranks, overlaps: overlap == .on).text(pretty: true)
+            : outcome.summary + "model: \(output.out)")
       }
     }
   }

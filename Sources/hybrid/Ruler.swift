@@ -69,7 +69,9 @@ struct Ruler: ParsableCommand {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
     let csvFile = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
-    let picture = try plot.map { (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp")) }
+    let picture = try plot.map {
+      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp"))
+    }
     let set = RulerSet(
       world: World(seed: MicroworldText.worldSeed), tokenizer: try loadTokenizer(), scale: scale, seed: seed)
     let depths: [Double?] = grid ? try percents() : [nil]

@@ -53,7 +53,9 @@ struct Throughput: ParsableCommand {
     }
     let batches = try numbers(batch, "--batch")
     let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
-    let picture = try plot.map { (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("throughput.gp")) }
+    let picture = try plot.map {
+      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("throughput.gp"))
+    }
     if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }
     let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [1]
     var models = [(name: name(of: model.path), model: try model.load())]

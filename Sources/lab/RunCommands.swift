@@ -7,7 +7,8 @@ import TensorCore
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Lists the experiments.", discussion: """
+    commandName: "list", abstract: "Lists the experiments.",
+    discussion: """
       Example:
         lab list
       """)

@@ -81,7 +81,8 @@ struct Pack: ParsableCommand {
   }
 
   private func write(
-    _ files: [DocumentReader], to writer: ShardWriter, _ tokenizer: Tokenizer, _ template: ChatTemplate?, _ parsing: Bool
+    _ files: [DocumentReader], to writer: ShardWriter, _ tokenizer: Tokenizer, _ template: ChatTemplate?,
+    _ parsing: Bool
   ) throws {
     let progress = ProgressLine("pack", total: files.reduce(0) { $0 + $1.size }, quiet: quiet)
     var finished = 0

@@ -53,7 +53,9 @@ struct Select: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let picture = try plot.map { (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("zebra/figure3.gp")) }
+      let picture = try plot.map {
+        (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("zebra/figure3.gp"))
+      }
       let (scores, placement) = try self.scores.map(placed(byFile:)) ?? measured()
       if json {
         try printResult(placement.json(scores: scores).text(pretty: true))

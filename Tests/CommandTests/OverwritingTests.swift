@@ -41,7 +41,8 @@ final class OverwritingTests: XCTestCase {
       Writer(
         command: ["shards", "train-tokenizer", "--input", path("text.txt"), "--vocabulary-size", "270", "--quiet"],
         change: ["--pattern", "gpt2"], holds: "a tokenizer"),
-      Writer(command: ["xecomla", "convert", "--model", path("base")] + half, change: ["--kv-rank", "4"], holds: "a model"),
+      Writer(
+        command: ["xecomla", "convert", "--model", path("base")] + half, change: ["--kv-rank", "4"], holds: "a model"),
       Writer(
         command: [
           "zebra", "compose", "--base", path("base"), "--mla", path("all-mla"), "--linear", path("all-mamba2"),
@@ -53,7 +54,8 @@ final class OverwritingTests: XCTestCase {
           "--tokens", "128", "--work", path("students"),
         ] + train, change: ["--mla-layers", "2,6"], holds: "a model"),
       Writer(
-        command: ["farskip", "convert", "--model", path("moe"), "--no-measure"], change: ["--connectivity", "mlp-only"],
+        command: ["farskip", "convert", "--model", path("moe"), "--no-measure"],
+        change: ["--connectivity", "mlp-only"],
         holds: "a model"),
       Writer(
         command: [
@@ -127,7 +129,8 @@ final class OverwritingTests: XCTestCase {
     let again = try assertSucceeds("shards", pack + ["--json"])
     XCTAssertEqual(again.output, made, "the same numbers for scripts")
     try writeFile("The dog sat on the mat.", to: URL(fileURLWithPath: text))
-    try assertRefused("shards", pack, status: 2, saying: ["token shards already, made by `shards pack --input", "--force"])
+    try assertRefused(
+      "shards", pack, status: 2, saying: ["token shards already, made by `shards pack --input", "--force"])
     // A folder is no output of its own.
     try assertRefused(
       "farskip", ["convert", "--model", path("tokens"), "--out", path("tokens")], status: 2,
@@ -141,7 +144,8 @@ final class OverwritingTests: XCTestCase {
     let notes = path("notes.md")
     try writeFile("mine", to: URL(fileURLWithPath: notes))
     try assertRefused(
-      "zebra", ["select", "--scores", scores, "--count", "1", "--plot", notes], status: 2, saying: ["--plot", "notes.md"])
+      "zebra", ["select", "--scores", scores, "--count", "1", "--plot", notes], status: 2,
+      saying: ["--plot", "notes.md"])
     try assertRefused(
       "farskip", ["simulate", "--durations", "A=2,B=3,G=1,D=4,E=5,C=4,S=2", "--timeline", notes], status: 2,
       saying: ["--timeline", "notes.md"])
@@ -159,7 +163,9 @@ final class OverwritingTests: XCTestCase {
     }
     try writeLlama2C("tiny.bin", seed: 1)
     try writeLlama2C("tiny2.bin", seed: 2)
-    let ild = ["ild", "--base", path("base"), "--data", path("shards"), "--tokens", "64", "--batch", "2", "--sequence", "32"]
+    let ild = [
+      "ild", "--base", path("base"), "--data", path("shards"), "--tokens", "64", "--batch", "2", "--sequence", "32",
+    ]
     for (tool, arguments) in [
       ("shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("shards")]),
       ("xecomla", ["convert", "--model", path("base"), "--kv-rank", "16", "--out", path("mla")]),

@@ -77,7 +77,11 @@ final class CommandBlockTests: XCTestCase {
   private func files(in folder: URL) throws -> [String: String] {
     let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
     return try names.reduce(into: [:]) { found, name in
-      if ["runs", "shards", ".build"].contains(String(name.prefix { $0 != "/" })) || [".lock", ".png"].contains(where: name.hasSuffix) { return }
+      if ["runs", "shards", ".build"].contains(String(name.prefix { $0 != "/" }))
+        || [".lock", ".png"].contains(where: name.hasSuffix)
+      {
+        return
+      }
       let file = folder.appendingPathComponent(name)
       if try file.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true {
         found[name] = try sha256(fileAt: file)

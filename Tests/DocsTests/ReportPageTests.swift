@@ -6,24 +6,29 @@ import XCTest
 /// `figures/index.html` in a real browser, as wide as a phone and as a desk.
 final class ReportPageTests: XCTestCase {
   func testThePageFiltersSortsAndFits() throws {
-    guard let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].first(where: FileManager.default.isExecutableFile)
+    guard
+      let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].first(
+        where: FileManager.default.isExecutableFile)
     else { throw XCTSkip("skipped: Chromium absent") }
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     // Errors are counted from the first line on.
-    let listener = "<script>window.failures = []; addEventListener('error', e => failures.push(e.message));"
+    let listener =
+      "<script>window.failures = []; addEventListener('error', e => failures.push(e.message));"
       + "console.error = (...words) => failures.push(words.join(' '));</script>"
     let page = try readText(repositoryRoot().appendingPathComponent("figures/index.html"))
     XCTAssertFalse(page.contains("src=\"http") || page.contains("url(http"), "the page stands alone")
     try writeFile(
-      page.replacingOccurrences(of: "<head>", with: "<head>" + listener), to: folder.appendingPathComponent("page.html"))
+      page.replacingOccurrences(of: "<head>", with: "<head>" + listener), to: folder.appendingPathComponent("page.html")
+    )
     for width in [390, 1440] {
       let harness = folder.appendingPathComponent("\(width).html")
       try writeFile(Self.harness(width: width), to: harness)
       let result = try launch(
         browser,
         [
-          "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=20000",
+          "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+          "--virtual-time-budget=20000",
           "--user-data-dir=\(folder.path)/profile", "--window-size=1600,1000", "--dump-dom", harness.absoluteString,
         ], environment: ["HOME": folder.path])
       XCTAssertEqual(result.status, 0, result.error)

@@ -6,7 +6,8 @@ import XCTest
 final class NearestTests: XCTestCase {
   func testDistances() {
     for (a, b, distance) in [
-      ("table3", "table3", 0), ("tabel3", "table3", 1), ("distil", "distill", 1), ("", "abc", 3), ("kitten", "sitting", 3),
+      ("table3", "table3", 0), ("tabel3", "table3", 1), ("distil", "distill", 1), ("", "abc", 3),
+      ("kitten", "sitting", 3),
     ] { XCTAssertEqual(editDistance(a, b), distance, "\(a) \(b)") }
   }
 

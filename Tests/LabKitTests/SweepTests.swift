@@ -133,6 +133,27 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try file.put(noise), .unchanged)
   }
 
+  /// On a fresh clone the committed records tell how long a run takes.
+  func testCommittedRecordsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    XCTAssertTrue(try lab.sweep(plan).estimates().values.allSatisfy { $0 == nil }, "nothing tells")
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      (record.seconds, record.tokens) = (record.cell == "base" ? 4 : 60, record.tokens + 1)
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let estimates = try lab.sweep(plan).estimates()
+    func seconds(_ job: Int, _ alias: String) throws -> Double? {
+      try XCTUnwrap(estimates[plan.jobs[job].steps.first { $0.alias == alias }!.key])
+    }
+    XCTAssertEqual(try seconds(0, "score"), 2)
+    XCTAssertEqual(try seconds(1, "train"), 20)
+    XCTAssertEqual(try seconds(0, "make"), 11, "both cells share it")
+  }
+
   /// Seen from outside: what is done, what waits, and how far a training is.
   func testAViewOfASweepShowsItsState() throws {
     let lab = try TestLaboratory()
@@ -143,7 +164,8 @@ final class SweepTests: XCTestCase {
     let key = try XCTUnwrap(plan.jobs[1].steps.first { $0.alias == "train" }?.key)
     let cache = StageCache(folder: lab.laboratory.cache)
     try writeFile(
-      #"{"plan": {"batch": 2, "time": 5, "tokens": 100}}"#, to: cache.output(key).appendingPathComponent("run/plan.json"))
+      #"{"plan": {"batch": 2, "time": 5, "tokens": 100}}"#,
+      to: cache.output(key).appendingPathComponent("run/plan.json"))
     try writeFile(
       "step,loss,seconds\n1,4,1.0\n2,3,2.0\n3,2,3.0\n4,1,4.0\n",
       to: cache.output(key).appendingPathComponent("run/metrics.csv"))

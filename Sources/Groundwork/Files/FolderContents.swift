@@ -131,8 +131,10 @@ private func contentHash(_ url: URL) throws -> String {
 
 /// A word as a shell reads it: quoted where it holds anything but letters, digits and harmless signs.
 public func shellQuoted(_ word: String) -> String {
-  let isPlain = !word.isEmpty && word.unicodeScalars.allSatisfy { scalar in
-    CharacterSet.alphanumerics.contains(scalar) || "-_./=:,@%+".unicodeScalars.contains(scalar)
-  }
+  let isPlain =
+    !word.isEmpty
+    && word.unicodeScalars.allSatisfy { scalar in
+      CharacterSet.alphanumerics.contains(scalar) || "-_./=:,@%+".unicodeScalars.contains(scalar)
+    }
   return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: #"'\''"#) + "'"
 }

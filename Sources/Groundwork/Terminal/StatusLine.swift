@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -14,7 +15,16 @@ public final class StatusLine {
   private let write: (String) -> Void
   private var lastShown = -Double.infinity
   /// Columns that the line on the terminal takes.
-  private var columns = 0
+  private var columns = 0 {
+    didSet { Self.isStanding.store(columns > 0, ordering: .relaxed) }
+  }
+  /// Whether the process has left such a line on a terminal, where the next word would be written behind it.
+  private static let isStanding = Atomic(false)
+
+  /// Takes a line that work left behind off the terminal: before an error, or the word after Ctrl-C.
+  static func clearStanding() {
+    if isStanding.exchange(false, ordering: .relaxed) { printNote("\r\u{1b}[J", terminator: "") }
+  }
 
   /// - Parameter quiet: shows nothing at all
   public convenience init(quiet: Bool = false) {

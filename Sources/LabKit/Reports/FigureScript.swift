@@ -40,7 +40,8 @@ public struct FigureScript: Sendable {
     let script = String(decoding: try readFile(file), as: UTF8.self)
     guard let caption = script.firstMatch(of: /(?m)^caption = "(.*)"$/)?.output.1,
       let size = svg.firstMatch(of: /width="(\d+)" height="(\d+)"\n viewBox="0 0 \d+ \d+"/),
-      let width = Int(size.output.1), let height = Int(size.output.2), let end = svg.range(of: "</svg>", options: .backwards)
+      let width = Int(size.output.1), let height = Int(size.output.2),
+      let end = svg.range(of: "</svg>", options: .backwards)
     else { return svg }
     // A letter of 11 pixels is about 6 wide.
     var lines = [""]
@@ -55,7 +56,8 @@ public struct FigureScript: Sendable {
     }
     let strip = "<rect x=\"0\" y=\"\(height)\" width=\"\(width)\" height=\"\(total - height)\" fill=\"#ffffff\"/>\n"
     return svg[..<end.lowerBound].replacing(
-      size.output.0, with: "width=\"\(width)\" height=\"\(total)\"\n viewBox=\"0 0 \(width) \(total)\"", maxReplacements: 1)
+      size.output.0, with: "width=\"\(width)\" height=\"\(total)\"\n viewBox=\"0 0 \(width) \(total)\"",
+      maxReplacements: 1)
       + strip + texts.joined() + svg[end.lowerBound...]
   }
 

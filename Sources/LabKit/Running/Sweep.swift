@@ -205,7 +205,8 @@ public struct Sweep: Sendable {
 
   // MARK: Time to expect
 
-  /// Seconds expected for every unfinished stage of the plans, the mean of like stages; nil where nothing tells.
+  /// Seconds expected for every unfinished stage of the plans: the mean of like stages that are finished here, or else a
+  /// stage's share of what the committed record of its cell took; nil where nothing tells.
   public func estimates() throws -> [String: Double?] {
     var finished: [String: (seconds: Double, count: Int)] = [:]
     var todo: [Plan.Node] = []
@@ -220,9 +221,24 @@ public struct Sweep: Sendable {
         finished[node.stage.name] = (sum.seconds + entry.seconds, sum.count + 1)
       }
     }
+    let shares = try sharesOfRecords()
     return todo.reduce(into: [:]) { result, node in
-      result[node.key] = .some(finished[node.stage.name].map { $0.seconds / Double($0.count) })
+      result[node.key] = .some(finished[node.stage.name].map { $0.seconds / Double($0.count) } ?? shares[node.key])
     }
+  }
+
+  /// Stage key -> seconds, as if all stages of a recorded cell had taken as long; the mean over the cells that share it.
+  private func sharesOfRecords() throws -> [String: Double] {
+    var shares: [String: [Double]] = [:]
+    for plan in plans {
+      let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
+      for job in plan.jobs {
+        let like = records.filter { $0.cell == job.cell.id }
+        guard let record = like.first(where: { $0.seed == job.seed }) ?? like.first else { continue }
+        for step in job.steps { shares[step.key, default: []].append(record.seconds / Double(job.steps.count)) }
+      }
+    }
+    return shares.mapValues { $0.reduce(0, +) / Double($0.count) }
   }
 
   /// Whether a stage's output is finished.

@@ -23,7 +23,8 @@ public struct TrainingCurve {
     let directory = RunDirectory(URL(fileURLWithPath: path))
     let plan = directory.run.appendingPathComponent("plan.json")
     guard FileManager.default.fileExists(atPath: plan.path) else {
-      throw UpcycleError.usage("holds no training", at: path, expected: "a folder that distill, extend or pretrain wrote")
+      throw UpcycleError.usage(
+        "holds no training", at: path, expected: "a folder that distill, extend or pretrain wrote")
     }
     let settings = try JSONValue(contentsOf: plan)["plan"]
     guard let batch = settings?["batch"]?.int, let time = settings?["time"]?.int, let tokens = settings?["tokens"]?.int
@@ -68,8 +69,11 @@ public struct TrainingCurve {
   /// The last numbers of every run, a line each.
   public static func table(_ curves: [TrainingCurve]) -> String {
     let width = max(3, curves.map(\.name.count).max() ?? 3)
-    func cell(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(1, width - text.count)) + text }
-    let header = "run".padding(toLength: width, withPad: " ", startingAt: 0)
+    func cell(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(1, width - text.count)) + text
+    }
+    let header =
+      "run".padding(toLength: width, withPad: " ", startingAt: 0)
       + ["tokens", "of", "loss", "KL", "held out"].map { cell($0, 13) }.joined()
     let lines = curves.map { curve in
       let last = Quantity.allCases.map { curve.points[$0]?.last.map { String(format: "%.4f", $0[1]) } ?? "-" }

@@ -49,7 +49,8 @@ public struct ExpertParallelTraining {
   ///   - report: on every rank, after every step
   ///   - shouldStop: asked on every rank after every step; true on one saves all states and throws
   public func run(
-    on ranks: any Communicator, in folder: URL, force: Bool = false, report: (ExpertParallelTrainer.StepMetrics) -> Void = { _ in },
+    on ranks: any Communicator, in folder: URL, force: Bool = false,
+    report: (ExpertParallelTrainer.StepMetrics) -> Void = { _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let context = RankContext(ranks, overlaps: overlaps, progress: progress)

@@ -167,6 +167,7 @@ public struct Extending {
     recipe.positions = positions
     recipe.cache = plan.klWeight > 0 ? cache : nil
     return try recipe.run(
-      in: folder, force: force, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report, shouldStop: shouldStop)
+      in: folder, force: force, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report,
+      shouldStop: shouldStop)
   }
 }

@@ -95,7 +95,8 @@ public struct IntermediateDistilling {
   /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
   @discardableResult
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60, report: (IntermediateTrainer.StepMetrics, Double) -> Void = { _, _ in },
+    in folder: URL, force: Bool = false, saveEvery: Double = 60,
+    report: (IntermediateTrainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let directory = RunDirectory(folder, force: force)

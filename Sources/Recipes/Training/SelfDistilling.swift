@@ -70,7 +70,8 @@ public struct SelfDistilling {
 
   /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60, report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
+    in folder: URL, force: Bool = false, saveEvery: Double = 60,
+    report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let tokenizer = try Tokenizer.load(from: student)
