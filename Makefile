@@ -19,10 +19,10 @@ COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test 
 FORMATTED := --recursive Sources Tests Package.swift
 seeds := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep figures teachers verify-teachers bench fuzz torture docs report clean
+.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep named figures teachers verify-teachers bench fuzz torture docs report clean
 
 help:
-	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: tables and pictures under figures/"
+	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: table and picture under runs/figures/"
 	@echo "make test                    all tests"
 	@echo "make lint                    layout and declared dependencies; make format lays the sources out"
 	@echo "make reproduce PAPER=xecomla [ITEM=table11] [PROFILE=micro] [SEEDS=1,2,3]"
@@ -64,15 +64,14 @@ reproduce-table3:
 	@$(MAKE) --no-print-directory reproduce PAPER=xecomla ITEM=table3 PROFILE=micro
 
 reproduce: build
-	$(BIN)/lab run $(PAPER)$(if $(ITEM),/$(ITEM)) --profile $(PROFILE) $(seeds)
-	$(BIN)/lab table $(PAPER)$(if $(ITEM),/$(ITEM))
-	$(BIN)/lab figure $(PAPER)$(if $(ITEM),/$(ITEM)) --png
-	$(BIN)/lab check $(PAPER)$(if $(ITEM),/$(ITEM))
+	@$(BIN)/lab run $(PAPER)$(if $(ITEM),/$(ITEM)) --profile $(PROFILE) $(seeds)
 
-sweep: build
-	$(BIN)/lab run $(SWEEP) --profile $(PROFILE) $(seeds)
-	$(BIN)/lab table $(SWEEP)
-	$(BIN)/lab figure $(SWEEP) --png
+sweep: named build
+	@$(BIN)/lab run $(SWEEP) --profile $(PROFILE) $(seeds)
+
+# Before anything is built.
+named:
+	@$(if $(SWEEP),:,echo "make sweep: which one? Such as SWEEP=xecomla/ablation-rank; experiments/README.md says what a sweep is" >&2; exit 2)
 
 figures: build
 	$(BIN)/lab table --all

@@ -31,7 +31,13 @@ else
     exit 1
   fi
   as_root=""
-  if [ "$(id -u)" -ne 0 ]; then as_root="sudo"; fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "setup: no sudo here; as root: apt-get install ${missing[*]}" >&2
+      exit 1
+    fi
+    as_root="sudo"
+  fi
   echo "setup: installing ${missing[*]}"
   $as_root apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

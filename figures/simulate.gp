@@ -1,4 +1,5 @@
 # farskip simulate --plot: speed-up and overlap by GPU count. Settings: methods and counts (divided by spaces), headline.
+caption = "Simulated, nothing was run on GPUs."
 width = 1040; height = 430
 load "style.gp"
 set linetype 7 lc rgb "#b8860b" lw 2 pt 8 ps 0.9

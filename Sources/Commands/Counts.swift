@@ -9,7 +9,9 @@ public func parsedCount(
   _ text: String, _ option: String, of noun: String = "tokens", such example: String = "4M", atLeast least: Int = 0
 ) throws -> Int {
   guard let count = parseCount(text), count >= least else {
-    throw UpcycleError.usage("is not a number of \(noun)", at: option, expected: "such as \(example)", found: text)
+    throw UpcycleError.usage(
+      "is not a number of \(noun)", at: option,
+      expected: (least > 0 ? "\(formatCount(least)) or more, " : "") + "such as \(example)", found: text)
   }
   return count
 }

@@ -15,14 +15,16 @@ extension ParsableCommand {
         try printResult(versionText(of: URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent))
         Foundation.exit(0)
       }
+      try requireKnownWords(Array(CommandLine.arguments.dropFirst()), of: Self.self)
       var command = try parseAsRoot()
       try command.run()
       Foundation.exit(0)
     } catch {
       let code = exitCode(for: error)
       let isSpeaker = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK", default: "0"] == "0"
-      if code == .validationFailure {
-        let refusal = UpcycleError.usage(message(for: error), hint: "--help shows the options")
+      let known = error as? UpcycleError
+      if known != nil || code == .validationFailure {
+        let refusal = known ?? UpcycleError.usage(message(for: error), hint: "--help shows the options")
         refuse(refusal)
         if isSpeaker { _ = tellError(refusal) }
         Foundation.exit(refusal.exitCode)

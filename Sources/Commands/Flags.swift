@@ -11,6 +11,9 @@ public struct Flags: Sendable {
     spellings = renamed.merging(Self.names(in: command.helpMessage(columns: 1 << 16))) { renamed, _ in renamed }
   }
 
+  /// The command's long options, without dashes.
+  var names: [String] { spellings.values.sorted() }
+
   /// Long options of a help page by their fields: they stand at the left, before a value in angle brackets or two spaces.
   private static func names(in help: String) -> [String: String] {
     var names: [String: String] = [:]

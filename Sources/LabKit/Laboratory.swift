@@ -34,21 +34,29 @@ public struct Laboratory: Sendable {
   /// Outputs of stages by key.
   public var cache: URL { runs.appendingPathComponent("cache") }
 
-  /// The records of a spec in a profile: committed ones under `experiments/`, throw-away ones under `runs/`.
-  func recordFile(_ spec: Spec, _ profile: Profile) -> URL {
-    let folder = profile.recorded ? experiments.appendingPathComponent(spec.paper) : runs
-    return folder.appendingPathComponent("records/\(profile.recorded ? spec.item : spec.name).\(profile.name).jsonl")
+  /// Whose records: those committed with the repository, or those of this checkout's own runs, which git does not see.
+  public enum RecordSet: Sendable { case committed, own }
+
+  /// Tables and figures of records.
+  func figures(of records: RecordSet) -> URL { records == .own ? runs.appendingPathComponent("figures") : figures }
+
+  /// The records of a spec in a profile: committed ones under `experiments/`, own ones under `runs/`. A profile that is
+  /// not recorded has own ones alone.
+  func recordFile(_ spec: Spec, _ profile: Profile, _ records: RecordSet = .committed) -> URL {
+    let isOwn = records == .own || !profile.recorded
+    let folder = isOwn ? runs : experiments.appendingPathComponent(spec.paper)
+    return folder.appendingPathComponent("records/\(isOwn ? spec.name : spec.item).\(profile.name).jsonl")
   }
 
   /// Where the items of a record of that spec and key lie.
-  func itemFile(_ spec: Spec, _ profile: Profile, key: String) -> ItemFile {
-    let records = recordFile(spec, profile).deletingLastPathComponent()
-    return ItemFile(url: records.appendingPathComponent("items/\(key).zst"))
+  func itemFile(_ spec: Spec, _ profile: Profile, key: String, _ records: RecordSet = .committed) -> ItemFile {
+    let folder = recordFile(spec, profile, records).deletingLastPathComponent()
+    return ItemFile(url: folder.appendingPathComponent("items/\(key).zst"))
   }
 
   /// The items of a key that another experiment's record carries, beside the records of this one.
-  func copyItems(of key: String, to plan: Plan) throws {
-    let target = itemFile(plan.spec, plan.profile, key: key).url
+  func copyItems(of key: String, to plan: Plan, _ records: RecordSet) throws {
+    let target = itemFile(plan.spec, plan.profile, key: key, records).url
     if FileManager.default.fileExists(atPath: target.path) { return }
     for paper in try Self.entries(experiments) {
       let source = paper.appendingPathComponent("records/items/\(key).zst")
@@ -95,9 +103,12 @@ public struct Laboratory: Sendable {
     let file = experiments.appendingPathComponent("\(name).json5")
     guard FileManager.default.fileExists(atPath: file.path) else {
       let known = (try? specNames()) ?? []
+      let papers = Set(known.map { String($0.prefix { $0 != "/" }) })
+      let near = nearest(to: name, among: known + papers.sorted())
       throw UpcycleError.usage(
-        "no experiment is called \"\(name)\"", at: file.path,
-        hint: known.isEmpty ? "there are none here" : "known: \(known.joined(separator: ", "))")
+        "no experiment is called \"\(name)\"", at: experiments.path,
+        hint: known.isEmpty
+          ? "there are none here" : (near.map { "did you mean \($0)? " } ?? "") + "lab list shows all \(known.count)")
     }
     return try Spec(name: name, contentsOf: file)
   }

@@ -12,12 +12,13 @@ public struct Distill: ParsableCommand {
   public static let configuration = CommandConfiguration(
     abstract: "Distil a converted model from a teacher on token shards (the paper's SFT stage).",
     discussion: """
-      Forward KL at temperature 1 over all positions, mean per token; AdamW, cosine, 1 % warm-up. The output is a
-      model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from which the same
+      Forward KL at temperature 1 over all positions, mean per token; AdamW, cosine, 1 % warm-up. The output is a \
+      model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from which the same \
       command goes on, bit for bit.
 
-      Example: \(executableName) distill --student runs/mla --teacher runs/babyllama --data shards/tinystories \\
-                 --tokens 4M --out runs/mla-sft
+      Example:
+        \(executableName) distill --student runs/mla --teacher runs/babyllama \\
+          --data shards/tinystories --tokens 4M --out runs/mla-sft
       """)
 
   @Option(help: "Model to train (a folder).") var student: String
@@ -25,7 +26,7 @@ public struct Distill: ParsableCommand {
   @Option(help: "Token shards to train on.") var data: String
   @Option(help: "Token shards for the held-out loss, measured 20 times on the way.") var heldOut: String?
   @Option(help: "Training tokens, such as 4M.") var tokens: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "Peak learning rate.") var lr = 1e-3
   @Option(help: "Sequences per step.") var batch = 8
   @Option(help: "Sequences per forward pass (a divisor of --batch).") var microBatch: Int?
@@ -59,14 +60,16 @@ public struct Distill: ParsableCommand {
         heldOut: try heldOut.map { try TokenShards(folder($0)) }, plan: plan)
       recipe.type = try stored.type(of: folder(student))
       Interrupt.listen()
-      let curve = try recipe.run(
-        in: folder(out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet),
-        shouldStop: { Interrupt.isRaised })
+      let curve = try output.train(from: [student, teacher, data, heldOut]) { out, force in
+        try recipe.run(
+          in: out, force: force, saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet),
+          shouldStop: { Interrupt.isRaised })
+      }
       if let first = curve.first, let last = curve.last {
         try printResult(
           String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
       }
-      try printResult("model: \(out)")
+      try printResult("model: \(output.out)")
     }
   }
 }

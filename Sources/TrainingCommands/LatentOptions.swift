@@ -8,8 +8,8 @@ public struct LatentOptions: ParsableArguments {
   /// As `QueryRank` spells it; nil: the method's.
   @Option(help: "Width of the query latent (r_q): auto (the base's number of parameters), paper, or a number.")
   public var qRank: String?
-  @Option(help: "Rotated width of a head (d_r).") public var ropeDim: Int?
-  @Option(help: "Position-free width of a head (d_qk).") public var nopeDim: Int?
+  @Option(help: "Rotated width of a head (d_r). (default: half of the head, as in the papers)") public var ropeDim: Int?
+  @Option(help: "Position-free width of a head (d_qk). (default: the other half)") public var nopeDim: Int?
 
   public init() {}
 

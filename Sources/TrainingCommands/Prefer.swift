@@ -10,18 +10,20 @@ public struct Prefer: ParsableCommand {
   public static let configuration = CommandConfiguration(
     abstract: "Train a model on preference pairs by DPO (the paper's last stage, SFT+DPO).",
     discussion: """
-      Loss -log sigmoid(margin), margin = beta ((log p - log ref)(chosen) - (log p - log ref)(rejected)), over the
-      tokens of the replies, mean per pair; the reference is the model as it came. AdamW, cosine, 10 % warm-up,
-      each pair once. Without --data the pairs are the microworld's. The output is a model folder; its run/ holds
-      the plan, the metrics and, until it is done, a checkpoint from which the same command goes on, bit for bit.
+      Loss -log sigmoid(margin), margin = beta ((log p - log ref)(chosen) - (log p - log ref)(rejected)), over the \
+      tokens of the replies, mean per pair; the reference is the model as it came. AdamW, cosine, 10 % warm-up, each \
+      pair once. Without --data the pairs are the microworld's. The output is a model folder; its run/ holds the \
+      plan, the metrics and, until it is done, a checkpoint from which the same command goes on, bit for bit.
 
-      --data is JSON Lines: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", "rejected": " No."}
+      --data is JSON Lines: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", "rejected": " No."} \
       (replies begin with their own space).
 
-      The defaults are for nano models; the paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B
+      The defaults are for nano models; the paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B \
       parameters.
 
-      Example: \(executableName) prefer --model runs/mla-sft --data preferences.jsonl --out runs/mla-dpo
+      Example:
+        \(executableName) prefer --model runs/mla-sft --data preferences.jsonl \\
+          --out runs/mla-dpo
       """)
 
   @Option(help: "Model to train (a folder).") var model: String
@@ -29,7 +31,7 @@ public struct Prefer: ParsableCommand {
   @Option(help: "Pairs to measure on before and after, a JSON Lines file (default: the microworld's, without --data).")
   var heldOut: String?
   @Option(help: "Pairs to train on (default: all of --data, or 4000).") var pairs: String?
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "How far the model may leave the reference.") var beta = PreferencePlan(pairs: 0).beta
   @Option(help: "Peak learning rate.") var lr = PreferencePlan(pairs: 0).learningRate
   @Option(help: "Pairs per step.") var batch = PreferencePlan(pairs: 0).batch
@@ -56,12 +58,14 @@ public struct Prefer: ParsableCommand {
       var recipe = Preferring(model: URL(fileURLWithPath: model), data: data, plan: plan)
       recipe.type = try stored.type(of: recipe.model)
       Interrupt.listen()
-      let outcome = try recipe.run(
-        in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: preferenceReport(plan, quiet: quiet),
-        shouldStop: { Interrupt.isRaised })
+      let outcome = try output.train(from: [model]) { out, force in
+        try recipe.run(
+          in: out, force: force, saveEvery: saveEvery, report: preferenceReport(plan, quiet: quiet),
+          shouldStop: { Interrupt.isRaised })
+      }
       if json { return try printResult(jsonText(outcome, pretty: true)) }
       try printResult(outcome.summary)
-      try printResult("model: \(out)")
+      try printResult("model: \(output.out)")
     }
   }
 

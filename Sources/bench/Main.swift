@@ -14,12 +14,12 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures speed beside PyTorch (when it is installed) and the machine's ceilings.",
     discussion: """
-      Ours and the peer's runs alternate; every figure is the median of its own runs, and with five or more
-      repeats short disturbances do not show. Writes experiments/bench/<date>.json and prints a table.
+      Ours and the peer's runs alternate; every figure is the median of its own runs, and with five or more repeats \
+      short disturbances do not show. Writes experiments/bench/<date>.json and prints a table.
 
       The peers are optional: a Python with torch and transformers, named by --python or UPCYCLE_PEER_PYTHON.
 
-      Examples:
+      Example:
         bench
         bench --only train_llama_d256 --repeats 9 --no-peer --json
         bench --profile llama-d256

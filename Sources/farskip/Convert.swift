@@ -21,10 +21,12 @@ struct Convert: ParsableCommand {
       mlp-only        only the second: the dispatch can hide
       standard        back again
 
-      No weight changes: config.json gets the key farskip_connectivity. The loss on held-out text stands beside the
+      No weight changes: config.json gets the key farskip_connectivity. The loss on held-out text stands beside the \
       original's; without --data, models of the ladder are measured on the microworld's text.
 
-      Example: farskip convert --model experiments/teachers/nano-qwen-moe-seed1 --layers last:90% --out runs/far
+      Example:
+        farskip convert --model experiments/teachers/nano-qwen-moe-seed1 \\
+          --layers last:90% --out runs/far
       """)
 
   @Option(help: "Model folder, one with experts.") var model: String
@@ -33,7 +35,7 @@ struct Convert: ParsableCommand {
   @Option(help: "farskip, attention-only, mlp-only, standard.") var connectivity = Connectivity.farskip
   @Option(help: "Token shards to measure the damage on (default: the microworld's, for its own models).") var data:
     String?
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Flag(help: "Do not measure the damage.") var noMeasure = false
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print what was made as JSON.") var json = false
@@ -42,10 +44,12 @@ struct Convert: ParsableCommand {
     runReportingErrors {
       let folder = URL(fileURLWithPath: model)
       let selection = try LayerSelection(layers)
-      let outcome = try Rewiring(
-        model: folder, layers: selection, connectivity: connectivity, heldOut: try heldOut(folder)
-      ).run(to: URL(fileURLWithPath: out))
-      try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "\nmodel: \(out)")
+      try output.write(from: [model, data], json: json) { place in
+        let outcome = try Rewiring(
+          model: folder, layers: selection, connectivity: connectivity, heldOut: try heldOut(folder)
+        ).run(to: place)
+        return .init(outcome.summary + "\nmodel: \(output.out)", json: outcome.json)
+      }
     }
   }
 

@@ -16,19 +16,22 @@ struct Distill: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Distil a rewired model from itself with its ordinary connectivity (FCSD).",
     discussion: """
-      Forward KL to the teacher on answer tokens (what follows "Assistant:", "Answer:" or "Program:" on a line), mean per token; all
-      weights train; AdamW, cosine. Without --data, models of the ladder train on the microworld's instructions. --objective
-      sft learns the text itself (the paper's baseline), kl+hidden adds the squared distance of every layer's output.
+      Forward KL to the teacher on answer tokens (what follows "Assistant:", "Answer:" or "Program:" on a line), \
+      mean per token; all weights train; AdamW, cosine. Without --data, models of the ladder train on the \
+      microworld's instructions. --objective sft learns the text itself (the paper's baseline), kl+hidden adds the \
+      squared distance of every layer's output.
 
-      --patience stops early: every --validate-every steps the held-out loss, or a task (--validate-task), is measured, and
-      after so many validations without an improvement of --delta the best weights are kept (the paper: every 1000 steps,
-      patience 20, delta 2 %).
+      --patience stops early: every --validate-every steps the held-out loss, or a task (--validate-task), is \
+      measured, and after so many validations without an improvement of --delta the best weights are kept (the \
+      paper: every 1000 steps, patience 20, delta 2 %).
 
-      The output is a model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from which the
-      same command goes on, bit for bit.
+      The output is a model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from \
+      which the same command goes on, bit for bit.
 
-      Example: farskip distill --student runs/far --teacher experiments/teachers/nano-qwen-moe-seed1 --tokens 500k \\
-                 --patience 5 --out runs/far-kd
+      Example:
+        farskip distill --student runs/far \\
+          --teacher experiments/teachers/nano-qwen-moe-seed1 --tokens 500k \\
+          --patience 5 --out runs/far-kd
       """)
 
   @Option(help: "Model to train: what farskip convert wrote.") var student: String
@@ -37,7 +40,7 @@ struct Distill: ParsableCommand {
   @Option(help: "Token shards for the validation loss (default: the microworld's, without --data).") var heldOut:
     String?
   @Option(help: "Training tokens, such as 4M.") var tokens: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "kl, sft, kl+hidden.") var objective = SelfDistilling.Objective.kl
   @Option(help: "Weight of the squared distance of the layers' outputs, summed over layers (kl+hidden).")
   var hiddenWeight = 1e-4
@@ -88,10 +91,12 @@ struct Distill: ParsableCommand {
           every: validateEvery ?? max(1, plan.steps / 20), patience: $0, delta: delta)
       }
       Interrupt.listen()
-      let outcome = try recipe.run(
-        in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet || json),
-        shouldStop: { Interrupt.isRaised })
-      try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(out)")
+      let outcome = try output.train(from: [student, teacher, data, heldOut]) { out, force in
+        try recipe.run(
+          in: out, force: force, saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet || json),
+          shouldStop: { Interrupt.isRaised })
+      }
+      try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(output.out)")
     }
   }
 }

@@ -11,12 +11,14 @@ struct Infer: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Continue a prompt on several ranks that share heads and experts.",
     discussion: """
-      Every rank has its part of the heads and of the experts and sees every token; all-reduces make partial results whole.
-      With --overlap on they fly while ranks compute, as far as the model's connectivity allows; off waits for each. Decoding
-      is greedy. The first rank prints the text, and on standard error the times.
+      Every rank has its part of the heads and of the experts and sees every token; all-reduces make partial results \
+      whole. With --overlap on they fly while ranks compute, as far as the model's connectivity allows; off waits \
+      for each. Decoding is greedy. The first rank prints the text, and on standard error the times.
 
-      Example: mpirun -np 2 farskip infer --model runs/far-kd --prompt "User: Where is the cat?" --tensor-parallel 2 \\
-                 --expert-parallel 2
+      Example:
+        mpirun -np 2 farskip infer --model runs/far-kd \\
+          --prompt "User: Where is the cat?" --tensor-parallel 2 \\
+          --expert-parallel 2
       """)
 
   @Option(help: "Model folder, one with experts.") var model: String
@@ -37,6 +39,7 @@ struct Infer: ParsableCommand {
         try ranks.agreeing {
           _ = try rate.get()
           try validate(ranks)
+          _ = try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
         }
         try ranks.requireSame(options: [
           ("--prompt", prompt), ("--tokens", "\(tokens)"), ("--overlap", overlap.rawValue),
@@ -56,7 +59,10 @@ struct Infer: ParsableCommand {
         ).run(on: ranks, write: say)
         if !speaks { return }
         if let failure { throw failure }
-        if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
+        if let timeline {
+          try outcome.timeline.write(to: URL(fileURLWithPath: timeline))
+          sayWritten(URL(fileURLWithPath: timeline))
+        }
         if json { return try printResult(outcome.json(ranks, overlaps: overlap == .on).text(pretty: true)) }
         try printResult("")
         printNote(outcome.summary, terminator: "")

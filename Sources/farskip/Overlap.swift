@@ -14,19 +14,22 @@ struct Overlap: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures on real ranks how much of its communication a stack of blocks hides: ordinary and FarSkip.",
     discussion: """
-      Durations are forward milliseconds of one block, as in farskip simulate; backward computation takes twice as long.
-      Computation is slept or made of matrix products calibrated to the durations; messages are real, of the size that takes
-      D and C on the link, and count as delivered when the link model says so. overlap = 1 - exposed / isolated; late is what
-      of exposed is waiting for a rank that started the collective later, where the link is not to blame.
+      Durations are forward milliseconds of one block, as in farskip simulate; backward computation takes twice as \
+      long. Computation is slept or made of matrix products calibrated to the durations; messages are real, of the \
+      size that takes D and C on the link, and count as delivered when the link model says so. overlap = 1 - exposed \
+      / isolated; late is what of exposed is waiting for a rank that started the collective later, where the link is \
+      not to blame.
 
       --mode training   two all-to-alls a block, forward and backward (expert parallelism)
       --mode prefill    two all-reduces a block (tensor and expert parallelism)
 
-      Ranks are those of mpirun, or threads of this process without it. Some machines want more of mpirun: --oversubscribe
-      for more ranks than cores, OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 for root.
+      Ranks are those of mpirun, or threads of this process without it. Some machines want more of mpirun: \
+      --oversubscribe for more ranks than cores, OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 for \
+      root.
 
       Example:
-        mpirun -np 2 farskip overlap --layers 24 --mode prefill --compute product --timeline prefill.json
+        mpirun -np 2 farskip overlap --layers 24 --mode prefill --compute product \\
+          --timeline prefill.json
       """)
 
   @Option(help: "Milliseconds of the sub-operations.") var durations = "A=3,B=4,G=1,D=3,E=5,C=3,S=2"
@@ -47,14 +50,19 @@ struct Overlap: ParsableCommand {
       // An impossible link ends the job before it starts; on several processes all must agree.
       let rate = Result { try LinkRate(parsing: link) }
       try runRanks(threads: max(1, ranks), link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
-        let measurement = try ranks.agreeing { try self.measurement(try rate.get(), ranks: ranks.size) }
+        let (measurement, file) = try ranks.agreeing {
+          (
+            try self.measurement(try rate.get(), ranks: ranks.size),
+            try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
+          )
+        }
         try ranks.requireSame(options: [
           ("--durations", durations), ("--layers", "\(layers)"), ("--mode", mode.rawValue),
           ("--compute", compute.rawValue), ("--link", link), ("--progress", progress.rawValue),
           ("--repeats", "\(repeats)"), ("--rivals", rivals ? "it" : "none"),
         ])
         let outcome = try measurement.run(on: ranks)
-        if ranks.rank == 0 { try report(measurement, outcome) }
+        if ranks.rank == 0 { try report(measurement, outcome, timeline: file) }
       }
     }
   }
@@ -72,8 +80,11 @@ struct Overlap: ParsableCommand {
     return measurement
   }
 
-  private func report(_ measurement: OverlapMeasurement, _ outcome: OverlapMeasurement.Outcome) throws {
-    if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
+  private func report(_ measurement: OverlapMeasurement, _ outcome: OverlapMeasurement.Outcome, timeline: URL?) throws {
+    if let timeline {
+      try outcome.timeline.write(to: timeline)
+      sayWritten(timeline)
+    }
     try printResult(json ? outcome.json(measurement).text(pretty: true) : outcome.table(measurement))
   }
 }

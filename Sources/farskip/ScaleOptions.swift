@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Collectives
 import Foundation
 import Groundwork
@@ -36,18 +37,24 @@ struct ScaleOptions: ParsableArguments {
     return texts || mode != nil || batch != nil || efficiency != nil || peak != nil || perNode != nil
   }
 
-  func simulate(_ model: String, kappa: Double?, timeline: String?, json: Bool) throws {
+  func simulate(_ model: String, kappa: Double?, timeline: URL?, json: Bool) throws {
     let fit = Calibration(.throughout)
     let scenario = try scenario(model, fit: fit, kappa: kappa)
     let counts = try gpuCounts(for: scenario)
-    let picture = try plot.map { ($0, try FigureScript.ofCheckout("simulate.gp")) }
+    let picture = try plot.map {
+      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("simulate.gp"))
+    }
     let points = counts.map { scenario.point(gpus: $0) }
-    if let timeline { try scenario.writeTimeline(gpus: counts[0], to: URL(fileURLWithPath: timeline)) }
+    if let timeline {
+      try scenario.writeTimeline(gpus: counts[0], to: timeline)
+      sayWritten(timeline)
+    }
     let assumed = ScenarioAssumptions(
       scenario, fit: fit, isFitted: (efficiency: efficiency == nil, kappa: kappa == nil))
     try printResult(json ? assumed.json(points).text(pretty: true) : assumed.text + "\n\n" + ScalingPoint.table(points))
     if let (plot, script) = picture {
-      try drawScaling(points, of: scenario, with: script, to: URL(fileURLWithPath: plot))
+      try drawScaling(points, of: scenario, with: script, to: plot)
+      sayWritten(plot)
     }
   }
 

@@ -10,14 +10,16 @@ struct Simulate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Simulates a stack of blocks with experts: ordinary, FarSkip and its rivals.",
     discussion: """
-      With --model a published model at full scale: work and messages follow from its shape, durations from what is assumed
-      of GPUs and links, which is printed. With --durations forward milliseconds of one block: A projections, B core
-      attention, G gate, D dispatch, E experts, C combine, S shared expert; backward computation takes twice as long,
-      communication the same.
+      With --model a published model at full scale: work and messages follow from its shape, durations from what is \
+      assumed of GPUs and links, which is printed. With --durations forward milliseconds of one block: A \
+      projections, B core attention, G gate, D dispatch, E experts, C combine, S shared expert; backward computation \
+      takes twice as long, communication the same.
 
-      Examples:
-        farskip simulate --model deepseek-v3 --gpus 8,16,32,64 --link 310GB/s,50GB/s --plot
-        farskip simulate --model deepseek-v2 --mode prefill --batch 16 --sequence 512 --json
+      Example:
+        farskip simulate --model deepseek-v3 --gpus 8,16,32,64 \\
+          --link 310GB/s,50GB/s --plot
+        farskip simulate --model deepseek-v2 --mode prefill --batch 16 \\
+          --sequence 512 --json
         farskip simulate --durations A=2,B=3,G=1,D=4,E=5,C=4,S=2 --layers 4 --json
       """)
 
@@ -42,6 +44,7 @@ struct Simulate: ParsableCommand {
     if let kappa, !(kappa >= 1 && kappa.isFinite) {
       throw UpcycleError.usage("is no slow-down", at: "--kappa", expected: "1 or more", found: "\(kappa)")
     }
+    let timeline = try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
     switch (scale.model, durations) {
     case (let model?, nil):
       if layers != nil || ranks != nil || rivals {
@@ -53,7 +56,7 @@ struct Simulate: ParsableCommand {
       if scale.isUsed {
         throw UpcycleError.usage("leaves options without a meaning", at: "--durations", hint: scale.names)
       }
-      try simulate(durations)
+      try simulate(durations, timeline: timeline)
     case (nil, nil):
       throw UpcycleError.usage("nothing to simulate", at: "farskip simulate", expected: "--model or --durations")
     default:
@@ -61,7 +64,7 @@ struct Simulate: ParsableCommand {
     }
   }
 
-  private func simulate(_ durations: String) throws {
+  private func simulate(_ durations: String, timeline: URL?) throws {
     let block = try LayerDurations(parsing: durations)
     let (layers, ranks) = (self.layers ?? 4, self.ranks ?? 1)
     guard (1...10_000).contains(layers) else {
@@ -75,7 +78,10 @@ struct Simulate: ParsableCommand {
     }
     let model = OverlapModel(durations: block, layers: layers, slowdown: .whileInFlight(kappa ?? 1), ranks: ranks)
     let stack = SimulatedStack(model, rivals: rivals)
-    if let timeline { try stack.writeTimeline(to: URL(fileURLWithPath: timeline)) }
+    if let timeline {
+      try stack.writeTimeline(to: timeline)
+      sayWritten(timeline)
+    }
     try printResult(json ? stack.json.text(pretty: true) : stack.table)
   }
 }

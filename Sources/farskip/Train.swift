@@ -16,23 +16,26 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a model with experts on several ranks that share the experts.",
     discussion: """
-      Every rank takes its part of each batch's sequences and has its part of the experts; tokens travel to their experts and
-      back by all-to-all, gradients of everything else are summed over ranks. With --overlap on all of it happens while ranks
-      compute, as far as the model's connectivity allows; off waits for every message. Both give the same bits.
+      Every rank takes its part of each batch's sequences and has its part of the experts; tokens travel to their \
+      experts and back by all-to-all, gradients of everything else are summed over ranks. With --overlap on all of \
+      it happens while ranks compute, as far as the model's connectivity allows; off waits for every message. Both \
+      give the same bits.
 
-      --link slows messages down to a modelled link, ALPHA,BETA such as 50us,100MB/s. --timeline writes the last step's
-      events. The first rank leaves the whole model in --out. An interrupted or killed run goes on from its last state (one a
-      minute) with the same command and as many ranks.
+      --link slows messages down to a modelled link, ALPHA,BETA such as 50us,100MB/s. --timeline writes the last \
+      step's events. The first rank leaves the whole model in --out. An interrupted or killed run goes on from its \
+      last state (one a minute) with the same command and as many ranks.
 
-      Example: mpirun -np 4 farskip train --model runs/far --data shards/text --expert-parallel 4 --tokens 100k \\
-                 --timeline step.json --out runs/far-trained
+      Example:
+        mpirun -np 4 farskip train --model runs/far --data shards/text \\
+          --expert-parallel 4 --tokens 100k --timeline step.json \\
+          --out runs/far-trained
       """)
 
   @Option(help: "Model folder, one with experts.") var model: String
   @Option(help: "Token shards (default: the microworld's, for its own models).") var data: String?
   @Option(help: "Ranks, as many as mpirun starts; must divide experts and --batch.") var expertParallel = 1
   @Option(help: "Training tokens, such as 100k.") var tokens: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "on, off.") var overlap = Switch.on
   @Option(help: "How messages proceed: poll (between operations), thread.") var progress = MessageProgress.Mode.poll
   @Option(help: "Modelled link of every rank, ALPHA,BETA (default: as fast as it goes).") var link: String?
@@ -52,10 +55,12 @@ struct Train: ParsableCommand {
       try runRanks(threads: 1, link: (try? rate.get()) ?? nil, spelling: Flags(of: Self.self).spelling) { ranks in
         let plan = try ranks.agreeing {
           _ = try rate.get()
+          _ = try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
           return try self.plan(ranks)
         }
         try ranks.requireSame(options: [
-          ("--tokens", tokens), ("--out", out), ("--overlap", overlap.rawValue), ("--progress", progress.rawValue),
+          ("--tokens", tokens), ("--out", output.out), ("--force", output.force ? "it" : "none"),
+          ("--overlap", overlap.rawValue), ("--progress", progress.rawValue),
           ("--link", link ?? "none"), ("--batch", "\(batch)"), ("--sequence", "\(sequence)"), ("--lr", "\(lr)"),
           ("--warmup", "\(warmup)"), ("--seed", "\(seed)"),
         ])
@@ -65,17 +70,25 @@ struct Train: ParsableCommand {
           model: URL(fileURLWithPath: model), data: try ranks.agreeing(text), plan: plan, overlaps: overlap == .on,
           progress: progress)
         let line = ProgressLine("train step", total: recipe.plan.steps, quiet: quiet || json || ranks.rank > 0)
+        try ranks.agreeing { if ranks.rank == 0 { try output.prepare(for: [model, data]) } }
+        let before = output.finishedAt
         let outcome = try recipe.run(
-          on: ranks, in: URL(fileURLWithPath: out),
+          on: ranks, in: output.url, force: output.force,
           report: {
             line.update(
               $0.step, String(format: "loss %.3f  %.0f ms  waiting %.1f ms", $0.loss, $0.milliseconds, $0.stalled))
           }, shouldStop: { Interrupt.isRaised })
         if ranks.rank > 0 { return }
+        output.noteFinished(since: before)
         line.finish("\(plan.steps) steps")
-        if let timeline { try outcome.timeline.write(to: URL(fileURLWithPath: timeline)) }
+        if let timeline {
+          try outcome.timeline.write(to: URL(fileURLWithPath: timeline))
+          sayWritten(URL(fileURLWithPath: timeline))
+        }
         try printResult(
-          json ? outcome.json(ranks, overlaps: overlap == .on).text(pretty: true) : outcome.summary + "model: \(out)")
+          json
+            ? outcome.json(ranks, overlaps: overlap == .on).text(pretty: true)
+            : outcome.summary + "model: \(output.out)")
       }
     }
   }

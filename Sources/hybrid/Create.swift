@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import ModelCore
@@ -11,7 +12,7 @@ struct Create: ParsableCommand {
     discussion: """
       Values depend on the seed alone. There is no tokenizer in the folder.
 
-      Examples:
+      Example:
         hybrid create --preset llama-3.2-1b --dtype bfloat16 --out runs/random-1b
         hybrid create --config runs/hylo/config.json --out runs/random-hylo
       """)
@@ -32,7 +33,7 @@ struct Create: ParsableCommand {
   @Option(help: "Seed of the weights.") var seed: UInt64 = 1
   @Option(help: "Type of the stored numbers: float32, bfloat16 or float16.") var dtype = Precision.bfloat16
   @Option(help: "Largest size of one file in bytes, such as 2G.") var shard = "5G"
-  @Option(help: "Folder to write.") var out: String
+  @OptionGroup var output: OutputFolder
 
   func run() {
     runReportingErrors {
@@ -46,9 +47,10 @@ struct Create: ParsableCommand {
       default: throw UpcycleError.usage("one shape is needed", expected: "--preset or --config")
       }
       let source = RandomWeights(seed: seed, layers: config.layerCount)
-      try writeModelFolder(
-        config, from: source, to: URL(fileURLWithPath: out), type: dtype.type, shardBytes: shardBytes)
-      try printResult("\(out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
+      try output.write(from: [self.config]) { folder in
+        try writeModelFolder(config, from: source, to: folder, type: dtype.type, shardBytes: shardBytes)
+        return .init("\(output.out): \(formatCount(config.parameterCount)) random parameters as \(dtype.rawValue)")
+      }
     }
   }
 }

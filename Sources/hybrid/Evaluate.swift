@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 import Groundwork
@@ -9,19 +10,21 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Scores a model on tasks: the microworld's, or any task file.",
     discussion: """
-      --tasks: a list of task names and JSON Lines files; all stands for the nine tasks of choice and the word
-      problems. Tasks of the microworld are made from its seed:
-      \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")).
-      Multiple choice compares the choices' log-probabilities (acc_norm: divided by their byte lengths); word
-      problems are generated greedily, and so are programs and edits (little programs on numbers and on words),
-      which are run on test inputs. The average is over the multiple-choice tasks. --shots puts solved
-      exercises before every item; quiz:5 in the list gives one task its own number.
+      --tasks: a list of task names and JSON Lines files; all stands for the nine tasks of choice and the word \
+      problems. Tasks of the microworld are made from its seed: \
+      \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")). Multiple choice compares the choices' \
+      log-probabilities (acc_norm: divided by their byte lengths); word problems are generated greedily, and so are \
+      programs and edits (little programs on numbers and on words), which are run on test inputs. The average is \
+      over the multiple-choice tasks. --shots puts solved exercises before every item; quiz:5 in the list gives one \
+      task its own number.
 
       Example:
         hybrid evaluate --model runs/mla-sft --tasks all --items 200
         hybrid evaluate --model runs/far-kd --tasks all,programs,edits
-        hybrid evaluate --model runs/mla-sft --tasks combine:5,endings:2,quiz:1,claims
-        hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl --out mla.json --against teacher.json
+        hybrid evaluate --model runs/mla-sft \\
+          --tasks combine:5,endings:2,quiz:1,claims
+        hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl \\
+          --out mla.json --against teacher.json
       """)
 
   @OptionGroup var model: ModelOption
@@ -39,16 +42,16 @@ struct Evaluate: ParsableCommand {
 
   private func score() throws {
     if items < 1 { throw UpcycleError.usage("no items", at: "--items", expected: "1 or more", found: "\(items)") }
+    let file = try out.map { try outputFile($0, "--out", replacing: "json") }
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
     let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items, shots: shots).items()
     let (model, tokenizer) = try self.model.loadWithTokenizer()
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish("\(formatCount(chosen.count)) items")
-    if let out {
-      try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: URL(fileURLWithPath: out))
-    }
+    if let file { try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: file) }
     try printResult(json ? report.json(withItems: false).text(pretty: true) : report.table)
+    if let file { sayWritten(file) }
     if let baseline { try printComparison(baseline, report) }
   }
 

@@ -10,16 +10,17 @@ struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Continues a prompt, or chats; text on standard output, measurements on standard error.",
     discussion: """
-      The prompt is printed too, then the continuation until an end token (the tokenizer's, or any that config.json or
-      generation_config.json names), a --stop text or --tokens. An empty prompt starts from the beginning-of-text token. A
-      prompt from a file is read but not printed. Special tokens spelled in a prompt are these tokens, unless
-      --special-tokens text.
+      The prompt is printed too, then the continuation until an end token (the tokenizer's, or any that config.json \
+      or generation_config.json names), a --stop text or --tokens. An empty prompt starts from the beginning-of-text \
+      token. A prompt from a file is read but not printed. Special tokens spelled in a prompt are these tokens, \
+      unless --special-tokens text.
 
-      With --chat the model's chat template writes what the user says: one message with --prompt or --prompt-file, else a
-      conversation, a line of standard input after the other; only answers are printed.
+      With --chat the model's chat template writes what the user says: one message with --prompt or --prompt-file, \
+      else a conversation, a line of standard input after the other; only answers are printed.
 
-      Examples:
-        hybrid generate --model runs/babyllama --prompt "Once upon a time" --tokens 200
+      Example:
+        hybrid generate --model runs/babyllama --prompt "Once upon a time" \\
+          --tokens 200
         hybrid generate --model runs/hylo-2k --prompt-file book.txt --report-memory
         hybrid generate --model runs/qwen --chat --system "Answer briefly."
       """)

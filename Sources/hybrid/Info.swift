@@ -10,12 +10,14 @@ struct Info: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print parameters and KV cache of a model folder or a known model, converted or not.",
     discussion: """
-      With --kv-rank the model's attention is counted as latent attention (all layers, or --layers).
-      Rows that the paper prints about the same shape stand beside ours; where it is wrong, that is said.
+      With --kv-rank the model's attention is counted as latent attention (all layers, or --layers). Rows that the \
+      paper prints about the same shape stand beside ours; where it is wrong, that is said.
 
-      Example: hybrid info --preset llama-3.2-1b --kv-rank 64 --q-rank auto --rope-dim 32 --nope-dim 32
-      Example: hybrid info --preset hylo-llama-4mla12gdn
-      Example: hybrid info --published
+      Example:
+        hybrid info --preset llama-3.2-1b --kv-rank 64 --q-rank auto --rope-dim 32 \\
+          --nope-dim 32
+        hybrid info --preset hylo-llama-4mla12gdn
+        hybrid info --published
       """)
 
   @Option(help: "Model folder or config.json.") var model: String?

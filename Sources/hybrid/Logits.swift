@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 import Groundwork
@@ -11,7 +12,8 @@ struct Logits: ParsableCommand {
     discussion: """
       FILE.json is a list of equally long lists of ids; the output holds `logits` [batch, time, vocab], float32.
 
-      Example: hybrid logits --model runs/babyllama --ids ids.json --out logits.safetensors
+      Example:
+        hybrid logits --model runs/babyllama --ids ids.json --out logits.safetensors
       """)
 
   @OptionGroup var model: ModelOption
@@ -21,11 +23,13 @@ struct Logits: ParsableCommand {
   func run() throws { runReportingErrors { try write() } }
 
   private func write() throws {
+    let file = try outputFile(out, "--out", replacing: "safetensors")
     let model = try self.model.load()
     let rows = try IdTable(contentsOf: URL(fileURLWithPath: ids), vocabulary: model.config.vocabularySize)
     let logits = model.logits(ids: rows.ids, batch: rows.batch, time: rows.time)
-    let writer = try SafetensorsWriter(URL(fileURLWithPath: out), tensors: [TensorSpec("logits", logits.shape)])
+    let writer = try SafetensorsWriter(file, tensors: [TensorSpec("logits", logits.shape)])
     try writer.write("logits", UnsafeBufferPointer(start: logits.pointer, count: logits.count))
     try writer.commit()
+    sayWritten(file)
   }
 }

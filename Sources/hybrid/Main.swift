@@ -14,7 +14,8 @@ struct Hybrid: ParsableCommand {
     abstract: "Works on any model folder: information, import, text, scores, pretraining.",
     discussion: """
       Example:
-        hybrid import --llama2c babyllama_tok361.bin --tokenizer tok361.json --out runs/babyllama
+        hybrid import --llama2c babyllama_tok361.bin --tokenizer tok361.json \\
+          --out runs/babyllama
         hybrid generate --model runs/mla-sft --prompt "Once upon a time"
         hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid
         hybrid evaluate --model runs/mla-sft --tasks all
@@ -22,6 +23,6 @@ struct Hybrid: ParsableCommand {
     version: upcycleVersion,
     subcommands: [
       Info.self, Import.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
-      Ruler.self, Throughput.self,
+      Ruler.self, Throughput.self, Curve.self,
     ])
 }

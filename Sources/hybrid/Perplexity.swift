@@ -9,10 +9,12 @@ struct Perplexity: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures the next-token loss on token shards or a text.",
     discussion: """
-      The tokens are cut into windows of --length ids, each a sequence of its own, and every id after a
-      window's first is predicted. Windows do not overlap.
+      The tokens are cut into windows of --length ids, each a sequence of its own, and every id after a window's \
+      first is predicted. Windows do not overlap.
 
-      Example: hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid --windows 128
+      Example:
+        hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid \\
+          --windows 128
       """)
 
   @OptionGroup var model: ModelOption

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import ModelCore
@@ -13,13 +14,16 @@ struct Pretrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Pretrain a ladder model on the generated microworld.",
     discussion: """
-      Text, tokenizer and weights come from seeds alone; the run resumes where it was stopped. --from goes on with a
+      Text, tokenizer and weights come from seeds alone; the run resumes where it was stopped. --from goes on with a \
       pretrained model on long documents (RULER's formats and instructions).
 
-      Examples:
-        hybrid pretrain --preset nano-1b --seed 1 --tokens 8M --out experiments/teachers/nano-1b-seed1
-        hybrid pretrain --preset nano-qwen-moe --instructions code --tokens 4M --out experiments/teachers/nano-qwen-moe-seed1
-        hybrid pretrain --from experiments/teachers/nano-1b-seed1 --tokens 2M --sequence 2048 --batch 1 --lr 1e-3 --out long
+      Example:
+        hybrid pretrain --preset nano-1b --seed 1 --tokens 8M \\
+          --out experiments/teachers/nano-1b-seed1
+        hybrid pretrain --preset nano-qwen-moe --instructions code --tokens 4M \\
+          --out experiments/teachers/nano-qwen-moe-seed1
+        hybrid pretrain --from experiments/teachers/nano-1b-seed1 --tokens 2M \\
+          --sequence 2048 --batch 1 --lr 1e-3 --out long
       """)
 
   @Option(
@@ -47,7 +51,7 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Sequences per step.") var batch = 8
   @Option(help: "Tokens per sequence.") var sequence = 512
   @Option(help: "Peak learning rate.") var lr = 3e-3
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Flag(help: "No progress line.") var quiet = false
 
   func run() {
@@ -89,9 +93,11 @@ struct Pretrain: ParsableCommand {
         throw UpcycleError.usage(
           "is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
       }
-      try pretraining.run(
-        in: URL(fileURLWithPath: out), text: text, tokenizer: tokenizer, quiet: quiet,
-        shouldStop: { Interrupt.isRaised })
+      try output.train(from: [from]) { out, force in
+        try pretraining.run(
+          in: out, force: force, text: text, tokenizer: tokenizer, quiet: quiet, shouldStop: { Interrupt.isRaised })
+      }
+      try printResult("model: \(output.out)")
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 import Groundwork
@@ -37,6 +38,7 @@ struct RequestsOption: ParsableArguments {
       language, pageTokens: page, pages: try pages(for: requests, language.config), slots: slots)
     let positions = beyondPositions ? Int.max : nil
     let batch = try ContinuousBatch(language, memory, promptTokens: chunk, ends: ends, positions: positions)
+    let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     Interrupt.listen()
     let progress = ProgressLine("requests", total: requests.count, quiet: quiet)
     let report = try Evaluation.serve(requests, on: batch) {
@@ -47,8 +49,9 @@ struct RequestsOption: ParsableArguments {
     for request in report.requests {
       if let refusal = request.refusal { printNote("refused: \(refusal)") }
     }
-    if let csv { try writeFile(report.csv.text, to: URL(fileURLWithPath: csv)) }
-    try printResult(json ? report.json().text(pretty: true) : table(report))
+    if let table { try writeFile(report.csv.text, to: table) }
+    try printResult(json ? report.json().text(pretty: true) : lines(report))
+    if let table { sayWritten(table) }
   }
 
   private func pages(for requests: [ServingRequest], _ config: ModelConfig) throws -> Int {
@@ -70,7 +73,7 @@ struct RequestsOption: ParsableArguments {
     return bytes == 0 ? 1 : memory / bytes
   }
 
-  private func table(_ report: ServingReport) -> String {
+  private func lines(_ report: ServingReport) -> String {
     func cell(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }

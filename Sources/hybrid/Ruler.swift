@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 import Groundwork
@@ -15,15 +16,18 @@ struct Ruler: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "RULER: thirteen long-context tasks at exact lengths, or a grid of needles by length and depth.",
     discussion: """
-      Prompt, answer prefix and the answer's budget together take a length's tokens, counted with the model's tokenizer.
-      Samples follow from --seed; their keys, values and people never stand in the microworld's training text. --write
-      keeps the samples as JSON Lines in NVIDIA's fields (DIR/LENGTH/TASK.jsonl) and needs no model; --read scores such
-      files. Answers are generated greedily; a reference counts where it stands in the answer, whatever its case.
+      Prompt, answer prefix and the answer's budget together take a length's tokens, counted with the model's \
+      tokenizer. Samples follow from --seed; their keys, values and people never stand in the microworld's training \
+      text. --write keeps the samples as JSON Lines in NVIDIA's fields (DIR/LENGTH/TASK.jsonl) and needs no model; \
+      --read scores such files. Answers are generated greedily; a reference counts where it stands in the answer, \
+      whatever its case.
 
-      Examples:
+      Example:
         hybrid ruler --model runs/hylo-2k --lengths 512,1024,2048 --plot ruler.svg
-        hybrid ruler --model runs/hylo-2k --grid --lengths 256,512,1024,2048 --plot needles.svg
-        hybrid ruler --tasks niah_single_1,vt --lengths 1k,4k --samples 500 --write samples
+        hybrid ruler --model runs/hylo-2k --grid --lengths 256,512,1024,2048 \\
+          --plot needles.svg
+        hybrid ruler --tasks niah_single_1,vt --lengths 1k,4k --samples 500 \\
+          --write samples
         hybrid ruler --model runs/hylo-2k --read samples --lengths 1k
       """)
 
@@ -64,7 +68,10 @@ struct Ruler: ParsableCommand {
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
-    let picture = try plot.map { ($0, try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp")) }
+    let csvFile = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
+    let picture = try plot.map {
+      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp"))
+    }
     let set = RulerSet(
       world: World(seed: MicroworldText.worldSeed), tokenizer: try loadTokenizer(), scale: scale, seed: seed)
     let depths: [Double?] = grid ? try percents() : [nil]
@@ -73,13 +80,14 @@ struct Ruler: ParsableCommand {
       set, model: URL(fileURLWithPath: model!), tasks: tasks, lengths: lengths, depths: depths, samples: samples,
       metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
       write: write.map { URL(fileURLWithPath: $0) }, quiet: quiet || json)
-    if let csv { try writeFile(scored.csv.text, to: URL(fileURLWithPath: csv)) }
+    if let csvFile { try writeFile(scored.csv.text, to: csvFile) }
     if json {
       try printResult(jsonText(scored, pretty: true, snakeCase: true))
     } else {
       try printResult(grid ? scored.grid : scored.table)
     }
-    if let (plot, script) = picture { try drawRuler(scored, with: script, to: URL(fileURLWithPath: plot)) }
+    if let (plot, script) = picture { try drawRuler(scored, with: script, to: plot) }
+    [csvFile, picture?.0].compactMap { $0 }.forEach(sayWritten)
   }
 
   private func writeSamples(_ set: RulerSet, _ tasks: [RulerTask], _ lengths: [Int]) throws {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 import Groundwork
@@ -11,16 +12,19 @@ struct Throughput: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Times prefill and decoding and counts the cache's bytes.",
     discussion: """
-      Without --contexts one point: a prompt is read and continued. With --contexts (or several batch sizes) a sweep
-      of decoding, each point from a cache of random numbers as in the papers' protocol, or from a real prefill with
-      --prefill; --vs adds a second model to every point. With --requests texts are served together as they arrive: a
-      request joins when a slot and pages of the cache are free, leaves after its last token, and is told its time to the
-      first token and per token after it.
+      Without --contexts one point: a prompt is read and continued. With --contexts (or several batch sizes) a sweep \
+      of decoding, each point from a cache of random numbers as in the papers' protocol, or from a real prefill with \
+      --prefill; --vs adds a second model to every point. With --requests texts are served together as they arrive: \
+      a request joins when a slot and pages of the cache are free, leaves after its last token, and is told its time \
+      to the first token and per token after it.
 
-      Examples:
-        hybrid throughput --model runs/mla-sft --batch 8 --prompt 128 --tokens 64 --json
-        hybrid throughput --model runs/zebra --requests requests.jsonl --slots 8 --pool 64MiB --csv served.csv
-        hybrid throughput --model runs/zebra --vs runs/babyllama --contexts 1k,4k,16k,64k --batch 8 --plot speed.svg
+      Example:
+        hybrid throughput --model runs/mla-sft --batch 8 --prompt 128 --tokens 64 \\
+          --json
+        hybrid throughput --model runs/zebra --requests requests.jsonl --slots 8 \\
+          --pool 64MiB --csv served.csv
+        hybrid throughput --model runs/zebra --vs runs/babyllama \\
+          --contexts 1k,4k,16k,64k --batch 8 --plot speed.svg
       """)
 
   @OptionGroup var model: ModelOption
@@ -48,7 +52,10 @@ struct Throughput: ParsableCommand {
       return try requests.serve(file, from: model, csv: csv, json: json, quiet: quiet)
     }
     let batches = try numbers(batch, "--batch")
-    let picture = try plot.map { ($0, try FigureScript.ofCheckout("throughput.gp")) }
+    let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
+    let picture = try plot.map {
+      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("throughput.gp"))
+    }
     if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }
     let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [1]
     var models = [(name: name(of: model.path), model: try model.load())]
@@ -73,9 +80,10 @@ struct Throughput: ParsableCommand {
       }
     }
     progress.finish("\(total) points")
-    if let csv { try writeFile(DecodingPoint.csv(points).text, to: URL(fileURLWithPath: csv)) }
+    if let table { try writeFile(DecodingPoint.csv(points).text, to: table) }
     try show(points)
-    if let (plot, script) = picture { try drawDecodingSweep(points, with: script, to: URL(fileURLWithPath: plot)) }
+    if let (plot, script) = picture { try drawDecodingSweep(points, with: script, to: plot) }
+    [table, picture?.0].compactMap { $0 }.forEach(sayWritten)
   }
 
   private func show(_ points: [DecodingPoint]) throws {

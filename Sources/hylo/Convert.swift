@@ -14,23 +14,25 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Turn a pretrained model into a hybrid of latent attention with Gated DeltaNet or Mamba2 layers.",
     discussion: """
-      Two students are trained from the base, one with latent attention (MLA) in every layer, one with the linear mixer:
-      each layer sees the base's input of that layer and learns its output and its mixer's output (Enhanced-ILD). The
-      hybrid takes the layers of --mla-layers from the first and the others from the second; embedding, final norm and
-      head are the base's.
+      Two students are trained from the base, one with latent attention (MLA) in every layer, one with the linear \
+      mixer: each layer sees the base's input of that layer and learns its output and its mixer's output \
+      (Enhanced-ILD). The hybrid takes the layers of --mla-layers from the first and the others from the second; \
+      embedding, final norm and head are the base's.
 
-      The students stay in the work folder and are used again: an interrupted command goes on where it stopped, and
-      another hybrid (--mla-layers, --out, the same --work) needs no training. Without --data, models of the ladder
+      The students stay in the work folder and are used again: an interrupted command goes on where it stopped, and \
+      another hybrid (--mla-layers, --out, the same --work) needs no training. Without --data, models of the ladder \
       train on the microworld's text.
 
-      Shapes are the paper's for Llama-3.2-1B and 3B and Qwen3-1.7B; other bases have the same fractions: r_kv an eighth
-      of the stacked keys and values, r_q 21/32 of the queries, half of each head rotated; Gated DeltaNet's keys 0.75 d
-      and values 1.5 d wide. The paper trains on a fifth of its text in windows of 2048 with a peak rate of 2e-4; here
-      windows and rate are those of the ladder's narrow models.
+      Shapes are the paper's for Llama-3.2-1B and 3B and Qwen3-1.7B; other bases have the same fractions: r_kv an \
+      eighth of the stacked keys and values, r_q 21/32 of the queries, half of each head rotated; Gated DeltaNet's \
+      keys 0.75 d and values 1.5 d wide. The paper trains on a fifth of its text in windows of 2048 with a peak rate \
+      of 2e-4; here windows and rate are those of the ladder's narrow models.
 
-      Example: hylo convert --base experiments/teachers/nano-1b-seed1 --linear gdn --mla-layers 1,5,10,14 --out runs/hylo
-      Example: hylo convert --base runs/babyllama --linear gdn --mla-layers 0,3 --data shards/tinystories \\
-                 --tokens 2M --out runs/hylo
+      Example:
+        hylo convert --base experiments/teachers/nano-1b-seed1 --linear gdn \\
+          --mla-layers 1,5,10,14 --out runs/hylo
+        hylo convert --base runs/babyllama --linear gdn --mla-layers 0,3 \\
+          --data shards/tinystories --tokens 2M --out runs/hylo
       """)
 
   enum LinearChoice: String, CaseIterable, ExpressibleByArgument { case gdn, mamba2 }
@@ -42,7 +44,7 @@ struct Convert: ParsableCommand {
   @Option(help: "Token shards that the layers' errors are measured on.") var heldOut: String?
   @Option(help: "Training tokens of each student, such as 2M (default: a fifth of the text, as in the paper).")
   var tokens: String?
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "Folder of the two students (default: OUT.ild).") var work: String?
   @Option(help: "Start of Gated DeltaNet: corner (the paper's), aligned, zero, random.") var gdnInit:
     DeltaConversion.Start?
@@ -68,13 +70,15 @@ struct Convert: ParsableCommand {
       let recipe = HybridConverting(
         base: folder, latent: try latent.applied(to: .hylo(config, seed: training.seed)),
         linear: try linearReplacement(), composition: Composition(latentLayers: layers), data: text.training,
-        heldOut: text.heldOut, plan: plan, work: URL(fileURLWithPath: work ?? out + ".ild"))
+        heldOut: text.heldOut, plan: plan, work: URL(fileURLWithPath: work ?? output.out + ".ild"))
       Interrupt.listen()
-      let outcome = try recipe.run(
-        to: URL(fileURLWithPath: out), saveEvery: training.saveEvery,
-        report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
-      try printResult(
-        json ? outcome.json(context: length).text(pretty: true) : outcome.summary(context: length) + "\nmodel: \(out)")
+      try output.write(from: [base, data, heldOut], json: json) { place in
+        let outcome = try recipe.run(
+          to: place, saveEvery: training.saveEvery,
+          report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
+        return .init(
+          outcome.summary(context: length) + "\nmodel: \(output.out)", json: outcome.json(context: length))
+      }
     }
   }
 

@@ -15,18 +15,20 @@ struct Extend: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a hybrid on longer contexts: distillation in bounded memory, with YaRN on its latent attention.",
     discussion: """
-      KL to the teacher alone, over all positions of packed sequences, cosine, 1 % warm-up. Logits never stand in
-      memory (loss and gradients are made from hidden states, chunk by chunk); above 2,048 tokens of a forward pass
-      activations are recomputed in the backward pass. The positions of latent layers are stretched by YaRN: by
-      context / original context unless --yarn says otherwise (1: off), and config.json says so. --tokens 0 changes
+      KL to the teacher alone, over all positions of packed sequences, cosine, 1 % warm-up. Logits never stand in \
+      memory (loss and gradients are made from hidden states, chunk by chunk); above 2,048 tokens of a forward pass \
+      activations are recomputed in the backward pass. The positions of latent layers are stretched by YaRN: by \
+      context / original context unless --yarn says otherwise (1: off), and config.json says so. --tokens 0 changes \
       the positions and trains nothing. The same command goes on where it stopped, bit for bit.
 
-      With --cache-teacher the teacher runs once over all batches and its hidden states are kept on disk: other
+      With --cache-teacher the teacher runs once over all batches and its hidden states are kept on disk: other \
       students and settings train on them without it, and this run holds no more of it than its head.
 
-      Examples:
-        hylo extend --model runs/hylo --teacher runs/bigger --context 2048 --tokens 8M --data shards/long --out runs/hylo-2k
-        hylo extend --model runs/hylo-2k --context 8192 --tokens 0 --out runs/hylo-8k-yarn
+      Example:
+        hylo extend --model runs/hylo --teacher runs/bigger --context 2048 \\
+          --tokens 8M --data shards/long --out runs/hylo-2k
+        hylo extend --model runs/hylo-2k --context 8192 --tokens 0 \\
+          --out runs/hylo-8k-yarn
       """)
 
   @Option(help: "Model to extend (a folder).") var model: String
@@ -36,7 +38,7 @@ struct Extend: ParsableCommand {
   @Option(help: "Token shards to train on (default: the microworld's long documents, for its own models).")
   var data: String?
   @Option(help: "Token shards for the held-out loss, measured 20 times on the way.") var heldOut: String?
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "YaRN factor (default: context / original context; 1: off).") var yarn: Double?
   @Option(help: "Context the positions were made for (default: that of an earlier YaRN, else the model's).")
   var originalContext: String?
@@ -73,15 +75,17 @@ struct Extend: ParsableCommand {
     Interrupt.listen()
     let steps = recipe.plan?.steps ?? 0
     let progress = ProgressLine("teacher states, step", total: steps, quiet: quiet)
-    let curve = try recipe.run(
-      in: URL(fileURLWithPath: out), saveEvery: saveEvery,
-      reportTeacher: {
-        progress.update($0)
-        if $0 == steps { progress.finish("of \(steps) steps") }
-      },
-      report: recipe.plan.map { stepReport("extend", $0, quiet: quiet) } ?? { _, _ in },
-      shouldStop: { Interrupt.isRaised })
-    let report = Extending.Report(recipe, model: out, heldOut: curve)
+    let curve = try output.train(from: [model, teacher, data, heldOut]) { out, force in
+      try recipe.run(
+        in: out, force: force, saveEvery: saveEvery,
+        reportTeacher: {
+          progress.update($0)
+          if $0 == steps { progress.finish("of \(formatCount(steps)) steps") }
+        },
+        report: recipe.plan.map { stepReport("extend", $0, quiet: quiet) } ?? { _, _ in },
+        shouldStop: { Interrupt.isRaised })
+    }
+    let report = Extending.Report(recipe, model: output.out, heldOut: curve)
     try printResult(json ? report.json : report.summary)
   }
 
@@ -101,7 +105,7 @@ struct Extend: ParsableCommand {
       context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup,
       ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
     try plan.validate()
-    let states = folder(teacherStates ?? "\(out)/run/teacher")
+    let states = folder(teacherStates ?? "\(output.out)/run/teacher")
     return Extending(
       student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: text.training,
       heldOut: text.heldOut, positions: positions, plan: plan,

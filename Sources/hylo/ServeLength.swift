@@ -11,11 +11,14 @@ struct ServeLength: ParsableCommand {
     commandName: "serve-length",
     abstract: "Finds the longest context that fits into an amount of memory, and times prefill and decoding up to it.",
     discussion: """
-      The longest context follows from exact accounting of weights, states, cache and the working memory of a step, and
-      is verified by decoding there. Decoding starts from caches of random numbers, as in the papers' protocol; prompts
-      are really read up to --prefill-up-to. Beyond the positions that a model was trained for only speed means anything.
+      The longest context follows from exact accounting of weights, states, cache and the working memory of a step, \
+      and is verified by decoding there. Decoding starts from caches of random numbers, as in the papers' protocol; \
+      prompts are really read up to --prefill-up-to. Beyond the positions that a model was trained for only speed \
+      means anything.
 
-      Example: hylo serve-length --model runs/hylo-2k --vs experiments/teachers/nano-1b-seed1 --budget 2GiB
+      Example:
+        hylo serve-length --model runs/hylo-2k \\
+          --vs experiments/teachers/nano-1b-seed1 --budget 2GiB
       """)
 
   @Option(help: "Model folder.") var model: String
@@ -35,6 +38,7 @@ struct ServeLength: ParsableCommand {
     var plan = ServeLengthPlan(budget: try parsedBytes(budget, "--budget"))
     plan.longestPrefill = try parsedCount(prefillUpTo, "--prefill-up-to", such: "16k")
     (plan.chunk, plan.newTokens, plan.withinPositions) = (chunk, tokens, withinPositions)
+    let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     Interrupt.listen()
     let folders = [model] + (vs.map { [$0] } ?? [])
     let reports = try folders.map { folder in
@@ -43,8 +47,9 @@ struct ServeLength: ParsableCommand {
         try LanguageModel(folder: url)
       }
     }
-    if let csv {
-      try writeFile(ServeLengthReport.csv(reports).text, to: URL(fileURLWithPath: csv))
+    if let table {
+      try writeFile(ServeLengthReport.csv(reports).text, to: table)
+      sayWritten(table)
     }
     if json {
       return try printResult(jsonText(reports, pretty: true, snakeCase: true))

@@ -15,14 +15,16 @@ struct Lab: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Runs experiments, and turns their records into tables and figures.",
     discussion: """
-      An experiment is a file under experiments/PAPER/. It names what to run, what was published and what the
-      paper claims. Finished stages are never redone; Ctrl-C stops cleanly and the same command goes on.
+      An experiment is a file under experiments/PAPER/. It names what to run, what was published and what the paper \
+      claims. Finished stages are never redone; Ctrl-C stops cleanly and the same command goes on.
 
-      Example: lab plan xecomla/table3 && lab run xecomla/table3 && lab table xecomla/table3
+      Example:
+        lab plan xecomla/table3 && lab run xecomla/table3 \\
+          && lab table xecomla/table3
       """,
     version: upcycleVersion,
     subcommands: [
-      ListCommand.self, PlanCommand.self, RunCommand.self, StatusCommand.self, TableCommand.self,
+      ListCommand.self, PlanCommand.self, RunCommand.self, WatchCommand.self, StatusCommand.self, TableCommand.self,
       FigureCommand.self, CheckCommand.self, ReportCommand.self, RegenerateCommand.self,
     ])
 }

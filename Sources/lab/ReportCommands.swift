@@ -6,18 +6,23 @@ import LabKit
 struct TableCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "table", abstract: "Writes tables (Markdown and CSV) from the committed records.",
-    discussion: "Example: lab table xecomla/table3, or lab table --all")
+    discussion: """
+      Example:
+        lab table xecomla/table3
+        lab table --all
+      """)
 
   @OptionGroup var place: Place
   @Argument(help: "Experiments; a paper's name stands for all of its tables.") var specs: [String] = []
   @Flag(help: "All tables.") var all = false
+  @Flag(help: "From this checkout's own records, to runs/figures/.") var own = false
 
   func run() {
     runReportingErrors {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) where spec.report.kind == .table || !specs.isEmpty {
-        let written = try Publication(laboratory).writeTable(spec)
-        try printResult(written.map { "figures/\(spec.paper)/\($0.lastPathComponent)" }.joined(separator: "  "))
+        let written = try Publication(laboratory, records: own ? .own : .committed).writeTable(spec)
+        try printResult(written.map { path($0, spec, own: own) }.joined(separator: "  "))
       }
     }
   }
@@ -26,19 +31,24 @@ struct TableCommand: ParsableCommand {
 struct FigureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "figure", abstract: "Draws figures (SVG, and PNG when asked) from the committed records.",
-    discussion: "Example: lab figure xecomla/figure1 --png, or lab figure --all --png")
+    discussion: """
+      Example:
+        lab figure xecomla/figure1 --png
+        lab figure --all --png
+      """)
 
   @OptionGroup var place: Place
   @Argument(help: "Experiments; a paper's name stands for all of its figures.") var specs: [String] = []
   @Flag(help: "All figures.") var all = false
+  @Flag(help: "From this checkout's own records, to runs/figures/.") var own = false
   @Flag(help: "Also write PNG, derived from the SVG.") var png = false
 
   func run() {
     runReportingErrors {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) {
-        if let figure = try Publication(laboratory).writeFigure(spec, png: png) {
-          try printResult("figures/\(spec.paper)/\(figure.lastPathComponent)")
+        if let figure = try Publication(laboratory, records: own ? .own : .committed).writeFigure(spec, png: png) {
+          try printResult(path(figure, spec, own: own))
         }
       }
     }
@@ -50,10 +60,13 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Answers every claim from our records: holds, fails, undecided, out of reach.",
     discussion: """
-      Decided needs at least 3 seeds a cell and a 95 % interval, over seeds and items, on one side of the bound.
-      A failure is a finding, so the exit code is 0 unless --strict is given.
-      Examples: lab check xecomla, lab check xecomla/table11 --power, lab check --all (which also writes
-      figures/claims.md)
+      Decided needs at least 3 seeds a cell and a 95 % interval, over seeds and items, on one side of the bound. A \
+      failure is a finding, so the exit code is 0 unless --strict is given.
+
+      Example:
+        lab check xecomla
+        lab check xecomla/table11 --power
+        lab check --all
       """)
 
   @OptionGroup var place: Place
@@ -62,11 +75,12 @@ struct CheckCommand: ParsableCommand {
   @Option(help: "The profile whose records answer (default: the one each experiment reports).") var profile: String?
   @Flag(help: "Also print the seeds that the published and the observed effects need, and what each metric can tell.")
   var power = false
+  @Flag(help: "Of this checkout's own records.") var own = false
   @Flag(help: "Exit with 1 if a claim fails.") var strict = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    if all && (!specs.isEmpty || profile != nil) {
+    if all && (!specs.isEmpty || profile != nil || own) {
       throw ValidationError("--all answers all experiments from the profiles they report: name none beside it")
     }
   }
@@ -74,7 +88,7 @@ struct CheckCommand: ParsableCommand {
   func run() {
     runReportingErrors {
       let laboratory = try place.laboratory()
-      let publication = Publication(laboratory)
+      let publication = Publication(laboratory, records: own ? .own : .committed)
       let chosen = try laboratory.specs(specs)
       let page = try all ? publication.writeClaims() : publication.claims(chosen, profile: profile)
       if json { try printJSON(page.json) } else { try printText(page) }
@@ -120,9 +134,11 @@ struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Writes figures/index.html: every claim, table and figure on one page.",
     discussion: """
-      The page stands alone: open it in a browser, print it, send it. It is made of the committed records and pictures;
-      lab regenerate writes it too.
-      Example: lab report
+      The page stands alone: open it in a browser, print it, send it. It is made of the committed records and \
+      pictures; lab regenerate writes it too.
+
+      Example:
+        lab report
       """)
 
   @OptionGroup var place: Place
@@ -139,9 +155,11 @@ struct RegenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "regenerate", abstract: "Rewrites every csv, md and svg under figures/ from the committed records.",
     discussion: """
-      With --check nothing is written: everything is regenerated in a temporary folder and compared byte by byte;
+      With --check nothing is written: everything is regenerated in a temporary folder and compared byte by byte; \
       any difference is listed and the exit code is 1, as it is for a table of exact numbers that was never run.
-      Example: lab regenerate --check
+
+      Example:
+        lab regenerate --check
       """)
 
   @OptionGroup var place: Place
@@ -166,6 +184,10 @@ struct RegenerateCommand: ParsableCommand {
         hint: "run lab regenerate, look at the changes and commit them")
     }
   }
+}
+
+private func path(_ file: URL, _ spec: Spec, own: Bool) -> String {
+  "\(own ? "runs/" : "")figures/\(spec.paper)/\(file.lastPathComponent)"
 }
 
 private func chosen(_ names: [String], _ all: Bool, in laboratory: Laboratory) throws -> [Spec] {

@@ -7,7 +7,11 @@ import TensorCore
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Lists the experiments.", discussion: "Example: lab list")
+    commandName: "list", abstract: "Lists the experiments.",
+    discussion: """
+      Example:
+        lab list
+      """)
 
   @OptionGroup var place: Place
   @Flag(help: "Print JSON.") var json = false
@@ -40,7 +44,10 @@ struct ListCommand: ParsableCommand {
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Shows what a run would do: stages, keys, what is done, time to expect.",
-    discussion: "Example: lab plan xecomla/table3 --profile micro")
+    discussion: """
+      Example:
+        lab plan xecomla/table3 --profile micro
+      """)
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
@@ -60,14 +67,18 @@ struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Runs experiments: every stage that is not finished, then records the cells.",
     discussion: """
-      Ctrl-C stops cleanly; the same command goes on where it stopped.
-      Example: lab run xecomla/table3 --profile micro --seeds 1,2,3
+      Ctrl-C stops cleanly; the same command goes on where it stopped. Records, tables and pictures go to runs/, and \
+      every number is compared with the committed record.
+
+      Example:
+        lab run xecomla/table3 --profile micro --seeds 1,2,3
       """)
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
   @Flag(help: "Leave out cells recorded with exactly these settings; take over such records of other experiments.")
   var skipRecorded = false
+  @Flag(help: "Write the records over the committed ones, under experiments/.") var updateRecords = false
   @Flag(help: "Print only errors.") var quiet = false
   @Flag(help: "Run a profile that asks for consent.") var yes = false
 
@@ -90,10 +101,19 @@ struct RunCommand: ParsableCommand {
     Threads.set(selection.threads)
     var sweep = Sweep(plans, in: laboratory)
     sweep.trustsRecords = skipRecorded
+    sweep.records = updateRecords ? .committed : .own
     sweep.quiet = quiet
     let start = monotonicSeconds()
     let summary = try sweep.run()
+    let seconds = monotonicSeconds() - start
+    let reported = plans.filter { $0.profile.recorded && !$0.jobs.isEmpty }
+    for plan in reported {
+      let text = try ClosingCard(plan, of: summary, records: sweep.records, in: laboratory, seconds: seconds)
+        .text(isBrief: reported.count > 3)
+      if !quiet { try printResult(text) }
+    }
     if quiet { return }
+    if !reported.isEmpty { try printResult("") }
     for (needs, cells) in Dictionary(grouping: summary.leftOut, by: \.needs).sorted(by: { $0.key < $1.key }) {
       try printResult("left out, needs \(needs): \(cells.map(\.cell).joined(separator: ", "))")
     }
@@ -103,14 +123,17 @@ struct RunCommand: ParsableCommand {
       (summary.replaced.count, "replaced"), (summary.adopted.count, "taken over from other experiments"),
       (summary.skipped.count, "cells skipped"),
     ] where count > 0 { parts.append("\(count) \(what)") }
-    try printResult("\(parts.joined(separator: ", ")) in \(formatDuration(monotonicSeconds() - start))")
+    try printResult("\(parts.joined(separator: ", ")) in \(formatDuration(seconds))")
   }
 }
 
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Shows per experiment how many runs are recorded, stale or missing.",
-    discussion: "Example: lab status xecomla --profile micro")
+    discussion: """
+      Example:
+        lab status xecomla --profile micro
+      """)
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection

@@ -7,11 +7,12 @@ struct Cat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints documents, or a window of tokens, of a folder of shards.",
     discussion: """
-      With --tokenizer as text, a line <|endoftext|> between documents, so that `shards pack` can read it \
-      again; else as ids, a document a line. (`zstd -dc FILE.zst` gives a shard's raw little-endian ids.)
+      With --tokenizer as text, a line <|endoftext|> between documents, so that `shards pack` can read it again; \
+      else as ids, a document a line. (`zstd -dc FILE.zst` gives a shard's raw little-endian ids.)
 
-      Examples:
-        shards cat shards/tinystories --tokenizer runs/babyllama --document 3 --count 2
+      Example:
+        shards cat shards/tinystories --tokenizer runs/babyllama --document 3 \\
+          --count 2
         shards cat shards/tinystories --from 100000 --tokens 256
       """)
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import TokenData
@@ -8,14 +9,15 @@ struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes the microworld: training text, held-out text, preference pairs and tasks.",
     discussion: """
-      Everything follows from the seed. Documents in text files are separated by a line <|endoftext|>, which
-      `shards pack` understands. Sizes in tokens assume a 2,048-entry BPE trained on this text (about 3.9
-      bytes a token).
+      Everything follows from the seed. Documents in text files are separated by a line <|endoftext|>, which `shards \
+      pack` understands. Sizes in tokens assume a 2,048-entry BPE trained on this text (about 3.9 bytes a token).
 
-      Example: shards generate --out microworld --seed 1 --pretraining-tokens 8M --instruction-tokens 3M
+      Example:
+        shards generate --out microworld --seed 1 --pretraining-tokens 8M \\
+          --instruction-tokens 3M
       """)
 
-  @Option(help: "Folder to write into.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "Seed of the world and of everything written about it.") var seed: UInt64 = 1
   @Option(help: "Size of pretraining.txt in tokens (8M, 500k, ...; 0 leaves it out).") var pretrainingTokens = "8M"
   @Option(help: "Size of instruction.txt in tokens.") var instructionTokens = "3M"
@@ -35,18 +37,15 @@ struct Generate: ParsableCommand {
     export.preferencePairs = try count(preferences, "--preferences", most: 1_000_000)
     export.itemsPerTask = try count(items, "--items", most: 1_000_000)
     export.itemSets = sets.split(separator: ",").map(String.init)
-    let folder = URL(fileURLWithPath: out, isDirectory: true)
-    try makeDirectory(folder)
-    let start = monotonicSeconds()
-    let manifest = try export.write(to: folder) { file in
-      printNote("\(file.file)  \(formatCount(file.count)) entries, \(formatCount(file.bytes)) bytes")
-    }
-    if json {
-      try printResult(jsonText(manifest, pretty: true))
-    } else {
-      try printResult(
-        "\(out): \(formatCount(manifest.facts)) facts about \(formatCount(manifest.entities)) entities,"
-          + " \(manifest.files.count) files in \(formatDuration(monotonicSeconds() - start))")
+    try output.write(from: [], json: json) { folder in
+      let start = monotonicSeconds()
+      let manifest = try export.write(to: folder) { file in
+        printNote("\(file.file)  \(formatCount(file.count)) entries, \(formatCount(file.bytes)) bytes")
+      }
+      return .init(
+        "\(output.out): \(formatCount(manifest.facts)) facts about \(formatCount(manifest.entities)) entities,"
+          + " \(manifest.files.count) files in \(formatDuration(monotonicSeconds() - start))",
+        json: try jsonValue(manifest))
     }
   }
 

@@ -17,7 +17,8 @@ struct Info: ParsableCommand {
   func run() throws {
     runReportingErrors {
       let shards = try TokenShards(URL(fileURLWithPath: folder))
-      try printResult(ShardSummary(shards.manifest, folder: folder).text(json: json))
+      let summary = ShardSummary(shards.manifest, folder: folder)
+      try printResult(json ? summary.json.text(pretty: true) : summary.text)
     }
   }
 }

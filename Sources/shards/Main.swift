@@ -13,7 +13,8 @@ struct Shards: ParsableCommand {
     abstract: "Token shards, tokenizers and the microworld.",
     discussion: """
       Example:
-        shards train-tokenizer --input train.txt --vocabulary-size 4096 --out runs/tokenizer
+        shards train-tokenizer --input train.txt --vocabulary-size 4096 \\
+          --out runs/tokenizer
         shards pack --input train.txt --tokenizer runs/tokenizer --out shards/train
         shards verify shards/train
       """,

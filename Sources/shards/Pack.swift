@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import TokenData
@@ -10,14 +11,16 @@ struct Pack: ParsableCommand {
       Every document becomes what the tokenizer puts in front of a text (mostly the beginning token) and its ids. \
       Inputs are text or JSON Lines, plain, .gz or .zst, which is told from their names and first bytes; a folder \
       stands for the files in it, - for standard input. With --chat each line is a conversation, {"messages": \
-      [{"role": "user", "content": "…"}, …]}, written with the model's chat template, and training learns on what the \
-      assistant says alone. An existing folder of shards is replaced when the new one is complete; any other folder is \
-      left alone.
+      [{"role": "user", "content": "…"}, …]}, written with the model's chat template, and training learns on what \
+      the assistant says alone.
 
-      Examples:
-        shards pack --input tinystories/train.txt --tokenizer runs/babyllama --out shards/tinystories
-        shards pack --input corpus.jsonl.zst --field text --tokenizer runs/babyllama --out shards/corpus
-        shards pack --input chats.jsonl --chat --tokenizer runs/qwen --out shards/chats
+      Example:
+        shards pack --input tinystories/train.txt --tokenizer runs/babyllama \\
+          --out shards/tinystories
+        shards pack --input corpus.jsonl.zst --field text \\
+          --tokenizer runs/babyllama --out shards/corpus
+        shards pack --input chats.jsonl --chat --tokenizer runs/qwen \\
+          --out shards/chats
       """)
 
   @Option(parsing: .upToNextOption, help: "Files, folders, patterns or -, in order.") var input: [String]
@@ -27,7 +30,7 @@ struct Pack: ParsableCommand {
       tokenizer.bin.
       """)
   var tokenizer: String
-  @Option(help: "The folder to write.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(
     help: """
       Where documents of a text end: 'auto' (lines of <|endoftext|>, else the whole file is one), 'endoftext', \
@@ -58,12 +61,30 @@ struct Pack: ParsableCommand {
     let options = try shardOptions()
     let parsing = try choice(specialTokens, Tokenizer.SpecialTokens.self, "--special-tokens") == .parse
     let badLines = BadLines(limit: skipBadLines)
-    let files = try readers(badLines)
+    let paths = try inputPaths(input)
+    let files = try readers(paths, badLines)
     let tokenizer = try loadTokenizer()
     let template = chat ? try template() : nil
-    let writer = try ShardWriter(folder: URL(fileURLWithPath: out), tokenizer: tokenizer, options: options)
-    let bytes = files.reduce(0) { $0 + $1.size }
-    let progress = ProgressLine("pack", total: bytes, quiet: quiet)
+    // "vocab.json,merges.txt,PATTERN" names two files.
+    let tokenizerFiles = self.tokenizer.split(separator: ",").map(String.init)
+      .filter(FileManager.default.fileExists(atPath:))
+    try output.write(from: paths + tokenizerFiles + [chatTemplate], json: json) { folder in
+      let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
+      try write(files, to: writer, tokenizer, template, parsing)
+      let manifest = try writer.finish()
+      if let first = badLines.first, !quiet {
+        printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(first)")
+      }
+      let summary = ShardSummary(manifest, folder: output.out)
+      return .init(summary.text, json: summary.json)
+    }
+  }
+
+  private func write(
+    _ files: [DocumentReader], to writer: ShardWriter, _ tokenizer: Tokenizer, _ template: ChatTemplate?,
+    _ parsing: Bool
+  ) throws {
+    let progress = ProgressLine("pack", total: files.reduce(0) { $0 + $1.size }, quiet: quiet)
     var finished = 0
     for file in files {
       func report(_ position: Int) {
@@ -85,13 +106,7 @@ struct Pack: ParsableCommand {
       }
       finished += file.size
     }
-    let manifest = try writer.finish()
-    progress.finish(
-      "\(formatCount(manifest.tokens)) tokens of \(formatCount(manifest.documents.count)) documents")
-    if let first = badLines.first, !quiet {
-      printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(first)")
-    }
-    try printResult(ShardSummary(manifest, folder: out).text(json: json))
+    progress.finish("\(formatCount(writer.tokens)) tokens of \(formatCount(writer.documents)) documents")
   }
 
   // MARK: Options
@@ -119,9 +134,9 @@ struct Pack: ParsableCommand {
       "is unknown", at: option, expected: T.allCases.map(\.rawValue).joined(separator: " or "), found: text)
   }
 
-  private func readers(_ badLines: BadLines) throws -> [DocumentReader] {
+  private func readers(_ paths: [String], _ badLines: BadLines) throws -> [DocumentReader] {
     let format = chat ? DocumentFormat.jsonl : try choice(format, DocumentFormat.self, "--format")
-    return try inputPaths(input).map {
+    return try paths.map {
       try DocumentReader($0, separator: .init(documentSeparator), format: format, field: field, badLines: badLines)
     }
   }

@@ -14,9 +14,7 @@ struct ShardSummary {
 
   private var bytes: Int { manifest.shards.reduce(0) { $0 + $1.bytes } }
 
-  func text(json: Bool) -> String { json ? self.json.text(pretty: true) : lines.joined(separator: "\n") }
-
-  private var lines: [String] {
+  var text: String {
     let bits = Double(bytes) * 8 / Double(manifest.tokens)
     return [
       "folder      \(folder)",
@@ -25,10 +23,10 @@ struct ShardSummary {
       "vocabulary  \(formatCount(manifest.tokenizer.vocabularySize)), tokenizer \(manifest.tokenizer.fingerprint.prefix(12))",
       manifest.answers.map { "answers     \(formatCount($0.count)), which alone are learnt" },
       "shards      \(manifest.shards.count), \(formatCount(bytes)) bytes, \(String(format: "%.2f", bits)) bits a token",
-    ].compactMap { $0 }
+    ].compactMap { $0 }.joined(separator: "\n")
   }
 
-  private var json: JSONValue {
+  var json: JSONValue {
     var object: [String: JSONValue] = [
       "folder": .string(folder), "tokens": .int(manifest.tokens), "dtype": .string(manifest.dtype.rawValue),
       "documents": .int(manifest.documents.count), "vocabulary_size": .int(manifest.tokenizer.vocabularySize),

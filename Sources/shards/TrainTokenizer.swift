@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import TokenData
@@ -9,12 +10,13 @@ struct TrainTokenizer: ParsableCommand {
     abstract: "Trains a byte-level BPE tokenizer and writes tokenizer.json.",
     discussion: """
       Example:
-        shards train-tokenizer --input tinystories/train.txt --vocabulary-size 4096 --out runs/tokenizer
+        shards train-tokenizer --input tinystories/train.txt \\
+          --vocabulary-size 4096 --out runs/tokenizer
       """)
 
   @Option(parsing: .upToNextOption, help: "Files, folders, patterns or -, as for pack.") var input: [String]
   @Option(help: "Pieces in all: special tokens, 256 bytes, merges.") var vocabularySize: Int
-  @Option(help: "The folder to write tokenizer.json into.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(
     help: "How text is cut into words: \(SplitPattern.allCases.map(\.rawValue).joined(separator: ", ")).")
   var pattern = SplitPattern.qwen.rawValue
@@ -32,18 +34,22 @@ struct TrainTokenizer: ParsableCommand {
         "unknown --pattern", expected: SplitPattern.allCases.map(\.rawValue).joined(separator: ", "),
         found: pattern)
     }
+    let paths = try inputPaths(input)
     var trainer = try BPETrainer(vocabularySize: vocabularySize, pattern: pattern, specialTokens: special)
-    for path in try inputPaths(input) {
-      let reader = try DocumentReader(path, separator: .init(documentSeparator), field: field)
-      try reader.forEachDocument { text, _ in trainer.add(text) }
+    try output.write(from: paths) { folder in
+      for path in paths {
+        let reader = try DocumentReader(path, separator: .init(documentSeparator), field: field)
+        try reader.forEachDocument { text, _ in trainer.add(text) }
+      }
+      let progress = ProgressLine("train", total: vocabularySize, quiet: quiet)
+      let tokenizer = try trainer.train { progress.update($0, "pieces") }
+      try tokenizer.save(to: folder)
+      let (pieces, wanted) = (formatCount(tokenizer.vocabularySize), formatCount(vocabularySize))
+      progress.finish("\(pieces) pieces")
+      let short = "the text has no more repeated pairs: \(pieces) of \(wanted) pieces\n"
+      return .init(
+        (tokenizer.vocabularySize < vocabularySize ? short : "")
+          + "tokenizer \(tokenizer.fingerprint.prefix(12))  \(pieces) pieces  \(output.out)")
     }
-    let progress = ProgressLine("train", total: vocabularySize, quiet: quiet)
-    let tokenizer = try trainer.train { progress.update($0, "pieces") }
-    try tokenizer.save(to: URL(fileURLWithPath: out))
-    progress.finish("\(formatCount(tokenizer.vocabularySize)) pieces")
-    if tokenizer.vocabularySize < vocabularySize {
-      try printResult("the text has no more repeated pairs: \(tokenizer.vocabularySize) of \(vocabularySize) pieces")
-    }
-    try printResult("tokenizer \(tokenizer.fingerprint.prefix(12))  \(tokenizer.vocabularySize) pieces  \(out)")
   }
 }

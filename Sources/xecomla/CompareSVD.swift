@@ -9,7 +9,10 @@ struct CompareSVD: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare-svd",
     abstract: "Time and error of the ways to a truncated SVD, on one thread, against LAPACK's gesdd.",
-    discussion: "Example: xecomla compare-svd --shapes 2048x2048:880,1024x2048:512")
+    discussion: """
+      Example:
+        xecomla compare-svd --shapes 2048x2048:880,1024x2048:512
+      """)
 
   @Option(help: "ROWSxCOLUMNS:RANK, comma separated.")
   var shapes = "256x256:64,1024x2048:128,1024x2048:512,2048x2048:880,2048x2048:1440,4096x2048:512"

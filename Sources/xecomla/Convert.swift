@@ -17,14 +17,16 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Turn attention layers into latent attention (MLA), initialised from the base model's weights.",
     discussion: """
-      Example: xecomla convert --model runs/babyllama --kv-rank 12 --q-rank auto --rope-dim 8 --nope-dim 8 --out runs/mla
+      Beyond the paper: --rope-init aligned keeps whole rotary pairs, --svd covariance fits the calibration text \
+      instead of the weights; both start much closer to the base model.
 
-      Beyond the paper: --rope-init aligned keeps whole rotary pairs, --svd covariance fits the calibration
-      text instead of the weights; both start much closer to the base model.
+      Example:
+        xecomla convert --model runs/babyllama --kv-rank 12 --q-rank auto \\
+          --rope-dim 8 --nope-dim 8 --out runs/mla
       """)
 
   @Option(help: "Base model folder.") var model: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @OptionGroup var latent: LatentOptions
   @Option(help: "Layers to convert: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
   @Option(help: "Where singular values go: down (code), up (paper), balanced.") var sigma = LatentConversion
@@ -54,12 +56,12 @@ struct Convert: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      guard let ropeDim = latent.ropeDim, let nopeDim = latent.nopeDim else {
-        throw UpcycleError.usage("are needed", at: "--rope-dim and --nope-dim", hint: "half of the head each, say")
-      }
+      // As in the paper's Table 12: half of a head rotates.
+      let head = try ModelConfig(contentsOf: URL(fileURLWithPath: model)).headDim
+      let half = max(2, head / 4 * 2)
       var conversion = try latent.applied(
         to: LatentConversion(
-          kvRank: nil, nopeHeadDim: nopeDim, ropeHeadDim: ropeDim, layers: try LayerSelection(layers), start: start,
+          kvRank: nil, nopeHeadDim: head - half, ropeHeadDim: half, layers: try LayerSelection(layers), start: start,
           rope: ropeInit, weighting: svd, sigma: sigma, rankRule: rankRule, queryEnergy: deltaQ,
           keyValueEnergy: deltaKv,
           fixedEnds: fixedEnds, granule: granule ?? (rankRule == .code ? 8 : 1), latentNorm: latentNorm,
@@ -67,12 +69,15 @@ struct Convert: ParsableCommand {
       if outputGate { conversion.outputGate = true }
       if positionFree { conversion.isPositionFree = true }
       let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
-      let report = try ConversionRun(
-        model: URL(fileURLWithPath: model), out: URL(fileURLWithPath: out), conversion: conversion,
-        calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
-        data: (data ?? calibration).map { URL(fileURLWithPath: $0) }, type: try dtype.map(Self.elementType)
-      ).run()
-      if json { try printResult(report.json) } else { try printResult(report.summary) }
+      let type = try dtype.map(Self.elementType)
+      try output.write(from: [model, calibration, data], json: json) { folder in
+        let report = try ConversionRun(
+          model: URL(fileURLWithPath: model), out: folder, conversion: conversion,
+          calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
+          data: (data ?? calibration).map { URL(fileURLWithPath: $0) }, type: type
+        ).run()
+        return .init(report.summary + "\nmodel: \(output.out)", json: report.json)
+      }
     }
   }
 

@@ -12,14 +12,16 @@ struct Compose: ParsableCommand {
     discussion: """
       Whole decoder layers are copied; embedding, final norm and head are the base's.
 
-      Example: zebra compose --base runs/babyllama --mla runs/all-mla --linear runs/all-mamba2 --layers 0,4 --out runs/zebra
+      Example:
+        zebra compose --base runs/babyllama --mla runs/all-mla \\
+          --linear runs/all-mamba2 --layers 0,4 --out runs/zebra
       """)
 
   @Option(help: "Base model folder.") var base: String
   @Option(help: "ILD model whose layers are latent attention.") var mla: String
   @Option(help: "ILD model whose layers are Mamba2 or Gated DeltaNet.") var linear: String
   @Option(help: "Layers to take from --mla, such as 0,5,10,14 (zebra select chooses them).") var layers: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Flag(help: "Print what was made as JSON.") var json = false
 
   func run() {
@@ -28,23 +30,21 @@ struct Compose: ParsableCommand {
         throw UpcycleError.usage(
           "is not a list of layers", at: "--layers", expected: "such as 0,5,10,14", found: layers)
       }
-      let config = try Composition(latentLayers: chosen).write(
-        base: URL(fileURLWithPath: base), latent: URL(fileURLWithPath: mla), linear: URL(fileURLWithPath: linear),
-        to: URL(fileURLWithPath: out))
-      if json {
+      try output.write(from: [base, mla, linear], json: json) { folder in
+        let config = try Composition(latentLayers: chosen).write(
+          base: URL(fileURLWithPath: base), latent: URL(fileURLWithPath: mla), linear: URL(fileURLWithPath: linear),
+          to: folder)
         let object: [String: JSONValue] = [
           "layers": .array(chosen.sorted().map { .int($0) }), "kv_percent": .double(config.kvPercent),
           "kv_numbers_per_token": .int(config.kvNumbersPerToken), "state_numbers": .int(config.stateNumbers),
           "parameters": .int(config.parameterCount),
         ]
-        return try printResult(JSONValue.object(object).text(pretty: true))
-      }
-      try printResult(config.mixers.map(\.shortName).joined(separator: " "))
-      try printResult(
-        String(
+        let size = String(
           format: "%@ parameters, cache %.2f %% of the base's per token and %@ numbers per sequence",
-          formatCount(config.parameterCount), config.kvPercent, formatCount(config.stateNumbers)))
-      try printResult("model: \(out)")
+          formatCount(config.parameterCount), config.kvPercent, formatCount(config.stateNumbers))
+        let mixers = config.mixers.map(\.shortName).joined(separator: " ")
+        return .init("\(mixers)\n\(size)\nmodel: \(output.out)", json: .object(object))
+      }
     }
   }
 }

@@ -15,13 +15,15 @@ struct ILD: ParsableCommand {
     commandName: "ild",
     abstract: "Replace attention layers by one other mixer and train each layer on the base's (ILD).",
     discussion: """
-      Layer l of the student sees the base's input of layer l and learns its output; layers train side by side and do
-      not see each other's errors. Needed twice, with mla and with mamba2 or gdn, before select and compose.
+      Layer l of the student sees the base's input of layer l and learns its output; layers train side by side and \
+      do not see each other's errors. Needed twice, with mla and with mamba2 or gdn, before select and compose.
 
-      Latent attention (mla) defaults to half of each head rotated, an eighth of the cache's rank, and queries of the
-      same number of parameters; its up-projection has the base's KV heads.
+      Latent attention (mla) defaults to half of each head rotated, an eighth of the cache's rank, and queries of \
+      the same number of parameters; its up-projection has the base's KV heads.
 
-      Example: zebra ild --base runs/babyllama --mixer mamba2 --data shards/tinystories --tokens 2M --out runs/all-mamba2
+      Example:
+        zebra ild --base runs/babyllama --mixer mamba2 --data shards/tinystories \\
+          --tokens 2M --out runs/all-mamba2
       """)
 
   enum MixerChoice: String, CaseIterable, ExpressibleByArgument { case mla, mamba2, gdn }
@@ -31,7 +33,7 @@ struct ILD: ParsableCommand {
   @Option(help: "Token shards to train on.") var data: String
   @Option(help: "Token shards that the layers' errors are measured on, before and after.") var heldOut: String?
   @Option(help: "Training tokens, such as 2M.") var tokens: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "Layers to replace: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
   @Option(
     name: .customLong("init"),
@@ -58,14 +60,16 @@ struct ILD: ParsableCommand {
         heldOut: try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }, plan: plan)
       recipe.type = try stored.type(of: folder)
       Interrupt.listen()
-      let outcome = try recipe.run(
-        in: URL(fileURLWithPath: out), saveEvery: training.saveEvery, report: intermediateReport(plan, quiet: quiet),
-        shouldStop: { Interrupt.isRaised })
+      let outcome = try output.train(from: [base, data, heldOut]) { out, force in
+        try recipe.run(
+          in: out, force: force, saveEvery: training.saveEvery, report: intermediateReport(plan, quiet: quiet),
+          shouldStop: { Interrupt.isRaised })
+      }
       if json { return try printResult(jsonText(outcome)) }
       for (layer, errors) in zip(outcome.before, outcome.after).enumerated() {
         try printResult(String(format: "layer %2d  relative error %.3f -> %.3f", layer, errors.0, errors.1))
       }
-      try printResult("model: \(out)")
+      try printResult("model: \(output.out)")
     }
   }
 

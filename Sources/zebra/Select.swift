@@ -15,24 +15,25 @@ struct Select: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Choose the latent-attention layers of a hybrid from one sensitivity score per layer (SMART).",
     discussion: """
-      The score file is CSV with the columns layer and sensitivity, every layer from 0 up once; lines that start
+      The score file is CSV with the columns layer and sensitivity, every layer from 0 up once; lines that start \
       with # are comments:
 
         layer,sensitivity
         0,1185.06
         1,382.73
 
-      SMART takes the best-scoring layer of the first L/N and of the last L/N layers, keeps the gaps between
-      latent layers as equal as they can be, and of all such placements the one with the largest sum. Every
-      strategy's list is held against that rule.
+      SMART takes the best-scoring layer of the first L/N and of the last L/N layers, keeps the gaps between latent \
+      layers as equal as they can be, and of all such placements the one with the largest sum. Every strategy's list \
+      is held against that rule.
 
-      Without --scores they are measured: KL of the all-linear model to the base, minus the same with one layer taken
-      from the latent-attention model, on the first windows of --data. There greedy measures anew beside every layer it
-      has chosen; on a score file it ends where max-score does.
+      Without --scores they are measured: KL of the all-linear model to the base, minus the same with one layer \
+      taken from the latent-attention model, on the first windows of --data. There greedy measures anew beside every \
+      layer it has chosen; on a score file it ends where max-score does.
 
-      Examples:
+      Example:
         zebra select --scores experiments/zebra/published/table10.csv --count 4
-        zebra select --base runs/babyllama --mla runs/all-mla --linear runs/all-mamba2 --data shards/tinystories --count 2
+        zebra select --base runs/babyllama --mla runs/all-mla \\
+          --linear runs/all-mamba2 --data shards/tinystories --count 2
       """)
 
   @Option(help: "Score file.") var scores: String?
@@ -52,7 +53,9 @@ struct Select: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let picture = try plot.map { ($0, try FigureScript.ofCheckout("zebra/figure3.gp")) }
+      let picture = try plot.map {
+        (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("zebra/figure3.gp"))
+      }
       let (scores, placement) = try self.scores.map(placed(byFile:)) ?? measured()
       if json {
         try printResult(placement.json(scores: scores).text(pretty: true))
@@ -61,7 +64,8 @@ struct Select: ParsableCommand {
         try printResult("\n" + placement.summary(layerCount: scores.count))
       }
       if let (plot, script) = picture {
-        try drawPlacement(placement, scores: scores, with: script, to: URL(fileURLWithPath: plot))
+        try drawPlacement(placement, scores: scores, with: script, to: plot)
+        sayWritten(plot)
       }
     }
   }
@@ -80,6 +84,7 @@ struct Select: ParsableCommand {
       return URL(fileURLWithPath: path)
     }
     let folders = try [folder(base, "--base"), folder(mla, "--mla"), folder(linear, "--linear")]
+    let table = try writeScores.map { try outputFile($0, "--write-scores", replacing: "csv") }
     let shards = try TokenShards(folder(data, "--data"))
     let configs = try folders.map { try ModelConfig(contentsOf: $0) }
     // Refuses models of another base, and ones with other mixers, by composing any hybrid of the two.
@@ -97,7 +102,10 @@ struct Select: ParsableCommand {
       base: models[0], latent: models[1], linear: models[2], windows: texts
     ) { done, _ in progress.update(done, "") }
     progress.finish(String(format: "all linear: KL %.4f nats per token", divergence))
-    if let writeScores { try LayerScores(scores).save(to: URL(fileURLWithPath: writeScores)) }
+    if let table {
+      try LayerScores(scores).save(to: table)
+      sayWritten(table)
+    }
     // Also refuses an impossible count.
     let placement = try LayerPlacement(strategy, count: count, scores: scores)
     guard strategy == .greedy else { return (scores, placement) }

@@ -72,7 +72,7 @@ final class FarskipCommandTests: XCTestCase {
     try assertRefused("farskip", convert("bad", ["--layers", "first:9"]), status: 2, saying: ["--layers", "9"])
     try assertRefused(
       "farskip", convert("bad", ["--connectivity", "ladder"]), status: 2, saying: ["ladder", "farskip"])
-    try assertRefused("farskip", convert("nano-qwen-moe"), status: 2, saying: ["base model itself"])
+    try assertRefused("farskip", convert("nano-qwen-moe"), status: 2, saying: ["is what the command reads"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("bad")))
   }
 

@@ -178,7 +178,7 @@ final class FarskipRanksTests: XCTestCase {
       (["overlap", "--repeats", "1"], ["--layers", "2"], ["--layers", "3"], "--layers: rank 1 has 3, rank 0 has 2"),
       (infer, ["--tokens", "8"], ["--tokens", "4"], "--tokens: rank 1 has 4, rank 0 has 8"),
       (infer, ["--tokens", "2"], ["--tokens", "2", "--prompt", "The blue key"], "--prompt: rank 1 has The blue key"),
-      (infer, ["--tokens", "2"], ["--tokens", "2", "--nosuch"], "rank 1: Unknown option '--nosuch'"),
+      (infer, ["--tokens", "2"], ["--tokens", "2", "--nosuch"], "rank 1: --nosuch: there is no such option"),
       (
         train("one", ["--expert-parallel", "2"]), [], ["--out", path("two")],
         "--out: rank 1 has \(path("two")), rank 0 has \(path("one"))"

@@ -7,7 +7,23 @@ import XCTest
 /// checkout; the blocks of a page follow one another.
 final class CommandBlockTests: XCTestCase {
   func testBlocksOfTheReadmeRun() throws { try run("README.md") }
+  func testBlocksOfTheExamplesRun() throws { try run("examples/README.md") }
   func testBlocksOfTheExperimentsReadmeRun() throws { try run("experiments/README.md") }
+
+  /// The example's text is what its script writes.
+  func testTheExamplesTextIsWhatItsScriptWrites() throws {
+    let folder = try checkout()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let made = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: made) }
+    let result = try launch(folder.appendingPathComponent("examples/make.sh").path, [made.path], in: folder)
+    XCTAssertEqual(result.status, 0, result.error)
+    for name in ["train.txt", "valid.txt"] {
+      XCTAssertEqual(
+        try readFile(made.appendingPathComponent(name)),
+        try readFile(repositoryRoot().appendingPathComponent("examples/\(name)")), name)
+    }
+  }
   func testBlocksOfTheNotebooksRun() throws { try run("notebooks-md/") }
 
   /// What a clone holds besides sources, with the built tools where `swift build -c release` puts them. The teachers
@@ -15,7 +31,7 @@ final class CommandBlockTests: XCTestCase {
   private func checkout() throws -> URL {
     let (root, copy) = (repositoryRoot(), try temporaryFolder())
     let files = FileManager.default
-    for name in ["Makefile", "README.md", "Scripts", "figures", "notebooks-md"] {
+    for name in ["Makefile", "README.md", "Scripts", "examples", "figures", "notebooks-md"] {
       try files.copyItem(at: root.appendingPathComponent(name), to: copy.appendingPathComponent(name))
     }
     let experiments = copy.appendingPathComponent("experiments")
@@ -39,6 +55,7 @@ final class CommandBlockTests: XCTestCase {
   private func run(_ prefix: String) throws {
     let folder = try checkout()
     defer { try? FileManager.default.removeItem(at: folder) }
+    let before = try files(in: folder)
     for page in try MarkdownPage.all() where page.name.hasPrefix(prefix) {
       for block in page.blocks {
         if let excuse = block.excuse {
@@ -51,6 +68,23 @@ final class CommandBlockTests: XCTestCase {
           continue
         }
         try run(block, in: folder)
+      }
+    }
+    XCTAssertEqual(try files(in: folder), before, "git would show what the blocks leave")
+  }
+
+  /// Path -> hash of every file that git would see; pictures (png) depend on the machine's converter.
+  private func files(in folder: URL) throws -> [String: String] {
+    let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+    return try names.reduce(into: [:]) { found, name in
+      if ["runs", "shards", ".build"].contains(String(name.prefix { $0 != "/" }))
+        || [".lock", ".png"].contains(where: name.hasSuffix)
+      {
+        return
+      }
+      let file = folder.appendingPathComponent(name)
+      if try file.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true {
+        found[name] = try sha256(fileAt: file)
       }
     }
   }

@@ -26,7 +26,7 @@ struct MarkdownPage {
   /// Every page of the repository that readers are sent to.
   static func all() throws -> [MarkdownPage] {
     let root = repositoryRoot()
-    var names = ["README.md", "experiments/README.md", "CHANGELOG.md"]
+    var names = ["README.md", "examples/README.md", "experiments/README.md", "CHANGELOG.md"]
     names += try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent("notebooks-md").path)
       .filter { $0.hasSuffix(".md") }.sorted().map { "notebooks-md/\($0)" }
     names += (FileManager.default.enumerator(atPath: root.appendingPathComponent("Sources").path)?.allObjects ?? [])

@@ -33,14 +33,14 @@ final class ReportTests: XCTestCase {
 
       - Paper: a paper
       - Ours: profile micro (tiny); 1,000 tokens a trained cell; seeds 1, 2; commit abc1234567; Test CPU, 2 cores, 2 threads; 2 of 3 rows run
-      - Repeat: `lab run demo/t --profile micro`, then `lab table demo/t`
+      - Repeat: `lab run demo/t --profile micro`
       - Read: ✓ an exact number equals the published one to its printed digits, ≠ it does not; ± standard deviation over seeds; Δ ours minus paper
 
-      | method         | KV %, paper | KV %, ours | avg, paper |    avg, ours |      Δ | vs base, paper | vs base, ours |           seeds |
-      | -------------- | ----------: | ---------: | ---------: | -----------: | -----: | -------------: | ------------: | --------------: |
-      | base           |         100 |  100.000 ✓ |       50.0 |        40.00 | -10.00 |                |               |             any |
-      | small → rank 8 |       15.63 |   15.625 ✓ |       48.5 | 39.25 ± 0.35 |  -9.25 |          -1.50 |         -0.75 |            1, 2 |
-      | later          |         9.4 |            |         49 |              |        |          -1.00 |               | not run yet [a] |
+      | method         | KV %, paper | KV %, ours | avg, paper |    avg, ours |      Δ | vs base, paper | vs base, ours | seeds |
+      | -------------- | ----------: | ---------: | ---------: | -----------: | -----: | -------------: | ------------: | ----: |
+      | base           |         100 |  100.000 ✓ |       50.0 |        40.00 | -10.00 |                |               |   any |
+      | small → rank 8 |       15.63 |   15.625 ✓ |       48.5 | 39.25 ± 0.35 |  -9.25 |          -1.50 |         -0.75 |  1, 2 |
+      | later          |         9.4 |            |         49 |              |        |          -1.00 |               |   [a] |
 
       - [a] not run yet: needs another method
 
@@ -59,7 +59,7 @@ final class ReportTests: XCTestCase {
 
   func testTheCommandNamesSeedsThatAreNotTheProfiles() throws {
     let text = try markdown(spec(), [1, 2, 3].map { record("small", $0, avg: 39) })
-    XCTAssertTrue(text.contains("- Repeat: `lab run demo/t --profile micro --seeds 1,2,3`, then"))
+    XCTAssertTrue(text.contains("- Repeat: `lab run demo/t --profile micro --seeds 1,2,3`"))
   }
 
   func testPointsThatAreNoCurveComeFromTheFirstSeed() throws {
@@ -109,6 +109,32 @@ final class ReportTests: XCTestCase {
     let text = try markdown(spec(), [])
     XCTAssertTrue(text.contains("- Ours: not run yet"))
     XCTAssertTrue(text.contains("48.5"))
+  }
+
+  /// A wide table becomes several that share their labels, none wider than a reader's window; no number is lost.
+  func testAWideTableIsCutIntoReadableOnes() {
+    var grid = MarkdownGrid()
+    grid.add("model", right: false)
+    for column in 1...20 { grid.add("measurement \(column)", right: true) }
+    grid.rows = ["base", "small"].map { name in [name] + (1...20).map { "\(name)-\($0)" } }
+    let parts = grid.text.components(separatedBy: "\n\n")
+    XCTAssertEqual(parts.count, 3)
+    for part in parts {
+      let lines = part.split(separator: "\n")
+      XCTAssertEqual(lines.count, 4)
+      XCTAssertTrue(lines[0].hasPrefix("| model |"), part)
+      for line in lines { XCTAssertLessThanOrEqual(line.count, 160) }
+    }
+    for row in ["base", "small"] {
+      for column in 1...20 { XCTAssertTrue(grid.text.contains(" \(row)-\(column) "), "\(row)-\(column)") }
+    }
+  }
+
+  /// What waits for the same thing says so once.
+  func testReasonsForEmptyRowsAreSaidOnce() throws {
+    let text = try markdown(spec(), [])
+    XCTAssertEqual(text.components(separatedBy: "not run yet").count - 1, 3, "ours, and one note each reason: \(text)")
+    XCTAssertTrue(text.contains("- [a] not run yet\n- [b] not run yet: needs another method"), text)
   }
 
   func testCrossingInterpolates() {

@@ -77,6 +77,111 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")).count, 2)
   }
 
+  /// A user's run leaves what git tracks alone, and says how it stands to the committed records.
+  func testOwnResultsGoToRunsAndAreCompared() throws {
+    let lab = try TestLaboratory()
+    var sweep = lab.sweep(try lab.plan(seeds: [1]))
+    sweep.records = .own
+    let spec = try lab.laboratory.spec("demo/t")
+    let first = try sweep.run()
+    XCTAssertEqual(first.agreements["demo/t"]?.map(\.agreement), [.new, .new])
+    XCTAssertEqual(try Publication(lab.laboratory).records(spec).count, 0, "nothing under experiments/")
+    XCTAssertEqual(try Publication(lab.laboratory, records: .own).records(spec).count, 2)
+
+    try lab.sweep(lab.plan(seeds: [1])).run()
+    let file = lab.laboratory.recordFile(spec, try spec.profile("micro"))
+    let committed = try readFile(file)
+    XCTAssertEqual(try sweep.run().agreements["demo/t"]?.map(\.agreement), [.equal, .equal])
+    XCTAssertEqual(try readFile(file), committed)
+
+    let card = try ClosingCard(
+      lab.plan(seeds: [1]), of: sweep.run(), records: .own, in: lab.laboratory, seconds: 75
+    ).text(isBrief: false)
+    for words in [
+      "| small → rank 8 |", "D-C1 undecided", "2 of 2 cells agree to 1e-6", "runs/figures/demo/t.md", "1m15s",
+      "lab run demo/t --profile micro --seeds 1,2,3",
+    ] { XCTAssertTrue(card.contains(words), "\(words) in\n\(card)") }
+    let written = lab.laboratory.root.appendingPathComponent("runs/figures/demo/t.md")
+    XCTAssertTrue(FileManager.default.fileExists(atPath: written.path))
+    XCTAssertFalse(
+      FileManager.default.fileExists(atPath: lab.laboratory.figures.appendingPathComponent("demo/t.md").path))
+  }
+
+  /// Added metrics and the last bits of another machine are no difference; what is one is named.
+  func testAgreementTellsDifferencesFromNoise() throws {
+    let lab = try TestLaboratory()
+    try lab.sweep(lab.plan(seeds: [1])).run()
+    let old = try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t"))[1]
+    func agreement(_ change: (inout Record) -> Void) -> Agreement {
+      var new = old
+      change(&new)
+      return Agreement(new, with: old)
+    }
+    XCTAssertEqual(agreement { $0.metrics["score.added"] = Metric(1) }, .equal)
+    XCTAssertEqual(agreement { $0.metrics["score.avg"]!.value += 1e-8 }, .equal)
+    XCTAssertEqual(agreement { $0.metrics["score.avg"]!.value += 0.9 }, .withinErrors, "0.5 of error on both sides")
+    XCTAssertEqual(agreement { $0.metrics["score.avg"]!.value += 2 }, .differs("score.avg 39.25 -> 41.25"))
+    XCTAssertEqual(agreement { $0.metrics["score.kv"]!.value += 1e-3 }, .differs("score.kv 15.625 -> 15.626"))
+    XCTAssertEqual(Agreement(old, with: nil), .new)
+    XCTAssertEqual(
+      Agreement.text(of: [("a", .equal), ("b", .withinErrors), ("c", .new), ("d", .differs("x 1 -> 2"))]),
+      ["1 of 3 cells agree to 1e-6, 1 within the interval, 1 not recorded before", "differs: d: x 1 -> 2"])
+    // The committed record of another machine that agrees stays as it is.
+    let file = RecordFile(url: lab.laboratory.recordFile(try lab.laboratory.spec("demo/t"), try lab.plan().profile))
+    var noise = old
+    noise.metrics["score.avg"]!.value += 1e-9
+    XCTAssertEqual(try file.put(noise), .unchanged)
+  }
+
+  /// On a fresh clone the committed records tell how long a run takes.
+  func testCommittedRecordsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    XCTAssertTrue(try lab.sweep(plan).estimates().values.allSatisfy { $0 == nil }, "nothing tells")
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      (record.seconds, record.tokens) = (record.cell == "base" ? 4 : 60, record.tokens + 1)
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let estimates = try lab.sweep(plan).estimates()
+    func seconds(_ job: Int, _ alias: String) throws -> Double? {
+      try XCTUnwrap(estimates[plan.jobs[job].steps.first { $0.alias == alias }!.key])
+    }
+    XCTAssertEqual(try seconds(0, "score"), 2)
+    XCTAssertEqual(try seconds(1, "train"), 20)
+    XCTAssertEqual(try seconds(0, "make"), 11, "both cells share it")
+  }
+
+  /// Seen from outside: what is done, what waits, and how far a training is.
+  func testAViewOfASweepShowsItsState() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan()
+    let before = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
+    XCTAssertTrue(before.contains("0 of 5 stages done, 0 running"), before)
+    XCTAssertTrue(before.contains("demo/t small seed 2  ···"), before)
+    let key = try XCTUnwrap(plan.jobs[1].steps.first { $0.alias == "train" }?.key)
+    let cache = StageCache(folder: lab.laboratory.cache)
+    try writeFile(
+      #"{"plan": {"batch": 2, "time": 5, "tokens": 100}}"#,
+      to: cache.output(key).appendingPathComponent("run/plan.json"))
+    try writeFile(
+      "step,loss,seconds\n1,4,1.0\n2,3,2.0\n3,2,3.0\n4,1,4.0\n",
+      to: cache.output(key).appendingPathComponent("run/metrics.csv"))
+    try cache.withLock(key, waiting: {}) {
+      let text = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
+      XCTAssertTrue(text.contains("1 running"), text)
+      XCTAssertTrue(text.contains("·▶·  train 4/10  █▅▂▁  loss 1.000  eta 6.0s"), text)
+    }
+    try lab.sweep(plan).run()
+    let after = try SweepView([plan], in: lab.laboratory)
+    XCTAssertTrue(after.isDone)
+    XCTAssertTrue(after.text(columns: 80, lines: 40).contains("■■■"))
+    // A small window counts what is done.
+    XCTAssertTrue(after.text(columns: 40, lines: 4).contains("3 cells done, 0 more to do"))
+  }
+
   func testSmokeRunsOneCellAndRecordsNothingUnderExperiments() throws {
     let lab = try TestLaboratory()
     let summary = try lab.sweep(lab.plan(profile: "smoke")).run()

@@ -116,6 +116,7 @@ final class TestLaboratory {
 
   func sweep(_ plan: Plan) -> Sweep {
     var sweep = Sweep([plan], in: laboratory)
+    sweep.records = .committed
     sweep.quiet = true
     return sweep
   }

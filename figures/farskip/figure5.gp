@@ -1,4 +1,5 @@
 # FarSkip-Collective Figure 5: training speed-up and hidden communication by GPUs, simulated; two points are published.
+caption = "Simulated, nothing was run on GPUs: published shapes and links, one efficiency and one slow-down (kappa) fitted at 8 GPUs."
 width = 1040; height = 430
 load "style.gp"
 set multiplot layout 1,2 margins 0.085,0.98,0.14,0.91 spacing 0.09

@@ -1,4 +1,5 @@
 # FarSkip-Collective Figure 6: time to the first token of DeepSeek-V3 by batch and prompt length, simulated.
+caption = "Simulated, nothing was run on GPUs: published shapes and links."
 width = 1040; height = 430
 load "style.gp"
 set multiplot layout 1,2 margins 0.095,0.98,0.14,0.91 spacing 0.11

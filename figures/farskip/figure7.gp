@@ -1,4 +1,5 @@
 # FarSkip-Collective Figure 7: time between tokens of DeepSeek-V3 on two nodes, simulated.
+caption = "Simulated, nothing was run on GPUs: published shapes and links. kappa: slow-down of computation while messages fly."
 width = 1040; height = 430
 load "style.gp"
 set multiplot layout 1,2 margins 0.085,0.98,0.14,0.91 spacing 0.09

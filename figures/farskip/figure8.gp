@@ -1,4 +1,5 @@
 # FarSkip Figure 8: training loss from random weights by connectivity. The paper prints no points; all curves are ours.
+caption = "Micro scale: nano-dsv2 on the microworld."
 load "style.gp"
 set title "nano-dsv2 from random weights on the microworld"
 set xlabel "tokens, thousands"

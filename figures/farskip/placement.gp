@@ -1,4 +1,5 @@
 # Free placement of the windows, simulated: what the published placement leaves.
+caption = "Simulated, nothing was run on GPUs. free: projections, core attention and shared expert wherever their data allow."
 width = 1040; height = 430
 load "style.gp"
 models = "'DeepSeek-V3 (6 layers)' 'DeepSeek-V2-Lite'"

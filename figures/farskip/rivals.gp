@@ -1,4 +1,5 @@
 # FarSkip and its rivals against the share of communication, simulated.
+caption = "Simulated, nothing was run on GPUs: a block whose communication grows while its computation stays."
 width = 1040; height = 450
 load "style.gp"
 set linetype 7 lc rgb "#b8860b" lw 2

@@ -1,4 +1,5 @@
 # FarSkip Table 2 as a picture: points lost or won against the original, averages of the paper and of ours.
+caption = "Ours at micro scale (nano-qwen-moe); the paper: Qwen3-30B-A3B."
 width = 1240; height = 440
 load "style.gp"
 cells = "'KL FAR 50%' 'KL FAR 75%' 'KL FAR 90%' 'KL' 'KL frozen embedding and LM head' 'KL 4x batch' 'KL 0.25x batch' 'KL + intermediate L2' 'SFT' 'not trained' 'KL on all tokens' 'KL on code' 'SFT on code'"

@@ -1,10 +1,11 @@
 # HyLo Figure 1: word problems against the mean RULER score. Filled: trained at 64K (2,048), hollow: shorter.
-width = 980; height = 430
+caption = "Ours at micro scale (nano-1b; 64K is 2,048 tokens, 8K is 256). The panels have their own scales: micro models solve a tenth of what the paper's do."
+width = 1180; height = 520
 load "style.gp"
 set xlabel "RULER, mean over four lengths, %"
 set xrange [0:*]; set yrange [0:*]
 set offsets 0, graph 0.1, graph 0.08, 0
-set multiplot layout 1,2 margins 0.07,0.98,0.14,0.91 spacing 0.08
+set multiplot layout 1,2 margins 0.055,0.79,0.13,0.92 spacing 0.07
 is_long(t) = t eq "64K"
 is_hylo(m) = m[1:4] eq "HyLo"
 do for [side in "published ours"] {
@@ -20,7 +21,15 @@ do for [side in "published ours"] {
     ruler = "ruler_".side; gsm = "gsm_".side
     plot csv using (column(ruler)):(keep(is_hylo(strcol("model")) && is_long(strcol("trained")), column(gsm))) with points lt 1 ps 1.2 title "HyLo, 64K", \
       csv using (column(ruler)):(keep(is_hylo(strcol("model")) && !is_long(strcol("trained")), column(gsm))) with points lt 1 pt 6 ps 1.2 title "HyLo, 8K", \
-      csv using (column(ruler)):(keep(!is_hylo(strcol("model")), column(gsm))) with points lt 2 ps 1.1 title "baselines"
+      csv using (column(ruler)):(keep(!is_hylo(strcol("model")), column(gsm))) with points lt 2 ps 1.1 title "baselines", \
+      csv using (column(ruler)):(column(gsm)):(sprintf("%d", $0 + 1)) with labels left offset 0.6,0.3 font ",9" textcolor rgb "#444444" notitle
   }
 }
+# What the numbers are.
+unset offsets; unset xlabel; unset ylabel
+set lmargin at screen 0.805; set rmargin at screen 0.995; set tmargin at screen 0.93; set bmargin at screen 0.02
+unset border; unset tics; unset key; unset grid; unset title
+set xrange [0:1]; set yrange [36:-1]
+plot csv using (0):0:(sprintf("%d  %s%s", $0 + 1, strcol("model"), strcol("trained") eq "baseline" ? "" : ", " . strcol("trained"))) \
+  with labels left font ",9" textcolor rgb "#444444"
 unset multiplot

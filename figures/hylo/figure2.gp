@@ -1,4 +1,5 @@
 # HyLo Figure 2: one needle by length and depth, four models. The paper prints no numbers; all cells are ours.
+caption = "Micro scale: nano-1b continued at 2,048 tokens, and hybrids of it (8K is 256 tokens, 64K is 2,048). Numbers: share of needles found, %."
 width = 980; height = 330
 load "style.gp"
 models = "'Llama-3.2-1B' 'Zebra-Llama-1B-4MLA12M2' 'HyLo-Llama-4MLA12GDN 8K' 'HyLo-Llama-4MLA12GDN 64K'"
@@ -9,7 +10,7 @@ unset colorbox; unset grid; unset key
 set xrange [-0.5:3.5]; set yrange [112.5:-12.5]
 set xtics ("256" 0, "512" 1, "1,024" 2, "2,048" 3) scale 0
 set xlabel "tokens"
-set multiplot layout 1,4 margins 0.075,0.99,0.17,0.88 spacing 0.02
+set multiplot layout 1,4 margins 0.075,0.99,0.17,0.86 spacing 0.02
 do for [m = 1:4] {
   set title word(titles, m) font ",12"
   if (m == 1) { set ytics 0,25 scale 0; set ylabel "depth of the needle, %" } else { set ytics ("" 0); unset ylabel }

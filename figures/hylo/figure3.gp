@@ -1,12 +1,13 @@
 # HyLo Figure 3: short tasks and RULER at the longest length, by training length and YaRN. Lines: standard deviation over seeds.
-width = 980; height = 500
+caption = "Ours at micro scale, tokens in brackets. RULER has its own scale in each row: micro models find a tenth of what the paper's do. 4MLA12M2: 4 layers of MLA, 12 of Mamba2."
+width = 980; height = 520
 load "style.gp"
 settings = "2K 2K+YaRN 8K 8K+YaRN 64K"
 place(s) = sum [i = 1:5] (word(settings, i) eq s ? i : 0)
 set style fill solid 0.9 noborder
 set xrange [0.4:5.6]
 set xtics ("2K\n(64)" 1, "2K\n+YaRN" 2, "8K\n(256)" 3, "8K\n+YaRN" 4, "64K\n(2,048)" 5) scale 0
-set multiplot layout 2,2 margins 0.07,0.98,0.11,0.94 spacing 0.07,0.2
+set multiplot layout 2,2 margins 0.07,0.98,0.11,0.92 spacing 0.07,0.2
 do for [side in "published ours"] {
   do for [measure in "short ruler"] {
     set title (side eq "published" ? "paper: " : "ours: ").(measure eq "short" ? "short tasks, %" : "RULER at the longest length, %")

@@ -1,4 +1,5 @@
 # HyLo Figure 5: its points are not published; what the text states is written out.
+caption = "Measured at micro scale: each name stands for a narrow model of as many layers on CPU cores, not the 3B models on a GPU."
 width = 1040
 height = 460
 load "style.gp"

@@ -1,4 +1,5 @@
 # The paper's Figure 3 on babyllama_tok361: held-out loss by distillation tokens and start.
+caption = "Full scale of a small published checkpoint: babyllama (1 M parameters) on TinyStories."
 height = 420
 load "style.gp"
 stats csv using (strcol("rank") eq "60") nooutput

@@ -1,4 +1,5 @@
 # Held-out loss of babyllama_tok361 before and after distillation by start, at two sizes of KV cache.
+caption = "Full scale of small published checkpoints on TinyStories."
 height = 420
 load "style.gp"
 set style fill solid 0.9 noborder

@@ -1,4 +1,5 @@
 # Held-out loss after distillation by size of the KV cache, on two published checkpoints.
+caption = "Full scale of small published checkpoints on TinyStories."
 height = 400
 load "style.gp"
 set logscale x

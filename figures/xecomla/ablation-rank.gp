@@ -1,4 +1,5 @@
 # How far the cache can shrink: average and held-out loss against KV size, by initialisation.
+caption = "Micro scale: nano models on the microworld's text and tasks."
 load "style.gp"
 set xlabel "KV size, % of the base"
 set logscale x 2

@@ -1,5 +1,6 @@
 # X-EcoMLA Figure 1: average against compression by teacher; above the paper (after preference training),
 # below ours, of the same stage. The paper's lines are labelled at their right end.
+caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. All panels have one scale."
 height = 640
 load "style.gp"
 place(c) = c < 3 ? 1 : c < 5 ? 2 : c < 8 ? 3 : c < 12 ? 4 : 5
@@ -23,12 +24,10 @@ do for [side in "avg_published avg_ours"] {
       plot NaN
       unset label 1; set ytics
     } else {
+      set yrange [49:56]
       if (theirs) {
-        set yrange [49:56]
-        if (panel eq "left") { set label 2 "base" at graph 0.99, first 53 right textcolor rgb grey }
-        set arrow 2 from graph 0, first 52.77 to graph 1, first 52.77 nohead lt 6
-      } else {
-        set yrange [*:*]
+        if (panel eq "left") { set label 2 "base" at first last + 0.12, first 52.77 left font ",11" textcolor rgb grey }
+        set arrow 2 from graph 0, first 52.77 to first last + 0.05, first 52.77 nohead lt 6
       }
       # Ours may end in one point: there the colours of the panels above must do.
       named = theirs ? 3 : 0

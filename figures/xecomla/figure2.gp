@@ -1,4 +1,5 @@
 # X-EcoMLA Figure 2: throughput and memory against batch size. Its points are not published.
+caption = "Measured at micro scale: a model of nano-8b's shape with random weights on two CPU cores, not an 8B model on a GPU."
 load "style.gp"
 set key center right
 set multiplot layout 1,2 margins 0.09,0.97,0.17,0.91 spacing 0.14
@@ -6,7 +7,7 @@ set xlabel "batch size"
 set logscale x 2
 set xrange [8:1024]
 do for [panel in "throughput peak"] {
-  set title (panel eq "throughput" ? "decode throughput" : "peak memory")
+  set title (panel eq "throughput" ? "decode throughput, micro stand-ins" : "peak memory, micro stand-ins")
   set ylabel (panel eq "throughput" ? "tokens per second" : "GB")
   if (ours == 0) {
     set yrange [0:1]; unset ytics

@@ -1,4 +1,5 @@
 # Held-out loss before and after distillation by initialiser, at two KV sizes.
+caption = "Micro scale: nano-1b on the microworld; cov.: factors weighted by the inputs' covariance on calibration text."
 height = 420
 load "style.gp"
 set style fill solid 0.9 noborder

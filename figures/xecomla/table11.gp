@@ -1,5 +1,6 @@
 # X-EcoMLA Table 11, SFT rows: average against KV size by teacher, beside ours. Full lines are 3.4 B tokens
 # (one unit of ours), dashed lines twice that; they are labelled at their right end.
+caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. Both panels have one scale."
 height = 400
 load "style.gp"
 place(r) = r > 500 ? 1 : r > 200 ? 2 : r > 100 ? 3 : r > 60 ? 4 : 5
@@ -10,7 +11,7 @@ unset key
 teachers = "Llama3.2-1B Llama3.2-3B Llama3.1-8B"
 short = "1B 3B 8B"
 on(i, tokens) = strcol("stage") eq "SFT" && strcol("teacher") eq word(teachers, i) && strcol("tokens") eq tokens
-set multiplot layout 1,2 margins 0.08,0.98,0.17,0.91 spacing 0.07
+set multiplot layout 1,2 margins 0.09,0.985,0.17,0.91 spacing 0.07
 do for [side in "avg_published avg_ours"] {
   theirs = side eq "avg_published"
   if (theirs) { set ylabel "average of nine tasks, %" } else { unset ylabel }
@@ -20,10 +21,10 @@ do for [side in "avg_published avg_ours"] {
     set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN
   } else {
-    set yrange [*:*]
+    set yrange [48:57]
     plot for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "3.4B"), column(side))) with linespoints lt i, \
       for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B"), column(side))) with linespoints lt i dt 2, \
-      for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B") && column("r_kv") == 48, column(side))):(word(short, i)." teacher") with labels left offset 0.9,0 font ",11" textcolor lt i
+      for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B") && column("r_kv") == 48, column(side))):(word(short, i)." teacher") with labels left offset 0.9,(i == 2 ? 0.4 : -0.4) font ",11" textcolor lt i
   }
 }
 unset multiplot

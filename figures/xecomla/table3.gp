@@ -1,4 +1,5 @@
 # X-EcoMLA Table 3 as a picture: points lost or won against the base model, per task.
+caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters."
 width = 860; height = 560
 load "style.gp"
 names = "avg ARC ARE HS MMLU OBQA PIQA PBMD RA WG"

@@ -1,5 +1,6 @@
 # Zebra-Llama Figure 3: sensitivity per layer of Llama-3.2-1B and the four layers that SMART chooses, and beside it what
 # we measured on nano-1b. `zebra select --plot` draws other scores with it and sets: score and chosen (columns), headline.
+caption = "The paper's scores have no unit, ours are nats per token of a micro model (nano-1b): the scales cannot be shared."
 if (!exists("score")) width = 1000
 load "style.gp"
 set xlabel "layer"
@@ -28,8 +29,8 @@ if (exists("score")) {
     plot csv using "layer":(keep(column("in_4_ours") == 0, column("score_published"))):(0.7) with boxes lc rgb grey title "Mamba2", \
       csv using "layer":(keep(column("in_4_ours") == 1, column("score_published"))):(0.7) with boxes lc rgb blue title "latent attention"
   }
-  set title "nano-1b (ours), nats per token"
-  unset ylabel
+  set title "nano-1b (ours)"
+  set ylabel "nats per token"
   if (ours == 0) {
     set yrange [0:1]; set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN notitle

@@ -1,4 +1,5 @@
 # Zebra-Llama Figure 6: average by initialisation. The paper prints no numbers; all bars are ours.
+caption = "Micro scale: nano-1b and the microworld's stand-ins of the tasks."
 load "style.gp"
 set title "initialisation"
 set ylabel "average of eight tasks, %"

@@ -1,5 +1,6 @@
 # Zebra-Llama Figure 7: what the same cache buys. Left the latent width that the KV size leaves (exact), right the
 # average, which the paper draws without printing points.
+caption = "Left: exact arithmetic of Llama-3.2-1B's shape at 12.8 and 25.6 times less KV cache. Right: micro scale."
 load "style.gp"
 set xlabel "latent-attention layers of 16"
 set xrange [3:17]
@@ -11,7 +12,7 @@ averages = STATS_sum
 do for [side in "r_kv_ours avg_ours"] {
   width_panel = side eq "r_kv_ours"
   set title (width_panel ? "latent width at constant KV size" : "tasks")
-  set ylabel (width_panel ? "r_kv" : "average of eight tasks, %")
+  set ylabel (width_panel ? "width of the latent (r_kv)" : "average of eight tasks, %")
   if (ours == 0 || (!width_panel && averages == 0)) {
     set yrange [0:1]; unset ytics
     set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey

@@ -1,7 +1,8 @@
 # Zebra-Llama Figure 9: its points are not published.
+caption = "Measured at micro scale: each name stands for a model of nano-8b's shape with those layers and random weights."
 width = 960
 load "style.gp"
-set title "peak memory from a one-token prompt"
+set title "peak memory from a one-token prompt, micro stand-ins"
 set xlabel "batch size"
 set ylabel "GB"
 systems = "'Llama-3.1-8B' 'MambaInLlama-8B' 'X-EcoMLA-8B' 'Zebra-Llama-8B 16MLA-16M2' 'Zebra-Llama-8B 8MLA-24M2'"

@@ -27,9 +27,14 @@ public struct RunDirectory {
 
   /// Keeps the lock while any copy of the value lives.
   private final class Holder { var lock: FileLock? }
+  private let force: Bool
 
   /// Touches nothing on disk.
-  public init(_ url: URL) { self.url = url }
+  /// - Parameter force: removes another run or model that stands here, instead of refusing
+  public init(_ url: URL, force: Bool = false) {
+    self.url = url
+    self.force = force
+  }
 
   // MARK: A whole run
 
@@ -49,10 +54,11 @@ public struct RunDirectory {
     ranks: any TrainingRanks = SingleRank(), recall: () throws -> Outcome,
     train: () throws -> (model: LanguageModel, outcome: Outcome)
   ) throws -> Outcome {
+    if force { try ranks.agreeing { if ranks.writes { try removeOthers(plan: plan, identity: identity) } } }
     let isFinished = try ranks.agreeing {
       // config.json is written last: where it stands, the model is complete.
       let hasModel = FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path)
-      if try !holds(plan: plan, identity: identity), hasModel { throw Self.isTaken(url) }
+      if try !holds(plan: plan, identity: identity), hasModel { throw try FolderContents(of: url).inTheWay(at: url) }
       return hasModel
     }
     if isFinished {
@@ -70,9 +76,21 @@ public struct RunDirectory {
     return outcome
   }
 
-  /// Refuses an output folder.
-  public static func isTaken(_ url: URL) -> UpcycleError {
-    .usage("holds a model already", at: url.path, hint: "choose another output folder")
+  /// Clears the folder unless this very run stands there.
+  private func removeOthers<Plan: Codable & Equatable>(plan: Plan, identity: RunIdentity) throws {
+    let contents = try FolderContents(of: url)
+    switch contents {
+    case .training, .model: break
+    default: return
+    }
+    if (try? holds(plan: plan, identity: identity)) == true { return }
+    // A process that trains there keeps its folder.
+    let lock = contents == .model ? nil : try FileLock(run.appendingPathComponent("lock"), of: url)
+    defer { withExtendedLifetime(lock) {} }
+    let place = url.resolvingSymlinksInPath()
+    do { try FileManager.default.removeItem(at: place) } catch {
+      throw UpcycleError("cannot be removed: \(error.localizedDescription)", at: place.path)
+    }
   }
 
   /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
@@ -92,7 +110,7 @@ public struct RunDirectory {
     }
     throw UpcycleError.usage(
       "holds a run with other settings", at: url.path, expected: shown(there), found: shown(asked),
-      hint: "choose another output folder, or delete this one")
+      hint: "name another `out`, or replace it with `force`")
   }
 
   /// Creates the folder, or checks that what is there is the same run.

@@ -11,8 +11,9 @@ import Foundation
 public final class AtomicFolder {
   /// Where the folder will be, behind symbolic links.
   public let destination: URL
-  /// Where to write.
+  /// Where to write: a folder of the same name in the hidden one.
   public let work: URL
+  private let hidden: URL
   /// nil once the folder has its name.
   private var lock: FileLock?
 
@@ -29,7 +30,8 @@ public final class AtomicFolder {
     where Self.isHidden(entry, of: name) {
       try? FileManager.default.removeItem(at: parent.appendingPathComponent(entry))
     }
-    work = parent.appendingPathComponent(".\(name).\(getpid()).tmp")
+    hidden = parent.appendingPathComponent(".\(name).\(getpid()).tmp")
+    work = hidden.appendingPathComponent(name)
     try makeDirectory(work)
   }
 
@@ -45,7 +47,7 @@ public final class AtomicFolder {
   /// Removes what is left under the hidden name and lets others write.
   private func end() {
     if lock == nil { return }
-    try? FileManager.default.removeItem(at: work)
+    try? FileManager.default.removeItem(at: hidden)
     lock = nil
   }
 
@@ -56,23 +58,12 @@ public final class AtomicFolder {
     if rename(work.path, destination.path) == 0 { return }
     guard errno == ENOTEMPTY || errno == EEXIST else { throw failure() }
     if up_exchange(work.path, destination.path) == 0 { return }
-    let old = work.appendingPathExtension("old")
+    let old = hidden.appendingPathComponent("old")
     if rename(destination.path, old.path) != 0 { throw failure() }
     if rename(work.path, destination.path) != 0 {
       let error = failure()
       _ = rename(old.path, destination.path)
       throw error
-    }
-    try? FileManager.default.removeItem(at: old)
-  }
-
-  /// Puts the files into the folder that is there, each in place of its namesake; other files stay.
-  public func commitKeepingOthers() throws {
-    defer { end() }
-    if rename(work.path, destination.path) == 0 { return }
-    for name in try FileManager.default.contentsOfDirectory(atPath: work.path).sorted() {
-      let (from, to) = (work.appendingPathComponent(name), destination.appendingPathComponent(name))
-      if rename(from.path, to.path) != 0 { throw failure() }
     }
   }
 

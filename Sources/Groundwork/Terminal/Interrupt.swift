@@ -34,5 +34,5 @@ public enum Interrupt {
 /// The user asked to stop; everything finished so far is kept.
 public struct Interrupted: Error, CustomStringConvertible {
   public init() {}
-  public var description: String { "interrupted: the same command goes on from here" }
+  public var description: String { "stopped: the same command goes on from here" }
 }

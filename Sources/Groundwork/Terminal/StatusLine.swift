@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -14,7 +15,16 @@ public final class StatusLine {
   private let write: (String) -> Void
   private var lastShown = -Double.infinity
   /// Columns that the line on the terminal takes.
-  private var columns = 0
+  private var columns = 0 {
+    didSet { Self.isStanding.store(columns > 0, ordering: .relaxed) }
+  }
+  /// Whether the process has left such a line on a terminal, where the next word would be written behind it.
+  private static let isStanding = Atomic(false)
+
+  /// Takes a line that work left behind off the terminal: before an error, or the word after Ctrl-C.
+  static func clearStanding() {
+    if isStanding.exchange(false, ordering: .relaxed) { printNote("\r\u{1b}[J", terminator: "") }
+  }
 
   /// - Parameter quiet: shows nothing at all
   public convenience init(quiet: Bool = false) {
@@ -83,10 +93,14 @@ public final class StatusLine {
 }
 
 /// Columns of the terminal on standard error; nil: it is none.
-private func terminalWidth() -> Int? {
-  if isatty(2) != 1 { return nil }
+private func terminalWidth() -> Int? { terminalSize(of: 2)?.columns }
+
+/// Columns and lines of the terminal behind a descriptor, standard output unless said otherwise; nil: it is none.
+public func terminalSize(of descriptor: Int32 = 1) -> (columns: Int, lines: Int)? {
+  if isatty(descriptor) != 1 { return nil }
   var size = winsize()
-  return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return (80, 24) }
+  return (Int(size.ws_col), max(4, Int(size.ws_row)))
 }
 
 /// Writes to standard error whatever becomes of it.

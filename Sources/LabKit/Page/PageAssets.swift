@@ -50,7 +50,7 @@ enum PageAssets {
     const claims = [...document.querySelectorAll(".claim")];
     function filter() {
       const paper = form.elements.paper.value, answer = form.elements.answer.value;
-      const words = form.elements.words.value.toLowerCase().split(/\\\\s+/).filter(Boolean);
+      const words = form.elements.words.value.toLowerCase().split(/\\s+/).filter(Boolean);
       let shown = 0;
       for (const claim of claims) {
         const text = claim.textContent.toLowerCase();

@@ -27,11 +27,38 @@ public struct FigureScript: Sendable {
     assignments += settings.sorted { $0.key < $1.key }.map { "\($0.key)=\(quote($0.value))" }
     try makeDirectory(svg.deletingLastPathComponent())
     try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
-    try writeFile(try readFile(temporary), to: svg)
+    try writeFile(try captioned(String(decoding: readFile(temporary), as: UTF8.self)), to: svg)
     if png {
       let picture = svg.deletingPathExtension().appendingPathExtension("png")
       try tool("rsvg-convert", ["--zoom", "2", "--background-color", "white", "-o", picture.path, svg.path], at: svg)
     }
+  }
+
+  /// The picture with the script's caption (its line `caption = "…"`, which says what is micro, simulated, emulated or at
+  /// full scale) in a strip of its own below, where it covers nothing.
+  private func captioned(_ svg: String) throws -> String {
+    let script = String(decoding: try readFile(file), as: UTF8.self)
+    guard let caption = script.firstMatch(of: /(?m)^caption = "(.*)"$/)?.output.1,
+      let size = svg.firstMatch(of: /width="(\d+)" height="(\d+)"\n viewBox="0 0 \d+ \d+"/),
+      let width = Int(size.output.1), let height = Int(size.output.2),
+      let end = svg.range(of: "</svg>", options: .backwards)
+    else { return svg }
+    // A letter of 11 pixels is about 6 wide.
+    var lines = [""]
+    for word in caption.split(separator: " ") {
+      if lines[lines.count - 1].count + word.count + 1 > (width - 24) / 6 { lines.append("") }
+      lines[lines.count - 1] += (lines[lines.count - 1].isEmpty ? "" : " ") + word
+    }
+    let total = height + 15 * lines.count + 7
+    let texts = lines.enumerated().map { index, line in
+      "<text x=\"12\" y=\"\(height + 15 * index + 9)\" font-family=\"DejaVu Sans\" font-size=\"11\" fill=\"#666666\">"
+        + "\(HTML.escaped(line))</text>\n"
+    }
+    let strip = "<rect x=\"0\" y=\"\(height)\" width=\"\(width)\" height=\"\(total - height)\" fill=\"#ffffff\"/>\n"
+    return svg[..<end.lowerBound].replacing(
+      size.output.0, with: "width=\"\(width)\" height=\"\(total)\"\n viewBox=\"0 0 \(width) \(total)\"",
+      maxReplacements: 1)
+      + strip + texts.joined() + svg[end.lowerBound...]
   }
 
   /// Draws a table that is kept nowhere else, as `draw(csv:to:)`; every row holds numbers of ours.

@@ -6,19 +6,24 @@ import Groundwork
 public struct Publication {
   /// Whose records are published.
   public let laboratory: Laboratory
+  /// Which of its records.
+  public let recordSet: Laboratory.RecordSet
   /// Where the files go; the scripts are always those of the checkout.
   public let folder: URL
 
-  /// - Parameter folder: where the files go; `figures/` when nil
-  public init(_ laboratory: Laboratory, into folder: URL? = nil) {
+  /// - Parameters:
+  ///   - records: those committed, or this checkout's own
+  ///   - folder: where the files go; `figures/` when nil, `runs/figures/` for own records
+  public init(_ laboratory: Laboratory, records: Laboratory.RecordSet = .committed, into folder: URL? = nil) {
     self.laboratory = laboratory
-    self.folder = folder ?? laboratory.figures
+    recordSet = records
+    self.folder = folder ?? laboratory.figures(of: records)
   }
 
   /// The records a spec's report shows.
   public func records(_ spec: Spec, profile: String? = nil) throws -> [Record] {
     guard let settings = spec.profiles[profile ?? spec.report.profile] else { return [] }
-    return try RecordFile(url: laboratory.recordFile(spec, settings)).read()
+    return try RecordFile(url: laboratory.recordFile(spec, settings, recordSet)).read()
   }
 
   /// The answer to each claim of a spec.
@@ -33,7 +38,7 @@ public struct Publication {
   func evidence(_ spec: Spec, profile: String? = nil) throws -> ClaimEvidence {
     guard let settings = spec.profiles[profile ?? spec.report.profile] else { return ClaimEvidence(spec, records: []) }
     return ClaimEvidence(spec, records: try records(spec, profile: profile)) { record in
-      let file = laboratory.itemFile(spec, settings, key: record.key)
+      let file = laboratory.itemFile(spec, settings, key: record.key, recordSet)
       return file.exists ? try file.read() : [:]
     }
   }
@@ -61,16 +66,17 @@ public struct Publication {
   // MARK: Tables
 
   /// Writes NAME.csv and, for a table, NAME.md; gives back what was written.
+  /// - Parameter profile: whose records are shown; the report's when nil
   @discardableResult
-  public func writeTable(_ spec: Spec) throws -> [URL] {
-    let table = try Table(spec, records: records(spec))
+  public func writeTable(_ spec: Spec, profile: String? = nil) throws -> [URL] {
+    let table = try Table(spec, records: records(spec, profile: profile), profile: profile)
     let base = folder.appendingPathComponent(spec.name)
     let fields = spec.report.fields
     let csv =
       spec.report.series.map { fields.isEmpty ? table.curves($0) : table.points($0, fields: fields) } ?? table.csv
     try writeFile(csv.text, to: base.appendingPathExtension("csv"))
     if spec.report.kind == .figure { return [base.appendingPathExtension("csv")] }
-    try writeFile(try table.markdown(verdicts(spec)), to: base.appendingPathExtension("md"))
+    try writeFile(try table.markdown(verdicts(spec, profile: profile)), to: base.appendingPathExtension("md"))
     return [base.appendingPathExtension("csv"), base.appendingPathExtension("md")]
   }
 
@@ -80,14 +86,14 @@ public struct Publication {
 
   /// Draws NAME.svg from NAME.csv with NAME.gp; nil when a table has no script.
   @discardableResult
-  public func writeFigure(_ spec: Spec, png: Bool = false) throws -> URL? {
+  public func writeFigure(_ spec: Spec, profile: String? = nil, png: Bool = false) throws -> URL? {
     let script = script(spec.name)
     if !FileManager.default.fileExists(atPath: script.path) {
       if spec.report.kind == .table { return nil }
       throw UpcycleError("this figure has no gnuplot script", at: script.path)
     }
-    let table = try Table(spec, records: records(spec))
-    try writeTable(spec)
+    let table = try Table(spec, records: records(spec, profile: profile), profile: profile)
+    try writeTable(spec, profile: profile)
     return try draw(spec.name, ours: table.rows.filter { !$0.records.isEmpty }.count, png: png)
   }
 

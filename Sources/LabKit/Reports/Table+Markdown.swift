@@ -4,15 +4,9 @@ import Groundwork
 extension Table {
   /// The table as a page: what it is, the numbers, why cells are empty, and what the claims say.
   func markdown(_ verdicts: [ClaimVerdict]) throws -> String {
-    var footnotes = Footnotes()
-    let grid = spec.report.layout == .beside ? beside(&footnotes) : stacked(&footnotes)
     var page = ["# \(spec.place): \(spec.title)", ""]
     page += header
-    page += ["", grid.text]
-    if !footnotes.reasons.isEmpty {
-      page.append("")
-      page += footnotes.reasons.enumerated().map { "- [\(Footnotes.letter($0))] not run yet: needs \($1)" }
-    }
+    page += ["", text]
     if !spec.report.notes.isEmpty {
       page += ["", "Notes", ""]
       page += spec.report.notes.map { "- \($0)" }
@@ -27,6 +21,14 @@ extension Table {
     return page.joined(separator: "\n") + "\n"
   }
 
+  /// The numbers, and why cells are empty.
+  var text: String {
+    var footnotes = Footnotes()
+    let grid = spec.report.layout == .beside ? beside(&footnotes) : stacked(&footnotes)
+    let reasons = footnotes.lines.map { "- \($0)" }
+    return ([grid.text] + (reasons.isEmpty ? [] : [""]) + reasons).joined(separator: "\n")
+  }
+
   private var header: [String] {
     let done = rows.filter { !$0.records.isEmpty }.count
     var lines = [
@@ -34,7 +36,7 @@ extension Table {
       "- Ours: \(ours)\(records.isEmpty ? "" : "; \(done) of \(rows.count) rows run")",
     ]
     if spec.pending == nil {
-      lines.append("- Repeat: `\(command)`, then `lab table \(spec.name)`")
+      lines.append("- Repeat: `\(command)`")
     }
     var legend: [String] = []
     if spec.report.columns.contains(where: \.exact) {
@@ -156,23 +158,32 @@ extension Table {
   }
 }
 
-/// Reasons for empty fields, collected under the table and referred to by letters.
+/// Why fields are empty: said once under the table, and referred to by letters.
 struct Footnotes {
-  private(set) var reasons: [String] = []
+  private var reasons: [String] = []
 
-  /// "not run yet", with the letter of its reason; a cell that merely waits for `lab run` needs none.
+  /// The letter of a reason in brackets.
   mutating func mark(_ reason: String) -> String {
-    if reason == "run it" { return "not run yet" }
     let index = reasons.firstIndex(of: reason) ?? reasons.count
     if index == reasons.count { reasons.append(reason) }
-    return "not run yet [\(Self.letter(index))]"
+    return "[\(Self.letter(index))]"
   }
 
-  static func letter(_ index: Int) -> String { String(UnicodeScalar(UInt8(97 + index % 26))) }
+  /// "[a] not run yet: needs …"; what merely waits for `lab run` needs nothing.
+  var lines: [String] {
+    reasons.enumerated().map { index, reason in
+      "[\(Self.letter(index))] not run yet" + (reason == "run it" ? "" : ": needs \(reason)")
+    }
+  }
+
+  private static func letter(_ index: Int) -> String { String(UnicodeScalar(UInt8(97 + index % 26))) }
 }
 
-/// A Markdown table whose source is aligned as well.
+/// A Markdown table whose source is aligned as well; one that is too wide becomes several, which share their labels.
 struct MarkdownGrid {
+  /// Columns of text that are read without scrolling.
+  private static let widest = 160
+
   private(set) var header: [String] = []
   private var right: [Bool] = []
   var rows: [[String]] = []
@@ -185,16 +196,35 @@ struct MarkdownGrid {
   var text: String {
     let safe = ([header] + rows).map { $0.map { $0.replacingOccurrences(of: "|", with: "\\|") } }
     let widths = header.indices.map { column in max(3, safe.map { $0[column].count }.max() ?? 0) }
-    func line(_ fields: [String]) -> String {
-      "| "
-        + fields.enumerated().map { index, field in
-          let space = String(repeating: " ", count: widths[index] - field.count)
-          return right[index] ? space + field : field + space
-        }.joined(separator: " | ") + " |"
+    return parts(widths).map { columns in
+      func line(_ fields: [String]) -> String {
+        "| "
+          + columns.map { index in
+            let space = String(repeating: " ", count: widths[index] - fields[index].count)
+            return right[index] ? space + fields[index] : fields[index] + space
+          }.joined(separator: " | ") + " |"
+      }
+      let rule = header.indices.map { index in
+        String(repeating: "-", count: widths[index] - (right[index] ? 1 : 0)) + (right[index] ? ":" : "")
+      }
+      return ([line(safe[0]), line(rule)] + safe.dropFirst().map(line)).joined(separator: "\n")
+    }.joined(separator: "\n\n")
+  }
+
+  /// The columns of each table: all, or the leading labels with as many numbers as there is room for.
+  private func parts(_ widths: [Int]) -> [[Int]] {
+    func width(_ columns: [Int]) -> Int { columns.reduce(1) { $0 + widths[$1] + 3 } }
+    let all = Array(header.indices)
+    if width(all) <= Self.widest { return [all] }
+    // Where labels leave no room for numbers, the first alone is repeated.
+    var labels = Array(all.prefix { !right[$0] })
+    if width(labels) > Self.widest / 2 { labels = Array(labels.prefix(1)) }
+    var parts: [[Int]] = [labels]
+    for column in all.dropFirst(labels.count) {
+      let last = parts.count - 1
+      if parts[last].count > labels.count, width(parts[last] + [column]) > Self.widest { parts.append(labels) }
+      parts[parts.count - 1].append(column)
     }
-    let rule = header.indices.map { index in
-      String(repeating: "-", count: widths[index] - (right[index] ? 1 : 0)) + (right[index] ? ":" : "")
-    }
-    return ([line(safe[0]), line(rule)] + safe.dropFirst().map(line)).joined(separator: "\n")
+    return parts
   }
 }

@@ -56,14 +56,15 @@ struct Table {
   /// Seeds of any row.
   var seeds: [Int] { Set(records.compactMap(\.seed)).sorted() }
 
-  init(_ spec: Spec, records: [Record]) throws {
+  /// - Parameter profile: the records'; the report's when nil
+  init(_ spec: Spec, records: [Record], profile: String? = nil) throws {
     self.spec = spec
-    profile = spec.report.profile
+    self.profile = profile ?? spec.report.profile
     let cells = Set(spec.cells.map(\.id))
     let records = records.filter { cells.contains($0.cell) }
     self.records = records
     let byCell = Dictionary(grouping: records, by: \.cell)
-    let settings = spec.profiles[profile]
+    let settings = spec.profiles[self.profile]
     rows = try spec.cells.map { cell in
       let own = byCell[cell.id] ?? []
       var scope = spec.defaults.merging(cell.values) { $1 }

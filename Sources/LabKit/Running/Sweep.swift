@@ -11,6 +11,8 @@ public struct Sweep: Sendable {
   /// Skip cells whose record already carries the planned key, even without cached outputs; where another spec's record
   /// does, it is taken over, with the commit, machine and time that it names.
   public var trustsRecords = false
+  /// Where results go: to this checkout's own records, or over the committed ones.
+  public var records = Laboratory.RecordSet.own
   /// Shows no progress.
   public var quiet = false
 
@@ -40,6 +42,8 @@ public struct Sweep: Sendable {
     public var skipped: [String] = []
     /// Cells whose record was taken over from another spec.
     public var adopted: [String] = []
+    /// How the cells that were run or found stand to the committed records, by spec.
+    public var agreements: [String: [(name: String, agreement: Agreement)]] = [:]
     /// Cells that could not run, and the inputs that are not there.
     public var leftOut: [(cell: String, needs: String)] = []
   }
@@ -52,7 +56,8 @@ public struct Sweep: Sendable {
     let board = SweepProgress(todo: try estimates(), quiet: quiet)
     defer { board.finish() }
     for plan in plans {
-      let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile))
+      let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records))
+      let committed = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
       let known = trustsRecords ? Set(try file.read().map(\.key)) : []
       let elsewhere = trustsRecords ? try laboratory.records(inProfile: plan.profile.name) : [:]
       for job in plan.jobs {
@@ -65,7 +70,7 @@ public struct Sweep: Sendable {
         if var record = elsewhere[job.key] {
           (record.spec, record.cell, record.seed) = (plan.spec.name, job.cell.id, job.seed)
           _ = try file.put(record)
-          try laboratory.copyItems(of: job.key, to: plan)
+          try laboratory.copyItems(of: job.key, to: plan, records)
           summary.adopted.append(name)
           job.steps.forEach { board.passed($0.key) }
           continue
@@ -77,11 +82,14 @@ public struct Sweep: Sendable {
         }
         let record = try record(job, of: plan, surroundings)
         try keepItems(job, of: plan)
+        let former = committed.first { $0.cell == record.cell && $0.seed == record.seed }
+        summary.agreements[plan.spec.name, default: []].append((Self.cell(job), Agreement(record, with: former)))
         switch try file.put(record) {
         case .added: summary.added.append(name)
         case .unchanged: summary.unchanged.append(name)
         case .replaced(let old):
           summary.replaced.append(name)
+          if records == .own { continue }
           if old.key != record.key { try laboratory.dropItems(of: old.key, from: plan) }
           board.say("\(name): \(Self.difference(old, record))")
         }
@@ -91,8 +99,10 @@ public struct Sweep: Sendable {
   }
 
   static func name(_ plan: Plan, _ job: Plan.Job) -> String {
-    "\(plan.spec.name) \(job.cell.id)" + (job.seed.map { " seed \($0)" } ?? "")
+    "\(plan.spec.name) \(cell(job))"
   }
+
+  private static func cell(_ job: Plan.Job) -> String { job.cell.id + (job.seed.map { " seed \($0)" } ?? "") }
 
   /// The stages of one cell that are not finished.
   private func run(_ job: Plan.Job, of plan: Plan, _ board: SweepProgress, _ summary: inout Summary) throws {
@@ -180,22 +190,23 @@ public struct Sweep: Sendable {
     let stages = try job.steps.reduce(into: [:]) { stages, step in
       stages[step.alias] = try StageContext.items(in: cache.output(step.key))
     }
-    if !stages.isEmpty { try laboratory.itemFile(plan.spec, plan.profile, key: job.key).write(stages) }
+    if !stages.isEmpty { try laboratory.itemFile(plan.spec, plan.profile, key: job.key, records).write(stages) }
   }
 
-  /// The largest change between two records of the same cell, in words.
+  /// What a record changes of the one that it replaces, in words.
   private static func difference(_ old: Record, _ new: Record) -> String {
     if old.key != new.key { return "replaces a record made with other settings or another version" }
-    let changes = new.metrics.compactMap { name, metric in
-      old.metrics[name].map { (name: name, from: $0.value, to: metric.value) }
-    }.sorted { ($0.to - $0.from).magnitude > ($1.to - $1.from).magnitude }
-    guard let most = changes.first, most.from != most.to else { return "measures more than the record did" }
-    return "differs from the record made on \(old.host.cpu): \(most.name) \(most.from) -> \(most.to)"
+    switch Agreement(new, with: old) {
+    case .new, .equal: return "measures more than the record did"
+    case .withinErrors: return "replaces the record made on \(old.host.cpu), from which it differs within its errors"
+    case .differs(let what): return "differs from the record made on \(old.host.cpu): \(what)"
+    }
   }
 
   // MARK: Time to expect
 
-  /// Seconds expected for every unfinished stage of the plans, the mean of like stages; nil where nothing tells.
+  /// Seconds expected for every unfinished stage of the plans: the mean of like stages that are finished here, or else a
+  /// stage's share of what the committed record of its cell took; nil where nothing tells.
   public func estimates() throws -> [String: Double?] {
     var finished: [String: (seconds: Double, count: Int)] = [:]
     var todo: [Plan.Node] = []
@@ -210,9 +221,24 @@ public struct Sweep: Sendable {
         finished[node.stage.name] = (sum.seconds + entry.seconds, sum.count + 1)
       }
     }
+    let shares = try sharesOfRecords()
     return todo.reduce(into: [:]) { result, node in
-      result[node.key] = .some(finished[node.stage.name].map { $0.seconds / Double($0.count) })
+      result[node.key] = .some(finished[node.stage.name].map { $0.seconds / Double($0.count) } ?? shares[node.key])
     }
+  }
+
+  /// Stage key -> seconds, as if all stages of a recorded cell had taken as long; the mean over the cells that share it.
+  private func sharesOfRecords() throws -> [String: Double] {
+    var shares: [String: [Double]] = [:]
+    for plan in plans {
+      let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
+      for job in plan.jobs {
+        let like = records.filter { $0.cell == job.cell.id }
+        guard let record = like.first(where: { $0.seed == job.seed }) ?? like.first else { continue }
+        for step in job.steps { shares[step.key, default: []].append(record.seconds / Double(job.steps.count)) }
+      }
+    }
+    return shares.mapValues { $0.reduce(0, +) / Double($0.count) }
   }
 
   /// Whether a stage's output is finished.

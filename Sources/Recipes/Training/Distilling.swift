@@ -43,13 +43,13 @@ public struct Distilling {
   /// - Returns: the held-out curve.
   @discardableResult
   public func run(
-    in folder: URL, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
+    in folder: URL, force: Bool = false, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Curve {
     let tokenizer = try Tokenizer.load(from: student)
     try data.require(tokenizer)
     try heldOut?.require(tokenizer)
-    let directory = RunDirectory(folder)
+    let directory = RunDirectory(folder, force: force)
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
     let identity = RunIdentity(
       student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),

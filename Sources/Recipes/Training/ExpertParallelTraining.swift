@@ -49,7 +49,8 @@ public struct ExpertParallelTraining {
   ///   - report: on every rank, after every step
   ///   - shouldStop: asked on every rank after every step; true on one saves all states and throws
   public func run(
-    on ranks: any Communicator, in folder: URL, report: (ExpertParallelTrainer.StepMetrics) -> Void = { _ in },
+    on ranks: any Communicator, in folder: URL, force: Bool = false,
+    report: (ExpertParallelTrainer.StepMetrics) -> Void = { _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let context = RankContext(ranks, overlaps: overlaps, progress: progress)
@@ -57,7 +58,7 @@ public struct ExpertParallelTraining {
     let (trainer, tokenizer, identity) = try ranks.agreeing { try prepare(context) }
     try ranks.requireSame(identity.text, "checkpoint or data", field: "model")
     try ranks.requireSame(try plan.text, "plan", field: "tokens")
-    let directory = RunDirectory(folder)
+    let directory = RunDirectory(folder, force: force)
     var steps: [ExpertParallelTrainer.StepMetrics] = []
     var stalls: [String: [Double]] = [:]
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, ranks: trainer.trainingRanks) {

@@ -150,16 +150,15 @@ public struct Extending {
   /// - Returns: the held-out curve.
   @discardableResult
   public func run(
-    in folder: URL, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
+    in folder: URL, force: Bool = false, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Distilling.Curve {
     guard let plan, let data else {
       let config = positions.applied(to: try ModelConfig(contentsOf: student))
       if let found = try? ModelConfig(contentsOf: folder) {
-        guard found == config else {
-          throw RunDirectory.isTaken(folder)
-        }
-        return []
+        if found == config { return [] }
+        guard force else { throw try FolderContents(of: folder).inTheWay(at: folder) }
+        try FileManager.default.removeItem(at: folder)
       }
       let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
       try Tokenizer.load(from: student).save(to: folder)
@@ -171,6 +170,7 @@ public struct Extending {
     recipe.type = type
     recipe.cache = plan.klWeight > 0 ? cache : nil
     return try recipe.run(
-      in: folder, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report, shouldStop: shouldStop)
+      in: folder, force: force, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report,
+      shouldStop: shouldStop)
   }
 }

@@ -46,10 +46,11 @@ public struct Preferring {
   /// Trains in `folder` and leaves the model there with its tokenizer.
   @discardableResult
   public func run(
-    in folder: URL, saveEvery: Double = 60, report: (PreferenceTrainer.StepMetrics, Double) -> Void = { _, _ in },
+    in folder: URL, force: Bool = false, saveEvery: Double = 60,
+    report: (PreferenceTrainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
-    let directory = RunDirectory(folder)
+    let directory = RunDirectory(folder, force: force)
     let tokenizer = try Tokenizer.load(from: model)
     let config = try ModelConfig(contentsOf: model)
     let pairs = try data.tokenized(tokenizer, config)

@@ -64,7 +64,7 @@ public struct Pretraining: Sendable {
   /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer. `report`: instead of the
   /// progress line.
   public func run(
-    in folder: URL, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
+    in folder: URL, force: Bool = false, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
     report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
   ) throws {
     // One pass over each mixture.
@@ -75,7 +75,7 @@ public struct Pretraining: Sendable {
         rows: rows
       )
     }
-    let directory = RunDirectory(folder)
+    let directory = RunDirectory(folder, force: force)
     let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
     let identity = RunIdentity(
       student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") }

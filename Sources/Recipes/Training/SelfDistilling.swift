@@ -72,7 +72,8 @@ public struct SelfDistilling {
 
   /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
   public func run(
-    in folder: URL, saveEvery: Double = 60, report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
+    in folder: URL, force: Bool = false, saveEvery: Double = 60,
+    report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let tokenizer = try Tokenizer.load(from: student)
@@ -96,7 +97,7 @@ public struct SelfDistilling {
         expected: "\(studentConfig.layerCount) layers of width \(studentConfig.hiddenSize)",
         found: "\(teacherConfig.layerCount) of width \(teacherConfig.hiddenSize)")
     }
-    let directory = RunDirectory(folder)
+    let directory = RunDirectory(folder, force: force)
     let identity = RunIdentity(
       student: try modelIdentity(student) + (answersOnly ? ", answers" : "")
         + (stopping.map { ", \($0.identity)" } ?? ""),

@@ -148,7 +148,7 @@ extension LatentConversion {
     let choosesAll = rankRule != .fixed && !fixedEnds
     if let kvRank {
       try require(
-        (1...maxKVRank(base)).contains(kvRank), "rank above that of the stacked key and value matrix", "`kv_rank`",
+        (1...maxKVRank(base)).contains(kvRank), "is no rank of the stacked key and value matrix", "`kv_rank`",
         "1...\(maxKVRank(base))", kvRank)
     } else {
       try require(
@@ -156,7 +156,7 @@ extension LatentConversion {
     }
     if case .fixed(let rank) = queryRank {
       try require(
-        (1...maxQueryRank(base)).contains(rank), "rank above that of the query matrix", "`q_rank`",
+        (1...maxQueryRank(base)).contains(rank), "is no rank of the query matrix", "`q_rank`",
         "1...\(maxQueryRank(base))", rank)
     }
     if start == .random {

@@ -15,7 +15,7 @@ struct TeacherParameters: StageParameters {
     guard FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path) else {
       throw UpcycleError(
         "no pretrained model is committed", at: folder.path,
-        hint: "hybrid pretrain --preset \(preset) --seed \(seed) --out \(folder.path)")
+        hint: "hybrid pretrain --preset \(preset) --seed \(seed) --out \(shellQuoted(folder.path))")
     }
     return folder
   }

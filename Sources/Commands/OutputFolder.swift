@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+
+/// `--out` and `--force`: the folder that a command writes. What lies there is never destroyed by accident: the same
+/// command on its own finished result says so and ends well; any other one names what it would destroy and stops, unless
+/// it is forced; what no command of ours made is left alone even then.
+public struct OutputFolder: ParsableArguments {
+  @Option(help: "Folder to write.") public var out: String
+  @Flag(help: "Replace the model, shards or training that the folder holds.") public var force = false
+
+  public init() {}
+
+  /// Where the folder will be.
+  public var url: URL { URL(fileURLWithPath: out) }
+
+  /// What a command that wrote a folder says; kept in it, for the next time it is asked for the same.
+  public struct Report: Codable, Sendable {
+    /// For people.
+    public var text: String
+    /// For scripts; nil: the command has no `--json`.
+    public var json: JSONValue?
+
+    public init(_ text: String, json: JSONValue? = nil) {
+      self.text = text
+      self.json = json
+    }
+  }
+
+  // MARK: A folder that appears whole
+
+  /// Writes the folder and prints the report; finds it finished where the same command wrote it from the same contents.
+  /// - Parameters:
+  ///   - inputs: files and folders that the command reads, as given
+  ///   - json: prints the report's JSON
+  ///   - body: writes into a folder that becomes the output when it is done
+  /// - Throws: usage errors for a folder that holds something else
+  public func write(from inputs: [String?], json: Bool = false, _ body: (URL) throws -> Report) throws {
+    let inputs = inputs.compactMap { $0 }
+    try keepApart(from: inputs)
+    let contents = try FolderContents(of: url)
+    let origin = try FolderOrigin(command: commandLine(), inputs: inputs)
+    if contents != .nothing {
+      if try FolderOrigin(of: url) == origin, let report = finishedReport {
+        printNote(finishedNote)
+        return try show(report, json: json)
+      }
+      guard force, contents.isOurs else { throw contents.inTheWay(at: url) }
+    }
+    let folder = try AtomicFolder(url)
+    let report = try body(folder.work)
+    try origin.write(to: folder.work)
+    try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
+    try folder.commit()
+    try show(report, json: json)
+  }
+
+  private static let reportName = "report.json"
+
+  private var finishedReport: Report? {
+    try? decodeJSON(Report.self, contentsOf: url.appendingPathComponent(Self.reportName))
+  }
+
+  private var finishedNote: String { "\(out): finished already by the same command; nothing was written" }
+
+  private func show(_ report: Report, json: Bool) throws {
+    try printResult(json ? report.json?.text(pretty: true) ?? "{}" : report.text)
+  }
+
+  // MARK: A folder that a training fills
+
+  /// Runs a training in the folder, which knows its own and goes on or finds itself finished; says so if it was.
+  /// - Parameter body: is given the folder, and whether it may replace another training or model in it
+  public func train<Outcome>(from inputs: [String?], _ body: (URL, Bool) throws -> Outcome) throws -> Outcome {
+    try prepare(for: inputs)
+    let before = finishedAt
+    let outcome = try body(url, force)
+    noteFinished(since: before)
+    return outcome
+  }
+
+  /// Makes room for a training: refuses what is neither a training nor a model, of which the training itself knows whether
+  /// it is its own.
+  public func prepare(for inputs: [String?]) throws {
+    try keepApart(from: inputs.compactMap { $0 })
+    let contents = try FolderContents(of: url)
+    switch contents {
+    case .nothing, .training, .model: return
+    case .others: throw contents.inTheWay(at: url)
+    case .shards, .microworld, .tokenizer:
+      guard force else { throw contents.inTheWay(at: url) }
+      try FileManager.default.removeItem(at: url)
+    }
+  }
+
+  /// Says so if the model was complete at that time already, and still is that model.
+  public func noteFinished(since before: Date?) {
+    if let before, before == finishedAt { printNote(finishedNote) }
+  }
+
+  /// When the model there became complete; nil: it is not.
+  public var finishedAt: Date? {
+    let file = url.appendingPathComponent("config.json").path
+    return (try? FileManager.default.attributesOfItem(atPath: file))?[.modificationDate] as? Date
+  }
+
+  private func keepApart(from inputs: [String]) throws {
+    func place(_ path: String) -> String {
+      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    }
+    if inputs.contains(where: { place($0) == place(out) }) {
+      throw UpcycleError.usage("is what the command reads", at: "--out", expected: "another folder", found: out)
+    }
+  }
+}
+
+/// The command line as a user would type it, without what only decides how results are shown.
+func commandLine(_ arguments: [String] = CommandLine.arguments) -> String {
+  let program = URL(fileURLWithPath: arguments.first ?? "").lastPathComponent
+  let words = arguments.dropFirst().filter { !["--force", "--json", "--quiet"].contains($0) }
+  return ([program] + words.map(shellQuoted)).joined(separator: " ")
+}

@@ -1,0 +1,140 @@
+import Foundation
+
+/// What a folder holds, as far as a command needs to know that would write over it.
+public enum FolderContents: Equatable, Sendable {
+  /// There is no such folder, or an empty one.
+  case nothing
+  /// A model that was trained there, or a training that goes on.
+  case training(isFinished: Bool)
+  /// config.json and weights.
+  case model
+  /// Token shards.
+  case shards
+  /// The files of a microworld.
+  case microworld
+  /// A tokenizer alone.
+  case tokenizer
+  /// Nothing of ours; the first names.
+  case others([String])
+
+  /// - Throws: where the place is a file
+  public init(of folder: URL) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
+      self = .nothing
+      return
+    }
+    guard isFolder.boolValue else {
+      throw UpcycleError.usage("is a file", at: folder.path, expected: "a folder to write")
+    }
+    let names: [String]
+    do { names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() } catch {
+      throw UpcycleError("cannot be listed", at: folder.path)
+    }
+    func has(_ path: String) -> Bool {
+      FileManager.default.fileExists(atPath: folder.appendingPathComponent(path).path)
+    }
+    let manifest = try? JSONValue(contentsOf: folder.appendingPathComponent("manifest.json"))
+    if names.isEmpty {
+      self = .nothing
+    } else if has("run/plan.json") {
+      self = .training(isFinished: has("config.json"))
+    } else if has("config.json") {
+      self = .model
+    } else if manifest?["shards"] != nil {
+      self = .shards
+    } else if manifest?["knobs"] != nil {
+      self = .microworld
+    } else if has("tokenizer.json") {
+      self = .tokenizer
+    } else {
+      self = .others(names)
+    }
+  }
+
+  /// Whether a command made it that `--force` may undo.
+  public var isOurs: Bool { if case .others = self { false } else { true } }
+
+  /// Such as "a trained model".
+  public var description: String {
+    switch self {
+    case .nothing: return "nothing"
+    case .training(let isFinished): return isFinished ? "a trained model" : "an unfinished training"
+    case .model: return "a model"
+    case .shards: return "token shards"
+    case .microworld: return "a microworld"
+    case .tokenizer: return "a tokenizer"
+    case .others(let names):
+      return "other files (\(names.prefix(3).joined(separator: ", "))\(names.count > 3 ? ", …" : ""))"
+    }
+  }
+
+  /// The error of a command that finds this in its way: names it, and what made it.
+  /// - Parameter option: the field of the output's path
+  public func inTheWay(at folder: URL, field option: String = "out") -> UpcycleError {
+    let maker = (try? FolderOrigin(of: folder))?.map { ", made by `\($0.command)`" } ?? ""
+    return .usage(
+      "holds \(description) already\(maker)", at: folder.path,
+      hint: isOurs ? "name another `\(option)`, or replace it with `force`" : "name another `\(option)`, or clear it")
+  }
+}
+
+/// What made a folder: the command, word for word, and the contents of what it read. It lies there as made-by.json, so
+/// that the same command knows its own work and any other can say what it would destroy.
+public struct FolderOrigin: Codable, Equatable, Sendable {
+  /// Such as "xecomla convert --model base --kv-rank 16 --out runs/mla".
+  public let command: String
+  /// Path as given -> SHA-256 of what lay there.
+  public let inputs: [String: String]
+
+  static let fileName = "made-by.json"
+
+  /// - Parameters:
+  ///   - command: without what only decides how results are shown
+  ///   - inputs: files and folders, of which subfolders do not count
+  public init(command: String, inputs: [String]) throws {
+    self.command = command
+    self.inputs = try inputs.reduce(into: [:]) { $0[$1] = try contentHash(URL(fileURLWithPath: $1)) }
+  }
+
+  /// Of a folder; nil where nothing is written down.
+  public init?(of folder: URL) throws {
+    let file = folder.appendingPathComponent(Self.fileName)
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    self = try decodeJSON(FolderOrigin.self, contentsOf: file, what: "a note of what made a folder")
+  }
+
+  /// Writes it into a folder.
+  public func write(to folder: URL) throws {
+    try writeFile(jsonText(self, pretty: true) + "\n", to: folder.appendingPathComponent(Self.fileName))
+  }
+}
+
+/// SHA-256 of a file, or of the names and contents of a folder's files. What can be read but once, such as a pipe, is
+/// never the same; what is absent is, and fails where it is read.
+private func contentHash(_ url: URL) throws -> String {
+  var status = stat()
+  guard url.lastPathComponent != "-", stat(url.path, &status) == 0 else { return UUID().uuidString }
+  switch status.st_mode & S_IFMT {
+  case S_IFREG: return try sha256(fileAt: url)
+  case S_IFDIR: break
+  default: return UUID().uuidString
+  }
+  let names = ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted()
+  let files = try names.compactMap { name -> String? in
+    let file = url.appendingPathComponent(name)
+    guard stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    return try "\(name) \(sha256(fileAt: file))"
+  }
+  return sha256(files.joined(separator: "\n"))
+}
+
+/// A word as a shell reads it: quoted where it holds anything but letters, digits and harmless signs.
+public func shellQuoted(_ word: String) -> String {
+  let isPlain =
+    !word.isEmpty
+    && word.unicodeScalars.allSatisfy { scalar in
+      CharacterSet.alphanumerics.contains(scalar) || "-_./=:,@%+".unicodeScalars.contains(scalar)
+    }
+  return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: #"'\''"#) + "'"
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Groundwork
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A sweep as it stands, seen from outside: what the cache holds, and which stages some process works on. Reading it
+/// disturbs nobody.
+public struct SweepView {
+  enum State: Equatable { case done, waiting, running(Training?) }
+
+  /// A training under way, from the files in its folder.
+  struct Training: Equatable {
+    let step: Int
+    let steps: Int
+    /// Of every step so far.
+    let losses: [Double]
+    /// Work time of those steps.
+    let seconds: Double
+
+    /// nil where the stage trains nothing, or has no step yet.
+    init?(in folder: URL) {
+      let run = folder.appendingPathComponent("run")
+      guard let plan = try? JSONValue(contentsOf: run.appendingPathComponent("plan.json"))["plan"],
+        let table = try? CSV(contentsOf: run.appendingPathComponent("metrics.csv")), let rows = try? table.numbers(),
+        let last = rows.last, let step = last.first, let loss = table.header.firstIndex(of: "loss"),
+        let batch = plan["batch"]?.int
+      else { return nil }
+      let perStep = batch * (plan["time"]?.int ?? 1)
+      let planned = plan["tokens"]?.int ?? plan["pairs"]?.int ?? 0
+      self.step = Int(step)
+      steps = max(Int(step), planned / max(1, perStep))
+      losses = rows.compactMap { $0.indices.contains(loss) ? $0[loss] : nil }
+      seconds = table.header.firstIndex(of: "seconds").flatMap { last.indices.contains($0) ? last[$0] : nil } ?? 0
+    }
+
+    /// Seconds to go at the pace so far.
+    var remaining: Double { step > 0 ? seconds * Double(steps - step) / Double(step) : 0 }
+  }
+
+  /// One cell and seed, its stages in order.
+  struct Row {
+    let name: String
+    let stages: [(alias: String, state: State)]
+  }
+
+  let rows: [Row]
+  private let estimates: [String: Double?]
+  private let running: [String: Training?]
+  private let total: Int
+
+  /// - Throws: where the cache cannot be read
+  public init(_ plans: [Plan], in laboratory: Laboratory) throws {
+    let cache = StageCache(folder: laboratory.cache)
+    estimates = try Sweep(plans, in: laboratory).estimates()
+    var states: [String: State] = [:]
+    for key in plans.flatMap(\.order) {
+      let isRunning = estimates[key] != nil && cache.isLocked(key)
+      states[key] = estimates[key] == nil ? .done : isRunning ? .running(Training(in: cache.output(key))) : .waiting
+    }
+    total = states.count
+    running = states.compactMapValues { if case .running(let training) = $0 { .some(training) } else { nil } }
+    rows = plans.flatMap { plan in
+      plan.jobs.map { job in
+        Row(name: Sweep.name(plan, job), stages: job.steps.map { ($0.alias, states[$0.key]!) })
+      }
+    }
+  }
+
+  /// Whether nothing is left to do.
+  public var isDone: Bool { estimates.isEmpty }
+
+  /// Seconds until the end: trainings at their pace, others as like ones took; nil where nothing tells.
+  private var remaining: Double? {
+    var rest = 0.0
+    for (key, seconds) in estimates {
+      if let training = running[key] ?? nil {
+        rest += training.remaining
+      } else {
+        guard let seconds else { return nil }
+        rest += seconds
+      }
+    }
+    return rest
+  }
+
+  /// For a terminal: a line a cell with a mark a stage, finished cells counted alone when they would not fit.
+  /// - Parameters:
+  ///   - columns: at most so wide
+  ///   - lines: at most so many
+  public func text(columns: Int, lines: Int) -> String {
+    let done = total - estimates.count
+    let time = isDone ? "" : "  \(formatETA(remaining))"
+    var text = ["\(done) of \(total) stages done, \(running.count) running\(time)", ""]
+    let open = rows.filter { row in row.stages.contains { $0.state != .done } }
+    let shown = rows.count + text.count <= lines ? rows : Array(open.prefix(max(1, lines - text.count - 2)))
+    let width = min(shown.map(\.name.count).max() ?? 0, max(12, columns / 2))
+    for row in shown {
+      let marks = row.stages.map { Self.mark($0.state) }.joined()
+      let current = row.stages.first { if case .running = $0.state { true } else { false } }
+      let detail = current.map { Self.detail($0.alias, $0.state) } ?? ""
+      let name = row.name.count > width ? row.name.prefix(width - 1) + "…" : row.name[...]
+      let line = name.padding(toLength: width, withPad: " ", startingAt: 0) + "  \(marks)  \(detail)"
+      text.append(String(line.prefix(columns)))
+    }
+    if shown.count < rows.count {
+      text += ["", "\(rows.count - open.count) cells done, \(open.count - shown.count) more to do"]
+    }
+    return text.joined(separator: "\n")
+  }
+
+  private static func mark(_ state: State) -> String {
+    switch state {
+    case .done: "■"
+    case .running: "▶"
+    case .waiting: "·"
+    }
+  }
+
+  private static func detail(_ alias: String, _ state: State) -> String {
+    guard case .running(let training?) = state else { return alias }
+    let loss = training.losses.last.map { String(format: "loss %.3f", $0) } ?? ""
+    return "\(alias) \(formatCount(training.step))/\(formatCount(training.steps))  \(sparkline(training.losses, 16))  "
+      + "\(loss)  \(formatETA(training.remaining))"
+  }
+
+  /// Values as bars of eight heights, means of neighbours, the lowest value at the bottom.
+  static func sparkline(_ values: [Double], _ columns: Int) -> String {
+    let finite = values.filter(\.isFinite)
+    let count = min(columns, finite.count)
+    if count == 0 { return "" }
+    let means = (0..<count).map { column in
+      let group = finite[(column * finite.count / count)..<((column + 1) * finite.count / count)]
+      return group.reduce(0, +) / Double(group.count)
+    }
+    let (low, high) = (means.min()!, means.max()!)
+    let bars = Array("▁▂▃▄▅▆▇█")
+    return String(means.map { bars[high > low ? Int(($0 - low) / (high - low) * 7) : 0] })
+  }
+}
+
+extension StageCache {
+  /// Whether some process works on this key.
+  func isLocked(_ key: String) -> Bool {
+    let descriptor = open(folder.appendingPathComponent("\(key).lock").path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+  }
+}

@@ -1,0 +1,27 @@
+# hybrid curve --plot: what trainings went through, by tokens. Settings: runs (names, divided by tabs) and quantities
+# (words of loss, kl, held_out), a panel each.
+panels = words(quantities)
+width = 140 + 330 * panels; height = 360
+load "style.gp"
+# A name may hold blanks: the i-th of the list.
+count = 1
+do for [i = 1:strlen(runs)] { if (runs[i:i] eq "\t") { count = count + 1 } }
+array names[count]
+k = 1; names[1] = ""
+do for [i = 1:strlen(runs)] {
+  if (runs[i:i] eq "\t") { k = k + 1; names[k] = "" } else { names[k] = names[k] . runs[i:i] }
+}
+headline(q) = q eq "loss" ? "training loss, nats per token" : q eq "kl" ? "KL to the teacher, nats per token" : \
+  "held-out loss, nats per token"
+set multiplot layout 1,panels margins 0.07,0.985,0.17 + 0.055 * count,0.91 spacing 0.07
+set xlabel "training tokens, millions"
+set key bottom left at screen 0.02, screen 0.02 vertical Left reverse maxrows count
+do for [p = 1:panels] {
+  q = word(quantities, p)
+  set title headline(q)
+  plot for [i = 1:count] csv using (column("tokens") * 1e-6): \
+    (keep(strcol("run") eq names[i] && strcol("quantity") eq q, column("value"))) \
+    with lines lt i title (p == 1 ? names[i] : "")
+  unset key
+}
+unset multiplot
