@@ -22,6 +22,8 @@ public final class LayerCache {
   /// Takes more memory when it is full; otherwise its pages are all it has.
   private let growing: Bool
   private var isClosed = false
+  /// What H2O keeps instead of a row for every token; nil: all rows.
+  let kept: KeptTokens?
   private let stateValues: Tensor
 
   /// Memory of consecutive rows.
@@ -35,10 +37,16 @@ public final class LayerCache {
   public static let runRows = 1 << 16
 
   /// A cache with memory of its own, for `capacity` tokens at first.
-  public init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+  public convenience init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+    self.init(kind, width: width, stateNumbers: stateNumbers, capacity: capacity, kept: nil)
+  }
+
+  /// The same, where `kept` holds the rows that are not evicted.
+  init(_ kind: MixerKind, width: Int, stateNumbers: Int, capacity: Int, kept: KeptTokens?) {
     self.kind = kind
     self.width = width
     self.stateNumbers = stateNumbers
+    self.kept = kept
     growing = true
     stateValues = Tensor.zeros([stateNumbers])
     reserve(capacity)
@@ -49,6 +57,7 @@ public final class LayerCache {
     self.kind = kind
     self.width = width
     stateNumbers = state.count
+    kept = nil
     growing = false
     stateValues = state
     state.fill(0)
@@ -60,10 +69,10 @@ public final class LayerCache {
     room += rows
   }
 
-  /// Bytes of the rows in use (`length * width * 4`), what tokens cost, and of the state.
-  public var bytes: Int { (length * width + stateNumbers) * MemoryLayout<Float>.stride }
+  /// Bytes of the rows in use (`length * width * 4`, less where tokens are evicted), what tokens cost, and of the state.
+  public var bytes: Int { ((kept?.count ?? length) * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Bytes reserved.
-  public var reservedBytes: Int { (room * width + stateNumbers) * MemoryLayout<Float>.stride }
+  public var reservedBytes: Int { ((kept?.budget.tokens ?? room) * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Tokens it can hold at most; `Int.max` when it grows or has no rows.
   var capacity: Int { isClosed ? 0 : growing || width == 0 ? .max : room }
 
@@ -72,7 +81,7 @@ public final class LayerCache {
 
   /// Memory for `capacity` rows in all. What is there stays where it is.
   public func reserve(_ capacity: Int) {
-    while width > 0 && room < capacity {
+    while width > 0 && kept == nil && room < capacity {
       let rows = Self.nextRun(width, from: room, to: capacity)
       add(Tensor([rows, width]), rows: rows)
     }
@@ -97,6 +106,7 @@ public final class LayerCache {
   /// Appends `count` uninitialised rows and returns them.
   @discardableResult
   public func append(_ count: Int) -> [CacheRun] {
+    precondition(kept == nil, "an evicting cache has no row for every token")
     let end = length + count
     if width > 0 && end > room {
       precondition(growing, "\(end) tokens in pages for \(room)")
@@ -105,6 +115,9 @@ public final class LayerCache {
     defer { length = end }
     return runs(length..<end)
   }
+
+  /// Notes that `kept` has taken in the next token.
+  func advance() { length += 1 }
 
   /// The rows of these tokens, which are cached (or just being appended), in order; none when the layer has no rows.
   public func runs(_ tokens: Range<Int>) -> [CacheRun] {
@@ -124,6 +137,7 @@ public final class LayerCache {
   public func truncate(_ length: Int) {
     if length >= self.length { return }
     precondition(stateNumbers == 0 || length <= 0, "a recurrent state cannot be truncated to \(length) tokens")
+    precondition(kept == nil, "evicted tokens do not come back")
     self.length = max(0, length)
     if stateNumbers > 0 { stateValues.fill(0) }
   }
@@ -143,8 +157,12 @@ public final class LayerCache {
 
   /// An independent copy, with memory of its own, as much as is reserved here.
   public func snapshot() -> LayerCache {
-    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, capacity: room)
-    for run in copy.append(length) { gather(run.tokens, into: run.rows) }
+    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, capacity: room, kept: kept?.copy())
+    if kept == nil {
+      for run in copy.append(length) { gather(run.tokens, into: run.rows) }
+    } else {
+      copy.length = length
+    }
     copy.state.update(from: state, count: stateNumbers)
     return copy
   }

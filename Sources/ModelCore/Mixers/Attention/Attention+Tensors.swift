@@ -53,6 +53,11 @@ extension Attention {
     CacheNeeds(perToken: 2 * config.keyValueHeads * config.headDim)
   }
 
+  /// All key/value heads; none where tokens see chunks only, which forget by themselves.
+  public static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int? {
+    config.attention.chunks?.layers.contains(layer) == true ? nil : config.keyValueHeads
+  }
+
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     let (traits, heads, width) = (config.attention, config.attentionHeads, config.headDim)
     let projected = config.attentionQueryWidth + 2 * config.keyValueHeads * width
