@@ -5,16 +5,22 @@ import TensorCore
 extension LanguageModel {
   /// An empty cache for one sequence.
   /// - Parameters:
-  ///   - capacity: tokens to reserve memory for; more are taken as they come.
+  ///   - capacity: tokens to reserve memory for; more are taken as they come. Under H2O the context that its share is of.
   ///   - positions: the most tokens it may hold; nil for as many as the model has positions. Measurements of speed at
   ///     lengths that the model was not trained for ask for more.
   public func makeCache(capacity: Int = 0, positions: Int? = nil) -> SequenceCache {
-    SequenceCache(
-      layers: layers.indices.map {
-        let needs = layers[$0].cacheNeeds
+    let budget = heavyHitters?.budget(context: capacity)
+    return SequenceCache(
+      layers: layers.indices.map { index in
+        let (kind, needs) = (config.mixers[index], layers[index].cacheNeeds)
+        let kept = budget.flatMap { budget in
+          kind.mixer.evictableHeads(config, layer: index).map {
+            KeptTokens(budget, heads: $0, width: needs.perToken)
+          }
+        }
         return LayerCache(
-          config.mixers[$0], width: needs.perToken, stateNumbers: needs.state, mostRows: needs.mostTokens,
-          capacity: capacity)
+            kind, width: needs.perToken, stateNumbers: needs.state, mostRows: needs.mostTokens, capacity: capacity,
+            kept: kept)
       }, positions: positions ?? config.positionLimit)
   }
 

@@ -19,6 +19,8 @@ public final class LanguageModel {
   public let head: Parameter  // [vocab, D]; the embedding itself when tied
   /// The routers of all layers with experts; without records when there are none.
   public let routing = RoutingControl()
+  /// How its caches forget (`evict(by:)`); nil: not at all.
+  public internal(set) var heavyHitters: HeavyHitters?
 
   /// - Parameters:
   ///   - storage: `.asStored` makes a model for inference alone

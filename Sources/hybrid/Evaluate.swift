@@ -3,6 +3,7 @@ import Commands
 import Evaluation
 import Foundation
 import Groundwork
+import ModelCore
 import TokenData
 
 /// `hybrid evaluate`: task scores.
@@ -18,6 +19,9 @@ struct Evaluate: ParsableCommand {
       over the multiple-choice tasks. --shots puts solved exercises before every item; quiz:5 in the list gives one \
       task its own number.
 
+      --cache h2o:15.6% evicts as H2O does: every head keeps that share of a sequence's tokens, half of it the most \
+      recent, half those that most attention was paid to.
+
       Example:
         hybrid evaluate --model runs/mla-sft --tasks all --items 200
         hybrid evaluate --model runs/far-kd --tasks all,programs,edits
@@ -25,6 +29,7 @@ struct Evaluate: ParsableCommand {
           --tasks combine:5,endings:2,quiz:1,claims
         hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl \\
           --out mla.json --against teacher.json
+        hybrid evaluate --model runs/babyllama --cache h2o:15.6%
       """)
 
   @OptionGroup var model: ModelOption
@@ -32,6 +37,7 @@ struct Evaluate: ParsableCommand {
   @Option(help: "Items per task (a file: at most).") var items = 200
   @Option(help: "Solved exercises before every item (few-shot).") var shots = 0
   @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"
+  @Option(help: "Evict keys and values: h2o:PERCENT% (default: keep all).") var cache: String?
   @Option(help: "Seed of the microworld.") var seed: UInt64 = 1
   @Flag(help: "Print the scores as JSON.") var json = false
   @Option(help: "File for the scores and every item's result, as JSON.") var out: String?
@@ -45,7 +51,9 @@ struct Evaluate: ParsableCommand {
     let file = try out.map { try outputFile($0, "--out", replacing: "json") }
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
     let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items, shots: shots).items()
+    let heavyHitters = try cache.map { try HeavyHitters($0) }
     let (model, tokenizer) = try self.model.loadWithTokenizer()
+    if let heavyHitters { try model.evict(by: heavyHitters) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish("\(formatCount(chosen.count)) items")

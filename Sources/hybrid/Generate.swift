@@ -23,6 +23,7 @@ struct Generate: ParsableCommand {
           --tokens 200
         hybrid generate --model runs/hylo-2k --prompt-file book.txt --report-memory
         hybrid generate --model runs/qwen --chat --system "Answer briefly."
+        hybrid generate --model runs/babyllama --prompt "Once upon a time" --cache h2o:25%
       """)
 
   @OptionGroup var model: ModelOption
@@ -41,6 +42,7 @@ struct Generate: ParsableCommand {
   @Flag(help: "Go on beyond the positions that the model was trained for.") var beyondPositions = false
   @Flag(help: "Print what memory holds: peak, cache and state bytes.") var reportMemory = false
   @Option(help: "Most new tokens.") var tokens = 200
+  @Option(help: "Evict keys and values: h2o:PERCENT% of prompt and --tokens (default: keep all).") var cache: String?
   @Option(help: "0 is greedy.") var temperature = 0.0
   @Option(help: "Choose among the K most probable tokens.") var topK: Int?
   @Option(help: "Choose among the most probable tokens that hold this much probability.") var topP: Double?
@@ -53,7 +55,9 @@ struct Generate: ParsableCommand {
     try validateOptions()
     let prompt =
       try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
+    let heavyHitters = try cache.map { try HeavyHitters($0) }
     let (model, loaded) = try self.model.loadWithTokenizer()
+    if let heavyHitters { try model.evict(by: heavyHitters) }
     let tokenizer = try bos.map { try loaded.addingBeginning($0 == "on") } ?? loaded
     if chat { return try converse(model, tokenizer, opening: prompt) }
     let ids = tokenizer.prompt(prompt, parsingSpecials: specialTokens == Tokenizer.SpecialTokens.parse.rawValue)
@@ -160,6 +164,9 @@ struct Generate: ParsableCommand {
 
   private func summary(_ report: GenerationReport, _ cost: CacheCost) -> String {
     func rate(_ value: Double) -> String { formatCount(Int(value.rounded())) }
+    // What is evicted costs nothing: then the bytes at the end say more than those of a token.
+    let kept = Double(report.cacheBytes) / Double(max(1, cost.baseBytesPerToken * report.cachedTokens))
+    let percent = cache == nil ? cost.percent : 100 * kept
     return """
       prefill  \(report.promptTokens) tokens, \(rate(report.prefillRate)) tokens/s
       decode   \(report.newTokens) tokens, \(rate(report.decodeRate)) tokens/s
@@ -167,7 +174,7 @@ struct Generate: ParsableCommand {
       (\(report.cachedTokens) tokens, float32)
       base     \(formatCount(cost.baseBytesPerToken)) bytes per token, \
       \(formatCount(cost.baseBytesPerToken * report.cachedTokens)) in all: this model keeps \
-      \(String(format: "%.1f", cost.percent)) %
+      \(String(format: "%.1f", percent)) %
 
       """
   }

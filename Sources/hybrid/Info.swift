@@ -10,8 +10,9 @@ struct Info: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print parameters and KV cache of a model folder or a known model, converted or not.",
     discussion: """
-      With --kv-rank the model's attention is counted as latent attention (all layers, or --layers). Rows that the \
-      paper prints about the same shape stand beside ours; where it is wrong, that is said.
+      With --kv-rank the model's attention is counted as latent attention (all layers, or --layers). --cache h2o:15.6% \
+      says what H2O keeps of the cache at evaluation. Rows that the paper prints about the same shape stand beside \
+      ours; where it is wrong, that is said.
 
       Example:
         hybrid info --preset llama-3.2-1b --kv-rank 64 --q-rank auto --rope-dim 32 \\
@@ -28,6 +29,7 @@ struct Info: ParsableCommand {
   @Option(help: "Position-free width of a head (default: the rest of the head).") var nopeDim: Int?
   @Option(help: "Layers that become latent, such as 1,3,5 or 0-7 (default: all).") var layers: String?
   @Option(help: "Ranks chosen by auto are multiples of this.") var granule = 1
+  @Option(help: "Count the cache as evicted: h2o:PERCENT%.") var cache: String?
   @Flag(help: "Print every published row beside ours and stop.") var published = false
   @Flag(help: "Print JSON.") var json = false
 
@@ -36,7 +38,10 @@ struct Info: ParsableCommand {
       if published { return try report(PublishedFact.xecomla + PublishedFact.hylo) }
       let base = try source()
       let (config, clampedFrom) = try converted(base)
-      let report = ModelReport(config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom)
+      let heavyHitters = try cache.map { try HeavyHitters($0) }
+      if heavyHitters != nil { try config.requireEvictable() }
+      let report = ModelReport(
+        config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom, heavyHitters: heavyHitters)
       try printResult(json ? report.json.text(pretty: true) : report.text)
     }
   }

@@ -9,12 +9,15 @@ struct ModelReport {
   let base: ModelConfig
   let facts: [PublishedFact]
   let clampedFrom: Int?
+  /// What evicts keys and values at evaluation; nil: nothing.
+  let heavyHitters: HeavyHitters?
 
-  init(_ config: ModelConfig, facts: [PublishedFact], clampedFrom: Int?) {
+  init(_ config: ModelConfig, facts: [PublishedFact], clampedFrom: Int?, heavyHitters: HeavyHitters? = nil) {
     self.config = config
     base = config.baseModel
     self.facts = facts
     self.clampedFrom = clampedFrom
+    self.heavyHitters = heavyHitters
   }
 
   private var latentLayers: [Int] { config.layers(of: .latentAttention) }
@@ -22,8 +25,6 @@ struct ModelReport {
   private var recurrentKinds: [MixerKind] {
     config.kinds.filter { kind in config.layers(of: kind).allSatisfy { config.kvNumbersPerToken(layer: $0) == 0 } }
   }
-  /// The layer whose mixer stands for attention's.
-  private var attentionLayer: Int? { latentLayers.first ?? config.layers(of: .attention).first }
   /// Whether its family is another one than that of the model with attention everywhere.
   private var isConverted: Bool { config.architecture != base.architecture }
 
@@ -39,7 +40,7 @@ struct ModelReport {
         "layers": .int(config.layerCount),
         "parameters": .int(config.parameterCount),
         "embedding_parameters": .int(config.embeddingParameterCount),
-        "attention_parameters_per_layer": .int(config.mixerParameterCount(layer: attentionLayer ?? 0)),
+        "attention_parameters_per_layer": .int(config.mixerParameterCount(layer: config.attentionLayer ?? 0)),
         "feed_forward_parameters_per_layer": .int(config.feedForwardParameterCount(layer: config.layerCount - 1)),
         "kv_numbers_per_token": .int(config.kvNumbersPerToken),
         "kv_bytes_per_token_bf16": .int(2 * config.kvNumbersPerToken),
@@ -61,6 +62,9 @@ struct ModelReport {
         object["rope_dim"] = .int(latent.ropeHeadDim)
         object["nope_dim"] = .int(latent.nopeHeadDim)
         object["q_rank_clamped_from"] = clampedFrom.map { .int($0) }
+      }
+      if let heavyHitters {
+        object["kept_percent"] = .double(config.kvPercent(keeping: heavyHitters))
       }
       if let experts = config.experts {
         object["active_parameters"] = .int(config.activeParameterCount)
@@ -135,7 +139,7 @@ struct ModelReport {
       rows.append(("parameters", grouped(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
       if config.experts != nil { rows.append(("  used by a token", grouped(config.activeParameterCount))) }
       rows.append(("  embedding", grouped(config.embeddingParameterCount)))
-      if let layer = attentionLayer {
+      if let layer = config.attentionLayer {
         let attention = config.mixerParameterCount(layer: layer)
         rows.append(
           ("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
@@ -162,6 +166,16 @@ struct ModelReport {
           "\(Self.digits(config.kvPercent)) %"
             + (!isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))
         ))
+      if let heavyHitters {
+        let (context, share) = (Self.contexts[0], config.kvPercent(keeping: heavyHitters))
+        let budget = heavyHitters.budget(context: context)
+        rows.append(
+          (
+            "kept by H2O",
+            "\(Self.digits(share)) %: \(grouped(budget.recent)) recent tokens and \(grouped(budget.heavy)) heavy hitters of "
+              + "\(grouped(context)), \(grouped(2 * budget.tokens * config.kvNumbersPerToken)) bytes in bfloat16"
+          ))
+      }
       if config.stateNumbers > 0 {
         rows.append(("state per sequence", "\(grouped(config.stateNumbers)) numbers, whatever its length"))
         let shares = Self.contexts.map {

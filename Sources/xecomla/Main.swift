@@ -14,5 +14,5 @@ struct XEcoMLA: ParsableCommand {
     commandName: "xecomla",
     abstract: "X-EcoMLA: pretrained attention becomes latent attention with a fraction of the KV cache.",
     version: upcycleVersion,
-    subcommands: [Convert.self, Distill.self, Prefer.self, CompareSVD.self])
+    subcommands: [Convert.self, Distill.self, Prefer.self, PALU.self, MHA2MLA.self, CompareSVD.self])
 }

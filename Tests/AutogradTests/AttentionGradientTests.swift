@@ -151,9 +151,13 @@ final class AttentionGradientTests: XCTestCase {
     let shared = HeadLayout(offset: 2, stride: 2, heads: 1, width: 2)
     GradientCheck("joinKeys").run([source, rope]) { $0.joinKeys($1[0], nope, $1[1], shared) }
     GradientCheck("joinKeys of one variable").run([source]) { $0.joinKeys($1[0], nope, $1[0], shared) }
+    let own = HeadLayout(stride: 2, heads: 3, width: 2)
+    GradientCheck("joinKeys, a rope key for every head").run([source, rope]) { $0.joinKeys($1[0], nope, $1[1], own) }
     let tape = Tape(recording: false)
-    let keys = tape.joinKeys(tape.constant(source), nope, tape.constant(rope), shared).value.toArray()
     let row = source.rows(0..<1).toArray()
-    XCTAssertEqual(Array(keys[6..<12]), Array(row[8..<12]) + Array(rope.toArray()[2..<4]), "head 1 of row 0")
+    for (layout, expected) in [(shared, 2..<4), (own, 2..<4)] {
+      let keys = tape.joinKeys(tape.constant(source), nope, tape.constant(rope), layout).value.toArray()
+      XCTAssertEqual(Array(keys[6..<12]), Array(row[8..<12]) + Array(rope.toArray()[expected]), "head 1 of row 0")
+    }
   }
 }

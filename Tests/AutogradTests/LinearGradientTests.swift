@@ -33,6 +33,17 @@ final class LinearGradientTests: XCTestCase {
     }
   }
 
+  /// Every weight reads columns of its own.
+  func testBlocksMatchDifferences() {
+    let weights = [weight("a", 4, 2), weight("b", 1, 3), weight("c", 5, 1)]
+    let x = randomTensor([2, 3, 8])
+    GradientCheck("blockLinear").run([x], parameters: weights) { $0.blockLinear($1[0], weights, from: 2) }
+    let tape = Tape(recording: false)
+    let y = tape.blockLinear(tape.constant(x), weights, from: 2).value.toArray()
+    let second = tape.linear(tape.constant(x), weights[1], columns: 4..<7).value.toArray()
+    XCTAssertEqual(stride(from: 4, to: 60, by: 10).map { y[$0] }, second)
+  }
+
   func testNeighbouringWeightsWithBiasesMatchDifferences() {
     let weights = [weight("a", 4, 6), weight("b", 3, 6), weight("c", 5, 6)]
     let biases = [bias("a bias", 4), bias("b bias", 3), bias("c bias", 5)]

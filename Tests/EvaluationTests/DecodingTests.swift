@@ -124,6 +124,11 @@ final class DecodingTests: XCTestCase {
         switch config.mixers[layer] {
         case .attention: return sum + 11 * 2 * config.keyValueHeads * config.headDim
         case .latentAttention: return sum + 11 * (config.latent!.ranks(layer: layer).kv + config.latent!.ropeHeadDim)
+        case .lowRankAttention:
+          let ranks = config.lowRank!.layerRanks[layer]!
+          return sum + 11 * (ranks.key + ranks.value).reduce(0, +)
+        case .partialRopeAttention:
+          return sum + 11 * (config.partialRope!.kvRank + config.keyValueHeads * config.partialRope!.ropeHeadDim)
         case .mamba2:
           let mamba = config.mamba!
           let conv =

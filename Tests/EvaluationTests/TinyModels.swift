@@ -137,6 +137,16 @@ enum TinyModels {
       ),
       ("latent, ranks by layer", try latent({ $0.layerRanks = [1: .init(q: 7, kv: 5)] })),
       ("hybrid", try latent({ $0.ropeHeadDim = 4 }, layers: [0, 2])),
+      (
+        "low-rank attention, one group and three",
+        try config().withLowRankAttention(
+          LowRankConfig(layerRanks: [0: .init(key: [7], value: [5]), 2: .init(key: [1, 4, 2], value: [3, 3, 1])]))
+      ),
+      (
+        "partial rope",
+        try config().withPartialRopeAttention(
+          PartialRopeConfig(kvRank: 7, pairs: [0: [[0], [1], [1]], 1: [[1], [1], [1]]]))
+      ),
       ("mamba2, grouped", try mamba()),
       (
         "mamba2, as in stock",

@@ -38,6 +38,13 @@ enum SmallModels {
   /// A layer of this kind below one of attention.
   static func of(_ kind: MixerKind) throws -> ModelConfig {
     if kind == .attention { return base() }
+    if kind == .lowRankAttention {
+      return try base().withLowRankAttention(
+        LowRankConfig(layerRanks: [0: .init(key: [2, 3, 1], value: [4, 1, 2])]))
+    }
+    if kind == .partialRopeAttention {
+      return try base().withPartialRopeAttention(PartialRopeConfig(kvRank: 5, pairs: [0: [[1], [1], [0]]]))
+    }
     var config = base()
     config.latent = kind == .latentAttention ? latent : nil
     config.mamba = kind == .mamba2 ? mamba : nil

@@ -62,6 +62,22 @@ final class ReportTests: XCTestCase {
     XCTAssertTrue(text.contains("- Repeat: `lab run demo/t --profile micro --seeds 1,2,3`"))
   }
 
+  func testAColumnMayBeTheMeanOfSeveralMetrics() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(
+        of: "metric: \"score.avg\", against_baseline", with: "mean_of: [\"score.avg\", \"score.kv\"], against_baseline")
+    )
+    var lacking = record("base", nil, avg: 40)
+    lacking.metrics["score.kv"] = nil
+    let table = try Table(
+      lab.laboratory.spec("demo/t"), records: [record("small", 1, avg: 39), record("small", 2, avg: 40), lacking])
+    XCTAssertEqual(table.rows[1].values[2].ours?.values, [(39 + 15.625) / 2, (40 + 15.625) / 2])
+    XCTAssertEqual(table.rows[1].values[2].stderr, 0.25)
+    XCTAssertNil(table.rows[0].values[2].ours, "a part is missing")
+  }
+
   func testPointsThatAreNoCurveComeFromTheFirstSeed() throws {
     var (first, second) = (record("small", 1, avg: 39), record("small", 2, avg: 39.5))
     first.series = ["train.events": [[1, 2, 0.125], [1, 3], [2, 2, 4]]]

@@ -86,6 +86,8 @@ public struct Column: Sendable {
   public let publishedBy: String
   /// `alias.metric` of the records.
   public let metric: String?
+  /// Or the mean of these, where the paper's average is over fewer tasks than a stage's; empty: not so.
+  public let meanOf: [String]
   /// Ours when it is a setting and not a measurement: text with `{variable}`s.
   public let ours: String?
   /// Digits behind the point, 0 to 6.
@@ -105,7 +107,7 @@ public struct Column: Sendable {
     let object = try JSONObject(
       value, at: path, in: file,
       known: [
-        "header", "name", "published", "published_by", "metric", "ours", "digits", "scale", "exact",
+        "header", "name", "published", "published_by", "metric", "mean_of", "ours", "digits", "scale", "exact",
         "against_baseline", "pending", "reach",
       ])
     header = try object.required("header", object.string)
@@ -115,6 +117,7 @@ public struct Column: Sendable {
     published = try object.string("published")
     publishedBy = try object.string("published_by") ?? "paper"
     metric = try object.string("metric")
+    meanOf = try object.strings("mean_of") ?? []
     ours = try object.string("ours")
     digits = try object.int("digits") ?? 2
     scale = try object.double("scale") ?? 1
@@ -127,6 +130,9 @@ public struct Column: Sendable {
     }
   }
 
+  /// What its number is the mean of; empty: it measures none.
+  var metrics: [String] { metric.map { [$0] } ?? meanOf }
+
   /// Whether records (rather than settings) fill it.
-  public var isMeasured: Bool { metric != nil || reach != nil || pending != nil }
+  public var isMeasured: Bool { metric != nil || !meanOf.isEmpty || reach != nil || pending != nil }
 }

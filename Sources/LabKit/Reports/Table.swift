@@ -85,8 +85,12 @@ struct Table {
     var value = Value(isComparable: !cell.isInexact)
     value.published = column.published.flatMap { name in cell.row.flatMap { spec.published?.text(name, row: $0) } }
     value.ours = sample(column, own, baseline: cell.baseline.flatMap { byCell[$0] } ?? [])
-    if let metric = column.metric {
-      let errors = own.compactMap { $0.metrics[metric]?.stderr }
+    if !column.metrics.isEmpty {
+      let errors = own.compactMap { record -> Double? in
+        let parts = column.metrics.compactMap { record.metrics[$0]?.stderr }
+        if parts.isEmpty { return nil }
+        return parts.reduce(0) { $0 + $1 * $1 }.squareRoot() / Double(parts.count)
+      }
       if !errors.isEmpty { value.stderr = errors.reduce(0, +) / Double(errors.count) * column.scale }
     }
     if value.ours == nil && !own.isEmpty { value.pending = column.pending }
@@ -114,7 +118,9 @@ struct Table {
         return crossing(record.series?[series] ?? [], level: level).map { $0 * column.scale }
       }
       if column.metric == "record.seconds" { return record.seconds * column.scale }
-      return column.metric.flatMap { record.metrics[$0] }.map { $0.value * column.scale }
+      let parts = column.metrics.compactMap { record.metrics[$0]?.value }
+      if parts.isEmpty || parts.count < column.metrics.count { return nil }
+      return parts.reduce(0, +) / Double(parts.count) * column.scale
     }
     return values.isEmpty ? nil : Sample(values: values)
   }

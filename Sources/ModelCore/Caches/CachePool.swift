@@ -41,6 +41,9 @@ public final class CachePool {
       cappedProduct(numbers, MemoryLayout<Float>.stride),
       for: "\(formatCount(pages)) pages of \(formatCount(pageTokens)) tokens and \(formatCount(slots)) slots",
       at: "pool")
+    if model.heavyHitters != nil {
+      throw UpcycleError.usage("pages keep every token", field: "cache", expected: "no eviction", found: "H2O")
+    }
     self.model = model
     self.pageTokens = pageTokens
     pageCount = pages

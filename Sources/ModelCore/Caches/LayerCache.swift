@@ -25,6 +25,8 @@ public final class LayerCache {
   /// Takes more memory when it is full; otherwise its pages are all it has.
   private let growing: Bool
   private var isClosed = false
+  /// What H2O keeps instead of a row for every token; nil: all rows.
+  let kept: KeptTokens?
   private let stateValues: Tensor
 
   /// Memory of consecutive rows.
@@ -39,11 +41,19 @@ public final class LayerCache {
 
   /// A cache with memory of its own, for `capacity` tokens at first.
   /// - Parameter mostRows: rows it keeps at most, of the last tokens; nil: of all
-  public init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, mostRows: Int? = nil, capacity: Int = 0) {
+  public convenience init(
+    _ kind: MixerKind, width: Int, stateNumbers: Int = 0, mostRows: Int? = nil, capacity: Int = 0
+  ) {
+    self.init(kind, width: width, stateNumbers: stateNumbers, mostRows: mostRows, capacity: capacity, kept: nil)
+  }
+
+  /// The same, where `kept` holds the rows that are not evicted.
+  init(_ kind: MixerKind, width: Int, stateNumbers: Int, mostRows: Int?, capacity: Int, kept: KeptTokens?) {
     self.kind = kind
     self.width = width
     self.stateNumbers = stateNumbers
     self.mostRows = mostRows
+    self.kept = kept
     growing = true
     stateValues = Tensor.zeros([stateNumbers])
     reserve(capacity)
@@ -55,6 +65,7 @@ public final class LayerCache {
     self.width = width
     stateNumbers = state.count
     mostRows = nil
+    kept = nil
     growing = false
     stateValues = state
     state.fill(0)
@@ -67,11 +78,11 @@ public final class LayerCache {
   }
 
   /// Rows in use.
-  private var rowCount: Int { min(length, mostRows ?? .max) }
+  private var rowCount: Int { kept?.count ?? min(length, mostRows ?? .max) }
   /// Bytes of the rows in use (`width * 4` each), what tokens cost, and of the state.
   public var bytes: Int { (rowCount * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Bytes reserved.
-  public var reservedBytes: Int { (room * width + stateNumbers) * MemoryLayout<Float>.stride }
+  public var reservedBytes: Int { ((kept?.budget.tokens ?? room) * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Tokens it can hold at most; `Int.max` when it grows or has no rows.
   var capacity: Int { isClosed ? 0 : growing || width == 0 ? .max : room }
 
@@ -81,7 +92,7 @@ public final class LayerCache {
   /// Memory for `capacity` tokens in all. What is there stays where it is.
   public func reserve(_ capacity: Int) {
     let capacity = min(capacity, mostRows ?? .max)
-    while width > 0 && room < capacity {
+    while width > 0 && kept == nil && room < capacity {
       let rows = Self.nextRun(width, from: room, to: capacity)
       add(Tensor([rows, width]), rows: rows)
     }
@@ -107,6 +118,7 @@ public final class LayerCache {
   /// Appends `count` uninitialised rows and returns them; at most `mostRows`, over the oldest.
   @discardableResult
   public func append(_ count: Int) -> [CacheRun] {
+    precondition(kept == nil, "an evicting cache has no row for every token")
     let end = length + count
     if width > 0 && min(end, mostRows ?? .max) > room {
       precondition(growing, "\(end) tokens in pages for \(room)")
@@ -115,6 +127,9 @@ public final class LayerCache {
     defer { length = end }
     return runs(length..<end)
   }
+
+  /// Notes that `kept` has taken in the next token.
+  func advance() { length += 1 }
 
   /// The rows of these tokens, which are cached (or just being appended), in order; none when the layer has no rows.
   public func runs(_ tokens: Range<Int>) -> [CacheRun] {
@@ -154,6 +169,7 @@ public final class LayerCache {
     precondition(
       length <= 0 || (stateNumbers == 0 && self.length == rowCount),
       "a state, or a cache of the last tokens, cannot be truncated to \(length) tokens")
+    precondition(kept == nil, "evicted tokens do not come back")
     self.length = max(0, length)
     if stateNumbers > 0 { stateValues.fill(0) }
   }
@@ -178,9 +194,14 @@ public final class LayerCache {
 
   /// An independent copy, with memory of its own, as much as is reserved here.
   public func snapshot() -> LayerCache {
-    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, mostRows: mostRows, capacity: room)
-    copy.length = length - rowCount
-    for run in copy.append(rowCount) { gather(run.tokens, into: run.rows) }
+    let copy = LayerCache(
+      kind, width: width, stateNumbers: stateNumbers, mostRows: mostRows, capacity: room, kept: kept?.copy())
+    if kept == nil {
+      copy.length = length - rowCount
+      for run in copy.append(rowCount) { gather(run.tokens, into: run.rows) }
+    } else {
+      copy.length = length
+    }
     copy.state.update(from: state, count: stateNumbers)
     return copy
   }

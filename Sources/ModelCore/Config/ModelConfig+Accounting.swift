@@ -14,6 +14,13 @@ extension ModelConfig {
   /// One layer's mixer with its output projection, without the layer's norms.
   public func mixerParameterCount(layer: Int) -> Int { mixerTensors(layer).reduce(0) { $0 + $1.count } }
 
+  /// The layer that stands for attention in reports: the first that keeps rows of tokens, a converted one before others;
+  /// nil where none does.
+  public var attentionLayer: Int? {
+    let keeping = (0..<layerCount).filter { kvNumbersPerToken(layer: $0) > 0 }
+    return keeping.first { mixers[$0] != .attention } ?? keeping.first
+  }
+
   /// One layer's dense feed-forward: gate, up and down.
   public var feedForwardParameterCount: Int { 3 * hiddenSize * intermediateSize }
 

@@ -34,6 +34,9 @@ public protocol Mixer: SendableMetatype {
   static func cacheNeeds(_ config: ModelConfig, layer: Int) -> CacheNeeds
   /// What a layer computes and keeps beside its matrices.
   static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts
+  /// Heads that keep keys and values of their own in a row, [keys of all heads | values], and may each forget other
+  /// tokens (`HeavyHitters`); nil: rows are something else, or there are none.
+  static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int?
   /// Whether ranks can each do some of its heads (`attentionHeads`, `keyValueHeads`).
   static var dividesByHeads: Bool { get }
 
@@ -62,6 +65,7 @@ extension Mixer {
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {}
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { [:] }
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}
+  public static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int? { nil }
   public static var dividesByHeads: Bool { false }
 
   /// Training without anything between projections and core.

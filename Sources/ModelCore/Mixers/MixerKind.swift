@@ -20,7 +20,10 @@ public struct MixerKind: RawRepresentable, Hashable, Codable, Sendable {
 /// The mixers that there are: ours, and those that a program registers before it reads or makes a model with them.
 public enum Mixers {
   private static let registry = Registry<MixerKind, any Mixer.Type>(
-    [Attention.self, LatentAttention.self, Mamba2.self, GatedDeltaNet.self], key: { $0.kind })
+    [
+      Attention.self, LatentAttention.self, Mamba2.self, GatedDeltaNet.self, LowRankAttention.self,
+      PartialRopeAttention.self,
+    ], key: { $0.kind })
 
   /// Makes a mixer known under its kind.
   public static func register(_ mixer: any Mixer.Type) { registry.add(mixer) }

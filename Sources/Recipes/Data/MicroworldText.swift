@@ -63,6 +63,12 @@ public struct MicroworldText: Sendable {
     try shards(mixture, .validation, tokens: Self.heldOutTokens, tokenizer: tokenizer, quiet: quiet)
   }
 
+  /// Windows of 256 tokens of training text that evaluation never sees, for conversions that look at text.
+  func calibration(windows: Int, tokenizer: Tokenizer) throws -> [[Int32]] {
+    let shards = try shards(.instruction, tokens: Self.heldOutTokens, tokenizer: tokenizer)
+    return try (0..<windows).map { try shards.read($0 * 256..<($0 + 1) * 256) }
+  }
+
   /// Byte-level BPE of 2,048 pieces trained on the two mixtures of short documents: the tokenizer of every ladder
   /// model.
   public func trainTokenizer(documents: Int = 20_000) throws -> Tokenizer {

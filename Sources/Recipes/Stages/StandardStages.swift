@@ -6,7 +6,7 @@ public func standardStages() -> StageRegistry {
   for stage in [
     teacherStage, importStage, packStage, heldOutStage, pretrainStage, intermediateStage, distillStage, extendStage,
     selfDistillStage, preferStage,
-    convertStage, rewireStage, sensitivityStage, layerScoreStage, composeStage,
+    convertStage, paluStage, mha2mlaStage, rewireStage, sensitivityStage, layerScoreStage, composeStage,
     evaluateStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,
     memorySavingStage,
     infoStage, layerParametersStage, placementStage,

@@ -4,7 +4,6 @@ import Groundwork
 extension ConversionReport {
   /// For people: ranks per layer, cache, parameters, time, starting loss.
   public var summary: String {
-    func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
     var lines: [String] = []
     if !layers.isEmpty {
       lines.append("layer  r_q   r_kv  energy lost (q, kv)  seconds")
@@ -17,18 +16,9 @@ extension ConversionReport {
     if let clamped = queryRankClampedFrom {
       lines.append("query rank: parity would be \(clamped), cut to the rank of the query matrix")
     }
-    lines.append(
-      "KV cache: \(kvNumbersPerToken) of \(baseKVNumbersPerToken) numbers per token, \(String(format: "%.2f", kvPercent)) %"
-    )
-    lines.append(
-      "parameters: \(parameters) (base \(baseParameters), \(percent(Double(parameters) / Double(baseParameters))))")
-    if let fit {
-      lines.append(
-        String(
-          format: "before training: loss %.4f (base %.4f), KL %.4f per token over %d tokens", fit.loss, fit.baseLoss,
-          fit.divergence, fit.tokens))
-    }
-    lines.append("converted in \(String(format: "%.1f", seconds)) s")
+    lines += sizeLines(
+      kvNumbersPerToken: kvNumbersPerToken, baseKVNumbersPerToken: baseKVNumbersPerToken, kvPercent: kvPercent,
+      parameters: parameters, baseParameters: baseParameters, fit: fit, seconds: seconds)
     return lines.joined(separator: "\n")
   }
 
@@ -38,4 +28,24 @@ extension ConversionReport {
       try jsonText(self, pretty: true, snakeCase: true)
     }
   }
+}
+
+/// What every conversion says of cache, parameters, start and time.
+func sizeLines(
+  kvNumbersPerToken: Int, baseKVNumbersPerToken: Int, kvPercent: Double, parameters: Int, baseParameters: Int,
+  fit: StartingFit?, seconds: Double
+) -> [String] {
+  let share = 100 * Double(parameters) / Double(baseParameters)
+  var lines = [
+    "KV cache: \(kvNumbersPerToken) of \(baseKVNumbersPerToken) numbers per token, "
+      + String(format: "%.2f %%", kvPercent),
+    "parameters: \(parameters) (base \(baseParameters), " + String(format: "%.2f %%)", share),
+  ]
+  if let fit {
+    lines.append(
+      String(
+        format: "before training: loss %.4f (base %.4f), KL %.4f per token over %d tokens", fit.loss, fit.baseLoss,
+        fit.divergence, fit.tokens))
+  }
+  return lines + ["converted in \(String(format: "%.1f", seconds)) s"]
 }

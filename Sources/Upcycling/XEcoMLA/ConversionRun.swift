@@ -2,7 +2,6 @@ import Foundation
 import Groundwork
 import ModelCore
 import TensorCore
-import TokenData
 
 /// The whole of `xecomla convert`: calibration if asked for, conversion on disk, and the loss before training
 /// when there is text to measure it on.
@@ -24,7 +23,6 @@ public struct ConversionRun {
 
   /// Windows of the starting measurement.
   static let fitWindows = 128
-  static let windowLength = 256
 
   /// - Parameters:
   ///   - calibration: token shards, for `weighting: .covariance`
@@ -52,35 +50,18 @@ public struct ConversionRun {
     if covariance && calibration == nil {
       throw UpcycleError.usage("needs calibration text", at: "`svd`", hint: "give `calibration` SHARDS")
     }
-    let length = min(Self.windowLength, config.maxPosition)
-    let measured = try data.map { try windows($0, config, count: Self.fitWindows, length: length) }
+    let measured = try data.map { try textWindows($0, config, count: Self.fitWindows) }
     let base = covariance || measured != nil ? try LanguageModel(folder: model) : nil
     var covariances: [Int: Matrix] = [:]
     if covariance, let base, let calibration {
-      let count = max(1, calibrationTokens / length)
+      let count = max(1, calibrationTokens / min(windowLength, config.maxPosition))
       covariances = inputCovariances(
-        of: base, layers: layers, windows: try windows(calibration, config, count: count, length: length))
+        of: base, layers: layers, windows: try textWindows(calibration, config, count: count))
     }
     var report = try convertCheckpoint(from: model, to: out, conversion, covariances: covariances, type: type)
     if let base, let measured {
       report.fit = try StartingFit(LanguageModel(folder: out), base: base, windows: measured)
     }
     return report
-  }
-
-  /// The first `count` windows of a folder of shards.
-  private func windows(_ folder: URL, _ config: ModelConfig, count: Int, length: Int) throws -> [[Int32]] {
-    let shards = try TokenShards(folder)
-    guard shards.vocabularySize <= config.vocabularySize else {
-      throw UpcycleError(
-        "the shards' vocabulary is not the model's", at: folder.path, expected: "at most \(config.vocabularySize) ids",
-        found: "\(shards.vocabularySize)")
-    }
-    let available = min(count, shards.count / length)
-    guard available > 0 else {
-      throw UpcycleError(
-        "too little text", at: folder.path, expected: "at least \(length) tokens", found: "\(shards.count)")
-    }
-    return try (0..<available).map { try shards.read($0 * length..<($0 + 1) * length) }
   }
 }

@@ -25,12 +25,13 @@ extension Tape {
     }
   }
 
-  /// Keys of latent attention: per head the position-free part followed by the rope key that all heads
-  /// share. `nope` names the heads' slices inside `source` [..., *]; `shared` names one slice (heads 1)
-  /// inside `ropeSource`. Result [..., heads * (nope + rope)]. Backward sums the shared part over heads.
-  public func joinKeys(_ source: Variable, _ nope: HeadLayout, _ ropeSource: Variable, _ shared: HeadLayout) -> Variable
-  {
-    let width = nope.width + shared.width
+  /// Keys of latent attention: per head the position-free part followed by its rope key. `nope` names the heads' slices
+  /// inside `source` [..., *]; `rope` those inside `ropeSource`, as many, or one that all heads share. Result
+  /// [..., heads * (nope + rope)]. Backward sums a shared part over heads.
+  public func joinKeys(_ source: Variable, _ nope: HeadLayout, _ ropeSource: Variable, _ rope: HeadLayout) -> Variable {
+    precondition(rope.heads == 1 || rope.heads == nope.heads)
+    let width = nope.width + rope.width
+    let ropeStride = rope.heads == 1 ? 0 : rope.stride
     let rows = source.rowCount
     let y = Tensor(source.shape.dropLast() + [nope.heads * width])
     for head in 0..<nope.heads {
@@ -38,8 +39,8 @@ extension Tape {
         source.value.pointer + nope.offset + head * nope.stride, source.width, y.pointer + head * width, y.width,
         rows, nope.width)
       up_copy_block(
-        ropeSource.value.pointer + shared.offset, ropeSource.width, y.pointer + head * width + nope.width, y.width,
-        rows, shared.width)
+        ropeSource.value.pointer + rope.offset + head * ropeStride, ropeSource.width,
+        y.pointer + head * width + nope.width, y.width, rows, rope.width)
     }
     return record(y, inputs: [source, ropeSource]) { dy in
       self.addingGradient(of: source) { d in
@@ -52,8 +53,8 @@ extension Tape {
       self.addingGradient(of: ropeSource) { d in
         for head in 0..<nope.heads {
           up_add_block(
-            dy.pointer + head * width + nope.width, y.width, d.pointer + shared.offset, ropeSource.width, rows,
-            shared.width)
+            dy.pointer + head * width + nope.width, y.width, d.pointer + rope.offset + head * ropeStride,
+            ropeSource.width, rows, rope.width)
         }
       }
     }

@@ -58,6 +58,13 @@ extension Attention {
       mostTokens: config.attentionWindow(layer: layer).map { $0 - 1 + BoundedAttention.piece(window: $0) })
   }
 
+  /// All key/value heads; none where tokens see chunks only, which forget by themselves.
+  public static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int? {
+    let traits = config.attention
+    let sees = traits.chunks?.layers.contains(layer) != true && config.attentionWindow(layer: layer) == nil
+    return sees && traits.scoreCap == nil ? config.keyValueHeads : nil
+  }
+
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     let (traits, heads, width) = (config.attention, config.attentionHeads, config.headDim)
     let projected = config.attentionQueryWidth + 2 * config.keyValueHeads * width

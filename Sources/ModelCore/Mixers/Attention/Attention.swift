@@ -148,7 +148,7 @@ public struct Attention: Mixer {
       CacheSegment.deal(segments) { segment, _ in bounded.extend(segment, q, k, v, into: mixed) }
       return projectedOutput(tape, tape.constant(mixed), gate)
     }
-    for segment in segments {
+    for segment in segments where segment.cache.kept == nil {
       var first = segment.rows.lowerBound
       for run in segment.cache.append(segment.rows.count) {
         for (slices, offset) in [(k, 0), (v, half)] {
@@ -165,6 +165,7 @@ public struct Attention: Mixer {
       groups: groups, heads: heads / groups, keyWidth: headWidth, valueWidth: headWidth, valueOffset: half, scale: scale
     )
     CacheSegment.deal(segments) { segment, threads in
+      if let kept = segment.cache.kept { return attendKept(kept, segment, q, k, v, into: mixed) }
       let queries = q.variable.value.pointer + segment.rows.lowerBound * q.variable.width + q.layout.offset
       let out = mixed.pointer + segment.rows.lowerBound * mixed.width
       let end = segment.cache.length
@@ -198,6 +199,34 @@ public struct Attention: Mixer {
       }
     }
     return projectedOutput(tape, tape.constant(mixed), gate)
+  }
+
+  /// H2O (`HeavyHitters`): one token after the other is taken in, sees what is kept, and credits it with its attention.
+  private func attendKept(
+    _ kept: KeptTokens, _ segment: CacheSegment, _ q: HeadSlices, _ k: HeadSlices, _ v: HeadSlices, into mixed: Tensor
+  ) {
+    let (perGroup, stride, half) = (heads / groups, kept.rows.width, groups * headWidth)
+    let logSums = Tensor([heads])
+    for row in segment.rows {
+      let queries = UnsafePointer(q.variable.value.pointer) + row * q.variable.width + q.layout.offset
+      kept.take(
+        segment.cache.length, keys: k.variable.value.pointer + row * k.variable.width + k.layout.offset,
+        values: v.variable.value.pointer + row * v.variable.width + v.layout.offset)
+      segment.cache.advance()
+      up_attention_heads(
+        queries, headWidth, kept.rows.pointer, stride, kept.rows.pointer + half, stride,
+        mixed.pointer + row * mixed.width, headWidth, logSums.pointer, groups, perGroup, kept.count, headWidth,
+        headWidth, scale)
+      for head in 0..<heads {
+        let (query, group) = (queries + head * headWidth, head / perGroup)
+        for slot in 0..<kept.count {
+          let key = kept.rows.pointer + slot * stride + group * headWidth
+          var product: Float = 0
+          for i in 0..<headWidth { product += query[i] * key[i] }
+          kept.credit(group, slot, exp(Double(scale * product - logSums.pointer[head])))
+        }
+      }
+    }
   }
 
   /// The first position that `position` sees.

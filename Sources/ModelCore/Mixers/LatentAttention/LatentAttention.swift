@@ -261,35 +261,15 @@ public struct LatentAttention: Mixer {
     for row in rows { up_axpy(1, bias, mixed.pointer + row * mixed.width + column, valueWidth) }
   }
 
-  /// Cached tokens whose keys and values are expanded at once: memory beyond a long cache stays small.
-  static let expandedTokens = 2048
-
   /// Expands the cache's keys and values block by block: for a long run of new tokens (prefill), or key norms.
   private func attendExpanded(_ query: Tensor, _ segment: CacheSegment, into mixed: Tensor) {
-    let length = segment.cache.length
-    let keyWidth = nope + rope
-    let perGroup = heads / groups
-    let start = segment.rows.lowerBound
-    let blocks = (length + Self.expandedTokens - 1) / Self.expandedTokens
-    let attention = RunAttention(
-      positions: length - segment.rows.count..<length, heads: heads, keyWidth: keyWidth, valueWidth: valueWidth,
-      scale: scale, blocks: blocks, queries: query.pointer + start * query.width, stride: query.width,
-      headStride: keyWidth, out: mixed.pointer + start * mixed.width, stride: mixed.width, headStride: valueWidth)
-    for block in 0..<blocks {
-      let tokens = block * Self.expandedTokens..<min(length, (block + 1) * Self.expandedTokens)
-      let (keys, kv) = expand(segment.cache, tokens)
-      Threads.parallel(groups) { group in
-        for head in group * perGroup..<(group + 1) * perGroup {
-          attention.join(
-            head: head, tokens, keys: keys.pointer + group * keyWidth, stride: keys.width,
-            values: kv.pointer + valueLayout.offset + group * valueLayout.stride, stride: kv.width)
-        }
-      }
-    }
+    let keyLayout = HeadLayout(stride: nope + rope, heads: groups, width: nope + rope)
+    ExpandedAttention(groups: groups, heads: heads / groups, keys: keyLayout, values: valueLayout, scale: scale)
+      .attend(query, segment, into: mixed) { expand($0, $1) }
   }
 
   /// Keys [S, G (nope + rope)] and [k_nope | v] rows [S, G (nope + V)] of these cached tokens.
-  private func expand(_ cache: LayerCache, _ tokens: Range<Int>) -> (keys: Tensor, kv: Tensor) {
+  private func expand(_ cache: LayerCache, _ tokens: Range<Int>) -> (keys: Tensor, values: Tensor) {
     let tape = Tape(recording: false)
     let rows = Tensor([tokens.count, cacheWidth])
     cache.gather(tokens, into: rows.pointer)

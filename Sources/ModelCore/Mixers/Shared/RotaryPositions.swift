@@ -9,8 +9,10 @@ final class RotaryPositions {
   private let interleaved: Bool
   private var table: RotaryTable?
 
-  init(_ rope: RopeConfig, dim: Int, interleaved: Bool) {
-    frequencies = rope.inverseFrequencies(dim: dim)
+  /// - Parameter pairs: those of the `dim` dimensions that are rotated, in the slice's order; nil: all
+  init(_ rope: RopeConfig, dim: Int, interleaved: Bool, pairs: [Int]? = nil) {
+    let all = rope.inverseFrequencies(dim: dim)
+    frequencies = pairs.map { $0.map { all[$0] } } ?? all
     factor = rope.magnitude
     self.interleaved = interleaved
   }

@@ -2,16 +2,22 @@ import Groundwork
 import LabKit
 import ModelCore
 
-/// The shape whose numbers are asked for; nothing where the stage builds on a model.
+/// The shape whose numbers are asked for; where the stage builds on a model, only what evicts from its cache.
 struct InfoParameters: StageParameters {
   var shape: HybridShape?
+  /// `h2o:15.6%`; nil: everything is kept.
+  var cache: String?
 
-  typealias CodingKeys = HybridShape.CodingKeys
+  enum CodingKeys: String, CodingKey { case cache }
 
-  static func names(buildingOn roles: Set<String>) -> [String] { roles.isEmpty ? HybridShape.allNames : [] }
+  static func names(buildingOn roles: Set<String>) -> [String] {
+    roles.isEmpty ? HybridShape.allNames : [CodingKeys.cache.rawValue]
+  }
 
   init(from decoder: any Decoder) throws {
-    shape = try decoder.container(keyedBy: CodingKeys.self).allKeys.isEmpty ? nil : HybridShape(from: decoder)
+    cache = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .cache)
+    let shaped = try decoder.container(keyedBy: HybridShape.CodingKeys.self).allKeys
+    shape = shaped.isEmpty ? nil : try HybridShape(from: decoder)
   }
 }
 
@@ -20,14 +26,18 @@ let infoStage = Stage(
   name: "info", version: 1, parents: ["model"], parameters: InfoParameters.self, seeded: false,
   run: { context, parameters in
     let config = try parameters.shape?.config() ?? ModelConfig(contentsOf: context.parent("model").folder)
-    return StageResult(metrics: sizes(of: config))
+    var metrics = sizes(of: config)
+    if let cache = parameters.cache {
+      try config.requireEvictable()
+      metrics["kv_percent"] = Metric(config.kvPercent(keeping: try HeavyHitters(cache)))
+    }
+    return StageResult(metrics: metrics)
   })
 
 private func sizes(of config: ModelConfig) -> [String: Metric] {
-  let kind = config.layers(of: config.latent == nil ? .attention : .latentAttention).first ?? 0
   var metrics = [
     "parameters": Metric(Double(config.parameterCount)),
-    "attention_parameters_per_layer": Metric(Double(config.mixerParameterCount(layer: kind))),
+    "attention_parameters_per_layer": Metric(Double(config.mixerParameterCount(layer: config.attentionLayer ?? 0))),
     "kv_numbers_per_token": Metric(Double(config.kvNumbersPerToken)), "kv_percent": Metric(config.kvPercent),
   ]
   if let latent = config.latent {

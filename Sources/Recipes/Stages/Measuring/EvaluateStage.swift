@@ -10,11 +10,13 @@ struct EvaluateParameters: StageParameters {
   var tasks: String
   var items: Int
   var shots: Int?
+  /// What evicts keys and values (`h2o:15.6%`); nil: nothing.
+  var cache: String?
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case tasks, items, shots }
+  enum CodingKeys: String, CodingKey, CaseIterable { case tasks, items, shots, cache }
 }
 
-/// `evaluate`: microworld tasks, with `shots` solved exercises before every item; metrics by task in percent, `avg`
+/// `evaluate`: microworld tasks, with `shots` solved exercises before every item, the cache evicted as `cache` says; metrics by task in percent, `avg`
 /// over the tasks of choice and `avg_all` over all tasks (chosen and generated), with standard errors over items. Of
 /// tasks of choice also `graded.TASK` and `graded.avg` (probability of the right choice, percent), `calibrated.…` (the
 /// same at each task's best temperature) and `bits_per_byte.…` of the right choice. What every item came to is kept.
@@ -25,8 +27,10 @@ let evaluateStage = Stage(
     let items = try TaskSelection(
       parameters.tasks, seed: MicroworldText.worldSeed, items: parameters.items, shots: parameters.shots ?? 0
     ).items()
+    let model = try LanguageModel(folder: folder)
+    if let cache = parameters.cache { try model.evict(by: HeavyHitters(cache)) }
     let report = try evaluate(
-      model: try LanguageModel(folder: folder), tokenizer: try Tokenizer.load(from: folder), items: items
+      model: model, tokenizer: try Tokenizer.load(from: folder), items: items
     ) { done in context.progress(done, of: items.count, "items") }
     try context.checkInterrupt()
     try writeFile(report.json(withItems: true).text(), to: context.folder.appendingPathComponent("report.json"))

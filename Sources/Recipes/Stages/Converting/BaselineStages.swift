@@ -1,0 +1,70 @@
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import TokenData
+import Upcycling
+
+/// How PALU shrinks a cache.
+struct PALUParameters: StageParameters {
+  /// Cache against what it was, 0 to 1.
+  var share: Double
+  /// KV heads that share a latent; nil: all of a layer (J-LRD).
+  var headsPerGroup: Int?
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case share = "kv_share"
+    case headsPerGroup = "group_heads"
+  }
+}
+
+/// `palu`: attention of the parent model becomes low-rank attention, calibrated on training text that evaluation never
+/// sees. Metrics as of `convert`.
+let paluStage = Stage(
+  name: "palu", version: 1, parents: ["model"], parameters: PALUParameters.self, seeded: false,
+  run: { context, parameters in
+    try convertToBaseline(
+      .palu(LowRankConversion(share: parameters.share, headsPerGroup: parameters.headsPerGroup)), context)
+  })
+
+/// How MHA2MLA shrinks a cache.
+struct MHA2MLAParameters: StageParameters {
+  var kvRank: Int
+  /// Rotated width that every head keeps.
+  var ropeHeadDim: Int
+  @OneOf var keep: PartialRopeConversion.Keep
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case kvRank = "kv_rank"
+    case ropeHeadDim = "rope_dim"
+    case keep = "rope_keep"
+  }
+}
+
+/// `mha2mla`: attention of the parent model becomes MHA2MLA's, to be trained by `distill` with `kl_weight` 0 and
+/// `ce_weight` 1. Calibration and metrics as of `palu`.
+let mha2mlaStage = Stage(
+  name: "mha2mla", version: 1, parents: ["model"], parameters: MHA2MLAParameters.self, seeded: false,
+  run: { context, parameters in
+    try convertToBaseline(
+      .mha2mla(
+        PartialRopeConversion(
+          kvRank: parameters.kvRank, ropeHeadDim: parameters.ropeHeadDim, keep: parameters.keep)), context)
+  })
+
+private func convertToBaseline(_ baseline: Baseline, _ context: StageContext) throws -> StageResult {
+  let source = try context.parent("model").folder
+  let base = try LanguageModel(folder: source)
+  let tokenizer = try Tokenizer.load(from: source)
+  let text = try MicroworldText()
+  let calibration = try text.calibration(windows: 128, tokenizer: tokenizer)
+  let (model, _) = try baseline.convert(base, calibration: calibration)
+  try tokenizer.save(to: context.folder)
+  try model.save(to: context.folder)
+  let heldOut = try text.heldOut(tokenizer: tokenizer)
+  let fit = try StartingFit(model, base: base, windows: (0..<64).map { try heldOut.read($0 * 256..<$0 * 256 + 257) })
+  return StageResult(metrics: [
+    "loss": Metric(fit.loss), "base_loss": Metric(fit.baseLoss), "kl": Metric(fit.divergence),
+    "kv_percent": Metric(model.config.kvPercent),
+  ])
+}

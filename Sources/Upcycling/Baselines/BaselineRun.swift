@@ -1,0 +1,161 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// A method that X-EcoMLA is compared with and that turns a base's attention into another mixer.
+public enum Baseline: Sendable {
+  case palu(LowRankConversion)
+  case mha2mla(PartialRopeConversion)
+
+  /// Whether it looks at text before it converts.
+  public var needsCalibration: Bool {
+    switch self {
+    case .palu: true
+    case .mha2mla(let conversion): conversion.keep == .twoNorm
+    }
+  }
+
+  /// Refuses what cannot be done to this base model, naming the option; returns the layers to convert.
+  public func validate(base: ModelConfig) throws -> [Int] {
+    switch self {
+    case .palu(let conversion): try conversion.validate(base: base)
+    case .mha2mla(let conversion): try conversion.validate(base: base)
+    }
+  }
+
+  /// Turns attention layers of a model in memory into the method's; `base` is left as it was.
+  /// - Parameter calibration: token ids, equally long; where `needsCalibration`
+  /// - Returns: the model, and what share of the projections each layer lost (`convert`)
+  public func convert(
+    _ base: LanguageModel, calibration: [[Int32]]
+  ) throws -> (model: LanguageModel, lost: [Int: Double]) {
+    let layers = try validate(base: base.config)
+    if needsCalibration && calibration.isEmpty {
+      throw UpcycleError.usage("needs calibration text", field: "calibration", expected: "token shards")
+    }
+    switch self {
+    case .palu(let conversion):
+      return try Upcycling.convert(
+        base: base, conversion, covariances: inputCovariances(of: base, layers: layers, windows: calibration),
+        information: fisherInformation(
+          of: base, layers: layers, groups: conversion.groups(base.config), windows: calibration))
+    case .mha2mla(let conversion):
+      return try Upcycling.convert(
+        base: base, conversion,
+        norms: needsCalibration ? rotaryPairNorms(of: base, layers: layers, windows: calibration) : [:])
+    }
+  }
+}
+
+/// A baseline's conversion of a model folder into another one.
+public struct BaselineRun {
+  /// The base's folder.
+  public var model: URL
+  /// The folder to write.
+  public var out: URL
+  /// How.
+  public var baseline: Baseline
+  /// Token shards; nil: none.
+  public var calibration: URL?
+  /// Tokens of the calibration.
+  public var calibrationTokens: Int
+  /// Token shards that the starting loss is measured on; nil: not measured.
+  public var data: URL?
+
+  /// - Parameters:
+  ///   - calibration: token shards, where the method needs them
+  ///   - data: token shards that the starting loss is measured on; nil: not measured
+  public init(
+    model: URL, out: URL, baseline: Baseline, calibration: URL? = nil, calibrationTokens: Int = 1 << 15,
+    data: URL? = nil
+  ) {
+    self.model = model
+    self.out = out
+    self.baseline = baseline
+    self.calibration = calibration
+    self.calibrationTokens = calibrationTokens
+    self.data = data
+  }
+
+  /// Converts, and measures where there is text; the output appears complete or not at all.
+  /// - Throws: usage errors for what cannot be asked of this base, failures for files that cannot be read or written
+  public func run() throws -> BaselineReport {
+    let began = monotonicSeconds()
+    let config = try ModelConfig(contentsOf: model)
+    _ = try baseline.validate(base: config)
+    if baseline.needsCalibration && calibration == nil {
+      throw UpcycleError.usage(
+        "is needed", field: "calibration", expected: "token shards", hint: "shards pack makes them")
+    }
+    let output = try outputFolder(out, keepingApartFrom: model)
+    let base = try LanguageModel(folder: model)
+    let count = max(1, calibrationTokens / min(windowLength, config.maxPosition))
+    let windows = try calibration.map { try textWindows($0, config, count: count) } ?? []
+    let (converted, lost) = try baseline.convert(base, calibration: windows)
+    try converted.save(to: output.work)
+    try copyTokenizer(from: model, to: output.work)
+    try output.commit()
+    var report = BaselineReport(converted.config, lost: lost)
+    report.fit = try data.map {
+      try StartingFit(
+        converted, base: base, windows: textWindows($0, config, count: ConversionRun.fitWindows))
+    }
+    report.seconds = monotonicSeconds() - began
+    return report
+  }
+}
+
+/// What a baseline's conversion did.
+public struct BaselineReport: Codable, Sendable {
+  /// One converted layer.
+  public struct Layer: Codable, Sendable {
+    /// Its number.
+    public var layer: Int
+    /// Numbers that it caches per token.
+    public var kvNumbersPerToken: Int
+    /// What its truncations dropped, a share of the squared singular values.
+    public var lost: Double
+  }
+
+  /// Converted layers, ascending.
+  public var layers: [Layer]
+  /// Of the converted model.
+  public var parameters: Int
+  /// Of the base.
+  public var baseParameters: Int
+  /// Numbers that the whole model caches per token.
+  public var kvNumbersPerToken: Int
+  /// The same of the base.
+  public var baseKVNumbersPerToken: Int
+  /// KV cache as a share of the base model's.
+  public var kvPercent: Double
+  /// Of the whole conversion.
+  public var seconds = 0.0
+  /// Measured before any training when there is text to measure on.
+  public var fit: StartingFit?
+
+  init(_ config: ModelConfig, lost: [Int: Double]) {
+    layers = lost.keys.sorted().map {
+      Layer(layer: $0, kvNumbersPerToken: config.kvNumbersPerToken(layer: $0), lost: lost[$0]!)
+    }
+    parameters = config.parameterCount
+    baseParameters = config.baseModel.parameterCount
+    kvNumbersPerToken = config.kvNumbersPerToken
+    baseKVNumbersPerToken = config.baseKVNumbersPerToken
+    kvPercent = config.kvPercent
+  }
+
+  /// For people.
+  public var summary: String {
+    var lines = ["layer  KV numbers  energy lost"]
+    lines += layers.map { String(format: "%5d %11d  %11.2e", $0.layer, $0.kvNumbersPerToken, $0.lost) }
+    lines += sizeLines(
+      kvNumbersPerToken: kvNumbersPerToken, baseKVNumbersPerToken: baseKVNumbersPerToken, kvPercent: kvPercent,
+      parameters: parameters, baseParameters: baseParameters, fit: fit, seconds: seconds)
+    return lines.joined(separator: "\n")
+  }
+
+  /// For scripts, with the Hub's spelling of keys.
+  public var json: String { get throws { try jsonText(self, pretty: true, snakeCase: true) } }
+}

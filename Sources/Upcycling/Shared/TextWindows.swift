@@ -1,0 +1,26 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TokenData
+
+/// Tokens of the windows that calibrations and starting losses are measured on.
+let windowLength = 256
+
+/// The first windows of a folder of shards, each of at most `windowLength` ids and as the model has positions.
+/// - Parameter count: at most so many; fewer where the text is short
+/// - Throws: failures for shards of a larger vocabulary, and for less text than one window
+func textWindows(_ folder: URL, _ config: ModelConfig, count: Int) throws -> [[Int32]] {
+  let length = min(windowLength, config.maxPosition)
+  let shards = try TokenShards(folder)
+  guard shards.vocabularySize <= config.vocabularySize else {
+    throw UpcycleError(
+      "the shards' vocabulary is not the model's", at: folder.path, expected: "at most \(config.vocabularySize) ids",
+      found: "\(shards.vocabularySize)")
+  }
+  let available = min(count, shards.count / length)
+  guard available > 0 else {
+    throw UpcycleError(
+      "too little text", at: folder.path, expected: "at least \(length) tokens", found: "\(shards.count)")
+  }
+  return try (0..<available).map { try shards.read($0 * length..<($0 + 1) * length) }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import Commands
+import Foundation
+import Groundwork
+import Upcycling
+
+/// `xecomla palu`: a model folder in, a model folder with low-rank keys and values out.
+struct PALU: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Baseline PALU: low-rank keys and values by groups of heads, their latents cached; no training.",
+    discussion: """
+      Keys and values become products of low rank, fitted to what they are on calibration text; ranks follow Fisher
+      information. All heads of a layer in one group is J-LRD, --group-heads 4 G-LRD, 1 M-LRD. For Llama's attention:
+      biases, norms on queries and keys, and layers without rotation have no place.
+
+      Example: xecomla palu --model runs/babyllama --kv-share 50% --calibration shards/text --out runs/palu
+      """)
+
+  @Option(help: "Base model folder.") var model: String
+  @Option(help: "Output folder.") var out: String
+  @Option(help: "Cache of the converted layers against what it was.") var kvShare = "50%"
+  @Option(help: "KV heads that share a latent (default: all of a layer).") var groupHeads: Int?
+  @Option(help: "Layers to convert: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
+  @OptionGroup var calibration: CalibrationOptions
+
+  func run() {
+    runReportingErrors {
+      guard kvShare.hasSuffix("%"), let percent = Double(kvShare.dropLast()) else {
+        throw UpcycleError.usage("is not a share", at: "--kv-share", expected: "such as 50%", found: kvShare)
+      }
+      let conversion = LowRankConversion(
+        share: percent / 100, headsPerGroup: groupHeads, layers: try LayerSelection(layers))
+      try calibration.run(.palu(conversion), model: model, out: out)
+    }
+  }
+}
+
+/// The text that a baseline looks at, and what is reported.
+struct CalibrationOptions: ParsableArguments {
+  @Option(help: "Token shards of calibration text.") var calibration: String?
+  @Option(help: "Calibration tokens.") var calibrationTokens = "32K"
+  @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).") var data:
+    String?
+  @Flag(help: "Print the report as JSON.") var json = false
+
+  /// Converts and prints the report.
+  func run(_ baseline: Baseline, model: String, out: String) throws {
+    let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
+    let report = try BaselineRun(
+      model: URL(fileURLWithPath: model), out: URL(fileURLWithPath: out), baseline: baseline,
+      calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
+      data: (data ?? calibration).map { URL(fileURLWithPath: $0) }
+    ).run()
+    try printResult(json ? report.json : report.summary)
+  }
+}
