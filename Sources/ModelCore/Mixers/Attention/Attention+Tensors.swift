@@ -58,7 +58,7 @@ extension Attention {
       mostTokens: config.attentionWindow(layer: layer).map { $0 - 1 + BoundedAttention.piece(window: $0) })
   }
 
-  /// All key/value heads; none where tokens see chunks only, which forget by themselves.
+  /// All key/value heads; none where tokens see chunks or a window only, which forget by themselves, or scores are capped.
   public static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int? {
     let traits = config.attention
     let sees = traits.chunks?.layers.contains(layer) != true && config.attentionWindow(layer: layer) == nil
