@@ -19,8 +19,8 @@ extension LanguageModel {
           }
         }
         return LayerCache(
-            kind, width: needs.perToken, stateNumbers: needs.state, mostRows: needs.mostTokens, capacity: capacity,
-            kept: kept)
+          kind, width: needs.perToken, stateNumbers: needs.state, mostRows: needs.mostTokens, capacity: capacity,
+          kept: kept)
       }, positions: positions ?? config.positionLimit)
   }
 

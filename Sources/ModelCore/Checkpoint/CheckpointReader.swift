@@ -156,7 +156,10 @@ public final class CheckpointReader: WeightSource {
 
   /// The matrix of this name, of exactly this shape, in the mapped file.
   public func stored(_ tensor: TensorSpec) throws -> WeightMatrix? {
-    try file(tensor.name, shape: tensor.shape).storedMatrix(tensor.name)
+    let place = try place(tensor.storedName, shape: tensor.part?.shape ?? tensor.shape)
+    let start = place.offset + (tensor.part?.offset ?? 0)
+    guard let width = tensor.shape.last else { return nil }
+    return try files[place.file].storedMatrix(place.name, part: start..<start + tensor.count, width: width)
   }
 
   /// Reads a float tensor of exactly this shape as float32.

@@ -93,9 +93,10 @@ public struct SafetensorsFile: Sendable {
     }
   }
 
-  /// A tensor of 16-bit floats as rows of its innermost axis, where the mapping holds it; nil for other types, and for
+  /// Numbers of a tensor of 16-bit floats as rows of `width`, where the mapping holds them; nil for other types, and for
   /// numbers at odd addresses.
-  public func storedMatrix(_ name: String) throws -> WeightMatrix? {
+  /// - Parameter part: numbers of the tensor, all of them in its order
+  public func storedMatrix(_ name: String, part: Range<Int>, width: Int) throws -> WeightMatrix? {
     let info = try required(name)
     let element: WeightMatrix.Element
     switch info.type {
@@ -103,10 +104,11 @@ public struct SafetensorsFile: Sendable {
     case .float16: element = .float16
     default: return nil
     }
-    guard let start = bytes(info).baseAddress, let width = info.shape.last, info.count > 0,
+    guard let start = bytes(info).baseAddress, width > 0, !part.isEmpty, part.upperBound <= info.count,
       Int(bitPattern: start) % element.size == 0
     else { return nil }
-    return WeightMatrix(element, at: start, outputs: info.count / width, inputs: width, owner: map)
+    return WeightMatrix(
+      element, at: start + part.lowerBound * element.size, outputs: part.count / width, inputs: width, owner: map)
   }
 
   /// An integer tensor.
