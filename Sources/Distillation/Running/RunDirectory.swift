@@ -28,7 +28,6 @@ public struct RunDirectory {
   /// Keeps the lock while any copy of the value lives.
   private final class Holder { var lock: FileLock? }
 
-  /// Touches nothing on disk.
   public init(_ url: URL) { self.url = url }
 
   // MARK: A whole run
