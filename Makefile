@@ -12,6 +12,11 @@ BUILD := swift build -c release --no-color-diagnostics
 # Tests are built apart, so that going back and forth rebuilds nothing.
 TESTING := -c release --no-color-diagnostics -Xswiftc -enable-testing --scratch-path .build-tests
 TEST := swift test $(TESTING)
+# Continuous integration builds once: the programs of the tests' build do everything there.
+ifdef ONE_BUILD
+BIN := .build-tests/release
+BUILD := swift build $(TESTING) --build-tests
+endif
 # Passes the tests' output through and ends it with one line.
 COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test Case .* failed \(/ { failed++ } \
   /^Test Case .* skipped \(/ { skipped++ } \
@@ -54,8 +59,12 @@ lint: setup
 format:
 	swift format --in-place $(FORMATTED)
 
+# One sweep from the first experiment on, one from the last, with a thread each: small models gain little from a second
+# one. A stage that the other sweep runs is waited for, one that it has finished is found.
 smoke: build
-	$(BIN)/lab run --all --profile smoke
+	@$(BIN)/lab run --all --profile smoke --threads 1 & forwards=$$!; \
+	$(BIN)/lab run $$($(BIN)/lab list | awk '{ print $$1 }' | tac) --profile smoke --threads 1 --quiet; \
+	backwards=$$?; wait $$forwards && exit $$backwards
 
 check-figures: build
 	$(BIN)/lab regenerate --check

@@ -140,7 +140,8 @@ let package = Package(
     .testTarget(
       name: "RecipesTests",
       dependencies: [
-        "Groundwork", "ModelCore", "Published", "TokenData", "Distillation", "LabKit", "Recipes", "TestKit",
+        "Groundwork", "ModelCore", "Published", "TokenData", "Distillation", "Upcycling", "LabKit", "Recipes",
+        "TestKit",
       ]),
     .testTarget(
       name: "DocsTests",

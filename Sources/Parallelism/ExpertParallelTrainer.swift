@@ -34,11 +34,11 @@ public final class ExpertParallelTrainer {
     self.plan = plan
     self.context = context
     ranks = ExpertRanks(model, context)
-    loop = TrainingLoop(model, plan.optimizer, plan.schedule, clip: plan.clip, ranks: ranks)
+    loop = TrainingLoop(model, plan, ranks: ranks)
   }
 
   /// Of one step; the same on all ranks but for the times.
-  public struct StepMetrics: Sendable {
+  public struct StepMetrics: MetricsRow, Sendable {
     /// The step, from 1.
     public var step: Int
     /// Mean cross-entropy per token of the whole batch.
@@ -61,6 +61,16 @@ public final class ExpertParallelTrainer {
       self.rate = rate
       self.milliseconds = milliseconds
       self.stalled = stalled
+    }
+
+    /// Of metrics.csv, before the seconds.
+    public static var columns: String { "step,loss,gradient_norm,rate,ms,stalled_ms" }
+    /// One per column.
+    public var row: [String] {
+      [
+        "\(step)", decimal(loss), decimal(gradientNorm), String(format: "%.4e", rate), decimal(milliseconds, 3),
+        decimal(stalled, 3),
+      ]
     }
   }
 
@@ -132,14 +142,8 @@ public final class ExpertParallelTrainer {
     report: (StepMetrics) throws -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     try loop.run(
-      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
-      columns: "step,loss,gradient_norm,rate,ms,stalled_ms",
-      row: { result in
-        [
-          "\(result.step)", decimal(result.loss), decimal(result.gradientNorm), String(format: "%.4e", result.rate),
-          decimal(result.milliseconds, 3), decimal(result.stalled, 3),
-        ]
-      }, report: { result, _ in try report(result) }, shouldStop: shouldStop, takeStep: trainStep)
+      in: directory, identity: identity, saveEvery: saveEvery, report: { metrics, _ in try report(metrics) },
+      shouldStop: shouldStop, takeStep: trainStep)
   }
 
   // MARK: The whole model

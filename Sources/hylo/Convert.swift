@@ -82,16 +82,16 @@ struct Convert: ParsableCommand {
     }
   }
 
-  private func linearReplacement() throws -> IntermediateDistilling.Replacement {
+  private func linearReplacement() throws -> any MixerReplacement {
     switch linear {
     case .gdn:
-      return .gatedDeltaNet(DeltaConversion(start: gdnInit ?? .corner, heads: gdnHeads, seed: training.seed))
+      return DeltaConversion(start: gdnInit ?? .corner, heads: gdnHeads, seed: training.seed)
     case .mamba2:
       if gdnInit != nil || gdnHeads != nil {
         throw UpcycleError.usage(
           "Mamba2 has no choice of these", at: "--gdn-init, --gdn-heads", hint: "they go with --linear gdn")
       }
-      return .mamba2(MambaConversion(seed: training.seed))
+      return MambaConversion(seed: training.seed)
     }
   }
 }

@@ -73,18 +73,17 @@ struct ILD: ParsableCommand {
     }
   }
 
-  private func replacement(_ config: ModelConfig) throws -> IntermediateDistilling.Replacement {
+  private func replacement(_ config: ModelConfig) throws -> any MixerReplacement {
     let (layers, seed) = (try LayerSelection(self.layers), training.seed)
     switch mixer {
-    case .gdn: return .gatedDeltaNet(DeltaConversion(layers: layers, start: gdnInit, heads: gdnHeads, seed: seed))
-    case .mamba2: return .mamba2(MambaConversion(layers: layers, start: start, seed: seed))
+    case .gdn: return DeltaConversion(layers: layers, start: gdnInit, heads: gdnHeads, seed: seed)
+    case .mamba2: return MambaConversion(layers: layers, start: start, seed: seed)
     case .mla:
       let half = config.headDim / 2
-      return .latentAttention(
-        try latent.applied(
-          to: LatentConversion(
-            kvRank: max(1, config.maxKVRank / 8), nopeHeadDim: half, ropeHeadDim: half, layers: layers,
-            start: start == .random ? .random : .svd, rope: ropeInit, sharesUpProjection: true, seed: seed)))
+      return try latent.applied(
+        to: LatentConversion(
+          kvRank: max(1, config.maxKVRank / 8), nopeHeadDim: half, ropeHeadDim: half, layers: layers,
+          start: start == .random ? .random : .svd, rope: ropeInit, sharesUpProjection: true, seed: seed))
     }
   }
 }

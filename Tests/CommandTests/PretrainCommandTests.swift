@@ -22,7 +22,7 @@ final class PretrainCommandTests: XCTestCase {
     let (ids, targets) = (Array(row.dropLast()), Array(row.dropFirst()))
     let source = OneBatch(ids: ids + ids + ids, targets: targets + targets + targets)
     let scored: [Int32] = [-1, -1, -1, 6, 7, -1]
-    let got = try RepeatedTargets(source, time: 6, rows: 2).batch(step: 0)
+    let got = try ScoredBatches.repeats(source, time: 6, rows: 2).batch(step: 0)
     XCTAssertEqual(got.ids, source.ids)
     XCTAssertEqual(got.targets, scored + scored + targets)
   }

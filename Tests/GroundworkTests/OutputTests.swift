@@ -164,6 +164,21 @@ final class OutputTests: XCTestCase {
 
   // MARK: Locks
 
+  /// A second sweep waits for the text or the stage that the first one is making.
+  func testAWaitingLockComesWhenTheOtherIsReleased() throws {
+    let path = url("lock")
+    var lock: FileLock? = try FileLock(path, of: folder)
+    let (waits, came) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    Thread.detachNewThread {
+      let mine = try? FileLock(waitingFor: path) { waits.signal() }
+      if mine != nil { came.signal() }
+    }
+    XCTAssertEqual(waits.wait(timeout: .now() + 10), .success)
+    XCTAssertNotNil(lock)
+    lock = nil
+    XCTAssertEqual(came.wait(timeout: .now() + 10), .success)
+  }
+
   func testLockNamesTheOther() throws {
     let lock = try FileLock(url("lock"), of: folder)
     XCTAssertEqual(

@@ -50,11 +50,11 @@ public final class Trainer {
     self.teacher = plan.klWeight > 0 ? teacher : nil
     self.batches = batches
     self.plan = plan
-    loop = TrainingLoop(student, plan.optimizer, plan.schedule, clip: plan.clip)
+    loop = TrainingLoop(student, plan)
   }
 
   /// Means per token of one step.
-  public struct StepMetrics: Sendable {
+  public struct StepMetrics: MetricsRow, Sendable {
     /// The step, from 1.
     public var step: Int
     /// What was minimised, without the experts' balance.
@@ -69,6 +69,14 @@ public final class Trainer {
     public var rate: Double
     /// Mean over layers with experts of E sum_e f_e P_e, 1 when even; nil where the plan has no balance loss.
     public var balance: Double?
+
+    public static var columns: String { "step,loss,ce,kl,gradient_norm,rate" }
+    public var row: [String] {
+      [
+        "\(step)", decimal(loss), decimal(crossEntropy), decimal(divergence), decimal(gradientNorm),
+        String(format: "%.4e", rate),
+      ]
+    }
   }
 
   // MARK: One step
@@ -175,14 +183,7 @@ public final class Trainer {
     isFinished: (Int) -> Bool = { _ in false }
   ) throws {
     try loop.run(
-      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
-      columns: "step,loss,ce,kl,gradient_norm,rate",
-      row: { result in
-        [
-          "\(result.step)", decimal(result.loss), decimal(result.crossEntropy), decimal(result.divergence),
-          decimal(result.gradientNorm), String(format: "%.4e", result.rate),
-        ]
-      }, report: { try report($0, $1 * Double(plan.batch * plan.time)) }, shouldStop: shouldStop,
+      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
       isFinished: isFinished, takeStep: trainStep)
   }
 }

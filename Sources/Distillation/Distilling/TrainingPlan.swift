@@ -3,7 +3,7 @@ import Groundwork
 
 /// Everything that decides a training run's numbers, complete (no hidden defaults once written): it stands
 /// beside every result as `run/plan.json`.
-public struct TrainingPlan: Codable, Equatable, Sendable {
+public struct TrainingPlan: UpdatePlan {
   /// Tokens to train on; rounded down to whole steps.
   public var tokens: Int
   /// Sequences per optimizer step, and tokens per sequence.
@@ -12,15 +12,11 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
   public var time: Int
   /// Sequences per forward pass; `batch` is split into micro-batches of this many.
   public var microBatch: Int
-  /// The schedule's peak.
   public var learningRate: Double
   /// Fraction of the steps that warm up (paper: 0.01).
   public var warmup: Double
-  /// Final learning rate as a fraction of the peak.
   public var floor: Double
-  /// AdamW's constants.
   public var optimizer: AdamW.Settings
-  /// Gradient norm above which gradients are scaled down; 0 for no clipping.
   public var clip: Double
   /// Weights of cross-entropy and of KL(teacher || student), both means per token.
   public var ceWeight: Double
@@ -63,10 +59,7 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
 
   /// Optimizer steps: whole batches of the tokens.
   public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
-  /// Learning rate by step.
-  public var schedule: Schedule {
-    Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
-  }
+  public var unitsPerStep: Int { batch * time }
 
   /// - Throws: usage errors that name the field out of range
   public func validate() throws {
@@ -76,14 +69,13 @@ public struct TrainingPlan: Codable, Equatable, Sendable {
     }
     try require(microBatch > 0 && batch % microBatch == 0, "micro_batch", "a divisor of the batch \(batch)", microBatch)
     try require(steps > 0, "tokens", "at least one step of \(cappedProduct(batch, time))", tokens)
-    try validateUpdates(learningRate: learningRate, warmup: warmup, floor: floor, clip: clip)
+    try validateUpdates()
     let total = ceWeight + klWeight
     if !(ceWeight >= 0 && klWeight >= 0 && total > 0 && total.isFinite) {
       throw UpcycleError.usage(
         "are out of range", at: "`ce_weight`, `kl_weight`", expected: "0 or more, one above 0",
         found: "\(ceWeight), \(klWeight)")
     }
-    try optimizer.validate()
     try balance?.validate()
     if let hiddenWeight {
       try require(hiddenWeight >= 0 && hiddenWeight.isFinite, "hidden_weight", "at least 0", hiddenWeight)
@@ -108,17 +100,4 @@ public struct ExpertBalance: Codable, Equatable, Sendable {
     try require(lossWeight >= 0 && lossWeight.isFinite, "balance_weight", "at least 0", lossWeight)
     try require(biasRate >= 0 && biasRate.isFinite, "bias_rate", "at least 0", biasRate)
   }
-}
-
-/// Refuses a plan's value, naming its field.
-func require(_ ok: Bool, _ field: String, _ expected: String, _ found: Any) throws {
-  if !ok { throw UpcycleError.usage("is out of range", field: field, expected: expected, found: "\(found)") }
-}
-
-/// What every plan says about its updates.
-func validateUpdates(learningRate: Double, warmup: Double, floor: Double, clip: Double) throws {
-  try require(learningRate > 0 && learningRate.isFinite, "lr", "a positive number", learningRate)
-  try require((0...1).contains(warmup), "warmup", "a fraction in 0...1", warmup)
-  try require((0...1).contains(floor), "floor", "a fraction of the peak in 0...1", floor)
-  try require(clip >= 0 && clip.isFinite, "clip", "a gradient norm, or 0 for no clipping", clip)
 }

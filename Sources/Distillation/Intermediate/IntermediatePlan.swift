@@ -3,7 +3,7 @@ import Groundwork
 
 /// Everything that decides an intermediate-layer distillation (ILD, Zebra-Llama 2.4), complete; it stands beside
 /// the result as `run/plan.json`.
-public struct IntermediatePlan: Codable, Equatable, Sendable {
+public struct IntermediatePlan: UpdatePlan {
   /// What is compared between a student layer and the base's, both fed with the base's input of that layer.
   public enum Loss: String, Codable, CaseIterable, Sendable {
     /// |difference|^2 of the layer outputs, mean per token: the paper's equation 11.
@@ -28,15 +28,10 @@ public struct IntermediatePlan: Codable, Equatable, Sendable {
   public var batch: Int
   /// Tokens per sequence.
   public var time: Int
-  /// The schedule's peak.
   public var learningRate: Double
-  /// Fraction of the steps that warm up.
   public var warmup: Double
-  /// Final learning rate as a fraction of the peak.
   public var floor: Double
-  /// AdamW's constants.
   public var optimizer: AdamW.Settings
-  /// Gradient norm above which gradients are scaled down; 0 for no clipping.
   public var clip: Double
   /// What is compared.
   public var loss: Loss
@@ -65,10 +60,7 @@ public struct IntermediatePlan: Codable, Equatable, Sendable {
 
   /// Optimizer steps: whole batches of the tokens.
   public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
-  /// Learning rate by step.
-  public var schedule: Schedule {
-    Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
-  }
+  public var unitsPerStep: Int { batch * time }
 
   /// - Throws: usage errors that name the field out of range
   public func validate() throws {

@@ -45,11 +45,11 @@ public final class IntermediateTrainer {
     for (parameter, tensor) in zip(student.parameters.parameters, student.tensors) {
       parameter.isTrainable = plan.trained == .layers ? ![.embedding, .head].contains(tensor.role) : tensor.isMixers
     }
-    loop = TrainingLoop(student, plan.optimizer, plan.schedule, clip: plan.clip)
+    loop = TrainingLoop(student, plan)
   }
 
   /// Sums over layers of means per token of one step, before its update.
-  public struct StepMetrics: Sendable {
+  public struct StepMetrics: MetricsRow, Sendable {
     /// The step, from 1.
     public var step: Int
     /// What was minimised, the part of the mixers included.
@@ -60,6 +60,11 @@ public final class IntermediateTrainer {
     public var gradientNorm: Double
     /// The step's learning rate.
     public var rate: Double
+
+    public static var columns: String { "step,loss,mixer_loss,gradient_norm,rate" }
+    public var row: [String] {
+      ["\(step)", decimal(loss), decimal(mixerLoss), decimal(gradientNorm), String(format: "%.4e", rate)]
+    }
   }
 
   /// All layers of the next batch, then one update.
@@ -151,13 +156,7 @@ public final class IntermediateTrainer {
     report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     try loop.run(
-      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
-      columns: "step,loss,mixer_loss,gradient_norm,rate",
-      row: { result in
-        [
-          "\(result.step)", decimal(result.loss), decimal(result.mixerLoss), decimal(result.gradientNorm),
-          String(format: "%.4e", result.rate),
-        ]
-      }, report: { try report($0, $1 * Double(plan.batch * plan.time)) }, shouldStop: shouldStop, takeStep: trainStep)
+      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
+      takeStep: trainStep)
   }
 }

@@ -8,22 +8,17 @@ import Groundwork
 /// about a hundred steps, so those are larger. Adam's step hardly depends on the size of the gradient, so beta
 /// decides only how soon a pair counts as learnt: with 0.01 none does in so few steps, the pairs that are easy
 /// already keep their full weight, and fewer unseen pairs come out right.
-public struct PreferencePlan: Codable, Equatable, Sendable {
+public struct PreferencePlan: UpdatePlan {
   /// Pairs to train on, each once; rounded down to whole steps.
   public var pairs: Int
   /// Pairs per optimizer step.
   public var batch: Int
   /// Pairs per forward pass; `batch` is split into micro-batches of this many.
   public var microBatch: Int
-  /// The schedule's peak.
   public var learningRate: Double
-  /// Fraction of the steps that warm up.
   public var warmup: Double
-  /// Final learning rate as a fraction of the peak.
   public var floor: Double
-  /// AdamW's constants.
   public var optimizer: AdamW.Settings
-  /// Gradient norm above which gradients are scaled down; 0 for no clipping.
   public var clip: Double
   /// How far the policy may leave the reference: reward = beta (log policy - log reference).
   public var beta: Double
@@ -53,10 +48,7 @@ public struct PreferencePlan: Codable, Equatable, Sendable {
 
   /// Optimizer steps: whole batches of the pairs.
   public var steps: Int { pairs / max(1, batch) }
-  /// Learning rate by step.
-  public var schedule: Schedule {
-    Schedule(peak: learningRate, steps: steps, warmup: Int((warmup * Double(steps)).rounded(.up)), floor: floor)
-  }
+  public var unitsPerStep: Int { batch }
 
   /// - Throws: usage errors that name the field out of range
   public func validate() throws {
@@ -64,7 +56,6 @@ public struct PreferencePlan: Codable, Equatable, Sendable {
     try require(microBatch > 0 && batch % microBatch == 0, "micro_batch", "a divisor of the batch \(batch)", microBatch)
     try require(steps > 0, "pairs", "at least one step of \(batch)", pairs)
     try require(beta > 0 && beta.isFinite, "beta", "a positive number", beta)
-    try validateUpdates(learningRate: learningRate, warmup: warmup, floor: floor, clip: clip)
-    try optimizer.validate()
+    try validateUpdates()
   }
 }

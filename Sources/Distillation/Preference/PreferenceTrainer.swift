@@ -42,11 +42,11 @@ public final class PreferenceTrainer {
     self.pairs = pairs
     self.plan = plan
     order = Permutation(count: pairs.count, stream: RandomStream(seed: plan.seed, "preference order"))
-    loop = TrainingLoop(policy, plan.optimizer, plan.schedule, clip: plan.clip)
+    loop = TrainingLoop(policy, plan)
   }
 
   /// Means per pair of one step, before its update.
-  public struct StepMetrics: Sendable {
+  public struct StepMetrics: MetricsRow, Sendable {
     /// The step, from 1.
     public var step: Int
     /// -log sigmoid(margin), nats.
@@ -63,6 +63,12 @@ public final class PreferenceTrainer {
     public var gradientNorm: Double
     /// The step's learning rate.
     public var rate: Double
+
+    public static var columns: String { "step,loss,margin,accuracy,chosen,rejected,gradient_norm,rate" }
+    public var row: [String] {
+      ["\(step)"] + [loss, margin, accuracy, chosen, rejected, gradientNorm].map { decimal($0) }
+        + [String(format: "%.4e", rate)]
+    }
   }
 
   // MARK: One step
@@ -125,14 +131,7 @@ public final class PreferenceTrainer {
     report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     try loop.run(
-      in: directory, plan: plan, identity: identity, saveEvery: saveEvery,
-      columns: "step,loss,margin,accuracy,chosen,rejected,gradient_norm,rate",
-      row: { result in
-        [
-          "\(result.step)", decimal(result.loss), decimal(result.margin), decimal(result.accuracy),
-          decimal(result.chosen), decimal(result.rejected), decimal(result.gradientNorm),
-          String(format: "%.4e", result.rate),
-        ]
-      }, report: { try report($0, $1 * Double(plan.batch)) }, shouldStop: shouldStop, takeStep: trainStep)
+      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
+      takeStep: trainStep)
   }
 }

@@ -11,25 +11,20 @@ public final class TrainingLoop {
   /// What the ranks of this training do together.
   public let ranks: any TrainingRanks
   private let optimizer: AdamW
+  private let plan: any UpdatePlan
   private let schedule: Schedule
-  private let clip: Double
   /// Steps done.
   public private(set) var step = 0
   /// The step of the state that all ranks have on disk: written last, or gone on from.
   private var lastSaved: Int?
 
-  /// - Parameters:
-  ///   - clip: gradient norm above which gradients are scaled down; 0 for no clipping
-  ///   - ranks: that train together
-  public init(
-    _ model: LanguageModel, _ optimizer: AdamW.Settings, _ schedule: Schedule, clip: Double,
-    ranks: any TrainingRanks = SingleRank()
-  ) {
+  /// - Parameter ranks: that train together
+  public init(_ model: LanguageModel, _ plan: any UpdatePlan, ranks: any TrainingRanks = SingleRank()) {
     self.model = model
-    self.optimizer = AdamW(model.parameters, optimizer)
-    self.schedule = schedule
-    self.clip = clip
+    self.plan = plan
     self.ranks = ranks
+    optimizer = AdamW(model.parameters, plan.optimizer)
+    schedule = plan.schedule
   }
 
   // MARK: One update
@@ -58,7 +53,7 @@ public final class TrainingLoop {
           hint: fault.hint))
     }
     let rate = schedule.rate(at: step)
-    optimizer.update(rate: rate, gradientScale: clip > 0 && norm > clip ? clip / norm : 1)
+    optimizer.update(rate: rate, gradientScale: plan.clip > 0 && norm > plan.clip ? plan.clip / norm : 1)
     step += 1
     return rate
   }
@@ -72,31 +67,30 @@ public final class TrainingLoop {
   /// Steps to the end of the schedule, saving into `directory` every `saveEvery` seconds, and goes on from its
   /// checkpoint when there is one. `RunDirectory.complete` calls it and then saves the finished model.
   /// - Parameters:
-  ///   - columns: names of the fields that `row` gives; seconds are added
-  ///   - takeStep: one step, ending with `update`
-  ///   - report: called after every step with its result and the rate in steps per second
+  ///   - identity: what the run is made of (hashes), so that a folder never mixes two runs
+  ///   - report: called after every step with its metrics and the rate, in the plan's units per second
   ///   - shouldStop: asked after every step; true, on any rank, saves a checkpoint and throws
   ///   - isFinished: asked before every step with the steps done; true, on all ranks, ends the run early
-  public func run<Plan: Codable & Equatable, Result>(
-    in directory: RunDirectory, plan: Plan, identity: RunIdentity, saveEvery: Double, columns: String,
-    row: (Result) -> [String], report: (Result, Double) throws -> Void, shouldStop: () -> Bool,
-    isFinished: (Int) -> Bool = { _ in false }, takeStep: () throws -> Result
+  ///   - takeStep: one step, ending with `update`
+  public func run<Metrics: MetricsRow>(
+    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double, report: (Metrics, Double) throws -> Void,
+    shouldStop: () -> Bool, isFinished: (Int) -> Bool = { _ in false }, takeStep: () throws -> Metrics
   ) throws {
     let states = ranks.states(in: directory.checkpoint)
     try ranks.agreeing { if ranks.writes { try directory.begin(plan: plan, identity: identity) } }
     let curve = try resume(from: states)
     let metrics = try ranks.agreeing {
-      ranks.writes ? try directory.openMetrics(keeping: step, header: columns + ",seconds", curve: curve) : nil
+      ranks.writes ? try directory.openMetrics(keeping: step, header: Metrics.columns + ",seconds", curve: curve) : nil
     }
     let started = monotonicSeconds()
     let firstStep = step
     var saved = started
     while step < schedule.steps && !isFinished(step) {
-      let result: Result
+      let result: Metrics
       do { result = try takeStep() } catch let error as UpcycleError { throw naming(checkpointsIn: states, error) }
       let elapsed = monotonicSeconds() - started
-      try ranks.agreeing { try metrics?.append((row(result) + [decimal(elapsed, 2)]).joined(separator: ",")) }
-      try report(result, Double(step - firstStep) / elapsed)
+      try ranks.agreeing { try metrics?.append((result.row + [decimal(elapsed, 2)]).joined(separator: ",")) }
+      try report(result, Double(step - firstStep) / elapsed * Double(plan.unitsPerStep))
       let (stops, saves) = try ranks.decide(
         stop: shouldStop() && step < schedule.steps, save: monotonicSeconds() - saved > saveEvery)
       if stops || saves {
@@ -168,6 +162,14 @@ public struct Fault {
     self.place = place
     self.hint = hint
   }
+}
+
+/// What a step leaves in metrics.csv; seconds since the start are added.
+public protocol MetricsRow {
+  /// Names of the fields, between commas.
+  static var columns: String { get }
+  /// As many, as text.
+  var row: [String] { get }
 }
 
 /// A number of metrics.csv.

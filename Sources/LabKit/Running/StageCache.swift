@@ -1,10 +1,6 @@
 import Foundation
 import Groundwork
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// Outputs of stages, one folder per key. A folder with `done.json` is finished and never touched again;
 /// one without is what an interrupted attempt left, and the next attempt goes on inside it.
 struct StageCache: Sendable {
@@ -62,20 +58,7 @@ struct StageCache: Sendable {
   /// Runs `body` while holding the key's lock; waits for another process that holds it.
   func withLock<T>(_ key: String, waiting: () -> Void, _ body: () throws -> T) throws -> T {
     try makeDirectory(folder)
-    let path = folder.appendingPathComponent("\(key).lock").path
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    if descriptor < 0 { throw UpcycleError("cannot lock: \(String(cString: strerror(errno)))", at: path) }
-    defer { close(descriptor) }
-    var announced = false
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      if errno != EWOULDBLOCK && errno != EINTR {
-        throw UpcycleError("cannot lock: \(String(cString: strerror(errno)))", at: path)
-      }
-      if !announced { waiting() }
-      announced = true
-      try Interrupt.check()
-      usleep(200_000)
-    }
-    return try body()
+    let lock = try FileLock(waitingFor: folder.appendingPathComponent("\(key).lock"), waiting: waiting)
+    return try withExtendedLifetime(lock, body)
   }
 }

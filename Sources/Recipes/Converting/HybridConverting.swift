@@ -15,7 +15,7 @@ public struct HybridConverting {
   /// Replacement of every attention layer by latent attention.
   public var latent: LatentConversion
   /// The same by Mamba2 or Gated DeltaNet.
-  public var linear: IntermediateDistilling.Replacement
+  public var linear: any MixerReplacement
   /// Which layers come from which student.
   public var composition: Composition
   /// Text that the students train on.
@@ -28,7 +28,7 @@ public struct HybridConverting {
   public var work: URL
 
   public init(
-    base: URL, latent: LatentConversion, linear: IntermediateDistilling.Replacement, composition: Composition,
+    base: URL, latent: LatentConversion, linear: any MixerReplacement, composition: Composition,
     data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan, work: URL
   ) {
     self.base = base
@@ -60,11 +60,12 @@ public struct HybridConverting {
   ) throws -> Outcome {
     try plan.validate()
     let config = try ModelConfig(contentsOf: base)
-    let replacements = [("mla", IntermediateDistilling.Replacement.latentAttention(latent)), (linear.name, linear)]
-    let shapes = try replacements.map { try $0.1.config(base: config) }
+    let replacements: [any MixerReplacement] = [latent, linear]
+    let shapes = try replacements.map { try $0.config(base: config) }
     _ = try composition.config(base: config, latent: shapes[0], linear: shapes[1])
     try Composition.requireFree(out, base: base)
-    let students = try replacements.map { name, replacement in
+    let students = try replacements.map { replacement in
+      let name = replacement.name
       let folder = work.appendingPathComponent(name)
       let errors = try IntermediateDistilling(
         base: base, replacement: replacement, data: data, heldOut: heldOut, plan: plan
@@ -73,16 +74,5 @@ public struct HybridConverting {
     }
     let hybrid = try composition.write(base: base, latent: students[0].folder, linear: students[1].folder, to: out)
     return Outcome(config: hybrid, base: config, students: students)
-  }
-}
-
-extension IntermediateDistilling.Replacement {
-  /// What `--mixer` and `--linear` call it.
-  public var name: String {
-    switch self {
-    case .mamba2: "mamba2"
-    case .latentAttention: "mla"
-    case .gatedDeltaNet: "gdn"
-    }
   }
 }

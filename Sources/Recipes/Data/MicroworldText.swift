@@ -92,6 +92,11 @@ public struct MicroworldText: Sendable {
     let name = "\(mixture)-\(part)-\(tokens)-\(tokenizer.fingerprint.prefix(8))-\(sample.prefix(8))"
     let url = folder.appendingPathComponent(name)
     if let ready = try? TokenShards(url, tokenizer: tokenizer) { return ready }
+    // Sweeps side by side want the same text: the first one makes it, the others wait.
+    try makeDirectory(folder)
+    let lock = try FileLock(waitingFor: folder.appendingPathComponent("\(name).lock"))
+    defer { withExtendedLifetime(lock) {} }
+    if let ready = try? TokenShards(url, tokenizer: tokenizer) { return ready }
     let writer = try ShardWriter(folder: url, tokenizer: tokenizer)
     let progress = ProgressLine("\(mixture) tokens", total: tokens, quiet: quiet)
     var index = 0

@@ -9,64 +9,10 @@ import Upcycling
 /// The first stage of Zebra-Llama: every attention layer of a base becomes one other mixer, and every layer learns
 /// the base's output from the base's input (ILD). A base folder in, a model folder out, resumable.
 public struct IntermediateDistilling {
-  /// What takes attention's place, and how it starts.
-  public enum Replacement: Codable, Equatable, Sendable {
-    case mamba2(MambaConversion)
-    case latentAttention(LatentConversion)
-    case gatedDeltaNet(DeltaConversion)
-
-    /// The base with other mixers, before any training.
-    public func start(_ base: LanguageModel) throws -> LanguageModel {
-      switch self {
-      case .mamba2(let conversion): return try convert(base: base, conversion)
-      case .latentAttention(let conversion): return try convert(base: base, conversion).model
-      case .gatedDeltaNet(let conversion): return try convert(base: base, conversion)
-      }
-    }
-
-    /// The shape that `start` makes; refuses what cannot be done to this base.
-    public func config(base: ModelConfig) throws -> ModelConfig {
-      switch self {
-      case .mamba2(let conversion): return try base.withMamba2(layers: conversion.validate(base: base))
-      case .latentAttention(let conversion): return try conversion.config(base: base)
-      case .gatedDeltaNet(let conversion): return try conversion.config(base: base)
-      }
-    }
-
-    /// The same replacement with another seed of what starts at random.
-    func seeded(_ seed: UInt64) -> Replacement {
-      switch self {
-      case .mamba2(var conversion):
-        conversion.seed = seed
-        return .mamba2(conversion)
-      case .latentAttention(var conversion):
-        conversion.seed = seed
-        return .latentAttention(conversion)
-      case .gatedDeltaNet(var conversion):
-        conversion.seed = seed
-        return .gatedDeltaNet(conversion)
-      }
-    }
-
-    /// Writes the start as a model folder; returns its layers' errors on held-out text.
-    func save(base: URL, to folder: URL, heldOut: TokenShards) throws -> [Double] {
-      let baseModel = try LanguageModel(folder: base)
-      let student = try start(baseModel)
-      let plan = IntermediatePlan(tokens: IntermediatePlan(tokens: 0).batch * IntermediatePlan(tokens: 0).time)
-      let trainer = try IntermediateTrainer(
-        student: student, base: baseModel, batches: ShardBatches(heldOut, batch: plan.batch, time: plan.time, seed: 0),
-        plan: plan)
-      let errors = trainer.layerErrors(try errorWindows(heldOut, plan.time))
-      try Tokenizer.load(from: base).save(to: folder)
-      try student.save(to: folder)
-      return errors
-    }
-  }
-
   /// Folder of an attention-only model.
   public var base: URL
   /// What takes attention's place.
-  public var replacement: Replacement
+  public var replacement: any MixerReplacement
   /// Text to train on.
   public var data: TokenShards
   /// Text for the layers' errors before and after; nil: not measured.
@@ -77,7 +23,7 @@ public struct IntermediateDistilling {
   public var type = ElementType.float32
 
   public init(
-    base: URL, replacement: Replacement, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan
+    base: URL, replacement: any MixerReplacement, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan
   ) {
     self.base = base
     self.replacement = replacement
@@ -106,7 +52,7 @@ public struct IntermediateDistilling {
     try data.require(tokenizer)
     try heldOut?.require(tokenizer)
     let identity = RunIdentity(
-      student: try jsonText(replacement), teacher: try modelIdentity(base),
+      student: try replacement.identity, teacher: try modelIdentity(base),
       data: data.identity, threads: Threads.count,
       heldOut: heldOut?.identity)
     let outcomeFile = directory.run.appendingPathComponent("layers.json")
@@ -114,7 +60,7 @@ public struct IntermediateDistilling {
       try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     } train: {
       let baseModel = try LanguageModel(folder: base)
-      let student = try replacement.start(baseModel)
+      let student = try replacement.converted(baseModel)
       let trainer = try IntermediateTrainer(
         student: student, base: baseModel,
         batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed), plan: plan)
@@ -127,6 +73,30 @@ public struct IntermediateDistilling {
       try writeFile(jsonText(outcome), to: outcomeFile)
       return (student, outcome)
     }
+  }
+}
+
+extension MixerReplacement {
+  /// What the identity of a run says, `{"gatedDeltaNet":{"_0":{…}}}`: runs on disk have this spelling.
+  var identity: String {
+    get throws {
+      let mixer = "\(Self.kind.mixer)"
+      return try jsonText([mixer.prefix(1).lowercased() + mixer.dropFirst(): ["_0": self]])
+    }
+  }
+
+  /// Writes the start as a model folder; returns its layers' errors on held-out text.
+  func save(base: URL, to folder: URL, heldOut: TokenShards) throws -> [Double] {
+    let baseModel = try LanguageModel(folder: base)
+    let student = try converted(baseModel)
+    let plan = IntermediatePlan(tokens: IntermediatePlan(tokens: 0).unitsPerStep)
+    let trainer = try IntermediateTrainer(
+      student: student, base: baseModel, batches: ShardBatches(heldOut, batch: plan.batch, time: plan.time, seed: 0),
+      plan: plan)
+    let errors = trainer.layerErrors(try errorWindows(heldOut, plan.time))
+    try Tokenizer.load(from: base).save(to: folder)
+    try student.save(to: folder)
+    return errors
   }
 }
 

@@ -85,7 +85,7 @@ public struct Pretraining: Sendable {
     try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: .bfloat16, recall: {}) {
       let model = try startingModel(tokenizer)
       var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
-      if onlyRepeats { batches = RepeatedTargets(batches, time: time, rows: batch - instructionRows) }
+      if onlyRepeats { batches = ScoredBatches.repeats(batches, time: time, rows: batch - instructionRows) }
       let trainer = try Trainer(student: model, batches: batches, plan: plan)
       try trainer.run(
         in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),

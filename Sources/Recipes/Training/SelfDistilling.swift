@@ -109,7 +109,7 @@ public struct SelfDistilling {
     } train: {
       let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
       let batches: any BatchSource =
-        answersOnly ? AnswerBatches(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
+        answersOnly ? ScoredBatches.answers(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
       let guide = plan.klWeight > 0 ? try LanguageModel(folder: teacher) : nil
       let model = try LanguageModel(studentConfig, weights: CheckpointReader(student), file: student.path)
       let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)

@@ -6,12 +6,28 @@ import TensorCore
 import TokenData
 import Upcycling
 
-/// How attention becomes latent attention.
-struct ConvertParameters: StageParameters {
+/// The ranks and widths of latent attention; without `kv_rank` a rank rule chooses.
+struct LatentShape: StageParameters {
   var kvRank: Int?
   var queryRank: QueryRank
   var ropeHeadDim: Int
   var nopeHeadDim: Int
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case kvRank = "kv_rank"
+    case queryRank = "q_rank"
+    case ropeHeadDim = "rope_dim"
+    case nopeHeadDim = "nope_dim"
+  }
+
+  func conversion(layers: LayerSelection) -> LatentConversion {
+    LatentConversion(
+      kvRank: kvRank, queryRank: queryRank, nopeHeadDim: nopeHeadDim, ropeHeadDim: ropeHeadDim, layers: layers)
+  }
+}
+
+/// How attention becomes latent attention of a shape.
+struct ConvertParameters: StageParameters {
   var layers: LayerSelection
   @OneOf var start: LatentConversion.Start
   @OneOf var rankRule: RankRule
@@ -23,10 +39,6 @@ struct ConvertParameters: StageParameters {
   @OneOf var weighting: LatentConversion.Weighting
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case kvRank = "kv_rank"
-    case queryRank = "q_rank"
-    case ropeHeadDim = "rope_dim"
-    case nopeHeadDim = "nope_dim"
     case layers
     case start = "init"
     case rankRule = "rank_rule"
@@ -38,11 +50,11 @@ struct ConvertParameters: StageParameters {
     case weighting = "svd"
   }
 
-  func conversion(seed: Int) -> LatentConversion {
-    var conversion = LatentConversion(
-      kvRank: kvRank, queryRank: queryRank, nopeHeadDim: nopeHeadDim, ropeHeadDim: ropeHeadDim, layers: layers,
-      start: start, rope: rope, weighting: weighting, sigma: sigma, rankRule: rankRule, latentNorm: latentNorm,
-      seed: UInt64(seed))
+  func conversion(_ shape: LatentShape, seed: Int) -> LatentConversion {
+    var conversion = shape.conversion(layers: layers)
+    (conversion.start, conversion.rope, conversion.weighting) = (start, rope, weighting)
+    (conversion.sigma, conversion.rankRule, conversion.latentNorm) = (sigma, rankRule, latentNorm)
+    conversion.seed = UInt64(seed)
     if let queryEnergy { conversion.queryEnergy = queryEnergy }
     if let keyValueEnergy { conversion.keyValueEnergy = keyValueEnergy }
     return conversion
@@ -53,10 +65,11 @@ struct ConvertParameters: StageParameters {
 /// the parent on held-out text, before any training: the microworld's, or the packed texts `text` (for calibration) and
 /// `held_out`.
 let convertStage = Stage(
-  name: "convert", version: 1, parents: ["model", "text", "held_out"], parameters: ConvertParameters.self,
-  run: { context, parameters in
+  name: "convert", version: 1, parents: ["model", "text", "held_out"],
+  parameters: (LatentShape.self, ConvertParameters.self),
+  run: { context, shape, parameters in
     let source = try context.parent("model").folder
-    let conversion = parameters.conversion(seed: context.seed)
+    let conversion = parameters.conversion(shape, seed: context.seed)
     let tokenizer = try Tokenizer.load(from: source)
     func text(_ role: String, _ microworld: (MicroworldText) throws -> TokenShards) throws -> TokenShards {
       try context.parents[role].map { try packedText($0, tokenizer) } ?? microworld(MicroworldText())

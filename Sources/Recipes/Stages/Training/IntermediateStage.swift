@@ -12,7 +12,7 @@ struct ReplacementParameters: StageParameters {
   private enum Mixer: String, CaseIterable { case mla, mamba2, gdn }
 
   /// Of seed 0.
-  private let replacement: IntermediateDistilling.Replacement
+  private let replacement: any MixerReplacement
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case mixer, layers
@@ -35,26 +35,23 @@ struct ReplacementParameters: StageParameters {
     }
     switch try box.decode(OneOf<Mixer>.self, forKey: .mixer).wrappedValue {
     case .mamba2:
-      replacement = .mamba2(MambaConversion(layers: layers, start: try start(MambaConversion.Start.self)))
+      replacement = MambaConversion(layers: layers, start: try start(MambaConversion.Start.self))
     case .gdn:
-      replacement = .gatedDeltaNet(
-        DeltaConversion(
-          layers: layers, start: try start(DeltaConversion.Start.self),
-          heads: try box.decodeIfPresent(Int.self, forKey: .heads)))
+      replacement = DeltaConversion(
+        layers: layers, start: try start(DeltaConversion.Start.self),
+        heads: try box.decodeIfPresent(Int.self, forKey: .heads))
     case .mla:
-      var conversion = LatentConversion(
-        kvRank: try box.decode(Int.self, forKey: .kvRank),
-        queryRank: try box.decode(QueryRank.self, forKey: .queryRank),
-        nopeHeadDim: try box.decode(Int.self, forKey: .nopeHeadDim),
-        ropeHeadDim: try box.decode(Int.self, forKey: .ropeHeadDim), layers: layers,
-        start: try start(MambaConversion.Start.self) == .random ? .random : .svd, sharesUpProjection: true)
+      _ = try box.decode(Int.self, forKey: .kvRank)  // no rule chooses it here
+      var conversion = try LatentShape(from: decoder).conversion(layers: layers)
+      conversion.start = try start(MambaConversion.Start.self) == .random ? .random : .svd
+      conversion.sharesUpProjection = true
       if try box.decodeIfPresent(Bool.self, forKey: .outputGate) == true { conversion.outputGate = true }
       if try box.decodeIfPresent(Bool.self, forKey: .positionFree) == true { conversion.isPositionFree = true }
-      replacement = .latentAttention(conversion)
+      replacement = conversion
     }
   }
 
-  func replacement(seed: Int) -> IntermediateDistilling.Replacement { replacement.seeded(UInt64(seed)) }
+  func replacement(seed: Int) -> any MixerReplacement { replacement.seeded(UInt64(seed)) }
 }
 
 /// How the replacement learns; `tokens` 0 leaves it as it starts.
