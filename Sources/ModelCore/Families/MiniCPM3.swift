@@ -52,7 +52,11 @@ struct MiniCPM3: Family {
       object[key] = nil
     }
     object["scale_emb"] = .double(config.block.embeddingMultiplier)
-    object["scale_depth"] = .double(config.block.residualMultiplier * Double(config.layerCount).squareRoot())
+    // The number of few digits, where that gives the same factor.
+    let root = Double(config.layerCount).squareRoot()
+    let depth = config.block.residualMultiplier * root
+    let short = (depth * 1e9).rounded() / 1e9
+    object["scale_depth"] = .double(short / root == config.block.residualMultiplier ? short : depth)
     object["dim_model_base"] = .int(Int((Double(config.hiddenSize) / config.block.logitDivisor).rounded()))
     return object
   }

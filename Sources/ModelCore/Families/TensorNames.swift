@@ -69,7 +69,7 @@ public struct TensorNames: Sendable {
     var filled: [String: Int] = [:]
     return zip(tensors, names).map { tensor, name in
       guard let name else { return tensor }
-      let all = zip(tensors, names).filter { $1 == name }.map(\.0)
+      let all = zip(tensors, names).filter { $0.1 == name }.map { $0.0 }
       var part = tensor
       part.part = TensorSpec.Part(
         name: name, shape: [all.reduce(0) { $0 + $1.shape[0] }] + tensor.shape.dropFirst(),
