@@ -27,7 +27,16 @@ public struct FigureScript: Sendable {
     assignments += settings.sorted { $0.key < $1.key }.map { "\($0.key)=\(quote($0.value))" }
     try makeDirectory(svg.deletingLastPathComponent())
     try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
-    try writeFile(try captioned(String(decoding: readFile(temporary), as: UTF8.self)), to: svg)
+    let picture = String(decoding: try readFile(temporary), as: UTF8.self)
+    let script = String(decoding: try readFile(file), as: UTF8.self)
+    // The same once more, as numbers.
+    let table = temporary.appendingPathExtension("table")
+    defer { try? FileManager.default.removeItem(at: table) }
+    assignments.append("table_file=\(quote(table.path))")
+    try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
+    let numbers = FileManager.default.fileExists(atPath: table.path) ? try readFile(table) : Data()
+    let tooltips = FigureTooltips(table: String(decoding: numbers, as: UTF8.self), script: script)
+    try writeFile(captioned(tooltips.added(to: picture), by: script), to: svg)
     if png {
       let picture = svg.deletingPathExtension().appendingPathExtension("png")
       try tool("rsvg-convert", ["--zoom", "2", "--background-color", "white", "-o", picture.path, svg.path], at: svg)
@@ -36,8 +45,7 @@ public struct FigureScript: Sendable {
 
   /// The picture with the script's caption (its line `caption = "…"`, which says what is micro, simulated, emulated or at
   /// full scale) in a strip of its own below, where it covers nothing.
-  private func captioned(_ svg: String) throws -> String {
-    let script = String(decoding: try readFile(file), as: UTF8.self)
+  private func captioned(_ svg: String, by script: String) -> String {
     guard let caption = script.firstMatch(of: /(?m)^caption = "(.*)"$/)?.output.1,
       let size = svg.firstMatch(of: /width="(\d+)" height="(\d+)"\n viewBox="0 0 \d+ \d+"/),
       let width = Int(size.output.1), let height = Int(size.output.2),

@@ -31,11 +31,4 @@ extension ConversionReport {
     lines.append("converted in \(String(format: "%.1f", seconds)) s")
     return lines.joined(separator: "\n")
   }
-
-  /// For scripts, with the Hub's spelling of keys.
-  public var json: String {
-    get throws {
-      try jsonText(self, pretty: true, snakeCase: true)
-    }
-  }
 }
