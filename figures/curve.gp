@@ -1,8 +1,6 @@
 # hybrid curve --plot: what trainings went through, by tokens. Settings: runs (names, divided by tabs) and quantities
 # (words of loss, kl, held_out), a panel each.
 panels = words(quantities)
-width = 140 + 330 * panels; height = 360
-load "style.gp"
 # A name may hold blanks: the i-th of the list.
 count = 1
 do for [i = 1:strlen(runs)] { if (runs[i:i] eq "\t") { count = count + 1 } }
@@ -11,10 +9,14 @@ k = 1; names[1] = ""
 do for [i = 1:strlen(runs)] {
   if (runs[i:i] eq "\t") { k = k + 1; names[k] = "" } else { names[k] = names[k] . runs[i:i] }
 }
+width = 140 + 330 * panels; height = 330 + 20 * count
+load "style.gp"
 headline(q) = q eq "loss" ? "training loss, nats per token" : q eq "kl" ? "KL to the teacher, nats per token" : \
   "held-out loss, nats per token"
-set multiplot layout 1,panels margins 0.07,0.985,0.17 + 0.055 * count,0.91 spacing 0.07
+set multiplot layout 1,panels margins 0.07,0.985,(75.0 + 20 * count) / height,1 - 30.0 / height spacing 0.07
 set xlabel "training tokens, millions"
+set xrange [0:*]
+set xtics font ",11"
 set key bottom left at screen 0.02, screen 0.02 vertical Left reverse maxrows count
 do for [p = 1:panels] {
   q = word(quantities, p)

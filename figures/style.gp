@@ -1,5 +1,6 @@
 # Loaded by every figure. `lab figure` sets: csv (the data), ours (how many rows hold numbers of ours) and
-# output_file.
+# output_file. A script's line `caption = "…"` is set below the picture, and `tooltips = "…"` says which of its coordinates
+# marks show when pointed at: y (where it is left out), x, xy or none.
 set encoding utf8
 set datafile separator ","
 set datafile columnheaders
@@ -8,6 +9,8 @@ if (!exists("width")) width = 760
 if (!exists("height")) height = 380
 set terminal svg size width,height font "DejaVu Sans,13" name "figure" background "#ffffff" noenhanced
 set output output_file
+# The numbers instead of the picture, for its tooltips.
+if (exists("table_file")) { set table table_file }
 
 set border 3 lw 1 lc rgb "#333333"
 set tics nomirror out scale 0.5 textcolor rgb "#333333"

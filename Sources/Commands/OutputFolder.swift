@@ -6,9 +6,12 @@ import Groundwork
 /// command on its own finished result says so and ends well; any other one names what it would destroy and stops, unless
 /// it is forced; what no command of ours made is left alone even then.
 public struct OutputFolder: ParsableArguments {
+  /// As given.
   @Option(help: "Folder to write.") public var out: String
+  /// Whether what the folder holds may go.
   @Flag(help: "Replace the model, shards or training that the folder holds.") public var force = false
 
+  /// For the argument parser.
   public init() {}
 
   /// Where the folder will be.
@@ -21,6 +24,7 @@ public struct OutputFolder: ParsableArguments {
     /// For scripts; nil: the command has no `--json`.
     public var json: JSONValue?
 
+    /// See the properties.
     public init(_ text: String, json: JSONValue? = nil) {
       self.text = text
       self.json = json

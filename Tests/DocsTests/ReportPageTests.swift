@@ -41,6 +41,7 @@ final class ReportPageTests: XCTestCase {
       XCTAssertEqual(answers["words"]?.bool, true, "\(width): the filter by words")
       XCTAssertEqual(answers["ascending"]?.bool, true, "\(width): sorted")
       XCTAssertEqual(answers["restored"]?.bool, true, "\(width): the paper's order again")
+      XCTAssertGreaterThan(try XCTUnwrap(answers["tips"]?.int), 500, "\(width): marks say their numbers")
       XCTAssertEqual(answers["headings"]?.bool, true, "\(width): every section has a heading")
     }
   }
@@ -82,6 +83,7 @@ final class ReportPageTests: XCTestCase {
       press(); press();
       found.restored = column().join("|") === before;
       found.headings = [...page.querySelectorAll("section")].every(section => section.querySelector("h2"));
+      found.tips = page.querySelectorAll("use > title, polygon > title").length;
       found.failures = frame.contentWindow.failures;
       document.getElementById("found").textContent = JSON.stringify(found);
     });

@@ -1,4 +1,5 @@
 # FarSkip-Collective Figure 10. The paper shows a trace of its GPUs; these are events of ours.
+tooltips = "none"
 caption = "Emulated: real messages of two ranks on a modelled link, computation slept."
 width = 1040; height = 400
 heading = "prefill, DeepSeek-V2's durations x 4, two all-reduces a block (emulated link)"

@@ -1,4 +1,5 @@
 # Published speed-ups beside the simulator's: grey bars are what was published (a range, or a point), dots are simulated.
+tooltips = "x"
 caption = "Simulated, nothing was run on GPUs. L6: six layers; EP: GPUs that share the experts."
 width = 900; height = 520
 load "style.gp"

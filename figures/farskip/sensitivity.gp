@@ -1,4 +1,5 @@
 # What the prediction for EP32 depends on, simulated: one bar an assumption.
+tooltips = "none"
 caption = "Simulated, nothing was run on GPUs. Bars lead from the assumed setting to the one beside them."
 width = 900; height = 430
 load "style.gp"

@@ -1,4 +1,5 @@
 # HyLo Figure 1: word problems against the mean RULER score. Filled: trained at 64K (2,048), hollow: shorter.
+tooltips = "xy"
 caption = "Ours at micro scale (nano-1b; 64K is 2,048 tokens, 8K is 256). The panels have their own scales: micro models solve a tenth of what the paper's do."
 width = 1180; height = 520
 load "style.gp"

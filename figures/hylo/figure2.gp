@@ -1,4 +1,5 @@
 # HyLo Figure 2: one needle by length and depth, four models. The paper prints no numbers; all cells are ours.
+tooltips = "none"
 caption = "Micro scale: nano-1b continued at 2,048 tokens, and hybrids of it (8K is 256 tokens, 64K is 2,048). Numbers: share of needles found, %."
 width = 980; height = 330
 load "style.gp"

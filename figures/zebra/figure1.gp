@@ -1,5 +1,6 @@
 # Zebra-Llama Figure 1: average against KV size of the 8B models; the area of a bubble stands for the decimal
 # logarithm of its training tokens.
+tooltips = "xy"
 caption = "Published: 8B models (* reproduced by Zebra's authors). Ours would be of micro scale."
 width = 860; height = 420
 load "style.gp"

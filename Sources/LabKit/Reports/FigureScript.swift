@@ -17,7 +17,7 @@ public struct FigureScript: Sendable {
   ///   - csv: the data
   ///   - svg: the picture; it appears whole or not at all
   ///   - ours: how many rows hold numbers of ours (the script writes "not run yet" at 0)
-  ///   - settings: text variables of the script, by name
+  ///   - settings: text variables of the script, by name; `caption` stands for the script's own
   ///   - png: also write a PNG beside the SVG, at twice the size
   public func draw(csv: URL, to svg: URL, ours: Int, settings: [String: String] = [:], png: Bool = false) throws {
     let temporary = svg.deletingLastPathComponent().appendingPathComponent(".\(svg.lastPathComponent).\(getpid()).tmp")
@@ -27,18 +27,28 @@ public struct FigureScript: Sendable {
     assignments += settings.sorted { $0.key < $1.key }.map { "\($0.key)=\(quote($0.value))" }
     try makeDirectory(svg.deletingLastPathComponent())
     try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
-    try writeFile(try captioned(String(decoding: readFile(temporary), as: UTF8.self)), to: svg)
+    let picture = String(decoding: try readFile(temporary), as: UTF8.self)
+    let script = String(decoding: try readFile(file), as: UTF8.self)
+    // The same once more, as numbers.
+    let table = temporary.appendingPathExtension("table")
+    defer { try? FileManager.default.removeItem(at: table) }
+    assignments.append("table_file=\(quote(table.path))")
+    try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
+    let numbers = FileManager.default.fileExists(atPath: table.path) ? try readFile(table) : Data()
+    let tooltips = FigureTooltips(table: String(decoding: numbers, as: UTF8.self), script: script)
+    let caption =
+      settings["caption"] ?? script.firstMatch(of: /(?m)^caption = "(.*)"$/).map { String($0.output.1) } ?? ""
+    try writeFile(captioned(tooltips.added(to: picture), caption), to: svg)
     if png {
       let picture = svg.deletingPathExtension().appendingPathExtension("png")
       try tool("rsvg-convert", ["--zoom", "2", "--background-color", "white", "-o", picture.path, svg.path], at: svg)
     }
   }
 
-  /// The picture with the script's caption (its line `caption = "…"`, which says what is micro, simulated, emulated or at
-  /// full scale) in a strip of its own below, where it covers nothing.
-  private func captioned(_ svg: String) throws -> String {
-    let script = String(decoding: try readFile(file), as: UTF8.self)
-    guard let caption = script.firstMatch(of: /(?m)^caption = "(.*)"$/)?.output.1,
+  /// The picture with a caption (the script's line `caption = "…"` says what is micro, simulated, emulated or at full scale)
+  /// in a strip of its own below, where it covers nothing.
+  private func captioned(_ svg: String, _ caption: String) -> String {
+    guard !caption.isEmpty,
       let size = svg.firstMatch(of: /width="(\d+)" height="(\d+)"\n viewBox="0 0 \d+ \d+"/),
       let width = Int(size.output.1), let height = Int(size.output.2),
       let end = svg.range(of: "</svg>", options: .backwards)

@@ -11,6 +11,7 @@ public func drawPlacement(_ placement: LayerPlacement, scores: [Double], with sc
   try script.draw(
     CSV(header: ["layer", "score", "chosen"], rows: rows), to: svg,
     settings: [
-      "score": "score", "chosen": "chosen", "headline": "\(placement.strategy.rawValue): latent attention in \(list)",
+      "caption": "", "score": "score", "chosen": "chosen",
+      "headline": "\(placement.strategy.rawValue): latent attention in \(list)",
     ])
 }

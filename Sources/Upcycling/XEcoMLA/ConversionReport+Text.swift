@@ -21,13 +21,6 @@ extension ConversionReport {
       parameters: parameters, baseParameters: baseParameters, fit: fit, seconds: seconds)
     return lines.joined(separator: "\n")
   }
-
-  /// For scripts, with the Hub's spelling of keys.
-  public var json: String {
-    get throws {
-      try jsonText(self, pretty: true, snakeCase: true)
-    }
-  }
 }
 
 /// What every conversion says of cache, parameters, start and time.

@@ -1,0 +1,31 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+/// `hybrid curve` on trainings that come with the repository.
+final class CurveTests: XCTestCase {
+  func testTrainingsStandSideBySide() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (svg, csv) = (folder.appendingPathComponent("curves.svg"), folder.appendingPathComponent("curves.csv"))
+    let runs = ["experiments/teachers/nano-1b-seed1", "experiments/teachers/nano-3b-seed1"]
+    let result = try assertSucceeds("hybrid", ["curve"] + runs + ["--plot", svg.path, "--csv", csv.path])
+    let lines = result.output.split(separator: "\n")
+    XCTAssertEqual(lines.count, 3, result.output)
+    XCTAssertTrue(lines[1].hasPrefix(runs[0]) && lines[1].contains("4,000,000"), result.output)
+    XCTAssertTrue(result.error.contains("wrote \(svg.path)"), result.error)
+
+    let table = try CSV(contentsOf: csv)
+    XCTAssertEqual(table.header, ["run", "quantity", "tokens", "value"])
+    XCTAssertEqual(Set(table.rows.map { $0[0] }), Set(runs))
+    XCTAssertEqual(Set(table.rows.map { $0[1] }), ["loss"], "there was no teacher to follow and no held-out text")
+    let first = table.rows.filter { $0[0] == runs[0] }.compactMap { Double($0[3]) }
+    XCTAssertTrue((100...200).contains(first.count), "\(first.count) means")
+    XCTAssertGreaterThan(first[0], 4)
+    XCTAssertLessThan(try XCTUnwrap(first.last), 2)
+    XCTAssertTrue(String(decoding: try readFile(svg), as: UTF8.self).contains("nano-3b-seed1"), "the legend")
+
+    try assertRefused("hybrid", ["curve", folder.path], status: 2, saying: ["holds no training", "distill"])
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Groundwork
+import XCTest
+
+@testable import LabKit
+
+/// What pictures carry besides what gnuplot draws.
+final class FigureTests: XCTestCase {
+  private let picture = """
+    <g id="figure_plot_1a" ><title>csv using (column("x")):(f($1))</title>
+    <use xlink:href='#p' transform='translate(1,2)'/>
+    <use xlink:href='#p' transform='translate(3,4)'/>
+    </g>
+    <g id="figure_plot_2a" ><title>ours</title>
+    <polygon points = '0,0 1,0 1,1'/>
+    <polygon points = '5,5 6,5 6,6'/>
+    </g>
+    <g id="figure_plot_1b" ><title>other</title>
+    <use xlink:href='#p' transform='translate(9,9)'/>
+    </g>
+    """
+  private let table = """
+
+    # Curve 0 of 2, 3 points
+    # Curve title: "csv using (column("x")):(f($1))"
+    # x y type
+     1  50.5  i
+     2  NaN  u
+     3  49.25  i
+
+
+    # Curve 1 of 2, 1 points
+    # Curve title: "ours"
+    # x y xlow xhigh type
+     1  7.5  0.8  1.2  i
+
+
+    # Curve 0 of 1, 2 points
+    # Curve title: "other"
+    # x y type
+     1  1  i
+     2  2  i
+    """
+
+  /// Every mark says its number, the legend's sample none; what cannot be told apart says nothing.
+  func testMarksSayTheirNumbers() {
+    let drawn = FigureTooltips(table: table, script: "").added(to: picture)
+    XCTAssertFalse(drawn.contains("csv using"), "no commands in the place of names")
+    XCTAssertTrue(drawn.contains("translate(1,2)'><title>50.5</title></use>"), drawn)
+    XCTAssertTrue(drawn.contains("translate(3,4)'><title>49.25</title></use>"), drawn)
+    XCTAssertTrue(drawn.contains("<polygon points = '0,0 1,0 1,1'/>"), "the legend")
+    XCTAssertTrue(drawn.contains("6,6'><title>ours: 7.5</title></polygon>"), drawn)
+    XCTAssertTrue(drawn.contains("translate(9,9)'/>"), "one mark for two points")
+    let both = FigureTooltips(table: table, script: "# a figure\ntooltips = \"xy\"\n").added(to: picture)
+    XCTAssertTrue(both.contains("<title>1, 50.5</title>"), both)
+    XCTAssertFalse(FigureTooltips(table: table, script: "tooltips = \"none\"").added(to: picture).contains("50.5"))
+    XCTAssertFalse(FigureTooltips(table: "", script: "").added(to: picture).contains("50.5"))
+  }
+
+  /// The caption stands in a strip of its own, and whoever writes a figure without one is told.
+  func testEveryFigureSaysAtWhatScaleItIs() throws {
+    let figures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("figures")
+    for paper in ["xecomla", "zebra", "hylo", "farskip", "real-checkpoints"] {
+      let folder = figures.appendingPathComponent(paper)
+      for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name.hasSuffix(".gp") {
+        let script = String(decoding: try readFile(folder.appendingPathComponent(name)), as: UTF8.self)
+        let caption = try XCTUnwrap(script.firstMatch(of: /(?m)^caption = "(.*)"$/)?.output.1, "\(paper)/\(name)")
+        let words = ["micro", "Micro", "imulated", "mulated", "Full scale", "exact"]
+        XCTAssertTrue(words.contains { caption.contains($0) }, "\(paper)/\(name): \(caption)")
+        let svg = folder.appendingPathComponent(name).deletingPathExtension().appendingPathExtension("svg")
+        let picture = String(decoding: try readFile(svg), as: UTF8.self)
+        let start = HTML.escaped(caption.split(separator: " ").prefix(3).joined(separator: " "))
+        XCTAssertTrue(picture.contains(start), name)
+      }
+    }
+  }
+}
