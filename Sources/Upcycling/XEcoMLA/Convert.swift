@@ -37,7 +37,7 @@ public func convertCheckpoint(
 
 extension CheckpointReader {
   /// The element type that a rewritten checkpoint keeps.
-  func writableType(of config: ModelConfig) -> ElementType {
+  public func writableType(of config: ModelConfig) -> ElementType {
     let type = info(config.embeddingTensor.name)?.type ?? .float32
     return [.bfloat16, .float16].contains(type) ? type : .float32
   }
