@@ -16,7 +16,8 @@ let package = Package(
     .executable(name: "bench", targets: ["bench"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
@@ -44,7 +45,10 @@ let package = Package(
       name: "Distillation",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
     .target(
-      name: "Evaluation", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
+      name: "Evaluation",
+      dependencies: [
+        .yams, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData",
+      ]),
     .target(
       name: "Upcycling",
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData"]),
@@ -61,6 +65,11 @@ let package = Package(
         "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData", "Distillation",
         "Evaluation", "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
+
+    // The modelling file that an export puts beside the weights is compiled in.
+    .target(
+      name: "Export", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Upcycling"],
+      resources: [.embedInCode("Transformers/modeling_upcycle.py")]),
 
     .target(name: "Commands", dependencies: [.argumentParser, "Groundwork", "TensorCore"]),
     .target(
@@ -97,7 +106,7 @@ let package = Package(
       name: "hybrid",
       dependencies: [
         .argumentParser, "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Evaluation", "Upcycling",
-        "LabKit", "Recipes", "Commands",
+        "LabKit", "Recipes", "Export", "Commands",
       ]),
     .executableTarget(name: "shards", dependencies: [.argumentParser, "Groundwork", "TokenData", "Commands"]),
     .executableTarget(
@@ -126,7 +135,8 @@ let package = Package(
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation", "TestKit"]),
     .testTarget(
       name: "EvaluationTests",
-      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"]),
+      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"],
+      exclude: ["Goldens"]),
     .testTarget(
       name: "UpcyclingTests",
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "Upcycling", "TestKit"]),
@@ -143,6 +153,10 @@ let package = Package(
         "Groundwork", "ModelCore", "Published", "TokenData", "Distillation", "Upcycling", "LabKit", "Recipes",
         "TestKit",
       ]),
+    .testTarget(
+      name: "ExportTests",
+      dependencies: ["Groundwork", "TensorCore", "ModelCore", "Export", "TestKit", "hybrid", "xecomla"],
+      exclude: ["Goldens"]),
     .testTarget(
       name: "DocsTests",
       dependencies: [
@@ -161,4 +175,5 @@ extension Target.Dependency {
   static var argumentParser: Self {
     .product(name: "ArgumentParser", package: "swift-argument-parser")
   }
+  static var yams: Self { .product(name: "Yams", package: "Yams") }
 }

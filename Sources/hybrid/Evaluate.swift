@@ -9,20 +9,24 @@ import TokenData
 /// `hybrid evaluate`: task scores.
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Scores a model on tasks: the microworld's, or any task file.",
+    abstract: "Scores a model on tasks: the microworld's, any task file, or lm-evaluation-harness's.",
     discussion: """
       --tasks: a list of task names and JSON Lines files; all stands for the nine tasks of choice and the word \
       problems. Tasks of the microworld are made from its seed: \
       \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")). Multiple choice compares the choices' \
-      log-probabilities (acc_norm: divided by their byte lengths); word problems are generated greedily, and so are \
-      programs and edits (little programs on numbers and on words), which are run on test inputs. The average is \
-      over the multiple-choice tasks. --shots puts solved exercises before every item; quiz:5 in the list gives one \
-      task its own number.
+      log-probabilities (acc_norm: divided by their lengths in characters, acc_bytes: in bytes); word problems are \
+      generated greedily, and so are programs and edits (little programs on numbers and on words), which are run on \
+      test inputs. The average is over the multiple-choice tasks. --shots puts solved exercises before every item; \
+      quiz:5 in the list gives one task its own number.
 
       --cache h2o:15.6% evicts as H2O does: every head keeps that share of a sequence's tokens, half of it the most \
       recent, half those that most attention was paid to.
 
-      Example:
+      A list of .yaml files: tasks as lm-evaluation-harness publishes them (multiple_choice and generate_until), with its
+      numbers: contexts, examples for --fewshot-seed, beginning token and averages are its own. Their data lies beside
+      them or in --data-dir, as TASK/SPLIT.jsonl, DATA_SET/SPLIT.jsonl or SPLIT.jsonl.
+
+      Examples:
         hybrid evaluate --model runs/mla-sft --tasks all --items 200
         hybrid evaluate --model runs/far-kd --tasks all,programs,edits
         hybrid evaluate --model runs/mla-sft \\
@@ -30,15 +34,22 @@ struct Evaluate: ParsableCommand {
         hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl \\
           --out mla.json --against teacher.json
         hybrid evaluate --model runs/babyllama --cache h2o:15.6%
+        hybrid evaluate --model runs/qwen --tasks tasks/arc_easy.yaml,tasks/gsm8k.yaml \\
+          --data-dir data --out scores.json
       """)
 
   @OptionGroup var model: ModelOption
   @Option(help: "Names and files, separated by commas.") var tasks = "all"
-  @Option(help: "Items per task (a file: at most).") var items = 200
-  @Option(help: "Solved exercises before every item (few-shot).") var shots = 0
+  @Option(help: "Items per task (default: 200, of a file at most; of .yaml tasks all).") var items: Int?
+  @Option(help: "Solved exercises before every item (few-shot; default: 0, of .yaml tasks their own number).")
+  var shots: Int?
   @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"
   @Option(help: "Evict keys and values: h2o:PERCENT% (default: keep all).") var cache: String?
   @Option(help: "Seed of the microworld.") var seed: UInt64 = 1
+  @Option(help: "Seed of the choice of examples of .yaml tasks.") var fewshotSeed = TaskOptions().seed
+  @Option(help: "Folder with the data of .yaml tasks.") var dataDir: String?
+  @Option(help: "The beginning token in front of every text: on or off (default: as the tokenizer says).")
+  var bos: String?
   @Flag(help: "Print the scores as JSON.") var json = false
   @Option(help: "File for the scores and every item's result, as JSON.") var out: String?
   @Option(help: "A file written with --out: print the paired difference of each task to it.") var against: String?
@@ -47,12 +58,29 @@ struct Evaluate: ParsableCommand {
   func run() throws { runReportingErrors { try score() } }
 
   private func score() throws {
-    if items < 1 { throw UpcycleError.usage("no items", at: "--items", expected: "1 or more", found: "\(items)") }
+    if let items, items < 1 {
+      throw UpcycleError.usage("no items", at: "--items", expected: "1 or more", found: "\(items)")
+    }
+    if let shots, shots < 0 {
+      throw UpcycleError.usage("must not be negative", at: "--shots", found: "\(shots)")
+    }
+    if let bos, bos != "on", bos != "off" {
+      throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
+    }
     let file = try out.map { try outputFile($0, "--out", replacing: "json") }
-    let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
-    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items, shots: shots).items()
     let heavyHitters = try cache.map { try HeavyHitters($0) }
-    let (model, tokenizer) = try self.model.loadWithTokenizer()
+    let names = tasks.split(separator: ",").map(String.init)
+    let published = names.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }
+    if !published.isEmpty {
+      if published.count < names.count {
+        throw UpcycleError.usage(
+          "mixes .yaml tasks with others, whose reports differ", at: "--tasks", hint: "score them by two commands")
+      }
+      return try score(published)
+    }
+    let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
+    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items ?? 200, shots: shots ?? 0).items()
+    let (model, tokenizer) = try loaded()
     if let heavyHitters { try model.evict(by: heavyHitters) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
@@ -61,6 +89,53 @@ struct Evaluate: ParsableCommand {
     try printResult(json ? report.json(withItems: false).text(pretty: true) : report.table)
     if let file { sayWritten(file) }
     if let baseline { try printComparison(baseline, report) }
+  }
+
+  private func loaded() throws -> (model: LanguageModel, tokenizer: Tokenizer) {
+    let (model, tokenizer) = try self.model.loadWithTokenizer()
+    return (model, try bos.map { try tokenizer.addingBeginning($0 == "on") } ?? tokenizer)
+  }
+
+  /// Tasks of lm-evaluation-harness.
+  private func score(_ files: [String]) throws {
+    if against != nil {
+      throw UpcycleError.usage("is not there for .yaml tasks", at: "--against", hint: "compare the two results files")
+    }
+    let tasks = try files.map { try PublishedTask(contentsOf: URL(fileURLWithPath: $0)) }
+    var options = TaskOptions()
+    options.limit = items
+    options.shots = shots
+    options.seed = fewshotSeed
+    options.dataFolder = dataDir.map { URL(fileURLWithPath: $0, isDirectory: true) }
+    if fewshotSeed < 0 {
+      throw UpcycleError.usage("must not be negative", at: "--fewshot-seed", found: "\(fewshotSeed)")
+    }
+    let (model, tokenizer) = try loaded()
+    var progress: ProgressLine?
+    let results = try evaluate(tasks, model: model, tokenizer: tokenizer, options: options) { done, total in
+      if progress == nil { progress = ProgressLine("evaluate", total: total, quiet: quiet || json) }
+      progress?.update(done, "questions")
+    }
+    progress?.finish("\(formatCount(results.reduce(0) { $0 + $1.samples.count })) questions")
+    if json || out != nil {
+      let provenance = TaskProvenance(
+        model: self.model.path, modelHash: try modelHash(self.model.folder), tokenizerHash: tokenizer.fingerprint,
+        addsBeginning: !tokenizer.documentStart.isEmpty, options: options)
+      if let out {
+        let text = results.json(provenance, withSamples: true).text(pretty: true, keepingFloats: true)
+        try writeFile(text + "\n", to: URL(fileURLWithPath: out))
+      }
+      if json {
+        return try printResult(results.json(provenance, withSamples: false).text(pretty: true, keepingFloats: true))
+      }
+    }
+    try printResult(results.table)
+  }
+
+  /// SHA-256 over the digests of config.json and the weight files, in order of name.
+  private func modelHash(_ folder: URL) throws -> String {
+    let names = ["config.json"] + (try CheckpointReader(folder).fileNames)
+    return sha256(try names.map { try sha256(fileAt: folder.appendingPathComponent($0)) }.joined())
   }
 
   private func printComparison(_ first: EvaluationReport, _ second: EvaluationReport) throws {

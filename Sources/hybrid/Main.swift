@@ -22,7 +22,7 @@ struct Hybrid: ParsableCommand {
       """,
     version: upcycleVersion,
     subcommands: [
-      Info.self, Import.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self, Logits.self,
-      Ruler.self, Throughput.self, Curve.self,
+      Info.self, Import.self, ExportCommand.self, Create.self, Pretrain.self, Generate.self, Perplexity.self,
+      Evaluate.self, Logits.self, Ruler.self, Throughput.self, Curve.self,
     ])
 }

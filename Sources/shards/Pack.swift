@@ -12,15 +12,18 @@ struct Pack: ParsableCommand {
       Inputs are text or JSON Lines, plain, .gz or .zst, which is told from their names and first bytes; a folder \
       stands for the files in it, - for standard input. With --chat each line is a conversation, {"messages": \
       [{"role": "user", "content": "…"}, …]}, written with the model's chat template, and training learns on what \
-      the assistant says alone.
+      the assistant says alone. Documents keep their order, file by file, unless --shuffle gives them one of its own; \
+      --hold-out puts a share of them, chosen by their numbers, into a folder beside OUT.
 
-      Example:
+      Examples:
         shards pack --input tinystories/train.txt --tokenizer runs/babyllama \\
           --out shards/tinystories
         shards pack --input corpus.jsonl.zst --field text \\
           --tokenizer runs/babyllama --out shards/corpus
         shards pack --input chats.jsonl --chat --tokenizer runs/qwen \\
           --out shards/chats
+        shards pack --input corpus/ --shuffle 1 --hold-out 1% \\
+          --tokenizer runs/qwen --out shards/corpus
       """)
 
   @Option(parsing: .upToNextOption, help: "Files, folders, patterns or -, in order.") var input: [String]
@@ -48,6 +51,8 @@ struct Pack: ParsableCommand {
   @Option(help: "The beginning token in front of every document: on or off (default: as the tokenizer says).")
   var bos: String?
   @Flag(help: "Put the end token behind every document.") var appendEnd = false
+  @Option(help: "Seed of an order of the documents (default: as they come).") var shuffle: UInt64?
+  @Option(help: "Share of the documents that goes to OUT-held-out instead, such as 1%.") var holdOut: String?
   @Option(help: "Tokens a frame, the unit of random access.") var frameTokens = ShardWriter.Options()
     .frameTokens
   @Option(help: "Tokens a shard file.") var shardTokens = "64M"
@@ -65,51 +70,102 @@ struct Pack: ParsableCommand {
     let files = try readers(paths, badLines)
     let tokenizer = try loadTokenizer()
     let template = chat ? try template() : nil
+    let share = try heldOutShare()
     // "vocab.json,merges.txt,PATTERN" names two files.
     let tokenizerFiles = self.tokenizer.split(separator: ",").map(String.init)
       .filter(FileManager.default.fileExists(atPath:))
     try output.write(from: paths + tokenizerFiles + [chatTemplate], json: json) { folder in
       let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
-      try write(files, to: writer, tokenizer, template, parsing)
-      let manifest = try writer.finish()
+      let heldOut = try share.map { _ in
+        try ShardWriter(folder: emptyHeldOutFolder(), tokenizer: tokenizer, options: options)
+      }
+      try write(files, to: writer, share, heldOut, tokenizer, template, parsing)
+      let summary = ShardSummary(try writer.finish(), folder: output.out)
+      let other = try heldOut.map { ShardSummary(try $0.finish(), folder: heldOutFolder) }
       if let first = badLines.first, !quiet {
         printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(first)")
       }
-      let summary = ShardSummary(manifest, folder: output.out)
-      return .init(summary.text, json: summary.json)
+      return .init(([summary] + (other.map { [$0] } ?? [])).map(\.text).joined(separator: "\n\n"), json: summary.json)
     }
   }
 
+  /// - Parameters:
+  ///   - share: of the documents, chosen by their numbers, that goes to `heldOut`
   private func write(
-    _ files: [DocumentReader], to writer: ShardWriter, _ tokenizer: Tokenizer, _ template: ChatTemplate?,
-    _ parsing: Bool
+    _ files: [DocumentReader], to writer: ShardWriter, _ share: Double?, _ heldOut: ShardWriter?,
+    _ tokenizer: Tokenizer, _ template: ChatTemplate?, _ parsing: Bool
   ) throws {
+    let order = try shuffle.map { seed in
+      try DocumentShuffle(seed: seed, folder: output.url.deletingLastPathComponent())
+    }
+    let chances = RandomStream(seed: 0, "held-out documents")
+    var (documents, tokens) = (0, 0)
+    func add(_ ids: [Int32], _ answers: [Range<Int>] = []) throws {
+      let isHeldOut = share.map { chances.uniform(at: UInt64(documents)) < $0 } ?? false
+      documents += 1
+      tokens += ids.count
+      if isHeldOut { return try heldOut?.append(document: ids, answers: answers) ?? () }
+      if let order { try order.add(ids, answers: answers) } else { try writer.append(document: ids, answers: answers) }
+    }
+    let began = monotonicSeconds()
     let progress = ProgressLine("pack", total: files.reduce(0) { $0 + $1.size }, quiet: quiet)
     var finished = 0
     for file in files {
       func report(_ position: Int) {
-        progress.update(finished + position, "bytes  \(formatCount(writer.tokens)) tokens")
+        progress.update(
+          finished + position,
+          "bytes  \(formatCount(tokens)) tokens, \(formatCount(Int(Double(tokens) / max(monotonicSeconds() - began, 1e-3)))) a second"
+        )
       }
       if let template {
         try file.forEachConversation { conversation, position in
           var (ids, answers) = try template.document(conversation, tokenizer)
           if appendEnd, let eos = tokenizer.eos, ids.last != eos { ids.append(eos) }
-          try writer.append(document: ids, answers: answers)
+          try add(ids, answers)
           report(position)
         }
       } else {
         try file.forEachDocument { text, position in
-          try writer.append(
-            document: tokenizer.encodeDocument(text, appendingEnd: appendEnd, parsingSpecials: parsing))
+          try add(tokenizer.encodeDocument(text, appendingEnd: appendEnd, parsingSpecials: parsing))
           report(position)
         }
       }
       finished += file.size
     }
-    progress.finish("\(formatCount(writer.tokens)) tokens of \(formatCount(writer.documents)) documents")
+    if let heldOut, heldOut.documents == 0 || documents == heldOut.documents {
+      throw UpcycleError.usage(
+        "leaves one of the two folders empty", at: "--hold-out", found: "\(heldOut.documents) of \(documents) documents"
+      )
+    }
+    try order?.forEach { try writer.append(document: $0, answers: $1) }
+    progress.finish("\(formatCount(tokens)) tokens of \(formatCount(documents)) documents")
   }
 
   // MARK: Options
+
+  private var heldOutFolder: String {
+    (output.out.hasSuffix("/") ? String(output.out.dropLast()) : output.out) + "-held-out"
+  }
+
+  /// The folder beside OUT, if nothing is there that would be lost.
+  private func emptyHeldOutFolder() throws -> URL {
+    let url = URL(fileURLWithPath: heldOutFolder)
+    let contents = try FolderContents(of: url)
+    guard contents == .nothing || (output.force && contents.isOurs) else { throw contents.inTheWay(at: url) }
+    return url
+  }
+
+  /// Between 0 and 1: "1%" or "0.01".
+  private func heldOutShare() throws -> Double? {
+    guard let holdOut else { return nil }
+    let isPercent = holdOut.hasSuffix("%")
+    guard let number = Double(isPercent ? String(holdOut.dropLast()) : holdOut), number > 0,
+      number < (isPercent ? 100 : 1)
+    else {
+      throw UpcycleError.usage("is no share", at: "--hold-out", expected: "such as 1% or 0.01", found: holdOut)
+    }
+    return isPercent ? number / 100 : number
+  }
 
   private func shardOptions() throws -> ShardWriter.Options {
     var options = ShardWriter.Options()

@@ -3,10 +3,10 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// Greedy continuations of several prompts, decoded side by side, each until its stop text, an end token or
+/// Greedy continuations of several prompts, decoded side by side, each until one of its stop texts, an end token or
 /// `maximumTokens` or the model's last position. A continuation holds everything generated, the stop text included.
 func greedyTexts(
-  _ model: LanguageModel, _ tokenizer: Tokenizer, _ prompts: [(text: String, stop: String?)], maximumTokens: Int
+  _ model: LanguageModel, _ tokenizer: Tokenizer, _ prompts: [(text: String, stops: [String])], maximumTokens: Int
 ) throws -> [String] {
   struct Writer {
     var cache: SequenceCache
@@ -38,7 +38,7 @@ func greedyTexts(
       let cache = writers[writer].cache
       if let positions = cache.positions, cache.length >= positions { writers[writer].isDone = true }
       writers[writer].text += writers[writer].stream.append(next)
-      if let stop = prompts[writer].stop, !stop.isEmpty, writers[writer].text.contains(stop) {
+      if prompts[writer].stops.contains(where: { !$0.isEmpty && writers[writer].text.contains($0) }) {
         writers[writer].isDone = true
       }
     }

@@ -107,12 +107,14 @@ private func alternatives(_ item: TaskItem, _ tokenizer: Tokenizer) throws -> [(
 
 private func result(_ item: TaskItem, scores: [Double]) -> ItemResult {
   let endings = item.contexts == nil ? item.choices ?? [] : scores.map { _ in item.choices?.first ?? "" }
-  let bytes = endings.map { max(1, $0.utf8.drop { $0 == 0x20 }.count) }
-  let normalised = zip(scores, bytes).map { $0 / Double($1) }
+  let texts = endings.map { $0.unicodeScalars.drop { $0 == " " } }
+  let (bytes, characters) = (texts.map { max(1, String($0).utf8.count) }, texts.map { max(1, $0.count) })
+  func right(dividingBy lengths: [Int]) -> Bool { best(zip(scores, lengths).map { $0 / Double($1) }) == item.answer }
   return ItemResult(
-    task: item.task, id: item.id, logLikelihoods: scores, endingBytes: bytes, answer: item.answer,
-    isCorrect: best(scores) == item.answer,
-    isCorrectNormalised: best(normalised) == item.answer, generated: nil, metric: item.metric,
+    task: item.task, id: item.id, logLikelihoods: scores, endingBytes: bytes, endingCharacters: characters,
+    answer: item.answer, isCorrect: best(scores) == item.answer,
+    isCorrectNormalised: right(dividingBy: characters),
+    isCorrectByBytes: right(dividingBy: bytes), generated: nil, metric: item.metric,
     chance: 1 / Double(scores.count))
 }
 
@@ -129,7 +131,8 @@ private func generateAnswers(
   while results.count < items.count {
     let batch = items[results.count..<min(results.count + options.answersPerBatch, items.count)]
     let texts = try greedyTexts(
-      model, tokenizer, batch.map { ($0.context, $0.stop) }, maximumTokens: options.maximumAnswerTokens)
+      model, tokenizer, batch.map { ($0.context, $0.stop.map { [$0] } ?? []) },
+      maximumTokens: options.maximumAnswerTokens)
     for (item, text) in zip(batch, texts) {
       let right = item.accepts(generated: text)
       results.append(

@@ -3,10 +3,11 @@ import Foundation
 /// A choice as a matter of degree: where accuracy counts an item as right or wrong, the graded score is the probability
 /// of the right choice among the choices. It moves before a choice flips, which halves the error of a comparison.
 extension ItemResult {
-  /// The log-likelihoods that pick the answer under the item's own metric: divided by the endings' bytes, or as they are.
+  /// The log-likelihoods that pick the answer under the item's own metric: divided by the endings' lengths, or as they
+  /// are.
   private var pickingScores: [Double]? {
-    guard let endingBytes, answer != nil else { return nil }
-    return metric == .normalisedAccuracy ? zip(logLikelihoods, endingBytes).map { $0 / Double($1) } : logLikelihoods
+    guard let lengths = endingCharacters ?? endingBytes, answer != nil else { return nil }
+    return metric == .normalisedAccuracy ? zip(logLikelihoods, lengths).map { $0 / Double($1) } : logLikelihoods
   }
 
   /// softmax(scores / temperature)[answer], 0 to 1; nil for generated answers.

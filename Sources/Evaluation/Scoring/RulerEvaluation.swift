@@ -55,7 +55,7 @@ public func evaluateRuler(
   var scores: [(all: Double, part: Double)] = []
   while scores.count < samples.count {
     let part = samples[scores.count..<min(scores.count + batch, samples.count)]
-    let texts = try greedyTexts(model, tokenizer, part.map { ($0.prompt, nil) }, maximumTokens: answerTokens)
+    let texts = try greedyTexts(model, tokenizer, part.map { ($0.prompt, []) }, maximumTokens: answerTokens)
     scores += zip(part, texts).map { $0.score($1) }
     progress(scores.count)
   }

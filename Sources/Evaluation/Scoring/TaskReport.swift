@@ -12,12 +12,16 @@ public struct ItemResult: Codable, Equatable, Sendable {
   public var logLikelihoods: [Double]
   /// UTF-8 length of each alternative without its space; nil for generated answers, and in reports of before.
   public var endingBytes: [Int]?
+  /// The same in characters (Unicode scalars).
+  public var endingCharacters: [Int]?
   /// Index of the right alternative; nil as above.
   public var answer: Int?
   /// Whether the most probable alternative (or the generated answer) is right.
   public var isCorrect: Bool
-  /// The same with log-probabilities divided by the alternatives' byte lengths.
+  /// The same with log-probabilities divided by the alternatives' lengths in characters.
   public var isCorrectNormalised: Bool
+  /// The same by bytes; nil as above.
+  public var isCorrectByBytes: Bool?
   /// The generated text, where the item asks for one.
   public var generated: String?
   /// Which of the two decides: see `counts`.
@@ -32,9 +36,11 @@ public struct ItemResult: Codable, Equatable, Sendable {
     case task, id
     case logLikelihoods = "log_likelihoods"
     case endingBytes = "ending_bytes"
+    case endingCharacters = "ending_characters"
     case answer
     case isCorrect = "correct"
     case isCorrectNormalised = "correct_norm"
+    case isCorrectByBytes = "correct_bytes"
     case generated, metric, chance
   }
 }
@@ -88,8 +94,10 @@ public struct TaskScore: Codable, Equatable, Sendable {
   public var score: Estimate
   /// Share of items whose most probable alternative is right, 0 to 1.
   public var accuracy: Estimate
-  /// nil for generated answers.
+  /// By characters; nil for generated answers.
   public var normalisedAccuracy: Estimate?
+  /// The same by bytes; nil for generated answers, and in reports of before.
+  public var byteAccuracy: Estimate?
   /// nil for generated answers.
   public var graded: GradedScore?
   /// Expected score of guessing.
@@ -101,6 +109,7 @@ public struct TaskScore: Codable, Equatable, Sendable {
     case metric, score
     case accuracy = "acc"
     case normalisedAccuracy = "acc_norm"
+    case byteAccuracy = "acc_bytes"
     case graded, chance
   }
 
@@ -116,6 +125,8 @@ public struct TaskScore: Codable, Equatable, Sendable {
     accuracy = Estimate(results.map { $0.isCorrect ? 1 : 0 })
     normalisedAccuracy =
       first.metric.isGenerated ? nil : Estimate(results.map { $0.isCorrectNormalised ? 1 : 0 })
+    let byBytes = results.compactMap(\.isCorrectByBytes)
+    byteAccuracy = byBytes.count == results.count ? Estimate(byBytes.map { $0 ? 1 : 0 }) : nil
     graded = GradedScore(results)
     chance = results.reduce(0) { $0 + $1.chance } / Double(results.count)
   }

@@ -109,7 +109,7 @@ extension RopeConfig {
   }
 
   /// The object of rope parameters in transformers 5's spelling.
-  var json: JSONValue {
+  public var json: JSONValue {
     var object: [String: JSONValue] = ["rope_theta": .double(theta)]
     if rotatedShare != 1 { object["partial_rotary_factor"] = .double(rotatedShare) }
     if let frequencyDim { object["frequency_dim"] = .int(frequencyDim) }

@@ -23,15 +23,20 @@ struct TemplateInterpreter {
   private var bufferDepth = 0
   /// For `strftime_now`.
   let now: Date
+  /// An unknown name is an error where its text is asked for (Jinja's `StrictUndefined`).
+  private let isStrict: Bool
 
-  init(variables: TemplateDictionary, now: Date) {
+  init(variables: TemplateDictionary, now: Date, isStrict: Bool = false) {
     scopes = [variables]
     self.now = now
+    self.isStrict = isStrict
   }
 
   /// - Throws: `TemplateError`.
-  static func render(_ nodes: [TemplateNode], variables: TemplateDictionary, now: Date) throws -> Output {
-    var interpreter = TemplateInterpreter(variables: variables, now: now)
+  static func render(
+    _ nodes: [TemplateNode], variables: TemplateDictionary, now: Date, isStrict: Bool = false
+  ) throws -> Output {
+    var interpreter = TemplateInterpreter(variables: variables, now: now, isStrict: isStrict)
     _ = try interpreter.run(nodes)
     return interpreter.output
   }
@@ -104,7 +109,9 @@ struct TemplateInterpreter {
     case .text(let text): try write(text, 0)
     case .output(let expression, let line):
       try step(line)
-      try write(evaluate(expression).text, line)
+      let value = try evaluate(expression)
+      if isStrict, case .undefined(let name) = value { throw TemplateError(what: "'\(name)' is undefined", line: line) }
+      try write(value.text, line)
     case .conditional(let branches, let otherwise, let line):
       try step(line)
       for branch in branches where try evaluate(branch.condition).isTrue { return try run(branch.body) }

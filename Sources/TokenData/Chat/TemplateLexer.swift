@@ -8,7 +8,7 @@ struct TemplateError: Error {
 
 /// A template as stretches of text and tags, white space treated as transformers sets Jinja up: the line break behind a
 /// block tag goes (`trim_blocks`), spaces in front of one on its line go (`lstrip_blocks`), `-` strips all white space
-/// on its side, `+` none.
+/// on its side, `+` none. Templates over documents keep all white space but what signs strip (`keepsBlanks`).
 struct TemplateLexer {
   enum Token: Equatable {
     case name(String)
@@ -37,17 +37,19 @@ struct TemplateLexer {
   private var text: [UInt8] = []
   private var stripsNext = false
   private var dropsBreak = false
+  private let keepsBlanks: Bool
 
-  static func parts(of source: String) throws -> [Part] {
-    var lexer = TemplateLexer(source)
+  static func parts(of source: String, keepsBlanks: Bool = false) throws -> [Part] {
+    var lexer = TemplateLexer(source, keepsBlanks: keepsBlanks)
     return try lexer.run()
   }
 
-  private init(_ source: String) {
+  private init(_ source: String, keepsBlanks: Bool) {
     var bytes = Array(source.replacing("\r\n", with: "\n").utf8)
     // Jinja drops one line break at the end.
-    if bytes.last == 0x0A { bytes.removeLast() }
+    if bytes.last == 0x0A, !keepsBlanks { bytes.removeLast() }
     self.source = bytes
+    self.keepsBlanks = keepsBlanks
   }
 
   private func starts(_ text: String, at offset: Int = 0) -> Bool {
@@ -114,7 +116,7 @@ struct TemplateLexer {
     let sign = index + 2 < source.count ? source[index + 2] : 0
     if sign == UInt8(ascii: "-") {
       while let last = text.last, Self.isSpace(last) { text.removeLast() }
-    } else if !isOutput, sign != UInt8(ascii: "+") {
+    } else if !isOutput, !keepsBlanks, sign != UInt8(ascii: "+") {
       let end = text.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? -1
       let isLineStart = end >= 0 ? text[end] == 0x0A : isAtLineStart
       if isLineStart { text.removeSubrange((end + 1)...) }
@@ -134,7 +136,7 @@ struct TemplateLexer {
 
   private mutating func closeTag(strips: Bool, trims: Bool) {
     stripsNext = strips
-    dropsBreak = trims && !strips
+    dropsBreak = trims && !strips && !keepsBlanks
   }
 
   private mutating func raw() throws {

@@ -9,8 +9,8 @@ struct TemplateParser {
   private var loopDepth = 0
 
   /// - Throws: `TemplateError`.
-  static func parse(_ source: String) throws -> [TemplateNode] {
-    var parser = TemplateParser(parts: try TemplateLexer.parts(of: source))
+  static func parse(_ source: String, keepsBlanks: Bool = false) throws -> [TemplateNode] {
+    var parser = TemplateParser(parts: try TemplateLexer.parts(of: source, keepsBlanks: keepsBlanks))
     let (nodes, end) = try parser.body(until: [])
     precondition(end == nil)
     return nodes

@@ -5,7 +5,7 @@ import TokenData
 /// A model folder that appears whole. An existing folder is replaced if it is empty or holds a model (a config.json),
 /// else refused.
 /// - Throws: usage errors for a destination that is the source, a file, or a folder of something else
-func outputFolder(_ url: URL, keepingApartFrom source: URL) throws -> AtomicFolder {
+public func outputFolder(_ url: URL, keepingApartFrom source: URL) throws -> AtomicFolder {
   try requireModelPlace(url, keepingApartFrom: source)
   return try AtomicFolder(url)
 }

@@ -5,8 +5,8 @@ import Groundwork
 /// - `task`, `id`: strings; `facts`: ids of the world facts that the item needs (may be empty).
 /// - multiple choice: `context`, `choices`, `answer` (index), `metric` "acc" or "acc_norm". The score of a
 ///   choice is the sum of the log-probabilities of its tokens after the context; a choice begins with its
-///   own space, so `context + choice` is the full text. `acc_norm` divides the score by the choice's UTF-8
-///   length without that space.
+///   own space, so `context + choice` is the full text. `acc_norm` divides the score by the choice's
+///   characters without that space, `acc_bytes` (reported beside it) by its bytes.
 /// - partial scoring (WinoGrande): also `contexts`, the text up to and including each filling; `choices`
 ///   then holds the one common ending and `answer` is an index into `contexts`: the score of filling i is
 ///   the log-probability of the ending after `contexts[i]`. `context` is what the fillings have in common.

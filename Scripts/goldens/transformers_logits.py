@@ -1,0 +1,24 @@
+"""Loads a model folder with transformers; prints its logits for a list of ids and what it writes behind them greedily.
+
+  transformers_logits.py FOLDER '[1, 2, 3]' [NEW_TOKENS]  ->  {"logits": [[...], ...], "greedy": [...]}
+"""
+import json, os, sys
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def answer(folder, ids, new):
+    import torch
+    from transformers import AutoModelForCausalLM
+    torch.set_num_threads(1)
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype="float32").eval()
+    ids = torch.tensor([ids])
+    with torch.no_grad():
+        logits = model(ids).logits[0]
+        options = dict(do_sample=False, max_new_tokens=new, min_new_tokens=new, pad_token_id=0)
+        texts = [model.generate(ids, use_cache=cache, **options)[0, ids.shape[1] :].tolist() for cache in (True, False)]
+    assert texts[0] == texts[1], "with and without a cache differ"
+    return {"class": type(model).__name__, "logits": logits.tolist(), "greedy": texts[0]}
+
+
+if __name__ == "__main__":
+    print(json.dumps(answer(sys.argv[1], json.loads(sys.argv[2]), int((sys.argv + ["16"])[3]))))

@@ -1,0 +1,146 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TokenData
+
+/// How published tasks are scored.
+public struct TaskOptions: Sendable {
+  /// Questions of each task, from the first on; nil: all.
+  public var limit: Int?
+  /// Solved examples before each question; nil: as the task says.
+  public var shots: Int?
+  /// Of the choice of examples; lm-evaluation-harness's default.
+  public var seed = 1234
+  /// Where data lies that the tasks do not carry; nil: beside them.
+  public var dataFolder: URL?
+  /// Tokens per model call.
+  public var tokensPerBatch = 2048
+  /// Answers generated side by side.
+  public var answersPerBatch = 32
+
+  public init() {}
+}
+
+/// Scores tasks as lm-evaluation-harness does: log-likelihoods of choices, or answers generated greedily.
+/// - Parameter progress: called with the number of questions done and their number
+/// - Throws: one line for a task or document that cannot be scored
+public func evaluate(
+  _ tasks: [PublishedTask], model: LanguageModel, tokenizer: Tokenizer, options: TaskOptions = TaskOptions(),
+  progress: (Int, Int) -> Void = { _, _ in }
+) throws -> [TaskResult] {
+  try requireMatch(model.config, tokenizer)
+  let asked = try tasks.map { try AskedTask($0, options) }
+  let total = asked.reduce(0) { $0 + $1.questions.count }
+  var done = 0
+  return try asked.map { task in
+    let score = task.task.form == .choice ? chosen : generated
+    let samples = try score(task, model, tokenizer, options) { progress(done + $0, total) }
+    done += task.questions.count
+    return TaskResult(task.task, shots: task.shots, data: task.data, samples: samples)
+  }
+}
+
+/// A task with its questions: everything is read and checked before the first is scored.
+private struct AskedTask {
+  let task: PublishedTask
+  let shots: Int
+  let data: TaskDocuments
+  let questions: [TaskQuestion]
+
+  init(_ task: PublishedTask, _ options: TaskOptions) throws {
+    guard let split = task.scoredSplit else {
+      throw UpcycleError("names no split to score", at: task.file.path, expected: "test_split or validation_split")
+    }
+    self.task = task
+    shots = options.shots ?? task.shots
+    data = try TaskDocuments(split, of: task, in: options.dataFolder)
+    var pool: [JSONValue]?
+    if shots > 0 {
+      pool = task.namedShotSplit == nil ? task.shotsConfig?["samples"]?.array : nil
+      if pool == nil, let split = task.shotSplit {
+        let others = try split == task.scoredSplit ? data : TaskDocuments(split, of: task, in: options.dataFolder)
+        pool = others.documents
+      }
+    }
+    questions = try task.questions(data, pool: pool, limit: options.limit, shots: shots, seed: options.seed)
+  }
+}
+
+private func chosen(
+  _ task: AskedTask, _ model: LanguageModel, _ tokenizer: Tokenizer, _ options: TaskOptions, progress: (Int) -> Void
+) throws -> [TaskSample] {
+  var groups: [ContinuationGroup] = []
+  var places: [[(group: Int, index: Int)]] = []
+  var questionOfGroup: [Int] = []
+  for (index, question) in task.questions.enumerated() {
+    let pairs = zip(question.contexts, question.continuations).map { tokenizer.split(context: $0, continuation: $1) }
+    let split = ContinuationGroup.grouping(pairs)
+    places.append(split.places.map { (groups.count + $0.group, $0.index) })
+    groups += split.groups
+    questionOfGroup += split.groups.map { _ in index }
+  }
+  let scores = try logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) {
+    progress(questionOfGroup[$0 - 1] + 1)
+  }
+  return try zip(task.questions, places).map { question, places in
+    let own = places.map { scores[$0.group][$0.index] }
+    if own.contains(where: \.isNaN) {
+      throw UpcycleError(
+        "a score is not a number", at: "task \(task.task.name), document \(question.document)",
+        hint: "the model's weights hold NaN or infinite numbers")
+    }
+    var sample = TaskSample(question, logLikelihoods: own)
+    for metric in task.task.metrics {
+      let lengths: [Double] = question.choices.map { choice in
+        switch metric.kind {
+        case .characters: Double(choice.unicodeScalars.count)
+        case .bytes: Double(choice.utf8.count)
+        case .accuracy, .exactMatch: 1
+        }
+      }
+      let scores = zip(own, lengths).map { $0 / $1 }
+      // The first of equals, as numpy's argmax.
+      let best = scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
+      sample.values["\(metric.kind.rawValue),none"] = question.right.contains(best) ? 1 : 0
+    }
+    return sample
+  }
+}
+
+private func generated(
+  _ task: AskedTask, _ model: LanguageModel, _ tokenizer: Tokenizer, _ options: TaskOptions, progress: (Int) -> Void
+) throws -> [TaskSample] {
+  let settings = task.task.values["generation_kwargs"]
+  let until = settings?["until"]
+  let stops = until?.array?.compactMap(\.string) ?? until?.string.map { [$0] } ?? [task.task.shotDelimiter]
+  let most = settings?["max_gen_toks"]?.int ?? 256
+  guard (1..<model.config.maxPosition).contains(most) else {
+    throw UpcycleError.usage(
+      "leaves no room for the question", at: "\(task.task.file.path): generation_kwargs.max_gen_toks",
+      expected: "1 to \(model.config.maxPosition - 1), the model's positions", found: "\(most)")
+  }
+  var samples: [TaskSample] = []
+  while samples.count < task.questions.count {
+    let batch = task.questions[samples.count..<min(samples.count + options.answersPerBatch, task.questions.count)]
+    let texts = try greedyTexts(model, tokenizer, batch.map { ($0.contexts[0], stops) }, maximumTokens: most)
+    for (question, text) in zip(batch, texts) {
+      var answer = text
+      for stop in stops where !stop.isEmpty {
+        if let end = answer.range(of: stop) { answer = String(answer[..<end.lowerBound]) }
+      }
+      var sample = TaskSample(question, answer: answer)
+      let right = (question.target.array ?? [question.target]).map { $0.string ?? $0.text() }
+      for filter in task.task.filters {
+        let filtered = filter.apply(answer)
+        sample.filtered[filter.name] = filtered
+        for metric in task.task.metrics {
+          sample.values["\(metric.kind.rawValue),\(filter.name)"] =
+            right.contains { metric.matches(filtered, $0) } ? 1 : 0
+        }
+      }
+      samples.append(sample)
+    }
+    progress(samples.count)
+  }
+  return samples
+}

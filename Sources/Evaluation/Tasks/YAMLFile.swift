@@ -1,0 +1,46 @@
+import Foundation
+import Groundwork
+import Yams
+
+/// A YAML file as JSON values. A Python function (`!function module.name`) is an object with its name under "!function".
+enum YAMLFile {
+  static let function = "!function"
+
+  /// - Throws: where the file cannot be read or is not a mapping
+  static func read(_ url: URL) throws -> [String: JSONValue] {
+    let text = String(decoding: try readFile(url), as: UTF8.self)
+    let node: Node?
+    do { node = try Yams.compose(yaml: text) } catch {
+      let reason = "\(error)".split(separator: "\n").joined(separator: " ")
+      throw UpcycleError("is not YAML: \(reason)", at: url.path)
+    }
+    guard let node, case .object(let object) = try value(node, url.path) else {
+      throw UpcycleError("is no task", at: url.path, expected: "a YAML mapping with `task` and `doc_to_text`")
+    }
+    return object
+  }
+
+  private static func value(_ node: Node, _ file: String) throws -> JSONValue {
+    switch node {
+    case .mapping(let mapping):
+      var object: [String: JSONValue] = [:]
+      for (key, entry) in mapping {
+        guard let name = key.scalar?.string else { throw UpcycleError("has a key that is no text", at: file) }
+        object[name] = try value(entry, file)
+      }
+      return .object(object)
+    case .sequence(let items): return .array(try items.map { try value($0, file) })
+    case .scalar(let scalar):
+      let tag = node.tag.description
+      if tag == function { return .object([function: .string(scalar.string)]) }
+      switch tag {
+      case Tag.Name.null.rawValue: return .null
+      case Tag.Name.bool.rawValue: return node.bool.map { .bool($0) } ?? .string(scalar.string)
+      case Tag.Name.int.rawValue: return node.int.map { .int($0) } ?? .string(scalar.string)
+      case Tag.Name.float.rawValue: return node.float.map { .double($0) } ?? .string(scalar.string)
+      default: return .string(scalar.string)
+      }
+    case .alias: throw UpcycleError("uses an alias that is not known", at: file)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+/// A model in another program's spelling: what its folder will hold.
+struct ExportedModel {
+  /// For people.
+  var layout: String
+  /// In file order.
+  var tensors: [ExportedTensor]
+  /// Files of text beside the weights, by name.
+  var files: [String: String]
+
+  /// Writes weights and files into a folder that is there.
+  func write(_ source: any WeightSource, type: ElementType, to folder: URL) throws {
+    let writer = try CheckpointWriter(folder, tensors: tensors.map { TensorSpec($0.name, $0.shape) }, type: type)
+    for tensor in tensors {
+      let values = try tensor.values(source)
+      try tensor.check(values)
+      try writer.write(tensor.name, UnsafeBufferPointer(start: values.pointer, count: values.count))
+    }
+    try writer.commit()
+    for (name, text) in files { try writeFile(text, to: folder.appendingPathComponent(name)) }
+  }
+}
+
+/// A tensor under another name, perhaps made from others.
+struct ExportedTensor {
+  var name: String
+  var shape: [Int]
+  var values: (any WeightSource) throws -> Tensor
+
+  var count: Int { shape.reduce(1, *) }
+
+  init(_ name: String, _ shape: [Int], values: @escaping (any WeightSource) throws -> Tensor) {
+    self.name = name
+    self.shape = shape
+    self.values = values
+  }
+
+  /// A tensor as it is.
+  init(_ spec: TensorSpec, as name: String? = nil) {
+    self.init(name ?? spec.name, spec.shape) { try $0.read(spec) }
+  }
+
+  /// Refuses what is not finite, which no format is meant to hold.
+  func check(_ values: Tensor) throws {
+    precondition(values.count == count, "\(name): \(values.shape) for \(shape)")
+    if values.hasNonFinite {
+      throw UpcycleError("holds NaN or infinity", at: name, hint: "the checkpoint is damaged, or its training failed")
+    }
+  }
+
+  /// A constant vector.
+  init(_ name: String, filled count: Int, with value: Float) {
+    self.init(name, [count]) { _ in
+      let values = Tensor([count])
+      values.fill(value)
+      return values
+    }
+  }
+}
+
+extension JSONValue {
+  /// A configuration as typed readers want it: whole floats keep their point.
+  static func configuration(_ object: [String: JSONValue]) -> String {
+    JSONValue.object(object).text(pretty: true, keepingFloats: true) + "\n"
+  }
+}
+
+extension Tensor {
+  /// A matrix [rows, columns] with this one in its upper left corner, times `factor`, and zeros elsewhere.
+  func padded(rows: Int, columns: Int, factor: Float = 1) -> Tensor {
+    let padded = Tensor.zeros([rows, columns])
+    for row in 0..<rowCount {
+      for column in 0..<width { padded.pointer[row * columns + column] = factor * pointer[row * width + column] }
+    }
+    return padded
+  }
+
+  /// The rows in another order, some perhaps twice.
+  func rows(_ order: [Int]) -> Tensor {
+    let chosen = Tensor([order.count, width])
+    for (row, from) in order.enumerated() {
+      (chosen.pointer + row * width).update(from: pointer + from * width, count: width)
+    }
+    return chosen
+  }
+}
+
+extension ModelConfig {
+  /// Whether the model consists of what exports know how to spell: a part that is new to `ModelConfig` is refused until
+  /// someone writes it down for them.
+  var isKnownToExports: Bool {
+    var known = ModelConfig(
+      architecture: architecture, hiddenSize: hiddenSize, layerCount: layerCount, attentionHeads: attentionHeads,
+      keyValueHeads: keyValueHeads, headDim: headDim, intermediateSize: intermediateSize,
+      vocabularySize: vocabularySize, tieWordEmbeddings: tieWordEmbeddings, rmsNormEps: rmsNormEps,
+      normOffset: normOffset,
+      attention: AttentionConfig(
+        qkvBias: attention.qkvBias, qkNorm: attention.qkNorm, outputGate: attention.outputGate,
+        ropeInterleaved: attention.ropeInterleaved, unrotatedLayers: attention.unrotatedLayers,
+        normsRotated: attention.normsRotated, temperature: attention.temperature, chunks: attention.chunks),
+      rope: rope, maxPosition: maxPosition, bosTokenId: bosTokenId, eosTokenIds: eosTokenIds, mixers: mixers,
+      experts: experts, connectivities: connectivities)
+    known.takeShapes(of: self)
+    return known == self
+  }
+}

@@ -1,0 +1,132 @@
+import Autograd
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+
+extension ExportedModel {
+  /// The model under its own names, with `modeling_upcycle.py` beside it, which computes it.
+  static func modelingFile(_ config: ModelConfig, type: ExportedType) throws -> ExportedModel {
+    var hybrid = config
+    hybrid.architecture = .hybrid
+    hybrid.latent?.isNative = false
+    hybrid.experts?.isStacked = false
+    if config.normOffset != 0 || !config.isKnownToExports {
+      throw UpcycleError.usage(
+        "has parts that the modelling file does not compute", at: "`format` transformers",
+        found: config.architecture.rawValue)
+    }
+    var object = (hybrid.json.object ?? [:]).filter { $0.value != .null }
+    if let key = object.keys.sorted().first(where: { !known.contains($0) }) {
+      throw UpcycleError.usage(
+        "is a key that the modelling file does not compute", at: "\"\(key)\"", found: object[key]?.text())
+    }
+    object["layer_types"] = nil
+    object["mixer_types"] = .array(hybrid.mixers.map { .string($0.rawValue) })
+    object["architectures"] = .array([.string("UpcycleForCausalLM")])
+    object["auto_map"] = .object([
+      "AutoConfig": .string("modeling_upcycle.UpcycleConfig"),
+      "AutoModelForCausalLM": .string("modeling_upcycle.UpcycleForCausalLM"),
+    ])
+    object["rotary"] = rotary(hybrid)
+    object["attention_traits"] = config.attention.traits
+    object["routing"] = config.experts?.routing
+    if let latent = hybrid.latent {
+      object["latent_scale"] = .double(hybrid.latentScale)
+      // A key that is not there is None to the modelling file only where it says so.
+      object["q_lora_rank"] = latent.qRank.map { .int($0) } ?? .int(0)
+    }
+    return ExportedModel(
+      layout: "modeling_upcycle.py (trust_remote_code)",
+      tensors: tensors(config, as: hybrid),
+      files: [
+        "config.json": .configuration(object, type),
+        "modeling_upcycle.py": String(decoding: PackageResources.modeling_upcycle_py, as: UTF8.self),
+      ])
+  }
+
+  /// The model's tensors under the names of our own family; experts that lie in one tensor get one each.
+  private static func tensors(_ config: ModelConfig, as hybrid: ModelConfig) -> [ExportedTensor] {
+    let own = Dictionary(uniqueKeysWithValues: config.tensors.map { ($0.place, $0) })
+    return hybrid.tensors.map { spec in
+      if let same = own[spec.place] { return ExportedTensor(same, as: spec.name) }
+      guard case .expert(let expert, let projection) = spec.role,
+        let stacked = own[TensorPlace(projection == .down ? .stackedDown : .stackedGateUp, layer: spec.layer)]
+      else { preconditionFailure("no tensor for \(spec.name)") }
+      return ExportedTensor(spec.name, spec.shape) { source in
+        let matrix = try source.read(stacked).rows(expert..<expert + 1)
+        let (rows, columns) = (spec.shape[0], stacked.shape[2])
+        let first = projection == .up ? rows : 0
+        let values = Tensor(spec.shape)
+        for row in 0..<rows {
+          for column in 0..<spec.shape[1] {
+            values.pointer[row * spec.shape[1] + column] = matrix.pointer[column * columns + first + row]
+          }
+        }
+        return values
+      }
+    }
+  }
+
+  /// Angles per position of both kinds of attention, so that no rule of scaling is written twice.
+  private static func rotary(_ config: ModelConfig) -> JSONValue {
+    func table(_ rope: RopeConfig, dim: Int, interleaved: Bool) -> JSONValue {
+      .object([
+        "inverse_frequencies": .array(rope.inverseFrequencies(dim: dim).map { .double($0) }),
+        "magnitude": .double(rope.magnitude), "interleaved": .bool(interleaved),
+      ])
+    }
+    var tables: [String: JSONValue] = [
+      "attention": table(config.rope, dim: config.rotaryDim, interleaved: config.attention.ropeInterleaved)
+    ]
+    if let latent = config.latent {
+      tables["latent"] = table(config.latentRope, dim: latent.ropeHeadDim, interleaved: latent.ropeInterleaved)
+    }
+    return .object(tables)
+  }
+
+  /// Keys of our own configurations that the file reads, or that change nothing.
+  private static let known: Set<String> = [
+    "architectures", "attention_bias", "attn_output_gate", "bos_token_id", "dtype", "eos_token_id",
+    "farskip_connectivity", "head_dim",
+    "hidden_act",
+    "hidden_size", "intermediate_size", "kv_lora_rank", "latent_norm_eps", "layer_rank_list", "layer_types",
+    "linear_chunk_size", "linear_conv_kernel_dim", "linear_key_head_dim", "linear_norm_eps", "linear_num_key_heads",
+    "linear_num_value_heads", "linear_value_head_dim", "mamba_chunk_size", "mamba_d_conv", "mamba_d_head",
+    "mamba_d_state", "mamba_d_xb", "mamba_n_groups", "mamba_n_heads", "mamba_norm_eps", "max_position_embeddings",
+    "mixer_types", "mla_attention_scale", "mla_output_gate", "mla_position_free", "mla_qk_norm",
+    "mla_rope_parameters", "model_type", "num_attention_heads", "num_hidden_layers", "num_key_value_heads",
+    "q_lora_rank", "qk_nope_head_dim", "qk_norm", "qk_rope_head_dim", "qkv_bias", "rms_norm_eps", "rope_interleave",
+    "rope_parameters", "tie_word_embeddings", "use_full_kv_head", "use_lora_layer_norm", "v_head_dim", "vocab_size",
+  ]
+}
+
+extension AttentionConfig {
+  /// What attention has beyond the keys of our own family, as the modelling file reads it.
+  fileprivate var traits: JSONValue {
+    var object: [String: JSONValue] = [
+      "unrotated_layers": .array(unrotatedLayers.map { .int($0) }), "norms_rotated": .bool(normsRotated),
+    ]
+    let size = JSONValue.int(chunks?.size ?? 0)
+    object["chunks"] = .object(Dictionary((chunks?.layers ?? []).map { (String($0), size) }) { $1 })
+    if let temperature {
+      object["temperature"] = .object([
+        "floor_scale": .int(temperature.floorScale), "slope": .double(temperature.slope),
+      ])
+    }
+    return .object(object)
+  }
+}
+
+extension ExpertConfig {
+  /// The experts and their rule, as the modelling file reads them.
+  fileprivate var routing: JSONValue {
+    .object([
+      "experts": .int(count), "per_token": .int(perToken), "width": .int(width), "shared_width": .int(sharedWidth),
+      "layers": .array(layers.map { .int($0) }), "has_bias": .bool(hasCorrectionBias),
+      "weighs_input": .bool(weighsInput), "score": .string(rule.score.rawValue), "groups": .int(rule.groups),
+      "kept_groups": .int(rule.keptGroups), "group_best": .int(rule.groupScore == .best ? 1 : 2),
+      "normalized": .bool(rule.isNormalized), "scale": .double(rule.scale),
+    ])
+  }
+}

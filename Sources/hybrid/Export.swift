@@ -1,0 +1,55 @@
+import ArgumentParser
+import Export
+import Foundation
+import Groundwork
+import ModelCore
+
+/// `hybrid export`: a model folder as other programs read it.
+struct ExportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Writes a model for other programs: transformers, the papers' code, llama.cpp.",
+    discussion: """
+      transformers: a model of latent attention alone becomes stock DeepSeek-V3; one of the Hub's families stays what it
+      is; any other gets modeling_upcycle.py beside its weights, which AutoModelForCausalLM runs with
+      trust_remote_code=True. official: the layout of the papers' released checkpoints. gguf: one file for llama.cpp, of
+      Llama, Qwen2, Qwen3, and of latent attention alone if its latents are normed (convert --latent-norm).
+      Tokenizer, chat template and generation settings are carried along.
+
+      Examples:
+        hybrid export --model runs/mla-dpo --format transformers --out runs/for-transformers
+        hybrid export --model runs/zebra-dpo --format official --out runs/for-the-papers-code
+        hybrid export --model runs/mla-norm --format gguf --dtype q8_0 --out runs/mla.gguf
+      """)
+
+  @Option(help: "Model folder.") var model: String
+  @Option(help: "transformers, official or gguf.") var format: String
+  @Option(help: "Type of the stored numbers: float32, bfloat16, float16 or, in GGUF, q8_0 (default: the model's).")
+  var dtype: String?
+  @Option(help: "Folder to write; the file of GGUF.") var out: String
+
+  func run() { runReportingErrors { try write() } }
+
+  private func write() throws {
+    guard let format = ExportFormat(rawValue: format) else {
+      throw UpcycleError.usage(
+        "is unknown", at: "--format", expected: ExportFormat.allCases.map(\.rawValue).joined(separator: ", "),
+        found: format)
+    }
+    let type = try dtype.map { name in
+      guard let type = ExportedType(rawValue: name) else {
+        throw UpcycleError.usage(
+          "is unknown", at: "--dtype", expected: ExportedType.allCases.map(\.rawValue).joined(separator: ", "),
+          found: name)
+      }
+      return type
+    }
+    let report = try exportModel(
+      from: URL(fileURLWithPath: model, isDirectory: true), to: URL(fileURLWithPath: out, isDirectory: true),
+      as: format,
+      type: type)
+    try printResult(
+      "\(out): \(report.layout), \(formatCount(report.parameters)) parameters as \(report.type.rawValue)")
+    for note in report.notes { printNote("note: \(note)") }
+  }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import TokenData
+import XCTest
+
+@testable import Evaluation
+
+/// Published tasks give lm-evaluation-harness's numbers (Scripts/goldens/make_tasks.py).
+final class PublishedTaskTests: XCTestCase {
+  private static let goldens = repositoryRoot().appendingPathComponent("Tests/EvaluationTests/Goldens/tasks")
+  private let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")
+
+  private func task(_ name: String) throws -> PublishedTask {
+    try PublishedTask(contentsOf: Self.goldens.appendingPathComponent("\(name).yaml"))
+  }
+
+  func testEveryTaskHasTheHarnesssNumbers() throws {
+    let model = try LanguageModel(folder: teacher)
+    let tokenizer = try Tokenizer.load(from: teacher)
+    let golden = try XCTUnwrap(JSONValue(contentsOf: Self.goldens.appendingPathComponent("results.json")).object)
+    XCTAssertEqual(golden.count, 15)
+    var items = 0
+    for (title, expected) in golden.sorted(by: { $0.key < $1.key }) {
+      let parts = title.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      var options = TaskOptions()
+      options.shots = parts[2].split(separator: " ").first.flatMap { Int($0) }
+      let result = try XCTUnwrap(
+        evaluate(
+          [task(parts[0])], model: model, tokenizer: tokenizer.addingBeginning(parts[1] == "bos"), options: options
+        ).first)
+      XCTAssertEqual(result.shots, expected["shots"]?.int, title)
+      for (key, value) in try XCTUnwrap(expected["scores"]?.object) where !key.contains("stderr") {
+        XCTAssertEqual(result.score(key).value, try XCTUnwrap(value.double), accuracy: 1e-9, "\(title): \(key)")
+      }
+      if let answers = expected["answers"]?.array {
+        XCTAssertEqual(result.samples.map { $0.answer }, answers.map(\.string), title)
+        continue
+      }
+      let rows = try XCTUnwrap(expected["logLikelihoods"]?.array)
+      XCTAssertEqual(result.samples.count, rows.count, title)
+      items += rows.count
+      for (index, (sample, row)) in zip(result.samples, rows).enumerated() {
+        let values = try XCTUnwrap(row.array).compactMap(\.double)
+        XCTAssertEqual(sample.logLikelihoods.count, values.count)
+        for (own, value) in zip(sample.logLikelihoods, values) {
+          XCTAssertEqual(own, value, accuracy: 1e-3 * max(1, abs(value)), "\(title), document \(index)")
+        }
+        let right = try XCTUnwrap(expected["acc"]?.array?[index].array).compactMap(\.int)
+        XCTAssertEqual(
+          ["acc,none", "acc_norm,none", "acc_bytes,none"].map { Int(sample.values[$0] ?? -1) }, right,
+          "\(title), document \(index)")
+      }
+    }
+    XCTAssertGreaterThanOrEqual(items, 500)
+  }
+
+  func testResultsHaveTheHarnesssShape() throws {
+    var options = TaskOptions()
+    options.limit = 2
+    let results = try evaluate(
+      [task("goal")], model: LanguageModel(folder: teacher), tokenizer: Tokenizer.load(from: teacher), options: options)
+    let provenance = TaskProvenance(
+      model: "m", modelHash: "h", tokenizerHash: "t", addsBeginning: true, options: options)
+    let json = results.json(provenance, withSamples: true)
+    XCTAssertEqual(json["results"]?["goal"]?["sample_len"]?.int, 2)
+    XCTAssertNotNil(json["results"]?["goal"]?["acc_stderr,none"]?.double)
+    XCTAssertEqual(json["versions"]?["goal"]?.double, 1)
+    XCTAssertEqual(json["n-samples"]?["goal"], .object(["original": .int(40), "effective": .int(2)]))
+    XCTAssertEqual(json["config"]?["model_args"]?["add_bos_token"]?.bool, true)
+    XCTAssertEqual(json["samples"]?["goal"]?.array?.count, 2)
+    XCTAssertEqual(json["configs"]?["goal"]?["doc_to_target"]?.string, "label")
+    XCTAssertEqual(json["task_hashes"]?["goal"]?["data"]?.string?.count, 64)
+  }
+
+  /// `random.Random(seed).sample(range(n), k)` of CPython 3.11.
+  func testExamplesAreDrawnAsPythonDrawsThem() {
+    for (seed, count, population, drawn) in PythonDraws.all {
+      var random = PythonRandom(seed: seed)
+      XCTAssertEqual(random.sample(count, of: population), drawn, "seed \(seed), \(count) of \(population)")
+    }
+  }
+
+  func testTasksThatCannotBeScoredSayWhy() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func refused(_ yaml: String, _ words: [String], line: UInt = #line) throws {
+      let file = folder.appendingPathComponent("t.yaml")
+      try writeFile(yaml, to: file)
+      XCTAssertThrowsError(
+        try evaluate(
+          [PublishedTask(contentsOf: file)], model: LanguageModel(folder: teacher),
+          tokenizer: Tokenizer.load(from: teacher)), line: line
+      ) { error in
+        for word in words { XCTAssertTrue("\(error)".contains(word), "\(error)", line: line) }
+        XCTAssertFalse("\(error)".contains("\n"), line: line)
+      }
+    }
+    let form = "task: t\noutput_type: multiple_choice\ntest_split: test\n"
+    let fields = "doc_to_text: q\ndoc_to_choice: c\ndoc_to_target: a\n"
+    try refused("task: [a, b]\ngroup: g\n", ["group", "t.yaml"])
+    try refused("- 1\n", ["no task"])
+    try refused("task: {\n", ["not YAML"])
+    try refused("task: t\noutput_type: loglikelihood\n", ["output_type", "loglikelihood", "multiple_choice"])
+    try refused(form + "doc_to_text: q\ndoc_to_target: a\n", ["doc_to_choice"])
+    try refused(form + fields + "use_prompt: x\n", ["use_prompt", "not known"])
+    try refused(form + fields + "process_docs: !function utils.other\n", ["test.jsonl"])
+    try refused(form + fields + "metric_list:\n  - metric: f1\n", ["f1", "acc_norm"])
+    try refused(form + fields + "include: t.yaml\n", ["circle"])
+    let data = folder.appendingPathComponent("test.parquet")
+    try writeFile("PAR1", to: data)
+    try refused(form + fields, ["parquet", "JSON Lines", "to_json"])
+    try writeFile(
+      "{\"q\": \"Q\", \"c\": [\"x\", \"y\"], \"a\": 0}\n{\"q\": \"Q\", \"c\": [\"x\"], \"a\": 0}\n",
+      to: folder.appendingPathComponent("test.jsonl"))
+    try refused(form + fields, ["test.jsonl:2", "doc_to_choice"])
+    try refused(form + fields + "process_docs: !function utils.other\n", ["utils.other", "process_docs"])
+    try refused(
+      form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r }}'"), ["'r' is undefined", "test.jsonl:1"])
+    try refused(
+      form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r'"), ["doc_to_text", "cannot be read"])
+  }
+}

@@ -1,0 +1,259 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TensorCore
+import TestKit
+import XCTest
+
+@testable import Export
+
+/// Models of every kind, exported, are what they were.
+final class ExportTests: XCTestCase {
+  private static let goldens = repositoryRoot().appendingPathComponent("Tests/ExportTests/Goldens")
+  private var folder = URL(fileURLWithPath: "/")
+
+  override func setUpWithError() throws { folder = try temporaryFolder() }
+  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  /// A model folder of random weights that are large enough for attention to look somewhere.
+  private func model(_ name: String, change: (inout ModelConfig) -> Void = { _ in }) throws -> URL {
+    let url = folder.appendingPathComponent("model-\(name)", isDirectory: true)
+    var config = try ModelConfig(contentsOf: Self.goldens.appendingPathComponent("\(name).config.json"))
+    change(&config)
+    try makeDirectory(url)
+    try writeModelFolder(
+      config, from: RandomWeights(seed: 1, deviation: 16 * 0.02, layers: config.layerCount), to: url)
+    return url
+  }
+
+  private func exported(_ model: URL, _ format: ExportFormat = .transformers, type: ExportedType? = nil) throws -> URL {
+    let url = folder.appendingPathComponent("exported_\(UUID().uuidString.prefix(8))", isDirectory: true)
+    _ = try exportModel(from: model, to: url, as: format, type: type)
+    return url
+  }
+
+  private func logits(_ folder: URL, _ ids: [Int32]) throws -> [[Float]] {
+    let logits = try LanguageModel(folder: folder).logits(ids: ids, batch: 1, time: ids.count)
+    return (0..<ids.count).map { row in
+      (0..<logits.width).map { logits.pointer[row * logits.width + $0] }
+    }
+  }
+
+  private func difference(_ a: [[Float]], _ b: [[Float]]) -> Float {
+    let pairs = zip(a.joined(), b.joined())
+    return (pairs.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / b.joined().reduce(0) { $0 + $1 * $1 })
+      .squareRoot()
+  }
+
+  private struct Golden {
+    let name: String
+    let value: JSONValue
+    var ids: [Int32] { value["ids"]?.array?.compactMap { $0.int.map(Int32.init) } ?? [] }
+    var logits: [[Float]] { value["logits"]?.array?.map(Self.row) ?? [] }
+    var greedy: [Int] { value["greedy"]?.array?.compactMap(\.int) ?? [] }
+
+    static func row(_ value: JSONValue) -> [Float] { value.array?.compactMap { $0.double.map { Float($0) } } ?? [] }
+    static func all() throws -> [Golden] {
+      let file = ExportTests.goldens.appendingPathComponent("exports.json")
+      return try XCTUnwrap(JSONValue(contentsOf: file).object).sorted { $0.key < $1.key }
+        .map { Golden(name: $0.key, value: $0.value) }
+    }
+  }
+
+  /// The committed values are those of transformers for the very files that we write.
+  func testTransformersComputesOurLogitsAndText() throws {
+    let goldens = try Golden.all()
+    XCTAssertEqual(goldens.count, 13)
+    for golden in goldens {
+      let model = try model(golden.name)
+      let exported = try exported(model)
+      for file in ["config.json", "model.safetensors"] {
+        XCTAssertEqual(
+          try sha256(fileAt: exported.appendingPathComponent(file)), golden.value["sha256"]?[file]?.string,
+          "\(golden.name): \(file) is not the one that the goldens were made from")
+      }
+      let own = try logits(model, golden.ids)
+      XCTAssertLessThan(difference(Array(own.suffix(golden.logits.count)), golden.logits), 1e-5, golden.name)
+      var ids = golden.ids
+      for next in golden.greedy {
+        let row = try XCTUnwrap(logits(model, ids).last)
+        XCTAssertEqual(row.indices.max { row[$0] < row[$1] }, next, "\(golden.name) at \(ids.count)")
+        ids.append(Int32(next))
+      }
+    }
+  }
+
+  func testStockClassesAreChosenWhereTheyComputeTheModel() throws {
+    for golden in try Golden.all() {
+      let wanted =
+        golden.name == "llama"
+        ? "LlamaForCausalLM"
+        : ["plain", "latent-norm", "shared-heads", "direct-queries", "yarn"].contains(golden.name)
+          ? "DeepseekV3ForCausalLM" : "UpcycleForCausalLM"
+      XCTAssertEqual(golden.value["class"]?.string, wanted, golden.name)
+    }
+  }
+
+  /// With a Python that has torch and transformers, the same on the spot.
+  func testTransformersAgreesOnTheSpot() throws {
+    guard let python = ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"] else {
+      throw XCTSkip("skipped: UPCYCLE_PEER_PYTHON names no Python with torch and transformers")
+    }
+    let script = repositoryRoot().appendingPathComponent("Scripts/goldens/transformers_logits.py").path
+    for golden in try Golden.all() {
+      let model = try model(golden.name)
+      let exported = try exported(model)
+      let result = try launch(
+        python, [script, exported.path, "\(golden.ids)", "16"],
+        environment: ["HF_HOME": folder.appendingPathComponent("cache").path])
+      XCTAssertEqual(result.status, 0, result.error)
+      let answer = try JSONValue(parsing: Data(result.output.utf8), file: golden.name)
+      let peer = try XCTUnwrap(answer["logits"]?.array).map(Golden.row)
+      XCTAssertLessThan(difference(peer, try logits(model, golden.ids)), 1e-5, golden.name)
+      XCTAssertEqual(answer["greedy"]?.array?.compactMap(\.int), golden.greedy, golden.name)
+    }
+  }
+
+  func testConfigurationsAreRightForTypedReaders() throws {
+    for (name, files) in [("plain", ["config.json"]), ("all-mixers", ["config.json", "modeling_upcycle.py"])] {
+      let exported = try exported(model(name))
+      for file in files + ["generation_config.json", "model.safetensors"] {
+        XCTAssertTrue(FileManager.default.fileExists(atPath: exported.appendingPathComponent(file).path), file)
+      }
+      let text = try String(decoding: readFile(exported.appendingPathComponent("config.json")), as: UTF8.self)
+      XCTAssertTrue(text.contains("\"rope_theta\" : 10000.0"), text)
+      XCTAssertFalse(text.contains("null"), text)
+      XCTAssertFalse(text.contains("\"layer_types\""), text)
+      XCTAssertTrue(text.contains("\"dtype\" : \"float32\""), text)
+      let header = try readFile(exported.appendingPathComponent("model.safetensors")).dropFirst(8).prefix(40)
+      XCTAssertTrue(String(decoding: header, as: UTF8.self).contains("{\"__metadata__\":{\"format\":\"pt\"}"))
+    }
+    let config = try JSONValue(contentsOf: exported(model("plain")).appendingPathComponent("config.json"))
+    XCTAssertEqual(config["kv_lora_rank"]?.int, 16)
+    XCTAssertEqual(config["q_lora_rank"]?.int, 21)
+    XCTAssertEqual(config["attention_bias"]?.bool, true)
+  }
+
+  /// A stock DeepSeek-V3 folder without biases is one that we read ourselves.
+  func testLatentNormExportsReadBack() throws {
+    let ids = (0..<40).map { Int32($0 * 7 % 48) }
+    for name in ["latent-norm", "direct-queries"] {
+      let model = try model(name)
+      XCTAssertLessThan(try difference(logits(exported(model), ids), logits(model, ids)), 1e-5, name)
+    }
+  }
+
+  func testElementTypeIsTheModelsUnlessAsked() throws {
+    let model = try model("plain")
+    for (type, name) in [(nil, "float32"), (ExportedType.bfloat16, "bfloat16")] {
+      let exported = try exported(model, type: type)
+      XCTAssertEqual(
+        try JSONValue(contentsOf: exported.appendingPathComponent("config.json"))["dtype"]?.string, name)
+      XCTAssertEqual(
+        try CheckpointReader(exported).info("model.norm.weight")?.type, type == nil ? .float32 : .bfloat16)
+    }
+  }
+
+  func testOfficialLayoutReadsBackWithoutADifference() throws {
+    let ids = (0..<40).map { Int32($0 * 7 % 48) }
+    func check(_ name: String, _ file: String, change: (inout ModelConfig) -> Void = { _ in }, line: UInt = #line)
+      throws
+    {
+      let model = try model(name, change: change)
+      let exported = try exported(model, .official)
+      XCTAssertTrue(FileManager.default.fileExists(atPath: exported.appendingPathComponent(file).path), line: line)
+      let config = try JSONValue(contentsOf: exported.appendingPathComponent("config.json"))
+      XCTAssertNotEqual(config["model_type"]?.string, "upcycle_hybrid", line: line)
+      XCTAssertEqual(try difference(logits(exported, ids), logits(model, ids)), 0, accuracy: 1e-6, name, line: line)
+      let latent = try JSONValue(
+        contentsOf: exported.appendingPathComponent(file == "MLA_config.json" ? "mla_layer_config.json" : file))
+      XCTAssertEqual(latent["kv_lora_rank"]?.int.map { $0 % 8 }, 0, line: line)
+    }
+    try check("plain", "MLA_config.json")
+    try check("latent-norm", "MLA_config.json")
+    try check("shared-heads", "MLA_config.json") { $0.latent?.attentionScale = nil }
+    func hybrid(_ kind: MixerKind) -> (inout ModelConfig) -> Void {
+      {
+        $0.mixers = [kind, .latentAttention, kind, kind]
+        $0.rope = RopeConfig()
+        $0.attention = AttentionConfig()
+        if kind == .mamba2 { $0.delta = nil } else { ($0.mamba, $0.delta) = (nil, try! DeltaConfig(replacing: $0)) }
+      }
+    }
+    try check("all-mixers", "hybrid_config.json", change: hybrid(.mamba2))
+    try check("all-mixers", "hybrid_config.json", change: hybrid(.gatedDeltaNet))
+  }
+
+  func testWhatAFormatCannotHoldIsSaidInOneLine() throws {
+    func refused(_ name: String, _ format: ExportFormat, _ words: [String], line: UInt = #line) throws {
+      XCTAssertThrowsError(try exported(model(name), format), line: line) { error in
+        for word in words { XCTAssertTrue("\(error)".contains(word), "\(error)", line: line) }
+      }
+    }
+    try refused("all-mixers", .official, ["this mix of layers", "attention, MLA, Mamba2, GDN"])
+    try refused("free-and-gated", .official, ["gates and layers without positions"])
+    try refused("direct-queries", .official, ["no word for"])
+    try refused("llama", .official, ["without other mixers", "llama"])
+    let model = try model("llama")
+    XCTAssertThrowsError(try exportModel(from: model, to: model, as: .transformers))
+  }
+
+  /// With a Python that has llama.cpp, its greedy text is ours.
+  func testLlamaCppWritesOurText() throws {
+    guard let python = ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"] else {
+      throw XCTSkip("skipped: UPCYCLE_PEER_PYTHON names no Python with xllamacpp")
+    }
+    if try launch(python, ["-c", "import xllamacpp"]).status != 0 { throw XCTSkip("skipped: xllamacpp absent") }
+    let script = repositoryRoot().appendingPathComponent("Scripts/goldens/llamacpp_text.py").path
+    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")
+    let normed = folder.appendingPathComponent("normed")
+    try assertSucceeds(
+      "xecomla",
+      [
+        "convert", "--model", teacher.path, "--kv-rank", "32", "--rope-dim", "4", "--nope-dim", "4", "--latent-norm",
+        "--out", normed.path,
+      ])
+    for model in [teacher, normed] {
+      for type in [ExportedType.float32, .bfloat16] {
+        let file = folder.appendingPathComponent("\(model.lastPathComponent)-\(type.rawValue).gguf")
+        _ = try exportModel(from: model, to: file, as: .gguf, type: type)
+        let prompt = "There was once a writer in Greenton, and"
+        let result = try launch(python, [script, file.path, "<|bos|>\(prompt)", "24"])
+        XCTAssertEqual(result.status, 0, result.error)
+        let line = try XCTUnwrap(result.output.split(separator: "\n").last { $0.hasPrefix("{") })
+        let text = try XCTUnwrap(JSONValue(parsing: Data(line.utf8), file: "llama.cpp")["text"]?.string)
+        let own = try assertSucceeds(
+          "hybrid", ["generate", "--model", model.path, "--prompt", prompt, "--tokens", "24", "--quiet"]
+        ).output.dropFirst(prompt.count)
+        XCTAssertFalse(own.isEmpty)
+        XCTAssertTrue(text.hasPrefix(own), "\(file.lastPathComponent): \(text) instead of \(own)")
+      }
+    }
+  }
+
+  func testGGUFHoldsWhatItSays() throws {
+    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")
+    for type in [ExportedType.float32, .q8] {
+      let file = folder.appendingPathComponent("m.gguf")
+      let report = try exportModel(from: teacher, to: file, as: .gguf, type: type)
+      XCTAssertEqual(report.parameters, try ModelConfig(contentsOf: teacher).parameterCount)
+      let data = try readFile(file)
+      XCTAssertEqual(Array(data.prefix(8)), Array("GGUF".utf8) + [3, 0, 0, 0])
+      // 146 tensors, all of them at multiples of 32.
+      XCTAssertEqual(data[8], 146)
+      XCTAssertEqual(data.count % 32, 0)
+      XCTAssertNotNil(data.range(of: Data("blk.15.ffn_down.weight".utf8)))
+    }
+  }
+
+  func testGGUFRefusesWhatLlamaCppDoesNotCompute() throws {
+    for (name, word) in [("all-mixers", "MLA"), ("plain", "latent_norm"), ("normed-heads", "latent attention alone")] {
+      XCTAssertThrowsError(
+        try exportModel(from: model(name), to: folder.appendingPathComponent("x.gguf"), as: .gguf)
+      ) { XCTAssertTrue("\($0)".contains(word), "\($0)") }
+    }
+    XCTAssertThrowsError(
+      try exportModel(from: model("llama"), to: folder.appendingPathComponent("y"), as: .transformers, type: .q8)
+    ) { XCTAssertTrue("\($0)".contains("q8_0"), "\($0)") }
+  }
+}
