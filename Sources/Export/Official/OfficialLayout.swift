@@ -127,6 +127,10 @@ struct OfficialLayout {
           "beta_fast": .double(yarn.betaFast), "beta_slow": .double(yarn.betaSlow),
           "mscale": .double(yarn.mscale ?? 1), "mscale_all_dim": .double(yarn.mscaleAllDim ?? 0),
         ])
+      case .longRope:
+        throw UpcycleError.usage(
+          "the papers' layout has no word for LongRoPE", at: "`format` official", found: "rope_scaling of type longrope",
+          hint: "`format` transformers has")
       }
       if !latent.layerRanks.isEmpty {
         object["layer_rank_list"] = .object(
