@@ -43,6 +43,7 @@ struct OfficialLayout {
       if latent.outputGate || latent.isPositionFree {
         throw refuse("gates and layers without positions", "MLA with them")
       }
+      if latent.qkvBias { throw refuse("latent attention with biases", "mla_qkv_bias", "`format` transformers has them") }
       if latent.latentNormEps != 1e-6 { throw refuse("latent norms with this epsilon", "\(latent.latentNormEps)") }
       guard latent.ropeInterleaved else { throw refuse("rotary pairs in halves", "rope_interleave false") }
       if case .llama3 = config.latentRope.scaling {

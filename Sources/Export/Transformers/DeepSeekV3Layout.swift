@@ -24,7 +24,7 @@ struct DeepSeekV3Layout {
   init?(_ config: ModelConfig, type: ExportedType) {
     guard let latent = config.latent, config.kinds == [.latentAttention], config.experts == nil,
       config.hasFeedForward, config.normOffset == 0, config.rewiredLayers.isEmpty, config.isKnownToExports,
-      !latent.qkNorm, !latent.outputGate, !latent.isPositionFree,
+      !latent.qkNorm, !latent.qkvBias, !latent.outputGate, !latent.isPositionFree,
       !latent.latentNorm || latent.latentNormEps == Self.latentEps
     else { return nil }
     self.config = config

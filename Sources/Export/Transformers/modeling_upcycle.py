@@ -145,12 +145,13 @@ class LatentAttention(nn.Module):
         self.scale, self.rope, self.free = c.latent_scale, c.rotary["latent"], getattr(c, "mla_position_free", False)
         heads, width = c.num_attention_heads, self.nope + self.turned
         groups = heads if c.use_full_kv_head else c.num_key_value_heads
+        bias = getattr(c, "mla_qkv_bias", False)
         if queries:
-            self.q_a_proj, self.q_b_proj = linear(c.hidden_size, queries), linear(queries, heads * width)
+            self.q_a_proj, self.q_b_proj = linear(c.hidden_size, queries), linear(queries, heads * width, bias)
         else:
-            self.q_proj = linear(c.hidden_size, heads * width)
-        self.kv_a_proj_with_mqa = linear(c.hidden_size, self.rank + self.turned)
-        self.kv_b_proj = linear(self.rank, groups * (self.nope + self.value))
+            self.q_proj = linear(c.hidden_size, heads * width, bias)
+        self.kv_a_proj_with_mqa = linear(c.hidden_size, self.rank + self.turned, bias)
+        self.kv_b_proj = linear(self.rank, groups * (self.nope + self.value), bias)
         self.out_proj = linear(heads * self.value, c.hidden_size)
         if c.use_lora_layer_norm:
             self.kv_a_layernorm = RMSNorm(self.rank, c.latent_norm_eps)
