@@ -121,4 +121,33 @@ final class PublishedTaskTests: XCTestCase {
     try refused(
       form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r'"), ["doc_to_text", "cannot be read"])
   }
+
+  /// acc_norm divides by characters as the harness does, acc_bytes by bytes: outside of ASCII they differ.
+  func testItemsAreNormedByCharactersAndByBytes() throws {
+    let places = ["Zürich", "café au lait", "мост", "東京です", "naïve", "garden"]
+    let items = (0..<12).map { index in
+      TaskItem(
+        task: "places", id: "\(index)", context: "Question: Where is number \(index)?\nAnswer:", contexts: nil,
+        choices: (0..<3).map { " " + places[(index + $0 * (1 + index / 6)) % 6] }, answer: index % 3, answerText: nil,
+        answerAfter: nil, stop: nil, tests: nil, metric: .normalisedAccuracy, facts: [])
+    }
+    let report = try evaluate(
+      model: LanguageModel(folder: teacher), tokenizer: Tokenizer.load(from: teacher), items: items)
+    var differing = 0
+    for (item, result) in zip(items, report.items) {
+      let texts = try XCTUnwrap(item.choices).map { $0.dropFirst() }
+      XCTAssertEqual(result.endingCharacters, texts.map { $0.unicodeScalars.count })
+      XCTAssertEqual(result.endingBytes, texts.map { $0.utf8.count })
+      func best(_ lengths: [Int]?) -> Int {
+        let scores = zip(result.logLikelihoods, lengths ?? []).map { $0 / Double($1) }
+        return scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
+      }
+      let (byCharacters, byBytes) = (best(result.endingCharacters), best(result.endingBytes))
+      if byCharacters != byBytes { differing += 1 }
+      XCTAssertEqual(result.isCorrectNormalised, byCharacters == item.answer)
+      XCTAssertEqual(result.isCorrectByBytes, byBytes == item.answer)
+    }
+    XCTAssertGreaterThan(differing, 0)
+    XCTAssertNotNil(report.tasks[0].byteAccuracy)
+  }
 }

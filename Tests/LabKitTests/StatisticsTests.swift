@@ -4,7 +4,7 @@ import XCTest
 
 @testable import LabKit
 
-/// The laws and estimates under the claims, beside scipy's values (Scripts/goldens/statistics.py) and beside data whose
+/// The laws and estimates under the claims, beside scipy's values (Scripts/goldens/make_statistics.py) and beside data whose
 /// truth is known.
 final class StatisticsTests: XCTestCase {
   private func goldens() throws -> JSONValue {

@@ -18,6 +18,7 @@ public struct TaskOptions: Sendable {
   /// Answers generated side by side.
   public var answersPerBatch = 32
 
+  /// As the tasks say, with lm-evaluation-harness's seed.
   public init() {}
 }
 

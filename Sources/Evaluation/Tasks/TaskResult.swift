@@ -35,6 +35,7 @@ public struct TaskSample: Sendable {
 
 /// The scores of one published task.
 public struct TaskResult: Sendable {
+  /// What was scored.
   public let task: PublishedTask
   /// Solved examples before every question.
   public let shots: Int
@@ -79,6 +80,7 @@ public struct TaskResult: Sendable {
 
 /// Where results come from.
 public struct TaskProvenance: Sendable {
+  /// The model's folder, as the user names it.
   public var model: String
   /// SHA-256 over config.json and weights.
   public var modelHash: String
@@ -86,8 +88,14 @@ public struct TaskProvenance: Sendable {
   public var tokenizerHash: String
   /// Whether the beginning token stands in front of every text.
   public var addsBeginning: Bool
+  /// Limits, seed and places.
   public var options: TaskOptions
 
+  /// - Parameters:
+  ///   - model: its folder, as the user names it
+  ///   - modelHash: SHA-256 over config.json and weights
+  ///   - tokenizerHash: the tokenizer's fingerprint
+  ///   - addsBeginning: the beginning token stands in front of every text
   public init(model: String, modelHash: String, tokenizerHash: String, addsBeginning: Bool, options: TaskOptions) {
     self.model = model
     self.modelHash = modelHash
