@@ -5,11 +5,12 @@ import TensorCore
 extension LanguageModel {
   /// An empty cache for one sequence.
   /// - Parameters:
-  ///   - capacity: tokens to reserve memory for; more are taken as they come. Under H2O the context that its share is of.
+  ///   - capacity: tokens to reserve memory for; more are taken as they come. Under H2O the context that its
+  ///     share is of; 0: all positions.
   ///   - positions: the most tokens it may hold; nil for as many as the model has positions. Measurements of speed at
   ///     lengths that the model was not trained for ask for more.
   public func makeCache(capacity: Int = 0, positions: Int? = nil) -> SequenceCache {
-    let budget = heavyHitters?.budget(context: capacity)
+    let budget = heavyHitters?.budget(context: capacity > 0 ? capacity : config.maxPosition)
     return SequenceCache(
       layers: layers.indices.map { index in
         let (kind, needs) = (config.mixers[index], layers[index].cacheNeeds)

@@ -72,11 +72,11 @@ extension LowRankAttention {
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let shape = try check.shape(config.lowRank, "low_rank_list", of: kind)
     try config.requirePlainAttention(check, for: kind)
+    try check.require(
+      shape.layerRanks.keys.sorted() == config.layers(of: kind), "low_rank_list", "layers \(config.layers(of: kind))",
+      "\(shape.layerRanks.keys.sorted())", "every layer of \(kind.rawValue) has ranks, and no other")
     for layer in config.layers(of: kind) {
-      guard let ranks = shape.layerRanks[layer] else {
-        try check.require(false, "low_rank_list", "an entry of layer \(layer)", "none", "a layer has no ranks")
-        continue
-      }
+      guard let ranks = shape.layerRanks[layer] else { continue }
       let groups = ranks.key.count
       try check.require(
         groups > 0 && groups == ranks.value.count && config.keyValueHeads % groups == 0, "low_rank_list",

@@ -62,9 +62,12 @@ extension PartialRopeAttention {
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let shape = try check.shape(config.partialRope, "partial_rope_pairs", of: kind)
     try config.requirePlainAttention(check, for: kind)
+    try check.require(
+      shape.pairs.keys.sorted() == config.layers(of: kind), "partial_rope_pairs", "layers \(config.layers(of: kind))",
+      "\(shape.pairs.keys.sorted())", "every layer of \(kind.rawValue) has pairs, and no other")
     let count = shape.ropeHeadDim / 2
     try check.require(
-      (1...config.headDim / 2).contains(count), "partial_rope_pairs", "1 to \(config.headDim / 2) pairs of every head",
+      count >= 1 && count <= config.headDim / 2, "partial_rope_pairs", "1 to \(config.headDim / 2) pairs of every head",
       count, "a head keeps some of its rotary pairs")
     for layer in config.layers(of: kind) {
       let heads = shape.pairs[layer] ?? []

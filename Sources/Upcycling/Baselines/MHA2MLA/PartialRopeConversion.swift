@@ -36,7 +36,7 @@ public struct PartialRopeConversion: Codable, Equatable, Sendable {
 
   /// Refuses what cannot be done to this base model, naming the option; returns the layers to convert.
   public func validate(base: ModelConfig) throws -> [Int] {
-    if ropeHeadDim % 2 != 0 || !(2...base.headDim).contains(ropeHeadDim) {
+    if ropeHeadDim % 2 != 0 || ropeHeadDim < 2 || ropeHeadDim > base.headDim {
       throw UpcycleError.usage(
         "impossible rope width", field: "rope_dim", expected: "an even number in 2...\(base.headDim), the head width",
         found: "\(ropeHeadDim)")

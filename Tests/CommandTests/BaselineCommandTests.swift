@@ -1,0 +1,82 @@
+import Groundwork
+import TestKit
+import XCTest
+
+/// H2O, PALU and MHA2MLA as people type them, on a committed model.
+final class BaselineCommandTests: XCTestCase {
+  private let smol = "experiments/teachers/nano-smol-seed1"
+
+  func testH2OIsAnOptionOfEvaluationGenerationAndInfo() throws {
+    let scores = ["evaluate", "--model", smol, "--tasks", "recall", "--items", "20", "--quiet", "--json"]
+    let whole = try assertSucceeds("hybrid", scores).output
+    XCTAssertEqual(try assertSucceeds("hybrid", scores + ["--cache", "h2o:100%"]).output.count, whole.count)
+    XCTAssertNotEqual(try assertSucceeds("hybrid", scores + ["--cache", "h2o:10%"]).output, whole)
+    let text = try assertSucceeds(
+      "hybrid",
+      ["generate", "--model", smol, "--prompt", "There was once", "--tokens", "40", "--cache", "h2o:25%"])
+    XCTAssertTrue(text.error.contains("this model keeps 2"), text.error)
+    let info = try assertSucceeds("hybrid", ["info", "--model", smol, "--cache", "h2o:12.5%"])
+    XCTAssertTrue(info.output.contains("512 recent tokens and 512 heavy hitters of 8,192"), info.output)
+    for command in [scores, ["info", "--model", smol], ["generate", "--model", smol]] {
+      try assertRefused("hybrid", command + ["--cache", "h2o:120%"], status: 2, saying: ["--cache", "120"])
+      try assertRefused("hybrid", command + ["--cache", "snap:20%"], status: 2, saying: ["--cache", "h2o:PERCENT%"])
+    }
+    try assertRefused(
+      "hybrid",
+      ["info", "--preset", "llama-3.2-1b", "--kv-rank", "64", "--rope-dim", "32", "--cache", "h2o:20%"], status: 2,
+      saying: ["--cache", "latent_attention"])
+  }
+
+  func testPALUAndMHA2MLAConvertReportAndRefuse() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let lines = (0..<400).map { "The key number \($0) opens the \(["red", "old", "tall"][$0 % 3]) gate of the town." }
+    try writeFile(lines.joined(separator: "\n\n"), to: folder.appendingPathComponent("text.txt"))
+    try assertSucceeds(
+      "shards", ["pack", "--input", path("text.txt"), "--tokenizer", smol, "--out", path("shards")])
+    let text = ["--calibration", path("shards"), "--calibration-tokens", "1k"]
+
+    let palu = ["palu", "--model", smol, "--out", path("palu")]
+    let report = try JSONValue(
+      parsing: Data(
+        try assertSucceeds(
+          "xecomla", palu + text + ["--kv-share", "37.5%", "--group-heads", "4", "--json"]
+        ).output.utf8), file: "palu --json")
+    XCTAssertEqual(report["kv_percent"]?.double, 37.5)
+    XCTAssertEqual(report["layers"]?.array?.count, 12)
+    XCTAssertEqual(report["layers"]?.array?.reduce(0) { $0 + ($1["kv_numbers_per_token"]?.int ?? 0) }, 12 * 96)
+    let info = try assertSucceeds("hybrid", ["info", "--model", path("palu")]).output
+    XCTAssertTrue(info.contains("2 groups of heads"), info)
+    XCTAssertTrue(info.contains("37.5 % (2.67x smaller)"), info)
+
+    let mha2mla = ["mha2mla", "--model", smol, "--kv-rank", "16", "--rope-dim", "2", "--out", path("mha2mla")]
+    let made = try assertSucceeds("xecomla", mha2mla + text).output
+    XCTAssertTrue(made.contains("KV cache: 384 of 3072 numbers per token, 12.50 %"), made)
+    XCTAssertTrue(made.contains("before training: loss"), made)
+    try assertSucceeds("xecomla", mha2mla + ["--keep", "high"])
+    let shape = try assertSucceeds("hybrid", ["info", "--model", path("mha2mla")]).output
+    XCTAssertTrue(shape.contains("kv rank 16, rope 2 of 16 in every head"), shape)
+    for model in ["palu", "mha2mla"] {
+      try assertSucceeds(
+        "hybrid", ["generate", "--model", path(model), "--prompt", "The key", "--tokens", "4", "--quiet"])
+    }
+
+    try assertRefused("xecomla", palu, status: 2, saying: ["--calibration", "is needed"])
+    try assertRefused("xecomla", mha2mla, status: 2, saying: ["--calibration", "is needed"])
+    try assertRefused("xecomla", palu + text + ["--kv-share", "150%"], status: 2, saying: ["--kv-share", "150"])
+    try assertRefused("xecomla", palu + text + ["--kv-share", "half"], status: 2, saying: ["--kv-share", "half"])
+    try assertRefused("xecomla", palu + text + ["--group-heads", "3"], status: 2, saying: ["--group-heads", "3"])
+    try assertRefused(
+      "xecomla",
+      ["mha2mla", "--model", smol, "--kv-rank", "16", "--rope-dim", "3", "--keep", "high", "--out", path("x")],
+      status: 2, saying: ["--rope-dim", "3"])
+    try assertRefused(
+      "xecomla", ["palu", "--model", "experiments/teachers/nano-qwen-seed1", "--out", path("x")] + text, status: 2,
+      saying: ["--model", "qk_norm"])
+    try assertRefused(
+      "xecomla", ["palu", "--model", path("palu"), "--out", path("x")] + text, status: 2,
+      saying: ["--layers", "low_rank_attention"])
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
+  }
+}
