@@ -10,7 +10,7 @@ final class MixerReplacementTests: XCTestCase {
     let replacements: [any MixerReplacement] = [
       LatentConversion(kvRank: 4, nopeHeadDim: 4, ropeHeadDim: 4), MambaConversion(), DeltaConversion(),
     ]
-    XCTAssertEqual(replacements.map(\.name), ["mla", "mamba2", "gdn"])
+    XCTAssertEqual(replacements.map { $0.name }, ["mla", "mamba2", "gdn"])
   }
 
   func testIdentitiesAreSpelledAsInRunsOnDisk() throws {

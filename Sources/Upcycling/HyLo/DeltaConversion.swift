@@ -86,6 +86,11 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
   }
 }
 
+extension DeltaConversion: MixerReplacement {
+  public static var kind: MixerKind { .gatedDeltaNet }
+  public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self) }
+}
+
 /// Turns attention layers of a model in memory into Gated DeltaNet; `base` is left as it was.
 public func convert(base: LanguageModel, _ conversion: DeltaConversion) throws -> LanguageModel {
   let config = try conversion.config(base: base.config)

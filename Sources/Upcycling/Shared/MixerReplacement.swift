@@ -27,19 +27,3 @@ extension MixerReplacement {
     return other
   }
 }
-
-extension MambaConversion: MixerReplacement {
-  public static var kind: MixerKind { .mamba2 }
-  public func config(base: ModelConfig) throws -> ModelConfig { try base.withMamba2(layers: validate(base: base)) }
-  public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self) }
-}
-
-extension LatentConversion: MixerReplacement {
-  public static var kind: MixerKind { .latentAttention }
-  public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self).model }
-}
-
-extension DeltaConversion: MixerReplacement {
-  public static var kind: MixerKind { .gatedDeltaNet }
-  public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self) }
-}

@@ -10,7 +10,10 @@ struct FixedRanks {
   var clampedFrom: Int?
 }
 
-extension LatentConversion {
+extension LatentConversion: MixerReplacement {
+  public static var kind: MixerKind { .latentAttention }
+  public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self).model }
+
   /// The converted model's shape, where no rule chooses ranks from the weights; refuses what cannot be done.
   public func config(base: ModelConfig) throws -> ModelConfig {
     precondition(rankRule == .fixed, "ranks chosen from the weights are not known before")

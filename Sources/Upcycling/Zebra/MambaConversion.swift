@@ -43,6 +43,12 @@ public struct MambaConversion: Codable, Equatable, Sendable {
   }
 }
 
+extension MambaConversion: MixerReplacement {
+  public static var kind: MixerKind { .mamba2 }
+  public func config(base: ModelConfig) throws -> ModelConfig { try base.withMamba2(layers: validate(base: base)) }
+  public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self) }
+}
+
 /// Turns attention layers of a model in memory into Mamba2; `base` is left as it was.
 public func convert(base: LanguageModel, _ conversion: MambaConversion) throws -> LanguageModel {
   let layers = try conversion.validate(base: base.config)
