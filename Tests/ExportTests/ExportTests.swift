@@ -150,7 +150,8 @@ final class ExportTests: XCTestCase {
       XCTAssertEqual(
         try JSONValue(contentsOf: exported.appendingPathComponent("config.json"))["dtype"]?.string, name)
       XCTAssertEqual(
-        try CheckpointReader(exported).info("model.norm.weight")?.type, type == nil ? .float32 : .bfloat16)
+        try CheckpointReader(exported).type(of: ModelConfig(contentsOf: exported).finalNormTensor),
+        type == nil ? .float32 : .bfloat16)
     }
   }
 
