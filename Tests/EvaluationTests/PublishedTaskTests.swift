@@ -2,10 +2,10 @@ import Foundation
 import Groundwork
 import ModelCore
 import TestKit
-import TokenData
 import XCTest
 
 @testable import Evaluation
+@testable import TokenData
 
 /// Published tasks give lm-evaluation-harness's numbers (Scripts/goldens/make_tasks.py).
 final class PublishedTaskTests: XCTestCase {
