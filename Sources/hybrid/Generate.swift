@@ -23,7 +23,8 @@ struct Generate: ParsableCommand {
           --tokens 200
         hybrid generate --model runs/hylo-2k --prompt-file book.txt --report-memory
         hybrid generate --model runs/qwen --chat --system "Answer briefly."
-        hybrid generate --model runs/babyllama --prompt "Once upon a time" --cache h2o:25%
+        hybrid generate --model runs/babyllama --prompt "Once upon a time" \\
+          --cache h2o:25%
       """)
 
   @OptionGroup var model: ModelOption
