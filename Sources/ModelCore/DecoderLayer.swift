@@ -18,14 +18,17 @@ public struct ResidualStreams {
   public var routedFree: Variable { withoutRouted ?? full }
 }
 
-/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward. Where the
-/// two halves read the residual is the layer's `connectivity`; sums are ((R + a) + s) + r everywhere, so that ways of
-/// computing a layer agree in their bits.
+/// One decoder layer: x + mixer(norm(x)), then x + feedForward(norm(x)); stock Mamba2 has no feed-forward, and
+/// `BlockConfig` says where norms stand otherwise and what scales both sums. Where the two halves read the residual is
+/// the layer's `connectivity`; sums are ((R + a) + s) + r everywhere, so that ways of computing a layer agree in their
+/// bits.
 public struct DecoderLayer {
   /// Where its two halves read the residual.
   public let connectivity: Connectivity
-  /// [D], before the mixer.
-  public let inputNorm: Parameter
+  /// [D], before the mixer; nil where nothing is normed there.
+  public let inputNorm: Parameter?
+  /// [D], of what the mixer adds; nil for none.
+  let mixerOutputNorm: Parameter?
   /// What mixes tokens.
   public let mixer: any Mixer
   /// What the mixer's cache of one sequence holds.
@@ -34,11 +37,14 @@ public struct DecoderLayer {
   public let transform: Transform?
   let eps: Float
   let normOffset: Float
+  let residualMultiplier: Float
 
   /// The feed-forward or the experts behind their norm.
   public struct Transform {
-    /// [D]
-    public let norm: Parameter
+    /// [D]; nil where nothing is normed before them
+    public let norm: Parameter?
+    /// [D], of what they add; nil for none
+    let outputNorm: Parameter?
     /// What stands behind the norm.
     public let body: Body
 
@@ -59,20 +65,23 @@ public struct DecoderLayer {
     eps = Float(config.rmsNormEps)
     normOffset = config.normOffset
     let weights = LayerWeights(config, layer: index, requests)
-    inputNorm = try weights[.inputNorm]
+    residualMultiplier = Float(config.block.residualMultiplier)
+    inputNorm = try weights.ifPresent(.inputNorm)
     cacheNeeds = config.cacheNeeds(layer: index)
     mixer = try config.mixers[index].mixer.init(config, layer: index, weights: weights)
+    mixerOutputNorm = try weights.ifPresent(.mixerOutputNorm)
     if !config.hasFeedForward {
       transform = nil
       return
     }
-    let norm = try weights[.transformNorm]
+    let norm = try weights.ifPresent(.transformNorm)
+    let body: Transform.Body
     if let experts = config.experts, experts.isUsed(inLayer: index) {
-      transform = Transform(
-        norm: norm, body: .experts(try MixtureOfExperts(experts, layer: index, weights: weights, control: control)))
+      body = .experts(try MixtureOfExperts(experts, layer: index, weights: weights, control: control))
     } else {
-      transform = Transform(norm: norm, body: .dense(try FeedForward(weights, TensorRole.feedForward)))
+      body = .dense(try FeedForward(weights, TensorRole.feedForward, config.block.activation))
     }
+    transform = Transform(norm: norm, outputNorm: try weights.ifPresent(.transformOutputNorm), body: body)
   }
 
   /// Whether the layer hands on an N of its own.
@@ -117,7 +126,7 @@ public struct DecoderLayer {
       tape, input, [CacheSegment(rows: 0..<input.rowCount, cache: cache.layers[layer])], positionIds: positionIds)
   }
 
-  /// LN1 of what attention reads.
+  /// LN1 of what attention reads; that itself where nothing is normed before.
   public func mixerInput(_ tape: Tape, _ streams: ResidualStreams) -> Variable {
     normed(tape, connectivity.skipsRoutedOutput ? streams.routedFree : streams.full, inputNorm)
   }
@@ -129,11 +138,12 @@ public struct DecoderLayer {
 
   /// R + a, then the layer's second half.
   private func joined(_ tape: Tape, _ full: Variable, _ mixed: Variable) -> ResidualStreams {
-    let attended = tape.add(full, mixed)
+    let attended = tape.add(full, added(tape, mixed, mixerOutputNorm))
     guard let transform else { return ResidualStreams(attended) }
     let input = transformInput(tape, transform, full: full, attended: attended)
     switch transform.body {
-    case .dense(let dense): return ResidualStreams(tape.add(attended, dense.forward(tape, input)))
+    case .dense(let dense):
+      return ResidualStreams(tape.add(attended, added(tape, dense.forward(tape, input), transform.outputNorm)))
     case .experts(let experts):
       let routed = experts.routed(tape, input)
       let routedFree = experts.shared.map { tape.add(attended, $0.forward(tape, input)) } ?? attended
@@ -141,7 +151,13 @@ public struct DecoderLayer {
     }
   }
 
-  private func normed(_ tape: Tape, _ x: Variable, _ norm: Parameter) -> Variable {
-    tape.rmsNorm(x, norm, eps: eps, offset: normOffset)
+  /// What a branch adds to the residual stream.
+  private func added(_ tape: Tape, _ branch: Variable, _ norm: Parameter?) -> Variable {
+    let normed = normed(tape, branch, norm)
+    return residualMultiplier == 1 ? normed : tape.scale(normed, residualMultiplier)
+  }
+
+  private func normed(_ tape: Tape, _ x: Variable, _ norm: Parameter?) -> Variable {
+    norm.map { tape.rmsNorm(x, $0, eps: eps, offset: normOffset) } ?? x
   }
 }

@@ -13,7 +13,8 @@ extension LanguageModel {
       layers: layers.indices.map {
         let needs = layers[$0].cacheNeeds
         return LayerCache(
-          config.mixers[$0], width: needs.perToken, stateNumbers: needs.state, capacity: capacity)
+          config.mixers[$0], width: needs.perToken, stateNumbers: needs.state, mostRows: needs.mostTokens,
+          capacity: capacity)
       }, positions: positions ?? config.positionLimit)
   }
 
@@ -32,7 +33,7 @@ extension LanguageModel {
       ids += tokens
       positionIds += (0..<tokens.count).map { Int32(cache.length + $0) }
     }
-    var streams = ResidualStreams(tape.embedding(embedding, ids: ids, leading: [ids.count]))
+    var streams = ResidualStreams(embedded(tape, ids, leading: [ids.count]))
     for (index, layer) in layers.enumerated() {
       let segments = zip(sequences, ranges).map { CacheSegment(rows: $1, cache: $0.cache.layers[index]) }
       streams = layer.extend(tape, streams, segments, positionIds: positionIds)

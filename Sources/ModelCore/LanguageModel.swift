@@ -56,7 +56,7 @@ public final class LanguageModel {
   ) -> Variable {
     precondition(ids.count == batch * time)
     let positionIds = (0..<batch * time).map { Int32($0 % time) }
-    var streams = ResidualStreams(tape.embedding(embedding, ids: ids, leading: [batch, time]))
+    var streams = ResidualStreams(embedded(tape, ids, leading: [batch, time]))
     for (index, layer) in layers.enumerated() {
       func run(_ tape: Tape, _ streams: ResidualStreams) -> ResidualStreams {
         layer.forward(tape, streams, batch: batch, time: time, positionIds: positionIds)
@@ -78,14 +78,28 @@ public final class LanguageModel {
     return both(tape.checkpoint(list(streams)) { list(run($0, both($1))) })
   }
 
-  /// The final norm.
-  public func normed(_ tape: Tape, _ x: Variable) -> Variable {
-    tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps), offset: config.normOffset)
+  /// What enters the first layer: the rows of ids, scaled where the model does so.
+  public func embedded(_ tape: Tape, _ ids: [Int32], leading: [Int]) -> Variable {
+    let rows = tape.embedding(embedding, ids: ids, leading: leading)
+    let factor = config.block.embeddingMultiplier
+    return factor == 1 ? rows : tape.scale(rows, Float(factor))
   }
+
+  /// The final norm, and the divisor of the logits where there is one.
+  public func normed(_ tape: Tape, _ x: Variable) -> Variable {
+    let normed = tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps), offset: config.normOffset)
+    let divisor = config.block.logitDivisor
+    return divisor == 1 ? normed : tape.scale(normed, Float(1 / divisor))
+  }
+
+  /// Soft cap of the logits; 0: none.
+  public var logitCap: Float { Float(config.block.logitCap ?? 0) }
 
   /// Logits [rows, vocab] of hidden rows.
   public func logits(_ hidden: Tensor) -> Tensor {
-    hidden.reshaped([hidden.rowCount, hidden.width]).matrixProduct(head.value, transposed: true)
+    let logits = hidden.reshaped([hidden.rowCount, hidden.width]).matrixProduct(head.value, transposed: true)
+    if logitCap > 0 { up_soft_cap(logits.pointer, logits.count, logitCap) }
+    return logits
   }
 
   /// Logits [B, T, vocab] of whole sequences.

@@ -32,17 +32,21 @@ extension ModelConfig {
     func norm(_ role: TensorRole) -> TensorSpec {
       TensorSpec(names.name(role, layer: layer), [hiddenSize], layer: layer, role: role, start: normStart)
     }
-    let mixer = [norm(.inputNorm)] + mixerTensors(layer)
-    return hasFeedForward ? mixer + [norm(.transformNorm)] + feedForwardTensors(layer) : mixer
+    func norms(_ isThere: Bool, _ role: TensorRole) -> [TensorSpec] { isThere ? [norm(role)] : [] }
+    let (before, behind) = (block.normsInputs, block.normsOutputs)
+    let mixer = norms(before, .inputNorm) + mixerTensors(layer) + norms(behind, .mixerOutputNorm)
+    if !hasFeedForward { return mixer }
+    return mixer + norms(before, .transformNorm) + feedForwardTensors(layer) + norms(behind, .transformOutputNorm)
   }
 
   /// The tensors of one layer's mixer, output projection last.
   public func mixerTensors(_ layer: Int) -> [TensorSpec] {
     let (kind, names) = (mixers[layer], names)
-    return kind.mixer.tensors(self, layer: layer).map {
+    let tensors = kind.mixer.tensors(self, layer: layer).map {
       TensorSpec(
         names.name($0.role, layer: layer, kind), $0.shape, layer: layer, role: .mixer($0.role), start: $0.start)
     }
+    return names.placed(tensors, kind)
   }
 
   /// One tensor of the model; nil where it has none in this place.

@@ -81,6 +81,10 @@ public enum TensorRole: Hashable, Sendable {
   case mixer(MixerRole)
   /// [d], before feed-forward or experts
   case transformNorm
+  /// [d], of what the mixer adds
+  case mixerOutputNorm
+  /// [d], of what feed-forward or experts add
+  case transformOutputNorm
   /// Of a dense feed-forward.
   case feedForward(Projection)
   /// [experts, d]

@@ -36,6 +36,7 @@ public struct Distill: ParsableCommand {
   @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
+  @OptionGroup var stored: StoredType
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
 
@@ -53,9 +54,10 @@ public struct Distill: ParsableCommand {
         return
       }
       func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
-      let recipe = Distilling(
+      var recipe = Distilling(
         student: folder(student), teacher: klWeight > 0 ? folder(teacher) : nil, data: try TokenShards(folder(data)),
         heldOut: try heldOut.map { try TokenShards(folder($0)) }, plan: plan)
+      recipe.type = try stored.type(of: folder(student))
       Interrupt.listen()
       let curve = try recipe.run(
         in: folder(out), saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet),

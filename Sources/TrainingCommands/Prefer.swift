@@ -38,6 +38,7 @@ public struct Prefer: ParsableCommand {
   @Option(help: "Seed of the order of the pairs.") var seed: UInt64 = 1
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
+  @OptionGroup var stored: StoredType
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
@@ -52,8 +53,10 @@ public struct Prefer: ParsableCommand {
         seed: seed, checkpointing: checkpointing)
       try plan.validate()
       if printConfig { return try printResult(jsonText(plan, pretty: true)) }
+      var recipe = Preferring(model: URL(fileURLWithPath: model), data: data, plan: plan)
+      recipe.type = try stored.type(of: recipe.model)
       Interrupt.listen()
-      let outcome = try Preferring(model: URL(fileURLWithPath: model), data: data, plan: plan).run(
+      let outcome = try recipe.run(
         in: URL(fileURLWithPath: out), saveEvery: saveEvery, report: preferenceReport(plan, quiet: quiet),
         shouldStop: { Interrupt.isRaised })
       if json { return try printResult(jsonText(outcome, pretty: true)) }

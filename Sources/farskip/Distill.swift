@@ -60,6 +60,7 @@ struct Distill: ParsableCommand {
   @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
+  @OptionGroup var stored: StoredType
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
@@ -80,6 +81,7 @@ struct Distill: ParsableCommand {
       var recipe = SelfDistilling(
         student: folder, teacher: URL(fileURLWithPath: teacher), data: text.training, heldOut: text.heldOut, plan: plan)
       recipe.answersOnly = !allTokens
+      recipe.type = try stored.type(of: folder)
       recipe.stopping = patience.map {
         EarlyStopping(
           metric: validateTask.map { .task($0, items: validateItems) } ?? .loss,

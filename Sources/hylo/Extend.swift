@@ -57,6 +57,7 @@ struct Extend: ParsableCommand {
   var statesType = TeacherCache.NumberType.float32
   @Option(help: "Bytes that all tensors may take, such as 2GiB: refuses before it starts, and stops above.") var budget:
     String?
+  @OptionGroup var stored: StoredType
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
@@ -64,7 +65,8 @@ struct Extend: ParsableCommand {
   func run() { runReportingErrors { try extend() } }
 
   private func extend() throws {
-    let recipe = try recipe()
+    var recipe = try recipe()
+    recipe.type = try stored.type(of: recipe.student)
     if printConfig { return try printResult(recipe.settings) }
     for warning in try recipe.check() { printNote("warning: \(warning)") }
     if let budget = recipe.budget { endProcess(above: budget, "--budget") }

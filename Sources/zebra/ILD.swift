@@ -43,6 +43,7 @@ struct ILD: ParsableCommand {
   @Option(help: "mla: rope slice, paper or aligned.") var ropeInit = LatentConversion.Rope.paper
   @OptionGroup(title: "Latent attention") var latent: LatentOptions
   @OptionGroup(title: "Training") var training: IntermediateOptions
+  @OptionGroup var stored: StoredType
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the layers' errors as JSON.") var json = false
 
@@ -51,10 +52,11 @@ struct ILD: ParsableCommand {
       let folder = URL(fileURLWithPath: base)
       let plan = training.plan(tokens: try parsedCount(tokens, "--tokens", such: "2M", atLeast: 1), loss: .norm)
       try plan.validate()
-      let recipe = IntermediateDistilling(
+      var recipe = IntermediateDistilling(
         base: folder, replacement: try replacement(ModelConfig(contentsOf: folder)),
         data: try TokenShards(URL(fileURLWithPath: data)),
         heldOut: try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }, plan: plan)
+      recipe.type = try stored.type(of: folder)
       Interrupt.listen()
       let outcome = try recipe.run(
         in: URL(fileURLWithPath: out), saveEvery: training.saveEvery, report: intermediateReport(plan, quiet: quiet),

@@ -29,7 +29,9 @@ final class HouseTests: XCTestCase {
     }
   }
 
-  private func all() throws -> [(name: String, config: ModelConfig)] { try mixers() + families() }
+  private func all() throws -> [(name: String, config: ModelConfig)] {
+    try mixers() + families() + SmallModels.carryingBiases()
+  }
 
   /// Weights of order 1, vectors moved off their start.
   private func model(_ config: ModelConfig) throws -> LanguageModel {
@@ -57,7 +59,8 @@ final class HouseTests: XCTestCase {
       let targets = randomIds(time, vocabulary: SmallModels.vocabulary, seed: 2)
       GradientCheck(name, step: 3e-4, tolerance: 1e-2, directions: 2).runLoss(set: model.parameters) { tape, _ in
         let hidden = model.hidden(tape, ids: ids, batch: 1, time: time)
-        let (loss, sums) = tape.headLoss(hidden, head: model.head, targets: targets, scale: 1)
+        let (loss, sums) = tape.headLoss(
+          hidden, head: model.head, targets: targets, scale: 1, cap: model.logitCap)
         return .init(scalar: loss, value: sums.crossEntropy)
       }
     }

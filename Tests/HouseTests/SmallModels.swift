@@ -18,6 +18,23 @@ enum SmallModels {
   private static let mamba = MambaConfig(heads: 4, headDim: 3, stateSize: 5, groups: 2, chunk: 4)
   private static let delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4)
 
+  /// Models that no mixer or family stands for: biases carried into latent attention and Mamba2, latents with norms.
+  static func carryingBiases() throws -> [(name: String, config: ModelConfig)] {
+    let base = base { $0.attention.qkvBias = true }
+    var latent = latent
+    latent.qkvBias = true
+    var (normed, direct) = (latent, latent)
+    normed.latentNorm = true
+    direct.qRank = nil
+    return [
+      ("biased MLA", try base.withLatentAttention(latent, layers: [0])),
+      ("biased MLA with latent norms", try base.withLatentAttention(normed, layers: [0])),
+      ("biased MLA with direct queries", try base.withLatentAttention(direct, layers: [0])),
+      ("biased Mamba2", try base.withMamba2(layers: [0])),
+      ("biased Gated DeltaNet", try base.withGatedDeltaNet(DeltaConfig(replacing: base, heads: 3), layers: [0])),
+    ]
+  }
+
   /// A layer of this kind below one of attention.
   static func of(_ kind: MixerKind) throws -> ModelConfig {
     if kind == .attention { return base() }
@@ -42,6 +59,16 @@ enum SmallModels {
     }
     func experts(_ layers: [Int], _ rule: RoutingRule) -> ExpertConfig {
       ExpertConfig(count: 4, perToken: 2, width: 7, layers: layers, rule: rule)
+    }
+    func gemma(_ change: (inout ModelConfig) -> Void) -> ModelConfig {
+      base {
+        $0.normOffset = 1
+        $0.block = BlockConfig(
+          norms: .around, activation: .gelu, embeddingMultiplier: 12.0.squareRoot(), logitCap: 1.5)
+        $0.attention.scale = 0.25
+        $0.attention.windows = .init(layers: [0], size: 4)
+        change(&$0)
+      }
     }
     var config: ModelConfig
     switch architecture {
@@ -81,6 +108,45 @@ enum SmallModels {
         $0.mamba = MambaConfig(heads: 8, headDim: 3, stateSize: 5, groups: 2, chunk: 4)
         ($0.attentionHeads, $0.keyValueHeads, $0.headDim, $0.intermediateSize) = (8, 8, 3, 0)
         ($0.rope, $0.maxPosition) = (RopeConfig(), 2048)
+      }
+    case .qwen3Dot5:
+      config = base {
+        $0.mixers = [.gatedDeltaNet, .attention]
+        $0.delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4, normEps: $0.rmsNormEps)
+        $0.normOffset = 1
+        $0.rope.rotatedShare = 0.5
+        $0.attention = AttentionConfig(qkNorm: true, outputGate: true)
+      }
+    case .mistral: config = base { $0.attention.windows = .init(layers: [0, 1], size: 3) }
+    case .smolLM3: config = base { $0.attention.unrotatedLayers = [1] }
+    case .olmo2:
+      config = base {
+        $0.block.norms = .after
+        $0.attention = AttentionConfig(qkNorm: true, qkNormSpansHeads: true)
+      }
+    case .phi3: config = base { $0.rope.rotatedShare = 0.5 }
+    case .granite:
+      config = base {
+        $0.block = BlockConfig(embeddingMultiplier: 3, residualMultiplier: 0.5, logitDivisor: 2)
+        $0.attention.scale = 0.3
+      }
+    case .gemma2: config = gemma { $0.attention.scoreCap = 2 }
+    case .gemma3:
+      config = gemma {
+        $0.attention.qkNorm = true
+        $0.attention.windows?.rope = RopeConfig(theta: 20)
+        $0.block.logitCap = nil
+      }
+    case .miniCPM3:
+      config = base {
+        $0.mixers = [.latentAttention, .latentAttention]
+        ($0.keyValueHeads, $0.headDim) = (6, 5)
+        $0.latent = LatentConfig(
+          qRank: 7, kvRank: 5, nopeHeadDim: 3, ropeHeadDim: 4, valueHeadDim: 5, upProjectionHeads: 6,
+          latentNorm: true, ropeInterleaved: false, isNative: true)
+        // scale_depth 1.4 over the root of two layers, dim_model_base 6 of 12.
+        $0.block = BlockConfig(
+          embeddingMultiplier: 3, residualMultiplier: 1.4 / 2.0.squareRoot(), logitDivisor: 2)
       }
     case .flashLinear:
       config = base {

@@ -56,6 +56,107 @@ final class ConfigTests: XCTestCase {
     XCTAssertFalse(old.tieWordEmbeddings)
   }
 
+  func testIdsBeyondTheVocabularyCanNeverCome() throws {
+    let config = try small(["eos_token_id": .array([.int(100), .int(7), .int(-1)]), "bos_token_id": .int(-1)])
+    XCTAssertEqual(config.eosTokenIds, [7])
+    XCTAssertNil(config.bosTokenId)
+  }
+
+  func testRopeScalingStandsForRopeParameters() throws {
+    let yarn: [String: JSONValue] = [
+      "rope_type": .string("yarn"), "factor": .double(4), "original_max_position_embeddings": .int(16),
+    ]
+    func both(_ theta: Double) -> [String: JSONValue] {
+      [
+        "rope_scaling": .object(yarn),
+        "rope_parameters": .object(["rope_theta": .double(theta), "rope_type": .string("default")]),
+      ]
+    }
+    XCTAssertEqual(
+      try small(both(10_000)).rope.scaling, .yarn(.init(factor: 4, originalMaxPosition: 16)))
+    // The base frequency would be lost without a word.
+    assertRefused(both(500_000), naming: "rope_theta")
+    let whole = both(500_000).merging(["rope_theta": .double(500_000)]) { $1 }
+    XCTAssertEqual(try small(whole).rope.theta, 500_000)
+  }
+
+  func testTheOriginalContextMayStandBesideTheRope() throws {
+    let config = try small([
+      "rope_scaling": .object(["type": .string("yarn"), "factor": .double(4)]),
+      "original_max_position_embeddings": .int(32), "max_position_embeddings": .int(128),
+    ])
+    XCTAssertEqual(config.rope.scaling, .yarn(.init(factor: 4, originalMaxPosition: 32)))
+  }
+
+  func testFamiliesHaveTheirOwnDefaults() throws {
+    XCTAssertEqual(try small(["model_type": .string("qwen3")]).headDim, 128)
+    let windowed: [String: JSONValue] = ["sliding_window": .int(16), "max_position_embeddings": .int(4096)]
+    for type in ["qwen2", "qwen3"] {
+      XCTAssertNil(try small(windowed.merging(["model_type": .string(type)]) { $1 }).attention.windows, type)
+    }
+    let asked = try small(
+      windowed.merging([
+        "model_type": .string("qwen2"), "use_sliding_window": .bool(true), "max_window_layers": .int(1),
+      ]) { $1 })
+    XCTAssertEqual(asked.attention.windows, .init(layers: [1], size: 16))
+    XCTAssertEqual(try small(["model_type": .string("mistral")]).attention.windows?.size, 4096)
+    XCTAssertNil(try small(["model_type": .string("mistral"), "sliding_window": .null]).attention.windows)
+  }
+
+  /// What Python writes: constants that JSON does not have, and a key twice, of which the last counts.
+  func testConfigurationsAsPythonWritesThem() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile(
+      #"""
+      {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 50,
+       "intermediate_size": 96, "vocab_size": 100, "some_limit": [0.0, Infinity], "other": NaN, "third": -Infinity}
+      """#, to: folder.appendingPathComponent("config.json"))
+    XCTAssertEqual(try ModelConfig(contentsOf: folder).vocabularySize, 100)
+  }
+
+  func testTheTextPartOfAMultimodalModelIsRead() throws {
+    let config = try ModelConfig(
+      json: .object([
+        "model_type": .string("llava"), "text_config": small, "vision_config": .object([:]),
+        "tie_word_embeddings": .bool(true), "eos_token_id": .int(3),
+      ]), file: "config.json")
+    XCTAssertEqual(config.architecture, .llama)
+    XCTAssertTrue(config.tieWordEmbeddings)
+    XCTAssertEqual(config.eosTokenIds, [3])
+  }
+
+  func testARewiredModelDoesNotPassForItsBase() throws {
+    var config = try ModelConfig.preset("nano-qwen-moe")
+    config = try config.connecting([0, 1], as: .farskip)
+    XCTAssertEqual(config.json["model_type"], .string("upcycle_farskip"))
+    XCTAssertEqual(config.json["base_model_type"], .string("qwen3_moe"))
+    XCTAssertEqual(try ModelConfig(json: config.json, file: "rewired"), config)
+    // As earlier versions wrote it.
+    let old = config.json.merging(.object(["model_type": .string("qwen3_moe")]))
+    XCTAssertEqual(try ModelConfig(json: old, file: "rewired"), config)
+  }
+
+  func testWhatIsWrittenIsTypedAsOthersWantIt() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let config = try ModelConfig.preset("nano-dsv2")
+    try config.save(to: folder)
+    let text = try String(contentsOf: folder.appendingPathComponent("config.json"), encoding: .utf8)
+    XCTAssertTrue(text.contains("\"routed_scaling_factor\" : 1.0"), text)
+    XCTAssertTrue(text.contains("\"rope_theta\" : 10000.0"), text)
+    var dense = config
+    dense.experts = nil
+    XCTAssertEqual(dense.json["n_routed_experts"], .int(1))
+    XCTAssertNil(try ModelConfig(json: dense.json, file: "dense").experts)
+    // Our kinds of mixer have a key of their own; folders of earlier versions have them in layer_types.
+    let hybrid = try ModelConfig.preset("nano-1b").withMamba2(layers: [1])
+    XCTAssertNil(hybrid.json["layer_types"])
+    var old = try XCTUnwrap(hybrid.json.object)
+    old["layer_types"] = old.removeValue(forKey: "mixer_types")
+    XCTAssertEqual(try ModelConfig(json: .object(old), file: "old"), hybrid)
+  }
+
   func testTypeIsReadAsRopeTypeInOldConfigs() throws {
     let config = try small([
       "rope_scaling": .object([
@@ -165,10 +266,12 @@ final class ConfigTests: XCTestCase {
     assertRefused(["head_dim": .int(7)], naming: "head_dim")
     assertRefused(["rms_norm_eps": .int(0)], naming: "rms_norm_eps")
     assertRefused(["rope_theta": .string("x")], naming: "rope_theta")
-    assertRefused(["eos_token_id": .int(100)], naming: "eos_token_id")
+    assertRefused(["eos_token_id": .string("</s>")], naming: "eos_token_id")
     assertRefused(["tie_word_embeddings": .int(1)], naming: "tie_word_embeddings")
     assertRefused(["layer_types": .array([.string("full_attention")])], naming: "layer_types")
-    assertRefused(["rope_scaling": .object(["rope_type": .string("longrope"), "factor": .int(2)])], naming: "longrope")
+    assertRefused(
+      ["rope_scaling": .object(["rope_type": .string("longrope"), "factor": .int(2)])], naming: "short_factor")
+    assertRefused(["rope_scaling": .object(["rope_type": .string("dynamic"), "factor": .int(2)])], naming: "dynamic")
     assertRefused(["rope_scaling": .object(["rope_type": .string("yarn")])], naming: "factor")
   }
 

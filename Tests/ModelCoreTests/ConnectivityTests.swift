@@ -54,11 +54,11 @@ final class ConnectivityTests: XCTestCase {
     var full = tape.embedding(model.embedding, ids: ids, leading: [batch, time])
     var free = full
     for (layer, wiring) in zip(model.layers, wirings) {
-      let read = tape.rmsNorm(wiring.attention(full, free), layer.inputNorm, eps: eps)
+      let read = tape.rmsNorm(wiring.attention(full, free), layer.inputNorm!, eps: eps)
       let a = layer.mixer.forward(tape, read, batch: batch, time: time, positionIds: positions)
       let x = tape.add(full, a)
       let transform = layer.transform!
-      let u = tape.rmsNorm(wiring.experts(full, x), transform.norm, eps: eps)
+      let u = tape.rmsNorm(wiring.experts(full, x), transform.norm!, eps: eps)
       if let dense = transform.feedForward {
         full = tape.add(x, dense.forward(tape, u))
         free = full
@@ -67,7 +67,7 @@ final class ConnectivityTests: XCTestCase {
       let experts = transform.experts!
       let s = experts.shared?.forward(tape, u)
       let now = s.map { tape.add(x, $0) } ?? x
-      let r = experts.routed(tape, wiring.routesOwnFree ? tape.rmsNorm(now, transform.norm, eps: eps) : u)
+      let r = experts.routed(tape, wiring.routesOwnFree ? tape.rmsNorm(now, transform.norm!, eps: eps) : u)
       full = tape.add(now, r)
       free = wiring.withholds ? now : full
     }

@@ -33,6 +33,8 @@ final class BoundaryTokenTests: XCTestCase {
     let template =
       #"{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|bos|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {"<|bos|>": {"ids": [0]}}}"#
     XCTAssertEqual(try start("{\(named)}"), [0])
+    // As Python writes what has no limit.
+    XCTAssertEqual(try start(#"{\#(named), "model_max_length": Infinity}"#), [0])
     XCTAssertEqual(try start(#"{\#(named), "add_bos_token": false}"#), [])
     XCTAssertEqual(try start(#"{\#(named), "add_bos_token": false}"#, postProcessor: template), [])
     XCTAssertEqual(try start(#"{\#(named), "tokenizer_class": "GPT2Tokenizer"}"#), [])

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import TestKit
 import XCTest
 
@@ -38,12 +39,41 @@ final class CheckpointConversionTests: XCTestCase {
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path).sorted(), ["base", "out"])
   }
 
+  /// The Hub's download cache: a snapshot of links, to files that may be gone tomorrow.
+  func testARewiredFolderIsWholeByItself() throws {
+    let root = try folder()
+    let blobs = root.appendingPathComponent("hub/blobs")
+    var config = try ModelConfig.preset("nano-qwen-moe")
+    (config.vocabularySize, config.bosTokenId, config.eosTokenIds) = (16, nil, [])
+    let base = try LanguageModel(config, seed: 4)
+    try base.save(to: blobs)
+    try writeFile("{}", to: blobs.appendingPathComponent("tokenizer.json"))
+    for isRelative in [true, false] {
+      let snapshot = root.appendingPathComponent("hub/snapshots/\(isRelative)")
+      try makeDirectory(snapshot)
+      for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        try FileManager.default.createSymbolicLink(
+          atPath: snapshot.appendingPathComponent(name).path,
+          withDestinationPath: (isRelative ? "../../blobs" : blobs.path) + "/" + name)
+      }
+      let out = root.appendingPathComponent("out-\(isRelative)")
+      _ = try rewireCheckpoint(at: snapshot, .all, as: .standard, to: out)
+    }
+    try FileManager.default.removeItem(at: root.appendingPathComponent("hub"))
+    for isRelative in [true, false] {
+      let model = try LanguageModel(folder: root.appendingPathComponent("out-\(isRelative)"))
+      XCTAssertEqual(model.parameters.values.toArray(), base.parameters.values.toArray())
+    }
+  }
+
   func testDtypeFollowsTheBaseUnlessAsked() throws {
     let root = try folder()
     let source = root.appendingPathComponent("base")
     try tinyBase().save(to: source, type: .bfloat16)
     let out = root.appendingPathComponent("out")
-    func type() throws -> ElementType? { try CheckpointReader(out).type(of: ModelConfig(contentsOf: out).embeddingTensor) }
+    func type() throws -> ElementType? {
+      try CheckpointReader(out).type(of: ModelConfig(contentsOf: out).embeddingTensor)
+    }
     _ = try convertCheckpoint(from: source, to: out, tinyConversion())
     XCTAssertEqual(try type(), .bfloat16)
     _ = try convertCheckpoint(from: source, to: out, tinyConversion(), type: .float32)

@@ -21,6 +21,55 @@ final class RopeSliceTests: XCTestCase {
     assertClose(logits(model), logits(base), "logits", tolerance: 1e-4)
   }
 
+  /// Qwen2: biases are carried whole, with every way to make the start, and cost the cache nothing.
+  func testBiasesGoIntoTheUpProjectionsAndTheRotaryKey() throws {
+    let base = try tinyBase(groups: 1, qkvBias: true)
+    let conversion = fullRank(nope: 0, rope: 8, aligned: true, groups: 1)
+    let model = try convert(base: base, conversion).model
+    assertClose(logits(model), logits(base), "logits", tolerance: 1e-4)
+    XCTAssertEqual(
+      model.config.kvNumbersPerToken,
+      try convert(base: tinyBase(groups: 1), conversion).model.config.kvNumbersPerToken)
+    // One token is at distance 0 from itself: the paper's slice agrees there.
+    let paper = try convert(base: base, fullRank(nope: 4, rope: 4, aligned: false, groups: 1, headDim: 12)).model
+    assertClose(
+      paper.logits(ids: [7], batch: 1, time: 1).toArray(), base.logits(ids: [7], batch: 1, time: 1).toArray(),
+      "one token", tolerance: 1e-4)
+    // KV heads that share up-projections, and keys that are multiples of one another in weights alone.
+    for shares in [true, false] {
+      var hylo = fullRank(nope: 4, rope: 4, aligned: false, groups: 2)
+      hylo.sharesUpProjection = shares
+      let two = try tinyBase(groups: 2, qkvBias: true)
+      let converted = try convert(base: two, hylo).model
+      for split in [1, 6, 11] {
+        let cache = converted.makeCache()
+        var states = try converted.extend(cache, Array(tinyIds[..<split])).toArray()
+        states += try converted.extend(cache, Array(tinyIds[split..<12])).toArray()
+        assertClose(
+          converted.logits(Tensor([12, 32], values: states)).toArray(),
+          converted.logits(ids: Array(tinyIds[..<12]), batch: 1, time: 12).toArray(), "split", tolerance: 1e-4)
+      }
+    }
+    var normed = conversion
+    normed.latentNorm = true
+    XCTAssertTrue(try convert(base: base, normed).model.config.latent?.qkvBias ?? false)
+  }
+
+  /// Values are carried into Mamba2's x, keys into B, queries into C, and so are their biases.
+  func testBiasesGoIntoMamba2sInput() throws {
+    let base = try tinyBase(qkvBias: true)
+    let model = try convert(base: base, MambaConversion())
+    let bias = try XCTUnwrap(model.parameter(.inputBias, layer: 1)).value.toArray()
+    func own(_ role: MixerRole) throws -> [Float] { try XCTUnwrap(base.parameter(role, layer: 1)).value.toArray() }
+    let carried = try own(.valueBias) + own(.keyBias) + own(.queryBias)
+    XCTAssertEqual(Array(bias[32..<32 + carried.count]), carried)
+    XCTAssertNil(try convert(base: tinyBase(), MambaConversion()).parameter(.inputBias, layer: 1))
+    // The first 24 of 32 rows, as HyLo's corner takes them.
+    let delta = try convert(base: base, DeltaConversion(heads: 3))
+    XCTAssertEqual(
+      try XCTUnwrap(delta.parameter(.queryBias, layer: 1)).value.toArray(), Array(try own(.queryBias)[..<24]))
+  }
+
   /// Pairs that hardly turn may as well be position-free.
   func testAlignedFullRankWithSlowPairsIsTheBaseModel() throws {
     let base = try tinyBase(groups: 1, rope: RopeConfig(theta: 1e16))

@@ -110,6 +110,44 @@ UP_CLONES void up_swiglu_backward(const float *restrict gate_up, const float *re
   }
 }
 
+// tanh(u) = 2 sigmoid(2 u) - 1, so that GELU is x sigmoid(2 u) with u = sqrt(2/pi) (x + 0.044715 x^3).
+static inline __attribute__((always_inline)) float gelu_sigmoid(float x) {
+  return up_sigmoidf(1.5957691216f * (x + 0.044715f * x * x * x));
+}
+
+UP_CLONES void up_geglu(const float *restrict gate_up, float *restrict y, ptrdiff_t rows,
+                        ptrdiff_t width) {
+  UP_RELAXED
+  for (ptrdiff_t row = 0; row < rows; row++) {
+    const float *g = gate_up + 2 * row * width, *u = g + width;
+    float *o = y + row * width;
+    for (ptrdiff_t i = 0; i < width; i++) o[i] = g[i] * gelu_sigmoid(g[i]) * u[i];
+  }
+}
+
+UP_CLONES void up_geglu_backward(const float *restrict gate_up, const float *restrict dy,
+                                 float *restrict d_gate_up, ptrdiff_t rows, ptrdiff_t width) {
+  UP_RELAXED
+  for (ptrdiff_t row = 0; row < rows; row++) {
+    const float *g = gate_up + 2 * row * width, *u = g + width, *d = dy + row * width;
+    float *dg = d_gate_up + 2 * row * width, *du = dg + width;
+    for (ptrdiff_t i = 0; i < width; i++) {
+      const float x = g[i], s = gelu_sigmoid(x);
+      dg[i] = d[i] * u[i] * (s + x * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * x * x));
+      du[i] = d[i] * x * s;
+    }
+  }
+}
+
+void up_soft_cap(float *x, ptrdiff_t count, float cap) {
+  for (ptrdiff_t i = 0; i < count; i++) x[i] = cap * tanhf(x[i] / cap);
+}
+
+UP_CLONES void up_soft_cap_backward(const float *restrict capped, float *restrict dx, ptrdiff_t count,
+                                    float cap) {
+  for (ptrdiff_t i = 0; i < count; i++) dx[i] *= 1 - (capped[i] / cap) * (capped[i] / cap);
+}
+
 void up_copy_block(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride,
                    ptrdiff_t rows, ptrdiff_t width) {
   for (ptrdiff_t row = 0; row < rows; row++)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "Attention/attention.h"
+#include "Attention/bounded_attention.h"
 #include "Elementwise/adamw.h"
 #include "Elementwise/elementwise.h"
 #include "Elementwise/rms_norm.h"

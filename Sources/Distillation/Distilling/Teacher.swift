@@ -17,6 +17,6 @@ extension LanguageModel: Teacher {
   /// Runs the model without gradients; `step` and `part` change nothing.
   public func teaching(step: Int, part: Int, ids: [Int32], batch: Int, time: Int) -> TeacherHead {
     let states = hidden(Tape(recording: false), ids: ids, batch: batch, time: time).value
-    return TeacherHead(hidden: states.reshaped([states.rowCount, states.width]), weight: head.value)
+    return TeacherHead(hidden: states.reshaped([states.rowCount, states.width]), weight: head.value, cap: logitCap)
   }
 }

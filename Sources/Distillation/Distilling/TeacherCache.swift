@@ -65,17 +65,19 @@ public final class TeacherCache: Teacher {
   /// What the states depend on.
   public let identity: Identity
   private let head: Tensor  // [vocab, width]
+  private let cap: Float
   private let files: [FrameFile]
   private let scratch: BytePlanes
 
   /// Opens a complete cache.
   /// - Parameter head: the teacher's head, [vocab, width].
   /// - Throws: when the folder holds no cache, an unfinished one, or one of another teacher or other batches.
-  public init(_ folder: URL, identity: Identity, head: Tensor) throws {
+  public init(_ folder: URL, identity: Identity, head: Tensor, cap: Float = 0) throws {
     guard try Self.holds(folder, identity) else { throw UpcycleError("holds no teacher states", at: folder.path) }
     precondition(head.width == identity.width)
     self.identity = identity
     self.head = head
+    self.cap = cap
     files = try (0..<identity.files).map { try FrameFile(Self.file(folder, $0)) }
     scratch = BytePlanes(count: identity.frameNumbers, type: identity.type)
     let frames = files.reduce(0) { $0 + $1.frameCount }
@@ -98,7 +100,7 @@ public final class TeacherCache: Teacher {
     let (file, number) = frame.quotientAndRemainder(dividingBy: identity.framesPerFile)
     try files[file].read(number, into: scratch.bytes)
     scratch.join(into: states.pointer)
-    return TeacherHead(hidden: states, weight: head)
+    return TeacherHead(hidden: states, weight: head, cap: cap)
   }
 
   // MARK: Recording

@@ -128,7 +128,7 @@ public final class Trainer {
       probe: wanted.isEmpty ? nil : { states.append($1) })
     let (headLoss, sums) = tape.headLoss(
       hidden, head: student.head, targets: targets, teacher: teacherHead, ceWeight: Float(plan.ceWeight),
-      klWeight: Float(plan.klWeight), scale: scale)
+      klWeight: Float(plan.klWeight), scale: scale, cap: student.logitCap)
     var (loss, distance) = (headLoss, 0.0)
     let perToken = Float((plan.hiddenWeight ?? 0) / Double(plan.batch * plan.time))
     for (state, target) in zip(states, wanted) {
@@ -149,7 +149,11 @@ public final class Trainer {
     let last = model.hidden(
       Tape(recording: false), ids: ids, batch: plan.microBatch, time: plan.time, probe: { states.append($1.value) }
     ).value
-    return (states, TeacherHead(hidden: last.reshaped([last.rowCount, last.width]), weight: model.head.value))
+    return (
+      states,
+      TeacherHead(
+        hidden: last.reshaped([last.rowCount, last.width]), weight: model.head.value, cap: model.logitCap)
+    )
   }
 
   // MARK: A whole run

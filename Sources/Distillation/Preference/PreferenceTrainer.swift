@@ -102,7 +102,7 @@ public final class PreferenceTrainer {
   private func logProbabilities(_ model: LanguageModel, _ tape: Tape, _ part: PreferenceBatch) -> Variable {
     let hidden = model.hidden(
       tape, ids: part.ids, batch: part.sequences, time: part.time, checkpointing: plan.checkpointing)
-    return tape.targetLogProbabilities(hidden, head: model.head, targets: part.targets)
+    return tape.targetLogProbabilities(hidden, head: model.head, targets: part.targets, cap: model.logitCap)
   }
 
   /// The policy as it is on other pairs, without training: sums over them.

@@ -80,7 +80,9 @@ private func losses(_ model: LanguageModel, _ batch: [[Int32]], time: Int) -> [D
   let states = hidden.reshaped([batch.count, time, hidden.width])
   return batch.indices.map { index in
     let rows = tape.constant(states.rows(index..<index + 1))
-    return tape.headLoss(rows, head: model.head, targets: Array(batch[index].dropFirst()), scale: 1).sums.crossEntropy
+    return tape.headLoss(
+      rows, head: model.head, targets: Array(batch[index].dropFirst()), scale: 1, cap: model.logitCap
+    ).sums.crossEntropy
   }
 }
 

@@ -7,7 +7,8 @@ import TensorCore
 /// `CacheNeeds`.
 ///
 /// Rows never move. They lie in runs: a cache grows by taking memory for another one, or is given pages of a
-/// `CachePool`. (Attention joins the softmaxes of runs, so that results depend on where they end, in their last bits.)
+/// `CachePool`. A cache of the last tokens alone (`mostRows`) grows to that size and then writes over what is oldest.
+/// (Attention joins the softmaxes of runs, so that results depend on where they end, in their last bits.)
 public final class LayerCache {
   /// The mixer whose rows or state these are.
   public let kind: MixerKind
@@ -15,6 +16,8 @@ public final class LayerCache {
   public let width: Int
   /// Numbers of the state; 0: none.
   public let stateNumbers: Int
+  /// Rows it keeps at most, of the last tokens; nil: of all.
+  public let mostRows: Int?
   /// Tokens seen.
   public private(set) var length = 0
   private var memory: [Memory] = []
@@ -35,10 +38,12 @@ public final class LayerCache {
   public static let runRows = 1 << 16
 
   /// A cache with memory of its own, for `capacity` tokens at first.
-  public init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, capacity: Int = 0) {
+  /// - Parameter mostRows: rows it keeps at most, of the last tokens; nil: of all
+  public init(_ kind: MixerKind, width: Int, stateNumbers: Int = 0, mostRows: Int? = nil, capacity: Int = 0) {
     self.kind = kind
     self.width = width
     self.stateNumbers = stateNumbers
+    self.mostRows = mostRows
     growing = true
     stateValues = Tensor.zeros([stateNumbers])
     reserve(capacity)
@@ -49,6 +54,7 @@ public final class LayerCache {
     self.kind = kind
     self.width = width
     stateNumbers = state.count
+    mostRows = nil
     growing = false
     stateValues = state
     state.fill(0)
@@ -60,8 +66,10 @@ public final class LayerCache {
     room += rows
   }
 
-  /// Bytes of the rows in use (`length * width * 4`), what tokens cost, and of the state.
-  public var bytes: Int { (length * width + stateNumbers) * MemoryLayout<Float>.stride }
+  /// Rows in use.
+  private var rowCount: Int { min(length, mostRows ?? .max) }
+  /// Bytes of the rows in use (`width * 4` each), what tokens cost, and of the state.
+  public var bytes: Int { (rowCount * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Bytes reserved.
   public var reservedBytes: Int { (room * width + stateNumbers) * MemoryLayout<Float>.stride }
   /// Tokens it can hold at most; `Int.max` when it grows or has no rows.
@@ -70,8 +78,9 @@ public final class LayerCache {
   /// The state, all zeros before the first token.
   public var state: UnsafeMutablePointer<Float> { stateValues.pointer }
 
-  /// Memory for `capacity` rows in all. What is there stays where it is.
+  /// Memory for `capacity` tokens in all. What is there stays where it is.
   public func reserve(_ capacity: Int) {
+    let capacity = min(capacity, mostRows ?? .max)
     while width > 0 && room < capacity {
       let rows = Self.nextRun(width, from: room, to: capacity)
       add(Tensor([rows, width]), rows: rows)
@@ -84,7 +93,8 @@ public final class LayerCache {
   }
 
   /// Bytes that a cache made for `capacity` tokens takes: exactly what `reserve` asks for, and the state.
-  static func reservedBytes(width: Int, stateNumbers: Int, capacity: Int) -> Int {
+  static func reservedBytes(width: Int, stateNumbers: Int, mostRows: Int? = nil, capacity: Int) -> Int {
+    let capacity = min(capacity, mostRows ?? .max)
     var (bytes, room) = (StoragePool.reservedBytes(count: stateNumbers), 0)
     while width > 0 && room < capacity {
       let rows = nextRun(width, from: room, to: capacity)
@@ -94,11 +104,11 @@ public final class LayerCache {
     return bytes
   }
 
-  /// Appends `count` uninitialised rows and returns them.
+  /// Appends `count` uninitialised rows and returns them; at most `mostRows`, over the oldest.
   @discardableResult
   public func append(_ count: Int) -> [CacheRun] {
     let end = length + count
-    if width > 0 && end > room {
+    if width > 0 && min(end, mostRows ?? .max) > room {
       precondition(growing, "\(end) tokens in pages for \(room)")
       reserve(max(end, min(2 * room, room + Self.runRows)))
     }
@@ -108,22 +118,42 @@ public final class LayerCache {
 
   /// The rows of these tokens, which are cached (or just being appended), in order; none when the layer has no rows.
   public func runs(_ tokens: Range<Int>) -> [CacheRun] {
+    guard let mostRows else { return runs(tokens, before: 0) }
+    // Token t lies in row t mod mostRows.
     var found: [CacheRun] = []
-    for part in memory where part.first < tokens.upperBound && tokens.lowerBound < part.first + part.rows {
-      let some = max(tokens.lowerBound, part.first)..<min(tokens.upperBound, part.first + part.rows)
-      found.append(CacheRun(tokens: some, rows: part.values.pointer + (some.lowerBound - part.first) * width))
+    var first = tokens.lowerBound
+    while first < tokens.upperBound {
+      let turn = first / mostRows * mostRows
+      let last = min(tokens.upperBound, turn + mostRows)
+      found += runs(first..<last, before: turn)
+      first = last
+    }
+    return found
+  }
+
+  /// Tokens that lie `turn` rows further down than their numbers.
+  private func runs(_ tokens: Range<Int>, before turn: Int) -> [CacheRun] {
+    var found: [CacheRun] = []
+    for part in memory {
+      let first = part.first + turn
+      let some =
+        max(tokens.lowerBound, first)..<max(tokens.lowerBound, first, min(tokens.upperBound, first + part.rows))
+      if some.isEmpty { continue }
+      found.append(CacheRun(tokens: some, rows: part.values.pointer + (some.lowerBound - first) * width))
     }
     return found
   }
 
   /// All cached rows.
-  public var runs: [CacheRun] { runs(0..<length) }
+  public var runs: [CacheRun] { runs(length - rowCount..<length) }
 
   /// Forgets all but the first `length` tokens. A state can only be emptied; to go back to a point in between,
   /// take a `snapshot` there.
   public func truncate(_ length: Int) {
     if length >= self.length { return }
-    precondition(stateNumbers == 0 || length <= 0, "a recurrent state cannot be truncated to \(length) tokens")
+    precondition(
+      length <= 0 || (stateNumbers == 0 && self.length == rowCount),
+      "a state, or a cache of the last tokens, cannot be truncated to \(length) tokens")
     self.length = max(0, length)
     if stateNumbers > 0 { stateValues.fill(0) }
   }
@@ -137,14 +167,20 @@ public final class LayerCache {
         (target + start).update(from: numbers, count: min(numbers.count, count - start))
       }
     }
-    for run in append(count) { fill(run.rows, run.tokens.count * width) }
+    var left = count
+    while left > 0 {
+      let some = min(left, mostRows ?? left)
+      for run in append(some) { fill(run.rows, run.tokens.count * width) }
+      left -= some
+    }
     fill(state, stateNumbers)
   }
 
   /// An independent copy, with memory of its own, as much as is reserved here.
   public func snapshot() -> LayerCache {
-    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, capacity: room)
-    for run in copy.append(length) { gather(run.tokens, into: run.rows) }
+    let copy = LayerCache(kind, width: width, stateNumbers: stateNumbers, mostRows: mostRows, capacity: room)
+    copy.length = length - rowCount
+    for run in copy.append(rowCount) { gather(run.tokens, into: run.rows) }
     copy.state.update(from: state, count: stateNumbers)
     return copy
   }

@@ -88,7 +88,8 @@ public final class CheckpointReader: WeightSource {
   /// Says what a folder without safetensors holds instead.
   private static func refuseOtherFormats(_ folder: URL) throws {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path))?.sorted() ?? []
-    if let name = names.first(where: { $0.hasPrefix("pytorch_model") || $0.hasSuffix(".pth") || $0.hasSuffix(".bin") }) {
+    if let name = names.first(where: { $0.hasPrefix("pytorch_model") || $0.hasSuffix(".pth") || $0.hasSuffix(".bin") })
+    {
       throw UpcycleError(
         "holds its weights as PyTorch's pickle alone", at: folder.appendingPathComponent(name).path,
         expected: singleName,
@@ -117,6 +118,12 @@ public final class CheckpointReader: WeightSource {
   /// Type of a tensor's numbers; nil for an unknown one.
   public func type(of tensor: TensorSpec) -> ElementType? {
     places[tensor.storedName].flatMap { files[$0.file].info($0.name)?.type }
+  }
+
+  /// The element type that a checkpoint made from this one keeps: its own, or float32 where we do not write that.
+  public func writableType(of config: ModelConfig) -> ElementType {
+    let type = self.type(of: config.embeddingTensor) ?? .float32
+    return [.bfloat16, .float16].contains(type) ? type : .float32
   }
 
   private func place(_ name: String, shape: [Int]) throws -> Place {

@@ -16,6 +16,12 @@ public struct ConfigCheck {
     if !condition { throw UpcycleError("\"\(key)\": \(what)", at: file, expected: expected, found: "\(found)") }
   }
 
+  /// Refuses a rope whose scaling does not know every pair of `dim` dimensions.
+  public func rope(_ rope: RopeConfig, dim: Int) throws {
+    guard let pairs = rope.knownPairs else { return }
+    try require(pairs >= dim / 2, "short_factor", "\(dim / 2) factors, one for every pair", pairs, "too few")
+  }
+
   /// The shape of a kind of layer that the model has.
   /// - Throws: a failure that names the key whose absence left it out
   public func shape<Shape>(_ shape: Shape?, _ key: String, of kind: MixerKind) throws -> Shape {

@@ -49,7 +49,12 @@ extension ModelConfig {
   /// Numbers that the whole model caches per token.
   public var kvNumbersPerToken: Int { (0..<layerCount).reduce(0) { $0 + kvNumbersPerToken(layer: $1) } }
 
-  /// The same for the attention-only model it came from: L 2 n_kv d_h.
+  /// Numbers of a sequence's rows in all layers, those with a window keeping only theirs.
+  public func kvNumbers(context: Int) -> Int {
+    (0..<layerCount).reduce(0) { $0 + cacheNeeds(layer: $1).rowNumbers(context: context) }
+  }
+
+  /// The same per token for the attention-only model it came from, without windows: L 2 n_kv d_h.
   public var baseKVNumbersPerToken: Int { layerCount * Attention.cacheNeeds(self, layer: 0).perToken }
 
   /// Cache as a share of the base model's, in percent (X-EcoMLA's "KV size").
@@ -60,12 +65,15 @@ extension ModelConfig {
     (0..<layerCount).reduce(0) {
       $0
         + LayerCache.reservedBytes(
-          width: kvNumbersPerToken(layer: $1), stateNumbers: stateNumbers(layer: $1), capacity: tokens)
+          width: kvNumbersPerToken(layer: $1), stateNumbers: stateNumbers(layer: $1),
+          mostRows: cacheNeeds(layer: $1).mostTokens, capacity: tokens)
     }
   }
 
   /// The most tokens a sequence may have: `max_position_embeddings`, or nil where no layer keeps rows of them.
-  public var positionLimit: Int? { kvNumbersPerToken > 0 ? maxPosition : nil }
+  public var positionLimit: Int? {
+    kvNumbersPerToken > 0 ? min(maxPosition, rope.positionLimit ?? .max) : nil
+  }
 
   // MARK: Work
 

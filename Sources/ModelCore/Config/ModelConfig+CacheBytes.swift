@@ -27,7 +27,7 @@ extension ModelConfig {
 
   /// Bytes of one sequence's cache at `context` tokens, states included.
   public func cacheBytes(context: Int, _ types: CacheTypes = .released) -> Int {
-    types.keyValue * (kvNumbersPerToken * context + stateNumbers - recurrentNumbers) + types.state * recurrentNumbers
+    types.keyValue * (kvNumbers(context: context) + stateNumbers - recurrentNumbers) + types.state * recurrentNumbers
   }
 
   /// `cacheBytes` in percent of the attention-only model's cache at the same length.

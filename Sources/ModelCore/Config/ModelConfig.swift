@@ -28,6 +28,8 @@ public struct ModelConfig: Equatable, Sendable {
   public var rmsNormEps: Double
   /// What the weights of RMS norms are differences from: 1 in Qwen3-Next, else 0. Norms inside of mixers may differ.
   public var normOffset: Float
+  /// Norms, activation and factors around mixers and feed-forwards.
+  public var block: BlockConfig
   /// What attention layers have beside sizes and rope; in a converted model still the base model's.
   public var attention: AttentionConfig
   /// Rotary positions (`rope_parameters`, or `rope_theta` and `rope_scaling`).
@@ -54,7 +56,8 @@ public struct ModelConfig: Equatable, Sendable {
   public init(
     architecture: Architecture = .llama, hiddenSize: Int, layerCount: Int, attentionHeads: Int, keyValueHeads: Int,
     headDim: Int? = nil, intermediateSize: Int, vocabularySize: Int, tieWordEmbeddings: Bool = false,
-    rmsNormEps: Double = 1e-5, normOffset: Float = 0, attention: AttentionConfig = AttentionConfig(),
+    rmsNormEps: Double = 1e-5, normOffset: Float = 0, block: BlockConfig = BlockConfig(),
+    attention: AttentionConfig = AttentionConfig(),
     rope: RopeConfig = RopeConfig(), maxPosition: Int = 2048, bosTokenId: Int? = nil, eosTokenIds: [Int] = [],
     mixers: [MixerKind]? = nil, shapes: [any MixerShape] = [], experts: ExpertConfig? = nil,
     connectivities: [Connectivity] = []
@@ -70,6 +73,7 @@ public struct ModelConfig: Equatable, Sendable {
     self.tieWordEmbeddings = tieWordEmbeddings
     self.rmsNormEps = rmsNormEps
     self.normOffset = normOffset
+    self.block = block
     self.attention = attention
     self.rope = rope
     self.maxPosition = maxPosition

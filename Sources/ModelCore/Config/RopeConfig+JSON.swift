@@ -87,7 +87,24 @@ extension RopeConfig {
           mscale: try parameters.double("mscale"), mscaleAllDim: try parameters.double("mscale_all_dim"),
           attentionFactor: try parameters.positive("attention_factor"),
           truncate: try parameters.bool("truncate") ?? true))
-    default: throw parameters.unsupported(key, "this rope scaling (known: default, linear, llama3, yarn)")
+    case "longrope", "su":
+      func factors(_ key: String) throws -> [Double] {
+        let list = try parameters.array(key) ?? []
+        let factors = list.compactMap(\.double).filter { $0.isFinite && $0 > 0 }
+        guard !factors.isEmpty, factors.count == list.count else {
+          throw parameters.fail(key, expected: "a list of numbers above 0, one for every pair of dimensions")
+        }
+        return factors
+      }
+      let original = try original()
+      let factor = try parameters.positive("factor") ?? Double(maxPosition) / Double(original)
+      scaling = .longRope(
+        LongRope(
+          shortFactors: try factors("short_factor"), longFactors: try factors("long_factor"),
+          originalMaxPosition: original,
+          attentionFactor: try parameters.positive("attention_factor")
+            ?? LongRope.magnitude(factor: factor, original: original)))
+    default: throw parameters.unsupported(key, "this rope scaling (known: default, linear, llama3, longrope, yarn)")
     }
   }
 
@@ -117,6 +134,12 @@ extension RopeConfig {
       object["mscale_all_dim"] = rule.mscaleAllDim.map { .double($0) }
       object["attention_factor"] = rule.attentionFactor.map { .double($0) }
       if !rule.truncate { object["truncate"] = .bool(false) }
+    case .longRope(let rule):
+      object["rope_type"] = .string("longrope")
+      object["short_factor"] = .array(rule.shortFactors.map { .double($0) })
+      object["long_factor"] = .array(rule.longFactors.map { .double($0) })
+      object["original_max_position_embeddings"] = .int(rule.originalMaxPosition)
+      object["attention_factor"] = .double(rule.attentionFactor)
     }
     return .object(object)
   }

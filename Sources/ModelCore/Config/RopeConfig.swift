@@ -12,6 +12,25 @@ public struct RopeConfig: Equatable, Sendable {
     case linear(factor: Double)
     case llama3(Llama3)
     case yarn(Yarn)
+    case longRope(LongRope)
+  }
+
+  /// LongRoPE (arXiv 2402.13753; Phi-3, Phi-4, MiniCPM3): every pair's frequency is divided by its own factor. There
+  /// are two lists, for contexts up to that of pretraining and beyond; the first alone is implemented, up to there.
+  public struct LongRope: Equatable, Sendable {
+    /// Of every pair (`short_factor`).
+    public var shortFactors: [Double]
+    /// The same for longer contexts (`long_factor`): kept for writing.
+    public var longFactors: [Double]
+    /// Context of pretraining, tokens (`original_max_position_embeddings`).
+    public var originalMaxPosition: Int
+    /// Multiplies cos and sin (`attention_factor`).
+    public var attentionFactor: Double
+
+    /// What the paper multiplies cos and sin by: sqrt(1 + ln s / ln L0), 1 where nothing is stretched.
+    static func magnitude(factor: Double, original: Int) -> Double {
+      factor <= 1 || original < 2 ? 1 : (1 + log(factor) / log(Double(original))).squareRoot()
+    }
   }
 
   /// Llama 3's rule: long wavelengths are divided by `factor`, short ones kept, with a smooth passage.
@@ -76,7 +95,7 @@ public struct RopeConfig: Equatable, Sendable {
 
   /// The base of the frequencies (`rope_theta`), above 1.
   public var theta: Double
-  /// Nothing, or one of three rules (`rope_type`).
+  /// Nothing, or one of four rules (`rope_type`).
   public var scaling: Scaling
   /// D in theta^(-2j / D) when it is not the number of rotated dimensions.
   public var frequencyDim: Int?
@@ -90,8 +109,15 @@ public struct RopeConfig: Equatable, Sendable {
     self.frequencyDim = frequencyDim
   }
 
-  /// What cos and sin are multiplied by (YaRN only, else 1).
+  /// The most positions that are turned as the model was made for; nil: no limit of the rope's own.
+  var positionLimit: Int? { if case .longRope(let rule) = scaling { rule.originalMaxPosition } else { nil } }
+
+  /// Pairs that the scaling knows; nil: any.
+  var knownPairs: Int? { if case .longRope(let rule) = scaling { rule.shortFactors.count } else { nil } }
+
+  /// What cos and sin are multiplied by (YaRN and LongRoPE, else 1).
   public var magnitude: Double {
+    if case .longRope(let rule) = scaling { return rule.attentionFactor }
     guard case .yarn(let yarn) = scaling else { return 1 }
     if let attentionFactor = yarn.attentionFactor { return attentionFactor }
     if let mscale = yarn.mscale, let all = yarn.mscaleAllDim, mscale != 0, all != 0 {
@@ -116,6 +142,7 @@ public struct RopeConfig: Equatable, Sendable {
     case .linear(let factor): return plain.map { $0 / factor }
     case .llama3(let rule): return plain.map { Self.stretch($0, by: rule) }
     case .yarn(let rule): return stretch(plain, width: width, by: rule)
+    case .longRope(let rule): return zip(plain, rule.shortFactors).map { $0 / $1 }
     }
   }
 

@@ -18,7 +18,7 @@ extension ModelConfig {
       ]
     }
     guard let experts, experts.isUsed(inLayer: layer) else {
-      return swiGLU(TensorRole.feedForward, width: intermediateSize)
+      return names.placed(swiGLU(TensorRole.feedForward, width: intermediateSize), mixers[layer])
     }
     var all = [tensor(.router, [experts.count, hiddenSize])]
     if experts.hasCorrectionBias { all.append(tensor(.correctionBias, [experts.count], start: .constant(0))) }

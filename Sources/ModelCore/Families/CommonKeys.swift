@@ -1,25 +1,46 @@
 import Groundwork
 
+/// What a family takes where config.json does not say.
+public struct FamilyDefaults: Sendable {
+  /// Nil: the width divided by the heads.
+  public var headDim: Int?
+  /// `rms_norm_eps`
+  public var normEps = 1e-6
+  /// `rope_theta`
+  public var theta = 10_000.0
+  /// `partial_rotary_factor`
+  public var rotatedShare = 1.0
+  /// `tie_word_embeddings`
+  public var tiesHead = false
+  /// `max_position_embeddings`
+  public var maxPosition = 2048
+
+  /// What most take.
+  public init() {}
+
+  /// Some of it changed.
+  public init(_ change: (inout FamilyDefaults) -> Void) { change(&self) }
+}
+
 /// The keys that most families of the Hub share. A family calls these and adds where it differs.
 extension Family {
-  /// Reads sizes, rope, token ids, layer types and connectivity; attention layers have no traits yet, and the shapes
-  /// of other mixers are read by `readMixerShapes`.
+  /// Reads sizes, rope, factors, token ids, layer types and connectivity; attention layers have no traits yet, and the
+  /// shapes of other mixers are read by `readMixerShapes`.
   /// - Parameters:
   ///   - feedForwardKey: the key of the dense feed-forward's width
   ///   - headDim: nil: `head_dim`
-  ///   - defaultHeadDim: where the file does not say; nil: the width divided by the heads
-  ///   - rotatedShare: share of a head's dimensions that turn, where the file does not say
+  ///   - defaults: what the family takes where the file does not say
   ///   - mixers: nil: as `layer_types` says, attention everywhere without it
   public func readCommonKeys(
-    _ model: JSONObject, feedForwardKey: String = "intermediate_size", headDim: Int? = nil, defaultHeadDim: Int? = nil, rotatedShare: Double = 1,
-    mixers: [MixerKind]? = nil
+    _ model: JSONObject, feedForwardKey: String = "intermediate_size", headDim: Int? = nil,
+    defaults: FamilyDefaults = FamilyDefaults(), mixers: [MixerKind]? = nil
   ) throws -> ModelConfig {
     let width = 1...(1 << 20)
     let heads = try model.required("num_attention_heads", in: width)
     let hidden = try model.required("hidden_size", in: width)
-    let position = try model.int("max_position_embeddings", in: 1...(1 << 40)) ?? 2048
+    let position = try model.int("max_position_embeddings", in: 1...(1 << 40)) ?? defaults.maxPosition
     let layers = try layerCount(model)
-    let headDim = try headDim ?? model.int("head_dim", in: width) ?? defaultHeadDim
+    let headDim = try headDim ?? model.int("head_dim", in: width) ?? defaults.headDim
     if headDim == nil && hidden % heads != 0 {
       throw model.fail("hidden_size", expected: "a multiple of num_attention_heads (\(heads)), or a head_dim")
     }
@@ -28,10 +49,11 @@ extension Family {
       keyValueHeads: try model.int("num_key_value_heads", in: width) ?? heads, headDim: headDim,
       intermediateSize: try model.required(feedForwardKey, in: 1...(1 << 24)),
       vocabularySize: try model.required("vocab_size", in: 1...(1 << 26)),
-      tieWordEmbeddings: try model.bool("tie_word_embeddings") ?? false,
-      rmsNormEps: try model.positive("rms_norm_eps") ?? 1e-6,
-      rope: try RopeConfig(model: model, maxPosition: position, share: rotatedShare), maxPosition: position,
-      bosTokenId: try bosTokenId(model), eosTokenIds: try eosTokenIds(model),
+      tieWordEmbeddings: try model.bool("tie_word_embeddings") ?? defaults.tiesHead,
+      rmsNormEps: try model.positive("rms_norm_eps") ?? defaults.normEps, block: try BlockConfig(model: model),
+      rope: try RopeConfig(
+        model: model, maxPosition: position, share: defaults.rotatedShare, theta: defaults.theta),
+      maxPosition: position, bosTokenId: try bosTokenId(model), eosTokenIds: try eosTokenIds(model),
       mixers: try mixers ?? layerTypes(model, layerCount: layers),
       connectivities: try ModelConfig.connectivities(model, layerCount: layers))
   }
@@ -80,6 +102,41 @@ extension Family {
     }
   }
 
+  /// Layers with a window of `sliding_window` positions, by `layer_types`; nil for none.
+  /// - Parameters:
+  ///   - size: where the file does not say (an explicit null is none)
+  ///   - isWindowed: of a layer, where there is no such list
+  func windows(
+    _ model: JSONObject, layerCount: Int, size: Int? = nil, where isWindowed: (Int) -> Bool
+  ) throws -> AttentionConfig.Windows? {
+    let absent = model.values["sliding_window"] == nil ? size : nil
+    guard let size = try model.int("sliding_window", in: 1...(1 << 40)) ?? absent else { return nil }
+    var layers = (0..<layerCount).filter(isWindowed)
+    if let types = try model.array("layer_types") {
+      let names = types.compactMap(\.string)
+      let known = [Self.windowed, MixerKind.attention.rawValue]
+      guard types.count == layerCount, names.count == layerCount, names.allSatisfy(known.contains) else {
+        throw model.fail("layer_types", expected: "\(layerCount) of \(known.joined(separator: ", "))")
+      }
+      layers = (0..<layerCount).filter { names[$0] == Self.windowed }
+    }
+    return layers.isEmpty ? nil : AttentionConfig.Windows(layers: layers, size: size)
+  }
+
+  private static var windowed: String { "sliding_attention" }
+
+  /// `sliding_window` and `layer_types` of these layers.
+  func windowsJSON(_ config: ModelConfig) -> [String: JSONValue] {
+    let windows = config.attention.windows
+    return [
+      "sliding_window": windows.map { .int($0.size) } ?? .null,
+      "layer_types": .array(
+        (0..<config.layerCount).map {
+          .string(windows?.layers.contains($0) == true ? Self.windowed : MixerKind.attention.rawValue)
+        }),
+    ]
+  }
+
   /// Layer numbers listed under a key; nil where it is absent.
   func layerNumbers(_ model: JSONObject, _ key: String, _ layerCount: Int) throws -> Set<Int>? {
     try model.array(key).map { list in
@@ -110,11 +167,11 @@ extension Family {
       "vocab_size": .int(config.vocabularySize),
       "tie_word_embeddings": .bool(config.tieWordEmbeddings),
       "rms_norm_eps": .double(config.rmsNormEps),
-      "hidden_act": .string("silu"),
       "attention_bias": .bool(false),
       "max_position_embeddings": .int(config.maxPosition),
       "rope_parameters": config.rope.json,
     ]) { $1 }
+    object.merge(config.block.json) { $1 }
     if !config.connectivities.isEmpty {
       object["farskip_connectivity"] = .array(config.connectivities.map { .string($0.rawValue) })
     }
@@ -148,7 +205,7 @@ extension Family {
   /// Refuses features that would change the result and that we do not compute, by key.
   /// - Parameter known: keys of this list that the family does compute
   public func refuseUnsupported(_ model: JSONObject, except known: Set<String> = []) throws {
-    for key in ["hidden_act", "hidden_activation"] where !known.contains(key) {
+    for key in ["hidden_act", "hidden_activation"] where !known.contains("hidden_act") {
       if let name = try model.string(key), name != "silu", name != "swish" {
         throw model.unsupported(key, "this activation (known: silu)")
       }
@@ -160,7 +217,7 @@ extension Family {
       if try model.bool(key) == true { throw model.unsupported(key, what) }
     }
     if model["quantization_config"] != nil { throw model.unsupported("quantization_config", "a quantised checkpoint") }
-    for key in ["attn_logit_softcapping", "final_logit_softcapping", "logits_scaling", "residual_multiplier"]
+    for key in Self.factorKeys
     where !known.contains(key) {
       if let value = try model.double(key), value != 1 {
         throw model.unsupported(key, "scaling or capping of this kind")
@@ -170,6 +227,14 @@ extension Family {
     for key in ["num_experts", "num_local_experts", "n_routed_experts"] where !hasExperts && !known.contains(key) {
       if let count = model[key]?.int, count > 0 { throw model.unsupported(key, "mixture of experts") }
     }
+  }
+
+  /// What `BlockConfig` and `AttentionConfig` read, for families that have it.
+  static var factorKeys: [String] {
+    [
+      "attn_logit_softcapping", "final_logit_softcapping", "logits_scaling", "residual_multiplier",
+      "embedding_multiplier", "attention_multiplier",
+    ]
   }
 
   private func refuseSlidingWindow(_ model: JSONObject) throws {

@@ -48,8 +48,10 @@ extension Family {
   public var isConvertible: Bool { true }
   /// Nothing more than what every model must obey.
   public func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}
-  /// The same family.
-  public func architecture(attentionOnly config: ModelConfig) -> Architecture { architecture }
+  /// The plain family of its attention, which converted models come back to; its own with experts.
+  public func architecture(attentionOnly config: ModelConfig) -> Architecture {
+    isConvertible && config.experts == nil ? .plain(config.attention) : architecture
+  }
 
   /// Buffers, and tied copies of the head.
   public func ignores(_ name: String, of config: ModelConfig) -> Bool { isBufferOrTiedHead(name, of: config) }
@@ -77,7 +79,8 @@ public enum Families {
   private static let registry = Registry<Architecture, any Family>(
     [
       Llama(), Qwen2(), Qwen3(), Qwen3MoE(), Llama4(), DeepSeek.v2, DeepSeek.v3, StockMamba2(), Qwen3Next(),
-      FlashLinear(), Hybrid(),
+      Qwen3Dot5(), FlashLinear(), Mistral(), SmolLM3(), OLMo2(), Phi3(), Granite(), Gemma2(), Gemma3(), MiniCPM3(),
+      Hybrid(),
     ], key: { $0.architecture })
 
   /// Makes a family known under its `model_type`.

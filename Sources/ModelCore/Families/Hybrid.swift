@@ -5,6 +5,7 @@ import Groundwork
 struct Hybrid: Family {
   let architecture = Architecture.hybrid
   let className = "UpcycleHybridForCausalLM"
+  let rotatesPartOfHeads = true
   private static let mixersKey = "mixer_types"
 
   var names: TensorNames {
@@ -15,10 +16,8 @@ struct Hybrid: Family {
     return names
   }
 
-  func architecture(attentionOnly config: ModelConfig) -> Architecture { .plain(config.attention) }
-
   func read(_ model: JSONObject) throws -> ModelConfig {
-    try refuseUnsupported(model)
+    try refuseUnsupported(model, except: Set(Self.factorKeys + ["hidden_act", "sliding_window"]))
     let layers = try layerCount(model)
     // transformers refuses names of mixers that it does not know in layer_types, where our earlier folders have them.
     let listed = try layerTypes(model, layerCount: layers, key: Self.mixersKey) ?? layerTypes(model, layerCount: layers)
@@ -26,13 +25,15 @@ struct Hybrid: Family {
       throw UpcycleError("\"\(Self.mixersKey)\" is missing", at: model.file, expected: "\(layers) entries")
     }
     var config = try readCommonKeys(model, mixers: mixers)
-    config.attention = try AttentionConfig(model: model)
+    config.normOffset = Float(try model.double("norm_offset") ?? 0)
+    config.attention = try AttentionConfig(model: model, config: config)
     try readMixerShapes(model, into: &config)
     return config
   }
 
   func json(_ config: ModelConfig) -> [String: JSONValue] {
-    var object = commonJSON(config).merging(config.attention.json) { $1 }
+    var object = commonJSON(config).merging(config.attention.json(layerCount: config.layerCount)) { $1 }
+    if config.normOffset != 0 { object["norm_offset"] = .double(Double(config.normOffset)) }
     object[Self.mixersKey] = layerTypesJSON(config)
     return object
   }

@@ -31,16 +31,10 @@ struct Llama4: Family {
 
   private func attention(_ model: JSONObject, _ layerCount: Int) throws -> AttentionConfig {
     let interval = try model.int("no_rope_layer_interval", in: 1...4096) ?? 4
-    let isRotated = try (model.array("no_rope_layers") ?? []).map { value in
-      guard let flag = value.int, (0...1).contains(flag) else {
-        throw model.fail("no_rope_layers", expected: "0 or 1 per layer")
-      }
-      return flag == 1
-    }
-    guard isRotated.isEmpty || isRotated.count == layerCount else {
-      throw model.fail("no_rope_layers", expected: "\(layerCount) entries")
-    }
-    let rotated = (0..<layerCount).filter { isRotated.isEmpty ? ($0 + 1) % interval != 0 : isRotated[$0] }
+    let unrotated =
+      try AttentionConfig.unrotatedLayers(model, layerCount: layerCount)
+      ?? (0..<layerCount).filter { ($0 + 1) % interval == 0 }
+    let rotated = (0..<layerCount).filter { !unrotated.contains($0) }
     var chunked = rotated
     if let types = try model.array("layer_types") {
       let names = types.compactMap(\.string)
@@ -53,7 +47,7 @@ struct Llama4: Family {
     let size = try model.int("attention_chunk_size", in: 1...(1 << 40)) ?? 8192
     let isTuned = try model.bool("attn_temperature_tuning") ?? true
     return AttentionConfig(
-      ropeInterleaved: true, unrotatedLayers: (0..<layerCount).filter { !rotated.contains($0) },
+      ropeInterleaved: true, unrotatedLayers: unrotated,
       normsRotated: try model.bool("use_qk_norm") ?? true,
       temperature: isTuned
         ? .init(
@@ -78,7 +72,7 @@ struct Llama4: Family {
   func json(_ config: ModelConfig) -> [String: JSONValue] {
     var object = commonJSON(config)
     let (attention, layers) = (config.attention, 0..<config.layerCount)
-    object["no_rope_layers"] = .array(layers.map { .int(attention.unrotatedLayers.contains($0) ? 0 : 1) })
+    object["no_rope_layers"] = attention.rotationFlags(layerCount: config.layerCount)
     object["layer_types"] = .array(
       layers.map {
         .string(attention.chunks?.layers.contains($0) == true ? Self.chunked : MixerKind.attention.rawValue)

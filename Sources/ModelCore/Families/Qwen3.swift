@@ -7,14 +7,15 @@ struct Qwen3: Family {
   let usesWindowsUnlessSaid = false
 
   func read(_ model: JSONObject) throws -> ModelConfig {
-    try refuseUnsupported(model)
-    var config = try readCommonKeys(model, defaultHeadDim: 128)
+    try refuseUnsupported(model, except: ["sliding_window"])
+    var config = try readCommonKeys(model, defaults: FamilyDefaults { $0.headDim = 128 }, mixers: qwenMixers(model))
     config.attention.qkNorm = true
+    config.attention.windows = try qwenWindows(model, layerCount: config.layerCount)
     try readMixerShapes(model, into: &config)
     return config
   }
 
-  func json(_ config: ModelConfig) -> [String: JSONValue] { commonJSON(config) }
+  func json(_ config: ModelConfig) -> [String: JSONValue] { commonJSON(config).merging(qwenWindowsJSON(config)) { $1 } }
 }
 
 extension Architecture {

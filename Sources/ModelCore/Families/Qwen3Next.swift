@@ -23,7 +23,12 @@ struct Qwen3Next: Family {
     let mixers =
       try layerTypes(model, layerCount: layers)
       ?? (0..<layers).map { ($0 + 1) % interval == 0 ? .attention : .gatedDeltaNet }
-    var config = try readCommonKeys(model, rotatedShare: 0.25, mixers: mixers)
+    var config = try readCommonKeys(
+      model,
+      defaults: FamilyDefaults {
+        $0.rotatedShare = 0.25
+        $0.headDim = 256
+      }, mixers: mixers)
     config.normOffset = 1
     config.attention = AttentionConfig(qkNorm: true, outputGate: try model.bool("attn_output_gate") ?? true)
     config.delta = try DeltaConfig(model: model, normEps: config.rmsNormEps, isFused: true)

@@ -39,6 +39,7 @@ enum Released {
           config.mamba = try mamba(hybrid)
         } else {
           config.delta = try DeltaConfig(replacing: config)
+          config.delta?.qkvBias = false
         }
       }
       config.mixers = (0..<config.layerCount).map { latentLayers.contains($0) ? .latentAttention : linear }

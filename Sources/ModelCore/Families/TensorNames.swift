@@ -11,8 +11,17 @@ public struct TensorNames: Sendable {
   public var mixers: [MixerKind: String] = [:]
   /// Tensors of a mixer that are called otherwise than by their role.
   public var mixerTensors: [MixerKind: [MixerRole: String]] = [:]
+  /// Below the layer: behind the mixer, where there is such a norm.
+  public var mixerOutputNorm = "mixer_output_layernorm.weight"
   /// Below the layer: before the feed-forward.
   public var transformNorm = "post_attention_layernorm.weight"
+  /// Below the layer: behind the feed-forward, where there is such a norm.
+  public var transformOutputNorm = "post_feedforward_layernorm.weight"
+  /// Larger tensors that hold several of a mixer's, by the names that these have below its module; the parts follow
+  /// each other in the order of `Mixer.tensors`.
+  public var fusedMixers: [MixerKind: [MixerRole: String]] = [:]
+  /// Below `feedForward`: one tensor that holds gate and up.
+  public var fusedGateUp: String?
   /// The module of feed-forward or experts.
   public var feedForward = "mlp"
   /// Below `feedForward`.
@@ -42,12 +51,42 @@ public struct TensorNames: Sendable {
     mixerPrefix(layer, kind) + (mixerTensors[kind]?[role] ?? role.rawValue)
   }
 
+  /// The name of the larger tensor that holds a layer's tensor; nil where it is stored by itself.
+  private func fusedName(_ tensor: TensorSpec, _ kind: MixerKind) -> String? {
+    guard let layer = tensor.layer else { return nil }
+    switch tensor.role {
+    case .mixer(let role): return fusedMixers[kind]?[role].map { mixerPrefix(layer, kind) + $0 }
+    case .feedForward(.gate), .feedForward(.up):
+      return fusedGateUp.map { "\(layerPrefix(layer))\(feedForward).\($0)" }
+    default: return nil
+    }
+  }
+
+  /// A layer's tensors, those that are rows of larger ones marked as such.
+  func placed(_ tensors: [TensorSpec], _ kind: MixerKind) -> [TensorSpec] {
+    if fusedMixers.isEmpty && fusedGateUp == nil { return tensors }
+    let names = tensors.map { fusedName($0, kind) }
+    var filled: [String: Int] = [:]
+    return zip(tensors, names).map { tensor, name in
+      guard let name else { return tensor }
+      let all = zip(tensors, names).filter { $0.1 == name }.map { $0.0 }
+      var part = tensor
+      part.part = TensorSpec.Part(
+        name: name, shape: [all.reduce(0) { $0 + $1.shape[0] }] + tensor.shape.dropFirst(),
+        offset: filled[name] ?? 0)
+      filled[name, default: 0] += tensor.count
+      return part
+    }
+  }
+
   /// A layer's tensor that is no mixer's.
   func name(_ role: TensorRole, layer: Int) -> String {
     let prefix = layerPrefix(layer)
     switch role {
     case .inputNorm: return prefix + inputNorm
     case .transformNorm: return prefix + transformNorm
+    case .mixerOutputNorm: return prefix + mixerOutputNorm
+    case .transformOutputNorm: return prefix + transformOutputNorm
     case .feedForward(let projection): return "\(prefix)\(feedForward).\(projection.rawValue).weight"
     case .router: return "\(prefix)\(feedForward).\(router)"
     case .correctionBias: return "\(prefix)\(feedForward).\(correctionBias)"

@@ -91,17 +91,23 @@ public struct MixerTensor: Equatable, Sendable {
 public struct CacheNeeds: Equatable, Sendable {
   /// Of every token: a row.
   public var perToken: Int
+  /// Rows it keeps at most, of the last tokens; nil: of all.
+  public var mostTokens: Int?
   /// Of the recurrent state, whatever the length; what served models keep in float32.
   public var recurrent: Int
   /// The last inputs of a convolution, whatever the length.
   public var recentInputs: Int
 
   /// Nothing unless said.
-  public init(perToken: Int = 0, recurrent: Int = 0, recentInputs: Int = 0) {
+  public init(perToken: Int = 0, mostTokens: Int? = nil, recurrent: Int = 0, recentInputs: Int = 0) {
     self.perToken = perToken
+    self.mostTokens = mostTokens
     self.recurrent = recurrent
     self.recentInputs = recentInputs
   }
+
+  /// Numbers of the rows of a sequence of so many tokens.
+  public func rowNumbers(context: Int) -> Int { perToken * min(context, mostTokens ?? .max) }
 
   /// Everything that does not grow.
   public var state: Int { recurrent + recentInputs }

@@ -30,6 +30,8 @@ public struct TeacherStates: Sendable {
         LanguageModel(folder: teacher), batches: batches, identity: identity, in: folder, report: report,
         shouldStop: shouldStop)
     }
-    return try TeacherCache(folder, identity: identity, head: CheckpointReader(teacher).read(config.headTensor))
+    return try TeacherCache(
+      folder, identity: identity, head: CheckpointReader(teacher).read(config.headTensor),
+      cap: Float(config.block.logitCap ?? 0))
   }
 }

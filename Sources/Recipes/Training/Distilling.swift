@@ -24,6 +24,8 @@ public struct Distilling {
   public var positions: ContextExtension?
   /// Where the teacher's hidden states are kept; nil: the teacher runs beside the student.
   public var cache: TeacherStates?
+  /// Type of the finished model's numbers.
+  public var type = ElementType.float32
 
   public init(student: URL, teacher: URL?, data: TokenShards, heldOut: TokenShards? = nil, plan: TrainingPlan) {
     self.student = student
@@ -36,7 +38,7 @@ public struct Distilling {
   /// Held-out loss by training tokens, first row at 0 tokens.
   public typealias Curve = [[Double]]
 
-  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// Trains in `folder` and leaves the model there with its tokenizer.
   /// - Parameter reportTeacher: steps of the teacher's states that are recorded, where they are kept.
   /// - Returns: the held-out curve.
   @discardableResult
@@ -53,7 +55,7 @@ public struct Distilling {
       student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
       teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
       data: data.identity, threads: Threads.count, heldOut: heldOut?.identity)
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
       try HeldOutCurve(curveFile).rows
     } train: {
       let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)

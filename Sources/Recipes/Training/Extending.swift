@@ -25,6 +25,8 @@ public struct Extending {
   public var cache: TeacherStates?
   /// Bytes that all tensors together may take; nil: no limit.
   public var budget: Int?
+  /// Type of the finished model's numbers.
+  public var type = ElementType.float32
 
   public init(
     student: URL, teacher: URL?, data: TokenShards?, heldOut: TokenShards? = nil, positions: ContextExtension,
@@ -143,7 +145,7 @@ public struct Extending {
 
   // MARK: The stage
 
-  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer; without a plan it writes the
+  /// Trains in `folder` and leaves the model there with its tokenizer; without a plan it writes the
   /// model with its new positions.
   /// - Returns: the held-out curve.
   @discardableResult
@@ -161,11 +163,12 @@ public struct Extending {
       }
       let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
       try Tokenizer.load(from: student).save(to: folder)
-      try model.save(to: folder)
+      try model.save(to: folder, type: type)
       return []
     }
     var recipe = Distilling(student: student, teacher: teacher, data: data, heldOut: heldOut, plan: plan)
     recipe.positions = positions
+    recipe.type = type
     recipe.cache = plan.klWeight > 0 ? cache : nil
     return try recipe.run(
       in: folder, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report, shouldStop: shouldStop)

@@ -73,6 +73,8 @@ public struct IntermediateDistilling {
   public var heldOut: TokenShards?
   /// No tokens: the replacement as it starts.
   public var plan: IntermediatePlan
+  /// Type of the finished model's numbers.
+  public var type = ElementType.float32
 
   public init(
     base: URL, replacement: Replacement, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan
@@ -92,7 +94,7 @@ public struct IntermediateDistilling {
     public var after: [Double] = []
   }
 
-  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// Trains in `folder` and leaves the model there with its tokenizer.
   @discardableResult
   public func run(
     in folder: URL, saveEvery: Double = 60, report: (IntermediateTrainer.StepMetrics, Double) -> Void = { _, _ in },
@@ -107,7 +109,7 @@ public struct IntermediateDistilling {
       data: data.identity, threads: Threads.count,
       heldOut: heldOut?.identity)
     let outcomeFile = directory.run.appendingPathComponent("layers.json")
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
       try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     } train: {
       let baseModel = try LanguageModel(folder: base)

@@ -15,6 +15,8 @@ public struct Preferring {
   public var data: PreferenceData
   /// What decides the numbers.
   public var plan: PreferencePlan
+  /// Type of the finished model's numbers.
+  public var type = ElementType.float32
 
   /// The plan's pairs must be as many as the data's.
   public init(model: URL, data: PreferenceData, plan: PreferencePlan) {
@@ -41,7 +43,7 @@ public struct Preferring {
     public var tokens = 0
   }
 
-  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// Trains in `folder` and leaves the model there with its tokenizer.
   @discardableResult
   public func run(
     in folder: URL, saveEvery: Double = 60, report: (PreferenceTrainer.StepMetrics, Double) -> Void = { _, _ in },
@@ -57,7 +59,7 @@ public struct Preferring {
     let identity = RunIdentity(
       student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count)
     let outcomeFile = directory.run.appendingPathComponent("heldout.json")
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
       try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     } train: {
       let trainer = try PreferenceTrainer(

@@ -34,6 +34,8 @@ public struct SelfDistilling {
   public var answersOnly = true
   /// When to stop early; nil: never, and the last weights are kept.
   public var stopping: EarlyStopping?
+  /// Type of the finished model's numbers.
+  public var type = ElementType.float32
 
   public init(student: URL, teacher: URL, data: TokenShards, heldOut: TokenShards? = nil, plan: TrainingPlan) {
     self.student = student
@@ -101,7 +103,7 @@ public struct SelfDistilling {
       teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, threads: Threads.count,
       heldOut: heldOut?.identity)
     let history = try ValidationHistory(directory.run, stopping)
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer) {
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
       history.outcome(lastStep: plan.steps)
     } train: {
       let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)

@@ -89,7 +89,7 @@ public struct ChatTemplate {
     }
     for name in ["chat_template.json", "tokenizer_config.json"] {
       guard FileManager.default.fileExists(atPath: url(name).path) else { continue }
-      let value = try JSONValue(contentsOf: url(name))["chat_template"]
+      let value = try JSONValue(contentsOf: url(name), dialect: .nonFinite)["chat_template"]
       let named = value?.array?.first { $0["name"]?.string == "default" } ?? value?.array?.first
       if let source = value?.string ?? named?["template"]?.string {
         try self.init(source, file: url(name).path, variables: variables)

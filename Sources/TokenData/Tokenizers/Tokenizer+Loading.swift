@@ -82,7 +82,7 @@ extension Tokenizer {
 
   /// Decides by the top-level keys: `model` with an object, `pieces` with an array, else words to ids.
   private static func format(of data: Data, file: String) throws -> Format {
-    try JSONReader.parse(data, file: file) { reader in
+    try JSONReader.parse(data, file: file, dialect: .nonFinite) { reader in
       var format = Format.vocabulary
       try reader.object { reader, key in
         let kind = try reader.kind()

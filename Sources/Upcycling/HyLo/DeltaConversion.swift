@@ -6,8 +6,8 @@ import TensorCore
 /// attention's, cut or padded to the new widths; gate, decay, beta and convolutions start as flash-linear-attention's.
 ///
 /// Keys and values are first repeated from n_kv to n_h heads (repeat_interleave), so that the teacher has n_h heads
-/// of d_h everywhere; its rows are numbered 0 ..< n_h d_h. Norms on queries and keys, biases and rotary positions
-/// have no counterpart and are dropped.
+/// of d_h everywhere; its rows are numbered 0 ..< n_h d_h. Biases go as their rows do. Norms on queries and keys, and
+/// rotary positions, have no counterpart and are dropped.
 public struct DeltaConversion: Codable, Equatable, Sendable {
   /// What becomes of the teacher's projections.
   public enum Start: String, Codable, CaseIterable, Sendable {
@@ -111,21 +111,23 @@ struct DeltaWeights: WeightSource {
     tensor.writeUntrained(seed: conversion.seed, to: destination)
     let width = base.attentionHeads * base.headDim
     switch role {
-    case .query, .key: try copyRows(role, layer, conversion.keyBlocks(delta, width: width), to: destination)
-    case .value: try copyRows(role, layer, conversion.valueBlocks(delta, width: width), to: destination)
+    case .query, .key, .queryBias, .keyBias:
+      try copyRows(role, layer, conversion.keyBlocks(delta, width: width), to: destination)
+    case .value, .valueBias: try copyRows(role, layer, conversion.valueBlocks(delta, width: width), to: destination)
     case .output:
       try copyColumns(layer, conversion.valueBlocks(delta, width: width), stride: tensor.shape[1], to: destination)
     default: break
     }
   }
 
-  /// Rows of a projection, each of whose heads stands for its group of query heads.
+  /// Rows of a projection or of its bias, each of whose heads stands for its group of query heads.
   private func copyRows(
     _ role: MixerRole, _ layer: Int, _ blocks: [DeltaConversion.Block], to destination: UnsafeMutablePointer<Float>
   ) throws {
     if blocks.isEmpty { return }
-    let (width, head) = (base.hiddenSize, base.headDim)
+    let head = base.headDim
     let teacher = try source.read(base.attentionTensor(role, layer: layer))
+    let width = teacher.count / teacher.shape[0]
     let repeats = base.attentionHeads * head / teacher.shape[0]
     for block in blocks {
       for (offset, row) in block.rows.enumerated() {

@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TokenData
 
 /// A model folder that appears whole. An existing folder is replaced if it is empty or holds a model (a config.json),
 /// else refused.
@@ -29,12 +30,9 @@ func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
   }
 }
 
-/// Copies the tokenizer's files, which a conversion does not touch.
+/// Copies the tokenizer's files and those that belong to it, which a conversion does not touch, byte for byte.
 func copyTokenizer(from source: URL, to destination: URL) throws {
-  let names = (try? FileManager.default.contentsOfDirectory(atPath: source.path)) ?? []
-  let known = ["merges.txt", "special_tokens_map.json", "added_tokens.json", "generation_config.json"]
-  for name in names.sorted()
-  where known.contains(name) || ["tokenizer", "tok", "vocab", "chat_template"].contains(where: { name.hasPrefix($0) }) {
-    try writeFile(readFile(source.appendingPathComponent(name)), to: destination.appendingPathComponent(name))
+  for file in try TokenizerFile.all(in: source) {
+    try writeFile(file.content, to: destination.appendingPathComponent(file.name))
   }
 }

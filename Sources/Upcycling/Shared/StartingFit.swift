@@ -32,11 +32,12 @@ public struct StartingFit: Codable, Equatable, Sendable {
         total.divergence += sums.divergence
         total.tokens += sums.tokens
       }
-      add(tape.headLoss(states, head: base.head, targets: targets, scale: 1).sums, to: &teacher)
+      add(tape.headLoss(states, head: base.head, targets: targets, scale: 1, cap: base.logitCap).sums, to: &teacher)
       add(
         tape.headLoss(
           own, head: model.head, targets: targets,
-          teacher: TeacherHead(hidden: states.value, weight: base.head.value), ceWeight: 1, klWeight: 1, scale: 1
+          teacher: TeacherHead(hidden: states.value, weight: base.head.value, cap: base.logitCap), ceWeight: 1,
+          klWeight: 1, scale: 1, cap: model.logitCap
         ).sums, to: &student)
     }
     let count = Double(max(student.tokens, 1))

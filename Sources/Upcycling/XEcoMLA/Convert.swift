@@ -36,12 +36,6 @@ public func convertCheckpoint(
 }
 
 extension CheckpointReader {
-  /// The element type that a rewritten checkpoint keeps.
-  func writableType(of config: ModelConfig) -> ElementType {
-    let type = type(of: config.embeddingTensor) ?? .float32
-    return [.bfloat16, .float16].contains(type) ? type : .float32
-  }
-
   /// Refuses, before anything is written, a checkpoint that is not exactly this model's.
   fileprivate func requireTensors(of config: ModelConfig) throws {
     let wanted = config.tensors

@@ -63,7 +63,7 @@ final class ConvertedWeights: WeightSource {
       let whole = try source.read(base.counterpart(of: tensor))
       let dims =
         headDims[layer] ?? RopeSlice.paperDims(base, nope: conversion.nopeHeadDim, rope: conversion.ropeHeadDim)
-      for (i, dim) in dims.enumerated() { destination[i] = whole.pointer[dim] }
+      for (i, dim) in dims.enumerated() { destination[i] = whole.pointer[dim] + base.normOffset }
     default:
       if conversion.start == .random { return tensor.writeUntrained(seed: conversion.seed, to: destination) }
       if ready[tensor.place] == nil { try make(from: layer) }

@@ -29,7 +29,7 @@ public func inputCovariances(
       for i in 0..<part.count { sum.values[i] += Double(part.pointer[i]) }
       sums[layer] = sum
     }
-    add(tape.embedding(model.embedding, ids: ids, leading: [ids.count]), layer: 0)
+    add(model.embedded(tape, ids, leading: [ids.count]), layer: 0)
     _ = model.hidden(tape, ids: ids, batch: part.count, time: part.first!.count) { add($1, layer: $0 + 1) }
     tokens += ids.count
   }

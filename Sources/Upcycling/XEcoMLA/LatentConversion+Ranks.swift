@@ -53,16 +53,21 @@ extension LatentConversion {
     latent.isPositionFree = isPositionFree ?? false
     latent.outputGate = outputGate ?? false
     latent.layerRanks = ranks.filter { $0.value != LatentConfig.Ranks(q: latent.qRank, kv: latent.kvRank) }
+    let baseRope = base.attentionRope(layer: (try? layers.resolve(layerCount: base.layerCount))?.first ?? 0)
     switch rope {
     case .paper:
+      if baseRope != base.rope { latent.rope = baseRope }
+      latent.attentionScale = base.attention.scale.map {
+        $0 * (Double(base.headDim) / Double(nopeHeadDim + ropeHeadDim)).squareRoot()
+      }
       // The official code replaces Llama 3's rule by YaRN over the slice, cos and sin scaled with it.
-      if case .llama3(let rule) = base.rope.scaling {
+      if case .llama3(let rule) = baseRope.scaling {
         latent.rope = RopeConfig(
-          theta: base.rope.theta,
+          theta: baseRope.theta,
           scaling: .yarn(.init(factor: rule.factor, originalMaxPosition: rule.originalMaxPosition)))
       }
     case .aligned:
-      latent.rope = base.rope
+      latent.rope = baseRope
       latent.rope?.frequencyDim = base.headDim
       latent.attentionScale = base.attentionScale
     }

@@ -170,6 +170,21 @@ extension LatentConversion {
         base.mixers[layer] == .attention, "is not an attention layer", "`layers`", "attention",
         "layer \(layer): \(base.mixers[layer].rawValue)")
     }
+    for (what, isThere, key) in [
+      ("norms over all heads at once have no place in latent attention", base.attention.qkNormSpansHeads, "olmo2"),
+      (
+        "capped scores are not implemented in latent attention", base.attention.scoreCap != nil,
+        "attn_logit_softcapping"
+      ),
+      (
+        "heads that turn in part have no place in latent attention", base.rope.rotatedShare != 1,
+        "partial_rotary_factor"
+      ),
+    ] { try require(!isThere, what, "`model`", "a base without them", key) }
+    let ropes = layers.map { base.attentionRope(layer: $0) }
+    try require(
+      ropes.allSatisfy { $0 == ropes.first }, "layers with and without a window turn by different ropes", "`layers`",
+      "layers of one kind", "both", hint: "convert one kind, or those to other mixers")
     try require(base.latent == nil, "already has latent layers", "`model`", "an attention-only base", "kv_lora_rank")
     return layers
   }

@@ -35,17 +35,18 @@ public func layerSensitivities(
     let tape = Tape(recording: false)
     let targets = part.flatMap { $0.dropFirst() + [-1] }
     let teacher = TeacherHead(
-      hidden: base.hidden(tape, ids: ids, batch: part.count, time: time).value, weight: base.head.value)
+      hidden: base.hidden(tape, ids: ids, batch: part.count, time: time).value, weight: base.head.value,
+      cap: base.logitCap)
     func divergence(_ x: Variable) -> Double {
       return tape.headLoss(
         linear.normed(tape, x), head: linear.head, targets: targets, teacher: teacher, ceWeight: 0, klWeight: 1,
-        scale: 1
+        scale: 1, cap: linear.logitCap
       ).sums.divergence
     }
     func pass(_ layer: DecoderLayer, _ x: Variable) -> Variable {
       layer.forward(tape, x, batch: part.count, time: time, positionIds: positions)
     }
-    var below = tape.embedding(linear.embedding, ids: ids, leading: [part.count, time])
+    var below = linear.embedded(tape, ids, leading: [part.count, time])
     for layer in 0..<count {
       if !chosen.contains(layer) {
         var x = pass(latent.layers[layer], below)

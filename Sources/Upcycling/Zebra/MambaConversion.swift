@@ -7,7 +7,8 @@ import TensorCore
 ///
 ///   V -> x, K -> B, Q -> C, O -> out_proj; gate, dt and the rest start as Mamba2 does.
 ///
-/// Biases and norms on queries and keys, and rotary positions, have no counterpart and are dropped.
+/// Biases go the same way, into one of in_proj. Norms on queries and keys, and rotary positions, have no counterpart
+/// and are dropped.
 public struct MambaConversion: Codable, Equatable, Sendable {
   /// What becomes of the teacher's projections.
   public enum Start: String, Codable, CaseIterable, Sendable {
@@ -75,12 +76,15 @@ struct MambaWeights: WeightSource {
       return try source.read(base.counterpart(of: tensor), into: destination)
     }
     tensor.writeUntrained(seed: conversion.seed, to: destination)
-    guard role == .input, conversion.start == .structured, let mamba = config.mamba else { return }
+    guard role == .input || role == .inputBias, conversion.start == .structured, let mamba = config.mamba else {
+      return
+    }
     // Rows z | x | B | C | dt, of which x, B and C come from values, keys and queries.
     var row = mamba.innerWidth
-    for projection in [MixerRole.value, .key, .query] {
+    let projections: [MixerRole] = role == .input ? [.value, .key, .query] : [.valueBias, .keyBias, .queryBias]
+    for projection in projections {
       let teacher = base.attentionTensor(projection, layer: layer)
-      try source.read(teacher, into: destination + row * base.hiddenSize)
+      try source.read(teacher, into: destination + row * (teacher.count / teacher.shape[0]))
       row += teacher.shape[0]
     }
   }

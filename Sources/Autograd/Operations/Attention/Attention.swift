@@ -24,7 +24,8 @@ extension Tape {
   /// (batch, KV head): the query heads of a group share their dk, dv and run in order.
   /// - Parameter chunk: i sees only j of its own chunk of so many positions, i / chunk = j / chunk (Llama-4); nil: all
   public func attention(
-    q: HeadSlices, k: HeadSlices, v: HeadSlices, batch: Int, time: Int, scale: Float, chunk: Int? = nil
+    q: HeadSlices, k: HeadSlices, v: HeadSlices, batch: Int, time: Int, scale: Float, chunk: Int? = nil,
+    window: Int? = nil, cap: Float = 0
   ) -> Variable {
     let heads = q.layout.heads
     let groups = k.layout.heads
@@ -33,11 +34,21 @@ extension Tape {
     let out = Tensor([batch, time, heads * valueWidth])
     let logSums = Tensor([batch, heads, time])
     let perGroup = heads / groups
+    precondition(chunk == nil || (window == nil && cap == 0), "chunks with windows or caps are not implemented")
+    let isBounded = cap > 0 || window.map { $0 < time } ?? false
     Threads.parallel(batch * groups) { index in
       let (b, g) = index.quotientAndRemainder(dividingBy: groups)
       for h in g * perGroup..<(g + 1) * perGroup {
         for low in stride(from: 0, to: time, by: chunk ?? time) {
           let count = min(chunk ?? time, time - low)
+          if isBounded {
+            up_bounded_attention_forward(
+              q.start(b, h, time, from: 0), q.rowStride, k.start(b, g, time, from: 0), k.rowStride,
+              v.start(b, g, time, from: 0), v.rowStride, out.pointer + b * time * out.width + h * valueWidth, out.width,
+              logSums.pointer + (b * heads + h) * time, time, time, q.layout.width, valueWidth, scale, 0,
+              window ?? time, cap, 0)
+            continue
+          }
           up_attention_forward(
             q.start(b, h, time, from: low), q.rowStride, k.start(b, g, time, from: low), k.rowStride,
             v.start(b, g, time, from: low), v.rowStride,
@@ -61,6 +72,16 @@ extension Tape {
           for low in stride(from: 0, to: time, by: chunk ?? time) {
             let count = min(chunk ?? time, time - low)
             let row = (b * time + low) * out.width + h * valueWidth
+            if isBounded {
+              up_bounded_attention_backward(
+                q.start(b, h, time, from: 0), q.rowStride, k.start(b, g, time, from: 0), k.rowStride,
+                v.start(b, g, time, from: 0), v.rowStride, out.pointer + row, out.width, doutPointer + row, out.width,
+                logSums.pointer + (b * heads + h) * time,
+                q.start(b, h, time, from: 0, in: dq), q.rowStride, k.start(b, g, time, from: 0, in: dk), k.rowStride,
+                v.start(b, g, time, from: 0, in: dv), v.rowStride, time, q.layout.width, valueWidth, scale,
+                window ?? time, cap)
+              continue
+            }
             up_attention_backward(
               q.start(b, h, time, from: low), q.rowStride, k.start(b, g, time, from: low), k.rowStride,
               v.start(b, g, time, from: low), v.rowStride, out.pointer + row, out.width, doutPointer + row, out.width,

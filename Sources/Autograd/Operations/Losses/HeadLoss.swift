@@ -7,11 +7,15 @@ public struct TeacherHead {
   public var hidden: Tensor
   /// [vocab, width']
   public var weight: Tensor
+  /// Soft cap of the logits; 0: none.
+  public var cap: Float
 
   /// Both have the teacher's width, which may differ from the student's; the vocabulary is the same.
-  public init(hidden: Tensor, weight: Tensor) {
+  /// - Parameter cap: soft cap of the logits; 0: none
+  public init(hidden: Tensor, weight: Tensor, cap: Float = 0) {
     self.hidden = hidden
     self.weight = weight
+    self.cap = cap
   }
 }
 
@@ -39,9 +43,10 @@ extension Tape {
   ///   - hidden: [..., width], after the final norm.
   ///   - targets: one id per row, negative to ignore the row in both terms.
   ///   - scale: 1 / (tokens of the whole optimizer step): `meanPerToken`.
+  ///   - cap: soft cap of the logits, z = cap tanh(z / cap) (Gemma 2); 0: none
   public func headLoss(
     _ hidden: Variable, head: Parameter, targets: [Int32], teacher: TeacherHead? = nil, ceWeight: Float = 1,
-    klWeight: Float = 0, scale: Float
+    klWeight: Float = 0, scale: Float, cap: Float = 0
   ) -> (loss: Variable, sums: HeadLossSums) {
     let rows = hidden.rowCount
     let width = hidden.width
@@ -55,6 +60,7 @@ extension Tape {
     let dHead = wantsGradient && head.isTrainable ? (0..<lanes).map { _ in Tensor.zeros(head.shape) } : []
     let losses = Tensor.zeros([2, rows])
     let logits = (0..<lanes).map { _ in Tensor([chunk, vocabulary]) }
+    let capped = cap > 0 && wantsGradient ? (0..<lanes).map { _ in Tensor([chunk, vocabulary]) } : []
     let teacherLogits = teacher == nil ? [] : (0..<lanes).map { _ in Tensor([chunk, vocabulary]) }
 
     targets.withUnsafeBufferPointer { targets in
@@ -80,10 +86,16 @@ extension Tape {
             serialGemm(
               transB: true, m: count, n: vocabulary, k: inner, a: teacher.hidden.pointer + low * inner, lda: inner,
               b: teacher.weight.pointer, ldb: inner, c: teacherLogits[lane].pointer, ldc: vocabulary)
+            if teacher.cap > 0 { up_soft_cap(teacherLogits[lane].pointer, count * vocabulary, teacher.cap) }
+          }
+          if cap > 0 {
+            up_soft_cap(z, count * vocabulary, cap)
+            if wantsGradient { capped[lane].pointer.update(from: z, count: count * vocabulary) }
           }
           up_cross_entropy(
             z, teacher == nil ? nil : teacherLogits[lane].pointer, targets.baseAddress! + low, count, vocabulary,
             ceWeight, klWeight, scale, losses.pointer + low, losses.pointer + rows + low, wantsGradient ? 1 : 0)
+          if cap > 0 && wantsGradient { up_soft_cap_backward(capped[lane].pointer, z, count * vocabulary, cap) }
           if let dHidden {
             serialGemm(
               m: count, n: width, k: vocabulary, a: z, lda: vocabulary, b: head.value.pointer, ldb: width,

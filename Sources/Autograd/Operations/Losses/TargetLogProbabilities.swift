@@ -12,8 +12,11 @@ extension Tape {
   /// - Parameters:
   ///   - hidden: [..., width], after the final norm.
   ///   - targets: one id per row, negative for a row without (prompt, padding): it gets no gradient.
+  ///   - cap: soft cap of the logits; 0: none
   /// - Returns: [...], the leading shape of `hidden`.
-  public func targetLogProbabilities(_ hidden: Variable, head: Parameter, targets: [Int32]) -> Variable {
+  public func targetLogProbabilities(
+    _ hidden: Variable, head: Parameter, targets: [Int32], cap: Float = 0
+  ) -> Variable {
     let width = hidden.width
     precondition(targets.count == hidden.rowCount && head.shape[1] == width)
     let values = Tensor.zeros(Array(hidden.shape.dropLast()))
@@ -21,6 +24,7 @@ extension Tape {
     if rows.count == 0 { return constant(values) }
     let scores = Tensor([rows.count])
     rows.forEachChunk(head) { _, low, count, logits in
+      if cap > 0 { up_soft_cap(logits.pointer, count * logits.width, cap) }
       up_log_probability(logits.pointer, rows.targets + low, count, logits.width, scores.pointer + low, nil)
     }
     for (index, place) in rows.places.enumerated() { values.pointer[place] = scores.pointer[index] }
@@ -32,7 +36,10 @@ extension Tape {
       let dHead = head.isTrainable ? (0..<rows.lanes(head)).map { _ in Tensor.zeros(head.shape) } : []
       rows.forEachChunk(head) { lane, low, count, logits in
         let z = logits.pointer
+        if cap > 0 { up_soft_cap(z, count * logits.width, cap) }
+        let capped = cap > 0 ? logits.copy() : nil
         up_log_probability_backward(z, rows.targets + low, slopes.pointer + low, count, logits.width)
+        if let capped { up_soft_cap_backward(capped.pointer, z, count * logits.width, cap) }
         if let dRows {
           serialGemm(
             m: count, n: width, k: logits.width, a: z, lda: logits.width, b: head.value.pointer, ldb: width,

@@ -11,7 +11,7 @@ extension Tape {
   /// Backward: dx = dy W, dW += dy^T x, db += column sums of dy.
   /// - Parameters:
   ///   - x: [..., in], or wider when `columns` names the slice.
-  ///   - biases: one per weight, [out_i]; empty for none.
+  ///   - biases: of the first weights, [out_i] each; empty for none.
   public func linear(
     _ x: Variable, _ weights: [Parameter], biases: [Parameter] = [], columns: Range<Int>? = nil
   ) -> Variable {

@@ -21,6 +21,13 @@ void up_sigmoid_gate_backward(const float *x, const float *gate, const float *dy
 void up_swiglu(const float *gate_up, float *y, ptrdiff_t rows, ptrdiff_t width);
 void up_swiglu_backward(const float *gate_up, const float *dy, float *d_gate_up, ptrdiff_t rows,
                         ptrdiff_t width);
+// The same with GELU by its tanh formula: y = 1/2 gate (1 + tanh(sqrt(2/pi) (gate + 0.044715 gate^3))) * up.
+void up_geglu(const float *gate_up, float *y, ptrdiff_t rows, ptrdiff_t width);
+void up_geglu_backward(const float *gate_up, const float *dy, float *d_gate_up, ptrdiff_t rows,
+                       ptrdiff_t width);
+// x = cap tanh(x / cap), in place; then dx *= 1 - (x / cap)^2 of those values.
+void up_soft_cap(float *x, ptrdiff_t count, float cap);
+void up_soft_cap_backward(const float *capped, float *dx, ptrdiff_t count, float cap);
 // Copies (or adds) a [rows, width] block between buffers of different row strides.
 void up_copy_block(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride,
                    ptrdiff_t rows, ptrdiff_t width);

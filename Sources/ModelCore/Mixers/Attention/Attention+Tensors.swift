@@ -13,9 +13,9 @@ extension MixerRole {
   public static let keyBias = MixerRole("k_proj.bias")
   /// [G K]
   public static let valueBias = MixerRole("v_proj.bias")
-  /// [K], over every query head
+  /// [K], over every query head, or [H K]
   public static let queryNorm = MixerRole("q_norm.weight")
-  /// [K], over every key head
+  /// [K], over every key head, or [G K]
   public static let keyNorm = MixerRole("k_norm.weight")
 }
 
@@ -43,14 +43,19 @@ extension Attention {
       if traits.qkvBias { all.append(MixerTensor(bias, [rows], start: .constant(0))) }
     }
     if traits.qkNorm {
-      all += [.queryNorm, .keyNorm].map { MixerTensor($0, [config.headDim], start: config.normStart) }
+      let spans = traits.qkNormSpansHeads
+      for (role, heads) in [(MixerRole.queryNorm, config.attentionHeads), (.keyNorm, config.keyValueHeads)] {
+        all.append(MixerTensor(role, [config.headDim * (spans ? heads : 1)], start: config.normStart))
+      }
     }
     return all + [MixerTensor(.output, [width, config.attentionHeads * config.headDim], start: .residual)]
   }
 
-  /// A row holds [keys (G K) | values (G K)].
+  /// A row holds [keys (G K) | values (G K)]. With a window only the rows stay that the next tokens may see.
   public static func cacheNeeds(_ config: ModelConfig, layer: Int) -> CacheNeeds {
-    CacheNeeds(perToken: 2 * config.keyValueHeads * config.headDim)
+    CacheNeeds(
+      perToken: 2 * config.keyValueHeads * config.headDim,
+      mostTokens: config.attentionWindow(layer: layer).map { $0 - 1 + BoundedAttention.piece(window: $0) })
   }
 
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {

@@ -12,6 +12,8 @@ import TensorCore
 /// Qwen3-Next rotates only the first dimensions of a head, and its W_q gives each head a gate beside its query:
 ///   out = (softmax(q k^T / sqrt(K)) v * sigmoid(gate)) W_o^T.
 ///
+/// Mistral and Gemma see a window of the past in some layers, Gemma 2 caps the scores (`BoundedAttention`).
+///
 /// Llama-4 rotates neighbouring dimensions and only in some layers, then divides queries and keys by their root mean
 /// square; layers without rotation scale queries by the position; some layers see only a chunk of the past. All of
 /// these are facts of `AttentionConfig`.
@@ -40,6 +42,10 @@ public struct Attention: Mixer {
   let temperature: AttentionConfig.Temperature?
   /// Positions of a chunk, beyond which nothing is seen; nil for no chunks.
   let chunk: Int?
+  /// Positions of a window, one's own among them; nil for all.
+  let window: Int?
+  /// Soft cap of the scores; 0: none.
+  let scoreCap: Float
 
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     let traits = config.attention
@@ -57,10 +63,13 @@ public struct Attention: Mixer {
     keyNorm = try weights.ifPresent(.keyNorm)
     output = try weights[.output]
     scale = Float(config.attentionScale)
-    positions = RotaryPositions(config.rope, dim: config.rotaryDim, interleaved: traits.ropeInterleaved)
+    positions = RotaryPositions(
+      config.attentionRope(layer: layer), dim: config.rotaryDim, interleaved: traits.ropeInterleaved)
     rotaryWidth = config.rotaryDim
     isRotated = !traits.unrotatedLayers.contains(layer)
     temperature = isRotated ? nil : traits.temperature
+    window = config.attentionWindow(layer: layer)
+    scoreCap = Float(traits.scoreCap ?? 0)
     chunk = traits.chunks.flatMap { $0.layers.contains(layer) ? $0.size : nil }
     if traits.normsRotated, isRotated {
       let ones = Tensor([headWidth])
@@ -77,7 +86,8 @@ public struct Attention: Mixer {
   ) -> Variable {
     let (q, k, v, gate) = project(tape, x, positionIds, positions.table(time), rows: positionIds)
     between()
-    let mixed = tape.attention(q: q, k: k, v: v, batch: batch, time: time, scale: scale, chunk: chunk)
+    let mixed = tape.attention(
+      q: q, k: k, v: v, batch: batch, time: time, scale: scale, chunk: chunk, window: window, cap: scoreCap)
     return projectedOutput(tape, mixed, gate)
   }
 
@@ -131,6 +141,13 @@ public struct Attention: Mixer {
     let (table, rotated) = positions.rows(positionIds)
     let (q, k, v, gate) = project(tape, x, positionIds, table, rows: rotated)
     let half = groups * headWidth
+    if window != nil || scoreCap > 0 {
+      let bounded = BoundedAttention(
+        heads: heads, groups: groups, headWidth: headWidth, scale: scale, window: window, cap: scoreCap)
+      let mixed = Tensor([x.rowCount, heads * headWidth])
+      CacheSegment.deal(segments) { segment, _ in bounded.extend(segment, q, k, v, into: mixed) }
+      return projectedOutput(tape, tape.constant(mixed), gate)
+    }
     for segment in segments {
       var first = segment.rows.lowerBound
       for run in segment.cache.append(segment.rows.count) {

@@ -20,6 +20,14 @@ public struct AttentionConfig: Equatable, Sendable {
   public var temperature: Temperature?
   /// Layers in which a token sees only its own chunk; nil for none (Llama-4).
   public var chunks: Chunks?
+  /// Layers in which a token sees only the last ones; nil for none (Mistral, Gemma).
+  public var windows: Windows?
+  /// The norms of queries and keys span all heads of a token instead of each (OLMo2).
+  public var qkNormSpansHeads: Bool
+  /// Softmax scale (`attention_multiplier`; Granite, Gemma); nil: d_h^(-1/2).
+  public var scale: Double?
+  /// Soft cap of the scores: cap tanh(s / cap) (`attn_logit_softcapping`; Gemma 2); nil for none.
+  public var scoreCap: Double?
 
   /// Factor of a query: log(floor((position + 1) / floorScale) + 1) * slope + 1 (`floor_scale`, `attn_scale`).
   public struct Temperature: Equatable, Sendable {
@@ -51,10 +59,31 @@ public struct AttentionConfig: Equatable, Sendable {
     }
   }
 
+  /// Attention to the last positions, one's own among them (`sliding_window`).
+  public struct Windows: Equatable, Sendable {
+    /// Ascending, at least one.
+    public var layers: [Int]
+    /// Positions of a window.
+    public var size: Int
+    /// Rotary embedding of these layers when it is not the model's (Gemma 3).
+    public var rope: RopeConfig?
+
+    /// - Parameters:
+    ///   - layers: ascending, at least one
+    ///   - size: positions of a window
+    ///   - rope: nil: the model's
+    public init(layers: [Int], size: Int, rope: RopeConfig? = nil) {
+      self.layers = layers
+      self.size = size
+      self.rope = rope
+    }
+  }
+
   /// Plain grouped-query attention unless said otherwise.
   public init(
     qkvBias: Bool = false, qkNorm: Bool = false, outputGate: Bool = false, ropeInterleaved: Bool = false,
-    unrotatedLayers: [Int] = [], normsRotated: Bool = false, temperature: Temperature? = nil, chunks: Chunks? = nil
+    unrotatedLayers: [Int] = [], normsRotated: Bool = false, temperature: Temperature? = nil, chunks: Chunks? = nil,
+    windows: Windows? = nil, qkNormSpansHeads: Bool = false, scale: Double? = nil, scoreCap: Double? = nil
   ) {
     self.qkvBias = qkvBias
     self.qkNorm = qkNorm
@@ -64,6 +93,10 @@ public struct AttentionConfig: Equatable, Sendable {
     self.normsRotated = normsRotated
     self.temperature = temperature
     self.chunks = chunks
+    self.windows = windows
+    self.qkNormSpansHeads = qkNormSpansHeads
+    self.scale = scale
+    self.scoreCap = scoreCap
   }
 }
 
@@ -74,26 +107,73 @@ extension ModelConfig {
   /// Dimensions of an attention head that rope turns, from the first on.
   public var rotaryDim: Int { Int(Double(headDim) * rope.rotatedShare) }
 
-  /// Softmax scale of attention layers: d_h^(-1/2).
-  public var attentionScale: Double { 1 / Double(headDim).squareRoot() }
+  /// Softmax scale of attention layers: d_h^(-1/2) unless the model says another.
+  public var attentionScale: Double { attention.scale ?? 1 / Double(headDim).squareRoot() }
+
+  /// Positions that an attention layer sees, where they are not all of the model's.
+  public func attentionWindow(layer: Int) -> Int? {
+    guard let windows = attention.windows, windows.layers.contains(layer), windows.size < maxPosition else {
+      return nil
+    }
+    return windows.size
+  }
+
+  /// Rotary embedding of an attention layer.
+  public func attentionRope(layer: Int) -> RopeConfig {
+    attention.windows.flatMap { $0.layers.contains(layer) ? $0.rope : nil } ?? rope
+  }
 }
 
 // MARK: Keys and checks
 
 extension AttentionConfig {
   /// Reads the keys that any family may carry; converted models keep their base's attention under them.
-  init(model: JSONObject) throws {
+  /// - Parameter model: the configuration so far, whose sizes and rope are read
+  init(model: JSONObject, config: ModelConfig) throws {
     self.init(
       qkvBias: try model.bool("qkv_bias") ?? false, qkNorm: try model.bool("qk_norm") ?? false,
-      outputGate: try model.bool("attn_output_gate") ?? false)
+      outputGate: try model.bool("attn_output_gate") ?? false,
+      unrotatedLayers: try Self.unrotatedLayers(model, layerCount: config.layerCount) ?? [],
+      qkNormSpansHeads: try model.bool("qk_norm_spans_heads") ?? false,
+      scale: try model.positive("attention_multiplier"), scoreCap: try model.positive("attn_logit_softcapping"))
+    if let layers = try model.array("sliding_window_layers")?.map({ $0.int ?? -1 }), !layers.isEmpty {
+      windows = Windows(
+        layers: layers, size: try model.required("sliding_window", in: 1...(1 << 40)),
+        rope: try model.object("sliding_rope_parameters").map {
+          try RopeConfig(parameters: $0, theta: config.rope.theta, maxPosition: config.maxPosition)
+        })
+    }
   }
 
   /// The same keys.
-  var json: [String: JSONValue] {
-    ["qkv_bias": .bool(qkvBias), "qk_norm": .bool(qkNorm)].merging(outputGate ? ["attn_output_gate": .bool(true)] : [:])
-    {
-      $1
+  func json(layerCount: Int) -> [String: JSONValue] {
+    var object: [String: JSONValue] = ["qkv_bias": .bool(qkvBias), "qk_norm": .bool(qkNorm)]
+    if outputGate { object["attn_output_gate"] = .bool(true) }
+    if qkNormSpansHeads { object["qk_norm_spans_heads"] = .bool(true) }
+    if !unrotatedLayers.isEmpty { object["no_rope_layers"] = rotationFlags(layerCount: layerCount) }
+    object["attention_multiplier"] = scale.map { .double($0) }
+    object["attn_logit_softcapping"] = scoreCap.map { .double($0) }
+    if let windows {
+      object["sliding_window"] = .int(windows.size)
+      object["sliding_window_layers"] = .array(windows.layers.map { .int($0) })
+      object["sliding_rope_parameters"] = windows.rope?.json
     }
+    return object
+  }
+
+  /// `no_rope_layers`: 1 for a layer that is rotated, 0 for one that is not; nil where the key is absent.
+  static func unrotatedLayers(_ model: JSONObject, layerCount: Int) throws -> [Int]? {
+    guard let list = try model.array("no_rope_layers"), !list.isEmpty else { return nil }
+    let flags = list.compactMap(\.int).filter((0...1).contains)
+    guard flags.count == list.count, flags.count == layerCount else {
+      throw model.fail("no_rope_layers", expected: "\(layerCount) entries, 0 or 1 each")
+    }
+    return flags.indices.filter { flags[$0] == 0 }
+  }
+
+  /// The same list.
+  func rotationFlags(layerCount: Int) -> JSONValue {
+    .array((0..<layerCount).map { .int(unrotatedLayers.contains($0) ? 0 : 1) })
   }
 }
 
@@ -101,6 +181,13 @@ extension Attention {
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     try check.require(
       config.headDim % 2 == 0, "head_dim", "an even number", config.headDim, "rotary pairs need two dimensions each")
+    if let windows = config.attention.windows {
+      try check.require(
+        windows.layers.allSatisfy((0..<config.layerCount).contains) && windows.layers == windows.layers.sorted(),
+        "sliding_window_layers", "layers in 0...\(config.layerCount - 1)", windows.layers, "layers out of range")
+      try check.require(windows.size >= 1, "sliding_window", "at least 1", windows.size, "out of range")
+    }
+    try check.rope(config.rope, dim: config.rotaryDim)
     let share = config.rope.rotatedShare
     try check.require(
       share <= 1 && config.rotaryDim > 0 && config.rotaryDim % 2 == 0, "partial_rotary_factor",

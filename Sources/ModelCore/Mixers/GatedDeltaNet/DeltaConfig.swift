@@ -22,6 +22,8 @@ public struct DeltaConfig: MixerShape {
   /// One matrix makes q, k, v and the output gate, one both scalar gates, and one convolution serves q, k and v
   /// (Qwen3-Next); else each has its own.
   public var isFused: Bool
+  /// Biases on q, k and v before their convolutions, which carry a base's (`linear_qkv_bias`); not in fused layers.
+  public var qkvBias = false
 
   /// - Parameter keyHeads: nil: as many as `heads`
   public init(
@@ -52,6 +54,7 @@ public struct DeltaConfig: MixerShape {
         expected: "a divisor of 0.75 d = \(Double(3 * width) / 4) (d = \(width))", found: "\(heads)")
     }
     self.init(heads: heads, keyDim: keyWidth / heads, valueDim: 2 * keyWidth / heads)
+    qkvBias = base.attention.qkvBias
   }
 
   /// As the operations of `Autograd` take it.
@@ -77,17 +80,20 @@ extension DeltaConfig {
       convTaps: try model.int("linear_conv_kernel_dim", in: 1...64) ?? 4,
       chunk: try model.int("linear_chunk_size", in: 1...65536) ?? 64,
       normEps: try model.positive("linear_norm_eps") ?? normEps, isFused: isFused)
+    qkvBias = try !isFused && model.bool("linear_qkv_bias") ?? false
   }
 
   /// The `linear_*` keys, for merging into the model's object.
   var json: [String: JSONValue] {
-    [
+    var object: [String: JSONValue] = [
       "linear_num_value_heads": .int(heads), "linear_num_key_heads": .int(keyHeads),
       "linear_key_head_dim": .int(keyDim),
       "linear_value_head_dim": .int(valueDim), "linear_conv_kernel_dim": .int(convTaps),
       "linear_chunk_size": .int(chunk),
       "linear_norm_eps": .double(normEps),
     ]
+    if qkvBias { object["linear_qkv_bias"] = .bool(true) }
+    return object
   }
 
   /// Refuses what cannot be: names the key.

@@ -65,7 +65,11 @@ extension GatedDeltaNet {
     let convolutions = delta.convolutions.map {
       MixerTensor($0.role, [$0.channels, 1, delta.convTaps], start: .drawn(MambaStart.convolution))
     }
-    return inputs + convolutions + [
+    let layout = delta.layout
+    let biases = [
+      (MixerRole.queryBias, layout.keyWidth), (.keyBias, layout.keyWidth), (.valueBias, layout.valueWidth),
+    ].map { MixerTensor($0, [$1], start: .constant(0)) }
+    return inputs + (delta.qkvBias ? biases : []) + convolutions + [
       MixerTensor(.logRate, [delta.heads], start: .drawn(DeltaStart.logRate)),
       MixerTensor(.stepBias, [delta.heads], start: .drawn(MambaStart.stepBias)),
       MixerTensor(.headNorm, [delta.valueDim], start: .constant(1)),

@@ -25,6 +25,7 @@ public struct GatedDeltaNet: Mixer {
   let layout: GatedDeltaLayout
   /// W: q, k [G K, D], v, z [H V, D], a, b [H, D]; or fused [2 (G K + H V), D] and [2 H, D].
   public let inputs: [Parameter]
+  let biases: [Parameter]  // of q, k and v, or none
   let convolution: ShortConvolution  // [q | k | v]
   public let logRate: Parameter  // [H], A_log
   public let stepBias: Parameter  // [H], dt_bias
@@ -38,6 +39,7 @@ public struct GatedDeltaNet: Mixer {
     self.config = delta
     layout = delta.layout
     inputs = try delta.inputs.map { try weights[$0.role] }
+    biases = try [.queryBias, .keyBias, .valueBias].compactMap(weights.ifPresent)
     convolution = ShortConvolution(try delta.convolutions.map { try weights[$0.role] }, start: 0)
     logRate = try weights[.logRate]
     stepBias = try weights[.stepBias]
@@ -56,7 +58,7 @@ public struct GatedDeltaNet: Mixer {
 
   private func project(_ tape: Tape, _ x: Variable) -> Projection {
     guard config.isFused else {
-      let all = tape.linear(x, inputs)
+      let all = tape.linear(x, inputs, biases: biases)
       return Projection(rows: all, gates: all, stepColumn: gateColumns.upperBound)
     }
     let (K, shared) = (layout.keyDim, layout.perKeyHead * layout.valueDim)

@@ -44,6 +44,8 @@ public struct LatentAttention: Mixer {
   let keyHeadNorm: Parameter?
   let outputGate: Parameter?  // [H V, D]
   let positions: RotaryPositions
+  /// Everywhere in the model, or in this layer as it was in the base (SmolLM3).
+  let isPositionFree: Bool
 
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     guard let latent = config.latent else {
@@ -72,6 +74,7 @@ public struct LatentAttention: Mixer {
     keyHeadNorm = try weights.ifPresent(.keyNorm)
     outputGate = try weights.ifPresent(.outputGate)
     output = try weights[.output]
+    isPositionFree = latent.isPositionFree || config.attention.unrotatedLayers.contains(layer)
     positions = RotaryPositions(
       config.latentRope, dim: latent.ropeHeadDim, interleaved: latent.ropeInterleaved)
   }
@@ -108,7 +111,7 @@ public struct LatentAttention: Mixer {
   private func rotated(
     _ tape: Tape, _ x: Variable, _ layout: HeadLayout, _ table: RotaryTable, _ positionIds: [Int32]
   ) -> Variable {
-    latent.isPositionFree ? x : tape.rotary(x, layout, table, positions: positionIds)
+    isPositionFree ? x : tape.rotary(x, layout, table, positions: positionIds)
   }
 
   private var nopeLayout: HeadLayout { HeadLayout(stride: nope + valueWidth, heads: groups, width: nope) }

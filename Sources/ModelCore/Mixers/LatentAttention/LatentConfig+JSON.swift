@@ -91,6 +91,7 @@ extension LatentAttention {
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let latent = try check.shape(config.latent, "kv_lora_rank", of: kind)
     let (rope, head) = (latent.ropeHeadDim, config.headDim)
+    try check.rope(config.latentRope, dim: rope)
     try check.require(
       rope > 0 && rope % 2 == 0, "qk_rope_head_dim", "an even number", rope, "rotary pairs need two dimensions each")
     try check.require(latent.nopeHeadDim >= 0, "qk_nope_head_dim", "at least 0", latent.nopeHeadDim, "out of range")

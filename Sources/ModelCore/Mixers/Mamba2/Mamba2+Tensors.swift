@@ -1,6 +1,8 @@
 extension MixerRole {
   /// [I + X + H, D]: rows z | x | B | C | dt
   public static let input = MixerRole("in_proj.weight")
+  /// [I + X + H]
+  public static let inputBias = MixerRole("in_proj.bias")
   /// [X, 1, taps]
   public static let convolution = MixerRole("conv1d.weight")
   /// [X]
@@ -33,8 +35,8 @@ extension Mamba2 {
 
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let mamba = config.mamba else { return [] }
-    return [
-      MixerTensor(.input, [mamba.inputRows, config.hiddenSize]),
+    let bias = MixerTensor(.inputBias, [mamba.inputRows], start: .constant(0))
+    return [MixerTensor(.input, [mamba.inputRows, config.hiddenSize])] + (mamba.inputBias ? [bias] : []) + [
       MixerTensor(.convolution, [mamba.convWidth, 1, mamba.convTaps], start: .drawn(MambaStart.convolution)),
       MixerTensor(.convolutionBias, [mamba.convWidth], start: .drawn(MambaStart.convolution)),
       MixerTensor(.stepBias, [mamba.heads], start: .drawn(MambaStart.stepBias)),

@@ -19,6 +19,7 @@ public struct Mamba2: Mixer {
   let config: MambaConfig
   let layout: StateSpaceLayout
   public let input: Parameter  // [I + X + H, D]
+  let inputBias: [Parameter]  // [I + X + H], or none
   let convolution: ShortConvolution  // [x | B | C]
   public let stepBias: Parameter  // [H], dt_bias
   public let logRate: Parameter  // [H], A_log
@@ -33,6 +34,7 @@ public struct Mamba2: Mixer {
     self.config = mamba
     layout = mamba.layout
     input = try weights[.input]
+    inputBias = try weights.ifPresent(.inputBias).map { [$0] } ?? []
     convolution = ShortConvolution(
       [try weights[.convolution]], bias: try weights[.convolutionBias], start: mamba.innerWidth)
     stepBias = try weights[.stepBias]
@@ -51,7 +53,7 @@ public struct Mamba2: Mixer {
     _ tape: Tape, _ u: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
   ) -> Variable {
     between()
-    let projected = tape.linear(u, input)
+    let projected = tape.linear(u, [input], biases: inputBias)
     let rows = convolution.forward(tape, projected, batch: batch, time: time)
     let y = tape.stateSpace(
       rows, steps: projected, stepColumn: stepColumn, layout, stepBias: stepBias, logRate: logRate, skip: skip,
@@ -69,7 +71,7 @@ public struct Mamba2: Mixer {
 
   /// Rows of several sequences [N, D]: long runs chunk by chunk, single tokens by the recurrence.
   public func extend(_ tape: Tape, _ u: Variable, _ segments: [CacheSegment], positionIds: [Int32]) -> Variable {
-    let projected = tape.linear(u, input)
+    let projected = tape.linear(u, [input], biases: inputBias)
     let rows = projected.value
     let mixed = Tensor([u.rowCount, config.innerWidth])
     for segment in segments { segment.cache.append(segment.rows.count) }

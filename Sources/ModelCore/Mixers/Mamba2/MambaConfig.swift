@@ -19,6 +19,8 @@ public struct MambaConfig: MixerShape {
   public var groups: Int
   /// Width of x and of B in the grouped variant (`mamba_d_xb`); nil: stock.
   public var groupedWidth: Int?
+  /// A bias on in_proj, which carries a base's biases on q, k and v (`mamba_in_proj_bias`).
+  public var inputBias: Bool
   /// Taps of the causal convolution (`mamba_d_conv`).
   public var convTaps: Int
   /// Tokens of a chunk in training and prefill; what is computed does not depend on it (`mamba_chunk_size`).
@@ -30,14 +32,15 @@ public struct MambaConfig: MixerShape {
 
   /// - Parameter chunk: nil: `defaultChunk`
   public init(
-    heads: Int, headDim: Int, stateSize: Int, groups: Int, groupedWidth: Int? = nil, convTaps: Int = 4,
-    chunk: Int? = nil, normEps: Double = 1e-5
+    heads: Int, headDim: Int, stateSize: Int, groups: Int, groupedWidth: Int? = nil, inputBias: Bool = false,
+    convTaps: Int = 4, chunk: Int? = nil, normEps: Double = 1e-5
   ) {
     self.heads = heads
     self.headDim = headDim
     self.stateSize = stateSize
     self.groups = groups
     self.groupedWidth = groupedWidth
+    self.inputBias = inputBias
     self.convTaps = convTaps
     self.chunk = chunk ?? Self.defaultChunk(stateSize)
     self.normEps = normEps
@@ -47,7 +50,7 @@ public struct MambaConfig: MixerShape {
   public init(grouping base: ModelConfig) {
     self.init(
       heads: base.attentionHeads, headDim: base.headDim, stateSize: base.headDim, groups: base.attentionHeads,
-      groupedWidth: base.keyValueHeads * base.headDim)
+      groupedWidth: base.keyValueHeads * base.headDim, inputBias: base.attention.qkvBias)
   }
 
   /// Small states are scanned, where a chunk is what the backward keeps in the nearest cache.
@@ -82,7 +85,9 @@ extension MambaConfig {
       heads: try model.required("mamba_n_heads", in: width), headDim: try model.required("mamba_d_head", in: width),
       stateSize: try model.required("mamba_d_state", in: width),
       groups: try model.required("mamba_n_groups", in: width),
-      groupedWidth: try model.int("mamba_d_xb", in: width), convTaps: try model.int("mamba_d_conv", in: 1...64) ?? 4,
+      groupedWidth: try model.int("mamba_d_xb", in: width),
+      inputBias: try model.bool("mamba_in_proj_bias") ?? false,
+      convTaps: try model.int("mamba_d_conv", in: 1...64) ?? 4,
       chunk: try model.int("mamba_chunk_size", in: 1...65536), normEps: try model.positive("mamba_norm_eps") ?? 1e-5)
   }
 
@@ -93,6 +98,7 @@ extension MambaConfig {
       "mamba_n_groups": .int(groups), "mamba_d_conv": .int(convTaps), "mamba_chunk_size": .int(chunk),
       "mamba_norm_eps": .double(normEps),
     ]
+    if inputBias { object["mamba_in_proj_bias"] = .bool(true) }
     object["mamba_d_xb"] = groupedWidth.map { .int($0) }
     return object
   }

@@ -26,7 +26,7 @@ struct HuggingFaceTokenizer {
 
   private static func parse(_ data: Data, _ configuration: TokenizerConfiguration, file: String) throws -> Tokenizer {
     var parts = HuggingFaceTokenizer(configuration, file: file)
-    try JSONReader.parse(data, file: file) { try parts.read(&$0) }
+    try JSONReader.parse(data, file: file, dialect: .nonFinite) { try parts.read(&$0) }
     return try parts.tokenizer()
   }
 

@@ -19,7 +19,7 @@ struct TokenizerConfiguration {
     func read(_ name: String) throws -> [String: JSONValue]? {
       let url = folder.appendingPathComponent(name)
       guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-      guard let object = try JSONValue(contentsOf: url).object else {
+      guard let object = try JSONValue(contentsOf: url, dialect: .nonFinite).object else {
         throw UpcycleError("is no JSON object", at: url.path)
       }
       return object

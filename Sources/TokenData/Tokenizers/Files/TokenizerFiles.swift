@@ -9,10 +9,10 @@ public struct TokenizerFile: Sendable {
   let path: String
 
   private static let names: Set<String> = [
-    "added_tokens.json", "chat_template.jinja", "chat_template.json", "encoder.json", "generation_config.json",
-    "merges.txt", "special_tokens_map.json", "tokenizer.bin", "tokenizer.json", "tokenizer.model",
-    "tokenizer_config.json", "vocab.bpe", "vocab.json",
+    "added_tokens.json", "encoder.json", "generation_config.json", "merges.txt", "sentencepiece.bpe.model",
+    "special_tokens_map.json", "spiece.model", "tekken.json",
   ]
+  private static let beginnings = ["chat_template", "tok", "vocab"]
 
   /// The file under another name, mapped into memory so that it stays readable when it is replaced.
   init(_ url: URL, name: String) throws {
@@ -27,7 +27,10 @@ public struct TokenizerFile: Sendable {
   /// generation settings. A conversion carries them byte for byte.
   public static func all(in folder: URL) throws -> [TokenizerFile] {
     let found = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    return try found.sorted().filter(names.contains).map {
+    let own = found.filter { name in
+      names.contains(name) || (name.contains(".") && beginnings.contains { name.hasPrefix($0) })
+    }
+    return try own.sorted().map {
       try TokenizerFile(folder.appendingPathComponent($0), name: $0)
     }
   }

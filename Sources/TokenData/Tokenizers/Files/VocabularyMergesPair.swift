@@ -75,7 +75,7 @@ enum VocabularyMergesPair {
 
   /// The tokenizer's class as the model's config.json implies it.
   private static func modelClass(_ folder: URL) -> String? {
-    let config = try? JSONValue(contentsOf: folder.appendingPathComponent("config.json"))
+    let config = try? JSONValue(contentsOf: folder.appendingPathComponent("config.json"), dialect: .nonFinite)
     switch config?["model_type"]?.string {
     case "gpt2": return "GPT2Tokenizer"
     case "qwen2", "qwen2_moe", "qwen3", "qwen3_moe": return "Qwen2Tokenizer"

@@ -1,0 +1,52 @@
+import Groundwork
+
+/// Gemma 3's text models: Gemma 2 with norms over query and key heads in place of the caps, and a rope of their own in
+/// the layers with windows, five of every six.
+struct Gemma3: Family {
+  let architecture = Architecture.gemma3
+  let className = "Gemma3ForCausalLM"
+
+  var names: TensorNames { .gemma }
+
+  func read(_ model: JSONObject) throws -> ModelConfig {
+    let every = try model.int("sliding_window_pattern", in: 1...4096) ?? 6
+    var config = try readGemma(model, vocabulary: 262_208, context: 131_072) { ($0 + 1) % every != 0 }
+    config.attention.qkNorm = true
+    config.attention.scoreCap = try model.positive("attn_logit_softcapping")
+    config.rope = try RopeConfig(model: ropeKeys(model), maxPosition: config.maxPosition, theta: 1_000_000)
+    if config.attention.windows != nil {
+      let own = try model.object("rope_parameters")?.object(Self.windowedKey)
+      let theta = try model.positive("rope_local_base_freq") ?? 10_000
+      config.attention.windows?.rope = try RopeConfig(
+        parameters: own ?? JSONObject(values: [:], file: model.file), theta: theta, maxPosition: config.maxPosition)
+    }
+    return config
+  }
+
+  /// `rope_scaling` belongs to the layers without windows and leaves their base frequency alone.
+  private func ropeKeys(_ model: JSONObject) throws -> JSONObject {
+    guard let scaling = try model.object("rope_scaling") else { return model }
+    var values = model.values
+    let own = try model.object("rope_parameters")?.object(MixerKind.attention.rawValue)?.values ?? [:]
+    values["rope_parameters"] = .object(own.merging(scaling.values) { $1 })
+    values["rope_scaling"] = nil
+    return JSONObject(values: values, file: model.file)
+  }
+
+  func json(_ config: ModelConfig) -> [String: JSONValue] {
+    var object = gemmaJSON(config)
+    object["attn_logit_softcapping"] = config.attention.scoreCap.map { .double($0) }
+    let windowed = config.attention.windows?.rope ?? RopeConfig()
+    object["rope_parameters"] = .object([
+      MixerKind.attention.rawValue: config.rope.json, Self.windowedKey: windowed.json,
+    ])
+    return object
+  }
+
+  private static let windowedKey = "sliding_attention"
+}
+
+extension Architecture {
+  /// Gemma 3's text models (`Gemma3`).
+  public static let gemma3 = Architecture(rawValue: "gemma3_text")
+}
