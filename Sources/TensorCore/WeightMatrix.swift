@@ -24,6 +24,7 @@ public struct WeightMatrix: @unchecked Sendable {
     }
   }
 
+  /// How every number is stored.
   public let element: Element
   /// Rows, [outputs, inputs], one after another.
   public let outputs: Int

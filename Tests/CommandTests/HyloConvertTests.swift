@@ -98,7 +98,9 @@ final class HyloConvertTests: XCTestCase {
     try FileManager.default.copyItem(atPath: path("base"), toPath: path("foreign"))
     try assertSucceeds(
       "shards",
-      ["train-tokenizer", "--input", path("text.txt"), "--vocabulary-size", "300", "--out", path("foreign"), "--quiet"])
+      ["train-tokenizer", "--input", path("text.txt"), "--vocabulary-size", "300", "--out", path("pieces"), "--quiet"])
+    try FileManager.default.removeItem(atPath: path("foreign/tokenizer.json"))
+    try FileManager.default.copyItem(atPath: path("pieces/tokenizer.json"), toPath: path("foreign/tokenizer.json"))
     try assertRefused(
       "hylo", ["convert", "--base", path("foreign"), "--linear", "gdn", "--mla-layers", "1", "--out", path("bad")],
       status: 2,
