@@ -10,8 +10,9 @@ public struct StoredType: ParsableArguments {
   }
 
   @Option(help: "Type of the stored numbers: float32, bfloat16, float16, or base for that of the model it began with.")
-  public var dtype = Name.float32
+  public var dtype = Name.float32  // as the flag says
 
+  /// For the argument parser.
   public init() {}
 
   /// - Parameter folder: of the model that the run began with
