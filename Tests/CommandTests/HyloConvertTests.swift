@@ -87,7 +87,8 @@ final class HyloConvertTests: XCTestCase {
     try assertRefused("hylo", convert("bad", ["--kv-rank", "1000"]), status: 2, saying: ["--kv-rank", "1000"])
     try assertRefused("hylo", convert("bad", ["--tokens", "some"]), status: 2, saying: ["--tokens", "some"])
     try assertRefused("hylo", convert("bad", ["--context", "0"]), status: 2, saying: ["--context", "0"])
-    try assertRefused("hylo", convert("calm", ["--lr", "1"]), status: 2, saying: ["calm", "holds a model already", "--force"])
+    try assertRefused(
+      "hylo", convert("calm", ["--lr", "1"]), status: 2, saying: ["calm", "holds a model already", "--force"])
     try assertRefused("hylo", convert("base"), status: 2, saying: ["is what the command reads"])
     try writeFile("x", to: URL(fileURLWithPath: path("full/notes.txt")))
     try assertRefused("hylo", convert("full"), status: 2, saying: ["full", "notes.txt"])
