@@ -21,7 +21,8 @@ struct Hybrid: ParsableCommand {
       """,
     version: upcycleVersion,
     subcommands: [
-      Info.self, Import.self, ExportCommand.self, Create.self, Pretrain.self, Generate.self, Perplexity.self, Evaluate.self,
+      Info.self, Import.self, ExportCommand.self, Create.self, Pretrain.self, Generate.self, Perplexity.self,
+      Evaluate.self,
       Logits.self, Ruler.self, Throughput.self,
     ])
 }
