@@ -14,7 +14,9 @@ def answer(folder, ids, new):
     ids = torch.tensor([ids])
     with torch.no_grad():
         logits = model(ids).logits[0]
-        options = dict(do_sample=False, max_new_tokens=new, min_new_tokens=new, pad_token_id=0)
+        # No token ends the text, and none of the ids is padding.
+        options = dict(
+            attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=new, eos_token_id=-1, pad_token_id=0)
         texts = [model.generate(ids, use_cache=cache, **options)[0, ids.shape[1] :].tolist() for cache in (True, False)]
     assert texts[0] == texts[1], "with and without a cache differ"
     return {"class": type(model).__name__, "logits": logits.tolist(), "greedy": texts[0]}
