@@ -125,12 +125,15 @@ final class PublishedTaskTests: XCTestCase {
   /// acc_norm divides by characters as the harness does, acc_bytes by bytes: outside of ASCII they differ.
   func testItemsAreNormedByCharactersAndByBytes() throws {
     let places = ["Zürich", "café au lait", "мост", "東京です", "naïve", "garden"]
-    let items = (0..<12).map { index in
-      TaskItem(
-        task: "places", id: "\(index)", context: "Question: Where is number \(index)?\nAnswer:", contexts: nil,
-        choices: (0..<3).map { " " + places[(index + $0 * (1 + index / 6)) % 6] }, answer: index % 3, answerText: nil,
-        answerAfter: nil, stop: nil, tests: nil, metric: .normalisedAccuracy, facts: [])
+    let lines = (0..<12).map { index -> String in
+      let choices = (0..<3).map { "\" \(places[(index + $0 * (1 + index / 6)) % 6])\"" }.joined(separator: ", ")
+      return "{\"task\": \"places\", \"id\": \"\(index)\", \"facts\": [], \"metric\": \"acc_norm\", "
+        + "\"context\": \"Question: Where is it?\\nAnswer:\", \"choices\": [\(choices)], \"answer\": \(index % 3)}"
     }
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("places-\(UUID().uuidString).jsonl")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try writeFile(lines.joined(separator: "\n") + "\n", to: file)
+    let items = try TaskItem.read(file)
     let report = try evaluate(
       model: LanguageModel(folder: teacher), tokenizer: Tokenizer.load(from: teacher), items: items)
     var differing = 0
