@@ -89,7 +89,7 @@ struct Table {
       let errors = own.compactMap { record -> Double? in
         let parts = column.metrics.compactMap { record.metrics[$0]?.stderr }
         if parts.isEmpty { return nil }
-        return parts.reduce(0) { $0 + $1 * $1 }.squareRoot() / Double(parts.count)
+        return parts.reduce(0) { $0 + $1 * $1 }.squareRoot() / Double(column.metrics.count)
       }
       if !errors.isEmpty { value.stderr = errors.reduce(0, +) / Double(errors.count) * column.scale }
     }
