@@ -17,6 +17,9 @@ includes=(-I "$build/Modules")
 for map in Sources/*/module.modulemap Sources/*/include/module.modulemap; do
   [ -f "$map" ] && includes+=(-I "$(dirname "$map")")
 done
+for map in "$(dirname "$build")"/checkouts/*/Sources/*/include/module.modulemap; do
+  [ -f "$map" ] && includes+=(-I "$(dirname "$map")")
+done
 for generated in "$build"/*.build/module.modulemap; do
   [ -f "$generated" ] && includes+=(-Xcc "-fmodule-map-file=$generated")
 done

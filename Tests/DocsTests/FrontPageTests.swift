@@ -16,8 +16,7 @@ final class FrontPageTests: XCTestCase {
       "Of \(status.count) experiments (a table, a figure or a study each) \(complete) are run in full, "
       + "\(begun.count - complete) in part and \(status.count - begun.count) not yet"
     let answers =
-      try
-      "of the papers' \(XCTUnwrap(claims["claims"]?.int)) claims \(count("holds")) hold here, \(count("fails")) fail, "
+      try "of \(XCTUnwrap(claims["claims"]?.int)) claims \(count("holds")) hold here, \(count("fails")) fail, "
       + "\(count("undecided")) are undecided and \(count("out of reach")) out of reach"
     let readme = try readText(repositoryRoot().appendingPathComponent("README.md")).split(separator: "\n")
       .joined(separator: " ")

@@ -87,7 +87,8 @@ final class NamedThingsTests: XCTestCase {
     guard let start = words.firstIndex(where: { tools.contains(($0 as NSString).lastPathComponent) }) else { return }
     var command = [(words[start] as NSString).lastPathComponent]
     var rest = words[(start + 1)...]
-    if command[0] != "bench", let subcommand = rest.first, subcommand.allSatisfy({ $0.isLetter || $0 == "-" }),
+    if command[0] != "bench", let subcommand = rest.first,
+      subcommand.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" }),
       !subcommand.hasPrefix("-")
     {
       command.append(subcommand)

@@ -159,7 +159,7 @@ final class SweepTests: XCTestCase {
     let lab = try TestLaboratory()
     let plan = try lab.plan()
     let before = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
-    XCTAssertTrue(before.contains("0 of 5 stages done, 0 running"), before)
+    XCTAssertTrue(before.contains("0 of 6 stages done, 0 running"), before)
     XCTAssertTrue(before.contains("demo/t small seed 2  ···"), before)
     let key = try XCTUnwrap(plan.jobs[1].steps.first { $0.alias == "train" }?.key)
     let cache = StageCache(folder: lab.laboratory.cache)

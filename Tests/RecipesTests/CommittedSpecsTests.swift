@@ -112,7 +112,9 @@ final class CommittedSpecsTests: XCTestCase {
     let papers = [("X-C", 16), ("Z-Z", 14), ("H-C", 16), ("F-C", 8), ("X-A", 1), ("Z-A", 4), ("H-A", 4), ("F-A", 2)]
     let known = Set(papers.flatMap { name, count in (1...count).map { "\(name)\($0)" } })
     XCTAssertEqual(known.subtracting(["H-C5"]).subtracting(numbers), [], "H-C5 was never asserted")
-    XCTAssertEqual(numbers.subtracting(known), [])
+    // X-W4 asks X-C4's sentence again, of a second world.
+    let second = Set([1, 2, 3, 4, 6, 9, 11].map { "X-W\($0)" })
+    XCTAssertEqual(numbers.subtracting(known), second)
     XCTAssertEqual(
       specs.flatMap(\.claims).filter(\.isHeadline).map(\.id).filter { !$0.contains("-A") }, ["H-C13"],
       "sentences of the abstracts")
@@ -153,6 +155,7 @@ final class CommittedSpecsTests: XCTestCase {
       try specs.map { try Plan($0, profile: $0.report.profile, seeds: [1, 2, 3], threads: 2, registry: registry) },
       in: laboratory)
     sweep.quiet = true
+    sweep.records = .committed
     try sweep.run()
     XCTAssertFalse(try Publication(laboratory).differences().isEmpty, "new records change the tables")
     try Publication(laboratory).writeEverything()
