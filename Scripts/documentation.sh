@@ -17,7 +17,9 @@ includes=(-I "$build/Modules")
 for map in Sources/*/module.modulemap Sources/*/include/module.modulemap; do
   [ -f "$map" ] && includes+=(-I "$(dirname "$map")")
 done
-for map in "$(dirname "$build")"/checkouts/*/Sources/*/include/module.modulemap; do
+checkouts=$(readlink -f "$build")
+while [ "$checkouts" != / ] && [ ! -d "$checkouts/checkouts" ]; do checkouts=$(dirname "$checkouts"); done
+for map in "$checkouts"/checkouts/*/Sources/*/include/module.modulemap; do
   [ -f "$map" ] && includes+=(-I "$(dirname "$map")")
 done
 for generated in "$build"/*.build/module.modulemap; do

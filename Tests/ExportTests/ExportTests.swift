@@ -150,7 +150,7 @@ final class ExportTests: XCTestCase {
       XCTAssertEqual(
         try JSONValue(contentsOf: exported.appendingPathComponent("config.json"))["dtype"]?.string, name)
       XCTAssertEqual(
-        try CheckpointReader(exported).type(of: ModelConfig(contentsOf: exported).finalNormTensor),
+        try CheckpointReader(exported).type(of: ModelConfig(contentsOf: model).finalNormTensor),
         type == nil ? .float32 : .bfloat16)
     }
   }

@@ -172,7 +172,7 @@ final class SweepTests: XCTestCase {
     try cache.withLock(key, waiting: {}) {
       let text = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
       XCTAssertTrue(text.contains("1 running"), text)
-      XCTAssertTrue(text.contains("·▶·  train 4/10  █▅▂▁  loss 1.000  eta 6.0s"), text)
+      XCTAssertTrue(text.contains("·▶·  train 4/10  █▅▃▁  loss 1.000  eta 6.0s"), text)
     }
     try lab.sweep(plan).run()
     let after = try SweepView([plan], in: lab.laboratory)

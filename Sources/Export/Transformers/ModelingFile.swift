@@ -17,6 +17,9 @@ extension ExportedModel {
         found: config.architecture.rawValue)
     }
     var object = (hybrid.json.object ?? [:]).filter { $0.value != .null }
+    // The modelling file is of one type, rewired or not.
+    object["model_type"] = .string(Architecture.hybrid.rawValue)
+    object["base_model_type"] = nil
     if let key = object.keys.sorted().first(where: { !known.contains($0) }) {
       throw UpcycleError.usage(
         "is a key that the modelling file does not compute", at: "\"\(key)\"", found: object[key]?.text())
