@@ -98,7 +98,7 @@ extension ExportedModel {
     "linear_num_value_heads", "linear_value_head_dim", "mamba_chunk_size", "mamba_d_conv", "mamba_d_head",
     "mamba_d_state", "mamba_d_xb", "mamba_n_groups", "mamba_n_heads", "mamba_norm_eps", "max_position_embeddings",
     "mixer_types", "mla_attention_scale", "mla_output_gate", "mla_position_free", "mla_qk_norm",
-    "mla_qkv_bias",
+    "mla_qkv_bias", "no_rope_layers",
     "mla_rope_parameters", "model_type", "num_attention_heads", "num_hidden_layers", "num_key_value_heads",
     "q_lora_rank", "qk_nope_head_dim", "qk_norm", "qk_rope_head_dim", "qkv_bias", "rms_norm_eps", "rope_interleave",
     "rope_parameters", "tie_word_embeddings", "use_full_kv_head", "use_lora_layer_norm", "v_head_dim", "vocab_size",
