@@ -67,10 +67,11 @@ struct Convert: ParsableCommand {
       let text = try trainingText(for: folder, data: data, heldOut: heldOut, quiet: quiet)
       let tokens = try tokens.map { try parsedCount($0, "--tokens", such: "2M", atLeast: 1) } ?? text.training.count / 5
       let plan = training.plan(tokens: tokens, loss: .refined)
-      let recipe = HybridConverting(
+      var recipe = HybridConverting(
         base: folder, latent: try latent.applied(to: .hylo(config, seed: training.seed)),
         linear: try linearReplacement(), composition: Composition(latentLayers: layers), data: text.training,
         heldOut: text.heldOut, plan: plan, work: URL(fileURLWithPath: work ?? output.out + ".ild"))
+      recipe.force = output.force
       Interrupt.listen()
       try output.write(from: [base, data, heldOut], json: json) { place in
         let outcome = try recipe.run(

@@ -87,7 +87,11 @@ final class HyloConvertTests: XCTestCase {
     try assertRefused("hylo", convert("bad", ["--kv-rank", "1000"]), status: 2, saying: ["--kv-rank", "1000"])
     try assertRefused("hylo", convert("bad", ["--tokens", "some"]), status: 2, saying: ["--tokens", "some"])
     try assertRefused("hylo", convert("bad", ["--context", "0"]), status: 2, saying: ["--context", "0"])
-    try assertRefused("hylo", convert("calm", ["--lr", "1"]), status: 2, saying: ["calm.ild/mla", "other settings"])
+    try assertRefused(
+      "hylo", convert("calm", ["--lr", "1"]), status: 2, saying: ["calm: holds a model already", "--force"])
+    try assertRefused(
+      "hylo", convert("bad", ["--work", path("calm.ild"), "--lr", "1"]), status: 2,
+      saying: ["calm.ild/mla", "other settings"])
     try assertRefused("hylo", convert("base"), status: 2, saying: ["is what the command reads"])
     try writeFile("x", to: URL(fileURLWithPath: path("full/notes.txt")))
     try assertRefused("hylo", convert("full"), status: 2, saying: ["full", "notes.txt"])
@@ -98,7 +102,9 @@ final class HyloConvertTests: XCTestCase {
     try FileManager.default.copyItem(atPath: path("base"), toPath: path("foreign"))
     try assertSucceeds(
       "shards",
-      ["train-tokenizer", "--input", path("text.txt"), "--vocabulary-size", "300", "--out", path("foreign"), "--quiet"])
+      ["train-tokenizer", "--input", path("text.txt"), "--vocabulary-size", "300", "--out", path("pieces"), "--quiet"])
+    let file = URL(fileURLWithPath: path("foreign/tokenizer.json"))
+    try writeFile(readFile(URL(fileURLWithPath: path("pieces/tokenizer.json"))), to: file)
     try assertRefused(
       "hylo", ["convert", "--base", path("foreign"), "--linear", "gdn", "--mla-layers", "1", "--out", path("bad")],
       status: 2,

@@ -61,7 +61,7 @@ final class PreferCommandTests: XCTestCase {
       try JSONValue(parsing: Data(try succeed("xecomla", prefer("calm", data)).utf8), file: "prefer --json"), outcome)
     try assertRefused(
       "xecomla", prefer("calm", data + ["--beta", "1"]), status: 2, saying: ["calm", "other settings"])
-    try assertRefused("xecomla", prefer("model", data), status: 2, saying: ["holds a model already"])
+    try assertRefused("xecomla", prefer("model", data), status: 2, saying: ["is what the command reads"])
   }
 
   func testMicroworldIsTheDefault() throws {
@@ -69,7 +69,7 @@ final class PreferCommandTests: XCTestCase {
     XCTAssertTrue(text.contains("200 held-out pairs"), text)
     let plan = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2", "--print-config"]))
     XCTAssertEqual(try JSONValue(parsing: Data(plan.utf8), file: "plan")["pairs"]?.int, 4)
-    XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example: xecomla prefer"))
+    XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example:\n  xecomla prefer"))
   }
 
   func testBadPairsAndPlansAreRefused() throws {

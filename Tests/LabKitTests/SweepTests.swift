@@ -159,7 +159,7 @@ final class SweepTests: XCTestCase {
     let lab = try TestLaboratory()
     let plan = try lab.plan()
     let before = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
-    XCTAssertTrue(before.contains("0 of 5 stages done, 0 running"), before)
+    XCTAssertTrue(before.contains("0 of 6 stages done, 0 running"), before)
     XCTAssertTrue(before.contains("demo/t small seed 2  ···"), before)
     let key = try XCTUnwrap(plan.jobs[1].steps.first { $0.alias == "train" }?.key)
     let cache = StageCache(folder: lab.laboratory.cache)
@@ -172,7 +172,7 @@ final class SweepTests: XCTestCase {
     try cache.withLock(key, waiting: {}) {
       let text = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
       XCTAssertTrue(text.contains("1 running"), text)
-      XCTAssertTrue(text.contains("·▶·  train 4/10  █▅▂▁  loss 1.000  eta 6.0s"), text)
+      XCTAssertTrue(text.contains("·▶·  train 4/10  █▅▃▁  loss 1.000  eta 6.0s"), text)
     }
     try lab.sweep(plan).run()
     let after = try SweepView([plan], in: lab.laboratory)

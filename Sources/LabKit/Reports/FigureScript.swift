@@ -59,9 +59,9 @@ public struct FigureScript: Sendable {
       if lines[lines.count - 1].count + word.count + 1 > (width - 24) / 6 { lines.append("") }
       lines[lines.count - 1] += (lines[lines.count - 1].isEmpty ? "" : " ") + word
     }
-    let total = height + 15 * lines.count + 7
+    let total = height + 15 * lines.count + 10
     let texts = lines.enumerated().map { index, line in
-      "<text x=\"12\" y=\"\(height + 15 * index + 9)\" font-family=\"DejaVu Sans\" font-size=\"11\" fill=\"#666666\">"
+      "<text x=\"12\" y=\"\(height + 15 * index + 13)\" font-family=\"DejaVu Sans\" font-size=\"11\" fill=\"#666666\">"
         + "\(HTML.escaped(line))</text>\n"
     }
     let strip = "<rect x=\"0\" y=\"\(height)\" width=\"\(width)\" height=\"\(total - height)\" fill=\"#ffffff\"/>\n"

@@ -26,6 +26,8 @@ public struct HybridConverting {
   public var plan: IntermediatePlan
   /// Holds the students as `mla` and `gdn` or `mamba2`.
   public var work: URL
+  /// Whether students of other settings in the work folder may go.
+  public var force = false
 
   public init(
     base: URL, latent: LatentConversion, linear: IntermediateDistilling.Replacement, composition: Composition,
@@ -68,7 +70,7 @@ public struct HybridConverting {
       let folder = work.appendingPathComponent(name)
       let errors = try IntermediateDistilling(
         base: base, replacement: replacement, data: data, heldOut: heldOut, plan: plan
-      ).run(in: folder, saveEvery: saveEvery, report: report(name), shouldStop: shouldStop)
+      ).run(in: folder, force: force, saveEvery: saveEvery, report: report(name), shouldStop: shouldStop)
       return (name: name, folder: folder, errors: errors)
     }
     let hybrid = try composition.write(base: base, latent: students[0].folder, linear: students[1].folder, to: out)
