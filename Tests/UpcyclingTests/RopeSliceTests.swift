@@ -131,7 +131,8 @@ final class RopeSliceTests: XCTestCase {
   func testCommonDirectionOfEqualRowsIsTheRow() throws {
     let stream = RandomStream(seed: 2, "row")
     let row = (0..<10).map { stream.normal(at: $0) }
-    let common = try CommonDirection(pairs: Matrix(rows: 6, columns: 5, values: row + row + row), inputs: 5, covariance: nil)
+    let pairs = Matrix(rows: 6, columns: 5, values: row + row + row)
+    let common = try CommonDirection(pairs: pairs, inputs: 5, covariance: nil)
     for (x, y) in common.coefficients {
       XCTAssertEqual(x, 1, accuracy: 1e-12)
       XCTAssertEqual(y, 0, accuracy: 1e-12)

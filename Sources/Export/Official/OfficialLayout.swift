@@ -43,7 +43,9 @@ struct OfficialLayout {
       if latent.outputGate || latent.isPositionFree {
         throw refuse("gates and layers without positions", "MLA with them")
       }
-      if latent.qkvBias { throw refuse("latent attention with biases", "mla_qkv_bias", "`format` transformers has them") }
+      if latent.qkvBias {
+        throw refuse("latent attention with biases", "mla_qkv_bias", "`format` transformers has them")
+      }
       if latent.latentNormEps != 1e-6 { throw refuse("latent norms with this epsilon", "\(latent.latentNormEps)") }
       guard latent.ropeInterleaved else { throw refuse("rotary pairs in halves", "rope_interleave false") }
       if case .llama3 = config.latentRope.scaling {
@@ -130,7 +132,8 @@ struct OfficialLayout {
         ])
       case .longRope:
         throw UpcycleError.usage(
-          "the papers' layout has no word for LongRoPE", at: "`format` official", found: "rope_scaling of type longrope",
+          "the papers' layout has no word for LongRoPE", at: "`format` official",
+          found: "rope_scaling of type longrope",
           hint: "`format` transformers has")
       }
       if !latent.layerRanks.isEmpty {

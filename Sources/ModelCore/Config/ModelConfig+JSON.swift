@@ -54,7 +54,9 @@ extension JSONObject {
   /// The language model inside of a multimodal configuration (`text_config`), with what stands beside it about tokens,
   /// the head and quantisation; the object itself where there is none.
   fileprivate func textPart() throws -> JSONObject {
-    guard let inner = try object("text_config") ?? object("llm_config") ?? object("language_config") else { return self }
+    guard let inner = try object("text_config") ?? object("llm_config") ?? object("language_config") else {
+      return self
+    }
     let shared = ["tie_word_embeddings", "bos_token_id", "eos_token_id", "quantization_config"]
     let outer = values.filter { shared.contains($0.key) && $0.value != .null }
     return JSONObject(values: outer.merging(inner.values) { $1 }, file: file)
