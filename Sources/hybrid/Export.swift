@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Export
 import Foundation
 import Groundwork
@@ -10,23 +11,26 @@ struct ExportCommand: ParsableCommand {
     commandName: "export",
     abstract: "Writes a model for other programs: transformers, the papers' code, llama.cpp.",
     discussion: """
-      transformers: a model of latent attention alone becomes stock DeepSeek-V3; one of the Hub's families stays what it
-      is; any other gets modeling_upcycle.py beside its weights, which AutoModelForCausalLM runs with
-      trust_remote_code=True. official: the layout of the papers' released checkpoints. gguf: one file for llama.cpp, of
-      Llama, Qwen2, Qwen3, and of latent attention alone if its latents are normed (convert --latent-norm).
-      Tokenizer, chat template and generation settings are carried along.
+      transformers: a model of latent attention alone becomes stock DeepSeek-V3; one of the Hub's families stays what \
+      it is; any other gets modeling_upcycle.py beside its weights, which AutoModelForCausalLM runs with \
+      trust_remote_code=True. official: the layout of the papers' released checkpoints. gguf: --out is one file for \
+      llama.cpp, of Llama, Qwen2, Qwen3, and of latent attention alone if its latents are normed (convert \
+      --latent-norm). Tokenizer, chat template and generation settings are carried along.
 
-      Examples:
-        hybrid export --model runs/mla-dpo --format transformers --out runs/for-transformers
-        hybrid export --model runs/zebra-dpo --format official --out runs/for-the-papers-code
-        hybrid export --model runs/mla-norm --format gguf --dtype q8_0 --out runs/mla.gguf
+      Example:
+        hybrid export --model runs/mla-dpo --format transformers \\
+          --out runs/for-transformers
+        hybrid export --model runs/zebra-dpo --format official \\
+          --out runs/for-the-papers-code
+        hybrid export --model runs/mla-norm --format gguf --dtype q8_0 \\
+          --out runs/mla.gguf
       """)
 
   @Option(help: "Model folder.") var model: String
   @Option(help: "transformers, official or gguf.") var format: String
   @Option(help: "Type of the stored numbers: float32, bfloat16, float16 or, in GGUF, q8_0 (default: the model's).")
   var dtype: String?
-  @Option(help: "Folder to write; the file of GGUF.") var out: String
+  @OptionGroup var output: OutputFolder
 
   func run() { runReportingErrors { try write() } }
 
@@ -44,12 +48,21 @@ struct ExportCommand: ParsableCommand {
       }
       return type
     }
+    if format == .gguf {
+      return try printResult(
+        summary(try export(to: outputFile(output.out, "--out", replacing: "gguf"), as: format, type)))
+    }
+    try output.write(from: [model]) { folder in .init(summary(try export(to: folder, as: format, type))) }
+  }
+
+  private func export(to destination: URL, as format: ExportFormat, _ type: ExportedType?) throws -> ExportReport {
     let report = try exportModel(
-      from: URL(fileURLWithPath: model, isDirectory: true), to: URL(fileURLWithPath: out, isDirectory: true),
-      as: format,
-      type: type)
-    try printResult(
-      "\(out): \(report.layout), \(formatCount(report.parameters)) parameters as \(report.type.rawValue)")
+      from: URL(fileURLWithPath: model, isDirectory: true), to: destination, as: format, type: type)
     for note in report.notes { printNote("note: \(note)") }
+    return report
+  }
+
+  private func summary(_ report: ExportReport) -> String {
+    "\(output.out): \(report.layout), \(formatCount(report.parameters)) parameters as \(report.type.rawValue)"
   }
 }

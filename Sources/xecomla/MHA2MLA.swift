@@ -17,11 +17,13 @@ struct MHA2MLA: ParsableCommand {
       text which pairs matter; high, low and uniform need none. For Llama's attention: biases, norms on queries and keys,
       and layers without rotation have no place.
 
-      Example: xecomla mha2mla --model runs/babyllama --kv-rank 16 --rope-dim 2 --keep high --out runs/mha2mla
+      Example:
+        xecomla mha2mla --model runs/babyllama --kv-rank 16 --rope-dim 2 \\
+          --keep high --out runs/mha2mla
       """)
 
   @Option(help: "Base model folder.") var model: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "Width of the joint latent of position-free keys and values.") var kvRank: Int
   @Option(help: "Rotated width that every head keeps.") var ropeDim: Int
   @Option(help: "Which pairs stay rotated: 2-norm, high, low, uniform.") var keep = PartialRopeConversion.Keep.twoNorm
@@ -32,7 +34,7 @@ struct MHA2MLA: ParsableCommand {
     runReportingErrors {
       let conversion = PartialRopeConversion(
         kvRank: kvRank, ropeHeadDim: ropeDim, keep: keep, layers: try LayerSelection(layers))
-      try calibration.run(.mha2mla(conversion), model: model, out: out)
+      try calibration.run(.mha2mla(conversion), model: model, to: output)
     }
   }
 }

@@ -13,11 +13,13 @@ struct PALU: ParsableCommand {
       information. All heads of a layer in one group is J-LRD, --group-heads 4 G-LRD, 1 M-LRD. For Llama's attention:
       biases, norms on queries and keys, and layers without rotation have no place.
 
-      Example: xecomla palu --model runs/babyllama --kv-share 50% --calibration shards/text --out runs/palu
+      Example:
+        xecomla palu --model runs/babyllama --kv-share 50% \\
+          --calibration shards/text --out runs/palu
       """)
 
   @Option(help: "Base model folder.") var model: String
-  @Option(help: "Output folder.") var out: String
+  @OptionGroup var output: OutputFolder
   @Option(help: "Cache of the converted layers against what it was.") var kvShare = "50%"
   @Option(help: "KV heads that share a latent (default: all of a layer).") var groupHeads: Int?
   @Option(help: "Layers to convert: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
@@ -30,7 +32,7 @@ struct PALU: ParsableCommand {
       }
       let conversion = LowRankConversion(
         share: percent / 100, headsPerGroup: groupHeads, layers: try LayerSelection(layers))
-      try calibration.run(.palu(conversion), model: model, out: out)
+      try calibration.run(.palu(conversion), model: model, to: output)
     }
   }
 }
@@ -44,13 +46,15 @@ struct CalibrationOptions: ParsableArguments {
   @Flag(help: "Print the report as JSON.") var json = false
 
   /// Converts and prints the report.
-  func run(_ baseline: Baseline, model: String, out: String) throws {
+  func run(_ baseline: Baseline, model: String, to output: OutputFolder) throws {
     let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
-    let report = try BaselineRun(
-      model: URL(fileURLWithPath: model), out: URL(fileURLWithPath: out), baseline: baseline,
-      calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
-      data: (data ?? calibration).map { URL(fileURLWithPath: $0) }
-    ).run()
-    try printResult(json ? report.json : report.summary)
+    try output.write(from: [model, calibration, data], json: json) { folder in
+      let report = try BaselineRun(
+        model: URL(fileURLWithPath: model), out: folder, baseline: baseline,
+        calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
+        data: (data ?? calibration).map { URL(fileURLWithPath: $0) }
+      ).run()
+      return .init(report.summary + "\nmodel: \(output.out)", json: try jsonValue(report, snakeCase: true))
+    }
   }
 }

@@ -59,7 +59,7 @@ final class BaselineCommandTests: XCTestCase {
     let made = try assertSucceeds("xecomla", mha2mla + text).output
     XCTAssertTrue(made.contains("KV cache: 384 of 3072 numbers per token, 12.50 %"), made)
     XCTAssertTrue(made.contains("before training: loss"), made)
-    try assertSucceeds("xecomla", mha2mla + ["--keep", "high"])
+    try assertSucceeds("xecomla", mha2mla + ["--keep", "high", "--force"])
     let shape = try assertSucceeds("hybrid", ["info", "--model", path("mha2mla")]).output
     XCTAssertTrue(shape.contains("kv rank 16, rope 2 of 16 in every head"), shape)
     for model in ["palu", "mha2mla"] {
@@ -67,11 +67,17 @@ final class BaselineCommandTests: XCTestCase {
         "hybrid", ["generate", "--model", path(model), "--prompt", "The key", "--tokens", "4", "--quiet"])
     }
 
-    try assertRefused("xecomla", palu, status: 2, saying: ["--calibration", "is needed"])
-    try assertRefused("xecomla", mha2mla, status: 2, saying: ["--calibration", "is needed"])
-    try assertRefused("xecomla", palu + text + ["--kv-share", "150%"], status: 2, saying: ["--kv-share", "150"])
-    try assertRefused("xecomla", palu + text + ["--kv-share", "half"], status: 2, saying: ["--kv-share", "half"])
-    try assertRefused("xecomla", palu + text + ["--group-heads", "3"], status: 2, saying: ["--group-heads", "3"])
+    func elsewhere(_ command: [String]) -> [String] {
+      command.map { [path("palu"), path("mha2mla")].contains($0) ? path("x") : $0 }
+    }
+    try assertRefused("xecomla", elsewhere(palu), status: 2, saying: ["--calibration", "is needed"])
+    try assertRefused("xecomla", elsewhere(mha2mla), status: 2, saying: ["--calibration", "is needed"])
+    try assertRefused(
+      "xecomla", elsewhere(palu) + text + ["--kv-share", "150%"], status: 2, saying: ["--kv-share", "150"])
+    try assertRefused(
+      "xecomla", elsewhere(palu) + text + ["--kv-share", "half"], status: 2, saying: ["--kv-share", "half"])
+    try assertRefused(
+      "xecomla", elsewhere(palu) + text + ["--group-heads", "3"], status: 2, saying: ["--group-heads", "3"])
     try assertRefused(
       "xecomla",
       ["mha2mla", "--model", smol, "--kv-rank", "16", "--rope-dim", "3", "--keep", "high", "--out", path("x")],

@@ -44,6 +44,17 @@ final class OverwritingTests: XCTestCase {
       Writer(
         command: ["xecomla", "convert", "--model", path("base")] + half, change: ["--kv-rank", "4"], holds: "a model"),
       Writer(
+        command: ["xecomla", "palu", "--model", path("base"), "--calibration", path("shards")],
+        change: ["--kv-share", "25%"], holds: "a model"),
+      Writer(
+        command: [
+          "xecomla", "mha2mla", "--model", path("base"), "--kv-rank", "8", "--rope-dim", "2", "--keep", "high",
+        ],
+        change: ["--kv-rank", "4"], holds: "a model"),
+      Writer(
+        command: ["hybrid", "export", "--model", path("mla"), "--format", "transformers"],
+        change: ["--dtype", "bfloat16"], holds: "a model"),
+      Writer(
         command: [
           "zebra", "compose", "--base", path("base"), "--mla", path("all-mla"), "--linear", path("all-mamba2"),
           "--layers", "1,5",
@@ -149,6 +160,10 @@ final class OverwritingTests: XCTestCase {
     try assertRefused(
       "farskip", ["simulate", "--durations", "A=2,B=3,G=1,D=4,E=5,C=4,S=2", "--timeline", notes], status: 2,
       saying: ["--timeline", "notes.md"])
+    let model = repositoryRoot().appendingPathComponent("examples/model").path
+    try assertRefused(
+      "hybrid", ["export", "--model", model, "--format", "gguf", "--out", notes], status: 2,
+      saying: ["--out", "notes.md"])
     XCTAssertEqual(String(decoding: try readFile(URL(fileURLWithPath: notes)), as: UTF8.self), "mine")
   }
 

@@ -2,7 +2,7 @@
 caption = "Measured at micro scale: a model of nano-8b's shape with random weights on two CPU cores, not an 8B model on a GPU."
 load "style.gp"
 set key center right
-set multiplot layout 1,2 margins 0.09,0.97,0.17,0.91 spacing 0.14
+set multiplot layout 1,2 margins 0.115,0.97,0.17,0.91 spacing 0.135
 set xlabel "batch size"
 set logscale x 2
 set xrange [8:1024]

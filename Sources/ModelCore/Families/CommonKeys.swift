@@ -82,6 +82,14 @@ extension Family {
     }
   }
 
+  /// `layer_types`, or else attention in every `full_attention_interval`-th layer (4 unless said) and Gated DeltaNet in
+  /// the others: Qwen3-Next, Qwen3.5.
+  func layersByInterval(_ model: JSONObject, layerCount: Int) throws -> [MixerKind] {
+    let interval = try model.int("full_attention_interval", in: 1...4096) ?? 4
+    return try layerTypes(model, layerCount: layerCount)
+      ?? (0..<layerCount).map { ($0 + 1) % interval == 0 ? .attention : .gatedDeltaNet }
+  }
+
   /// `layer_types`, an entry for every layer; nil where it is absent.
   /// - Parameter key: another name of the list
   public func layerTypes(_ model: JSONObject, layerCount: Int, key: String = "layer_types") throws -> [MixerKind]? {

@@ -33,11 +33,7 @@ struct Qwen3Dot5: Family {
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model)
-    let layers = try layerCount(model)
-    let interval = try model.int("full_attention_interval", in: 1...4096) ?? 4
-    let mixers =
-      try layerTypes(model, layerCount: layers)
-      ?? (0..<layers).map { ($0 + 1) % interval == 0 ? .attention : .gatedDeltaNet }
+    let mixers = try layersByInterval(model, layerCount: layerCount(model))
     var config = try readCommonKeys(
       model,
       defaults: FamilyDefaults {

@@ -19,10 +19,7 @@ struct Qwen3Next: Family {
     let layers = try layerCount(model)
     let dense = Set(try (model.array("mlp_only_layers") ?? []).compactMap(\.int))
     try refuseUnsupported(model, except: dense.isSuperset(of: 0..<layers) ? ["num_experts"] : [])
-    let interval = try model.int("full_attention_interval", in: 1...4096) ?? 4
-    let mixers =
-      try layerTypes(model, layerCount: layers)
-      ?? (0..<layers).map { ($0 + 1) % interval == 0 ? .attention : .gatedDeltaNet }
+    let mixers = try layersByInterval(model, layerCount: layers)
     var config = try readCommonKeys(
       model,
       defaults: FamilyDefaults {

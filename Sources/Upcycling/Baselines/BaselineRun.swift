@@ -155,7 +155,4 @@ public struct BaselineReport: Codable, Sendable {
       parameters: parameters, baseParameters: baseParameters, fit: fit, seconds: seconds)
     return lines.joined(separator: "\n")
   }
-
-  /// For scripts, with the Hub's spelling of keys.
-  public var json: String { get throws { try jsonText(self, pretty: true, snakeCase: true) } }
 }
