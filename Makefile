@@ -4,6 +4,8 @@
 PAPER ?= xecomla
 PROFILE ?= micro
 SEEDS ?=
+# Cells at a time, one thread each.
+JOBS ?= $(shell nproc)
 BIN := .build/release
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -30,7 +32,7 @@ help:
 	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: table and picture under runs/figures/"
 	@echo "make test                    all tests"
 	@echo "make lint                    layout and declared dependencies; make format lays the sources out"
-	@echo "make reproduce PAPER=xecomla [ITEM=table11] [PROFILE=micro] [SEEDS=1,2,3]"
+	@echo "make reproduce PAPER=xecomla [ITEM=table11] [PROFILE=micro] [SEEDS=1,2,3] [JOBS=2]"
 	@echo "make sweep SWEEP=xecomla/ablation-rank"
 	@echo "make figures                 every table and figure from the committed records, PNG too"
 	@echo "make report                  figures/index.html: every claim, table and figure on one page"
@@ -59,12 +61,8 @@ lint: setup
 format:
 	swift format --in-place $(FORMATTED)
 
-# One sweep from the first experiment on, one from the last, with a thread each: small models gain little from a second
-# one. A stage that the other sweep runs is waited for, one that it has finished is found.
 smoke: build
-	@$(BIN)/lab run --all --profile smoke --threads 1 & forwards=$$!; \
-	$(BIN)/lab run $$($(BIN)/lab list | awk '{ print $$1 }' | tac) --profile smoke --threads 1 --quiet; \
-	backwards=$$?; wait $$forwards && exit $$backwards
+	@$(BIN)/lab run --all --profile smoke --jobs $(JOBS)
 
 check-figures: build
 	$(BIN)/lab regenerate --check
@@ -73,10 +71,10 @@ reproduce-table3:
 	@$(MAKE) --no-print-directory reproduce PAPER=xecomla ITEM=table3 PROFILE=micro
 
 reproduce: build
-	@$(BIN)/lab run $(PAPER)$(if $(ITEM),/$(ITEM)) --profile $(PROFILE) $(seeds)
+	@$(BIN)/lab run $(PAPER)$(if $(ITEM),/$(ITEM)) --profile $(PROFILE) --jobs $(JOBS) $(seeds)
 
 sweep: named build
-	@$(BIN)/lab run $(SWEEP) --profile $(PROFILE) $(seeds)
+	@$(BIN)/lab run $(SWEEP) --profile $(PROFILE) --jobs $(JOBS) $(seeds)
 
 # Before anything is built.
 named:

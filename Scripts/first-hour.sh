@@ -20,7 +20,7 @@ if ! command -v debootstrap >/dev/null; then echo "first-hour: debootstrap is no
 if [ ! -e "$root/etc/debian_version" ]; then
   say "a bare Debian in $root"
   # What the toolchain asks for, and what fetches a repository.
-  debootstrap --variant=minbase --include=git,make,ca-certificates,libc6-dev,libstdc++-12-dev,libgcc-12-dev,binutils,libxml2,libcurl4,libedit2,libsqlite3-0,libz3-4,libpython3.11,tzdata,zlib1g-dev \
+  debootstrap --variant=minbase --include=git,make,ca-certificates,libc6-dev,libstdc++-12-dev,libgcc-12-dev,binutils,libxml2,libcurl4,libedit2,libncurses6,libsqlite3-0,libz3-4,libpython3.11,tzdata,zlib1g-dev \
     "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { tail -3 "$root.log" >&2; exit 1; }
 fi
 mkdir -p "$root/opt/swift" "$root/home/stranger"
@@ -34,6 +34,14 @@ lend() { mount "$@"; mounts+=("${*: -1}"); }
 give_back() { for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do umount -l "${mounts[i]}"; done; }
 trap give_back EXIT
 lend --bind "$swift" "$root/opt/swift"
+# Where git here takes repositories from folders of this machine, it does so there.
+if [ -f /etc/gitconfig ]; then
+  cp /etc/gitconfig "$root/etc/gitconfig"
+  for folder in $(git config --system --get-regexp '^url\./.*\.insteadof$' | sed -E 's|^url\.(/.*)\.insteadof .*|\1|' | sort -u); do
+    mkdir -p "$root$folder"
+    lend --bind "$folder" "$root$folder"
+  done
+fi
 lend -t proc proc "$root/proc"
 lend --rbind /dev "$root/dev"
 

@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
-"""PyTorch's side of `bench`: one measurement, one JSON line on stdout.
+"""The peers' side of `bench`: one measurement, one JSON line on stdout.
 
     python3 Scripts/bench/peer.py train   --hidden 256 --layers 8 --heads 8 --kv-heads 4 --head-dim 32 \
                                           --feed-forward 688 --vocab 4096 --batch 8 --time 256
     python3 Scripts/bench/peer.py decode  --hidden 256 ... --prompt 32 --new 224
+    python3 Scripts/bench/peer.py llama-cpp --hidden 256 ... --type f32 --prompt 32 --new 224
     python3 Scripts/bench/peer.py convert --hidden 2048 --heads 32 --kv-heads 8 --head-dim 64 --layers 16
     python3 Scripts/bench/peer.py serve
 
 `serve` stays loaded and answers requests, one line of the arguments above per request: `bench` interleaves
 its own runs with these, and importing PyTorch takes longer than a step. Needs torch; decode also needs
-transformers. Users of Upcycle need neither.
+transformers, llama-cpp needs gguf and xllamacpp. Users of Upcycle need none of them.
 """
 
 import argparse
+import importlib.metadata
 import json
+import os
 import shlex
 import sys
+import tempfile
 import time
 
 import torch
@@ -83,12 +87,14 @@ class Llama(nn.Module):
 
 
 def train(a, made):
-    """Seconds of each training step: forward, backward, AdamW (PyTorch's default implementation)."""
-    key = ("train", a.hidden, a.layers, a.heads, a.kv_heads, a.head_dim, a.feed_forward, a.vocab, a.tied)
+    """Seconds of each training step: forward, backward, AdamW. As it comes, or compiled with the fused optimiser."""
+    key = ("train", a.compiled, *shape(a))
     if key not in made:
         torch.manual_seed(1)
         model = Llama(a)
-        made[key] = model, torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98))
+        made[key] = (
+            torch.compile(model) if a.compiled else model,
+            torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), fused=a.compiled or None))
         a.warmup += 2
     model, optimizer = made[key]
     ids = torch.randint(a.vocab, (a.batch, a.time + 1))
@@ -106,7 +112,7 @@ def train(a, made):
 
 def decode(a, made):
     """Seconds of greedy generation by transformers' generate, prompt included."""
-    key = ("decode", a.hidden, a.layers, a.heads, a.kv_heads, a.head_dim, a.feed_forward, a.vocab, a.tied)
+    key = ("decode", *shape(a))
     if key not in made:
         import transformers
 
@@ -130,6 +136,98 @@ def decode(a, made):
         assert out.shape[1] == a.prompt + a.new
 
     return repeat(generate, a), "tokens/s", a.new
+
+
+def llama_cpp(a, made):
+    """Seconds of llama.cpp's greedy text, prompt included; with --prefill of the prompt alone. A GGUF file of random
+    weights is written to the temporary folder and removed once it is loaded (it stays mapped)."""
+    key = ("llama-cpp", a.type, *shape(a))
+    if key not in made:
+        import xllamacpp
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.gguf")
+            write_gguf(a, path)
+            parameters = xllamacpp.CommonParams()
+            parameters.model.path, parameters.n_ctx, parameters.n_parallel = path, 1024, 1
+            parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = a.threads
+            parameters.verbosity, parameters.warmup, parameters.cache_prompt = -1, False, False
+            made[key] = xllamacpp.Server(parameters)
+        a.warmup += 1
+    server = made[key]
+
+    def complete(first):
+        answer = server.handle_completions({
+            "prompt": [10 + (first + 7 * i) % (a.vocab - 10) for i in range(a.prompt)], "n_predict": a.new,
+            "temperature": 0.0, "top_k": 1, "ignore_eos": True, "cache_prompt": False})
+        timings = (answer if isinstance(answer, dict) else json.loads(answer))["timings"]
+        assert timings["predicted_n"] == a.new and timings["prompt_n"] == a.prompt, timings
+        return (timings["prompt_ms"] + (0 if a.prefill else timings["predicted_ms"])) / 1000
+
+    for i in range(a.warmup):
+        complete(i)
+    return [complete(100 + i) for i in range(a.repeats)], "tokens/s", a.prompt if a.prefill else a.new
+
+
+def write_gguf(a, path):
+    """A Llama of this shape with random weights and a vocabulary of made-up words."""
+    import gguf
+    import numpy
+
+    kind = {"f32": gguf.GGMLQuantizationType.F32, "bf16": gguf.GGMLQuantizationType.BF16,
+            "q8_0": gguf.GGMLQuantizationType.Q8_0}[a.type]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(4096)
+    writer.add_embedding_length(a.hidden)
+    writer.add_block_count(a.layers)
+    writer.add_feed_forward_length(a.feed_forward)
+    writer.add_head_count(a.heads)
+    writer.add_head_count_kv(a.kv_heads)
+    writer.add_key_length(a.head_dim)
+    writer.add_value_length(a.head_dim)
+    writer.add_rope_dimension_count(a.head_dim)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(a.vocab)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(["<unk>", "<s>", "</s>"] + [f"\u2581w{i}" for i in range(a.vocab - 3)])
+    writer.add_token_scores([0.0] * a.vocab)
+    writer.add_token_types([2, 3, 3] + [1] * (a.vocab - 3))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    numbers = numpy.random.default_rng(1).standard_normal(1 << 20, numpy.float32) * numpy.float32(0.02)
+
+    def matrix(name, rows, columns):
+        data = numpy.resize(numbers, (rows, columns))
+        if kind == gguf.GGMLQuantizationType.F32:
+            writer.add_tensor(name, data)
+        else:
+            writer.add_tensor(name, gguf.quants.quantize(data, kind), raw_dtype=kind)
+
+    def ones(name):
+        writer.add_tensor(name, numpy.ones(a.hidden, numpy.float32))
+
+    matrix("token_embd.weight", a.vocab, a.hidden)
+    for i in range(a.layers):
+        ones(f"blk.{i}.attn_norm.weight")
+        ones(f"blk.{i}.ffn_norm.weight")
+        matrix(f"blk.{i}.attn_q.weight", a.heads * a.head_dim, a.hidden)
+        matrix(f"blk.{i}.attn_k.weight", a.kv_heads * a.head_dim, a.hidden)
+        matrix(f"blk.{i}.attn_v.weight", a.kv_heads * a.head_dim, a.hidden)
+        matrix(f"blk.{i}.attn_output.weight", a.hidden, a.heads * a.head_dim)
+        matrix(f"blk.{i}.ffn_gate.weight", a.feed_forward, a.hidden)
+        matrix(f"blk.{i}.ffn_up.weight", a.feed_forward, a.hidden)
+        matrix(f"blk.{i}.ffn_down.weight", a.hidden, a.feed_forward)
+    ones("output_norm.weight")
+    if not a.tied:
+        matrix("output.weight", a.vocab, a.hidden)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def shape(a):
+    return a.hidden, a.layers, a.heads, a.kv_heads, a.head_dim, a.feed_forward, a.vocab, a.tied
 
 
 def convert(a, made):
@@ -164,22 +262,28 @@ def repeat(work, a):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["train", "decode", "convert", "serve"])
+    parser.add_argument("what", choices=["train", "decode", "llama-cpp", "convert", "serve"])
     for name, default in dict(
         hidden=256, layers=8, heads=8, kv_heads=4, head_dim=32, feed_forward=688, vocab=4096, batch=8, time=256,
         prompt=32, new=224, threads=2, repeats=1, warmup=0,
     ).items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
     parser.add_argument("--tied", action="store_true")
+    parser.add_argument("--compiled", action="store_true", help="torch.compile and fused AdamW")
+    parser.add_argument("--type", choices=["f32", "bf16", "q8_0"], default="f32")
+    parser.add_argument("--prefill", action="store_true", help="the prompt alone")
     return parser.parse_args(arguments)
 
 
 def measure(a, made):
     torch.set_num_threads(a.threads)
-    seconds, unit, amount = {"train": train, "decode": decode, "convert": convert}[a.what](a, made)
+    work = {"train": train, "decode": decode, "llama-cpp": llama_cpp, "convert": convert}[a.what]
+    seconds, unit, amount = work(a, made)
     versions = {"torch": torch.__version__}
     if a.what == "decode":
         versions["transformers"] = sys.modules["transformers"].__version__
+    if a.what == "llama-cpp":
+        versions["xllamacpp"] = importlib.metadata.version("xllamacpp")
     print(json.dumps({"seconds": seconds, "amount": amount, "unit": unit, "versions": versions}), flush=True)
 
 
@@ -191,7 +295,10 @@ def main():
         return
     print(json.dumps({"ready": True, "versions": {"torch": torch.__version__}}), flush=True)
     for line in sys.stdin:
-        measure(parse(shlex.split(line)), made)
+        try:
+            measure(parse(shlex.split(line)), made)
+        except Exception as error:  # a package is missing: the others go on
+            print(json.dumps({"error": str(error)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ struct Bench: ParsableCommand {
   }
 
   static let configuration = CommandConfiguration(
-    abstract: "Measures speed beside PyTorch (when it is installed) and the machine's ceilings.",
+    abstract: "Measures speed beside PyTorch and llama.cpp (when they are installed) and the machine's ceilings.",
     discussion: """
       Ours and the peer's runs alternate; every figure is the median of its own runs, and with five or more repeats \
       short disturbances do not show. Writes experiments/bench/<date>.json and prints a table.
 
-      The peers are optional: a Python with torch and transformers, named by --python or UPCYCLE_PEER_PYTHON.
+      The peers are optional: a Python with torch, transformers, gguf and xllamacpp, named by --python or UPCYCLE_PEER_PYTHON.
 
       Example:
         bench
@@ -28,7 +28,7 @@ struct Bench: ParsableCommand {
   @Option(help: "Measure this entry alone (repeatable).") var only: [String] = []
   @Option(help: "Runs of each side per entry.") var repeats = 5
   @Option(help: "Threads of both sides.") var threads = 2
-  @Option(help: "A Python that has torch and transformers.") var python: String?
+  @Option(help: "A Python that has torch (and transformers, gguf, xllamacpp).") var python: String?
   @Flag(help: "Leave the peers out.") var noPeer = false
   @Flag(help: "Print the result as JSON instead of a table.") var json = false
   @Option(help: "Where the result goes; default: experiments/bench/<date>.json, nowhere with --only.") var out: String?

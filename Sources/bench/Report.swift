@@ -7,7 +7,12 @@ struct Report: Encodable {
     var name: String
     var unit: String
     var ours: Double
+    /// The fastest peer's figure.
     var peer: Double?
+    /// What it is called.
+    var peerName: String?
+    /// Figures of all peers by name, where there are several.
+    var peers: [String: Double]?
     /// How many times faster than the peer, whatever the unit's direction.
     var ratio: Double?
     /// Share of the roof that the work reaches.
@@ -29,6 +34,8 @@ struct Report: Encodable {
       try box.encode(unit, forKey: .unit)
       try box.encode(ours, forKey: .ours)
       try box.encode(peer, forKey: .peer)
+      try box.encodeIfPresent(peerName, forKey: .peerName)
+      try box.encodeIfPresent(peers, forKey: .peers)
       try box.encode(ratio, forKey: .ratio)
       try box.encode(percentOfPeak, forKey: .percentOfPeak)
       try box.encode(roof, forKey: .roof)
@@ -37,7 +44,8 @@ struct Report: Encodable {
     }
 
     private enum Keys: String, CodingKey {
-      case name, unit, ours, peer, ratio, percentOfPeak = "percent_of_peak", roof, samples, note
+      case name, unit, ours, peer, peerName = "peer_name", peers, ratio, percentOfPeak = "percent_of_peak", roof,
+        samples, note
     }
   }
 
@@ -72,14 +80,18 @@ struct Report: Encodable {
         entry.name, decimal(entry.ours), entry.peer.map(decimal) ?? "-",
         entry.ratio.map { String(format: "%.2fx", $0) } ?? "-",
         entry.percentOfPeak.map { String(format: "%.0f %% of %@", $0, entry.roof?.rawValue ?? "") } ?? "-", entry.unit,
+        entry.peers.map {
+          $0.sorted { $0.key < $1.key }.map { "\($0.key) \(decimal($0.value))" }.joined(separator: ", ")
+        }
+          ?? entry.peerName ?? "",
       ]
     }
-    let header = ["entry", "ours", "peer", "ratio", "of peak", "unit"]
+    let header = ["entry", "ours", "peer", "ratio", "of peak", "unit", "peers"]
     let widths = header.indices.map { column in (rows + [header]).map { $0[column].count }.max()! }
     func line(_ cells: [String]) -> String {
       zip(cells, widths).enumerated().map { index, cell in
         let padding = String(repeating: " ", count: cell.1 - cell.0.count)
-        return index == 0 || index == 5 ? cell.0 + padding : padding + cell.0
+        return index == 0 || index >= 5 ? cell.0 + padding : padding + cell.0
       }.joined(separator: "  ")
     }
     let peer = peers.map { $0.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ") }

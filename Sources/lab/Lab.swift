@@ -70,15 +70,19 @@ struct Selection: ParsableArguments {
   @Option(name: .customLong("cell"), help: ArgumentHelp("Only this cell (repeatable).", valueName: "id"))
   var cells: [String] = []
 
-  @Option(help: "Worker threads; part of a result's identity.")
-  var threads = Plan.defaultThreads
+  @Option(
+    help: "Threads of a stage, part of a result's identity (default: 2; with --jobs 1, but 2 where time is measured).")
+  var threads: Int?
+
+  @Option(help: "Cells at a time, each in a process of its own.")
+  var jobs = 1
 
   func plans(in laboratory: Laboratory, registry: StageRegistry) throws -> [Plan] {
     if specs.isEmpty && !all {
       throw UpcycleError.usage("no experiment is named", hint: "name one, or pass --all; lab list shows them")
     }
-    if !(1...256).contains(threads) {
-      throw UpcycleError.usage("--threads is out of range", expected: "1 to 256", found: "\(threads)")
+    for (flag, value) in [("--threads", threads ?? 1), ("--jobs", jobs)] where !(1...256).contains(value) {
+      throw UpcycleError.usage("\(flag) is out of range", expected: "1 to 256", found: "\(value)")
     }
     let seeds = try self.seeds.map { text in
       try text.split(separator: ",").map { part in
@@ -89,9 +93,14 @@ struct Selection: ParsableArguments {
       }
     }
     return try laboratory.specs(specs).map { spec in
-      try Plan(
-        spec, profile: profile ?? spec.report.profile, seeds: seeds, cells: cells.isEmpty ? nil : cells,
-        threads: threads, registry: registry)
+      func plan(threads: Int) throws -> Plan {
+        try Plan(
+          spec, profile: profile ?? spec.report.profile, seeds: seeds, cells: cells.isEmpty ? nil : cells,
+          threads: threads, registry: registry)
+      }
+      if let threads { return try plan(threads: threads) }
+      let usual = try plan(threads: Plan.defaultThreads)
+      return jobs == 1 || usual.measuresTime ? usual : try plan(threads: 1)
     }
   }
 }

@@ -81,9 +81,24 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Write the records over the committed ones, under experiments/.") var updateRecords = false
   @Flag(help: "Print only errors.") var quiet = false
   @Flag(help: "Run a profile that asks for consent.") var yes = false
+  @Flag(help: .hidden) var worker = false
 
   func run() {
     runReportingErrors { try runSweep() }
+  }
+
+  /// This command once more, as a worker that says nothing.
+  private static func startWorker() throws -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.arguments = Array(CommandLine.arguments.dropFirst()) + ["--worker"]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    do { try process.run() } catch {
+      throw UpcycleError("cannot start another process: \(error.localizedDescription)", at: "--jobs")
+    }
+    return process
   }
 
   private func runSweep() throws {
@@ -97,12 +112,14 @@ struct RunCommand: ParsableCommand {
     for plan in plans where plan.jobs.isEmpty && !quiet {
       try printResult("\(plan.spec.name): nothing to run\(plan.spec.pending.map { ", needs \($0)" } ?? "")")
     }
-    // What the keys say, whatever the machine has.
-    Threads.set(selection.threads)
     var sweep = Sweep(plans, in: laboratory)
     sweep.trustsRecords = skipRecorded
     sweep.records = updateRecords ? .committed : .own
     sweep.quiet = quiet
+    sweep.useThreads = { Threads.set($0) }  // what the key says, whatever the machine has
+    sweep.jobs = selection.jobs
+    if worker { return try sweep.work() }
+    sweep.startWorker = Self.startWorker
     let start = monotonicSeconds()
     let summary = try sweep.run()
     let seconds = monotonicSeconds() - start

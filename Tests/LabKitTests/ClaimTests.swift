@@ -62,6 +62,20 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try verdict(spec, records(steady)).answer, .holds)
   }
 
+  /// Where a seed stands for the same batches in all cells, cells rise and fall together and the difference is steady.
+  func testPairedSeedsAreComparedSeedBySeed() throws {
+    let together = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]])
+    XCTAssertEqual(try verdict(spec(difference), together).answer, .undecided)
+    let paired = try verdict(spec(difference, extra: "pairs_seeds: true,"), together)
+    XCTAssertEqual(paired.answer, .holds)
+    // The t interval of the differences 0.5, 0.6, 0.4: 0.5 +- 4.303 x 0.1 / sqrt 3.
+    let interval = try XCTUnwrap(paired.tests[0].estimate).interval()
+    XCTAssertEqual(interval.lowerBound, 0.2516, accuracy: 1e-4)
+    XCTAssertEqual(interval.upperBound, 0.7484, accuracy: 1e-4)
+    let apart = records(["a": [51.2, 53.4, 49.0], "b": [52.8, 48.6, 50.7]])
+    XCTAssertEqual(try verdict(spec(difference, extra: "pairs_seeds: true,"), apart).answer, .undecided)
+  }
+
   func testMissingRunsAreNamedWithTheSeedsThatPowerAsksFor() throws {
     let spec = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 1.6 }")
     let found = try verdict(spec, records(["a": [52], "b": [50, 51]]))
@@ -251,6 +265,7 @@ final class ClaimTests: XCTestCase {
     let stages = [
       "scores": [items((0..<13).map { $0 % 3 == 0 }, (0..<13).map { Double($0) / 12 }), items([true], nil)],
       "later": [items([], [])],
+      "after": [ItemScores(task: "loss", identity: "text", values: [0.5, 1.25, -3])],
     ]
     try file.write(stages)
     XCTAssertEqual(try file.read(), stages)

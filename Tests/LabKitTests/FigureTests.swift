@@ -61,7 +61,7 @@ final class FigureTests: XCTestCase {
   func testEveryFigureSaysAtWhatScaleItIs() throws {
     let figures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("figures")
-    for paper in ["xecomla", "zebra", "hylo", "farskip", "real-checkpoints"] {
+    for paper in ["xecomla", "zebra", "hylo", "farskip"] {
       let folder = figures.appendingPathComponent(paper)
       for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name.hasSuffix(".gp") {
         let script = String(decoding: try readFile(folder.appendingPathComponent(name)), as: UTF8.self)

@@ -67,7 +67,7 @@ final class TestLaboratory {
     }
     """
 
-  func registry(trainVersion: Int = 1) -> StageRegistry {
+  func registry(trainVersion: Int = 1, scoreIsTimed: Bool = false) -> StageRegistry {
     var registry = StageRegistry()
     let log = log
     registry.register(
@@ -95,7 +95,9 @@ final class TestLaboratory {
         return StageResult(series: ["loss": curve], tokens: context.config["tokens"]?.int ?? 0)
       })
     registry.register(
-      Stage(name: "score", version: 1, parents: ["model"], parameters: [], seeded: false) { context in
+      Stage(
+        name: "score", version: 1, parents: ["model"], parameters: [], seeded: false, isTimed: scoreIsTimed
+      ) { context in
         log.add("score")
         let trained = context.parents["model"]!.folder.appendingPathComponent("steps")
         let isTrained = FileManager.default.fileExists(atPath: trained.path)
@@ -107,11 +109,11 @@ final class TestLaboratory {
   }
 
   func plan(
-    profile: String = "micro", seeds: [Int]? = nil, trainVersion: Int = 1, threads: Int = 2
+    profile: String = "micro", seeds: [Int]? = nil, trainVersion: Int = 1, threads: Int = 2, scoreIsTimed: Bool = false
   ) throws -> Plan {
     try Plan(
       laboratory.spec("demo/t"), profile: profile, seeds: seeds, threads: threads,
-      registry: registry(trainVersion: trainVersion))
+      registry: registry(trainVersion: trainVersion, scoreIsTimed: scoreIsTimed))
   }
 
   func sweep(_ plan: Plan) -> Sweep {

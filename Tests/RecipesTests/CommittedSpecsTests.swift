@@ -27,7 +27,6 @@ final class CommittedSpecsTests: XCTestCase {
       let names = FileManager.default.enumerator(atPath: source.path)?.compactMap { $0 as? String } ?? []
       for name in names where endings.contains((name as NSString).pathExtension) {
         let item = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
-        guard !name.contains("real-checkpoints") else { continue }
         guard items.contains(item) || name.contains("published") || item == "style" || item == "timeline" else {
           continue
         }

@@ -19,6 +19,8 @@ public struct PerplexityReport: Codable, Equatable, Sendable {
   public var windows: Int
   /// Predicted tokens.
   public var tokens: Int
+  /// Nats per token of every window; not part of the JSON.
+  public var windowLosses: [Double] = []
 
   enum CodingKeys: String, CodingKey {
     case loss
@@ -65,10 +67,11 @@ public func perplexity(
     throw UpcycleError("the loss is not finite", at: "window \(bad)", hint: "the weights hold NaN or infinite numbers")
   }
   let loss = total / Double(tokens)
-  let perWindow = Estimate(sums.map { $0 * Double(count) / Double(tokens) })
+  let windows = sums.map { $0 * Double(count) / Double(tokens) }
   return PerplexityReport(
-    loss: loss, standardError: perWindow.standardError, perplexity: exp(loss),
-    bitsPerByte: tokenizer == nil || bytes == 0 ? nil : total / log(2) / Double(bytes), windows: count, tokens: tokens)
+    loss: loss, standardError: Estimate(windows).standardError, perplexity: exp(loss),
+    bitsPerByte: tokenizer == nil || bytes == 0 ? nil : total / log(2) / Double(bytes), windows: count, tokens: tokens,
+    windowLosses: windows)
 }
 
 extension PerplexityReport {

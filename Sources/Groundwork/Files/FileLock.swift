@@ -45,6 +45,15 @@ public final class FileLock {
     }
   }
 
+  /// nil where another process holds the lock.
+  /// - Parameter url: the lock file, in a folder that is there
+  /// - Throws: where the file cannot be written
+  public init?(ifFree url: URL) throws {
+    path = url.path
+    guard case .mine(let descriptor) = try Self.take(path) else { return nil }
+    self.descriptor = descriptor
+  }
+
   private enum Holder {
     /// This one, by the descriptor that holds it.
     case mine(Int32)

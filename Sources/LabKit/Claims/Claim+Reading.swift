@@ -5,7 +5,8 @@ extension Claim {
     let object = try JSONObject(
       value, at: path, in: file,
       known: [
-        "id", "statement", "evidence", "metric", "measured", "pretrainings", "tests", "pending", "headline", "scale",
+        "id", "statement", "evidence", "metric", "measured", "pretrainings", "pairs_seeds", "tests", "pending",
+        "headline", "scale",
       ])
     id = try object.required("id", object.string)
     statement = try object.required("statement", object.string)
@@ -15,7 +16,7 @@ extension Claim {
     scale = try object.string("scale")
     let shared = (
       metric: try object.string("metric"), measured: try object.string("measured"),
-      pretrainings: try object.int("pretrainings") ?? 1
+      pretrainings: try object.int("pretrainings") ?? 1, pairsSeeds: try object.bool("pairs_seeds") ?? false
     )
     tests = try object.list("tests") { try Test($0, path: $1, file: file, shared: shared) }
     if tests.isEmpty && pending == nil {
@@ -31,7 +32,8 @@ extension Claim {
 extension Claim.Test {
   /// - Parameter shared: what the claim says for all of its tests.
   init(
-    _ value: JSONValue, path: String, file: String, shared: (metric: String?, measured: String?, pretrainings: Int)
+    _ value: JSONValue, path: String, file: String,
+    shared: (metric: String?, measured: String?, pretrainings: Int, pairsSeeds: Bool)
   ) throws {
     let metric = shared.metric
     let object = try JSONObject(
@@ -57,7 +59,7 @@ extension Claim.Test {
     measurement = known
     published = try object.double("published")
     seeds = try object.int("seeds") ?? 3
-    pretrainings = shared.pretrainings
+    (pretrainings, pairsSeeds) = (shared.pretrainings, shared.pairsSeeds)
     if seeds < 3 {
       throw UpcycleError("\(path) would decide too easily", at: file, expected: "at least 3 seeds", found: "\(seeds)")
     }

@@ -30,7 +30,7 @@ extension Claim.Test {
   }
 
   /// The quantity of the cells' means, with the variance of its linear part: seeds (pooled over the experiment's
-  /// cells, or the cells' own where Bartlett's test rejects) and items (paired, or the recorded standard errors).
+  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed where the claim says so) and items (paired, or the recorded standard errors).
   /// - Returns: nil when a cell has no record with the metric.
   func estimate(from source: ClaimEvidence, _ reading: Reading = .asNamed) throws -> TestEstimate? {
     var means: [String: Double] = [:]
@@ -58,12 +58,13 @@ extension Claim.Test {
     }
     let paired = try Self.pairedItemVariance(subjects, source)
     let items = paired ?? subjects.reduce(0) { $0 + $1.recordedVariance }
-    let noise = Self.seedNoise(subjects, source)
+    let pairedNoise = pairsSeeds ? Self.pairedSeedNoise(subjects, source) : nil
+    let noise = pairedNoise ?? Self.seedNoise(subjects, source)
     return TestEstimate(
       uncertainty: Uncertainty(value: value, seeds: noise.parts, items: items),
       power: noise.perSeed.map {
         // Without the items themselves their paired error is not known: it is left out.
-        Power(perSeed: $0, items: paired ?? 0, cells: subjects.count, freedom: noise.freedom)
+        Power(perSeed: $0, items: paired ?? 0, cells: pairedNoise == nil ? subjects.count : 1, freedom: noise.freedom)
       }, isPaired: paired != nil)
   }
 
@@ -87,6 +88,29 @@ extension Claim.Test {
   }
 
   // MARK: Seeds
+
+  /// The variance of the quantity's linear part over seeds that all cells have.
+  /// - Returns: nil for fewer than two such seeds, and for models of several pretrainings
+  private static func pairedSeedNoise(
+    _ subjects: [Subject], _ source: ClaimEvidence
+  ) -> (parts: [Uncertainty.Part], perSeed: Double?, freedom: Double)? {
+    if subjects.contains(where: { $0.cells.count > 1 }) { return nil }
+    var sums: [Int: Double] = [:]
+    for (index, subject) in subjects.enumerated() {
+      var values: [Int: Double] = [:]
+      for repeats in subject.repeats {
+        guard let seed = repeats[0].seed, let value = source.values([repeats], subject.weights).first else { continue }
+        values[seed] = value
+      }
+      sums =
+        index == 0
+        ? values : sums.filter { values[$0.key] != nil }.reduce(into: [:]) { $0[$1.key] = $1.value + values[$1.key]! }
+    }
+    let sample = Sample(values: sums.sorted { $0.key < $1.key }.map(\.value))
+    guard let variance = sample.variance else { return nil }
+    let freedom = Double(sums.count - 1)
+    return ([Uncertainty.Part(variance: variance / Double(sums.count), freedom: freedom)], variance, freedom)
+  }
 
   private static func seedNoise(
     _ subjects: [Subject], _ source: ClaimEvidence

@@ -37,6 +37,9 @@ public struct Claim: Sendable {
     public let seeds: Int
     /// Pretrainings of the base that a term's cells must come from.
     public let pretrainings: Int
+    /// Whether a seed stands for the same batches in all cells, so that the quantity is taken seed by seed before its
+    /// variance is.
+    public let pairsSeeds: Bool
   }
 
   /// One measured number of a quantity.

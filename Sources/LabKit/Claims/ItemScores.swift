@@ -12,6 +12,8 @@ public struct ItemScores: Codable, Equatable, Sendable {
   public let isCorrect: [Bool]
   /// The probability of the right choice among the choices, 0 to 1 in steps of 1/255; nil for generated answers.
   public let graded: [UInt8]?
+  /// What was measured of each item where it is no question of right or wrong, such as the loss of a window.
+  public let values: [Float]?
 
   /// - Parameter graded: probabilities, 0 to 1, in the order of `isCorrect`; kept in steps of 1/255
   public init(task: String, identity: String, isCorrect: [Bool], graded: [Double]?) {
@@ -19,6 +21,16 @@ public struct ItemScores: Codable, Equatable, Sendable {
     self.identity = identity
     self.isCorrect = isCorrect
     self.graded = graded.map { $0.map { UInt8((255 * min(1, max(0, $0))).rounded()) } }
+    values = nil
+  }
+
+  /// - Parameter values: one an item; the metric of the task's name is their mean
+  public init(task: String, identity: String, values: [Double]) {
+    self.task = task
+    self.identity = identity
+    isCorrect = values.map { _ in false }
+    graded = nil
+    self.values = values.map { Float($0) }
   }
 
   /// Which items, and how much of a metric they are.
@@ -27,9 +39,10 @@ public struct ItemScores: Codable, Equatable, Sendable {
     let isGraded: Bool
     let weight: Double
 
-    /// In percent, as metrics are.
+    /// As metrics are: in percent, or as measured.
     var values: [Double] {
-      isGraded ? scores.graded!.map { Double($0) / 2.55 } : scores.isCorrect.map { $0 ? 100 : 0 }
+      if let values = scores.values { return values.map(Double.init) }
+      return isGraded ? scores.graded!.map { Double($0) / 2.55 } : scores.isCorrect.map { $0 ? 100 : 0 }
     }
   }
 
@@ -54,7 +67,8 @@ public struct ItemScores: Codable, Equatable, Sendable {
 /// The items of one record, by the stage's name in the pipeline: `experiments/PAPER/records/items/KEY.zst`.
 ///
 /// A zstd frame of one line of JSON (stages, tasks, identities, numbers of items) and, task by task, a bit an item
-/// (right or wrong, the first item lowest) and, for tasks of choice, a byte an item (the graded score).
+/// (right or wrong, the first item lowest) and, for tasks of choice, a byte an item (the graded score); for measured values four
+/// bytes an item (a little-endian Float) instead of the bit.
 struct ItemFile {
   let url: URL
 
@@ -65,6 +79,9 @@ struct ItemFile {
       var identity: String
       var items: Int
       var isGraded: Bool
+      /// nil: no.
+      var isMeasured: Bool?
+      var bytes: Int { isMeasured == true ? 4 * items : (items + 7) / 8 + (isGraded ? items : 0) }
     }
     var tasks: [Task]
   }
@@ -79,7 +96,11 @@ struct ItemFile {
         tasks.append(
           .init(
             stage: stage, task: score.task, identity: score.identity, items: score.isCorrect.count,
-            isGraded: score.graded != nil))
+            isGraded: score.graded != nil, isMeasured: score.values.map { _ in true }))
+        if let values = score.values {
+          for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { body += $0 } }
+          continue
+        }
         var bits = [UInt8](repeating: 0, count: (score.isCorrect.count + 7) / 8)
         for (index, right) in score.isCorrect.enumerated() where right { bits[index / 8] |= 1 << UInt8(index % 8) }
         body += bits
@@ -106,9 +127,20 @@ struct ItemFile {
     var rest = content[(end + 1)...]
     var stages: [String: [ItemScores]] = [:]
     for task in header.tasks {
-      guard (0...content.count * 8).contains(task.items),
-        rest.count >= (task.items + 7) / 8 + (task.isGraded ? task.items : 0)
-      else { throw damaged("ends within the task \(task.task)") }
+      guard (0...content.count * 8).contains(task.items), rest.count >= task.bytes else {
+        throw damaged("ends within the task \(task.task)")
+      }
+      if task.isMeasured == true {
+        let values = [UInt8](rest.prefix(task.bytes)).withUnsafeBytes { raw in
+          (0..<task.items).map {
+            Double(Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))))
+          }
+        }
+        rest = rest.dropFirst(task.bytes)
+        stages[task.stage, default: []].append(
+          ItemScores(task: task.task, identity: task.identity, values: values))
+        continue
+      }
       let bits = [UInt8](rest.prefix((task.items + 7) / 8))
       rest = rest.dropFirst(bits.count)
       let graded = task.isGraded ? [UInt8](rest.prefix(task.items)) : nil
@@ -146,5 +178,6 @@ extension ItemScores {
     self.identity = identity
     self.isCorrect = isCorrect
     graded = bytes
+    values = nil
   }
 }

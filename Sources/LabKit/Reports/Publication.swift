@@ -126,19 +126,6 @@ public struct Publication {
 
   // MARK: Everything
 
-  /// Scripts without an experiment file: `figures/real-checkpoints/sizes.gp` draws the committed
-  /// `experiments/real-checkpoints/sizes.csv`, or else the csv beside it.
-  private func freeScripts(besides specs: [Spec]) throws -> [String] {
-    let known = Set(specs.map(\.name))
-    let folders = try Laboratory.entries(laboratory.figures).filter {
-      (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true
-    }
-    return try folders.flatMap { folder in
-      try Laboratory.entries(folder).filter { $0.pathExtension == "gp" }
-        .map { "\(folder.lastPathComponent)/\($0.deletingPathExtension().lastPathComponent)" }
-    }.filter { !known.contains($0) }
-  }
-
   /// Regenerates every file; gives back the paths below `folder`, sorted.
   @discardableResult
   public func writeEverything(png: Bool = false) throws -> [String] {
@@ -148,14 +135,6 @@ public struct Publication {
       try writeFigure(spec, png: png)
     }
     _ = try writeClaims()
-    for name in try freeScripts(besides: specs) {
-      let measured = laboratory.experiments.appendingPathComponent("\(name).csv")
-      let drawn = laboratory.figures.appendingPathComponent("\(name).csv")
-      let csv = FileManager.default.fileExists(atPath: measured.path) ? measured : drawn
-      let copy = folder.appendingPathComponent("\(name).csv")
-      if csv.path != copy.path { try writeFile(try readFile(csv), to: copy) }
-      _ = try draw(name, ours: 1, png: png)
-    }
     try writePage()
     return try Self.generated(in: folder)
   }
@@ -167,9 +146,7 @@ public struct Publication {
       .appendingPathComponent("upcycle-figures-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
     defer { try? FileManager.default.removeItem(at: temporary) }
     let expected = Set(try Publication(laboratory, into: temporary).writeEverything())
-    // Folders without experiments may hold figures of other origin.
-    let papers = Set(expected.map { $0.prefix { $0 != "/" } })
-    let present = Set(try Self.generated(in: folder).filter { papers.contains($0.prefix { $0 != "/" }) })
+    let present = Set(try Self.generated(in: folder))
     return try expected.union(present).sorted().compactMap { name in
       if !present.contains(name) { return "\(name): missing" }
       if !expected.contains(name) { return "\(name): nothing generates it" }

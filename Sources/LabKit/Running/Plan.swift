@@ -48,6 +48,8 @@ public struct Plan: Sendable {
   public let order: [String]
   /// What becomes a record, in the order of cells and seeds.
   public let jobs: [Job]
+  /// Whether one of its stages measures time.
+  public var measuresTime: Bool { nodes.values.contains(where: \.stage.isTimed) }
 
   /// - Parameters:
   ///   - seeds: instead of the profile's

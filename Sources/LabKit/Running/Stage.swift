@@ -16,6 +16,8 @@ public struct Stage: Sendable {
   let check: @Sendable (JSONValue) throws -> Void
   /// Whether the run's seed changes its output; a stage without is shared by all seeds.
   public let seeded: Bool
+  /// Whether it measures time: nothing else of the sweep runs beside it.
+  public let isTimed: Bool
   /// Contents outside the configuration that decide the output: name -> hash (checkpoint, tokenizer, data).
   public let inputs: @Sendable (JSONValue) throws -> [String: String]
   /// Does the work; what it leaves in its folder is what stages behind it find.
@@ -23,7 +25,7 @@ public struct Stage: Sendable {
 
   init(
     name: String, version: Int, parents: [String], names: @escaping @Sendable (Set<String>) -> [String],
-    check: @escaping @Sendable (JSONValue) throws -> Void, seeded: Bool,
+    check: @escaping @Sendable (JSONValue) throws -> Void, seeded: Bool, isTimed: Bool = false,
     inputs: @escaping @Sendable (JSONValue) throws -> [String: String],
     run: @escaping @Sendable (StageContext) throws -> StageResult
   ) {
@@ -33,6 +35,7 @@ public struct Stage: Sendable {
     parameters = names
     self.check = check
     self.seeded = seeded
+    self.isTimed = isTimed
     self.inputs = inputs
     self.run = run
   }
@@ -41,11 +44,12 @@ public struct Stage: Sendable {
   /// - Parameter parameters: the names that it understands
   public init(
     name: String, version: Int, parents: [String] = [], parameters: [String], seeded: Bool = true,
+    isTimed: Bool = false,
     run: @escaping @Sendable (StageContext) throws -> StageResult
   ) {
     self.init(
       name: name, version: version, parents: parents, names: { _ in parameters }, check: { _ in }, seeded: seeded,
-      inputs: { _ in [:] }, run: run)
+      isTimed: isTimed, inputs: { _ in [:] }, run: run)
   }
 }
 

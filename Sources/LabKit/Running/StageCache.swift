@@ -58,7 +58,17 @@ struct StageCache: Sendable {
   /// Runs `body` while holding the key's lock; waits for another process that holds it.
   func withLock<T>(_ key: String, waiting: () -> Void, _ body: () throws -> T) throws -> T {
     try makeDirectory(folder)
-    let lock = try FileLock(waitingFor: folder.appendingPathComponent("\(key).lock"), waiting: waiting)
+    let lock = try FileLock(waitingFor: lockFile(key), waiting: waiting)
     return try withExtendedLifetime(lock, body)
   }
+
+  /// Runs `body` while holding the key's lock; false where another process holds it.
+  func withLockIfFree(_ key: String, _ body: () throws -> Void) throws -> Bool {
+    try makeDirectory(folder)
+    guard let lock = try FileLock(ifFree: lockFile(key)) else { return false }
+    try withExtendedLifetime(lock, body)
+    return true
+  }
+
+  func lockFile(_ key: String) -> URL { folder.appendingPathComponent("\(key).lock") }
 }

@@ -81,23 +81,25 @@ extension Stage {
   /// - Parameters:
   ///   - parents: roles of the outputs that it may build on
   ///   - seeded: whether the run's seed changes its output
+  ///   - isTimed: whether it measures time, so that nothing may run beside it
   ///   - inputs: contents outside of the parameters that decide the output: name -> hash
   ///   - run: computes it
   public init<Parameters: StageParameters>(
     name: String, version: Int, parents: [String] = [], parameters: Parameters.Type, seeded: Bool = true,
-    inputs: @escaping @Sendable (Parameters) throws -> [String: String] = { _ in [:] },
+    isTimed: Bool = false, inputs: @escaping @Sendable (Parameters) throws -> [String: String] = { _ in [:] },
     run: @escaping @Sendable (StageContext, Parameters) throws -> StageResult
   ) {
     self.init(
       name: name, version: version, parents: parents, names: Parameters.names(buildingOn:),
-      check: { _ = try Parameters(resolved: $0) }, seeded: seeded, inputs: { try inputs(Parameters(resolved: $0)) },
+      check: { _ = try Parameters(resolved: $0) }, seeded: seeded, isTimed: isTimed,
+      inputs: { try inputs(Parameters(resolved: $0)) },
       run: { try run($0, Parameters(resolved: $0.config)) })
   }
 
   /// A stage that takes two groups of parameters.
   public init<First: StageParameters, Second: StageParameters>(
     name: String, version: Int, parents: [String] = [], parameters: (First.Type, Second.Type), seeded: Bool = true,
-    run: @escaping @Sendable (StageContext, First, Second) throws -> StageResult
+    isTimed: Bool = false, run: @escaping @Sendable (StageContext, First, Second) throws -> StageResult
   ) {
     self.init(
       name: name, version: version, parents: parents,
@@ -105,14 +107,15 @@ extension Stage {
       check: {
         _ = try First(resolved: $0)
         _ = try Second(resolved: $0)
-      }, seeded: seeded, inputs: { _ in [:] },
+      }, seeded: seeded, isTimed: isTimed, inputs: { _ in [:] },
       run: { try run($0, First(resolved: $0.config), Second(resolved: $0.config)) })
   }
 
   /// A stage that takes three groups of parameters.
   public init<First: StageParameters, Second: StageParameters, Third: StageParameters>(
     name: String, version: Int, parents: [String] = [], parameters: (First.Type, Second.Type, Third.Type),
-    seeded: Bool = true, run: @escaping @Sendable (StageContext, First, Second, Third) throws -> StageResult
+    seeded: Bool = true, isTimed: Bool = false,
+    run: @escaping @Sendable (StageContext, First, Second, Third) throws -> StageResult
   ) {
     self.init(
       name: name, version: version, parents: parents,
@@ -121,7 +124,7 @@ extension Stage {
         _ = try First(resolved: $0)
         _ = try Second(resolved: $0)
         _ = try Third(resolved: $0)
-      }, seeded: seeded, inputs: { _ in [:] },
+      }, seeded: seeded, isTimed: isTimed, inputs: { _ in [:] },
       run: { try run($0, First(resolved: $0.config), Second(resolved: $0.config), Third(resolved: $0.config)) })
   }
 }

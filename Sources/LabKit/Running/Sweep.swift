@@ -15,8 +15,14 @@ public struct Sweep: Sendable {
   public var records = Laboratory.RecordSet.own
   /// Shows no progress.
   public var quiet = false
+  /// Called before a stage runs, with the threads that its key holds.
+  public var useThreads: @Sendable (Int) -> Void = { _ in }
+  /// How many processes run stages at once.
+  public var jobs = 1
+  /// Starts another process that calls `work` on the same plans; needed for more than one job.
+  public var startWorker: (@Sendable () throws -> Process)?
 
-  private var cache: StageCache { StageCache(folder: laboratory.cache) }
+  var cache: StageCache { StageCache(folder: laboratory.cache) }
 
   /// - Parameters:
   ///   - plans: in the order in which they run
@@ -53,8 +59,13 @@ public struct Sweep: Sendable {
   public func run() throws -> Summary {
     var summary = Summary()
     let surroundings = Surroundings(root: laboratory.root)
-    let board = SweepProgress(todo: try estimates(), quiet: quiet)
+    let todo = try estimates()
+    let board = SweepProgress(todo: todo, quiet: quiet)
     defer { board.finish() }
+    let workers = try startWorker.flatMap { start in
+      jobs > 1 && todo.count > 1 ? try Workers(min(jobs, todo.count), todo: Set(todo.keys), start: start) : nil
+    }
+    defer { workers?.stop() }
     for plan in plans {
       let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records))
       let committed = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
@@ -75,7 +86,7 @@ public struct Sweep: Sendable {
           job.steps.forEach { board.passed($0.key) }
           continue
         }
-        do { try run(job, of: plan, board, &summary) } catch let absent as InputAbsent {
+        do { try run(job, of: plan, workers, board, &summary) } catch let absent as InputAbsent {
           summary.leftOut.append((name, absent.what))
           job.steps.forEach { board.passed($0.key) }
           continue
@@ -98,6 +109,14 @@ public struct Sweep: Sendable {
     return summary
   }
 
+  /// The jobs of a plan that no trusted record settles.
+  func unrecorded(of plan: Plan) throws -> [Plan.Job] {
+    if !trustsRecords { return plan.jobs }
+    let known = Set(try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records)).read().map(\.key))
+    let elsewhere = try laboratory.records(inProfile: plan.profile.name)
+    return plan.jobs.filter { !known.contains($0.key) && elsewhere[$0.key] == nil }
+  }
+
   static func name(_ plan: Plan, _ job: Plan.Job) -> String {
     "\(plan.spec.name) \(cell(job))"
   }
@@ -105,12 +124,18 @@ public struct Sweep: Sendable {
   private static func cell(_ job: Plan.Job) -> String { job.cell.id + (job.seed.map { " seed \($0)" } ?? "") }
 
   /// The stages of one cell that are not finished.
-  private func run(_ job: Plan.Job, of plan: Plan, _ board: SweepProgress, _ summary: inout Summary) throws {
+  private func run(
+    _ job: Plan.Job, of plan: Plan, _ workers: Workers?, _ board: SweepProgress, _ summary: inout Summary
+  ) throws {
     let name = Self.name(plan, job)
     for step in job.steps {
       try Interrupt.check()
+      try workers?.wait(
+        until: { try isDone(step.key) }, show: { board.show(try SweepView(plans, in: laboratory).line(jobs: jobs)) })
       if try cache.entry(step.key) != nil {
-        if board.passed(step.key) { summary.stagesFound += 1 }
+        if board.passed(step.key) {
+          if workers?.todo.contains(step.key) == true { summary.stagesRun += 1 } else { summary.stagesFound += 1 }
+        }
       } else {
         do { try run(plan.nodes[step.key]!, of: name, board) } catch var error as UpcycleError {
           let place = "stage \(step.alias) of \(name)"
@@ -126,39 +151,45 @@ public struct Sweep: Sendable {
     try cache.withLock(
       node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }
     ) {
-      if try cache.entry(node.key) != nil {
-        board.passed(node.key)
-        return
-      }
-      let folder = cache.output(node.key)
-      try makeDirectory(folder)
-      let before = cache.secondsSpent(node.key)
-      let (start, started) = (monotonicSeconds(), Surroundings.timestamp())
-      board.begin(node.key, "\(node.stage.name)  \(name)")
-      let context = StageContext(
-        config: node.config,
-        parents: node.parents.mapValues { StageContext.Parent(key: $0, folder: cache.output($0)) },
-        folder: folder, seed: node.seed, threads: node.threads,
-        show: { done, total, detail in board.update(done, total, detail) })
-      let result: StageResult
-      do { result = try node.stage.run(context) } catch {
-        cache.noteSpent(node.key, seconds: before + monotonicSeconds() - start)
-        throw error
-      }
-      if let name = result.firstNonFinite {
-        throw UpcycleError(
-          "the stage measured something that is not a finite number", at: folder.path, found: name,
-          hint: "the run may have diverged; remove the folder to start it afresh")
-      }
-      let seconds = before + monotonicSeconds() - start
-      try cache.finish(
-        node.key,
-        StageCache.Entry(
-          stage: node.stage.name, version: node.stage.version, config: node.config, parents: node.parents,
-          seed: node.seed, threads: node.threads, inputs: node.inputs, seconds: seconds, started: started,
-          result: result))
-      board.end(node.key, seconds: seconds)
+      try runLocked(node, of: name, board)
     }
+  }
+
+  /// Runs a stage whose lock this process holds, unless the former holder has finished it.
+  func runLocked(_ node: Plan.Node, of name: String, _ board: SweepProgress) throws {
+    if try cache.entry(node.key) != nil {
+      board.passed(node.key)
+      return
+    }
+    let folder = cache.output(node.key)
+    try makeDirectory(folder)
+    let before = cache.secondsSpent(node.key)
+    let (start, started) = (monotonicSeconds(), Surroundings.timestamp())
+    useThreads(node.threads)
+    board.begin(node.key, "\(node.stage.name)  \(name)")
+    let context = StageContext(
+      config: node.config,
+      parents: node.parents.mapValues { StageContext.Parent(key: $0, folder: cache.output($0)) },
+      folder: folder, seed: node.seed, threads: node.threads,
+      show: { done, total, detail in board.update(done, total, detail) })
+    let result: StageResult
+    do { result = try node.stage.run(context) } catch {
+      cache.noteSpent(node.key, seconds: before + monotonicSeconds() - start)
+      throw error
+    }
+    if let name = result.firstNonFinite {
+      throw UpcycleError(
+        "the stage measured something that is not a finite number", at: folder.path, found: name,
+        hint: "the run may have diverged; remove the folder to start it afresh")
+    }
+    let seconds = before + monotonicSeconds() - start
+    try cache.finish(
+      node.key,
+      StageCache.Entry(
+        stage: node.stage.name, version: node.stage.version, config: node.config, parents: node.parents,
+        seed: node.seed, threads: node.threads, inputs: node.inputs, seconds: seconds, started: started,
+        result: result))
+    board.end(node.key, seconds: seconds)
   }
 
   private func record(_ job: Plan.Job, of plan: Plan, _ surroundings: Surroundings) throws -> Record {

@@ -42,6 +42,7 @@ final class SweepProgress: @unchecked Sendable {
   func end(_ key: String, seconds: Double) {
     lock.withLock {
       if todo.removeValue(forKey: key) != nil { done += 1 }
+      seen.insert(key)
       finishedSeconds += seconds
       current = nil
     }
@@ -56,6 +57,9 @@ final class SweepProgress: @unchecked Sendable {
     }
   }
   private var seen: Set<String> = []
+
+  /// Shows what others do instead.
+  func show(_ parts: (head: String, detail: String, tail: String)) { lock.withLock { line.show { parts } } }
 
   func say(_ text: String) { lock.withLock { line.say(text) } }
 

@@ -49,6 +49,8 @@ public struct SweepView {
   private let estimates: [String: Double?]
   private let running: [String: Training?]
   private let total: Int
+  /// What stages are called, by key.
+  private let names: [String: String]
 
   /// - Throws: where the cache cannot be read
   public init(_ plans: [Plan], in laboratory: Laboratory) throws {
@@ -60,6 +62,7 @@ public struct SweepView {
       states[key] = estimates[key] == nil ? .done : isRunning ? .running(Training(in: cache.output(key))) : .waiting
     }
     total = states.count
+    names = plans.reduce(into: [:]) { $0.merge($1.nodes.mapValues(\.stage.name)) { $1 } }
     running = states.compactMapValues { if case .running(let training) = $0 { .some(training) } else { nil } }
     rows = plans.flatMap { plan in
       plan.jobs.map { job in
@@ -83,6 +86,18 @@ public struct SweepView {
       }
     }
     return rest
+  }
+
+  /// For a progress line of so many jobs: stages done, what runs, time left.
+  func line(jobs: Int) -> (head: String, detail: String, tail: String) {
+    let current = running.sorted { $0.key < $1.key }.map { key, training in
+      let done = training.map { "  \(formatCount($0.step))/\(formatCount($0.steps))" } ?? ""
+      return (names[key] ?? "") + done + (training?.losses.last.map { String(format: "  loss %.3f", $0) } ?? "")
+    }
+    return (
+      "\(total - estimates.count) of \(total) stages", current.joined(separator: "  |  "),
+      formatETA(remaining.map { $0 / Double(max(1, jobs)) })
+    )
   }
 
   /// For a terminal: a line a cell with a mark a stage, finished cells counted alone when they would not fit.
@@ -143,7 +158,7 @@ public struct SweepView {
 extension StageCache {
   /// Whether some process works on this key.
   func isLocked(_ key: String) -> Bool {
-    let descriptor = open(folder.appendingPathComponent("\(key).lock").path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(lockFile(key).path, O_RDONLY | O_CLOEXEC)
     if descriptor < 0 { return false }
     defer { close(descriptor) }
     return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK

@@ -51,10 +51,11 @@ extension Workload {
   /// Forward, backward, clipping and AdamW on 8 sequences of 256 tokens, float32.
   static func training(_ name: String, preset: String) -> Workload {
     guard let config = try? ModelConfig.preset(preset) else { preconditionFailure("no preset \(preset)") }
-    var workload = training(name, of: config, called: "\(preset), beside PyTorch eager")
+    var workload = training(name, of: config, called: "\(preset), beside PyTorch, eager and compiled")
     workload.work = config.trainingOperations(batch: 8, time: 256)
     workload.roof = .sgemm
-    workload.request = "train \(config.peerShape) --batch 8 --time 256"
+    let request = "train \(config.peerShape) --batch 8 --time 256"
+    workload.requests = ["eager": request, "torch.compile": "\(request) --compiled"]
     return workload
   }
 
@@ -108,9 +109,12 @@ extension Workload {
     return Workload(
       name: name,
       summary:
-        "greedy decoding of \(preset) at batch 1, prompt \(prompt) + \(new) new tokens, beside transformers' generate",
+        "greedy decoding of \(preset) at batch 1, prompt \(prompt) + \(new) new tokens, beside transformers and llama.cpp",
       unit: "tokens/s", amount: Double(new), work: Double(4 * config.matrixNumbers * new), roof: .memcpy,
-      request: "decode \(config.peerShape) --prompt \(prompt) --new \(new)",
+      requests: [
+        "transformers": "decode \(config.peerShape) --prompt \(prompt) --new \(new)",
+        "llama.cpp": "llama-cpp \(config.peerShape) --prompt \(prompt) --new \(new)",
+      ],
       note:
         "percent_of_peak: bytes of weights read, against copying beyond the caches; weights that fit the last-level cache may pass 100"
     ) {

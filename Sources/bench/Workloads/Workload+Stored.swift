@@ -15,6 +15,7 @@ extension Workload {
         name: "decode_llama_1b_bf16",
         summary: "greedy decoding of Llama-3.2-1B's shape at batch 1, \(new) tokens, weights in bfloat16 as stored",
         unit: "tokens/s", amount: Double(new), work: Double(2 * config.matrixNumbers * new), roof: .read,
+        requests: llamaCpp(config, "--prompt 1 --new \(new)"),
         mostRepeats: 5, note: "percent_of_peak: bytes of weights read, against reading alone"
       ) {
         let model = try StoredCheckpoint.shared.model(config)
@@ -31,6 +32,7 @@ extension Workload {
         name: "prefill_llama_1b_bf16",
         summary: "reading a prompt of \(prompt) tokens, Llama-3.2-1B's shape, weights in bfloat16 as stored",
         unit: "tokens/s", amount: Double(prompt), work: Double(2 * config.layerNumbers * prompt), roof: .sgemm,
+        requests: llamaCpp(config, "--prompt \(prompt) --new 1 --prefill"),
         mostRepeats: 3
       ) {
         let model = try StoredCheckpoint.shared.model(config)
@@ -38,6 +40,12 @@ extension Workload {
         return { _ = try model.extend(model.makeCache(capacity: prompt), ids) }
       },
     ]
+  }
+
+  /// llama.cpp with weights as they are and in eight bits.
+  private static func llamaCpp(_ config: ModelConfig, _ request: String) -> KeyValuePairs<String, String> {
+    let shape = "llama-cpp \(config.peerShape) \(request)"
+    return ["llama.cpp bf16": "\(shape) --type bf16", "llama.cpp q8_0": "\(shape) --type q8_0"]
   }
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Groundwork
 
-/// One thing to measure: how to run it, what a run amounts to, and which request makes the peer do the same.
+/// One thing to measure: how to run it, what a run amounts to, and which requests make the peers do the same.
 struct Workload {
   var name: String
   var summary: String
@@ -14,8 +14,8 @@ struct Workload {
   var roof: Roof?
   /// Work at several roofs, instead of `work` and `roof`.
   var parts: [(work: Double, roof: Roof)] = []
-  /// Arguments of peer.py; nil when there is no peer for this.
-  var request: String?
+  /// What peers are called -> arguments of peer.py; the fastest one is the peer of the ratio.
+  var requests: KeyValuePairs<String, String> = [:]
   /// Another run of ours in the peer's place, by turns with it; the ratio is then the median of those of the turns.
   var beside: (() throws -> () throws -> Void)?
   /// How often a run does what `unit` and the work are about.
@@ -40,9 +40,10 @@ struct Workload {
     try run()
     let other = try beside?()
     try other?()
-    if let request { _ = peer?.measure(request) }
+    let able = requests.filter { peer?.measure($0.value) != nil }
     var ours: [Double] = []
-    var theirs: [Double] = []
+    var others: [Double] = []
+    var theirs = able.map { (name: $0.key, figures: [Double]()) }
     for _ in 0..<min(repeats, mostRepeats) {
       pause()
       let began = monotonicSeconds()
@@ -52,14 +53,19 @@ struct Workload {
         pause()
         let began = monotonicSeconds()
         try other()
-        theirs.append(figure((monotonicSeconds() - began) / Double(repeated), amount))
+        others.append(figure((monotonicSeconds() - began) / Double(repeated), amount))
       }
-      if let request, let answer = peer?.measure(request) {
-        theirs += answer.seconds.map { figure($0, amount == nil ? nil : answer.amount) }
+      for (index, request) in able.enumerated() {
+        if let answer = peer?.measure(request.value) {
+          theirs[index].figures += answer.seconds.map { figure($0, amount == nil ? nil : answer.amount) }
+        }
       }
     }
     let middle = median(ours)
-    let others = theirs.isEmpty ? nil : median(theirs)
+    theirs = theirs.filter { !$0.figures.isEmpty }
+    // Seconds: less is better.
+    let fastest = theirs.max { (median($0.figures) < median($1.figures)) == (amount != nil) }
+    let samples = fastest?.figures ?? others
     var percent: Double?
     if let roof, let work {
       let seconds = amount.map { $0 / middle } ?? middle
@@ -70,10 +76,15 @@ struct Workload {
       percent = 100 * parts.reduce(0) { $0 + $1.work / roofs.measure($1.roof) } / seconds
     }
     return Report.Entry(
-      name: name, unit: unit, ours: rounded(middle), peer: others.map(rounded),
-      ratio: other == nil ? others.map { ratio(middle, $0) } : median(zip(ours, theirs).map { ratio($0, $1) }),
+      name: name, unit: unit, ours: rounded(middle), peer: samples.isEmpty ? nil : rounded(median(samples)),
+      peerName: fastest?.name,
+      peers: theirs.count > 1
+        ? Dictionary(uniqueKeysWithValues: theirs.map { ($0.name, rounded(median($0.figures))) }) : nil,
+      ratio: other != nil
+        ? median(zip(ours, others).map { ratio($0, $1) }) : fastest.map { ratio(middle, median($0.figures)) },
       percentOfPeak: percent.map(rounded),
-      roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: theirs.map(rounded)), note: note)
+      roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: samples.map(rounded)), note: note
+    )
   }
 
   /// How many times faster ours is.

@@ -15,9 +15,9 @@ struct HeldOutParameters: StageParameters {
 }
 
 /// `heldout`: loss on the first `windows` windows of `length` tokens of a packed text. Metrics `loss` in nats per token
-/// with its standard error over windows, and `bits_per_byte`.
+/// with its standard error over windows, and `bits_per_byte`; the loss of every window is kept.
 let heldOutStage = Stage(
-  name: "heldout", version: 1, parents: ["model", "text"], parameters: HeldOutParameters.self, seeded: false,
+  name: "heldout", version: 2, parents: ["model", "text"], parameters: HeldOutParameters.self, seeded: false,
   run: { context, parameters in
     let folder = try context.parent("model").folder
     let tokenizer = try Tokenizer.load(from: folder)
@@ -34,5 +34,7 @@ let heldOutStage = Stage(
     ) { try shards.read($0 * length..<$0 * length + length + 1) }
     var metrics = ["loss": Metric(report.loss, stderr: report.standardError)]
     metrics["bits_per_byte"] = report.bitsPerByte.map { Metric($0) }
+    let identity = try context.parent("text").key + " \(windows) \(length)"
+    try context.keep([ItemScores(task: "loss", identity: sha256(identity), values: report.windowLosses)])
     return StageResult(metrics: metrics)
   })

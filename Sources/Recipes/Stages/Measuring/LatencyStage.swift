@@ -29,7 +29,7 @@ struct LatencyParameters: StageParameters {
 /// `ms_per_token` (from a cache of random numbers), `cache_gb`, `state_gb`, `context`; only the last three where the
 /// cache would pass `memory_gb`.
 let latencyStage = Stage(
-  name: "latency", version: 1, parameters: (HybridShape.self, LatencyParameters.self), seeded: false,
+  name: "latency", version: 1, parameters: (HybridShape.self, LatencyParameters.self), seeded: false, isTimed: true,
   run: { _, shape, parameters in
     let config = try shape.config()
     let length = parameters.context

@@ -60,6 +60,7 @@ struct MemoryParameters: StageParameters {
 /// where that is at most `budget_gib`) and `loss`.
 let memoryStage = Stage(
   name: "memory", version: 4, parameters: (HybridShape.self, StepParameters.self, MemoryParameters.self), seeded: false,
+  isTimed: true,
   run: { context, shape, settings, parameters in
     let step = try settings.step(shape)
     let outcome = try step.run(repeats: parameters.repeats) { try context.checkInterrupt() }

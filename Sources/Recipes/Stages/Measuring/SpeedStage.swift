@@ -24,7 +24,7 @@ struct SpeedParameters: StageParameters {
 /// sequences), `ms_per_step`, `cache_gb`, `peak_gb` (true allocations), `batch`, `context`; only the last two where
 /// the cache alone would pass `memory_gb`.
 let speedStage = Stage(
-  name: "speed", version: 2, parameters: (HybridShape.self, SpeedParameters.self), seeded: false,
+  name: "speed", version: 2, parameters: (HybridShape.self, SpeedParameters.self), seeded: false, isTimed: true,
   run: { _, shape, parameters in
     let config = try shape.config()
     let (batch, length) = (parameters.batch, parameters.context)

@@ -48,7 +48,7 @@ struct OverlapParameters: StageParameters {
 /// 0's of the two middle layers, ordinary block first: [run, layer, operation, track, start ms, end ms], operations
 /// from 1 in the order of `SubOperation.Kind`, tracks 1 computation, 2 communication, 3 stall.
 let overlapStage = Stage(
-  name: "overlap", version: 2, parameters: OverlapParameters.self,
+  name: "overlap", version: 2, parameters: OverlapParameters.self, isTimed: true,
   run: { context, parameters in
     let measurement = try parameters.measurement()
     var result: OverlapMeasurement.Outcome?

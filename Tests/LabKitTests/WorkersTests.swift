@@ -1,0 +1,76 @@
+import Foundation
+import Groundwork
+import XCTest
+
+@testable import LabKit
+
+/// Several processes at the stages of one sweep; here threads stand for the others.
+final class WorkersTests: XCTestCase {
+  override func setUp() { Interrupt.clear() }
+  override func tearDown() { Interrupt.clear() }
+
+  func testAWorkerPutsOffWhatAnotherRunsAndRecordsNothing() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan()
+    let (first, second) = (plan.jobs[1].steps[1].key, plan.jobs[2].steps[1].key)
+    let cache = StageCache(folder: lab.laboratory.cache)
+    try makeDirectory(cache.folder)
+    var held: FileLock? = try FileLock(waitingFor: cache.lockFile(first))
+    let ended = expectation(description: "the worker ends")
+    let worker = lab.sweep(plan)
+    Thread.detachNewThread {
+      do { try worker.work() } catch { XCTFail("\(error)") }
+      ended.fulfill()
+    }
+    try waitUntil("the other cell is done") { try plan.jobs[2].steps.allSatisfy { try cache.entry($0.key) != nil } }
+    XCTAssertNotNil(try cache.entry(second))
+    XCTAssertNil(try cache.entry(first), "another process has its lock")
+    XCTAssertNotNil(held)
+    held = nil
+    wait(for: [ended], timeout: 20)
+    XCTAssertTrue(try lab.sweep(plan).estimates().isEmpty, "all stages are done")
+    XCTAssertFalse(FileManager.default.fileExists(atPath: lab.laboratory.recordFile(plan.spec, plan.profile).path))
+    XCTAssertEqual(lab.log.count("train 1"), 1)
+    XCTAssertEqual(try lab.sweep(plan).run().added.count, 3, "recording is left to the process that started it")
+  }
+
+  func testAWorkerMeasuresNoTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(scoreIsTimed: true)
+    XCTAssertTrue(plan.measuresTime)
+    try lab.sweep(plan).work()
+    XCTAssertEqual(lab.log.count("score"), 0)
+    XCTAssertEqual(lab.log.count("train 2"), 1)
+    try lab.sweep(plan).run()
+    XCTAssertGreaterThan(lab.log.count("score"), 0)
+  }
+
+  /// What a worker could not do fails in the process that started it, with its reason; a worker that dies costs no cell.
+  func testTheSweepDoesWhatItsWorkersLeave() throws {
+    let lab = try TestLaboratory()
+    var sweep = try lab.sweep(lab.plan())
+    sweep.jobs = 2
+    let log = lab.log
+    sweep.startWorker = {
+      log.add("worker")
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/bin/false")
+      try process.run()
+      return process
+    }
+    let summary = try sweep.run()
+    XCTAssertEqual(log.count("worker"), 2)
+    XCTAssertEqual(summary.added.count, 3)
+    XCTAssertEqual(summary.stagesRun, 6)
+    XCTAssertEqual(try sweep.run().stagesRun, 0)
+    XCTAssertEqual(log.count("worker"), 2, "nobody is started for nothing")
+  }
+
+  private func waitUntil(_ what: String, _ isTrue: () throws -> Bool) throws {
+    let end = monotonicSeconds() + 20
+    while try !isTrue() {
+      if monotonicSeconds() > end { return XCTFail("never: \(what)") }
+      usleep(20_000)
+    }
+  }
+}
