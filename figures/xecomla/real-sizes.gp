@@ -13,14 +13,15 @@ if (ours == 0) {
   set logscale x
   set xtics ("9.4 %%" 9.375, "15.6 %%" 15.625, "25 %%" 25, "53 %%" 53.125)
   set xrange [8.3:60]
-  set yrange [0.6:1.8]
+  set yrange [0.6:2]
   set key top right
   stats csv using (strcol("cell") eq "base" ? column("after_ours") : NaN) nooutput
   base = STATS_mean
+  loss(start) = keep(strcol("start_ours") eq start, column("after_ours"))
   deviation(start) = keep(strcol("start_ours") eq start, column("after_std"))
-  plot csv using (column("kv_p_ours")):(keep(strcol("start_ours") eq "random", column("after_ours"))) with linespoints lt 2 title "random start", \
-    csv using (column("kv_p_ours")):(keep(strcol("start_ours") eq "random", column("after_ours"))):(deviation("random")) with yerrorbars lt 2 pt 0 notitle, \
-    csv using (column("kv_p_ours")):(keep(strcol("start_ours") eq "svd", column("after_ours"))) with linespoints lt 1 title "SVD start (paper)", \
-    csv using (column("kv_p_ours")):(keep(strcol("start_ours") eq "svd", column("after_ours"))):(deviation("svd")) with yerrorbars lt 1 pt 0 notitle, \
+  plot csv using (column("kv_p_ours")):(loss("random")) with lines lt 2 notitle, \
+    csv using (column("kv_p_ours")):(loss("random")):(deviation("random")) with yerrorbars lt 2 title "random start", \
+    csv using (column("kv_p_ours")):(loss("svd")) with lines lt 1 notitle, \
+    csv using (column("kv_p_ours")):(loss("svd")):(deviation("svd")) with yerrorbars lt 1 title "SVD start (paper)", \
     base with lines lt 6 title "the original"
 }
