@@ -77,6 +77,15 @@ struct Selection: ParsableArguments {
   @Option(help: "Cells at a time, each in a process of its own.")
   var jobs = 1
 
+  /// What selects one of the plans again.
+  func arguments(for plan: Plan) -> String {
+    let threads = plan.nodes.values.first?.threads ?? Plan.defaultThreads
+    let parts =
+      [plan.spec.name, "--profile", plan.profile.name, "--threads", "\(threads)"]
+      + (seeds.map { ["--seeds", $0.filter { $0 != " " }] } ?? []) + cells.flatMap { ["--cell", shellQuoted($0)] }
+    return parts.joined(separator: " ").replacingOccurrences(of: "$", with: "$$")
+  }
+
   func plans(in laboratory: Laboratory, registry: StageRegistry) throws -> [Plan] {
     if specs.isEmpty && !all {
       throw UpcycleError.usage("no experiment is named", hint: "name one, or pass --all; lab list shows them")

@@ -5,6 +5,10 @@ import LabKit
 import Recipes
 import TensorCore
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "Lists the experiments.",
@@ -45,18 +49,29 @@ struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Shows what a run would do: stages, keys, what is done, time to expect.",
     discussion: """
+      With --makefile the stages are written as targets of a makefile, for `make -j` or a cluster.
+
       Example:
         lab plan xecomla/table3 --profile micro
+        lab plan xecomla/table3 --jobs 2 --makefile sweep.mk
       """)
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
+  @Option(help: ArgumentHelp("Write the stages as a makefile instead.", valueName: "file")) var makefile: String?
   @Flag(help: "Print JSON.") var json = false
 
   func run() {
     runReportingErrors {
       let laboratory = try place.laboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
+      if let makefile {
+        let arguments = Dictionary(uniqueKeysWithValues: plans.map { ($0.spec.name, selection.arguments(for: $0)) })
+        let text = SweepMakefile(plans, in: laboratory, arguments: arguments).text(program: try ownPath())
+        try writeFile(text, to: URL(fileURLWithPath: makefile))
+        let stages = Set(plans.flatMap(\.order)).count
+        return try printResult("\(makefile): \(stages) stages; make -f \(makefile) -j2")
+      }
       let outline = try Outline(plans, in: laboratory)
       if json { try printJSON(outline.json) } else { try printResult(outline.text, terminator: "") }
     }
@@ -81,6 +96,8 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Write the records over the committed ones, under experiments/.") var updateRecords = false
   @Flag(help: "Print only errors.") var quiet = false
   @Flag(help: "Run a profile that asks for consent.") var yes = false
+  @Option(help: ArgumentHelp("Only this stage, by its key; what comes before it is finished.", valueName: "key"))
+  var stage: String?
   @Flag(help: .hidden) var worker = false
 
   func run() {
@@ -90,7 +107,7 @@ struct RunCommand: ParsableCommand {
   /// This command once more, as a worker that says nothing.
   private static func startWorker() throws -> Process {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.executableURL = URL(fileURLWithPath: try ownPath())
     process.arguments = Array(CommandLine.arguments.dropFirst()) + ["--worker"]
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
@@ -119,6 +136,7 @@ struct RunCommand: ParsableCommand {
     sweep.useThreads = { Threads.set($0) }  // what the key says, whatever the machine has
     sweep.jobs = selection.jobs
     if worker { return try sweep.work() }
+    if let stage { return try sweep.run(stage: stage) }
     sweep.startWorker = Self.startWorker
     let start = monotonicSeconds()
     let summary = try sweep.run()
@@ -179,4 +197,12 @@ struct StatusCommand: ParsableCommand {
       }
     }
   }
+}
+
+/// Where this program lies.
+private func ownPath() throws -> String {
+  var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+  let length = readlink("/proc/self/exe", &path, path.count - 1)
+  if length <= 0 { throw UpcycleError("cannot be read: \(String(cString: strerror(errno)))", at: "/proc/self/exe") }
+  return String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

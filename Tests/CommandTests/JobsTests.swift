@@ -5,8 +5,9 @@ import XCTest
 
 /// `lab run --jobs`: other processes do the work, and nothing but the time shows it.
 final class JobsTests: XCTestCase {
+  private let cells = ["--cell", "ce - kl -", "--cell", "literally ce 1 kl 0.01"]
+
   func testTwoJobsMeasureWhatOneDoes() throws {
-    let cells = ["--cell", "ce - kl -", "--cell", "literally ce 1 kl 0.01", "--cell", "literally ce 1 kl 0.1"]
     var metrics: [[String: JSONValue]] = []
     var counts: [Substring] = []
     for jobs in ["1", "2"] {
@@ -22,6 +23,69 @@ final class JobsTests: XCTestCase {
     XCTAssertEqual(counts[0], counts[1], "stages run")
     XCTAssertEqual(metrics[0], metrics[1])
     XCTAssertGreaterThan(metrics[0].count, 3)
+  }
+
+  /// Stages as targets: what is finished stays, what is missing is made, in any order that the parents allow.
+  func testAMakefileRunsTheSweep() throws {
+    let root = try laboratory()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let file = root.appendingPathComponent("sweep.mk").path
+    let selection = ["xecomla/table12", "--profile", "smoke", "--root", root.path, "--threads", "1"]
+    try assertSucceeds("lab", ["plan"] + selection + cells + ["--makefile", file])
+    let cache = root.appendingPathComponent("runs/cache")
+    func make() throws -> CommandResult { try launch("/usr/bin/make", ["-f", file, "-j2"]) }
+    let first = try make()
+    XCTAssertEqual(first.status, 0, first.error)
+    let all = try finished(root)
+    XCTAssertGreaterThan(all.count, 3)
+    XCTAssertTrue(first.output.contains("0 stages run, \(all.count) found finished"), first.output)
+    // One stage without children is lost.
+    let evaluated = try XCTUnwrap(
+      all.keys.sorted().first { key in
+        (try? JSONValue(contentsOf: cache.appendingPathComponent("\(key)/done.json")))?["stage"]?.string == "evaluate"
+      })
+    try FileManager.default.removeItem(at: cache.appendingPathComponent(evaluated))
+    let second = try make()
+    XCTAssertEqual(second.status, 0, second.error)
+    XCTAssertEqual(second.output.components(separatedBy: "--stage").count - 1, 1, second.output)
+    XCTAssertEqual(try finished(root), all)
+    let distilled = try XCTUnwrap(
+      all.keys.first { key in
+        (try? JSONValue(contentsOf: cache.appendingPathComponent("\(key)/done.json")))?["stage"]?.string == "convert"
+      })
+    try FileManager.default.removeItem(at: cache)
+    try assertRefused(
+      "lab", ["run"] + selection + cells + ["--stage", distilled], status: 1, saying: ["--stage", "not finished"])
+    try assertRefused(
+      "lab", ["run"] + selection + cells + ["--stage", "none"], status: 2, saying: ["--stage", "no stage"])
+  }
+
+  /// On a Slurm cluster of one node: jobs that are cancelled lose nothing, the same command goes on.
+  func testASlurmClusterRunsTheSweepAndCancelledJobsLoseNothing() throws {
+    let root = try laboratory()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let file = root.appendingPathComponent("sweep.mk").path
+    try assertSucceeds(
+      "lab",
+      ["plan", "xecomla/table12", "--profile", "smoke", "--root", root.path, "--threads", "1", "--makefile", file]
+        + cells)
+    let script = """
+      run() { make -f \(file) -j2 SRUN='srun --ntasks=1 --cpus-per-task=1'; }
+      run >/dev/null 2>&1 & sweep=$!
+      until squeue --noheader --states=running | grep -q .; do sleep 0.05; done
+      scancel --user=root
+      if wait $sweep; then echo "nothing was cancelled"; exit 1; fi
+      run
+      """
+    let slurm = repositoryRoot().appendingPathComponent("Scripts/slurm.sh").path
+    let result = try launch("/bin/bash", [slurm, "bash", "-c", script])
+    if result.status == 3 { throw XCTSkip("skipped: Slurm absent") }
+    XCTAssertEqual(result.status, 0, result.output + result.error)
+    let one = try laboratory()
+    defer { try? FileManager.default.removeItem(at: one) }
+    try assertSucceeds(
+      "lab", ["run", "xecomla/table12", "--profile", "smoke", "--root", one.path, "--threads", "1"] + cells)
+    XCTAssertEqual(try finished(root), try finished(one))
   }
 
   func testJobsOutOfRangeAreRefused() throws {
