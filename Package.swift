@@ -139,7 +139,9 @@ let package = Package(
       exclude: ["Goldens"]),
     .testTarget(
       name: "UpcyclingTests",
-      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "Upcycling", "TestKit"]),
+      dependencies: [
+        "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "Upcycling", "Export", "TestKit",
+      ]),
     .testTarget(name: "CollectivesTests", dependencies: ["Groundwork", "Collectives", "TestKit"]),
     .testTarget(
       name: "ParallelismTests",
@@ -155,7 +157,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "ExportTests",
-      dependencies: ["Groundwork", "TensorCore", "ModelCore", "Export", "TestKit", "hybrid", "xecomla"],
+      dependencies: [
+        "Groundwork", "TensorCore", "ModelCore", "TokenData", "Export", "TestKit", "hybrid", "shards", "xecomla",
+      ],
       exclude: ["Goldens"]),
     .testTarget(
       name: "DocsTests",
@@ -166,7 +170,8 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit",
-        "Recipes", "Commands", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards", "lab",
+        "Evaluation", "Recipes", "Commands", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards",
+        "lab",
       ]),
   ]
 )

@@ -34,6 +34,9 @@ FAMILIES = {
         rope_parameters=dict(
             full_attention=dict(rope_theta=900.0, rope_type="linear", factor=2.0),
             sliding_attention=dict(rope_theta=300.0, rope_type="default")))),
+    "gpt2": ("GPT2", dict(
+        n_embd=32, n_layer=3, n_head=4, n_positions=128, n_inner=40, layer_norm_epsilon=1e-5, resid_pdrop=0.0, embd_pdrop=0.0,
+        attn_pdrop=0.0)),
     "minicpm3": ("MiniCPM3", dict(
         num_key_value_heads=4, rope_parameters=ROPE, q_lora_rank=12, kv_lora_rank=8, qk_nope_head_dim=6, qk_rope_head_dim=4,
         v_head_dim=8, scale_emb=3, scale_depth=1.2, dim_model_base=20)),
@@ -45,7 +48,7 @@ FAMILIES = {
 
 
 def model_class(name):
-    for end in ("ForCausalLM",):
+    for end in ("ForCausalLM", "LMHeadModel"):
         for stem in (name, name.removesuffix("Text")):
             if hasattr(transformers, stem + end):
                 return getattr(transformers, stem + end)
@@ -58,7 +61,7 @@ def randomise(model):
     for name, weight in model.named_parameters():
         with torch.no_grad():
             if weight.dim() >= 2:
-                inputs = 1.0 if "embed" in name else weight.shape[1] if weight.dim() == 2 else weight.shape[-1]
+                inputs = 1.0 if "embed" in name or "wte" in name or "wpe" in name else weight.shape[1] if weight.dim() == 2 else weight.shape[-1]
                 weight.copy_(torch.randn_like(weight) / inputs ** 0.5)
             elif name.endswith("A_log") or name.endswith("dt_bias"):
                 weight.copy_(torch.rand_like(weight))
@@ -68,7 +71,8 @@ def randomise(model):
 
 def make(name):
     stem, own = FAMILIES[name]
-    config = getattr(transformers, stem + "Config")(**(COMMON | own))
+    common = COMMON if "n_embd" not in own else {key: COMMON[key] for key in ("vocab_size", "bos_token_id", "eos_token_id")}
+    config = getattr(transformers, stem + "Config")(**(common | own))
     config._attn_implementation = "eager"
     torch.manual_seed(7)
     model = model_class(stem)(config).float().eval()

@@ -14,7 +14,8 @@ struct ExportedModel {
 
   /// Writes weights and files into a folder that is there.
   func write(_ source: any WeightSource, type: ElementType, to folder: URL) throws {
-    let writer = try CheckpointWriter(folder, tensors: tensors.map { TensorSpec($0.name, $0.shape) }, type: type)
+    let writer = try CheckpointWriter(
+      folder, tensors: tensors.map { $0.spec ?? TensorSpec($0.name, $0.shape) }, type: type)
     for tensor in tensors {
       let values = try tensor.values(source)
       try tensor.check(values)
@@ -29,6 +30,8 @@ struct ExportedModel {
 struct ExportedTensor {
   var name: String
   var shape: [Int]
+  /// The model's own tensor that this is, as its family stores it; nil for one that is spelled otherwise.
+  var spec: TensorSpec?
   var values: (any WeightSource) throws -> Tensor
 
   var count: Int { shape.reduce(1, *) }
@@ -42,6 +45,7 @@ struct ExportedTensor {
   /// A tensor as it is.
   init(_ spec: TensorSpec, as name: String? = nil) {
     self.init(name ?? spec.name, spec.shape) { try $0.read(spec) }
+    if name == nil { self.spec = spec }
   }
 
   /// Refuses what is not finite, which no format is meant to hold.
@@ -101,7 +105,9 @@ extension ModelConfig {
       attention: AttentionConfig(
         qkvBias: attention.qkvBias, qkNorm: attention.qkNorm, outputGate: attention.outputGate,
         ropeInterleaved: attention.ropeInterleaved, unrotatedLayers: attention.unrotatedLayers,
-        normsRotated: attention.normsRotated, temperature: attention.temperature, chunks: attention.chunks),
+        normsRotated: attention.normsRotated, temperature: attention.temperature, chunks: attention.chunks,
+        // Other mixers see the whole past where the base's attention saw a window.
+        windows: kinds.contains(.attention) ? nil : attention.windows),
       rope: rope, maxPosition: maxPosition, bosTokenId: bosTokenId, eosTokenIds: eosTokenIds, mixers: mixers,
       experts: experts, connectivities: connectivities)
     known.takeShapes(of: self)

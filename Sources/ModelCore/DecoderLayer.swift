@@ -27,6 +27,8 @@ public struct DecoderLayer {
   public let connectivity: Connectivity
   /// [D], before the mixer; nil where nothing is normed there.
   public let inputNorm: Parameter?
+  /// [D], of a LayerNorm.
+  let inputNormBias: Parameter?
   /// [D], of what the mixer adds; nil for none.
   let mixerOutputNorm: Parameter?
   /// What mixes tokens.
@@ -43,6 +45,8 @@ public struct DecoderLayer {
   public struct Transform {
     /// [D]; nil where nothing is normed before them
     public let norm: Parameter?
+    /// [D], of a LayerNorm.
+    let normBias: Parameter?
     /// [D], of what they add; nil for none
     let outputNorm: Parameter?
     /// What stands behind the norm.
@@ -67,6 +71,7 @@ public struct DecoderLayer {
     let weights = LayerWeights(config, layer: index, requests)
     residualMultiplier = Float(config.block.residualMultiplier)
     inputNorm = try weights.ifPresent(.inputNorm)
+    inputNormBias = try weights.ifPresent(.inputNormBias)
     cacheNeeds = config.cacheNeeds(layer: index)
     mixer = try config.mixers[index].mixer.init(config, layer: index, weights: weights)
     mixerOutputNorm = try weights.ifPresent(.mixerOutputNorm)
@@ -75,13 +80,15 @@ public struct DecoderLayer {
       return
     }
     let norm = try weights.ifPresent(.transformNorm)
+    let normBias = try weights.ifPresent(.transformNormBias)
     let body: Transform.Body
     if let experts = config.experts, experts.isUsed(inLayer: index) {
       body = .experts(try MixtureOfExperts(experts, layer: index, weights: weights, control: control))
     } else {
       body = .dense(try FeedForward(weights, TensorRole.feedForward, config.block.activation))
     }
-    transform = Transform(norm: norm, outputNorm: try weights.ifPresent(.transformOutputNorm), body: body)
+    transform = Transform(
+      norm: norm, normBias: normBias, outputNorm: try weights.ifPresent(.transformOutputNorm), body: body)
   }
 
   /// Whether the layer hands on an N of its own.
@@ -128,12 +135,12 @@ public struct DecoderLayer {
 
   /// LN1 of what attention reads; that itself where nothing is normed before.
   public func mixerInput(_ tape: Tape, _ streams: ResidualStreams) -> Variable {
-    normed(tape, connectivity.skipsRoutedOutput ? streams.routedFree : streams.full, inputNorm)
+    normed(tape, connectivity.skipsRoutedOutput ? streams.routedFree : streams.full, inputNorm, inputNormBias)
   }
 
   /// LN2 of what feed-forward or experts read: `full` is R of the layer before, `attended` R + a.
   public func transformInput(_ tape: Tape, _ transform: Transform, full: Variable, attended: Variable) -> Variable {
-    normed(tape, connectivity.skipsAttentionOutput ? full : attended, transform.norm)
+    normed(tape, connectivity.skipsAttentionOutput ? full : attended, transform.norm, transform.normBias)
   }
 
   /// R + a, then the layer's second half.
@@ -157,7 +164,9 @@ public struct DecoderLayer {
     return residualMultiplier == 1 ? normed : tape.scale(normed, residualMultiplier)
   }
 
-  private func normed(_ tape: Tape, _ x: Variable, _ norm: Parameter?) -> Variable {
-    norm.map { tape.rmsNorm(x, $0, eps: eps, offset: normOffset) } ?? x
+  /// RMS norm, with a bias LayerNorm.
+  private func normed(_ tape: Tape, _ x: Variable, _ norm: Parameter?, _ bias: Parameter? = nil) -> Variable {
+    guard let norm else { return x }
+    return bias.map { tape.layerNorm(x, norm, $0, eps: eps) } ?? tape.rmsNorm(x, norm, eps: eps, offset: normOffset)
   }
 }

@@ -1,10 +1,13 @@
 import Autograd
 
-/// Gated feed-forward: y = (f(x W_gate^T) * (x W_up^T)) W_down^T; f is silu (SwiGLU) or GELU.
+/// Gated feed-forward: y = (f(x W_gate^T) * (x W_up^T)) W_down^T; f is silu (SwiGLU) or GELU. Without a gate (GPT-2):
+/// y = gelu(x W_up^T + b_up) W_down^T + b_down.
 public struct FeedForward {
-  public let gate: Parameter  // [F, D]
+  /// [F, D]; nil without a gate
+  public let gate: Parameter?
   public let up: Parameter  // [F, D]
   public let down: Parameter  // [D, F]
+  let biases: (up: Parameter, down: Parameter)?  // [F], [D]
   let activation: GateActivation
 
   /// - Parameter role: of the layer's dense feed-forward, or of its shared experts
@@ -12,13 +15,17 @@ public struct FeedForward {
     _ weights: LayerWeights, _ role: (TensorRole.Projection) -> TensorRole, _ activation: GateActivation = .silu
   ) throws {
     self.activation = activation
-    gate = try weights[role(.gate)]
+    gate = try weights.ifPresent(role(.gate))
     up = try weights[role(.up)]
     down = try weights[role(.down)]
+    let bias = try weights.ifPresent(.feedForwardBias(.up))
+    biases = try bias.map { ($0, try weights[.feedForwardBias(.down)]) }
   }
 
   /// x [..., D] -> [..., D].
   public func forward(_ tape: Tape, _ x: Variable) -> Variable {
-    tape.linear(tape.swiGLU(tape.linear(x, [gate, up]), activation), down)
+    if let gate { return tape.linear(tape.swiGLU(tape.linear(x, [gate, up]), activation), down) }
+    let inner = tape.gelu(tape.linear(x, [up], biases: biases.map { [$0.up] } ?? []))
+    return tape.linear(inner, [down], biases: biases.map { [$0.down] } ?? [])
   }
 }

@@ -40,7 +40,7 @@ extension LanguageModel {
       ids += tokens
       positionIds += (0..<tokens.count).map { Int32(cache.length + $0) }
     }
-    var streams = ResidualStreams(embedded(tape, ids, leading: [ids.count]))
+    var streams = ResidualStreams(embedded(tape, ids, positionIds: positionIds, leading: [ids.count]))
     for (index, layer) in layers.enumerated() {
       let segments = zip(sequences, ranges).map { CacheSegment(rows: $1, cache: $0.cache.layers[index]) }
       streams = layer.extend(tape, streams, segments, positionIds: positionIds)
@@ -70,6 +70,11 @@ extension LanguageModel {
       throw UpcycleError.usage(
         "the context is longer than the model's positions", expected: "at most \(limit) tokens",
         found: "\(cache.length) cached and \(tokens.count) new", hint: "max_position_embeddings in config.json")
+    }
+    if let table = positions, cache.length + tokens.count > table.shape[0] {
+      throw UpcycleError.usage(
+        "the context is longer than the positions that were learned", expected: "at most \(table.shape[0]) tokens",
+        found: "\(cache.length) cached and \(tokens.count) new")
     }
     if cache.length + tokens.count > cache.capacity {
       throw UpcycleError(

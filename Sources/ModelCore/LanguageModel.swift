@@ -13,9 +13,12 @@ public final class LanguageModel {
   /// What each of `parameters` is, in their order.
   public let tensors: [TensorSpec]
   public let embedding: Parameter  // [vocab, D]
+  /// Learned positions, which join the embedding; nil where there are none.
+  let positions: Parameter?  // [positions, D]
   /// Bottom to top.
   public let layers: [DecoderLayer]
   public let finalNorm: Parameter  // [D]
+  let finalNormBias: Parameter?  // [D], of a LayerNorm
   public let head: Parameter  // [vocab, D]; the embedding itself when tied
   /// The routers of all layers with experts; without records when there are none.
   public let routing = RoutingControl()
@@ -30,12 +33,15 @@ public final class LanguageModel {
   ) throws {
     self.config = config
     try source.check(config.embeddingTensor)
+    if let positions = config.positionsTensor { try source.check(positions) }
     for layer in 0..<config.layerCount { try config.layerTensors(layer).forEach(source.check) }
     let weights = WeightRequests(source, all: config.tensors, storage: storage)
     embedding = try weights.tensor(config.embeddingTensor)
+    positions = try config.positionsTensor.map(weights.tensor)
     let control = routing
     layers = try (0..<config.layerCount).map { try DecoderLayer(config, index: $0, weights, control: control) }
     finalNorm = try weights.tensor(config.finalNormTensor)
+    finalNormBias = try config.finalNormBiasTensor.map(weights.tensor)
     head = config.tieWordEmbeddings ? embedding : try weights.tensor(config.headTensor)
     let family = config.architecture.family
     parameters = try weights.finish(file: file) { family.ignores($0, of: config) }
@@ -62,7 +68,7 @@ public final class LanguageModel {
   ) -> Variable {
     precondition(ids.count == batch * time)
     let positionIds = (0..<batch * time).map { Int32($0 % time) }
-    var streams = ResidualStreams(embedded(tape, ids, leading: [batch, time]))
+    var streams = ResidualStreams(embedded(tape, ids, positionIds: positionIds, leading: [batch, time]))
     for (index, layer) in layers.enumerated() {
       func run(_ tape: Tape, _ streams: ResidualStreams) -> ResidualStreams {
         layer.forward(tape, streams, batch: batch, time: time, positionIds: positionIds)
@@ -84,16 +90,20 @@ public final class LanguageModel {
     return both(tape.checkpoint(list(streams)) { list(run($0, both($1))) })
   }
 
-  /// What enters the first layer: the rows of ids, scaled where the model does so.
-  public func embedded(_ tape: Tape, _ ids: [Int32], leading: [Int]) -> Variable {
+  /// What enters the first layer: the rows of ids, scaled or joined by those of their positions where the model does so.
+  public func embedded(_ tape: Tape, _ ids: [Int32], positionIds: [Int32], leading: [Int]) -> Variable {
     let rows = tape.embedding(embedding, ids: ids, leading: leading)
+    if let positions { return tape.add(rows, tape.embedding(positions, ids: positionIds, leading: leading)) }
     let factor = config.block.embeddingMultiplier
     return factor == 1 ? rows : tape.scale(rows, Float(factor))
   }
 
   /// The final norm, and the divisor of the logits where there is one.
   public func normed(_ tape: Tape, _ x: Variable) -> Variable {
-    let normed = tape.rmsNorm(x, finalNorm, eps: Float(config.rmsNormEps), offset: config.normOffset)
+    let eps = Float(config.rmsNormEps)
+    let normed =
+      finalNormBias.map { tape.layerNorm(x, finalNorm, $0, eps: eps) }
+      ?? tape.rmsNorm(x, finalNorm, eps: eps, offset: config.normOffset)
     let divisor = config.block.logitDivisor
     return divisor == 1 ? normed : tape.scale(normed, Float(1 / divisor))
   }

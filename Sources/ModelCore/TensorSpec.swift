@@ -16,8 +16,10 @@ public struct TensorSpec: Equatable, Sendable {
   public var start: TensorStart
   /// The larger tensor that a checkpoint keeps it in (Phi-3's q, k and v); nil: it is stored by itself.
   public var part: Part?
+  /// A checkpoint keeps it, or the larger tensor, as in x out (GPT-2's Conv1D).
+  public var isTransposed = false
 
-  /// Rows of a larger tensor.
+  /// Rows of a larger tensor, both seen as out x in.
   public struct Part: Equatable, Sendable {
     /// Of the larger tensor.
     public var name: String
@@ -29,6 +31,12 @@ public struct TensorSpec: Equatable, Sendable {
 
   /// The name that a checkpoint's header holds it under.
   public var storedName: String { part?.name ?? name }
+
+  /// The shape that stands beside that name.
+  public var storedShape: [Int] {
+    let whole = part?.shape ?? shape
+    return isTransposed ? whole.reversed() : whole
+  }
 
   /// - Parameters:
   ///   - layer: nil outside of layers
@@ -71,22 +79,32 @@ public struct TensorPlace: Hashable, Sendable {
 public enum TensorRole: Hashable, Sendable {
   /// [vocabulary, d]
   case embedding
+  /// [positions, d], of what joins the embedding
+  case positions
   /// [d], behind the last layer
   case finalNorm
+  /// [d], of a LayerNorm
+  case finalNormBias
   /// [vocabulary, d]; absent when the embedding serves
   case head
   /// [d], before the mixer
   case inputNorm
+  /// [d], of a LayerNorm
+  case inputNormBias
   /// One of the mixer's own.
   case mixer(MixerRole)
   /// [d], before feed-forward or experts
   case transformNorm
+  /// [d], of a LayerNorm
+  case transformNormBias
   /// [d], of what the mixer adds
   case mixerOutputNorm
   /// [d], of what feed-forward or experts add
   case transformOutputNorm
   /// Of a dense feed-forward.
   case feedForward(Projection)
+  /// Of a dense feed-forward without a gate: as many as the projection has rows.
+  case feedForwardBias(Projection)
   /// [experts, d]
   case router
   /// [experts], added to the scores that choose, not to the weights

@@ -16,8 +16,9 @@ struct Evaluate: ParsableCommand {
       \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")). Multiple choice compares the choices' \
       log-probabilities (acc_norm: divided by their lengths in characters, acc_bytes: in bytes); word problems are \
       generated greedily, and so are programs and edits (little programs on numbers and on words), which are run on \
-      test inputs. The average is over the multiple-choice tasks. --shots puts solved exercises before every item; \
-      quiz:5 in the list gives one task its own number.
+      test inputs. The average is over the multiple-choice tasks. --shots puts solved exercises before every item, 5 or \
+      those of a file: FILE all of it in its order, 5:FILE five of it; quiz:5 in the list of tasks gives one task its \
+      own number.
 
       --cache h2o:15.6% evicts as H2O does: every head keeps that share of a sequence's tokens, half of it the most \
       recent, half those that most attention was paid to.
@@ -36,13 +37,19 @@ struct Evaluate: ParsableCommand {
         hybrid evaluate --model runs/babyllama --cache h2o:15.6%
         hybrid evaluate --model runs/qwen --tasks tasks/arc_easy.yaml,tasks/gsm8k.yaml \\
           --data-dir data --out scores.json
+        hybrid evaluate --model runs/qwen --tasks tasks/gsm8k.yaml \\
+          --shots 8:examples.jsonl
       """)
 
   @OptionGroup var model: ModelOption
   @Option(help: "Names and files, separated by commas.") var tasks = "all"
   @Option(help: "Items per task (default: 200, of a file at most; of .yaml tasks all).") var items: Int?
-  @Option(help: "Solved exercises before every item (few-shot; default: 0, of .yaml tasks their own number).")
-  var shots: Int?
+  @Option(
+    help: """
+      Solved exercises before every item (few-shot): 5, FILE or 5:FILE of JSON Lines, documents for .yaml tasks, else \
+      items (default: 0, of .yaml tasks their own number).
+      """)
+  var shots: String?
   @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"
   @Option(help: "Evict keys and values: h2o:PERCENT% (default: keep all).") var cache: String?
   @Option(help: "Seed of the microworld.") var seed: UInt64 = 1
@@ -61,9 +68,7 @@ struct Evaluate: ParsableCommand {
     if let items, items < 1 {
       throw UpcycleError.usage("no items", at: "--items", expected: "1 or more", found: "\(items)")
     }
-    if let shots, shots < 0 {
-      throw UpcycleError.usage("must not be negative", at: "--shots", found: "\(shots)")
-    }
+    let examples = try shots.map { try SolvedExamples($0) } ?? SolvedExamples()
     if let bos, bos != "on", bos != "off" {
       throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
     }
@@ -76,10 +81,10 @@ struct Evaluate: ParsableCommand {
         throw UpcycleError.usage(
           "mixes .yaml tasks with others, whose reports differ", at: "--tasks", hint: "score them by two commands")
       }
-      return try score(published)
+      return try score(published, examples)
     }
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
-    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items ?? 200, shots: shots ?? 0).items()
+    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items ?? 200, shots: examples).items()
     let (model, tokenizer) = try loaded()
     if let heavyHitters { try model.evict(by: heavyHitters) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
@@ -97,14 +102,14 @@ struct Evaluate: ParsableCommand {
   }
 
   /// Tasks of lm-evaluation-harness.
-  private func score(_ files: [String]) throws {
+  private func score(_ files: [String], _ examples: SolvedExamples) throws {
     if against != nil {
       throw UpcycleError.usage("is not there for .yaml tasks", at: "--against", hint: "compare the two results files")
     }
     let tasks = try files.map { try PublishedTask(contentsOf: URL(fileURLWithPath: $0)) }
     var options = TaskOptions()
     options.limit = items
-    options.shots = shots
+    options.shots = examples
     options.seed = fewshotSeed
     options.dataFolder = dataDir.map { URL(fileURLWithPath: $0, isDirectory: true) }
     if fewshotSeed < 0 {

@@ -19,8 +19,10 @@ struct Ruler: ParsableCommand {
       Prompt, answer prefix and the answer's budget together take a length's tokens, counted with the model's \
       tokenizer. Samples follow from --seed; their keys, values and people never stand in the microworld's training \
       text. --write keeps the samples as JSON Lines in NVIDIA's fields (DIR/LENGTH/TASK.jsonl) and needs no model; \
-      --read scores such files. Answers are generated greedily; a reference counts where it stands in the answer, \
-      whatever its case.
+      --read scores such files, and NVIDIA's own (DIR/LENGTH/data/TASK/validation.jsonl) with RULER's budgets of 128 \
+      tokens for needles, 120 and 50 for words, 30 for variables, 32 for questions. Answers are generated greedily; a \
+      reference counts where it stands in the answer, whatever its case. --predictions keeps them as NVIDIA's \
+      evaluate.py reads them.
 
       Example:
         hybrid ruler --model runs/hylo-2k --lengths 512,1024,2048 --plot ruler.svg
@@ -29,6 +31,8 @@ struct Ruler: ParsableCommand {
         hybrid ruler --tasks niah_single_1,vt --lengths 1k,4k --samples 500 \\
           --write samples
         hybrid ruler --model runs/hylo-2k --read samples --lengths 1k
+        hybrid ruler --model runs/hylo-2k --read RULER/benchmark/synthetic \\
+          --lengths 4096 --samples 500 --predictions runs/predictions
       """)
 
   @Option(help: "Model folder: config.json, safetensors, tokenizer.json.") var model: String?
@@ -48,7 +52,8 @@ struct Ruler: ParsableCommand {
   @Option(help: "Depths of the grid, in percent.") var depths = "0,25,50,75,100"
   @Flag(help: "Measure lengths beyond max_position_embeddings too.") var beyondPositions = false
   @Option(help: "Write the samples here as JSON Lines.") var write: String?
-  @Option(help: "Score the samples of this folder (LENGTH/TASK.jsonl).") var read: String?
+  @Option(help: "Score the samples of this folder, ours or NVIDIA's.") var read: String?
+  @Option(help: "Write every answer here (LENGTH/TASK.jsonl).") var predictions: String?
   @Option(help: "Tokenizer folder for --write without a model; the ladder's where absent.") var tokenizer: String?
   @Option(help: "Write the scores as CSV.") var csv: String?
   @Option(defaultAsFlag: "ruler.svg", help: "Draw a heat map as SVG (with gnuplot, inside a checkout).") var plot:
@@ -68,6 +73,12 @@ struct Ruler: ParsableCommand {
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
+    for (option, folder) in [("--predictions", predictions), ("--read", read)] where folder != nil && model == nil {
+      throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
+    }
+    if read != nil && grid {
+      throw UpcycleError.usage("says at which depths needles are made", at: "--grid", expected: "it or --read")
+    }
     let csvFile = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     let picture = try plot.map {
       (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp"))
@@ -79,7 +90,8 @@ struct Ruler: ParsableCommand {
     let scored = try rulerReport(
       set, model: URL(fileURLWithPath: model!), tasks: tasks, lengths: lengths, depths: depths, samples: samples,
       metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
-      write: write.map { URL(fileURLWithPath: $0) }, quiet: quiet || json)
+      write: write.map { URL(fileURLWithPath: $0) }, predictions: predictions.map { URL(fileURLWithPath: $0) },
+      quiet: quiet || json)
     if let csvFile { try writeFile(scored.csv.text, to: csvFile) }
     if json {
       try printResult(jsonText(scored, pretty: true, snakeCase: true))
@@ -98,11 +110,8 @@ struct Ruler: ParsableCommand {
     var done = 0
     for length in lengths {
       for task in tasks {
-        let folder = URL(fileURLWithPath: write!).appendingPathComponent("\(length)")
-        try makeDirectory(folder)
-        try RulerSample.write(
-          set.samples(task, length: length, count: samples), to: folder.appendingPathComponent("\(task.rawValue).jsonl")
-        )
+        try RulerFiles.write(
+          set.samples(task, length: length, count: samples), of: task, length, scale, to: URL(fileURLWithPath: write!))
         done += samples
         progress.update(done, "samples")
       }

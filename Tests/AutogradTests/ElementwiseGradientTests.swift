@@ -63,6 +63,29 @@ final class ElementwiseGradientTests: XCTestCase {
     }
   }
 
+  func testLayerNormMatchesDifferencesAndItsEquation() {
+    for (rows, width) in [(3, 7), (300, 40)] {
+      let w = Parameter("w", randomTensor([width], "w"))
+      let b = Parameter("b", randomTensor([width], "b"))
+      let x = randomTensor([rows, width], scale: 2)
+      GradientCheck("layerNorm [\(rows), \(width)]").run([x], parameters: [w, b]) {
+        $0.layerNorm($1[0], w, b, eps: 1e-5)
+      }
+      let tape = Tape(recording: false)
+      let y = tape.layerNorm(tape.constant(x), w, b, eps: 1e-5).value.toArray()
+      let expected = (0..<rows).flatMap { row -> [Float] in
+        let values = (0..<width).map { Double(x.pointer[row * width + $0]) }
+        let mean = values.reduce(0, +) / Double(width)
+        let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width)
+        return values.indices.map { index in
+          let normed = (values[index] - mean) / (variance + 1e-5).squareRoot()
+          return Float(normed * Double(w.value.pointer[index]) + Double(b.value.pointer[index]))
+        }
+      }
+      assertClose(y, expected, "layerNorm", tolerance: 1e-6)
+    }
+  }
+
   func testSwiGLUMatchesDifferences() {
     for (rows, width) in [(3, 7), (40, 500)] {
       GradientCheck("swiGLU [\(rows), \(width)]").run([randomTensor([rows, 2 * width], scale: 2)]) {
@@ -78,6 +101,7 @@ final class ElementwiseGradientTests: XCTestCase {
     GradientCheck("multiply").run([a, b]) { $0.multiply($1[0], $1[1]) }
     GradientCheck("scale").run([a]) { $0.scale($1[0], -1.7) }
     GradientCheck("silu").run([randomTensor([3, 5], scale: 3)]) { $0.silu($1[0]) }
+    GradientCheck("gelu").run([randomTensor([3, 5], scale: 3)]) { $0.gelu($1[0]) }
     GradientCheck("dot").run([a]) { $0.dot($1[0], b) }
     let large = randomTensor([300, 120])
     GradientCheck("add, large", directions: 1).run([large, randomTensor([300, 120], "b")]) { $0.add($1[0], $1[1]) }

@@ -6,6 +6,48 @@ import XCTest
 
 /// `shards pack` as people type it.
 final class PackCommandTests: XCTestCase {
+  /// The same documents as files, a folder, a pattern, standard input and a pipe give the same tokens.
+  func testInputsAreFilesFoldersPatternsAndPipes() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let corpus = folder.appendingPathComponent("corpus")
+    try makeDirectory(corpus)
+    var lines: [String] = []
+    for name in ["a", "b", "c"] {
+      let own = (0..<20).map { "{\"text\": \"document \($0) of \(name)\"}\n" }.joined()
+      try writeFile(own, to: corpus.appendingPathComponent("\(name).jsonl"))
+      lines.append(own)
+    }
+    try writeFile(lines.joined(), to: folder.appendingPathComponent("all.jsonl"))
+    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
+    func tokens(_ name: String, _ input: String, before: String = "") throws -> [Int32] {
+      let out = folder.appendingPathComponent(name).path
+      let program = builtProducts().appendingPathComponent("shards").path
+      let result = try launch(
+        "/bin/bash",
+        [
+          "-euo", "pipefail", "-c",
+          "\(before) '\(program)' pack --input \(input) --tokenizer '\(tokenizer)' --out '\(out)' --quiet",
+        ],
+        in: folder)
+      XCTAssertEqual(result.status, 0, "\(name): \(result.error)")
+      let shards = try TokenShards(URL(fileURLWithPath: out))
+      XCTAssertEqual(shards.manifest.documents.count, 60, name)
+      return try shards.read(0..<shards.count)
+    }
+    let whole = try tokens("files", "corpus/a.jsonl corpus/b.jsonl corpus/c.jsonl")
+    XCTAssertEqual(try tokens("folder", "corpus"), whole)
+    XCTAssertEqual(try tokens("pattern", "'corpus/*.jsonl'"), whole)
+    XCTAssertEqual(try tokens("standard input", "-", before: "cat all.jsonl |"), whole)
+    XCTAssertEqual(try tokens("pipe", "<(gzip -c all.jsonl)"), whole)
+    try writeFile("PAR1 and more", to: folder.appendingPathComponent("d.parquet"))
+    try assertRefused(
+      "shards",
+      ["pack", "--input", folder.path + "/d.parquet", "--tokenizer", tokenizer, "--out", folder.path + "/no"],
+      status: 2,
+      saying: ["a Parquet file", "read_parquet('d.parquet').to_json('d.jsonl'"])
+  }
+
   func testPackShufflesAndHoldsOut() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -1,9 +1,65 @@
+import Evaluation
 import Groundwork
 import TestKit
+import TokenData
 import XCTest
 
 /// `hybrid ruler`: files without a model, the same scores from files, pictures, refusals.
 final class RulerCommandTests: XCTestCase {
+  /// NVIDIA's files: their layout, RULER's own budgets, its metric, and a predictions file as evaluate.py reads it.
+  func testFilesOfNVIDIAHaveTheirOwnBudgetAndPredictions() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    func line(_ index: Int, _ outputs: String) -> String {
+      "{\"index\": \(index), \"input\": \"A special magic number is hidden here.\\nWhat is it?\", \"outputs\": [\(outputs)], "
+        + "\"length\": 200, \"length_w_model_temp\": 210, \"answer_prefix\": \" The number is\", "
+        + "\"token_position_answer\": 7}\n"
+    }
+    for task in ["niah_multivalue", "qa_1"] {
+      let place = folder.appendingPathComponent("data/256/data/\(task)")
+      try makeDirectory(place)
+      // One letter stands in nearly every answer, the other text in none.
+      try writeFile(
+        line(0, "\"E\", \"1234567\"") + line(1, "\"E\", \"7654321\""),
+        to: place.appendingPathComponent("validation.jsonl"))
+    }
+    try assertSucceeds("hybrid", ["create", "--preset", "nano-1b", "--out", path("model")])
+    try giveTokenizer(to: folder.appendingPathComponent("model"))
+    let read = [
+      "ruler", "--model", path("model"), "--read", path("data"), "--lengths", "256", "--tasks", "niah_multivalue,qa_1",
+      "--samples", "2", "--quiet",
+    ]
+    try assertSucceeds("hybrid", read + ["--predictions", path("pred"), "--csv", path("scores.csv")])
+    let tokenizer = try Tokenizer.load(from: path("model"))
+    var means: [Double] = []
+    for (task, budget, isPart) in [("niah_multivalue", 128, false), ("qa_1", 32, true)] {
+      let lines = try JSONLines.read(
+        RulerPrediction.self, from: folder.appendingPathComponent("pred/256/\(task).jsonl"), what: "a prediction")
+      XCTAssertEqual(lines.map(\.value.index), [0, 1])
+      XCTAssertTrue(lines.allSatisfy { $0.value.input.hasSuffix("What is it? The number is") })
+      let counts = lines.map { tokenizer.encode($0.value.pred).count }
+      // Random weights hardly ever end a text; pieces may join when they are encoded again.
+      XCTAssertGreaterThan(counts.max() ?? 0, budget / 2, task)
+      XCTAssertLessThanOrEqual(counts.max() ?? 0, budget + 4, task)
+      let found = lines.map { line in line.value.outputs.map { line.value.pred.lowercased().contains($0.lowercased()) }
+      }
+      means.append(
+        100 * found.reduce(0) { $0 + (isPart ? ($1.contains(true) ? 1 : 0) : Double($1.count { $0 }) / 2) } / 2)
+    }
+    let scores = try CSV(contentsOf: folder.appendingPathComponent("scores.csv"))
+    let column = try XCTUnwrap(scores.header.firstIndex(of: "score"))
+    XCTAssertEqual(scores.rows.compactMap { Double($0[column]) }, means)
+    // One length may be named by the folder itself, and what is not there is said by name.
+    try assertSucceeds(
+      "hybrid",
+      ["ruler", "--model", path("model"), "--read", path("data/256"), "--lengths", "256", "--tasks", "qa_1", "--quiet"])
+    try assertRefused(
+      "hybrid", ["ruler", "--model", path("model"), "--read", path("data"), "--lengths", "256", "--tasks", "vt"],
+      status: 1,
+      saying: ["no samples of vt", "256/data/vt/validation.jsonl", "--tasks"])
+  }
+
   func testSamplesAreWrittenReadAndScored() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -34,6 +90,8 @@ final class RulerCommandTests: XCTestCase {
     XCTAssertEqual(grid.status, 0, grid.error)
     XCTAssertTrue(grid.output.contains("depth"))
 
+    try assertRefused(
+      "hybrid", ["ruler", "--read", samples, "--write", samples], status: 2, saying: ["--read", "needs a model"])
     try assertRefused(
       "hybrid", ["ruler", "--model", model, "--tasks", "cwe", "--lengths", "256"], status: 2,
       saying: ["cwe", "at least"])

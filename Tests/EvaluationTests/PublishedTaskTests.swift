@@ -25,7 +25,7 @@ final class PublishedTaskTests: XCTestCase {
     for (title, expected) in golden.sorted(by: { $0.key < $1.key }) {
       let parts = title.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
       var options = TaskOptions()
-      options.shots = parts[2].split(separator: " ").first.flatMap { Int($0) }
+      options.shots.count = parts[2].split(separator: " ").first.flatMap { Int($0) }
       let result = try XCTUnwrap(
         evaluate(
           [task(parts[0])], model: model, tokenizer: tokenizer.addingBeginning(parts[1] == "bos"), options: options

@@ -177,7 +177,7 @@ final class ScoringTests: XCTestCase {
     XCTAssertThrowsError(try TaskSelection("recal", items: 5)) { XCTAssertTrue("\($0)".contains("recall"), "\($0)") }
     XCTAssertThrowsError(try TaskSelection("", items: 5))
     XCTAssertThrowsError(try TaskSelection("recall:x", items: 5)) { XCTAssertTrue("\($0)".contains("shots"), "\($0)") }
-    let shown = try TaskSelection("recall:2,goals", items: 1, shots: 1).items().map(\.context)
+    let shown = try TaskSelection("recall:2,goals", items: 1, shots: SolvedExamples(count: 1)).items().map(\.context)
     XCTAssertEqual(shown.map { $0.components(separatedBy: "\n\n").count }, [3, 2], "two solved examples, and one")
     XCTAssertThrowsError(try TaskSelection("/nowhere/x.jsonl", items: 5).items())
     for (text, reason) in [

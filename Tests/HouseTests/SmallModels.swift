@@ -155,6 +155,12 @@ enum SmallModels {
         $0.block = BlockConfig(
           embeddingMultiplier: 3, residualMultiplier: 1.4 / 2.0.squareRoot(), logitDivisor: 2)
       }
+    case .gpt2:
+      config = base {
+        ($0.keyValueHeads, $0.headDim, $0.rope) = (6, 2, RopeConfig())
+        $0.block = BlockConfig(activation: .gelu, usesLayerNorm: true, isUngated: true, learnsPositions: true)
+        $0.attention = AttentionConfig(qkvBias: true, unrotatedLayers: [0, 1], outputBias: true)
+      }
     case .flashLinear:
       config = base {
         $0.mixers = [.gatedDeltaNet, .gatedDeltaNet]

@@ -38,13 +38,13 @@ final class OfficialFolderTests: XCTestCase {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     try ModelConfig.preset("llama-3.2-1b").save(to: folder)
-    func write(_ layers: String) throws {
+    func write(_ layers: String, type: String = "") throws {
       try writeFile(
         """
         {"hidden_size": 2048, "n_layer": 16, "mla_layers": \(layers), "num_attention_heads": 32, "num_key_value_heads": 8,
          "kv_lora_rank": 128, "q_lora_rank": 1344, "qk_rope_head_dim": 32, "qk_nope_head_dim": 32, "v_head_dim": 64,
          "use_full_kv_head": false, "layer_rank_list": {}, "rope_theta": 500000.0, "rope_type": "yarn",
-         "rope_scaling": {"factor": 32.0, "original_max_position_embeddings": 8192},
+         "rope_scaling": {\(type)"factor": 32.0, "original_max_position_embeddings": 8192},
          "d_model": 2048, "ssm_cfg": {"expand": 1, "ngroups": 32, "d_state": 64}, "d_inner": 2048, "d_xb": 512}
         """, to: folder.appendingPathComponent("hybrid_config.json"))
     }
@@ -62,6 +62,11 @@ final class OfficialFolderTests: XCTestCase {
     ] {
       XCTAssertTrue(names.contains("model.layers.\(name)"), name)
     }
+    // The module asks for the type inside of rope_scaling, whatever stands beside it.
+    try write("[0, 5, 10, 14]", type: "\"rope_type\": \"linear\", ")
+    XCTAssertEqual(try ModelConfig(contentsOf: folder).latent?.rope?.scaling, .linear(factor: 32))
+    try write("[0, 5, 10, 14]", type: "\"rope_type\": \"dynamic\", ")
+    XCTAssertThrowsError(try ModelConfig(contentsOf: folder)) { XCTAssert("\($0)".contains("dynamic"), "\($0)") }
     try write("[0, 16]")
     XCTAssertThrowsError(try ModelConfig(contentsOf: folder)) { XCTAssert("\($0)".contains("mla_layers"), "\($0)") }
   }

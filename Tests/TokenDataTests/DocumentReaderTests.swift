@@ -108,13 +108,22 @@ final class DocumentReaderTests: XCTestCase {
   func testInputsAreFilesFoldersAndPatterns() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    for name in ["b.txt", "a.jsonl.gz", "c.parquet", "sub/d.md"] {
+    for name in ["b.txt", "a.jsonl.gz", "c.csv", "sub/d.md", ".git/e.txt"] {
       try writeFile("x", to: folder.appendingPathComponent(name))
     }
     let names = try inputPaths([folder.path]).map { String($0.dropFirst(folder.path.count + 1)) }
     XCTAssertEqual(names, ["a.jsonl.gz", "b.txt", "sub/d.md"])
     XCTAssertEqual(try inputPaths([folder.path + "/*.txt", "-"]), [folder.path + "/b.txt", "-"])
     XCTAssertThrowsError(try inputPaths([folder.path + "/*.none"]))
+    // What is left out of a corpus without a word would be missed late.
+    try writeFile("PAR1", to: folder.appendingPathComponent("sub/train-0.parquet"))
+    XCTAssertThrowsError(try inputPaths([folder.path])) {
+      for word in ["Parquet", "sub/train-0.parquet", "read_parquet('sub/train-0.parquet').to_json('sub/train-0.jsonl'"]
+      {
+        XCTAssertTrue("\($0)".contains(word) && !"\($0)".contains("\n"), "\($0)")
+      }
+    }
+    XCTAssertEqual(try inputPaths([folder.path + "/*.txt"]), [folder.path + "/b.txt"])
   }
 
   func testALongLineIsReadInItsOwnMemory() throws {

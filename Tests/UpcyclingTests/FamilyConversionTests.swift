@@ -5,9 +5,11 @@ import TensorCore
 import TestKit
 import XCTest
 
+@testable import Export
 @testable import Upcycling
 
-/// The table of notebooks-md/interop.md: every family against transformers, and which methods take it. With
+/// The table of notebooks-md/interop.md: every family against transformers, which methods take it, and where it and what
+/// X-EcoMLA makes of it can be exported to. With
 /// UPCYCLE_WRITE_TABLES set the table is written, else the committed one must say the same.
 final class FamilyConversionTests: XCTestCase {
   private let goldens = repositoryRoot().appendingPathComponent("Tests/Goldens/families")
@@ -20,16 +22,18 @@ final class FamilyConversionTests: XCTestCase {
     var difference: Double
     var hasSameText: Bool
     var methods: [String]
+    var exports: [String]
 
     var text: String {
       let size = difference < 1e-6 ? "below 1e-6" : difference < 1e-5 ? "below 1e-5" : "below 1e-4"
-      return "| \(name) | \(size) | \(hasSameText ? "yes" : "no") | " + methods.joined(separator: " | ") + " |"
+      return "| \(name) | \(size) | \(hasSameText ? "yes" : "no") | " + (methods + exports).joined(separator: " | ")
+        + " |"
     }
   }
 
   /// "yes" where the conversion decodes as it computes, else the reason in its own words.
   private func outcome(_ ids: [Int32], _ convert: () throws -> LanguageModel) throws -> String {
-    do {
+    try said {
       let model = try convert()
       let cache = model.makeCache()
       var states = try model.extend(cache, Array(ids[..<9])).toArray()
@@ -39,7 +43,26 @@ final class FamilyConversionTests: XCTestCase {
         logits, model.logits(ids: ids, batch: 1, time: ids.count).toArray(), "decoding", tolerance: 1e-4)
       XCTAssertEqual(try ModelConfig(json: model.config.json, file: "converted"), model.config)
       return "yes"
-    } catch let error as UpcycleError where error.kind == .usage {
+    }
+  }
+
+  /// How a model is exported, or the reason why not.
+  private func exported(_ model: () throws -> LanguageModel) throws -> String {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try said {
+      let model = try model()
+      try model.save(to: folder.appendingPathComponent("model"))
+      let report = try exportModel(
+        from: folder.appendingPathComponent("model"), to: folder.appendingPathComponent("out"), as: .transformers)
+      return report.layout.hasPrefix("stock")
+        ? String(report.layout.dropFirst("stock ".count)) : "modelling file"
+    }
+  }
+
+  /// What `body` says, or the refusal in its own words.
+  private func said(_ body: () throws -> String) throws -> String {
+    do { return try body() } catch let error as UpcycleError where error.kind == .usage {
       return "no: " + (error.description.split(separator: ";")[0].split(separator: ": ").last.map(String.init) ?? "")
     }
   }
@@ -58,19 +81,24 @@ final class FamilyConversionTests: XCTestCase {
       hidden = try model.extend(cache, [text.last!])
     }
     let hasExperts = model.config.experts != nil
+    func latent() throws -> LanguageModel {
+      try convert(base: model, LatentConversion(kvRank: 6, queryRank: .fixed(8), nopeHeadDim: 4, ropeHeadDim: 4)).model
+    }
+    let asLatent = try outcome(ids, latent)
     return Row(
       name: name,
       difference: relativeError(
         model.logits(ids: ids, batch: 1, time: ids.count).toArray(), try expected.readFloats("logits")),
       hasSameText: text == (try expected.readIntegers("text").map { Int32($0) }),
       methods: [
-        try outcome(ids) {
-          try convert(base: model, LatentConversion(kvRank: 6, queryRank: .fixed(8), nopeHeadDim: 4, ropeHeadDim: 4))
-            .model
-        },
+        asLatent,
         try outcome(ids) { try convert(base: model, MambaConversion()) },
         try outcome(ids) { try convert(base: model, DeltaConversion(layers: .all, heads: 4)) },
         hasExperts ? "yes" : "no: a dense model has no experts",
+      ],
+      exports: [
+        try exported { model }, asLatent == "yes" ? try exported(latent) : "-",
+        try said { try GGUFModel(model.config, type: .float32).notes.isEmpty ? "yes" : "nearly" },
       ])
   }
 
@@ -83,7 +111,8 @@ final class FamilyConversionTests: XCTestCase {
     }
     let table =
       "| family | difference | same greedy text | X-EcoMLA (MLA) | Zebra-Llama (Mamba2) | HyLo (Gated DeltaNet) "
-      + "| FarSkip |\n|---|---|---|---|---|---|---|\n" + rows.map(\.text).joined(separator: "\n") + "\n"
+      + "| FarSkip | in transformers | as MLA there | in llama.cpp |\n|---|---|---|---|---|---|---|---|---|---|\n"
+      + rows.map(\.text).joined(separator: "\n") + "\n"
     let text = try String(contentsOf: page, encoding: .utf8)
     let parts = text.components(separatedBy: opening)
     let rest = parts.last?.components(separatedBy: closing) ?? []

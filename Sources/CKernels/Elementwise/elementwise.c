@@ -115,6 +115,22 @@ static inline __attribute__((always_inline)) float gelu_sigmoid(float x) {
   return up_sigmoidf(1.5957691216f * (x + 0.044715f * x * x * x));
 }
 
+// dGELU/dx, with s = gelu_sigmoid(x).
+static inline __attribute__((always_inline)) float gelu_slope(float x, float s) {
+  return s + x * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * x * x);
+}
+
+UP_CLONES void up_gelu(const float *restrict x, float *restrict y, ptrdiff_t count) {
+  UP_RELAXED
+  for (ptrdiff_t i = 0; i < count; i++) y[i] = x[i] * gelu_sigmoid(x[i]);
+}
+
+UP_CLONES void up_gelu_backward(const float *restrict x, const float *restrict dy, float *restrict dx,
+                                ptrdiff_t count) {
+  UP_RELAXED
+  for (ptrdiff_t i = 0; i < count; i++) dx[i] = dy[i] * gelu_slope(x[i], gelu_sigmoid(x[i]));
+}
+
 UP_CLONES void up_geglu(const float *restrict gate_up, float *restrict y, ptrdiff_t rows,
                         ptrdiff_t width) {
   UP_RELAXED
@@ -133,7 +149,7 @@ UP_CLONES void up_geglu_backward(const float *restrict gate_up, const float *res
     float *dg = d_gate_up + 2 * row * width, *du = dg + width;
     for (ptrdiff_t i = 0; i < width; i++) {
       const float x = g[i], s = gelu_sigmoid(x);
-      dg[i] = d[i] * u[i] * (s + x * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * x * x));
+      dg[i] = d[i] * u[i] * gelu_slope(x, s);
       du[i] = d[i] * x * s;
     }
   }

@@ -138,11 +138,13 @@ extension ModelConfig {
     return 3 * hiddenSize + max(transform, widest)
   }
 
-  /// Gate, up and their product of a feed-forward; with experts gate and up of a token's, all three of the shared ones,
+  /// Gate, up and their product of a feed-forward, or without a gate up and what it becomes; with experts gate and up of a token's, all three of the shared ones,
   /// the rows that go to experts and come back, the router's logits and scores, and both parts' outputs.
   func feedForwardNumbersPerToken(layer: Int) -> Int {
     if !hasFeedForward { return 0 }
-    guard let experts, experts.isUsed(inLayer: layer) else { return 3 * intermediateSize }
+    guard let experts, experts.isUsed(inLayer: layer) else {
+      return (block.isUngated ? 2 : 3) * intermediateSize
+    }
     return experts.perToken * (2 * hiddenSize + 2 * experts.width) + 3 * experts.sharedWidth + 2 * experts.count
       + experts.perToken + (experts.sharedWidth > 0 ? 2 : 1) * hiddenSize
   }

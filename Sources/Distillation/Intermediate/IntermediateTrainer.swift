@@ -109,7 +109,7 @@ public final class IntermediateTrainer {
     let positions = (0..<ids.count).map { Int32($0 % time) }
     let eps = Float(base.config.rmsNormEps)
     let quiet = Tape(recording: false)
-    var x = base.embedded(quiet, ids, leading: [batch, time])
+    var x = base.embedded(quiet, ids, positionIds: positions, leading: [batch, time])
     for index in base.layers.indices {
       var baseMixed: Tensor?
       let target = base.layers[index].forward(quiet, x, batch: batch, time: time, positionIds: positions) {

@@ -54,6 +54,7 @@ public func perplexity(
       batch.append(try window(sums.count + batch.count))
     }
     try check(batch, length, model.config.vocabularySize)
+    try model.config.requirePositions(length - 1, field: "length")
     if let tokenizer {
       for ids in batch { bytes += tokenizer.decodeBytes(Array(ids.dropFirst()), continuing: true).count }
     }

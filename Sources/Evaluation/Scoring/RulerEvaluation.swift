@@ -34,13 +34,14 @@ public struct RulerScore: Codable, Equatable, Sendable {
 
 /// Continues every sample greedily for its answer's budget (an end token ends it) and looks for the references.
 /// - Parameters:
-///   - answerTokens: the budget, part of the samples' length.
+///   - answerTokens: the budget, part of the samples' length; of samples that do not say one of their own.
+///   - answered: called with every sample and its answer.
 ///   - progress: called with the number of samples done.
 /// - Throws: where the longest sample exceeds the model's positions, or the tokenizer does not fit.
 public func evaluateRuler(
   _ model: LanguageModel, _ tokenizer: Tokenizer, _ samples: [RulerSample], task: String, length: Int,
-  answerTokens: Int,
-  depth: Double? = nil, progress: (Int) -> Void = { _ in }
+  answerTokens: Int, depth: Double? = nil, answered: (RulerSample, String) -> Void = { _, _ in },
+  progress: (Int) -> Void = { _ in }
 ) throws -> RulerScore {
   try requireMatch(model.config, tokenizer)
   let longest = samples.map { $0.length }.max() ?? 0
@@ -55,8 +56,12 @@ public func evaluateRuler(
   var scores: [(all: Double, part: Double)] = []
   while scores.count < samples.count {
     let part = samples[scores.count..<min(scores.count + batch, samples.count)]
-    let texts = try greedyTexts(model, tokenizer, part.map { ($0.prompt, []) }, maximumTokens: answerTokens)
-    scores += zip(part, texts).map { $0.score($1) }
+    let texts = try greedyTexts(
+      model, tokenizer, part.map { ($0.prompt, []) }, maximumTokens: part.first?.answerTokens ?? answerTokens)
+    for (sample, text) in zip(part, texts) {
+      scores.append(sample.score(text))
+      answered(sample, text)
+    }
     progress(scores.count)
   }
   return RulerScore(
@@ -149,5 +154,31 @@ public struct RulerReport: Codable, Equatable, Sendable {
           String(format: "%.2f", 100 * score.all.value), String(format: "%.2f", 100 * score.part.value),
         ]
       })
+  }
+}
+
+/// A sample with what a model answered, a line of a predictions file as NVIDIA's `evaluate.py` reads it.
+public struct RulerPrediction: Codable, Equatable, Sendable {
+  /// Of the sample.
+  public var index: Int
+  /// What was generated, without the prompt.
+  public var pred: String
+  /// What the model read.
+  public var input: String
+  /// The references.
+  public var outputs: [String]
+  /// Nothing.
+  public var others: [String: String] = [:]
+  /// Nothing is cut off: -1.
+  public var truncation = -1
+  /// Of the sample.
+  public var length: Int
+
+  public init(_ sample: RulerSample, answer: String) {
+    index = sample.index
+    pred = answer
+    input = sample.prompt
+    outputs = sample.outputs
+    length = sample.length
   }
 }

@@ -9,6 +9,7 @@ public struct TaskSelection: Sendable {
     case file(URL)
   }
   private let parts: [Part]
+  private let examples: SolvedExamples
   private let seed: UInt64
   private let set: String
   private let limit: Int
@@ -21,10 +22,14 @@ public struct TaskSelection: Sendable {
   ///   - seed: seed of the microworld.
   ///   - set: its set of items.
   ///   - items: items per task; at most so many of each task of a file.
-  ///   - shots: solved exercises before every item of the other tasks, as far as the model's context reaches
-  ///     (microworld tasks only).
+  ///   - shots: solved exercises before every item of the other tasks, as far as the model's context reaches:
+  ///     their number (microworld tasks only), or the first of a file's items of the same task.
   /// - Throws: a usage error that lists the known names for an unknown one.
-  public init(_ text: String, seed: UInt64 = 1, set: String = "a", items: Int, shots: Int = 0) throws {
+  public init(
+    _ text: String, seed: UInt64 = 1, set: String = "a", items: Int, shots examples: SolvedExamples = SolvedExamples()
+  ) throws {
+    let shots = examples.file == nil ? examples.count ?? 0 : 0
+    self.examples = examples
     self.seed = seed
     self.set = set
     limit = items
@@ -53,7 +58,7 @@ public struct TaskSelection: Sendable {
       if shots > 0 {
         throw UpcycleError.usage(
           "solved examples are made for the microworld's tasks only", field: "shots", found: text,
-          hint: "put the examples into the file's contexts")
+          hint: "name a file of solved items instead of a number: `shots` FILE or \(shots):FILE")
       }
       return .file(URL(fileURLWithPath: text))
     }
@@ -66,6 +71,7 @@ public struct TaskSelection: Sendable {
   /// The items, task by task.
   public func items() throws -> [TaskItem] {
     var world: World?
+    let solved = try examples.file.map { try TaskItem.read($0) }
     return try parts.flatMap { part -> [TaskItem] in
       switch part {
       case .microworld(let task, let shots):
@@ -76,16 +82,31 @@ public struct TaskSelection: Sendable {
         }
         world = world ?? World(seed: seed)
         let items = try task.items(world: world!, set: set, count: limit)
-        if shots == 0 { return items }
+        if shots == 0 { return try solved.map { try items.map(following(examples: $0)) } ?? items }
         let before = task.shots(world: world!, count: shots).map { $0 + "\n\n" }.joined()
         return items.map { $0.following(before) }
       case .file(let url):
         var counts: [String: Int] = [:]
-        return try TaskItem.read(url).filter {
+        let items = try TaskItem.read(url).filter {
           counts[$0.task, default: 0] += 1
           return counts[$0.task]! <= limit
         }
+        return try solved.map { try items.map(following(examples: $0)) } ?? items
       }
+    }
+  }
+
+  /// An item behind the first solved ones of its task, blank lines between them.
+  private func following(examples solved: [TaskItem]) -> (TaskItem) throws -> TaskItem {
+    { item in
+      let own = solved.filter { $0.task == item.task && $0.id != item.id }
+      let count = examples.count ?? own.count
+      guard own.count >= max(1, count) || count == 0 else {
+        throw UpcycleError.usage(
+          "has too few solved items of the task \(item.task)", at: examples.file?.path,
+          expected: "at least \(max(1, count)) beside the item itself", found: "\(own.count)")
+      }
+      return item.following(own.prefix(count).map { $0.solved + "\n\n" }.joined())
     }
   }
 }

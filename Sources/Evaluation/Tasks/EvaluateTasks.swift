@@ -7,8 +7,8 @@ import TokenData
 public struct TaskOptions: Sendable {
   /// Questions of each task, from the first on; nil: all.
   public var limit: Int?
-  /// Solved examples before each question; nil: as the task says.
-  public var shots: Int?
+  /// Solved examples before each question.
+  public var shots = SolvedExamples()
   /// Of the choice of examples; lm-evaluation-harness's default.
   public var seed = 1234
   /// Where data lies that the tasks do not carry; nil: beside them.
@@ -53,17 +53,20 @@ private struct AskedTask {
       throw UpcycleError("names no split to score", at: task.file.path, expected: "test_split or validation_split")
     }
     self.task = task
-    shots = options.shots ?? task.shots
     data = try TaskDocuments(split, of: task, in: options.dataFolder)
-    var pool: [JSONValue]?
-    if shots > 0 {
+    let given = try options.shots.file.map { try TaskDocuments($0, of: task).documents }
+    shots = options.shots.count ?? given?.count ?? task.shots
+    var pool = given
+    if shots > 0, given == nil {
       pool = task.namedShotSplit == nil ? task.shotsConfig?["samples"]?.array : nil
       if pool == nil, let split = task.shotSplit {
         let others = try split == task.scoredSplit ? data : TaskDocuments(split, of: task, in: options.dataFolder)
         pool = others.documents
       }
     }
-    questions = try task.questions(data, pool: pool, limit: options.limit, shots: shots, seed: options.seed)
+    questions = try task.questions(
+      data, pool: pool, limit: options.limit, shots: shots, seed: options.seed,
+      takesFirst: task.takesFirstExamples || (given != nil && options.shots.count == nil))
   }
 }
 

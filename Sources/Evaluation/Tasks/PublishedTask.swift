@@ -102,6 +102,8 @@ public struct PublishedTask: Sendable {
   /// Whether the question itself must not be among its examples: as the harness has it, where the splits that the file
   /// names for examples and for testing are the same, or both absent.
   var excludesQuestion: Bool { namedShotSplit == text("test_split") }
+  /// Whether examples are the first of their split; else they are drawn.
+  var takesFirstExamples: Bool { shotsConfig?["sampler"]?.string == "first_n" }
 
   func text(_ key: String) -> String? { values[key]?.string }
 

@@ -13,7 +13,12 @@ struct TaskDocuments {
 
   /// - Parameter folder: where the data lies; nil: beside the task
   init(_ split: String, of task: PublishedTask, in folder: URL?) throws {
-    let file = try Self.file(split, of: task, in: folder)
+    try self.init(Self.file(split, of: task, in: folder), of: task)
+  }
+
+  /// - Parameter file: whatever split it is
+  init(_ file: URL, of task: PublishedTask) throws {
+    if file.pathExtension == "parquet" { throw Self.parquet(file) }
     var documents: [JSONValue] = []
     var lines: [Int] = []
     try JSONLines.forEach(in: file) { line, number, place in
@@ -47,10 +52,7 @@ struct TaskDocuments {
     let places = folders.flatMap { folder in
       names.map { $0.hasPrefix("/") ? URL(fileURLWithPath: $0) : folder.appendingPathComponent($0) }
     }
-    if let place = places.first(where: { FileManager.default.fileExists(atPath: $0.path) }) {
-      if place.pathExtension == "parquet" { throw parquet(place) }
-      return place
-    }
+    if let place = places.first(where: { FileManager.default.fileExists(atPath: $0.path) }) { return place }
     let others = places.map { $0.deletingPathExtension().appendingPathExtension("parquet") }
     if let place = others.first(where: { FileManager.default.fileExists(atPath: $0.path) }) { throw parquet(place) }
     throw UpcycleError.usage(
@@ -59,12 +61,8 @@ struct TaskDocuments {
   }
 
   private static func parquet(_ url: URL) -> UpcycleError {
-    let name = url.lastPathComponent
-    let lines = url.deletingPathExtension().lastPathComponent + ".jsonl"
-    return .usage(
-      "is parquet", at: url.path, expected: "JSON Lines",
-      hint:
-        "python3 -c \"import pandas; pandas.read_parquet('\(name)').to_json('\(lines)', orient='records', lines=True)\""
-    )
+    .usage(
+      "is a Parquet file, which cannot be read", at: url.path, expected: "JSON Lines",
+      hint: parquetHint(url.lastPathComponent))
   }
 }

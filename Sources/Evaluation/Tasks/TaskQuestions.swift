@@ -90,8 +90,10 @@ extension PublishedTask {
   ///   - limit: at most so many, from the first on
   ///   - shots: solved examples before each
   ///   - seed: of their choice
-  func questions(_ data: TaskDocuments, pool: [JSONValue]?, limit: Int?, shots: Int, seed: Int) throws -> [TaskQuestion]
-  {
+  ///   - takesFirst: they are the first of the pool
+  func questions(
+    _ data: TaskDocuments, pool: [JSONValue]?, limit: Int?, shots: Int, seed: Int, takesFirst: Bool
+  ) throws -> [TaskQuestion] {
     let documents = Array(data.documents.prefix(limit ?? data.documents.count))
     let fields = try TaskFields(self, documents, name: data.name)
     let pooled = try pool.map { try TaskFields(self, $0) { "\(file.path): example \($0)" } }
@@ -102,7 +104,7 @@ extension PublishedTask {
     return try documents.indices.map { index in
       var before = description?[index] ?? ""
       if shots > 0, let pooled {
-        for example in try examples(shots, for: documents[index], of: pooled.documents, &random) {
+        for example in try examples(shots, for: documents[index], of: pooled.documents, takesFirst, &random) {
           let (question, answer) = (try pooled.text(example), try pooled.answer(example))
           before += question + (answer.isEmpty ? "" : targetDelimiter + answer + shotDelimiter)
         }
@@ -130,7 +132,7 @@ extension PublishedTask {
 
   /// Numbers of the examples before a question.
   private func examples(
-    _ count: Int, for document: JSONValue, of pool: [JSONValue], _ random: inout PythonRandom
+    _ count: Int, for document: JSONValue, of pool: [JSONValue], _ takesFirst: Bool, _ random: inout PythonRandom
   ) throws -> [Int] {
     func refuse() -> UpcycleError {
       .usage(
@@ -138,7 +140,7 @@ extension PublishedTask {
         found: "\(pool.count)")
     }
     let isOther: (Int) -> Bool = { !excludesQuestion || pool[$0] != document }
-    if shotsConfig?["sampler"]?.string == "first_n" {
+    if takesFirst {
       let first = pool.indices.filter(isOther).prefix(count)
       if first.count < count { throw refuse() }
       return Array(first)

@@ -129,6 +129,11 @@ extension [TaskResult] {
       "model_sha256": .string(provenance.modelHash), "tokenizer_sha256": .string(provenance.tokenizerHash),
       "fewshot_seed": .int(provenance.options.seed), "limit": provenance.options.limit.map { .int($0) } ?? .null,
     ])
+    if let file = provenance.options.shots.file {
+      object["fewshot_file"] = .object([
+        "path": .string(file.relativePath), "sha256": .string((try? sha256(fileAt: file)) ?? ""),
+      ])
+    }
     if withSamples { object["samples"] = byTask { .array($0.samples.map(\.json)) } }
     return .object(object)
   }

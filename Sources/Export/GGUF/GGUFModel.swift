@@ -29,6 +29,9 @@ struct GGUFModel {
       guard latent.latent.ropeInterleaved else { throw refuse("llama.cpp turns neighbouring dimensions", "halves") }
     } else {
       architecture = config.architecture.rawValue
+      if config.latent?.qkvBias == true {
+        throw refuse("llama.cpp's latent attention has no biases", "those of the base's q, k and v")
+      }
       guard [.llama, .qwen2, .qwen3].contains(config.architecture), config.kinds == [.attention] else {
         throw refuse("llama.cpp has no such model", config.kinds.map(\.shortName).joined(separator: ", "))
       }

@@ -1,8 +1,10 @@
 import Foundation
 import Groundwork
 import ModelCore
+import TokenData
 
-/// The tokenizer's keys of a GGUF file, from a byte-level tokenizer.json of the Hub.
+/// The tokenizer's keys of a GGUF file, from a byte-level tokenizer.json of the Hub, or what a vocabulary with merges
+/// would be as one.
 enum GGUFTokenizer {
   /// Patterns that llama.cpp knows by name.
   private static let patterns = [
@@ -18,7 +20,7 @@ enum GGUFTokenizer {
     key: String, value: GGUFFile.Value
   )] {
     let file = folder.appendingPathComponent("tokenizer.json")
-    let json = try JSONValue(contentsOf: file)
+    let json = try read(file)
     func refuse(_ what: String, _ found: String?) -> UpcycleError {
       .usage(
         what, at: file.path,
@@ -53,6 +55,14 @@ enum GGUFTokenizer {
     if let eos = config.eosTokenIds.first { values.append(("tokenizer.ggml.eos_token_id", .count(eos))) }
     if let template = try chatTemplate(folder) { values.append(("tokenizer.chat_template", .text(template))) }
     return values
+  }
+
+  private static func read(_ file: URL) throws -> JSONValue {
+    let folder = file.deletingLastPathComponent()
+    if !FileManager.default.fileExists(atPath: file.path), let text = try Tokenizer.load(from: folder).huggingFaceText {
+      return try JSONValue(parsing: Data(text.utf8), file: folder.path)
+    }
+    return try JSONValue(contentsOf: file)
   }
 
   private static func pattern(_ step: JSONValue?, _ refuse: (String, String?) -> UpcycleError) throws -> String {

@@ -11,7 +11,8 @@ import TensorCore
 ///   x w / sqrt((|x|^2 + B^2) / R) = x / sqrt(1 + |x|^2 / B^2)   for w = B / sqrt(R),
 ///
 /// which is x to float32 as long as |x| is far below B = 2^14. The channel comes from the down-projection's bias, and
-/// the up-projection has zero columns behind r.
+/// the up-projection has zero columns behind r. Up-projections that have biases (those of Qwen2 come to stand there) keep
+/// them in the constant's column: its norm weight is then 1, so that it is sqrt(R) behind the norm.
 struct DeepSeekV3Layout {
   let config: ModelConfig
   let latent: LatentConfig
@@ -24,7 +25,7 @@ struct DeepSeekV3Layout {
   init?(_ config: ModelConfig, type: ExportedType) {
     guard let latent = config.latent, config.kinds == [.latentAttention], config.experts == nil,
       config.hasFeedForward, config.normOffset == 0, config.rewiredLayers.isEmpty, config.isKnownToExports,
-      !latent.qkNorm, !latent.qkvBias, !latent.outputGate, !latent.isPositionFree,
+      !latent.qkNorm, !latent.outputGate, !latent.isPositionFree, config.attention.unrotatedLayers.isEmpty,
       !latent.latentNorm || latent.latentNormEps == Self.latentEps
     else { return nil }
     self.config = config
@@ -32,6 +33,8 @@ struct DeepSeekV3Layout {
     let ranks = (0..<config.layerCount).map { latent.ranks(layer: $0) }
     // A layer with direct queries among others could have no norm on its latent.
     if latent.latentNorm, Set(ranks.map { $0.q == nil }).count > 1 { return nil }
+    // Nor have direct queries, or up-projections of normed latents, a place for a bias.
+    if latent.qkvBias, latent.latentNorm || ranks.contains(where: { $0.q == nil }) { return nil }
     guard let rope = Self.rope(config.latentRope, dim: latent.ropeHeadDim) else { return nil }
     self.rope = rope
     self.type = type
@@ -157,11 +160,14 @@ struct DeepSeekV3Layout {
         try $0.read(spec(.queryDown, layer)).padded(rows: padded, columns: width)
       }
     ]
-    if !latent.latentNorm { tensors.append(bias(name(layer, "q_a_proj.bias"), channels: padded, of: padded)) }
+    if !latent.latentNorm {
+      tensors.append(constant(ExportedTensor(name(layer, "q_a_proj.bias"), filled: padded, with: 0), channels: padded))
+    }
     tensors.append(norm(name(layer, "q_a_layernorm.weight"), .queryLatentNorm, layer, rank: rank, channels: padded))
     tensors.append(
       ExportedTensor(name(layer, "q_b_proj.weight"), [rows, padded]) {
-        try $0.read(spec(.queryUp, layer)).padded(rows: rows, columns: padded, factor: factor)
+        let up = try $0.read(spec(.queryUp, layer)).padded(rows: rows, columns: padded, factor: factor)
+        return try latent.qkvBias ? up.endingWith($0.read(spec(.queryUpBias, layer)), factor: factor) : up
       })
     return tensors
   }
@@ -179,7 +185,14 @@ struct DeepSeekV3Layout {
       }
     ]
     if !latent.latentNorm {
-      tensors.append(bias(name(layer, "kv_a_proj_with_mqa.bias"), channels: padded, of: padded + turned))
+      let bias = ExportedTensor(name(layer, "kv_a_proj_with_mqa.bias"), [padded + turned]) {
+        guard latent.qkvBias else { return Tensor.zeros([padded + turned]) }
+        let down = try $0.read(spec(.keyValueDownBias, layer)).reshaped([rank + turned, 1])
+        let all = down.rows(0..<rank).padded(rows: padded + turned, columns: 1)
+        (all.pointer + padded).update(from: down.pointer + rank, count: turned)
+        return all.reshaped([padded + turned])
+      }
+      tensors.append(constant(bias, channels: padded))
     }
     tensors.append(
       norm(name(layer, "kv_a_layernorm.weight"), .keyValueLatentNorm, layer, rank: rank, channels: padded))
@@ -188,15 +201,18 @@ struct DeepSeekV3Layout {
     let order = (0..<config.attentionHeads).flatMap { head in (0..<block).map { head / shared * block + $0 } }
     tensors.append(
       ExportedTensor(name(layer, "kv_b_proj.weight"), [order.count, padded]) {
-        try $0.read(spec(.keyValueUp, layer)).rows(order).padded(rows: order.count, columns: padded)
+        let up = try $0.read(spec(.keyValueUp, layer)).rows(order).padded(rows: order.count, columns: padded)
+        guard latent.qkvBias else { return up }
+        let bias = try $0.read(spec(.keyValueUpBias, layer))
+        return up.endingWith(bias.reshaped([bias.count, 1]).rows(order), factor: 1)
       })
     return tensors
   }
 
-  /// B in the last channel of the latent, zeros elsewhere.
-  private func bias(_ name: String, channels: Int, of count: Int) -> ExportedTensor {
-    ExportedTensor(name, [count]) { _ in
-      let values = Tensor.zeros([count])
+  /// The bias of a down-projection with B in the last channel of its latent.
+  private func constant(_ bias: ExportedTensor, channels: Int) -> ExportedTensor {
+    ExportedTensor(bias.name, bias.shape) { source in
+      let values = try bias.values(source)
       values.pointer[channels - 1] = channel
       return values
     }
@@ -213,6 +229,7 @@ struct DeepSeekV3Layout {
         for index in 0..<rank { values.pointer[index] = weights.pointer[index] * factor }
       } else {
         for index in 0..<rank { values.pointer[index] = channel / Float(channels).squareRoot() }
+        if latent.qkvBias { values.pointer[channels - 1] = 1 }
       }
       return values
     }
@@ -223,5 +240,15 @@ struct DeepSeekV3Layout {
   private func spec(_ role: MixerRole, _ layer: Int) -> TensorSpec {
     guard let spec = config.tensor(role, layer: layer) else { preconditionFailure("layer \(layer) has no \(role)") }
     return spec
+  }
+}
+
+extension Tensor {
+  /// An up-projection [rows, R] that reads its bias [rows] from the last channel, which is sqrt(R) behind the norm.
+  fileprivate func endingWith(_ bias: Tensor, factor: Float) -> Tensor {
+    for row in 0..<rowCount {
+      pointer[row * width + width - 1] = factor * bias.pointer[row] / Float(width).squareRoot()
+    }
+    return self
   }
 }

@@ -11,6 +11,7 @@ extension ExportedModel {
     hybrid.architecture = .hybrid
     hybrid.latent?.isNative = false
     hybrid.experts?.isStacked = false
+    if !hybrid.kinds.contains(.attention) { hybrid.attention.windows = nil }
     if config.normOffset != 0 || !config.isKnownToExports {
       throw UpcycleError.usage(
         "has parts that the modelling file does not compute", at: "`format` transformers",

@@ -142,7 +142,8 @@ class LatentAttention(nn.Module):
         ranks = getattr(c, "layer_rank_list", {}).get(str(layer), {"q_rank": c.q_lora_rank, "kv_rank": c.kv_lora_rank})
         queries, self.rank = ranks.get("q_rank"), ranks["kv_rank"]
         self.nope, self.turned, self.value = c.qk_nope_head_dim, c.qk_rope_head_dim, c.v_head_dim
-        self.scale, self.rope, self.free = c.latent_scale, c.rotary["latent"], getattr(c, "mla_position_free", False)
+        self.scale, self.rope = c.latent_scale, c.rotary["latent"]
+        self.free = getattr(c, "mla_position_free", False) or layer in c.attention_traits["unrotated_layers"]
         heads, width = c.num_attention_heads, self.nope + self.turned
         groups = heads if c.use_full_kv_head else c.num_key_value_heads
         bias = getattr(c, "mla_qkv_bias", False)

@@ -144,19 +144,37 @@ public final class CheckpointReader: WeightSource {
 
   /// Throws where the tensor is missing or has another shape.
   public func check(_ tensor: TensorSpec) throws {
-    _ = try place(tensor.storedName, shape: tensor.part?.shape ?? tensor.shape)
+    _ = try place(tensor.storedName, shape: tensor.storedShape)
   }
 
   /// Reads the float tensor of this name, of exactly this shape, as float32.
   public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    let place = try place(tensor.storedName, shape: tensor.part?.shape ?? tensor.shape)
-    let start = place.offset + (tensor.part?.offset ?? 0)
+    let place = try place(tensor.storedName, shape: tensor.storedShape)
+    let offset = tensor.part?.offset ?? 0
+    if tensor.isTransposed { return try readTransposed(tensor, place, firstRow: offset / tensor.shape[1], destination) }
+    let start = place.offset + offset
     try files[place.file].readFloats(place.name, part: start..<start + tensor.count, into: destination)
   }
 
-  /// The matrix of this name, of exactly this shape, in the mapped file.
+  /// Columns of a matrix that is stored in x out, as rows.
+  private func readTransposed(
+    _ tensor: TensorSpec, _ place: Place, firstRow: Int, _ destination: UnsafeMutablePointer<Float>
+  ) throws {
+    let (rows, columns, width) = (tensor.shape[0], tensor.shape[1], tensor.storedShape[1])
+    let whole = Tensor([columns, width])
+    try files[place.file].readFloats(
+      place.name, part: place.offset..<place.offset + whole.count, into: whole.pointer)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        destination[row * columns + column] = whole.pointer[column * width + firstRow + row]
+      }
+    }
+  }
+
+  /// The matrix of this name, of exactly this shape, in the mapped file; nil where it is stored in x out.
   public func stored(_ tensor: TensorSpec) throws -> WeightMatrix? {
-    let place = try place(tensor.storedName, shape: tensor.part?.shape ?? tensor.shape)
+    if tensor.isTransposed { return nil }
+    let place = try place(tensor.storedName, shape: tensor.storedShape)
     let start = place.offset + (tensor.part?.offset ?? 0)
     guard let width = tensor.shape.last else { return nil }
     return try files[place.file].storedMatrix(place.name, part: start..<start + tensor.count, width: width)

@@ -12,6 +12,8 @@ public final class SafetensorsWriter {
   public let type: ElementType
   private let file: AtomicFile
   private var next = 0
+  /// Rows written so far of a tensor that is stored in x out.
+  private var gathered: [Float] = []
 
   /// - Parameter type: F32, BF16 or F16, for every tensor of the file
   public init(
@@ -40,7 +42,7 @@ public final class SafetensorsWriter {
     var offset = 0
     // The parts of a larger tensor follow each other; the first stands for all.
     for spec in tensors where spec.part == nil || spec.part?.offset == 0 {
-      let whole = spec.part?.shape ?? spec.shape
+      let whole = spec.storedShape
       let end = offset + whole.reduce(1, *) * type.size
       let shape = whole.map(String.init).joined(separator: ",")
       let name = JSONValue.string(spec.storedName).text()
@@ -55,8 +57,22 @@ public final class SafetensorsWriter {
   /// Writes the next tensor; `values` must hold as many numbers as its shape says.
   public func write(_ name: String, _ values: UnsafeBufferPointer<Float>) throws {
     precondition(next < specs.count && specs[next].name == name, "tensors are written in the announced order")
-    precondition(values.count == specs[next].count, "\(name): \(values.count) values for shape \(specs[next].shape)")
+    let spec = specs[next]
+    precondition(values.count == spec.count, "\(name): \(values.count) values for shape \(spec.shape)")
     next += 1
+    guard spec.isTransposed else { return try write(values) }
+    gathered += values
+    let (inputs, outputs) = (spec.storedShape[0], spec.storedShape[1])
+    if gathered.count < inputs * outputs { return }
+    var transposed = [Float](repeating: 0, count: gathered.count)
+    for row in 0..<outputs {
+      for column in 0..<inputs { transposed[column * outputs + row] = gathered[row * inputs + column] }
+    }
+    gathered = []
+    try transposed.withUnsafeBufferPointer(write)
+  }
+
+  private func write(_ values: UnsafeBufferPointer<Float>) throws {
     if type == .float32 { return try file.write(UnsafeRawBufferPointer(values)) }
     let chunk = 1 << 18
     var halves = [UInt16](repeating: 0, count: min(chunk, values.count))

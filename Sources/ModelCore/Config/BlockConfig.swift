@@ -1,8 +1,8 @@
 import Autograd
 import Groundwork
 
-/// What stands around mixers and feed-forwards: where norms are, how the gate bends, and constant factors. Llama's
-/// unless said otherwise.
+/// What stands around mixers and feed-forwards: where norms are and which, how the gate bends, constant factors, learned
+/// positions. Llama's unless said otherwise.
 public struct BlockConfig: Equatable, Sendable {
   /// Where the norms of a layer's two branches stand. The raw value is our spelling of it (`norm_placement`).
   public enum NormPlacement: String, CaseIterable, Sendable {
@@ -26,11 +26,18 @@ public struct BlockConfig: Equatable, Sendable {
   public var logitDivisor: Double
   /// Soft cap of the logits, behind that: cap tanh(z / cap) (`final_logit_softcapping`); nil for none.
   public var logitCap: Double?
+  /// Norms take the mean away and have biases: LayerNorm instead of RMS norm (GPT-2).
+  public var usesLayerNorm: Bool
+  /// Feed-forwards are f(x W_up^T + b) W_down^T + b, without a gate (GPT-2).
+  public var isUngated: Bool
+  /// A learned row for every position joins the embedding (GPT-2); then no layer may see more positions.
+  public var learnsPositions: Bool
 
   /// Llama's.
   public init(
     norms: NormPlacement = .before, activation: GateActivation = .silu, embeddingMultiplier: Double = 1,
-    residualMultiplier: Double = 1, logitDivisor: Double = 1, logitCap: Double? = nil
+    residualMultiplier: Double = 1, logitDivisor: Double = 1, logitCap: Double? = nil, usesLayerNorm: Bool = false,
+    isUngated: Bool = false, learnsPositions: Bool = false
   ) {
     self.norms = norms
     self.activation = activation
@@ -38,6 +45,9 @@ public struct BlockConfig: Equatable, Sendable {
     self.residualMultiplier = residualMultiplier
     self.logitDivisor = logitDivisor
     self.logitCap = logitCap
+    self.usesLayerNorm = usesLayerNorm
+    self.isUngated = isUngated
+    self.learnsPositions = learnsPositions
   }
 
   /// Whether norms stand before the branches.
@@ -49,7 +59,8 @@ public struct BlockConfig: Equatable, Sendable {
 // MARK: Keys
 
 extension BlockConfig {
-  /// Reads the keys that any family may carry; converted models keep their base's under them.
+  /// Reads the keys that any family may carry; converted models keep their base's under them. What only GPT-2 has is not
+  /// among them: no method converts it.
   init(model: JSONObject) throws {
     self.init(
       embeddingMultiplier: try model.positive("embedding_multiplier") ?? 1,

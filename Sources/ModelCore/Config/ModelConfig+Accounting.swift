@@ -1,3 +1,5 @@
+import Groundwork
+
 /// Exact arithmetic on shapes. Tables print these numbers and tests compare them with what is allocated.
 extension ModelConfig {
   // MARK: Parameters
@@ -21,7 +23,7 @@ extension ModelConfig {
     return keeping.first { mixers[$0] != .attention } ?? keeping.first
   }
 
-  /// One layer's dense feed-forward: gate, up and down.
+  /// One layer's dense gated feed-forward: gate, up and down.
   public var feedForwardParameterCount: Int { 3 * hiddenSize * intermediateSize }
 
   /// One layer's feed-forward, or its router and all its experts.
@@ -80,6 +82,16 @@ extension ModelConfig {
   /// The most tokens a sequence may have: `max_position_embeddings`, or nil where no layer keeps rows of them.
   public var positionLimit: Int? {
     kvNumbersPerToken > 0 ? min(maxPosition, rope.positionLimit ?? .max) : nil
+  }
+
+  /// Refuses sequences beyond the positions that a model has learned; rotary positions go on.
+  /// - Parameter field: what asks for such sequences
+  public func requirePositions(_ time: Int, field: String) throws {
+    if block.learnsPositions && time > maxPosition {
+      throw UpcycleError.usage(
+        "is longer than the positions that were learned", field: field, expected: "at most \(maxPosition)",
+        found: "\(time)")
+    }
   }
 
   // MARK: Work

@@ -17,8 +17,17 @@ extension ModelConfig {
         tensor(role(.down), [hiddenSize, width], start: .residual),
       ]
     }
+    func ungated() -> [TensorSpec] {
+      [
+        tensor(.feedForward(.up), [intermediateSize, hiddenSize]),
+        tensor(.feedForwardBias(.up), [intermediateSize], start: .constant(0)),
+        tensor(.feedForward(.down), [hiddenSize, intermediateSize], start: .residual),
+        tensor(.feedForwardBias(.down), [hiddenSize], start: .constant(0)),
+      ]
+    }
     guard let experts, experts.isUsed(inLayer: layer) else {
-      return names.placed(swiGLU(TensorRole.feedForward, width: intermediateSize), mixers[layer])
+      let dense = block.isUngated ? ungated() : swiGLU(TensorRole.feedForward, width: intermediateSize)
+      return names.placed(dense, mixers[layer])
     }
     var all = [tensor(.router, [experts.count, hiddenSize])]
     if experts.hasCorrectionBias { all.append(tensor(.correctionBias, [experts.count], start: .constant(0))) }

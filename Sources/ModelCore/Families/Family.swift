@@ -80,7 +80,7 @@ public enum Families {
     [
       Llama(), Qwen2(), Qwen3(), Qwen3MoE(), Llama4(), DeepSeek.v2, DeepSeek.v3, StockMamba2(), Qwen3Next(),
       Qwen3Dot5(), FlashLinear(), Mistral(), SmolLM3(), OLMo2(), Phi3(), Granite(), Gemma2(), Gemma3(), MiniCPM3(),
-      Hybrid(),
+      GPT2(), Hybrid(),
     ], key: { $0.architecture })
 
   /// Makes a family known under its `model_type`.

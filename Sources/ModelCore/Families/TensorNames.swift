@@ -3,6 +3,8 @@
 public struct TensorNames: Sendable {
   /// Full name.
   public var embedding = "model.embed_tokens.weight"
+  /// Full name: of learned positions, where there are any.
+  public var positions = "model.embed_positions.weight"
   /// The list of layers; layer N's tensors begin with it and ".N.".
   public var layers = "model.layers"
   /// Below the layer: before the mixer.
@@ -24,6 +26,10 @@ public struct TensorNames: Sendable {
   public var fusedGateUp: String?
   /// The module of feed-forward or experts.
   public var feedForward = "mlp"
+  /// Projections of a dense feed-forward that are called otherwise than by their role.
+  public var projections: [TensorRole.Projection: String] = [:]
+  /// Matrices of layers are stored in x out.
+  public var storesTransposed = false
   /// Below `feedForward`.
   public var router = "gate.weight"
   /// Below `feedForward`.
@@ -62,12 +68,14 @@ public struct TensorNames: Sendable {
     }
   }
 
-  /// A layer's tensors, those that are rows of larger ones marked as such.
+  /// A layer's tensors, those that are rows of larger ones marked as such and beside each other.
   func placed(_ tensors: [TensorSpec], _ kind: MixerKind) -> [TensorSpec] {
-    if fusedMixers.isEmpty && fusedGateUp == nil { return tensors }
+    if fusedMixers.isEmpty && fusedGateUp == nil && !storesTransposed { return tensors }
     let names = tensors.map { fusedName($0, kind) }
     var filled: [String: Int] = [:]
-    return zip(tensors, names).map { tensor, name in
+    let placed = zip(tensors, names).map { tensor, name in
+      var tensor = tensor
+      tensor.isTransposed = storesTransposed && tensor.shape.count == 2
       guard let name else { return tensor }
       let all = zip(tensors, names).filter { $0.1 == name }.map { $0.0 }
       var part = tensor
@@ -77,17 +85,34 @@ public struct TensorNames: Sendable {
       filled[name, default: 0] += tensor.count
       return part
     }
+    let order = placed.map(\.storedName)
+    return placed.enumerated().sorted {
+      (order.firstIndex(of: $0.element.storedName)!, $0.offset) < (
+        order.firstIndex(of: $1.element.storedName)!, $1.offset
+      )
+    }.map(\.element)
   }
+
+  /// A norm's bias beside its weight.
+  private func bias(of norm: String) -> String { norm.replacing(/weight$/, with: "bias") }
+
+  /// Full name: of a LayerNorm's bias behind the last layer.
+  var finalNormBias: String { bias(of: finalNorm) }
 
   /// A layer's tensor that is no mixer's.
   func name(_ role: TensorRole, layer: Int) -> String {
     let prefix = layerPrefix(layer)
     switch role {
     case .inputNorm: return prefix + inputNorm
+    case .inputNormBias: return prefix + bias(of: inputNorm)
     case .transformNorm: return prefix + transformNorm
+    case .transformNormBias: return prefix + bias(of: transformNorm)
     case .mixerOutputNorm: return prefix + mixerOutputNorm
     case .transformOutputNorm: return prefix + transformOutputNorm
-    case .feedForward(let projection): return "\(prefix)\(feedForward).\(projection.rawValue).weight"
+    case .feedForward(let projection):
+      return "\(prefix)\(feedForward).\(projections[projection] ?? projection.rawValue).weight"
+    case .feedForwardBias(let projection):
+      return "\(prefix)\(feedForward).\(projections[projection] ?? projection.rawValue).bias"
     case .router: return "\(prefix)\(feedForward).\(router)"
     case .correctionBias: return "\(prefix)\(feedForward).\(correctionBias)"
     case .expert(let expert, let projection):
@@ -95,7 +120,8 @@ public struct TensorNames: Sendable {
     case .stackedGateUp: return "\(prefix)\(feedForward).experts.gate_up_proj"
     case .stackedDown: return "\(prefix)\(feedForward).experts.down_proj"
     case .sharedExpert(let projection): return "\(prefix)\(feedForward).\(sharedExpert).\(projection.rawValue).weight"
-    case .embedding, .finalNorm, .head, .mixer, .other: preconditionFailure("\(role) is no tensor of layers alike")
+    case .embedding, .positions, .finalNorm, .finalNormBias, .head, .mixer, .other:
+      preconditionFailure("\(role) is no tensor of layers alike")
     }
   }
 }

@@ -11,15 +11,19 @@ import TokenData
 /// - Parameters:
 ///   - depths: places of the (first) needle in percent, nil for drawn ones.
 ///   - beyondPositions: take lengths beyond the model's `max_position_embeddings`.
-///   - read: score the files `LENGTH/TASK.jsonl` of this folder instead of making samples.
+///   - read: score the files of this folder instead of making samples (`RulerFiles`).
 ///   - write: keep the samples here.
+///   - predictions: keep the answers here, LENGTH/TASK.jsonl (`RulerPrediction`).
 public func rulerReport(
   _ set: RulerSet, model folder: URL, tasks: [RulerTask], lengths: [Int], depths: [Double?] = [nil], samples count: Int,
   metric: RulerScore.Metric = .nvidia, beyondPositions: Bool = false, read: URL? = nil, write: URL? = nil,
-  quiet: Bool = true, progress report: (Int, Int) -> Void = { _, _ in }
+  predictions: URL? = nil, quiet: Bool = true, progress report: (Int, Int) -> Void = { _, _ in }
 ) throws -> RulerReport {
+  let files = try read.map {
+    try RulerFiles($0, tasks: tasks, lengths: lengths, count: count, tokenizer: set.tokenizer)
+  }
   var config = try ModelConfig(contentsOf: folder)
-  if beyondPositions { config.maxPosition = max(config.maxPosition, lengths.max() ?? 0) }
+  if beyondPositions { config.maxPosition = max(config.maxPosition, lengths.max() ?? 0, files?.longest ?? 0) }
   let model = try LanguageModel(config, weights: CheckpointReader(folder), file: folder.path)
   var scores = RulerReport(metric: metric)
   let total = tasks.count * lengths.count * depths.count * count
@@ -29,8 +33,8 @@ public func rulerReport(
     for task in tasks {
       for depth in depths {
         let samples: [RulerSample]
-        if let read {
-          samples = Array(try RulerSample.read(rulerFile(read, length, task)).prefix(count))
+        if let files {
+          samples = files[task, length]
         } else if tasks.count > 1, set.shortestLength(task) > length {
           scores.tooShort[length, default: []].append(task.rawValue)
           done += count
@@ -38,17 +42,20 @@ public func rulerReport(
         } else {
           samples = try set.samples(task, length: length, count: count, depth: depth)
         }
-        if let write {
-          try makeDirectory(write.appendingPathComponent("\(length)"))
-          try RulerSample.write(samples, to: rulerFile(write, length, task))
-        }
+        if let write { try RulerFiles.write(samples, of: task, length, set.scale, to: write) }
+        var answers: [RulerPrediction] = []
         let score = try evaluateRuler(
           model, set.tokenizer, samples, task: task.rawValue, length: length,
-          answerTokens: set.scale.answerTokens(task),
-          depth: depth
+          answerTokens: set.scale.answerTokens(task), depth: depth,
+          answered: { answers.append(RulerPrediction($0, answer: $1)) }
         ) { ready in
           line.update(done + ready, "samples  \(task.rawValue) \(length)")
           report(done + ready, total)
+        }
+        if let predictions {
+          let place = predictions.appendingPathComponent("\(length)")
+          try makeDirectory(place)
+          try writeFile(JSONLines.text(answers), to: place.appendingPathComponent("\(task.rawValue).jsonl"))
         }
         scores.scores.append(score)
         done += count
@@ -57,10 +64,6 @@ public func rulerReport(
   }
   line.finish("\(formatCount(total)) samples")
   return scores
-}
-
-private func rulerFile(_ folder: URL, _ length: Int, _ task: RulerTask) -> URL {
-  folder.appendingPathComponent("\(length)/\(task.rawValue).jsonl")
 }
 
 /// Draws the heat map of tasks and lengths, or of a grid's depths and lengths; `script` is `figures/ruler.gp` or

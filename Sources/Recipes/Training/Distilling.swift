@@ -49,6 +49,9 @@ public struct Distilling {
     let tokenizer = try Tokenizer.load(from: student)
     try data.require(tokenizer)
     try heldOut?.require(tokenizer)
+    for model in [student, teacher].compactMap({ $0 }) {
+      try ModelConfig(contentsOf: model).requirePositions(plan.time, field: "sequence")
+    }
     let directory = RunDirectory(folder, force: force)
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
     let identity = RunIdentity(

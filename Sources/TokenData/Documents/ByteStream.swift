@@ -150,10 +150,7 @@ final class ByteStream {
     } else if starts([0x28, 0xB5, 0x2F, 0xFD]) {
       packing = .zstd(try ZstdDecoder(name))
     } else if starts(Array("PAR1".utf8)) {
-      throw refuse(
-        "a Parquet file",
-        "convert it: python3 -c \"import pandas; pandas.read_parquet('IN').to_json('OUT.jsonl', orient='records', lines=True)\""
-      )
+      throw refuse("a Parquet file", parquetHint((path as NSString).lastPathComponent))
     } else if starts([0xFD, 0x37, 0x7A, 0x58, 0x5A]) {
       throw refuse("an xz file", "unpack it first: xz -dk IN")
     } else if starts(Array("BZh".utf8)) {

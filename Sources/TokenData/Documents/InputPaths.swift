@@ -16,10 +16,23 @@ public func inputPaths(_ inputs: [String]) throws -> [String] {
   }
 }
 
+/// How a Parquet file becomes JSON Lines.
+public func parquetHint(_ name: String) -> String {
+  let lines = name.replacing(/\.parquet$/.ignoresCase(), with: "") + ".jsonl"
+  return "convert it: python3 -c \"import pandas; pandas.read_parquet('\(name)')"
+    + ".to_json('\(lines)', orient='records', lines=True)\""
+}
+
 private let endings = [".txt", ".text", ".md", ".jsonl", ".ndjson"]
 
 private func files(in folder: String) throws -> [String] {
-  let names = (FileManager.default.subpaths(atPath: folder) ?? []).sorted().filter { name in
+  let all = (FileManager.default.subpaths(atPath: folder) ?? []).sorted()
+  if let parquet = all.first(where: { $0.lowercased().hasSuffix(".parquet") }) {
+    throw UpcycleError.usage(
+      "holds Parquet files, which cannot be read", at: folder, expected: "text or JSON Lines", found: parquet,
+      hint: "\(parquetHint(parquet)), or name the other files by a pattern")
+  }
+  let names = all.filter { name in
     var plain = name.lowercased()
     for packed in [".gz", ".zst", ".zstd"] where plain.hasSuffix(packed) { plain.removeLast(packed.count) }
     return endings.contains { plain.hasSuffix($0) } && !name.split(separator: "/").contains { $0.hasPrefix(".") }

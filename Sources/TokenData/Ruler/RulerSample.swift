@@ -3,7 +3,7 @@ import Groundwork
 
 /// One prompt of RULER with its references, a line of a JSON Lines file in NVIDIA's fields: `index`, `input`,
 /// `outputs`, `length` (tokens of input and answer prefix and the answer's budget), `answer_prefix` (put after the
-/// input; may be absent).
+/// input; may be absent). `tokens_to_generate`, the budget, stands in our files alone: theirs have RULER's own.
 public struct RulerSample: Codable, Equatable, Sendable {
   /// From 0.
   public var index: Int
@@ -15,10 +15,13 @@ public struct RulerSample: Codable, Equatable, Sendable {
   public var length: Int
   /// Put after the input; nil: nothing.
   public var answerPrefix: String?
+  /// Tokens that the answer may take, where a file says it.
+  public var answerTokens: Int?
 
   enum CodingKeys: String, CodingKey {
     case index, input, outputs, length
     case answerPrefix = "answer_prefix"
+    case answerTokens = "tokens_to_generate"
   }
 
   public init(index: Int, input: String, outputs: [String], length: Int, answerPrefix: String? = nil) {
@@ -34,11 +37,11 @@ public struct RulerSample: Codable, Equatable, Sendable {
 
   // MARK: Scoring
 
-  /// The share of references in a generated answer (`match_all`), and whether any is there (`match_part`): substrings,
-  /// upper and lower case alike, control characters being line ends.
+  /// The share of references in a generated answer (`string_match_all`), and whether any is there
+  /// (`string_match_part`): substrings by code points, upper and lower case alike, control characters being line ends.
   public func score(_ answer: String) -> (all: Double, part: Double) {
-    let text = String(answer.map { $0.isASCII && $0.asciiValue! < 32 ? "\n" : $0 }).lowercased()
-    let found = outputs.filter { text.contains($0.lowercased()) }.count
+    let text = Data(answer.lowercased().utf8.map { $0 < 32 ? 0x0A : $0 })
+    let found = outputs.filter { text.range(of: Data($0.lowercased().utf8)) != nil }.count
     return (Double(found) / Double(max(1, outputs.count)), found > 0 ? 1 : 0)
   }
 
@@ -61,6 +64,9 @@ public struct RulerSample: Codable, Equatable, Sendable {
       if sample.input.isEmpty { throw refuse("an empty input") }
       if sample.outputs.isEmpty || sample.outputs.contains(where: \.isEmpty) {
         throw refuse("no outputs, or an empty one")
+      }
+      if let tokens = sample.answerTokens, !(1...1 << 20).contains(tokens) {
+        throw refuse("\"tokens_to_generate\": \(tokens)")
       }
     }
     if samples.isEmpty { throw UpcycleError("holds no RULER samples", at: url.path) }

@@ -15,7 +15,7 @@ extension Tokenizer {
     switch model {
     case .pieces(let vocabulary): try writeFile(PieceFile.text(vocabulary, bos: bos, eos: eos), to: file)
     case .byteLevel(let bpe):
-      try writeFile(huggingFaceText(bpe), to: file)
+      try writeFile(text(bpe), to: file)
       func name(_ id: Int32?) -> JSONValue {
         id.flatMap { id in addedTokens.first { $0.id == id } }.map { .string($0.text) } ?? .null
       }
@@ -29,7 +29,14 @@ extension Tokenizer {
     }
   }
 
-  private func huggingFaceText(_ bpe: ByteLevelBPE) -> String {
+  /// Hugging Face's tokenizer.json of byte-level BPE whose text is cut by a pattern that we know by name, whatever files
+  /// it was read from; nil for other tokenizers.
+  public var huggingFaceText: String? {
+    guard case .byteLevel(let bpe) = model, case .pattern = bpe.preTokenizer else { return nil }
+    return text(bpe)
+  }
+
+  private func text(_ bpe: ByteLevelBPE) -> String {
     var hidden = Set<Int32>()
     let added = addedTokens.map { token -> String in
       hidden.insert(token.id)

@@ -29,7 +29,8 @@ public func inputCovariances(
       for i in 0..<part.count { sum.values[i] += Double(part.pointer[i]) }
       sums[layer] = sum
     }
-    add(model.embedded(tape, ids, leading: [ids.count]), layer: 0)
+    let positions = ids.indices.map { Int32($0 % part.first!.count) }
+    add(model.embedded(tape, ids, positionIds: positions, leading: [ids.count]), layer: 0)
     _ = model.hidden(tape, ids: ids, batch: part.count, time: part.first!.count) { add($1, layer: $0 + 1) }
     tokens += ids.count
   }

@@ -46,7 +46,7 @@ public func layerSensitivities(
     func pass(_ layer: DecoderLayer, _ x: Variable) -> Variable {
       layer.forward(tape, x, batch: part.count, time: time, positionIds: positions)
     }
-    var below = linear.embedded(tape, ids, leading: [part.count, time])
+    var below = linear.embedded(tape, ids, positionIds: positions, leading: [part.count, time])
     for layer in 0..<count {
       if !chosen.contains(layer) {
         var x = pass(latent.layers[layer], below)

@@ -71,6 +71,21 @@ extension Tape {
     }
   }
 
+  /// GELU by its tanh formula: 1/2 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+  public func gelu(_ x: Variable) -> Variable {
+    let y = Tensor(x.shape)
+    parallelElements(y.count) { up_gelu(x.value.pointer + $0.lowerBound, y.pointer + $0.lowerBound, $0.count) }
+    return record(y, inputs: [x]) { dy in
+      let dx = Tensor(x.shape)
+      let dyPointer = dy.pointer
+      parallelElements(dx.count) {
+        up_gelu_backward(
+          x.value.pointer + $0.lowerBound, dyPointer + $0.lowerBound, dx.pointer + $0.lowerBound, $0.count)
+      }
+      self.accumulate(dx, into: x)
+    }
+  }
+
   /// x * sigmoid(gate), same shapes (the output gate of Qwen3-Next's attention).
   public func sigmoidGate(_ x: Variable, _ gate: Variable) -> Variable {
     precondition(x.shape == gate.shape)

@@ -25,6 +25,9 @@ void up_swiglu_backward(const float *gate_up, const float *dy, float *d_gate_up,
 void up_geglu(const float *gate_up, float *y, ptrdiff_t rows, ptrdiff_t width);
 void up_geglu_backward(const float *gate_up, const float *dy, float *d_gate_up, ptrdiff_t rows,
                        ptrdiff_t width);
+// GELU by its tanh formula, without a second factor; dx written.
+void up_gelu(const float *x, float *y, ptrdiff_t count);
+void up_gelu_backward(const float *x, const float *dy, float *dx, ptrdiff_t count);
 // x = cap tanh(x / cap), in place; then dx *= 1 - (x / cap)^2 of those values.
 void up_soft_cap(float *x, ptrdiff_t count, float cap);
 void up_soft_cap_backward(const float *capped, float *dx, ptrdiff_t count, float cap);

@@ -13,6 +13,8 @@ extension MixerRole {
   public static let keyBias = MixerRole("k_proj.bias")
   /// [G K]
   public static let valueBias = MixerRole("v_proj.bias")
+  /// [D]
+  public static let outputBias = MixerRole("o_proj.bias")
   /// [K], over every query head, or [H K]
   public static let queryNorm = MixerRole("q_norm.weight")
   /// [K], over every key head, or [G K]
@@ -48,6 +50,7 @@ extension Attention {
         all.append(MixerTensor(role, [config.headDim * (spans ? heads : 1)], start: config.normStart))
       }
     }
+    if traits.outputBias { all.append(MixerTensor(.outputBias, [width], start: .constant(0))) }
     return all + [MixerTensor(.output, [width, config.attentionHeads * config.headDim], start: .residual)]
   }
 

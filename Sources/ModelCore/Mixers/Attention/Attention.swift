@@ -12,6 +12,8 @@ import TensorCore
 /// Qwen3-Next rotates only the first dimensions of a head, and its W_q gives each head a gate beside its query:
 ///   out = (softmax(q k^T / sqrt(K)) v * sigmoid(gate)) W_o^T.
 ///
+/// GPT-2 rotates nothing and has biases on all four.
+///
 /// Mistral and Gemma see a window of the past in some layers, Gemma 2 caps the scores (`BoundedAttention`).
 ///
 /// Llama-4 rotates neighbouring dimensions and only in some layers, then divides queries and keys by their root mean
@@ -31,6 +33,7 @@ public struct Attention: Mixer {
   public let value: Parameter  // [G K, D]
   public let output: Parameter  // [D, H K]
   let biases: [Parameter]  // q, k, v or none
+  let outputBias: Parameter?  // [D]
   let queryNorm: Parameter?  // [K]
   let keyNorm: Parameter?  // [K]
   let scale: Float
@@ -62,6 +65,7 @@ public struct Attention: Mixer {
     queryNorm = try weights.ifPresent(.queryNorm)
     keyNorm = try weights.ifPresent(.keyNorm)
     output = try weights[.output]
+    outputBias = try weights.ifPresent(.outputBias)
     scale = Float(config.attentionScale)
     positions = RotaryPositions(
       config.attentionRope(layer: layer), dim: config.rotaryDim, interleaved: traits.ropeInterleaved)
@@ -92,7 +96,7 @@ public struct Attention: Mixer {
   }
 
   private func projectedOutput(_ tape: Tape, _ mixed: Variable, _ gate: Variable?) -> Variable {
-    tape.linear(gate.map { tape.sigmoidGate(mixed, $0) } ?? mixed, output)
+    tape.linear(gate.map { tape.sigmoidGate(mixed, $0) } ?? mixed, [output], biases: outputBias.map { [$0] } ?? [])
   }
 
   /// Rotated queries and keys, and values, as slices of one variable (or three with norms, gates or factors).

@@ -3,8 +3,10 @@ import Groundwork
 /// What a model's attention layers have beside their sizes (`attentionHeads`, `keyValueHeads`, `headDim`) and the
 /// model's rotary embedding. Families fill it: nothing here is optional for them to say, most of it is off.
 public struct AttentionConfig: Equatable, Sendable {
-  /// Bias on q, k and v, none on o (`qkv_bias`; Qwen2).
+  /// Bias on q, k and v (`qkv_bias`; Qwen2).
   public var qkvBias: Bool
+  /// Bias on o (GPT-2).
+  public var outputBias: Bool
   /// RMS norm with weights over each query and key head, before the rotation (`qk_norm`; Qwen3).
   public var qkNorm: Bool
   /// A sigmoid gate on the output, from rows of q_proj (`attn_output_gate`; Qwen3-Next).
@@ -83,9 +85,11 @@ public struct AttentionConfig: Equatable, Sendable {
   public init(
     qkvBias: Bool = false, qkNorm: Bool = false, outputGate: Bool = false, ropeInterleaved: Bool = false,
     unrotatedLayers: [Int] = [], normsRotated: Bool = false, temperature: Temperature? = nil, chunks: Chunks? = nil,
-    windows: Windows? = nil, qkNormSpansHeads: Bool = false, scale: Double? = nil, scoreCap: Double? = nil
+    windows: Windows? = nil, qkNormSpansHeads: Bool = false, scale: Double? = nil, scoreCap: Double? = nil,
+    outputBias: Bool = false
   ) {
     self.qkvBias = qkvBias
+    self.outputBias = outputBias
     self.qkNorm = qkNorm
     self.outputGate = outputGate
     self.ropeInterleaved = ropeInterleaved

@@ -6,7 +6,8 @@ extension ModelConfig {
     let extras = [
       (traits.qkvBias, "qkv_bias"), (traits.qkNorm, "qk_norm"), (traits.outputGate, "attn_output_gate"),
       (traits.normsRotated, "use_qk_norm"), (traits.ropeInterleaved, "rope_interleave"),
-      (!traits.unrotatedLayers.isEmpty, "no_rope_layers"), (traits.chunks != nil, "attention_chunk_size"),
+      (traits.outputBias, "o_proj.bias"), (!traits.unrotatedLayers.isEmpty, "no_rope_layers"),
+      (traits.chunks != nil, "attention_chunk_size"),
       (rope.rotatedShare != 1, "partial_rotary_factor"), (rope.frequencyDim != nil, "frequency_dim"),
     ]
     return extras.first { $0.0 }?.1

@@ -25,7 +25,8 @@ let evaluateStage = Stage(
   run: { context, parameters in
     let folder = try context.parent("model").folder
     let items = try TaskSelection(
-      parameters.tasks, seed: MicroworldText.worldSeed, items: parameters.items, shots: parameters.shots ?? 0
+      parameters.tasks, seed: MicroworldText.worldSeed, items: parameters.items,
+      shots: SolvedExamples(count: parameters.shots)
     ).items()
     let model = try LanguageModel(folder: folder)
     if let cache = parameters.cache { try model.evict(by: HeavyHitters(cache)) }

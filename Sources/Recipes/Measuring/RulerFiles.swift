@@ -1,0 +1,60 @@
+import Foundation
+import Groundwork
+import TokenData
+
+/// Samples on disk, task by task and length by length: LENGTH/TASK.jsonl as ours are written, or LENGTH/data/TASK/validation.jsonl
+/// as NVIDIA's prepare.py lays them out; where there is one length, its folder may be left out.
+public struct RulerFiles {
+  private var samples: [RulerTask: [Int: [RulerSample]]] = [:]
+  /// Tokens of the longest sample, its answer's budget among them.
+  public private(set) var longest = 0
+
+  /// Reads every file. Samples that say no budget get RULER's own; lengths are counted anew, since another tokenizer may
+  /// have counted those in the files.
+  /// - Parameter count: at most so many of each file, from the first on
+  /// - Throws: one line for a file that is not there, or not RULER's
+  public init(_ folder: URL, tasks: [RulerTask], lengths: [Int], count: Int, tokenizer: Tokenizer) throws {
+    for task in tasks {
+      for length in lengths {
+        let file = try Self.file(folder, length, task, isOnlyLength: lengths.count == 1)
+        let read = try RulerSample.read(file).prefix(count).map { sample in
+          var sample = sample
+          let budget = sample.answerTokens ?? RulerScale.paper.answerTokens(task)
+          sample.answerTokens = budget
+          sample.length = tokenizer.documentStart.count + tokenizer.encode(sample.prompt).count + budget
+          return sample
+        }
+        samples[task, default: [:]][length] = read
+        longest = max(longest, read.map(\.length).max() ?? 0)
+      }
+    }
+  }
+
+  /// The samples of a task at a length that were asked for.
+  public subscript(task: RulerTask, length: Int) -> [RulerSample] { samples[task]?[length] ?? [] }
+
+  /// Writes samples made at this scale as LENGTH/TASK.jsonl, each with its answer's budget.
+  public static func write(
+    _ samples: [RulerSample], of task: RulerTask, _ length: Int, _ scale: RulerScale, to folder: URL
+  ) throws {
+    let place = folder.appendingPathComponent("\(length)")
+    try makeDirectory(place)
+    let told = samples.map { sample in
+      var sample = sample
+      sample.answerTokens = sample.answerTokens ?? scale.answerTokens(task)
+      return sample
+    }
+    try RulerSample.write(told, to: place.appendingPathComponent("\(task.rawValue).jsonl"))
+  }
+
+  private static func file(_ folder: URL, _ length: Int, _ task: RulerTask, isOnlyLength: Bool) throws -> URL {
+    let (own, theirs) = ("\(task.rawValue).jsonl", "\(task.rawValue)/validation.jsonl")
+    var places = ["\(length)/\(own)", "\(length)/data/\(theirs)", "\(length)/\(theirs)"]
+    if isOnlyLength { places += [own, theirs, "data/\(theirs)"] }
+    let files = places.map(folder.appendingPathComponent)
+    if let file = files.first(where: { FileManager.default.fileExists(atPath: $0.path) }) { return file }
+    throw UpcycleError(
+      "has no samples of \(task.rawValue) at \(length) tokens", at: folder.path,
+      expected: places.prefix(2).joined(separator: " or "), hint: "`tasks` and `lengths` name what is there")
+  }
+}

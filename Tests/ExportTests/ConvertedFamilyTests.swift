@@ -1,0 +1,106 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+@testable import Export
+
+/// Families whose attention has more than Llama's (Qwen2's biases, Mistral's windows, SmolLM3's layers without positions),
+/// converted to latent attention and exported: transformers computes what we do (Scripts/goldens/make_exports.py).
+final class ConvertedFamilyTests: XCTestCase {
+  private var folder = URL(fileURLWithPath: "/")
+
+  override func setUpWithError() throws { folder = try temporaryFolder() }
+  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func converted(_ family: String, _ options: [String] = []) throws -> URL {
+    let out = folder.appendingPathComponent(family)
+    let base = repositoryRoot().appendingPathComponent("Tests/Goldens/families/\(family)")
+    try assertSucceeds(
+      "xecomla",
+      [
+        "convert", "--model", base.path, "--kv-rank", "12", "--q-rank", "16", "--rope-dim", "4", "--nope-dim", "4",
+        "--out", out.path,
+      ] + options)
+    return out
+  }
+
+  private func exported(_ model: URL) throws -> (folder: URL, layout: String) {
+    let out = folder.appendingPathComponent("exported_\(model.lastPathComponent)")
+    return (out, try exportModel(from: model, to: out, as: .transformers).layout)
+  }
+
+  /// Logits of the last rows, and what is written greedily behind the ids.
+  private func answer(_ model: LanguageModel, _ ids: [Int32], rows: Int, new: Int) -> (logits: [Float], text: [Int]) {
+    func all(_ ids: [Int32]) -> [Float] { model.logits(ids: ids, batch: 1, time: ids.count).toArray() }
+    let width = model.config.vocabularySize
+    let logits = Array(all(ids).suffix(rows * width))
+    var text = ids
+    for _ in 0..<new {
+      let row = Array(all(text).suffix(width))
+      text.append(Int32(row.indices.max { row[$0] < row[$1] }!))
+    }
+    return (logits, text.dropFirst(ids.count).map(Int.init))
+  }
+
+  func testConvertedFamiliesAreComputedAlike() throws {
+    let goldens = try XCTUnwrap(
+      JSONValue(contentsOf: repositoryRoot().appendingPathComponent("Tests/ExportTests/Goldens/converted.json")).object)
+    XCTAssertEqual(goldens.keys.sorted(), ["mistral", "qwen2", "smollm3"])
+    let python = ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"]
+    for (family, golden) in goldens {
+      let model = try converted(family)
+      let exported = try exported(model)
+      // Biases lie in a constant channel; nothing stock leaves positions out in some layers.
+      XCTAssertEqual(exported.layout.hasPrefix("stock deepseek_v3"), family != "smollm3", exported.layout)
+      let ids = try XCTUnwrap(golden["ids"]?.array).compactMap { $0.int.map(Int32.init) }
+      func rows(_ value: JSONValue?) -> [Float] {
+        (value?.array ?? []).flatMap { ($0.array ?? []).compactMap { $0.double.map { Float($0) } } }
+      }
+      let logits = rows(golden["logits"])
+      let greedy = try XCTUnwrap(golden["greedy"]?.array).compactMap(\.int)
+      let own = answer(try LanguageModel(folder: model), ids, rows: golden["logits"]?.array?.count ?? 0, new: 16)
+      assertClose(own.logits, logits, family, tolerance: 1e-5)
+      XCTAssertEqual(own.text, greedy, family)
+      guard let python else { continue }
+      let script = repositoryRoot().appendingPathComponent("Scripts/goldens/transformers_logits.py").path
+      let result = try launch(
+        python, [script, exported.folder.path, "\(ids)", "16"],
+        environment: ["HF_HOME": folder.appendingPathComponent("cache").path])
+      XCTAssertEqual(result.status, 0, result.error)
+      let peer = try JSONValue(parsing: Data(result.output.utf8), file: family)
+      let last = JSONValue.array(
+        Array(try XCTUnwrap(peer["logits"]?.array).suffix(golden["logits"]?.array?.count ?? 0)))
+      assertClose(rows(last), own.logits, "\(family) on the spot", tolerance: 1e-5)
+      XCTAssertEqual(peer["greedy"]?.array?.compactMap(\.int), greedy, family)
+    }
+  }
+
+  /// A family exported as it is keeps its spelling: fused and transposed tensors, names and shapes as transformers saves them.
+  func testFamiliesStayWhatTheyAre() throws {
+    let goldens = repositoryRoot().appendingPathComponent("Tests/Goldens/families")
+    for name in try FileManager.default.contentsOfDirectory(atPath: goldens.path).sorted() {
+      let base = goldens.appendingPathComponent(name)
+      let out = folder.appendingPathComponent("out-\(name)")
+      XCTAssertTrue(try exportModel(from: base, to: out, as: .transformers).layout.hasPrefix("stock"), name)
+      func tensors(_ folder: URL) throws -> [String: [Int]] {
+        let file = try SafetensorsFile(folder.appendingPathComponent(CheckpointReader.singleName))
+        return Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.shape) })
+      }
+      XCTAssertEqual(try tensors(out), try tensors(base), name)
+      XCTAssertEqual(
+        try LanguageModel(folder: out).parameters.values.toArray(),
+        try LanguageModel(folder: base).parameters.values.toArray(), name)
+    }
+  }
+
+  /// What has no place for biases is written with the modelling file, or refused by name.
+  func testBiasesWithoutAPlaceAreNotDropped() throws {
+    let normed = try converted("qwen2", ["--latent-norm"])
+    XCTAssertTrue(try exported(normed).layout.hasPrefix("modeling_upcycle.py"))
+    XCTAssertThrowsError(
+      try exportModel(from: normed, to: folder.appendingPathComponent("x.gguf"), as: .gguf)
+    ) { XCTAssertTrue("\($0)".contains("biases"), "\($0)") }
+  }
+}
