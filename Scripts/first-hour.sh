@@ -44,6 +44,7 @@ if [ -f /etc/gitconfig ]; then
 fi
 lend -t proc proc "$root/proc"
 lend --rbind /dev "$root/dev"
+mount --make-rslave "$root/dev"  # what is taken away there stays here
 
 rm -rf "$root/home/stranger/upcycle"
 git clone --quiet --no-hardlinks . "$root/home/stranger/upcycle"
