@@ -12,6 +12,8 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case official
   /// llama.cpp: one file.
   case gguf
+  /// mlx-lm: a folder.
+  case mlx
 }
 
 /// How the numbers of an export are stored.
@@ -75,8 +77,11 @@ public func exportModel(from source: URL, to destination: URL, as format: Export
     throw UpcycleError.usage("is a type of GGUF alone", at: "`dtype`", found: type.rawValue)
   }
   let exported =
-    try format == .official
-    ? ExportedModel.official(config) : ExportedModel.transformers(config, type: type, source: source)
+    switch format {
+    case .official: try ExportedModel.official(config)
+    case .mlx: try ExportedModel.mlx(config, type: type)
+    case .transformers, .gguf: try ExportedModel.transformers(config, type: type, source: source)
+    }
   let output = try outputFolder(destination, keepingApartFrom: source)
   try exported.write(reader, type: element, to: output.work)
   for file in try TokenizerFile.all(in: source) where exported.files[file.name] == nil {

@@ -9,13 +9,13 @@ import ModelCore
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Writes a model for other programs: transformers, the papers' code, llama.cpp.",
+    abstract: "Writes a model for other programs: transformers, the papers' code, llama.cpp, mlx-lm.",
     discussion: """
       transformers: a model of latent attention alone becomes stock DeepSeek-V3; one of the Hub's families stays what \
       it is; any other gets modeling_upcycle.py beside its weights, which AutoModelForCausalLM runs with \
       trust_remote_code=True. official: the layout of the papers' released checkpoints. gguf: --out is one file for \
       llama.cpp, of Llama, Qwen2, Qwen3, and of latent attention alone if its latents are normed (convert \
-      --latent-norm). Tokenizer, chat template and generation settings are carried along.
+      --latent-norm). mlx: a folder for mlx-lm, of the same models, latents normed or not. Tokenizer, chat template and generation settings are carried along.
 
       Example:
         hybrid export --model runs/mla-dpo --format transformers \\
@@ -27,7 +27,7 @@ struct ExportCommand: ParsableCommand {
       """)
 
   @Option(help: "Model folder.") var model: String
-  @Option(help: "transformers, official or gguf.") var format: String
+  @Option(help: "transformers, official, gguf or mlx.") var format: String
   @Option(help: "Type of the stored numbers: float32, bfloat16, float16 or, in GGUF, q8_0 (default: the model's).")
   var dtype: String?
   @OptionGroup var output: OutputFolder

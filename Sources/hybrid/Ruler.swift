@@ -76,6 +76,9 @@ struct Ruler: ParsableCommand {
     for (option, folder) in [("--predictions", predictions), ("--read", read)] where folder != nil && model == nil {
       throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
     }
+    if predictions != nil && grid {
+      throw UpcycleError.usage("keeps one file a task and length", at: "--predictions", expected: "it or --grid")
+    }
     if read != nil && grid {
       throw UpcycleError.usage("says at which depths needles are made", at: "--grid", expected: "it or --read")
     }

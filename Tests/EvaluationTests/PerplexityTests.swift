@@ -22,6 +22,27 @@ final class PerplexityTests: XCTestCase {
     }
   }
 
+  func testOnlyAnswersCountWhereThereAreSome() throws {
+    let model = try TinyModels.model(TinyModels.config())
+    let windows = (0..<5).map { TinyModels.ids(13, seed: UInt64($0)) }
+    let scored = (0..<12).map { $0 % 5 == 2 || $0 > 9 }
+    let report = try perplexity(
+      of: model, windows: 5, tokensPerBatch: 30, answers: { $0 == 3 ? scored.map { _ in false } : scored }
+    ) { windows[$0] }
+    XCTAssertEqual(report.tokens, 4 * 4)
+    var expected = 0.0
+    for (index, ids) in windows.enumerated() where index != 3 {
+      for (place, isScored) in scored.enumerated() where isScored {
+        let group = ContinuationGroup(context: Array(ids[...place]), continuations: [[ids[place + 1]]])
+        expected -= try logLikelihoods(model, [group])[0][0]
+      }
+    }
+    XCTAssertEqual(report.loss, expected / 16, accuracy: 1e-4)
+    XCTAssertThrowsError(
+      try perplexity(of: model, windows: 5, answers: { _ in scored.map { _ in false } }) { windows[$0] }
+    ) { XCTAssertTrue("\($0)".contains("no answers"), "\($0)") }
+  }
+
   func testBitsPerByteCountTheBytesOfThePredictedText() throws {
     let tokenizer = try ScoringTests.tokenizer()
     let model = try ScoringTests.model(tokenizer, seed: 2)

@@ -203,6 +203,8 @@ final class ExportTests: XCTestCase {
     try refused("free-and-gated", .official, ["gates and layers without positions"])
     try refused("direct-queries", .official, ["no word for"])
     try refused("llama", .official, ["without other mixers", "llama"])
+    try refused("all-mixers", .mlx, ["mlx-lm has no such model", "attention, MLA, Mamba2, GDN"])
+    try refused("direct-queries", .mlx, ["neighbouring dimensions"])
     let llama = try model("llama")
     XCTAssertThrowsError(try exportModel(from: llama, to: llama, as: .transformers))
   }
@@ -238,6 +240,40 @@ final class ExportTests: XCTestCase {
         XCTAssertTrue(text.hasPrefix(own), "\(file.lastPathComponent): \(text) instead of \(own)")
       }
     }
+  }
+
+  /// mlx-lm looks for rotary positions at the top level of config.json, and for a head; with a Python that has it, its
+  /// logits and greedy text are ours.
+  func testMLXFindsWhatItLooksFor() throws {
+    let python = ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"]
+    let hasPeer = try python.map { try launch($0, ["-c", "import mlx.core, mlx_lm"]).status == 0 } ?? false
+    let script = repositoryRoot().appendingPathComponent("Scripts/goldens/mlx_logits.py").path
+    let ids = (0..<40).map { Int32($0 * 7 % 48) }
+    var models = try ["plain", "latent-norm", "shared-heads", "yarn", "llama"].map { try (name: $0, folder: model($0)) }
+    models.append(
+      ("qwen2", repositoryRoot().appendingPathComponent("Tests/Goldens/families/qwen2")))
+    for (name, model) in models {
+      let exported = try exported(model, .mlx)
+      let config = try JSONValue(contentsOf: exported.appendingPathComponent("config.json"))
+      XCTAssertNotNil(config["rope_theta"]?.double, name)
+      let stored = try SafetensorsFile(exported.appendingPathComponent("model.safetensors"))
+      XCTAssertEqual(stored.info("lm_head.weight") == nil, config["tie_word_embeddings"]?.bool == true, name)
+      guard hasPeer, let python else { continue }
+      let result = try launch(python, [script, exported.path, "\(ids)", "12"])
+      XCTAssertEqual(result.status, 0, result.error)
+      let line = try XCTUnwrap(result.output.split(separator: "\n").last)
+      let peer = try JSONValue(parsing: Data(line.utf8), file: name)
+      let own = try logits(model, ids)
+      XCTAssertLessThan(difference(try XCTUnwrap(peer["logits"]?.array).map(Golden.row), own), 1e-5, name)
+      var text = ids
+      for next in peer["greedy"]?.array?.compactMap(\.int) ?? [] {
+        let row = try XCTUnwrap(logits(model, text).last)
+        XCTAssertEqual(row.indices.max { row[$0] < row[$1] }, next, "\(name) at \(text.count)")
+        text.append(Int32(next))
+      }
+      XCTAssertEqual(text.count, ids.count + 12, name)
+    }
+    if !hasPeer { throw XCTSkip("skipped from here: UPCYCLE_PEER_PYTHON names no Python with mlx and mlx-lm") }
   }
 
   func testGGUFHoldsWhatItSays() throws {

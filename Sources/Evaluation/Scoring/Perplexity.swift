@@ -38,10 +38,12 @@ public struct PerplexityReport: Codable, Equatable, Sendable {
 ///   - window: ids of window i, all of one length, at least 2.
 ///   - tokenizer: for bits per byte.
 ///   - tokensPerBatch: tokens per model call.
+///   - answers: which of window i's last n - 1 ids are scored; nil for all of them.
 /// - Throws: what `window` throws; an id outside the vocabulary; a loss that is not finite.
 public func perplexity(
   of model: LanguageModel, windows count: Int, tokenizer: Tokenizer? = nil, tokensPerBatch: Int = 2048,
-  progress: (Int) -> Void = { _ in }, window: (Int) throws -> [Int32]
+  progress: (Int) -> Void = { _ in }, answers: (Int) throws -> [Bool]? = { _ in nil },
+  window: (Int) throws -> [Int32]
 ) throws -> PerplexityReport {
   if count < 1 { throw UpcycleError.usage("no windows to measure", hint: "the text is shorter than one window") }
   var sums: [Double] = []
@@ -58,10 +60,15 @@ public func perplexity(
     if let tokenizer {
       for ids in batch { bytes += tokenizer.decodeBytes(Array(ids.dropFirst()), continuing: true).count }
     }
-    sums += losses(model, batch, time: length - 1)
-    tokens += batch.count * (length - 1)
+    let targets = try batch.enumerated().map { index, ids -> [Int32] in
+      guard let scored = try answers(sums.count + index) else { return Array(ids.dropFirst()) }
+      return zip(ids.dropFirst(), scored).map { $1 ? $0 : -1 }
+    }
+    sums += losses(model, batch, targets, time: length - 1)
+    tokens += targets.reduce(0) { $0 + $1.count { $0 >= 0 } }
     progress(sums.count)
   }
+  if tokens == 0 { throw UpcycleError.usage("holds no answers to measure", hint: "the text is too short") }
   let total = sums.reduce(0, +)
   if !total.isFinite {
     let bad = sums.firstIndex { !$0.isFinite } ?? 0
@@ -81,14 +88,14 @@ extension PerplexityReport {
 }
 
 /// Sum of -log p over each window of the batch.
-private func losses(_ model: LanguageModel, _ batch: [[Int32]], time: Int) -> [Double] {
+private func losses(_ model: LanguageModel, _ batch: [[Int32]], _ targets: [[Int32]], time: Int) -> [Double] {
   let tape = Tape(recording: false)
   let hidden = model.hidden(tape, ids: batch.flatMap { $0.dropLast() }, batch: batch.count, time: time).value
   let states = hidden.reshaped([batch.count, time, hidden.width])
   return batch.indices.map { index in
     let rows = tape.constant(states.rows(index..<index + 1))
     return tape.headLoss(
-      rows, head: model.head, targets: Array(batch[index].dropFirst()), scale: 1, cap: model.logitCap
+      rows, head: model.head, targets: targets[index], scale: 1, cap: model.logitCap
     ).sums.crossEntropy
   }
 }

@@ -174,7 +174,7 @@ public struct RulerPrediction: Codable, Equatable, Sendable {
   /// Of the sample.
   public var length: Int
 
-  /// - Parameter answer: what the model wrote behind the prompt
+  /// - Parameter answer: what was generated, without the prompt
   public init(_ sample: RulerSample, answer: String) {
     index = sample.index
     pred = answer

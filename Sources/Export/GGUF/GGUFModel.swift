@@ -33,7 +33,8 @@ struct GGUFModel {
         throw refuse("llama.cpp's latent attention has no biases", "those of the base's q, k and v")
       }
       guard [.llama, .qwen2, .qwen3].contains(config.architecture), config.kinds == [.attention] else {
-        throw refuse("llama.cpp has no such model", config.kinds.map(\.shortName).joined(separator: ", "))
+        let mixers = config.kinds.map(\.shortName).joined(separator: ", ")
+        throw refuse("llama.cpp has no such model", "\(config.architecture.rawValue) of \(mixers)")
       }
       var plain = config.attention
       (plain.qkvBias, plain.qkNorm) = (false, false)

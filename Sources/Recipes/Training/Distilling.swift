@@ -92,12 +92,17 @@ public struct Distilling {
   }
 }
 
-/// Mean next-token loss on the first windows of held-out text: `tokens` of them or what there is.
+/// Mean next-token loss on the first windows of held-out text: `tokens` of them or what there is; of chats the answers alone,
+/// as in training.
 public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double
 {
   let length = min(time, shards.count - 1)
   let windows = max(1, min((shards.count - 1) / length, tokens / length))
-  return try perplexity(of: model, windows: windows) { try shards.read($0 * length..<$0 * length + length + 1) }.loss
+  return try perplexity(
+    of: model, windows: windows,
+    answers: { try shards.answers(in: $0 * length + 1..<$0 * length + length + 1) },
+    window: { try shards.read($0 * length..<$0 * length + length + 1) }
+  ).loss
 }
 
 /// Identity of a model folder: the hash of its weights (of the index, when sharded) and its config.
