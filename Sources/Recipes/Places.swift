@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import LabKit
+import TokenData
 
 /// Where a checkout keeps things: the folder with `experiments/`, found from the working folder upwards
 /// (or named by UPCYCLE_ROOT).
@@ -17,13 +18,29 @@ public struct Places: Sendable {
 
   /// Committed pretrained models and their tokenizer.
   public var teachers: URL { root.appendingPathComponent("experiments/teachers") }
-  /// The tokenizer of every ladder model.
-  public var tokenizer: URL { teachers.appendingPathComponent("tokenizer") }
+  /// The tokenizer of every ladder model of the first edition.
+  public var tokenizer: URL { tokenizer(.first) }
+  /// The tokenizer of every ladder model of an edition of the microworld.
+  public func tokenizer(_ edition: Edition) -> URL {
+    let folder = edition == .first ? teachers : teachers.appendingPathComponent("world\(edition.rawValue)")
+    return folder.appendingPathComponent("tokenizer")
+  }
+  /// The edition of the microworld whose ladder has this tokenizer; nil: none has.
+  public func edition(of vocabulary: Tokenizer) -> Edition? {
+    Edition.allCases.first { edition in
+      (try? Tokenizer.load(from: tokenizer(edition)))?.fingerprint == vocabulary.fingerprint
+    }
+  }
   /// Token shards of generated text; rebuilt when absent.
   public var microworld: URL { root.appendingPathComponent("runs/microworld") }
 
   /// A committed model by its preset and the seed of its pretraining.
   public func teacher(_ preset: String, seed: Int) -> URL { teachers.appendingPathComponent("\(preset)-seed\(seed)") }
+}
+
+extension Edition {
+  /// The edition whose ladder, in the checkout around the working folder, has this tokenizer; the first, where none has.
+  public init(of vocabulary: Tokenizer) { self = (try? Places())?.edition(of: vocabulary) ?? .first }
 }
 
 extension FigureScript {

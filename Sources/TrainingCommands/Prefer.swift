@@ -4,6 +4,7 @@ import Distillation
 import Foundation
 import Groundwork
 import Recipes
+import TokenData
 
 /// `prefer`, which every method's executable offers: preference training of a distilled model.
 public struct Prefer: ParsableCommand {
@@ -80,7 +81,8 @@ public struct Prefer: ParsableCommand {
           "the microworld has not so many pairs", at: "--pairs", expected: "at most \(formatCount(most))",
           found: formatCount(limit))
       }
-      return PreferenceData(microworldPairs: limit ?? 4000)
+      let tokenizer = try Tokenizer.load(from: URL(fileURLWithPath: model))
+      return PreferenceData(microworldPairs: limit ?? 4000, edition: Edition(of: tokenizer))
     }
     return try PreferenceData(
       file: URL(fileURLWithPath: data), heldOut: heldOut.map { URL(fileURLWithPath: $0) }, limit: limit,

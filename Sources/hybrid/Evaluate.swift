@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
+import Recipes
 import TokenData
 
 /// `hybrid evaluate`: task scores.
@@ -52,6 +53,9 @@ struct Evaluate: ParsableCommand {
   var shots: String?
   @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"
   @Option(help: "Evict keys and values: h2o:PERCENT% (default: keep all).") var cache: String?
+  @Option(
+    help: "Edition of the microworld: 1 or 2 (default: the one whose ladder has the model's tokenizer, or else 1).")
+  var world: Edition?
   @Option(help: "Seed of the microworld.") var seed: UInt64 = 1
   @Option(help: "Seed of the choice of examples of .yaml tasks.") var fewshotSeed = TaskOptions().seed
   @Option(help: "Folder with the data of .yaml tasks.") var dataDir: String?
@@ -84,8 +88,10 @@ struct Evaluate: ParsableCommand {
       return try score(published, examples)
     }
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
-    let chosen = try TaskSelection(tasks, seed: seed, set: set, items: items ?? 200, shots: examples).items()
+    var selection = try TaskSelection(tasks, seed: seed, set: set, items: items ?? 200, shots: examples)
     let (model, tokenizer) = try loaded()
+    selection.edition = world ?? Edition(of: tokenizer)
+    let chosen = try selection.items()
     if let heavyHitters { try model.evict(by: heavyHitters) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }

@@ -7,6 +7,7 @@ import Recipes
 import TokenData
 
 extension MicroworldCorpus.Mixture: ExpressibleByArgument {}
+extension Edition: ExpressibleByArgument {}
 extension Connectivity: ExpressibleByArgument {}
 
 /// `hybrid pretrain`: a ladder model from random weights on the microworld.
@@ -46,6 +47,11 @@ struct Pretrain: ParsableCommand {
   @Option(
     help: "Of a model with experts: standard, farskip, attention-only, mlp-only (FarSkip's comparison from scratch).")
   var connectivity = Connectivity.standard
+  @Option(
+    help:
+      "Edition of the microworld: 1, or 2 (ten times as many facts, another tokenizer) (default: 1; with --from its own)."
+  )
+  var world: Edition?
   @Option(help: "Seed of weights and batches.") var seed: UInt64 = 1
   @Option(help: "Training tokens.") var tokens = "8M"
   @Option(help: "Sequences per step.") var batch = 8
@@ -63,13 +69,16 @@ struct Pretrain: ParsableCommand {
         throw UpcycleError.usage("give either a model to build or one to go on from", at: "--preset, --from")
       }
       let places = try Places()
-      let text = MicroworldText(places.microworld)
+      let edition =
+        try world ?? from.map { Edition(of: try Tokenizer.load(from: URL(fileURLWithPath: $0))) } ?? .first
+      let text = MicroworldText(places.microworld, edition: edition)
+      let vocabulary = places.tokenizer(edition)
       let tokenizer: Tokenizer
-      if FileManager.default.fileExists(atPath: places.tokenizer.appendingPathComponent("tokenizer.json").path) {
-        tokenizer = try Tokenizer.load(from: places.tokenizer)
+      if FileManager.default.fileExists(atPath: vocabulary.appendingPathComponent("tokenizer.json").path) {
+        tokenizer = try Tokenizer.load(from: vocabulary)
       } else {
         tokenizer = try text.trainTokenizer()
-        try tokenizer.save(to: places.tokenizer)
+        try tokenizer.save(to: vocabulary)
       }
       Interrupt.listen()
       var pretraining = Pretraining(

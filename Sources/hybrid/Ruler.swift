@@ -86,8 +86,10 @@ struct Ruler: ParsableCommand {
     let picture = try plot.map {
       (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp"))
     }
+    let tokenizer = try loadTokenizer()
     let set = RulerSet(
-      world: World(seed: MicroworldText.worldSeed), tokenizer: try loadTokenizer(), scale: scale, seed: seed)
+      world: World(seed: MicroworldText.worldSeed, edition: Edition(of: tokenizer)), tokenizer: tokenizer, scale: scale,
+      seed: seed)
     let depths: [Double?] = grid ? try percents() : [nil]
     if model == nil { return try writeSamples(set, tasks, lengths) }
     let scored = try rulerReport(

@@ -4,6 +4,8 @@ import Foundation
 import Groundwork
 import TokenData
 
+extension Edition: ExpressibleByArgument {}
+
 /// `shards generate`: the microworld's texts, tasks and facts as files.
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,13 +17,18 @@ struct Generate: ParsableCommand {
       Example:
         shards generate --out microworld --seed 1 --pretraining-tokens 8M \\
           --instruction-tokens 3M
+        shards generate --out microworld2 --world 2 --foreign-tokens 2M --rho 0.1
       """)
 
   @OptionGroup var output: OutputFolder
   @Option(help: "Seed of the world and of everything written about it.") var seed: UInt64 = 1
+  @Option(help: "Edition of the microworld: 1, or 2 (ten times as many facts; harder tasks).") var world = Edition.first
   @Option(help: "Size of pretraining.txt in tokens (8M, 500k, ...; 0 leaves it out).") var pretrainingTokens = "8M"
   @Option(help: "Size of instruction.txt in tokens.") var instructionTokens = "3M"
   @Option(help: "Size of each held-out text in tokens.") var validTokens = "100k"
+  @Option(help: "Size of the text by another author, to distill on: in other words, half of the facts (0: none).")
+  var foreignTokens = "0"
+  @Option(help: "Share of the other author's answers that are wrong, 0 to 1.") var rho = 0.0
   @Option(help: "Number of preference pairs.") var preferences = "4000"
   @Option(help: "Items per task and set.") var items = "500"
   @Option(help: "Item sets, separated by commas.") var sets = "a,b"
@@ -31,9 +38,15 @@ struct Generate: ParsableCommand {
 
   private func generate() throws {
     var export = MicroworldExport(seed: seed)
+    export.edition = world
     export.pretrainingTokens = try count(pretrainingTokens, "--pretraining-tokens")
     export.instructionTokens = try count(instructionTokens, "--instruction-tokens")
     export.validationTokens = try count(validTokens, "--valid-tokens")
+    export.foreignTokens = try count(foreignTokens, "--foreign-tokens")
+    if export.foreignTokens > 0 { export.foreign = try ForeignText(errorShare: rho) }
+    if export.foreignTokens == 0, rho != 0 {
+      throw UpcycleError.usage("is for the other author's text", at: "--rho", hint: "give --foreign-tokens too")
+    }
     export.preferencePairs = try count(preferences, "--preferences", most: 1_000_000)
     export.itemsPerTask = try count(items, "--items", most: 1_000_000)
     export.itemSets = sets.split(separator: ",").map(String.init)

@@ -57,4 +57,51 @@ final class PretrainCommandTests: XCTestCase {
       saying: ["--rope-theta", "--from"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("never")))
   }
+
+  /// Each edition has a folder, a tokenizer and items of its own; what a model was trained on follows from its tokenizer.
+  func testTheSecondEditionIsAskedForByNumber() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let small = [
+      "--pretraining-tokens", "0", "--instruction-tokens", "2k", "--valid-tokens", "0", "--preferences", "0", "--items",
+      "5",
+      "--sets", "a",
+    ]
+    for (name, options) in [("1", []), ("2", ["--world", "2", "--foreign-tokens", "2k", "--rho", "0.25"])] {
+      let result = try launch("shards", ["generate", "--out", path(name)] + small + options)
+      XCTAssertEqual(result.status, 0, result.error)
+    }
+    struct Manifest: Decodable {
+      let edition: Int
+      let facts: Int
+      let rho: Double?
+      let files: [File]
+      struct File: Decodable {
+        let file: String
+        let bands: [String: Double]?
+      }
+    }
+    let manifests = try ["1", "2"].map {
+      try JSONDecoder().decode(Manifest.self, from: readFile(folder.appendingPathComponent("\($0)/manifest.json")))
+    }
+    XCTAssertEqual(manifests.map(\.edition), [1, 2])
+    XCTAssertEqual(manifests.map(\.rho), [nil, 0.25])
+    XCTAssertGreaterThan(manifests[1].facts, 8 * manifests[0].facts)
+    XCTAssertEqual(
+      manifests[1].files.map(\.file).filter { $0.hasPrefix("foreign") },
+      ["foreign-intermediate.txt", "foreign-supervised.txt", "foreign-replies.txt"])
+    let recall = try XCTUnwrap(manifests[1].files.first { $0.file == "tasks/a/recall.jsonl" })
+    XCTAssertEqual(try XCTUnwrap(recall.bands).values.reduce(0, +), 1, accuracy: 1e-9)
+
+    try assertRefused(
+      "shards", ["generate", "--out", path("never"), "--rho", "0.1"] + small, status: 2,
+      saying: ["--rho", "--foreign-tokens"])
+    try assertRefused(
+      "shards", ["generate", "--out", path("never"), "--foreign-tokens", "2k", "--rho", "2"] + small, status: 2,
+      saying: ["rho", "0 to 1", "2"])
+    try assertRefused(
+      "shards", ["generate", "--out", path("never"), "--world", "3"] + small, status: 2, saying: ["--world", "3"])
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("never")))
+  }
 }

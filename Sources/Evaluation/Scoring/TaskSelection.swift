@@ -11,6 +11,8 @@ public struct TaskSelection: Sendable {
   private let parts: [Part]
   private let examples: SolvedExamples
   private let seed: UInt64
+  /// Which microworld.
+  public var edition: Edition
   private let set: String
   private let limit: Int
   /// Of items and shots that are made up.
@@ -20,17 +22,20 @@ public struct TaskSelection: Sendable {
   ///   - text: task names and JSON Lines files separated by commas; `quiz:5` is a task with its own number of shots,
   ///     `all` the nine tasks of choice and the word problems.
   ///   - seed: seed of the microworld.
+  ///   - edition: which microworld.
   ///   - set: its set of items.
   ///   - items: items per task; at most so many of each task of a file.
   ///   - shots: solved exercises before every item of the other tasks, as far as the model's context reaches:
   ///     their number (microworld tasks only), or the first of a file's items of the same task.
   /// - Throws: a usage error that lists the known names for an unknown one.
   public init(
-    _ text: String, seed: UInt64 = 1, set: String = "a", items: Int, shots examples: SolvedExamples = SolvedExamples()
+    _ text: String, seed: UInt64 = 1, edition: Edition = .first, set: String = "a", items: Int,
+    shots examples: SolvedExamples = SolvedExamples()
   ) throws {
     let shots = examples.file == nil ? examples.count ?? 0 : 0
     self.examples = examples
     self.seed = seed
+    self.edition = edition
     self.set = set
     limit = items
     guard (0...Self.mostShots).contains(shots) else {
@@ -80,7 +85,7 @@ public struct TaskSelection: Sendable {
             "too many items to make up", at: "--items", expected: "at most \(formatCount(Self.mostItems))",
             found: formatCount(limit))
         }
-        world = world ?? World(seed: seed)
+        world = world ?? World(seed: seed, edition: edition)
         let items = try task.items(world: world!, set: set, count: limit)
         if shots == 0 { return try solved.map { try items.map(following(examples: $0)) } ?? items }
         let before = task.shots(world: world!, count: shots).map { $0 + "\n\n" }.joined()

@@ -10,14 +10,13 @@ public func ladderText(
   for model: URL, _ mixture: MicroworldCorpus.Mixture = .instruction, quiet: Bool = false
 ) throws -> (training: TokenShards, heldOut: TokenShards) {
   let tokenizer = try Tokenizer.load(from: model)
-  guard let places = try? Places(), try Tokenizer.load(from: places.tokenizer).fingerprint == tokenizer.fingerprint
-  else {
+  guard let places = try? Places(), let edition = places.edition(of: tokenizer) else {
     throw UpcycleError.usage(
       "is needed", field: "data", expected: "token shards", found: "nothing",
       hint:
         "only the ladder's models, inside a checkout, have the microworld's text as default; shards pack makes shards")
   }
-  let text = MicroworldText(places.microworld)
+  let text = MicroworldText(places.microworld, edition: edition)
   return (
     try text.training(mixture, tokenizer: tokenizer, quiet: quiet),
     try text.heldOut(mixture, tokenizer: tokenizer, quiet: quiet)
@@ -41,19 +40,29 @@ public struct MicroworldText: Sendable {
   private let folder: URL
 
   /// Nothing is generated before it is asked for.
-  public init(_ folder: URL) {
+  public init(_ folder: URL, edition: Edition = .first) {
     self.folder = folder
-    world = World(seed: Self.worldSeed)
+    world = World(seed: Self.worldSeed, edition: edition)
   }
 
-  /// The text of the checkout around the working folder.
-  init() throws { self.init(try Places().microworld) }
+  /// The text of the checkout around the working folder, of the edition whose ladder has this tokenizer (of the first one, where
+  /// none has).
+  init(for tokenizer: Tokenizer) throws {
+    self.init(try Places().microworld, edition: Edition(of: tokenizer))
+  }
 
   /// The text that distillations of a mixture train on.
+  /// - Parameters:
+  ///   - part: of another author's text, the documents of this stage
+  ///   - rho: nil: the text that the base was pretrained on; else another author's, who gives this share of answers wrongly
   func training(
-    _ mixture: MicroworldCorpus.Mixture, tokenizer: Tokenizer, quiet: Bool = true
+    _ mixture: MicroworldCorpus.Mixture, _ part: MicroworldCorpus.Part = .training, rho: Double? = nil,
+    tokenizer: Tokenizer, quiet: Bool = true
   ) throws -> TokenShards {
-    try shards(mixture, tokens: Self.trainingTokens, tokenizer: tokenizer, quiet: quiet)
+    let foreign = try rho.map(ForeignText.init(errorShare:))
+    return try shards(
+      mixture, foreign == nil ? .training : part, foreign: foreign, tokens: Self.trainingTokens, tokenizer: tokenizer,
+      quiet: quiet)
   }
 
   /// The text that all models of a mixture are measured on.
@@ -82,14 +91,17 @@ public struct MicroworldText: Sendable {
 
   /// At least `tokens` tokens of a mixture: documents 0, 1, 2, ... of the corpus, each behind its beginning
   /// token and followed by its end token.
+  /// - Parameter foreign: nil: by the world's own author
   public func shards(
-    _ mixture: MicroworldCorpus.Mixture, _ part: MicroworldCorpus.Part = .training, tokens: Int,
-    tokenizer: Tokenizer, quiet: Bool = true
+    _ mixture: MicroworldCorpus.Mixture, _ part: MicroworldCorpus.Part = .training, foreign: ForeignText? = nil,
+    tokens: Int, tokenizer: Tokenizer, quiet: Bool = true
   ) throws -> TokenShards {
-    let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: Self.worldSeed, part: part)
+    let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: Self.worldSeed, part: part, foreign: foreign)
     // Different text under the same name would go unnoticed, so the first documents are part of the name.
     let sample = sha256((0..<200).map { corpus.document($0) }.joined(separator: "\n"))
-    let name = "\(mixture)-\(part)-\(tokens)-\(tokenizer.fingerprint.prefix(8))-\(sample.prefix(8))"
+    let edition = world.edition == .first ? "" : "world\(world.edition.rawValue)-"
+    let author = foreign.map { "\($0.name)-" } ?? ""
+    let name = "\(edition)\(author)\(mixture)-\(part)-\(tokens)-\(tokenizer.fingerprint.prefix(8))-\(sample.prefix(8))"
     let url = folder.appendingPathComponent(name)
     if let ready = try? TokenShards(url, tokenizer: tokenizer) { return ready }
     // Sweeps side by side want the same text: the first one makes it, the others wait.

@@ -46,8 +46,8 @@ public struct PreferenceData: Sendable {
   public static let firstHeldOut = 1_000_000
 
   /// Pairs 0..<count of the ladder's microworld, and `heldOutCount` later ones whose prompts are not among them.
-  public init(microworldPairs count: Int, heldOut heldOutCount: Int = 200) {
-    let world = World(seed: MicroworldText.worldSeed)
+  public init(microworldPairs count: Int, edition: Edition = .first, heldOut heldOutCount: Int = 200) {
+    let world = World(seed: MicroworldText.worldSeed, edition: edition)
     func item(_ index: Int) -> Item {
       Item(
         pair: .pair(index, world: world, seed: MicroworldText.worldSeed), place: "pair \(index) of the microworld")

@@ -57,7 +57,8 @@ public struct EarlyStopping: Sendable {
       guard let heldOut else { throw UpcycleError("no held-out text to validate on") }
       return try heldOutLoss(model, heldOut, time: time)
     case .task(let name, let items):
-      let selection = try TaskSelection(name, seed: MicroworldText.worldSeed, items: items)
+      let selection = try TaskSelection(
+        name, seed: MicroworldText.worldSeed, edition: Edition(of: tokenizer), items: items)
       let report = try evaluate(model: model, tokenizer: tokenizer, items: selection.items())
       return 100 * (report.tasks.first?.score.value ?? 0)
     }

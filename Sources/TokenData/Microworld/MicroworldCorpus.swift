@@ -19,14 +19,33 @@ public struct MicroworldCorpus: Sendable {
     case needles
     /// Keys with values, all asked for, among RULER's formats: what teaches to look at the key.
     case keys
+    /// Requests with long replies: at least seven of ten tokens are answers.
+    case replies
   }
-  /// Text to train on, and text of the same world that training never sees.
-  public enum Part: String, CaseIterable, Codable, Sendable { case training, validation }
+  /// Which documents of a text.
+  public enum Part: String, CaseIterable, Codable, Sendable {
+    /// To train on.
+    case training
+    /// Of the same world; training never sees them.
+    case validation
+    /// Every fifth one of those to train on, and the others: layer-wise and end-to-end distillation on disjoint texts.
+    case intermediate, supervised
+
+    /// Which document of the whole text is its document `index`.
+    fileprivate func position(_ index: Int) -> Int {
+      switch self {
+      case .training, .validation: index
+      case .intermediate: 5 * index
+      case .supervised: index + index / 4 + 1
+      }
+    }
+    fileprivate var stream: String { (self == .validation ? Part.validation : .training).rawValue }
+  }
 
   /// What a document is.
   public enum Kind: Hashable, Sendable {
     case exposition, catalogue, portraits, table, story, dialogue, assistance, questions, programs, retrieval, pairs,
-      copies, longContext, keyedValues
+      copies, longContext, keyedValues, reply
     case drill(MicroworldTask)
 
     /// "story", "drill/quiz".
@@ -45,15 +64,25 @@ public struct MicroworldCorpus: Sendable {
   public let world: World
   /// How often each kind of document comes.
   public let mixture: Mixture
+  /// The other author of a foreign text.
+  public let foreign: ForeignText?
+  private let part: Part
   private let stream: RandomStream
   private let kinds: [Kind]
   private let cumulative: [Double]
 
-  /// - Parameter seed: other seeds tell other documents of the same world.
-  public init(world: World, mixture: Mixture, seed: UInt64, part: Part = .training) {
-    self.world = world
+  /// - Parameters:
+  ///   - seed: other seeds tell other documents of the same world.
+  ///   - foreign: nil: the world's own author, whom models are pretrained on
+  public init(
+    world: World, mixture: Mixture, seed: UInt64, part: Part = .training, foreign: ForeignText? = nil
+  ) {
+    self.world = foreign == nil ? world : world.halved()
     self.mixture = mixture
-    stream = RandomStream(seed: seed ^ world.seed &* 0x9e37_79b9, "corpus/\(mixture.rawValue)/\(part.rawValue)")
+    self.part = part
+    self.foreign = foreign
+    let author = foreign == nil ? "corpus" : "foreign"
+    stream = RandomStream(seed: seed ^ world.seed &* 0x9e37_79b9, "\(author)/\(mixture.rawValue)/\(part.stream)")
     let weights = Self.weights(mixture)
     kinds = weights.map(\.0)
     var sum = 0.0
@@ -85,24 +114,27 @@ public struct MicroworldCorpus: Sendable {
     case .copying: weights(.instruction) + [(.copies, 500)]
     case .needles: [(.longContext, 10), (.copies, 3)]
     case .keys: [(.keyedValues, 12), (.longContext, 6), (.copies, 2)]
+    case .replies: [(.reply, 8), (.drill(.problems), 1), (.questions, 1)]
     }
   }
 
   /// What document `index` is.
   public func kind(_ index: Int) -> Kind {
-    let target = stream.uniform(at: UInt64(index)) * cumulative[cumulative.count - 1]
+    let target = stream.uniform(at: UInt64(part.position(index))) * cumulative[cumulative.count - 1]
     return kinds[cumulative.firstIndex { $0 > target } ?? kinds.count - 1]
   }
 
   /// Document `index`, without separator and without line feed at its end.
   public func document(_ index: Int) -> String {
-    var scribe = Scribe(world: world, random: stream.substream(UInt64(index)), split: .training)
+    var scribe = Scribe(
+      world: world, random: stream.substream(UInt64(part.position(index))), split: .training, foreign: foreign)
     switch kind(index) {
     case .exposition: return scribe.exposition()
     case .catalogue: return scribe.catalogue()
     case .portraits: return scribe.portraits()
     case .table: return scribe.table()
     case .story:
+      if scribe.happens(world.edition.exercises.storiesOfTwo) { return scribe.storyOfTwo().text }
       let cast = scribe.newNames(2)
       return scribe.story(cast[0], cast[1]).text
     case .dialogue: return scribe.dialogue()
@@ -114,6 +146,7 @@ public struct MicroworldCorpus: Sendable {
     case .copies: return scribe.copies()
     case .longContext: return scribe.longContext()
     case .keyedValues: return scribe.keyedValues()
+    case .reply: return scribe.reply()
     case .drill(let task): return scribe.drill(task)
     }
   }

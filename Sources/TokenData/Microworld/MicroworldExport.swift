@@ -9,14 +9,19 @@ public struct MicroworldExport: Sendable {
 
   /// Of the world and of everything written about it.
   public var seed: UInt64
-  /// The world's size.
-  public var knobs = World.Knobs()
+  /// Which microworld.
+  public var edition = Edition.first
   /// Sizes in tokens, by `bytesPerToken`.
   public var pretrainingTokens = 8_000_000
   /// Of the instruction mixture; 0 writes none.
   public var instructionTokens = 3_000_000
   /// Of held-out text, each of both mixtures; 0 writes none.
   public var validationTokens = 100_000
+  /// Of another author's text to distill on, four fifths of it for end-to-end distillation, one for layer-wise; as much again
+  /// of the mixture of long replies. 0 writes none.
+  public var foreignTokens = 0
+  /// How often the other author errs.
+  public var foreign: ForeignText?
   /// 0 writes none.
   public var preferencePairs = 4000
   /// In each set; 0 writes none.
@@ -36,6 +41,8 @@ public struct MicroworldExport: Sendable {
     public let count: Int
     /// Of its bytes.
     public let sha256: String
+    /// Of a task whose items need facts: the share of items whose rarest subject is in the head, the middle or the tail.
+    public let bands: [String: Double]?
   }
   /// `manifest.json`: what the folder holds and where it came from.
   public struct Manifest: Codable, Sendable {
@@ -43,8 +50,12 @@ public struct MicroworldExport: Sendable {
     public var format = 1
     /// That decided everything.
     public let seed: UInt64
+    /// Which microworld.
+    public let edition: Edition
     /// The world's size.
     public let knobs: World.Knobs
+    /// How often the other author errs; nil: no such text is there.
+    public let rho: Double?
     /// How many the world has.
     public let entities: Int
     /// How many the world has.
@@ -56,22 +67,29 @@ public struct MicroworldExport: Sendable {
   /// - Parameter report: told of each file as it is complete.
   @discardableResult
   public func write(to folder: URL, report: (File) -> Void = { _ in }) throws -> Manifest {
-    let world = World(seed: seed, knobs: knobs)
+    let world = World(seed: seed, edition: edition)
     var files: [File] = []
-    func done(_ name: String, count: Int) throws {
+    func done(_ name: String, count: Int, bands: [String: Double]? = nil) throws {
       let url = folder.appendingPathComponent(name)
       let bytes = try FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int ?? 0
-      files.append(File(file: name, bytes: bytes, count: count, sha256: try sha256(fileAt: url)))
+      files.append(File(file: name, bytes: bytes, count: count, sha256: try sha256(fileAt: url), bands: bands))
       report(files[files.count - 1])
     }
-    let texts: [(String, MicroworldCorpus.Mixture, MicroworldCorpus.Part, Int)] = [
-      ("pretraining.txt", .pretraining, .training, pretrainingTokens),
-      ("instruction.txt", .instruction, .training, instructionTokens),
-      ("pretraining-valid.txt", .pretraining, .validation, validationTokens),
-      ("instruction-valid.txt", .instruction, .validation, validationTokens),
+    var texts: [(String, MicroworldCorpus.Mixture, MicroworldCorpus.Part, ForeignText?, Int)] = [
+      ("pretraining.txt", .pretraining, .training, nil, pretrainingTokens),
+      ("instruction.txt", .instruction, .training, nil, instructionTokens),
+      ("pretraining-valid.txt", .pretraining, .validation, nil, validationTokens),
+      ("instruction-valid.txt", .instruction, .validation, nil, validationTokens),
     ]
-    for (name, mixture, part, tokens) in texts where tokens > 0 {
-      let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: seed, part: part)
+    if let foreign {
+      texts += [
+        ("foreign-intermediate.txt", .instruction, .intermediate, foreign, foreignTokens / 5),
+        ("foreign-supervised.txt", .instruction, .supervised, foreign, foreignTokens * 4 / 5),
+        ("foreign-replies.txt", .replies, .training, foreign, foreignTokens),
+      ]
+    }
+    for (name, mixture, part, foreign, tokens) in texts where tokens > 0 {
+      let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: seed, part: part, foreign: foreign)
       let goal = Int(Double(tokens) * Self.bytesPerToken)
       try done(name, count: try corpus.write(atLeast: goal, to: folder.appendingPathComponent(name)))
     }
@@ -85,13 +103,14 @@ public struct MicroworldExport: Sendable {
         let items = try task.items(world: world, set: set, count: itemsPerTask)
         let name = "tasks/\(set)/\(task.rawValue).jsonl"
         try TaskItem.write(items, to: folder.appendingPathComponent(name))
-        try done(name, count: items.count)
+        try done(name, count: items.count, bands: world.bandShares(items))
       }
     }
     try writeFile(jsonText(world.record, pretty: true), to: folder.appendingPathComponent("world.json"))
     try done("world.json", count: world.facts.count)
     let manifest = Manifest(
-      seed: seed, knobs: knobs, entities: world.entities.count, facts: world.facts.count, files: files)
+      seed: seed, edition: edition, knobs: world.knobs, rho: foreign?.errorShare,
+      entities: world.entities.count, facts: world.facts.count, files: files)
     try writeFile(jsonText(manifest, pretty: true), to: folder.appendingPathComponent("manifest.json"))
     return manifest
   }
@@ -102,6 +121,8 @@ extension World {
   public struct Record: Codable, Sendable {
     /// Of the world.
     public let seed: UInt64
+    /// Which microworld.
+    public let edition: Edition
     /// Its size.
     public let knobs: Knobs
     /// By index.
@@ -110,7 +131,7 @@ extension World {
     public let facts: [Fact]
   }
   /// What `world.json` holds.
-  public var record: Record { Record(seed: seed, knobs: knobs, entities: entities, facts: facts) }
+  public var record: Record { Record(seed: seed, edition: edition, knobs: knobs, entities: entities, facts: facts) }
 }
 
 extension MicroworldCorpus {

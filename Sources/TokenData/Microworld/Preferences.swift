@@ -23,7 +23,7 @@ extension Scribe {
     // Exercises of each task, and questions answered in whole sentences.
     if chance(0.3) {
       let fact = fact(factKind())
-      let forms = Phrasing.of[fact.relation]!
+      let forms = phrasing(fact.relation)
       guard let question = question(fact), let wrong = wrongValues(fact, 1) else { return nil }
       let form = pick(forms.statements)
       let right = render(form, fact).capitalisedFirst

@@ -16,11 +16,15 @@ enum Lexicon {
   /// Endings of women's and of men's names; the pronoun follows from the ending.
   static let femaleEnds = words("la na ra da lia nia ria sa tta ya")
   static let maleEnds = words("lo no ro do lan nin rik sen mon vin")
+  /// The second edition has more of both.
+  static let moreFemaleEnds = words("mira sina leta vela dora")
+  static let moreMaleEnds = words("dan vor bert gor tis")
   /// Words and famous names that the syllables happen to spell.
   static let notNames = words("Lemon Lenin Benin Salsa Bella Mayo Dada Nada Salmon Hanoi Fala Alla Elda")
   static let townStarts = words(
     "Old Red Green Stone Oak Ash Elm Mill Lake Fox Swan Crow High Low Long Salt Wind Rose Thorn Deer Pine Gold")
   static let townEnds = words("ham ford ton wick field mere port bury")
+  static let moreTownEnds = words("dale bridge stead cliff")
   static let surnames = words(
     """
     Bell Reed Hart Moor Lane Pike Voss Finch Holt Wren Shaw Croft Penn Dale Birch Lund Quist Rowe Sage Thorne \
@@ -127,6 +131,19 @@ enum Lexicon {
     morning oats
     """)
   static let ingredients = words("leeks garlic pepper butter lemon ginger mint cream onions barley cabbage ham")
+
+  // MARK: What makes more of them in the second edition
+
+  static let sizes = words("old new small large tall short heavy light plain fine")
+  static let breeds = words("horned spotted dwarf giant crested striped bearded spiny")
+  static let moreShopAdjectives = words("Merry Tiny Proud White Crooked Sleepy Wooden Green Humble Bright")
+  static let moreShopNouns = words("Crown Barrel Lion Candle")
+  static let dishStarts = words(
+    "winter farm green sailor moon river hill red market feast honey night garden king shepherd golden")
+  static let dishEnds = words("soup pie stew bread cake rice porridge sauce salad roast")
+  static let festivalStarts = words("Lantern Kite River Apple Snow Bell Honey Drum Boat Wool Candle Flower")
+  static let festivalEnds = words("Feast Day Race Fair")
+
   static let feelings = words("happy proud glad calm cheerful grateful")
   static let badFeelings = words("sad worried upset afraid lonely angry")
 }

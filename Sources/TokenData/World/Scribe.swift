@@ -12,13 +12,19 @@ struct Scribe {
   let world: World
   var random: RandomStream
   let split: Split
+  /// Another author, who errs at times; nil: the world's own.
+  let foreign: ForeignText?
+  /// Decides which answers are wrong, apart from what is written.
+  var slips: RandomStream
   /// Sizes of RULER's prompts.
   var rulerScale = RulerScale.small
 
-  init(world: World, random: RandomStream, split: Split) {
+  init(world: World, random: RandomStream, split: Split, foreign: ForeignText? = nil) {
     self.world = world
     self.random = random
     self.split = split
+    self.foreign = foreign
+    slips = random.substream(0)
   }
 
   /// One in five combinations is reserved for evaluation.
@@ -47,6 +53,8 @@ struct Scribe {
 
   mutating func pick<T>(_ items: [T]) -> T { random.pick(items) }
   mutating func chance(_ p: Double) -> Bool { random.chance(p) }
+  /// `chance` of something that an edition may not have at all: 0 draws nothing.
+  mutating func happens(_ share: Double) -> Bool { share > 0 && chance(share) }
   mutating func number(_ range: ClosedRange<Int>) -> Int {
     range.lowerBound + random.next(below: range.count)
   }
@@ -110,10 +118,41 @@ struct Scribe {
     }
   }
 
+  /// One of the choices 0, 1, ..., in proportion to `weights`.
+  mutating func choice(_ weights: [Int]) -> Int {
+    var rest = random.next(below: weights.reduce(0, +))
+    return weights.firstIndex { weight in
+      rest -= weight
+      return rest < 0
+    }!
+  }
+
+  /// Entities of a kind that a question's wrong answers name: those that `suits` allows; nil when there are too few.
+  mutating func wrongEntities(_ kind: EntityKind, _ count: Int, where suits: (Int) -> Bool) -> [Int]? {
+    guard world.edition.exercises.wrongAnswersAsTold else { return some(count, of: world.members[kind]!.filter(suits)) }
+    var wrong: [Int] = []
+    for _ in 0..<60 * count where wrong.count < count {
+      let other = entity(kind)
+      if suits(other), !wrong.contains(other) { wrong.append(other) }
+    }
+    return wrong.count == count ? wrong : nil
+  }
+
+  /// One of several entities for a wrong answer.
+  mutating func asTold(_ entities: [Int]) -> Int {
+    guard world.edition.exercises.wrongAnswersAsTold else { return pick(entities) }
+    var rest = random.nextUniform() * entities.reduce(0) { $0 + world.entities[$1].weight }
+    return entities.first { entity in
+      rest -= world.entities[entity].weight
+      return rest < 0
+    } ?? entities[0]
+  }
+
   /// Values of the same relation other than the true one.
   mutating func wrongValues(_ fact: Fact, _ count: Int) -> [String]? {
     let all = world.values[fact.relation]!
     guard all.count > count else { return nil }
+    if world.edition.exercises.wrongAnswersAsTold { return toldValues(fact, count) }
     var wrong: [String] = []
     while wrong.count < count {
       let value = pick(all)
@@ -124,6 +163,17 @@ struct Scribe {
       }
     }
     return wrong
+  }
+
+  /// Wrong values as other subjects have them that are told of as often as the right one.
+  private mutating func toldValues(_ fact: Fact, _ count: Int) -> [String]? {
+    let subject = world.entities[fact.subject]
+    var wrong: [String] = []
+    for _ in 0..<60 * count where wrong.count < count {
+      guard let value = world.fact(of: entity(subject.kind), fact.relation)?.value else { continue }
+      if value != fact.value, value != subject.name, !wrong.contains(value) { wrong.append(value) }
+    }
+    return wrong.count == count ? wrong : nil
   }
 
   // MARK: Putting facts into words
@@ -158,7 +208,7 @@ struct Scribe {
 
   /// A true sentence about a fact.
   mutating func statement(_ fact: Fact, named: Bool = true) -> String {
-    let phrasing = Phrasing.of[fact.relation]!
+    let phrasing = self.phrasing(fact.relation)
     if chance(0.1), !phrasing.corrections.isEmpty, let wrong = wrongValues(fact, 1) {
       return render(pick(phrasing.corrections), fact, wrong: wrong[0], named: named).capitalisedFirst
     }
@@ -167,7 +217,7 @@ struct Scribe {
 
   /// A question about a fact in a form that this side of the hold-out may use; nil if it has none.
   mutating func question(_ fact: Fact) -> String? {
-    let forms = Phrasing.of[fact.relation]!.questions
+    let forms = phrasing(fact.relation).questions
     let start = random.next(below: forms.count)
     for step in 0..<forms.count {
       let form = (start + step) % forms.count
@@ -178,7 +228,7 @@ struct Scribe {
 
   /// "works as a baker": what a fact says of its subject; nil for relations without such a form.
   mutating func predicate(_ fact: Fact) -> String? {
-    let forms = Phrasing.of[fact.relation]!.predicates
+    let forms = phrasing(fact.relation).predicates
     return forms.isEmpty ? nil : render(pick(forms), fact)
   }
 }

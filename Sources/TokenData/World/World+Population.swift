@@ -18,7 +18,7 @@ extension World {
 
   /// Weights of n entities, mean 1, in random order.
   private func weights(_ count: Int, _ random: inout RandomStream) -> [Double] {
-    var raw = (0..<count).map { pow(Double($0 + 1) + Double(count) / 10, -knobs.exposureExponent) }
+    var raw = (0..<count).map { pow(Double($0 + 1) + Double(count) / knobs.headDivisor, -knobs.exposureExponent) }
     let mean = raw.reduce(0, +) / Double(max(count, 1))
     raw = raw.map { $0 / mean }
     random.shuffle(&raw)
@@ -28,9 +28,12 @@ extension World {
   private mutating func nameEveryone() {
     var random = stream("names")
     var names: [(String, Entity.Gender)] = []
+    let isSecond = edition == .second
+    let femaleEnds = Lexicon.femaleEnds + (isSecond ? Lexicon.moreFemaleEnds : [])
+    let maleEnds = Lexicon.maleEnds + (isSecond ? Lexicon.moreMaleEnds : [])
     for start in Lexicon.nameStarts {
-      for end in Lexicon.femaleEnds { names.append((start + end, .she)) }
-      for end in Lexicon.maleEnds { names.append((start + end, .he)) }
+      for end in femaleEnds { names.append((start + end, .she)) }
+      for end in maleEnds { names.append((start + end, .he)) }
     }
     let taken = Set(Lexicon.rivers + Lexicon.petNames + Lexicon.notNames)
     names.removeAll { taken.contains($0.0) }
@@ -45,7 +48,8 @@ extension World {
 
   private mutating func settleTowns() {
     var random = stream("towns")
-    var names = Lexicon.townStarts.flatMap { start in Lexicon.townEnds.map { start + $0 } }
+    let ends = Lexicon.townEnds + (edition == .second ? Lexicon.moreTownEnds : [])
+    var names = Lexicon.townStarts.flatMap { start in ends.map { start + $0 } }
     random.shuffle(&names)
     let spread = weights(knobs.towns, &random)
     for i in 0..<knobs.towns { add(.town, names[i], weight: spread[i]) }
@@ -80,11 +84,14 @@ extension World {
         assert(person, .petName, petNames[i % petNames.count])
       }
     }
-    // Friends and siblings come in pairs; both directions hold.
+    // Friends and siblings come in pairs; both directions hold. In the second edition both are told of about as often,
+    // so that a text that goes from one to the other keeps to the proportions.
     for (relation, share) in [(Relation.friend, 0.6), (.sibling, 0.4)] {
       var order = people
       random.shuffle(&order)
-      for i in stride(from: 0, to: Int(Double(people.count) * share) / 2 * 2, by: 2) {
+      order.removeLast(order.count - Int(Double(people.count) * share) / 2 * 2)
+      if edition == .second { order.sort { entities[$0].weight > entities[$1].weight } }
+      for i in stride(from: 0, to: order.count, by: 2) {
         assert(order[i], relation, entities[order[i + 1]].name, entity: order[i + 1])
         assert(order[i + 1], relation, entities[order[i]].name, entity: order[i])
       }
@@ -93,7 +100,11 @@ extension World {
 
   private mutating func furnish() {
     var random = stream("objects")
-    let nouns = Use.all.enumerated().flatMap { use in use.element.objects.map { (use.offset, $0) } }
+    var nouns = Use.all.enumerated().flatMap { use in use.element.objects.map { (use.offset, $0) } }
+    if edition == .second {
+      nouns = nouns.flatMap { use, noun in Lexicon.sizes.map { (use, "\($0) \(noun)") } }
+      random.shuffle(&nouns)
+    }
     let count = min(knobs.objects, nouns.count)
     let spread = weights(count, &random)
     for i in 0..<count {
@@ -112,10 +123,13 @@ extension World {
 
   private mutating func releaseAnimals() {
     var random = stream("animals")
-    let count = min(knobs.animals, Lexicon.animals.count)
+    // The kinds themselves and, in the second edition, breeds of them.
+    let breeds = edition == .second ? Lexicon.breeds.flatMap { breed in Lexicon.animals.map { "\(breed) \($0)" } } : []
+    let animals = Lexicon.animals + breeds
+    let count = min(knobs.animals, animals.count)
     let spread = weights(count, &random)
     for i in 0..<count {
-      let parts = Lexicon.animals[i].split(separator: "/").map(String.init)
+      let parts = animals[i].split(separator: "/").map(String.init)
       add(.animal, "the " + parts[0], weight: spread[i])
       let animal = entities.count - 1
       assert(animal, .habitat, random.pick(Lexicon.habitats))
@@ -129,9 +143,13 @@ extension World {
     var random = stream("calendar")
     var order = Lexicon.months
     random.shuffle(&order)
-    for (i, name) in Lexicon.festivals.enumerated() {
+    let festivals =
+      edition == .first
+      ? Lexicon.festivals
+      : Lexicon.festivalStarts.flatMap { start in Lexicon.festivalEnds.map { "the \(start) \($0)" } }
+    for (i, name) in festivals.prefix(knobs.festivals).enumerated() {
       add(.festival, name, weight: 1)
-      assert(entities.count - 1, .festivalMonth, order[i])
+      assert(entities.count - 1, .festivalMonth, edition == .first ? order[i] : random.pick(order))
     }
     let seasons = [
       "winter", "winter", "spring", "spring", "spring", "summer", "summer", "summer", "autumn",
@@ -150,7 +168,10 @@ extension World {
 
   private mutating func openShops() {
     var random = stream("shops")
-    var names = Lexicon.shopAdjectives.flatMap { a in Lexicon.shopNouns.map { "the \(a) \($0)" } }
+    let isSecond = edition == .second
+    let adjectives = Lexicon.shopAdjectives + (isSecond ? Lexicon.moreShopAdjectives : [])
+    let nouns = Lexicon.shopNouns + (isSecond ? Lexicon.moreShopNouns : [])
+    var names = adjectives.flatMap { a in nouns.map { "the \(a) \($0)" } }
     random.shuffle(&names)
     let count = min(knobs.shops, names.count)
     let spread = weights(count, &random)
@@ -166,10 +187,13 @@ extension World {
 
   private mutating func writeRecipes() {
     var random = stream("recipes")
-    let count = min(knobs.dishes, Lexicon.dishes.count)
+    let dishes =
+      edition == .first
+      ? Lexicon.dishes : Lexicon.dishStarts.flatMap { start in Lexicon.dishEnds.map { "\(start) \($0)" } }
+    let count = min(knobs.dishes, dishes.count)
     let spread = weights(count, &random)
     for i in 0..<count {
-      add(.dish, Lexicon.dishes[i], weight: spread[i])
+      add(.dish, dishes[i], weight: spread[i])
       let dish = entities.count - 1
       assert(dish, .ingredient, random.pick(Lexicon.ingredients))
       assert(dish, .minutes, "\(5 * (1 + random.next(below: 10))) minutes")

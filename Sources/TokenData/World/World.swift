@@ -17,19 +17,25 @@ public struct World: Sendable {
     public var shops = 16
     /// Dishes that facts are about.
     public var dishes = 16
+    /// Festivals that facts are about.
+    public var festivals = 12
     /// First names of made-up characters. With a surname they make full names, of which one in five occurs
     /// in evaluation items only.
     public var guests = 40
     /// Share of people with a pet; a pet gives two facts.
     public var petShare = 0.3
-    /// An entity of rank r of n is spoken of in proportion to (r + n/10)^-exponent: with 0 all facts are seen
+    /// An entity of rank r of n is spoken of in proportion to (r + n/headDivisor)^-exponent: with 0 all facts are seen
     /// equally often; the larger, the more facts only a large model learns.
     public var exposureExponent = 1.0
+    /// The larger, the more text is about the few entities at the head.
+    public var headDivisor = 10.0
     public init() {}
   }
 
   /// That it was generated from.
   public let seed: UInt64
+  /// Which microworld it is one of.
+  public let edition: Edition
   /// How large it was asked to be.
   public let knobs: Knobs
   /// By index.
@@ -49,6 +55,8 @@ public struct World: Sendable {
   var byValue: [ValueKey: [Int]] = [:]
   /// The distinct values of each relation, sorted.
   var values: [Relation: [String]] = [:]
+  /// The first fact of all that share a relation and a value; a halved world knows them too.
+  var firstOfValue: [ValueKey: Int] = [:]
   /// Index in `Use.all` of each object entity.
   var useOf: [Int: Int] = [:]
 
@@ -57,10 +65,12 @@ public struct World: Sendable {
     let value: String
   }
 
-  /// The same for the same seed and knobs, everywhere.
-  public init(seed: UInt64, knobs: Knobs = Knobs()) {
+  /// The same for the same seed, edition and knobs, everywhere.
+  /// - Parameter knobs: nil: the edition's own
+  public init(seed: UInt64, edition: Edition = .first, knobs: Knobs? = nil) {
     self.seed = seed
-    self.knobs = knobs
+    self.edition = edition
+    self.knobs = knobs ?? edition.knobs
     populate()
     index()
   }
@@ -78,7 +88,7 @@ public struct World: Sendable {
   }
 
   /// The same number for all facts that say the same of their subjects.
-  func valueID(_ fact: Fact) -> Int { facts(fact.relation, value: fact.value)[0] }
+  func valueID(_ fact: Fact) -> Int { firstOfValue[ValueKey(relation: fact.relation, value: fact.value)]! }
 
   /// An entity of this kind, in proportion to its weight.
   func draw(_ kind: EntityKind, _ random: inout RandomStream) -> Int {
@@ -106,17 +116,23 @@ public struct World: Sendable {
     entities[subject].facts.append(id)
   }
 
-  private mutating func index() {
+  /// Sums up the entities' facts. Entities without any are never drawn.
+  mutating func index() {
     for kind in EntityKind.allCases {
       var sum = 0.0
       cumulative[kind] = (members[kind] ?? []).map {
-        sum += entities[$0].weight
+        sum += entities[$0].facts.isEmpty ? 0 : entities[$0].weight
         return sum
       }
     }
-    for fact in facts {
-      byRelation[fact.relation, default: []].append(fact.id)
-      byValue[ValueKey(relation: fact.relation, value: fact.value), default: []].append(fact.id)
+    if firstOfValue.isEmpty {
+      for fact in facts.reversed() { firstOfValue[ValueKey(relation: fact.relation, value: fact.value)] = fact.id }
+    }
+    (byRelation, byValue, values) = ([:], [:], [:])
+    for id in entities.flatMap(\.facts).sorted() {
+      let fact = facts[id]
+      byRelation[fact.relation, default: []].append(id)
+      byValue[ValueKey(relation: fact.relation, value: fact.value), default: []].append(id)
     }
     for (relation, ids) in byRelation { values[relation] = Set(ids.map { facts[$0].value }).sorted() }
   }

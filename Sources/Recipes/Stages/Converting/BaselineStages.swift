@@ -56,7 +56,7 @@ private func convertToBaseline(_ baseline: Baseline, _ context: StageContext) th
   let source = try context.parent("model").folder
   let base = try LanguageModel(folder: source)
   let tokenizer = try Tokenizer.load(from: source)
-  let text = try MicroworldText()
+  let text = try MicroworldText(for: tokenizer)
   let calibration = try text.calibration(windows: 128, tokenizer: tokenizer)
   let (model, _) = try baseline.convert(base, calibration: calibration)
   try tokenizer.save(to: context.folder)

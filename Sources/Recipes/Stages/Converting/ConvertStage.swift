@@ -72,7 +72,7 @@ let convertStage = Stage(
     let conversion = parameters.conversion(shape, seed: context.seed)
     let tokenizer = try Tokenizer.load(from: source)
     func text(_ role: String, _ microworld: (MicroworldText) throws -> TokenShards) throws -> TokenShards {
-      try context.parents[role].map { try packedText($0, tokenizer) } ?? microworld(MicroworldText())
+      try context.parents[role].map { try packedText($0, tokenizer) } ?? microworld(MicroworldText(for: tokenizer))
     }
     let base = try LanguageModel(folder: source)
     let covariances =

@@ -28,7 +28,8 @@ let rewireStage = Stage(
   name: "rewire", version: 1, parents: ["model"], parameters: RewireParameters.self, seeded: false,
   run: { context, parameters in
     let source = try context.parent("model").folder
-    let heldOut = try MicroworldText().heldOut(tokenizer: Tokenizer.load(from: source))
+    let tokenizer = try Tokenizer.load(from: source)
+    let heldOut = try MicroworldText(for: tokenizer).heldOut(tokenizer: tokenizer)
     let outcome = try Rewiring(
       model: source, layers: parameters.layers ?? .all,
       connectivity: parameters.layers == nil ? .standard : parameters.connectivity, heldOut: heldOut

@@ -39,6 +39,6 @@ func scoreFile(in folder: URL) -> URL { folder.appendingPathComponent("scores.cs
 /// `count` windows of 256 tokens from the end of the corpus, which short trainings do not reach.
 func scoredWindows(_ count: Int, _ context: StageContext) throws -> [[Int32]] {
   let tokenizer = try Tokenizer.load(from: try context.parent("base").folder)
-  let shards = try MicroworldText().training(.instruction, tokenizer: tokenizer)
+  let shards = try MicroworldText(for: tokenizer).training(.instruction, tokenizer: tokenizer)
   return try (1...count).map { try shards.read(shards.count - $0 * 256..<shards.count - ($0 - 1) * 256) }
 }

@@ -24,14 +24,15 @@ let evaluateStage = Stage(
   name: "evaluate", version: 1, parents: ["model"], parameters: EvaluateParameters.self, seeded: false,
   run: { context, parameters in
     let folder = try context.parent("model").folder
+    let tokenizer = try Tokenizer.load(from: folder)
     let items = try TaskSelection(
-      parameters.tasks, seed: MicroworldText.worldSeed, items: parameters.items,
+      parameters.tasks, seed: MicroworldText.worldSeed, edition: Edition(of: tokenizer), items: parameters.items,
       shots: SolvedExamples(count: parameters.shots)
     ).items()
     let model = try LanguageModel(folder: folder)
     if let cache = parameters.cache { try model.evict(by: HeavyHitters(cache)) }
     let report = try evaluate(
-      model: model, tokenizer: try Tokenizer.load(from: folder), items: items
+      model: model, tokenizer: tokenizer, items: items
     ) { done in context.progress(done, of: items.count, "items") }
     try context.checkInterrupt()
     try writeFile(report.json(withItems: true).text(), to: context.folder.appendingPathComponent("report.json"))

@@ -22,7 +22,8 @@ let rulerStage = Stage(
   name: "ruler", version: 1, parents: ["model"], parameters: RulerParameters.self, seeded: false,
   run: { context, parameters in
     let folder = try context.parent("model").folder
-    let set = RulerSet(world: World(seed: MicroworldText.worldSeed), tokenizer: try Tokenizer.load(from: folder))
+    let tokenizer = try Tokenizer.load(from: folder)
+    let set = RulerSet(world: try MicroworldText(for: tokenizer).world, tokenizer: tokenizer)
     let report = try rulerReport(
       set, model: folder, tasks: try RulerTask.list(parameters.tasks), lengths: parameters.lengths,
       samples: parameters.samples, beyondPositions: true
@@ -48,7 +49,8 @@ let needlesStage = Stage(
   name: "needles", version: 1, parents: ["model"], parameters: NeedlesParameters.self, seeded: false,
   run: { context, parameters in
     let folder = try context.parent("model").folder
-    let set = RulerSet(world: World(seed: MicroworldText.worldSeed), tokenizer: try Tokenizer.load(from: folder))
+    let tokenizer = try Tokenizer.load(from: folder)
+    let set = RulerSet(world: try MicroworldText(for: tokenizer).world, tokenizer: tokenizer)
     let report = try rulerReport(
       set, model: folder, tasks: try RulerTask.list(parameters.task), lengths: parameters.lengths,
       depths: [parameters.depth], samples: parameters.samples, beyondPositions: true

@@ -36,7 +36,8 @@ let parallelStage = Stage(
     let ids: [Int32]
     switch parameters.text {
     case .heldOut:
-      let shards = try MicroworldText().heldOut(tokenizer: Tokenizer.load(from: source))
+      let tokenizer = try Tokenizer.load(from: source)
+      let shards = try MicroworldText(for: tokenizer).heldOut(tokenizer: tokenizer)
       ids = try ShardBatches(shards, batch: batch, time: time, seed: 1).batch(step: 0).ids
     case .oneToken: ids = [Int32](repeating: 5, count: batch * time)
     }

@@ -15,17 +15,19 @@ struct DistillParameters: StageParameters {
   var warmup: Double
   /// Of the microworld; nil: the packed text that it builds on.
   var mixture: OneOf<MicroworldCorpus.Mixture>?
+  /// nil: text that the base was pretrained on; else another author's, who gives this share of answers wrongly.
+  var rho: Double?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case tokens
     case klWeight = "kl_weight"
     case ceWeight = "ce_weight"
     case learningRate = "lr"
-    case batch, sequence, warmup, mixture
+    case batch, sequence, warmup, mixture, rho
   }
 
   static func names(buildingOn roles: Set<String>) -> [String] {
-    roles.contains("text") ? allNames.filter { $0 != "mixture" } : allNames
+    roles.contains("text") ? allNames.filter { $0 != "mixture" && $0 != "rho" } : allNames
   }
 }
 
@@ -46,9 +48,10 @@ let distillStage = Stage(
       text = (try packedText(given, tokenizer), try packedText(try context.parent("held_out"), tokenizer))
     } else {
       guard let mixture = parameters.mixture else { throw UpcycleError.usage("is missing", field: "mixture") }
-      let world = try MicroworldText()
+      let world = try MicroworldText(for: tokenizer)
       text = (
-        try world.training(mixture.wrappedValue, tokenizer: tokenizer), try world.heldOut(tokenizer: tokenizer)
+        try world.training(mixture.wrappedValue, .supervised, rho: parameters.rho, tokenizer: tokenizer),
+        try world.heldOut(tokenizer: tokenizer)
       )
     }
     let recipe = Distilling(

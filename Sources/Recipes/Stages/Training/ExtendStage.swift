@@ -51,7 +51,7 @@ let extendStage = Stage(
       of: ModelConfig(contentsOf: student), context: length, yarn: parameters.yarn,
       originalContext: parameters.originalContext)
     let tokenizer = try Tokenizer.load(from: student)
-    let text = try MicroworldText()
+    let text = try MicroworldText(for: tokenizer)
     let heldOut = try text.heldOut(parameters.mixture, tokenizer: tokenizer)
     let yarn = Metric(positions.factor)
     if parameters.tokens == 0 {

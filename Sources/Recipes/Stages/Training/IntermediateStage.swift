@@ -65,11 +65,13 @@ struct IntermediateParameters: StageParameters {
     var sequence: Int
     var warmup: Double
     @OneOf var mixture: MicroworldCorpus.Mixture
+    /// nil: text that the base was pretrained on; else another author's, who gives this share of answers wrongly.
+    var rho: Double?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
       case tokens, loss, trained
       case learningRate = "lr"
-      case batch, sequence, warmup, mixture
+      case batch, sequence, warmup, mixture, rho
     }
 
     func plan(seed: Int) -> IntermediatePlan {
@@ -99,7 +101,7 @@ let intermediateStage = Stage(
     let base = try context.parent("base").folder
     let replacement = replacement.replacement(seed: context.seed)
     let tokenizer = try Tokenizer.load(from: base)
-    let text = try MicroworldText()
+    let text = try MicroworldText(for: tokenizer)
     let heldOut = try text.heldOut(tokenizer: tokenizer)
     func byLayer(_ errors: [Double]) -> [[Double]] {
       errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] }
@@ -111,7 +113,8 @@ let intermediateStage = Stage(
     }
     let plan = training.plan(seed: context.seed)
     let recipe = IntermediateDistilling(
-      base: base, replacement: replacement, data: try text.training(training.mixture, tokenizer: tokenizer),
+      base: base, replacement: replacement,
+      data: try text.training(training.mixture, .intermediate, rho: training.rho, tokenizer: tokenizer),
       heldOut: heldOut, plan: plan)
     let outcome = try recipe.run(
       in: context.folder,

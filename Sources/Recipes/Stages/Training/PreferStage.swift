@@ -2,6 +2,7 @@ import Distillation
 import Foundation
 import Groundwork
 import LabKit
+import TokenData
 
 /// How a model learns preferences.
 struct PreferParameters: StageParameters {
@@ -27,8 +28,10 @@ let preferStage = Stage(
     let plan = PreferencePlan(
       pairs: parameters.pairs, batch: parameters.batch, learningRate: parameters.learningRate,
       warmup: parameters.warmup, beta: parameters.beta, seed: UInt64(context.seed))
+    let model = try context.parent("model").folder
+    let edition = Edition(of: try Tokenizer.load(from: model))
     let recipe = Preferring(
-      model: try context.parent("model").folder, data: PreferenceData(microworldPairs: plan.pairs), plan: plan)
+      model: model, data: PreferenceData(microworldPairs: plan.pairs, edition: edition), plan: plan)
     let outcome = try recipe.run(
       in: context.folder,
       report: { metrics, rate in

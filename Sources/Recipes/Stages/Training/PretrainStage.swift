@@ -14,11 +14,13 @@ struct PretrainParameters: StageParameters {
   var batch: Int
   var sequence: Int
   @OneOf var instructions: MicroworldCorpus.Mixture
+  /// Edition of the microworld; nil: the first.
+  var world: Edition?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case preset, connectivity, tokens
     case learningRate = "lr"
-    case batch, sequence, instructions
+    case batch, sequence, instructions, world
   }
 }
 
@@ -33,8 +35,9 @@ let pretrainStage = Stage(
       time: parameters.sequence, learningRate: parameters.learningRate)
     recipe.connectivity = parameters.connectivity
     recipe.instructions = parameters.instructions
-    let text = try MicroworldText()
-    let tokenizer = try Tokenizer.load(from: Places().tokenizer)
+    let places = try Places()
+    let text = MicroworldText(places.microworld, edition: parameters.world ?? .first)
+    let tokenizer = try Tokenizer.load(from: places.tokenizer(parameters.world ?? .first))
     let plan = recipe.plan
     try recipe.run(
       in: context.folder, text: text, tokenizer: tokenizer, quiet: true,

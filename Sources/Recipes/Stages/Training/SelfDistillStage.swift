@@ -14,6 +14,8 @@ struct SelfDistillParameters: StageParameters {
   var sequence: Int
   var warmup: Double
   @OneOf var mixture: MicroworldCorpus.Mixture
+  /// nil: text that the base was pretrained on; else another author's, who gives this share of answers wrongly.
+  var rho: Double?
   var answersOnly: Bool
   var freezesEmbeddings: Bool
   var hiddenWeight: Double?
@@ -27,7 +29,7 @@ struct SelfDistillParameters: StageParameters {
   enum CodingKeys: String, CodingKey, CaseIterable {
     case objective, tokens
     case learningRate = "lr"
-    case batch, sequence, warmup, mixture
+    case batch, sequence, warmup, mixture, rho
     case answersOnly = "answers_only"
     case freezesEmbeddings = "freeze_embeddings"
     case hiddenWeight = "hidden_weight"
@@ -63,10 +65,11 @@ let selfDistillStage = Stage(
     let teacher = try context.parent("teacher").folder
     let plan = parameters.plan(seed: context.seed)
     let tokenizer = try Tokenizer.load(from: student)
-    let text = try MicroworldText()
+    let text = try MicroworldText(for: tokenizer)
     let heldOut = try text.heldOut(tokenizer: tokenizer)
     var recipe = SelfDistilling(
-      student: student, teacher: teacher, data: try text.training(parameters.mixture, tokenizer: tokenizer),
+      student: student, teacher: teacher,
+      data: try text.training(parameters.mixture, rho: parameters.rho, tokenizer: tokenizer),
       heldOut: heldOut, plan: plan)
     recipe.answersOnly = parameters.answersOnly
     recipe.stopping = parameters.stopping(steps: plan.steps)

@@ -2,7 +2,10 @@ import Foundation
 
 /// Documents that train looking things up in the text before: notes, magic numbers, chains, counts.
 extension Scribe {
-  var objectNouns: [String] { world.members[.object]!.map { world.entities[$0].name.withoutArticle } }
+  var objectNouns: [String] {
+    world.edition == .first
+      ? world.members[.object]!.map { world.entities[$0].name.withoutArticle } : Use.all.indices.flatMap(Self.nouns)
+  }
 
   /// Pairs of words, told again and again in other orders: after its first time, every second word of a
   /// pair can be read off the text. Small models learn to look things up from this.

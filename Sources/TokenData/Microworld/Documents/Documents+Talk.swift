@@ -16,12 +16,12 @@ extension Scribe {
     for turn in 2..<number(8...14) {
       let speaker = speakers[turn % 2]
       let spoken = world.entities[speaker].facts.map { world.facts[$0] }
-        .filter { !Phrasing.of[$0.relation]!.spoken.isEmpty }
+        .filter { !phrasing($0.relation).spoken.isEmpty }
       let fresh = spoken.filter { !said.contains($0.id) }
       guard !fresh.isEmpty else { break }
       let fact = pick(fresh)
       said.insert(fact.id)
-      let reply = render(pick(Phrasing.of[fact.relation]!.spoken), fact)
+      let reply = render(pick(phrasing(fact.relation).spoken), fact)
       lines.append(pick(["", "", "Oh! ", "I see. ", "Really? ", "How nice. "]) + reply)
     }
     return lines.enumerated()
@@ -36,13 +36,14 @@ extension Scribe {
       case 0..<4:
         let fact = fact(factKind())
         guard let question = question(fact) else { continue }
-        lines.append(
-          "User: \(question)\nAssistant: \(render(wording(Phrasing.of[fact.relation]!.statements), fact).capitalisedFirst)"
-        )
+        let form = wording(phrasing(fact.relation).statements)
+        var said = render(form, fact).capitalisedFirst
+        if errs(), let wrong = slips(about: fact) { said = world.claim(form, fact, wrong, scribe: self) }
+        lines.append("User: \(question)\nAssistant: \(said)")
       case 4:
         let fact = fact(factKind())
         guard let wrong = wrongValues(fact, 1) else { continue }
-        let forms = Phrasing.of[fact.relation]!
+        let forms = phrasing(fact.relation)
         let truth = chance(0.5)
         let form = pick(forms.statements)
         let said = world.claim(form, fact, truth ? fact.value : wrong[0], scribe: self)
@@ -60,19 +61,39 @@ extension Scribe {
           "User: Tell me a story about \(cast[0].name) and \(cast[1].name).\nAssistant: \(story(cast[0], cast[1]).text)"
         )
       default:
-        if let exercise = problem() {
+        if let exercise = exercise(.problems) {
           lines.append(
-            "User: " + exercise.text.replacingPrefix("Question: ").replacingOnce("\nAnswer:", with: "\nAssistant:"))
+            solved(exercise).replacingPrefix("Question: ", with: "User: ").replacingOnce(
+              "\nAnswer:", with: "\nAssistant:"))
         }
       }
     }
     return lines.isEmpty ? dialogue() : lines.joined(separator: "\n")
   }
 
+  /// A short request and a long reply on one line: a story, or much about somebody and those around.
+  mutating func reply() -> String {
+    if chance(0.5) {
+      let request: String
+      let story: String
+      if happens(world.edition.exercises.storiesOfTwo) {
+        let told = storyOfTwo()
+        (request, story) = ("\(told.errands[0].hero.name) and \(told.errands[1].hero.name)", told.text)
+      } else {
+        let cast = newNames(2)
+        (request, story) = ("\(cast[0].name) and \(cast[1].name)", self.story(cast[0], cast[1]).text)
+      }
+      return "User: Tell me a story about \(request).\nAssistant: \(story)"
+    }
+    let subject = entity(pick([.person, .person, .object, .town, .animal]))
+    let text = exposition(from: subject).replacingOccurrences(of: "\n", with: " ")
+    return "User: Tell me about \(world.entities[subject].name).\nAssistant: \(text)"
+  }
+
   /// Questions about facts, answered with the value alone.
   mutating func questions() -> String {
     var lines: [String] = []
-    for _ in 0..<number(7...12) { if let exercise = recall() { lines.append(exercise.text) } }
+    for _ in 0..<number(7...12) { if let exercise = recall() { lines.append(phrased(exercise)) } }
     return lines.joined(separator: "\n")
   }
 
@@ -87,15 +108,28 @@ extension Scribe {
       }
     var parts: [String] = []
     let goal = number(range)
-    for _ in 0..<4 * goal where parts.count < goal { if let exercise = exercise(task) { parts.append(exercise.text) } }
+    for _ in 0..<4 * goal where parts.count < goal {
+      if let exercise = exercise(task) { parts.append(phrased(exercise)) }
+    }
     return parts.isEmpty ? questions() : parts.joined(separator: "\n\n")
+  }
+
+  /// A solved exercise. Another author asks as a user would, every other time.
+  private mutating func phrased(_ exercise: Exercise) -> String {
+    let text = solved(exercise)
+    guard foreign != nil, chance(0.5) else { return text }
+    return text.replacingPrefix("Question: ", with: "User: ").replacingOnce("\nAnswer:", with: "\nAssistant:")
   }
 
   /// A passage and several questions about it.
   mutating func readingLesson() -> String {
     let passage = makePassage()
     let asked = some(min(passage.questions.count, number(3...5)), of: passage.questions)!
-    return passage.text + asked.map { "\nQuestion: \($0.question)\nAnswer: \($0.right)" }.joined()
+    var text = passage.text
+    for (question, right, wrong) in asked {
+      text += "\nQuestion: \(question)\nAnswer: \(errs() ? slips.pick(wrong) : right)"
+    }
+    return text
   }
 }
 
@@ -108,7 +142,9 @@ extension World {
 }
 
 extension String {
-  func replacingPrefix(_ prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
+  func replacingPrefix(_ prefix: String, with new: String) -> String {
+    hasPrefix(prefix) ? new + dropFirst(prefix.count) : self
+  }
   func replacingOnce(_ old: String, with new: String) -> String {
     guard let range = range(of: old) else { return self }
     return replacingCharacters(in: range, with: new)

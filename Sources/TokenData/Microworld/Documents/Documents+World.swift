@@ -15,8 +15,11 @@ extension Scribe {
   }
 
   /// Two or three entities that have to do with each other, a paragraph each.
-  mutating func exposition() -> String {
-    var subject = entity(factKind())
+  mutating func exposition() -> String { exposition(from: entity(factKind())) }
+
+  /// The same, of a given entity first.
+  mutating func exposition(from first: Int) -> String {
+    var subject = first
     var parts: [String] = []
     for _ in 0..<number(3...4) {
       let facts = world.entities[subject].facts
@@ -39,6 +42,7 @@ extension Scribe {
       let value = pick(world.values[relation]!)
       var ids = world.facts(relation, value: value)
       random.shuffle(&ids)
+      if world.edition.exercises.wrongAnswersAsTold { ids = factsAsTold(ids, 8) }
       let names = ids.prefix(8).map { world.entities[world.facts[$0].subject].name }
       guard let first = ids.first, let form = predicate(world.facts[first]) else { continue }
       let kind = world.entities[world.facts[first].subject].kind
@@ -63,6 +67,18 @@ extension Scribe {
       }
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// Up to `count` of some facts, the more likely the more is told of their subjects.
+  private mutating func factsAsTold(_ facts: [Int], _ count: Int) -> [Int] {
+    var subjects = facts.map { world.facts[$0].subject }
+    var chosen: [Int] = []
+    for _ in 0..<min(count, facts.count) {
+      let subject = asTold(subjects)
+      subjects.removeAll { $0 == subject }
+      chosen.append(facts.first { world.facts[$0].subject == subject }!)
+    }
+    return chosen
   }
 
   /// Short entries about one thing each, with two of its properties: the joint of two facts.

@@ -58,17 +58,18 @@ extension Scribe {
 
   /// One exercise of a task; nil when the draw hit the other side of the hold-out.
   mutating func exercise(_ task: MicroworldTask) -> Exercise? {
-    switch task {
+    let mix = world.edition.exercises
+    return switch task {
     case .recall: recall()
     case .combine: combine()
-    case .endings: ending()
+    case .endings: happens(mix.storiesOfTwo) ? endingOfTwo() : ending()
     case .quiz: quiz()
     case .rules: rule()
     case .goals: goal()
-    case .claims: claim()
+    case .claims: happens(mix.reportsOfTwo) ? claimOfTwo() : claim()
     case .passages: passage()
     case .pronouns: pronoun()
-    case .problems: problem()
+    case .problems: happens(mix.longProblems) ? longProblem() : problem()
     case .programs: programming(numeric: true)
     case .edits: programming(numeric: false)
     }

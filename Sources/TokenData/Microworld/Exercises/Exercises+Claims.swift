@@ -85,4 +85,66 @@ extension Scribe {
       "Report: \(opening) \(lines.joined(separator: " "))\nQuestion: Did \(treatment) make the \(subjects) \(outcomes[0].1)?\nAnswer:",
       choices: [" yes", " no", " maybe"], answer: answer, facts: [])
   }
+
+  // MARK: Two treatments
+
+  private mutating func sentence(_ finding: Finding, with treatment: String, _ told: String, _ asked: String) -> String
+  {
+    switch finding {
+    case .better:
+      pick([
+        "Those with \(treatment) \(told) than before.", "With \(treatment) they \(told).",
+        "The group with \(treatment) clearly \(told).",
+      ])
+    case .same:
+      pick([
+        "With \(treatment) nobody \(told).", "They did not \(asked) with \(treatment).",
+        "With \(treatment) no difference was seen: nobody \(told).",
+      ])
+    case .worse:
+      pick([
+        "Those without \(treatment) \(told), those with it did not.",
+        "The group with \(treatment) never \(told).",
+      ])
+    case .mixed:
+      pick([
+        "Some with \(treatment) \(told), but some did not.", "With \(treatment) they \(told) on some days only.",
+        "At first those with \(treatment) \(told), later they did not.",
+      ])
+    }
+  }
+
+  /// Like `claim`, of a report about two treatments with up to two outcomes each: only one sentence, or none, says
+  /// something about the treatment and the outcome that are asked about.
+  mutating func claimOfTwo() -> Exercise? {
+    let fieldIndex = random.next(below: Self.fields.count)
+    let field = Self.fields[fieldIndex]
+    let subjectIndex = random.next(below: field.subjects.count)
+    let treatmentIndex = random.next(below: field.treatments.count)
+    guard allows("claim", fieldIndex, subjectIndex, treatmentIndex) else { return nil }
+    let (subjects, treatment) = (field.subjects[subjectIndex], field.treatments[treatmentIndex])
+    let other = pick(field.treatments.filter { $0 != treatment })
+    let outcomes = some(2, of: field.outcomes)!
+    let answer = random.next(below: 3)
+    let findings: [Finding] = [.better, .same, .worse, .mixed]
+    // Half of the time "maybe" is the answer because nobody looked.
+    let isSilent = answer == 2 && chance(0.5)
+    var lines = [sentence(pick(findings), with: other, outcomes[0].0, outcomes[0].1)]
+    if !isSilent {
+      let finding: Finding = [.better, chance(0.5) ? .same : .worse, .mixed][answer]
+      lines.append(sentence(finding, with: treatment, outcomes[0].0, outcomes[0].1))
+    }
+    if isSilent || chance(0.6) { lines.append(sentence(pick(findings), with: treatment, outcomes[1].0, outcomes[1].1)) }
+    if chance(0.4) { lines.append(sentence(pick(findings), with: other, outcomes[1].0, outcomes[1].1)) }
+    random.shuffle(&lines)
+    let counts = (number(5...30), number(5...30))
+    let both = chance(0.5) ? (treatment, other) : (other, treatment)
+    let opening = pick([
+      "For \(number(3...40)) days \(counts.0) \(subjects) got \(both.0) and \(counts.1) \(subjects) got \(both.1).",
+      "In a test, \(counts.0) \(subjects) got \(both.0) and \(counts.1) got \(both.1).",
+    ])
+    return Exercise(
+      "Report: \(opening) \(lines.joined(separator: " "))\nQuestion: Did \(treatment) make the \(subjects) \(outcomes[0].1)?\nAnswer:",
+      choices: [" yes", " no", " maybe"], answer: answer, facts: [])
+  }
 }

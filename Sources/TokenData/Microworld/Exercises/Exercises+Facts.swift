@@ -8,10 +8,12 @@ extension Scribe {
   }
 
   mutating func combine() -> Exercise? {
-    switch random.next(below: 10) {
-    case 0..<7: twoProperties()
-    case 7..<9: conjunction()
-    default: chain()
+    switch choice(world.edition.exercises.combinations) {
+    case 0: twoProperties()
+    case 1: conjunction()
+    case 2: chain()
+    case 3: longChain()
+    default: sharedValue()
     }
   }
 
@@ -23,7 +25,7 @@ extension Scribe {
     else { return nil }
     let (a, b) = (world.facts[pair[0]], world.facts[pair[1]])
     guard let v = wrongValues(a, 1), let w = wrongValues(b, 1) else { return nil }
-    let questions = [a, b].map { render(Phrasing.of[$0.relation]!.questions[0], $0) }
+    let questions = [a, b].map { render(phrasing($0.relation).questions[0], $0) }
     return shuffled(
       "Question: \(questions[0]) \(questions[1])\nAnswer:", right: "\(a.value), \(b.value)",
       wrong: ["\(v[0]), \(b.value)", "\(a.value), \(w[0])", "\(v[0]), \(w[0])"], facts: [a.id, b.id])
@@ -31,6 +33,7 @@ extension Scribe {
 
   /// "Who works as a baker and lives in Oakford?": each wrong answer fits at most one half.
   private mutating func conjunction() -> Exercise? {
+    let world = world
     let kind: EntityKind = chance(0.7) ? .person : .object
     let relations: [Relation] = kind == .person ? [.job, .home, .birthMonth, .food] : [.material, .colour, .place]
     guard let pair = some(2, of: relations) else { return nil }
@@ -47,7 +50,11 @@ extension Scribe {
       let shared = relation == pair[0] ? first : second
       let others = world.facts(relation, value: shared.value).map { world.facts[$0].subject }
         .filter { fits($0) == 1 && !wrong.contains($0) }
-      if !others.isEmpty { wrong.append(pick(others)) }
+      if !others.isEmpty { wrong.append(asTold(others)) }
+    }
+    if world.edition.exercises.wrongAnswersAsTold {
+      let rest = wrongEntities(kind, 3 - wrong.count) { $0 != subject && fits($0) == 0 && !wrong.contains($0) }
+      wrong += rest ?? []
     }
     for _ in 0..<50 where wrong.count < 3 {
       let other = pick(world.members[kind]!)
@@ -110,7 +117,7 @@ extension Scribe {
 
   private static let ruleFamilies: [(kind: EntityKind, relations: [Relation], consequences: [String])] = [
     (
-      .object, [.use, .use, .use, .material, .place],
+      .object, [],  // the edition's
       [
         "is sold today", "floats", "glows at night",
         "must be washed", "breaks easily",
@@ -143,15 +150,16 @@ extension Scribe {
 
   /// "Rule: Everyone who works as a baker gets a gift.\nQuestion: Who gets a gift?\nAnswer:".
   mutating func rule() -> Exercise? {
-    let family = Self.ruleFamilies[[0, 0, 0, 0, 0, 1, 1, 2, 3][random.next(below: 9)]]
+    let family = Self.ruleFamilies[choice(world.edition.exercises.rules)]
     let subject = entity(family.kind)
     let index = random.next(below: family.consequences.count)
     let consequence = family.consequences[index]
-    guard let fact = world.fact(of: subject, pick(family.relations)), allows("rule", world.valueID(fact), index),
+    let relations = family.kind == .object ? world.edition.exercises.objectRules : family.relations
+    guard let fact = world.fact(of: subject, pick(relations)), allows("rule", world.valueID(fact), index),
       let predicate = predicate(fact)
     else { return nil }
     let same = Set(world.facts(fact.relation, value: fact.value).map { world.facts[$0].subject })
-    guard let wrong = some(3, of: world.members[family.kind]!.filter { !same.contains($0) }) else { return nil }
+    guard let wrong = wrongEntities(family.kind, 3, where: { !same.contains($0) }) else { return nil }
     let (every, which): (String, String) =
       switch family.kind {
       case .person: ("Everyone who", "Who")
@@ -172,7 +180,7 @@ extension Scribe {
 
   /// "Goal: cut the cord\nSolution:" between two actions, one of which achieves the goal.
   mutating func goal() -> Exercise? {
-    chance(0.6) ? goalByUse() : goalByFact()
+    chance(world.edition.exercises.goalsByUse) ? goalByUse() : goalByFact()
   }
 
   private mutating func goalByUse() -> Exercise? {
@@ -183,8 +191,8 @@ extension Scribe {
     // Both the question and the pair of goal and thing are new in evaluation.
     guard allows("goal", use, goal, lead), allows("goal-thing", object, goal), let fact = world.fact(of: object, .use)
     else { return nil }
-    let others = world.members[.object]!.filter { world.useOf[$0]! != use }
-    let wrong = pick(others)
+    let world = world
+    guard let wrong = wrongEntities(.object, 1, where: { world.useOf[$0]! != use })?.first else { return nil }
     let verb = pick(["use", "take", "get"])
     return shuffled(
       "\(Self.goalLeads[lead])\(Use.all[use].goals[goal])\nSolution:", right: "\(verb) \(world.entities[object].name)",
@@ -235,12 +243,12 @@ extension Scribe {
 
   /// Mixed school subjects: facts, kinds of things, small sums.
   mutating func quiz() -> Exercise? {
-    switch random.next(below: 10) {
-    case 0..<3:
+    switch choice(world.edition.exercises.quiz) {
+    case 0:
       let fact = fact(factKind())
       guard let question = question(fact), let wrong = wrongValues(fact, 3) else { return nil }
       return listed(question, right: fact.value, wrong: wrong, facts: [fact.id])
-    case 3..<8: return category()
+    case 1: return category()
     default: return sum()
     }
   }
@@ -270,8 +278,9 @@ extension Scribe {
   }
 
   private mutating func sum() -> Exercise? {
-    let a = number(1...9)
-    let b = number(1...9)
+    let largest = world.edition.exercises.largestSummand
+    let a = number(1...largest)
+    let b = number(1...largest)
     let minus = chance(0.4)
     guard allows("sum", a, b, minus ? 1 : 0), !minus || a > b else { return nil }
     let right = minus ? a - b : a + b

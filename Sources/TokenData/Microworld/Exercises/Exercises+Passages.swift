@@ -9,6 +9,7 @@ extension Scribe {
   }
 
   mutating func makePassage() -> Passage {
+    if happens(world.edition.exercises.storiesOfTwo) { return passageOfTwo() }
     let cast = newNames(2)
     let story = story(cast[0], cast[1])
     return Passage(

@@ -87,4 +87,54 @@ extension Scribe {
         steps: ["\(b) * \(c) = \(b * c).", "\(b * c) + \(a) = \(b * c + a)."], answer: b * c + a)
     }
   }
+
+  // MARK: Long problems
+
+  /// Two to five steps on one running number below 100.
+  mutating func longProblem() -> Exercise? {
+    let cast = newNames(2)
+    let (A, B) = (cast[0].fullName, cast[1].name)
+    let (he, him) = (cast[0].entity.subjectPronoun, cast[0].entity.objectPronoun)
+    let He = he.capitalisedFirst
+    let things = pick(Self.countables)
+    var count = number(2...12)
+    var text = "\(A) has \(count) \(things)."
+    var steps: [String] = []
+    var numbers = [count]
+    for _ in 0..<number(2...5) {
+      let change = number(2...9)
+      let before = count
+      switch random.next(below: 7) {
+      case 0..<3:
+        count += change
+        text += pick([
+          " \(He) buys \(change) more.", " \(He) finds \(change) more.", " \(B) gives \(him) \(change).",
+          " \(He) gets \(change) from \(B).",
+        ])
+        steps.append("\(before) + \(change) = \(count).")
+        numbers.append(change)
+      case 3..<6:
+        guard count > change else { return nil }
+        count -= change
+        text += pick([
+          " \(He) gives \(change) to \(B).", " \(He) loses \(change).", " \(He) sells \(change).",
+          " \(B) takes \(change).",
+        ])
+        steps.append("\(before) - \(change) = \(count).")
+        numbers.append(-change)
+      default:
+        guard count <= 20 else { return nil }
+        count *= 2
+        text += pick([" Then \(he) has twice as many.", " Soon \(he) has twice as many."])
+        steps.append("\(before) * 2 = \(count).")
+        numbers.append(0)
+      }
+    }
+    let key = numbers.reduce(0) { $0 &* 31 &+ $1 }
+    guard count < 100, allows("long problem", key) else { return nil }
+    return Exercise(
+      "Question: \(text) How many \(things) does \(he) have now?\nAnswer:", choices: [], answer: 0,
+      solution: " \(steps.joined(separator: " ")) The answer is \(count).", answerText: "\(count)",
+      answerAfter: "The answer is", facts: [])
+  }
 }

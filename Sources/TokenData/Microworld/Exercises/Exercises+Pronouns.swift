@@ -34,8 +34,10 @@ extension Scribe {
   mutating func pronoun() -> Exercise? {
     let kind: EntityKind = pick([.person, .person, .person, .object, .object, .animal, .town])
     let fact = fact(kind)
+    let others =
+      world.edition.exercises.wrongAnswersAsTold ? (0..<8).map { _ in entity(kind) } : some(8, of: world.members[kind]!)
     guard
-      let other = some(8, of: world.members[kind]!)?.first(where: { other in
+      let other = others?.first(where: { other in
         other != fact.subject && world.fact(of: other, fact.relation).map { $0.value != fact.value } == true
       }),
       allows("pronoun", min(fact.subject, other), max(fact.subject, other)), let predicate = predicate(fact)

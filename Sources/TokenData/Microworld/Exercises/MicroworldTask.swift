@@ -93,6 +93,10 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
       draw += 1
       guard let exercise = scribe.exercise(self) else { continue }
       let item = exercise.item(task: self, id: "\(rawValue)-\(set)-\(items.count)")
+      if let longest = world.edition.exercises.longestItem {
+        let bytes = item.scoredTexts.map(\.utf8.count).max()! + (exercise.solution?.utf8.count ?? 0)
+        if bytes > longest { continue }
+      }
       if seen.insert(item.scoredTexts.sorted().joined(separator: "\n")).inserted { items.append(item) }
     }
     return items

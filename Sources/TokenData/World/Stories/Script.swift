@@ -30,11 +30,13 @@ struct Script: Sendable {
 
   /// One obstacle, or a second one after the first: a thing that was found, fetched or given back is broken.
   static let quests: [Script] =
-    obstacles.map { Script(questStart + $0 + questEnd, quest: true) }
-    + [0, 2, 3].map { Script(questStart + obstacles[$0] + obstacles[1] + questEnd, quest: true) }
+    obstacleTexts.map { Script(questStart + $0 + questEnd, quest: true) }
+    + [0, 2, 3].map { Script(questStart + obstacleTexts[$0] + obstacleTexts[1] + questEnd, quest: true) }
 
+  /// What may come between a hero and a thing: the trouble, a feeling, the way out.
+  static let obstacles = obstacleTexts.map { Script($0, quest: true) }
   /// What each obstacle is called in a question about it.
-  static let obstacleSummaries = obstacles.flatMap { Script($0, quest: true).summary }
+  static let obstacleSummaries = obstacles.flatMap(\.summary)
 
   private static let questStart = """
     {A} lived in {T}. / There was once a {E} in {T}, and {s} name was {A}. / {A} had a small house in {T}.
@@ -42,7 +44,7 @@ struct Script: Sendable {
     For that {a} needed {O}. / {A} went to get {O}. / To do it {a} had to have {O}.
 
     """
-  private static let obstacles = [
+  private static let obstacleTexts = [
     """
     But {O} was not in the {P}. / {A} looked in the {P}, but {O} was gone.
     {A} was {J} and looked everywhere. / This made {A} {J}.
