@@ -98,17 +98,20 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Run a profile that asks for consent.") var yes = false
   @Option(help: ArgumentHelp("Only this stage, by its key; what comes before it is finished.", valueName: "key"))
   var stage: String?
-  @Flag(help: .hidden) var worker = false
 
   func run() {
     runReportingErrors { try runSweep() }
   }
 
+  /// Set for the processes that `--jobs` starts.
+  private static let workerVariable = "UPCYCLE_SWEEP_WORKER"
+
   /// This command once more, as a worker that says nothing.
   private static func startWorker() throws -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try ownPath())
-    process.arguments = Array(CommandLine.arguments.dropFirst()) + ["--worker"]
+    process.arguments = Array(CommandLine.arguments.dropFirst())
+    process.environment = ProcessInfo.processInfo.environment.merging([workerVariable: "1"]) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
@@ -135,7 +138,7 @@ struct RunCommand: ParsableCommand {
     sweep.quiet = quiet
     sweep.useThreads = { Threads.set($0) }  // what the key says, whatever the machine has
     sweep.jobs = selection.jobs
-    if worker { return try sweep.work() }
+    if ProcessInfo.processInfo.environment[Self.workerVariable] != nil { return try sweep.work() }
     if let stage { return try sweep.run(stage: stage) }
     sweep.startWorker = Self.startWorker
     let start = monotonicSeconds()

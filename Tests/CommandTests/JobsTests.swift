@@ -18,6 +18,9 @@ final class JobsTests: XCTestCase {
         ["run", "xecomla/table12", "--profile", "smoke", "--root", root.path, "--threads", "1", "--jobs", jobs]
           + cells)
       counts.append(try XCTUnwrap(result.output.firstMatch(of: /(\d+) stages run/)?.output.1, result.output))
+      // What the process that started the others shows while they work, and does not where it works itself.
+      XCTAssertEqual(result.error.contains(" of \(counts.last!) stages"), jobs == "2", result.error)
+      XCTAssertFalse(result.error.contains("ended early"), result.error)
       metrics.append(try finished(root))
     }
     XCTAssertEqual(counts[0], counts[1], "stages run")

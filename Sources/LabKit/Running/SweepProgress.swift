@@ -63,6 +63,14 @@ final class SweepProgress: @unchecked Sendable {
 
   func say(_ text: String) { lock.withLock { line.say(text) } }
 
+  /// The same, but not twice.
+  func sayOnce(_ text: String) {
+    lock.withLock {
+      if said.insert(text).inserted { line.say(text) }
+    }
+  }
+  private var said: Set<String> = []
+
   func finish() { lock.withLock { line.clear() } }
 
   /// Expected seconds until everything is done: the current stage by its own pace, the others by their

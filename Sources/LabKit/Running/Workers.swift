@@ -28,6 +28,14 @@ struct Workers {
     }
   }
 
+  /// How those that failed ended; nil where none has.
+  var failure: String? {
+    let failed = processes.filter { !$0.isRunning && $0.terminationStatus != 0 }
+    return failed.isEmpty
+      ? nil
+      : "\(failed.count) of \(processes.count) processes ended early (status \(failed[0].terminationStatus)); going on alone"
+  }
+
   /// Asks all to stop as Ctrl-C does, and waits for them.
   func stop() {
     for process in processes where process.isRunning { process.interrupt() }
