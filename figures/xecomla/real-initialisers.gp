@@ -8,20 +8,21 @@ if (ours == 0) {
   set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
   plot NaN notitle
 } else {
-  starts = "'paper' 'paper + covariance' 'aligned' 'aligned + covariance'"
   set xrange [0.4:4.6]
   set yrange [0:1.4]
   set xtics scale 0
   set xtics ("paper" 1, "paper +\ncovariance" 2, "aligned" 3, "aligned +\ncovariance" 4)
   unset key
-  set multiplot layout 1,2 margins 0.09,0.98,0.20,0.91 spacing 0.06
+  set pointintervalbox 0
+  set multiplot layout 1,2 margins 0.12,0.98,0.20,0.91 spacing 0.06
   do for [size in "53.1 15.6"] {
     if (size eq "53.1") { set ylabel "held-out loss, nats per token" } else { unset ylabel }
     set title size." % of the KV cache"
-    on(i) = strcol("cell") eq size." % ".word(starts, i)
-    plot for [i=1:4] csv using (i):(keep(on(i), column("after_ours"))):(0.6) with boxes lc rgb (i == 1 ? grey : blue), \
-      for [i=1:4] csv using (i):(keep(on(i), column("after_ours"))):(keep(on(i), column("after_std"))) with yerrorbars lc rgb "#333333" lw 1.5 pt 0, \
-      for [i=1:4] csv using (i):(keep(on(i), column("after_ours"))):(keep(on(i), sprintf("%.2f", column("after_ours")))) with labels offset 0,1.1 font ",11"
+    at(cell) = cell eq size." % paper" ? 1 : cell eq size." % paper + covariance" ? 2 : \
+      cell eq size." % aligned" ? 3 : cell eq size." % aligned + covariance" ? 4 : NaN
+    plot csv using (at(strcol("cell"))):(column("after_ours")):(0.6) with boxes lc rgb blue, \
+      csv using (at(strcol("cell"))):(column("after_ours")):(column("after_std")) with yerrorbars lc rgb "#333333" lw 1.5 pt 0, \
+      csv using (at(strcol("cell"))):(column("after_ours")):(sprintf("%.2f", column("after_ours"))) with labels offset 0,1.1 font ",11"
   }
   unset multiplot
 }
