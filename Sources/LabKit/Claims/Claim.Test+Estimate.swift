@@ -30,7 +30,8 @@ extension Claim.Test {
   }
 
   /// The quantity of the cells' means, with the variance of its linear part: seeds (pooled over the experiment's
-  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed where the claim says so) and items (paired, or the recorded standard errors).
+  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed where the claim says so) and items
+  /// (paired, or the recorded standard errors).
   /// - Returns: nil when a cell has no record with the metric.
   func estimate(from source: ClaimEvidence, _ reading: Reading = .asNamed) throws -> TestEstimate? {
     var means: [String: Double] = [:]
