@@ -130,8 +130,10 @@ public struct Sweep: Sendable {
     let name = Self.name(plan, job)
     for step in job.steps {
       try Interrupt.check()
-      try workers?.wait(
-        until: { try isDone(step.key) }, show: { board.show(try SweepView(plans, in: laboratory).line(jobs: jobs)) })
+      try workers?.wait(until: { try isDone(step.key) }) {
+        // A look that fails is no reason to stop what runs.
+        board.show { (try? SweepView(plans, in: laboratory).line(jobs: jobs)) ?? ("", "", "") }
+      }
       if try cache.entry(step.key) != nil {
         if board.passed(step.key) {
           if workers?.todo.contains(step.key) == true { summary.stagesRun += 1 } else { summary.stagesFound += 1 }

@@ -59,7 +59,8 @@ final class SweepProgress: @unchecked Sendable {
   private var seen: Set<String> = []
 
   /// Shows what others do instead.
-  func show(_ parts: (head: String, detail: String, tail: String)) { lock.withLock { line.show { parts } } }
+  /// - Parameter parts: made only when they are shown
+  func show(_ parts: () -> (head: String, detail: String, tail: String)) { lock.withLock { line.show { parts() } } }
 
   func say(_ text: String) { lock.withLock { line.say(text) } }
 

@@ -18,11 +18,11 @@ struct Workers {
   /// Waits until a stage is done or nobody is left who would do it.
   /// - Parameter show: called every second
   /// - Throws: `Interrupted` after Ctrl-C
-  func wait(until isDone: () throws -> Bool, show: () throws -> Void) throws {
+  func wait(until isDone: () throws -> Bool, show: () -> Void) throws {
     var looks = 0
     while try !isDone(), processes.contains(where: \.isRunning) {
       try Interrupt.check()
-      if looks % 10 == 5 { try show() }
+      if looks % 10 == 5 { show() }
       looks += 1
       usleep(100_000)
     }
