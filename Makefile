@@ -13,11 +13,13 @@ SHELL := /bin/bash
 BUILD := swift build -c release --no-color-diagnostics
 # Tests are built apart, so that going back and forth rebuilds nothing.
 TESTING := -c release --no-color-diagnostics -Xswiftc -enable-testing --scratch-path .build-tests
-TEST := swift test $(TESTING)
+# `swift test` would build everything anew, with its own order of flags, and the next build once more.
+TEST_BUILD := swift build $(TESTING) --build-tests
+TEST := swift test $(TESTING) --skip-build
 # Continuous integration builds once: the programs of the tests' build do everything there.
 ifdef ONE_BUILD
 BIN := .build-tests/release
-BUILD := swift build $(TESTING) --build-tests
+BUILD := $(TEST_BUILD)
 endif
 # Passes the tests' output through and ends it with one line.
 COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test Case .* failed \(/ { failed++ } \
@@ -51,12 +53,13 @@ build: setup
 	@$(BUILD)
 
 test: setup verify-teachers
+	@$(TEST_BUILD)
 	@$(TEST) 2>&1 | $(COUNT)
 
 # The layout of .swift-format, and Package.swift declaring every module that a target imports.
 lint: setup
 	swift format lint --strict $(FORMATTED)
-	swift build $(TESTING) --build-tests --explicit-target-dependency-import-check error
+	$(TEST_BUILD) --explicit-target-dependency-import-check error
 
 format:
 	swift format --in-place $(FORMATTED)
@@ -97,11 +100,13 @@ bench: build
 	$(BIN)/bench
 
 fuzz: setup
+	@$(TEST_BUILD)
 	@UPCYCLE_FUZZ_COUNT=100000 $(TEST) --filter Fuzz 2>&1 | $(COUNT)
 
 torture: build
 	Scripts/torture/kernels.sh $(if $(TRIES),$$((50 * $(TRIES))),200)
 	TORTURE_TRIES=$(or $(TRIES),4) Scripts/torture/torture.sh $(BIN)
+
 docs: build
 	Scripts/documentation.sh
 

@@ -9,8 +9,8 @@ public struct StoredType: ParsableArguments {
     case float32, bfloat16, float16, base
   }
 
-  @Option(help: "Type of the stored numbers: float32, bfloat16, float16, or base for that of the model it began with.")
-  public var dtype = Name.float32  // as the flag says
+  @Option(help: "Type of the stored numbers: base for that of the model it began with, float32, bfloat16, float16.")
+  public var dtype = Name.base  // as the flag says
 
   /// For the argument parser.
   public init() {}

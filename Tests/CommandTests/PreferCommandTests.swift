@@ -64,6 +64,23 @@ final class PreferCommandTests: XCTestCase {
     try assertRefused("xecomla", prefer("model", data), status: 2, saying: ["is what the command reads"])
   }
 
+  /// A finished model is as large as the one it began with, unless more is asked for.
+  func testWeightsAreStoredAsTheBasesUnlessAsked() throws {
+    let data = ["--data", path("pairs.jsonl"), "--pairs", "4", "--batch", "2"]
+    for (out, more, type) in [("as-base", [], "BF16"), ("whole", ["--dtype", "float32"], "F32")] {
+      _ = try succeed("xecomla", prefer(out, data + more))
+      XCTAssertEqual(Set(try storedTypes(URL(fileURLWithPath: path("\(out)/model.safetensors")))), [type], out)
+    }
+  }
+
+  /// The element types that a safetensors file's header names.
+  private func storedTypes(_ file: URL) throws -> [String] {
+    let bytes = try readFile(file)
+    let length = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    let header = try JSONSerialization.jsonObject(with: bytes.dropFirst(8).prefix(length)) as? [String: Any]
+    return (header ?? [:]).values.compactMap { ($0 as? [String: Any])?["dtype"] as? String }
+  }
+
   func testMicroworldIsTheDefault() throws {
     let text = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2"]))
     XCTAssertTrue(text.contains("200 held-out pairs"), text)

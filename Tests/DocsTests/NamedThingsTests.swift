@@ -139,6 +139,14 @@ final class NamedThingsTests: XCTestCase {
     }
   }
 
+  /// `swift test` orders its flags otherwise than `swift build`, so that either would build all that the other has built.
+  func testEverythingIsBuiltOnce() throws {
+    let makefile = try readText(root.appendingPathComponent("Makefile")).split(separator: "\n")
+    let tests = makefile.filter { $0.contains("swift test ") && !$0.hasPrefix("#") }
+    XCTAssertFalse(tests.isEmpty)
+    for line in tests { XCTAssertTrue(line.contains("--skip-build"), "Makefile: \(line)") }
+  }
+
   func testMakeTargetsExist() throws {
     let makefile = try readText(root.appendingPathComponent("Makefile")).split(separator: "\n")
     let targets = Set(makefile.compactMap { line in line.firstIndex(of: ":").map { String(line[..<$0]) } })
