@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Distillation
 import Foundation
 import Groundwork
 import LabKit
@@ -30,10 +31,16 @@ struct Select: ParsableCommand {
       taken from the latent-attention model, on the first windows of --data. There greedy measures anew beside every \
       layer it has chosen; on a score file it ends where max-score does.
 
+      --method kl trains before it measures (KL-guided selection): every model with one latent layer follows the base \
+      for --tokens, and the layers of the highest scores are taken. One short distillation a layer, kept in --work.
+
       Example:
         zebra select --scores experiments/zebra/published/table10.csv --count 4
         zebra select --base runs/babyllama --mla runs/all-mla \\
           --linear runs/all-mamba2 --data shards/tinystories --count 2
+        zebra select --base runs/babyllama --mla runs/all-mla \\
+          --linear runs/all-mamba2 --data shards/tinystories --count 2 \\
+          --method kl --tokens 50k --work runs/guided
       """)
 
   @Option(help: "Score file.") var scores: String?
@@ -44,8 +51,12 @@ struct Select: ParsableCommand {
   @Option(help: "Windows of 256 tokens to measure on.") var windows = 64
   @Option(help: "Write the measured scores to this CSV file.") var writeScores: String?
   @Option(help: "Number of latent-attention layers (N).") var count: Int
-  @Option(help: "smart, or a rival: uniform-first, uniform-last, max-score, greedy.")
-  var strategy = LayerPlacement.Strategy.smart
+  @Option(help: "How scores are measured: swap (SMART's, as the students are) or kl (after a little distillation).")
+  var method = Method.swap
+  @Option(help: "With --method kl: tokens of every distillation.") var tokens: String?
+  @Option(help: "With --method kl: folder for a model of every layer.") var work: String?
+  @Option(help: "smart, or a rival: uniform-first, uniform-last, max-score (default of kl), greedy.")
+  var strategy: LayerPlacement.Strategy?
   @Option(defaultAsFlag: "placement.svg", help: "Draw scores and placement as SVG (with gnuplot, inside a checkout).")
   var plot: String?
   @Flag(help: "No progress line.") var quiet = false
@@ -70,9 +81,13 @@ struct Select: ParsableCommand {
     }
   }
 
+  enum Method: String, CaseIterable, ExpressibleByArgument { case swap, kl }
+
+  private var chosenStrategy: LayerPlacement.Strategy { strategy ?? (method == .kl ? .maxScore : .smart) }
+
   private func placed(byFile path: String) throws -> ([Double], LayerPlacement) {
     let scores = try LayerScores(contentsOf: URL(fileURLWithPath: path)).values
-    return (scores, try LayerPlacement(strategy, count: count, scores: scores))
+    return (scores, try LayerPlacement(chosenStrategy, count: count, scores: scores))
   }
 
   private func measured() throws -> ([Double], LayerPlacement) {
@@ -96,24 +111,51 @@ struct Select: ParsableCommand {
         "too little text", at: data!, expected: "at least one window of 256 tokens", found: "\(shards.count)")
     }
     let texts = try (0..<available).map { try shards.read($0 * 256..<($0 + 1) * 256) }
-    let models = try folders.map { try LanguageModel(folder: $0) }
-    let progress = ProgressLine("select batch", total: (available + 7) / 8, quiet: quiet || json)
-    let (divergence, scores) = try layerSensitivities(
-      base: models[0], latent: models[1], linear: models[2], windows: texts
-    ) { done, _ in progress.update(done, "") }
-    progress.finish(String(format: "all linear: KL %.4f nats per token", divergence))
+    let scores = try method == .kl ? guided(folders, shards, texts) : swapped(folders, texts)
     if let table {
       try LayerScores(scores).save(to: table)
       sayWritten(table)
     }
     // Also refuses an impossible count.
-    let placement = try LayerPlacement(strategy, count: count, scores: scores)
-    guard strategy == .greedy else { return (scores, placement) }
+    let placement = try LayerPlacement(chosenStrategy, count: count, scores: scores)
+    guard chosenStrategy == .greedy, method == .swap else { return (scores, placement) }
+    let models = try folders.map { try LanguageModel(folder: $0) }
     let rounds = ProgressLine("greedy batch", total: count * ((available + 7) / 8), quiet: quiet || json)
     let choices = try greedyLayers(
       base: models[0], latent: models[1], linear: models[2], windows: texts, count: count
     ) { done, _ in rounds.update(done, "") }
     rounds.finish(choices.map { String(format: "%d (%.4f)", $0.layer, $0.gain) }.joined(separator: ", then "))
     return (scores, LayerPlacement(.greedy, layers: choices.map(\.layer), scores: scores))
+  }
+
+  /// SMART's scores.
+  private func swapped(_ folders: [URL], _ texts: [[Int32]]) throws -> [Double] {
+    let models = try folders.map { try LanguageModel(folder: $0) }
+    let progress = ProgressLine("select batch", total: (texts.count + 7) / 8, quiet: quiet || json)
+    let (divergence, scores) = try layerSensitivities(
+      base: models[0], latent: models[1], linear: models[2], windows: texts
+    ) { done, _ in progress.update(done, "") }
+    progress.finish(Self.linear(divergence))
+    return scores
+  }
+
+  /// Scores after a little training of every candidate.
+  private func guided(_ folders: [URL], _ shards: TokenShards, _ texts: [[Int32]]) throws -> [Double] {
+    guard let work, let tokens else {
+      throw UpcycleError.usage("needs --tokens and --work", at: "--method kl")
+    }
+    let count = try parsedCount(tokens, "--tokens", such: "50k", atLeast: 1)
+    let candidates = try ModelConfig(contentsOf: folders[0]).layerCount + 1
+    let progress = ProgressLine("select model", total: candidates, quiet: quiet || json)
+    let (divergence, scores) = try GuidedScores(
+      base: folders[0], latent: folders[1], linear: folders[2], data: shards,
+      plan: TrainingPlan(tokens: count, batch: 8, ceWeight: 0, klWeight: 1), work: URL(fileURLWithPath: work)
+    ).measure(windows: texts, report: { done, _ in progress.update(done, "") }, shouldStop: { Interrupt.isRaised })
+    progress.finish(Self.linear(divergence))
+    return scores
+  }
+
+  private static func linear(_ divergence: Double) -> String {
+    String(format: "all linear: KL %.4f nats per token", divergence)
   }
 }

@@ -53,4 +53,56 @@ final class ZebraSelectTests: XCTestCase {
     try refused(scores("layer,sensitivity\n0,1\n0,2\n"), count, ["line 3", "repeated"])
     try refused(scores("layer,sensitivity\n0,1\n2,2\n"), count, ["layer 1 is missing"])
   }
+
+  /// KL-guided scores: every candidate trains before it is measured, and what was trained is not trained again.
+  func testGuidedScoresTrainEveryCandidateOnce() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    var config = try XCTUnwrap(JSONValue(contentsOf: teacherConfig()).object)
+    config["num_hidden_layers"] = .int(3)
+    try writeFile(JSONValue.object(config).text(pretty: true), to: URL(fileURLWithPath: path("small.json")))
+    try assertSucceeds(
+      "hybrid", ["create", "--config", path("small.json"), "--dtype", "float32", "--out", path("base")])
+    try giveTokenizer(to: URL(fileURLWithPath: path("base")))
+    let text = (0..<600).map { "The cat number \($0 * 7 % 91) sat on mat \($0 * 3 % 17).\n" }
+    try writeFile(text.joined(), to: URL(fileURLWithPath: path("text.txt")))
+    try assertSucceeds(
+      "shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("s")])
+    for mixer in ["mla", "mamba2"] {
+      try assertSucceeds(
+        "zebra",
+        [
+          "ild", "--base", path("base"), "--mixer", mixer, "--data", path("s"), "--batch", "2", "--sequence", "64",
+          "--tokens", "128", "--out", path(mixer), "--quiet",
+        ])
+    }
+    let select = [
+      "select", "--base", path("base"), "--mla", path("mla"), "--linear", path("mamba2"), "--data", path("s"),
+      "--windows", "4", "--count", "1",
+    ]
+    func divergence(_ note: String) throws -> Double {
+      let match = try XCTUnwrap(note.firstMatch(of: /all linear: KL ([0-9.]+)/), note)
+      return try XCTUnwrap(Double(match.1))
+    }
+    let swapped = try assertSucceeds("zebra", select)
+    let guided = select + ["--method", "kl", "--tokens", "6k", "--work", path("work")]
+    let first = try assertSucceeds("zebra", guided + ["--write-scores", path("scores.csv")])
+    XCTAssertLessThan(try divergence(first.error), try divergence(swapped.error))
+    XCTAssertTrue(first.output.contains("max-score: 1 of 3 layers"), first.output)
+    let scores = try String(contentsOfFile: path("scores.csv"), encoding: .utf8)
+    XCTAssertEqual(scores.split(separator: "\n").filter { !$0.hasPrefix("#") }.count, 4, scores)
+    let trained = folder.appendingPathComponent("work/layer-2/model.safetensors")
+    let made = try FileManager.default.attributesOfItem(atPath: trained.path)[.modificationDate] as? Date
+    let again = try assertSucceeds("zebra", guided)
+    XCTAssertEqual(again.output, first.output)
+    XCTAssertEqual(
+      try FileManager.default.attributesOfItem(atPath: trained.path)[.modificationDate] as? Date, made)
+    try assertRefused(
+      "zebra", select + ["--method", "kl"], status: 2, saying: ["--method kl", "--tokens", "--work"])
+  }
+
+  private func teacherConfig() -> URL {
+    repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1/config.json")
+  }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Groundwork
 import ModelCore
 import TestKit
+import Upcycling
 import XCTest
 
 @testable import Export
@@ -74,6 +75,49 @@ final class ConvertedFamilyTests: XCTestCase {
         Array(try XCTUnwrap(peer["logits"]?.array).suffix(golden["logits"]?.array?.count ?? 0)))
       assertClose(rows(last), own.logits, "\(family) on the spot", tolerance: 1e-5)
       XCTAssertEqual(peer["greedy"]?.array?.compactMap(\.int), greedy, family)
+    }
+  }
+
+  /// Hybrids whose base has more than Llama's parts, computed by the modelling file in transformers. Goldens/hybrids.json holds
+  /// its logits of the last token; UPCYCLE_WRITE_TABLES=1 beside UPCYCLE_PEER_PYTHON writes them.
+  func testHybridsKeepWhatTheirBasesBringAlong() throws {
+    let file = repositoryRoot().appendingPathComponent("Tests/ExportTests/Goldens/hybrids.json")
+    let environment = ProcessInfo.processInfo.environment
+    let ids = (0..<40).map { Int32($0 * 11 % 61) }
+    var answers: [String: JSONValue] = [:]
+    let goldens = try JSONValue(contentsOf: file)
+    let mamba: (LanguageModel) throws -> LanguageModel = { try convert(base: $0, MambaConversion(layers: .list([0]))) }
+    let delta: (LanguageModel) throws -> LanguageModel = {
+      try convert(base: $0, DeltaConversion(layers: .list([0]), heads: 4))
+    }
+    for (name, family, conversion) in [
+      ("qwen2-mamba2", "qwen2", mamba), ("qwen2-gdn", "qwen2", delta), ("gemma2-mamba2", "gemma2", mamba),
+      ("gemma3-gdn", "gemma3", delta), ("granite-mamba2", "granite", mamba), ("olmo2-gdn", "olmo2", delta),
+      ("phi3-mamba2", "phi3", mamba),
+    ] {
+      let base = try LanguageModel(folder: repositoryRoot().appendingPathComponent("Tests/Goldens/families/\(family)"))
+      let model = try conversion(base)
+      let own = model.logits(ids: ids, batch: 1, time: ids.count)
+      let last = Array(own.toArray().suffix(model.config.vocabularySize))
+      if let python = environment["UPCYCLE_PEER_PYTHON"] {
+        let saved = folder.appendingPathComponent(name)
+        try model.save(to: saved)
+        let script = repositoryRoot().appendingPathComponent("Scripts/goldens/transformers_logits.py").path
+        let result = try launch(
+          python, [script, try exported(saved).folder.path, "\(ids)", "1"],
+          environment: ["HF_HOME": folder.appendingPathComponent("cache").path])
+        XCTAssertEqual(result.status, 0, result.error)
+        let peer = try JSONValue(parsing: Data(result.output.utf8), file: name)["logits"]?.array?.last?.array ?? []
+        assertClose(peer.compactMap { $0.double.map { Float($0) } }, last, "\(name) on the spot", tolerance: 1e-5)
+        answers[name] = .array(peer)
+      }
+      if environment["UPCYCLE_WRITE_TABLES"] == nil {
+        let golden = try XCTUnwrap(goldens[name]?.array, name).compactMap { $0.double.map { Float($0) } }
+        assertClose(last, golden, name, tolerance: 1e-5)
+      }
+    }
+    if environment["UPCYCLE_WRITE_TABLES"] != nil, !answers.isEmpty {
+      try writeFile(JSONValue.object(answers).text() + "\n", to: file)
     }
   }
 

@@ -63,7 +63,7 @@ final class ExportTests: XCTestCase {
   /// The committed values are those of transformers for the very files that we write.
   func testTransformersComputesOurLogitsAndText() throws {
     let goldens = try Golden.all()
-    XCTAssertEqual(goldens.count, 13)
+    XCTAssertEqual(goldens.count, 15)
     for golden in goldens {
       let model = try model(golden.name)
       let exported = try exported(model)

@@ -98,6 +98,7 @@ final class FamilyConversionTests: XCTestCase {
       ],
       exports: [
         try exported { model }, asLatent == "yes" ? try exported(latent) : "-",
+        try exported { try convert(base: model, MambaConversion(layers: .list([0]))) },
         try said { try GGUFModel(model.config, type: .float32).notes.isEmpty ? "yes" : "nearly" },
       ])
   }
@@ -111,7 +112,8 @@ final class FamilyConversionTests: XCTestCase {
     }
     let table =
       "| family | difference | same greedy text | X-EcoMLA (MLA) | Zebra-Llama (Mamba2) | HyLo (Gated DeltaNet) "
-      + "| FarSkip | in transformers | as MLA there | in llama.cpp |\n|---|---|---|---|---|---|---|---|---|---|\n"
+      + "| FarSkip | in transformers | as MLA there | with Mamba2 in layer 0 there | in llama.cpp |\n"
+      + "|---|---|---|---|---|---|---|---|---|---|---|\n"
       + rows.map(\.text).joined(separator: "\n") + "\n"
     let text = try String(contentsOf: page, encoding: .utf8)
     let parts = text.components(separatedBy: opening)

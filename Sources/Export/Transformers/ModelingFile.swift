@@ -12,7 +12,7 @@ extension ExportedModel {
     hybrid.latent?.isNative = false
     hybrid.experts?.isStacked = false
     if !hybrid.kinds.contains(.attention) { hybrid.attention.windows = nil }
-    if config.normOffset != 0 || !config.isKnownToExports {
+    if !config.isKnownToModelingFile {
       throw UpcycleError.usage(
         "has parts that the modelling file does not compute", at: "`format` transformers",
         found: config.architecture.rawValue)
@@ -33,7 +33,8 @@ extension ExportedModel {
       "AutoModelForCausalLM": .string("modeling_upcycle.UpcycleForCausalLM"),
     ])
     object["rotary"] = rotary(hybrid)
-    object["attention_traits"] = config.attention.traits
+    object["attention_traits"] = hybrid.attentionTraits
+    object["block_traits"] = hybrid.blockTraits
     object["routing"] = config.experts?.routing
     if let latent = hybrid.latent {
       object["latent_scale"] = .double(hybrid.latentScale)
@@ -86,38 +87,79 @@ extension ExportedModel {
     if let latent = config.latent {
       tables["latent"] = table(config.latentRope, dim: latent.ropeHeadDim, interleaved: latent.ropeInterleaved)
     }
+    if let windowed = config.attention.windows?.rope {
+      tables["windowed"] = table(windowed, dim: config.rotaryDim, interleaved: config.attention.ropeInterleaved)
+    }
     return .object(tables)
   }
 
   /// Keys of our own configurations that the file reads, or that change nothing.
   private static let known: Set<String> = [
-    "architectures", "attention_bias", "attn_output_gate", "bos_token_id", "dtype", "eos_token_id",
-    "farskip_connectivity", "head_dim",
-    "hidden_act",
-    "hidden_size", "intermediate_size", "kv_lora_rank", "latent_norm_eps", "layer_rank_list", "layer_types",
-    "linear_chunk_size", "linear_conv_kernel_dim", "linear_key_head_dim", "linear_norm_eps", "linear_num_key_heads",
-    "linear_num_value_heads", "linear_value_head_dim", "mamba_chunk_size", "mamba_d_conv", "mamba_d_head",
-    "mamba_d_state", "mamba_d_xb", "mamba_n_groups", "mamba_n_heads", "mamba_norm_eps", "max_position_embeddings",
-    "mixer_types", "mla_attention_scale", "mla_output_gate", "mla_position_free", "mla_qk_norm",
-    "mla_qkv_bias", "no_rope_layers",
-    "mla_rope_parameters", "model_type", "num_attention_heads", "num_hidden_layers", "num_key_value_heads",
-    "q_lora_rank", "qk_nope_head_dim", "qk_norm", "qk_rope_head_dim", "qkv_bias", "rms_norm_eps", "rope_interleave",
-    "rope_parameters", "tie_word_embeddings", "use_full_kv_head", "use_lora_layer_norm", "v_head_dim", "vocab_size",
+    "architectures", "attention_bias", "attention_multiplier", "attn_logit_softcapping", "attn_output_gate",
+    "bos_token_id", "dtype", "embedding_multiplier", "eos_token_id", "farskip_connectivity",
+    "final_logit_softcapping", "head_dim", "hidden_act", "hidden_size", "intermediate_size", "kv_lora_rank",
+    "latent_norm_eps", "layer_rank_list", "layer_types", "linear_chunk_size", "linear_conv_kernel_dim",
+    "linear_key_head_dim", "linear_norm_eps", "linear_num_key_heads", "linear_num_value_heads", "linear_qkv_bias",
+    "linear_value_head_dim", "logits_scaling", "mamba_chunk_size", "mamba_d_conv", "mamba_d_head", "mamba_d_state",
+    "mamba_d_xb", "mamba_in_proj_bias", "mamba_n_groups", "mamba_n_heads", "mamba_norm_eps",
+    "max_position_embeddings", "mixer_types", "mla_attention_scale", "mla_output_gate", "mla_position_free",
+    "mla_qk_norm", "mla_qkv_bias", "mla_rope_parameters", "model_type", "no_rope_layers", "norm_offset",
+    "norm_placement", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "q_lora_rank",
+    "qk_nope_head_dim", "qk_norm", "qk_norm_spans_heads", "qk_rope_head_dim", "qkv_bias", "residual_multiplier",
+    "rms_norm_eps", "rope_interleave", "rope_parameters", "sliding_rope_parameters", "sliding_window",
+    "sliding_window_layers", "tie_word_embeddings", "use_full_kv_head", "use_lora_layer_norm", "v_head_dim",
+    "vocab_size",
   ]
 }
 
-extension AttentionConfig {
+extension ModelConfig {
+  /// Whether the file computes all of the model: beyond what every export knows, what stands around mixers and
+  /// feed-forwards (but GPT-2's, which no method converts), and windows, caps and scales of attention.
+  fileprivate var isKnownToModelingFile: Bool {
+    if block.usesLayerNorm || block.isUngated || block.learnsPositions { return false }
+    if experts != nil && (normOffset != 0 || block != BlockConfig()) { return false }
+    var plain = self
+    plain.block = BlockConfig()
+    plain.attention.windows = nil
+    plain.attention.qkNormSpansHeads = false
+    plain.attention.scale = nil
+    plain.attention.scoreCap = nil
+    return plain.isKnownToExports
+  }
+
+  /// What stands around mixers and feed-forwards, as the modelling file reads it; nil where it is Llama's.
+  fileprivate var blockTraits: JSONValue? {
+    var object: [String: JSONValue] = [:]
+    if block.norms != .before { object["norms"] = .string(block.norms.rawValue) }
+    if normOffset != 0 { object["norm_offset"] = .double(Double(normOffset)) }
+    for (key, factor) in [
+      ("embedding_multiplier", block.embeddingMultiplier), ("residual_multiplier", block.residualMultiplier),
+      ("logit_divisor", block.logitDivisor),
+    ] where factor != 1 { object[key] = .double(factor) }
+    object["logit_cap"] = block.logitCap.map { .double($0) }
+    return object.isEmpty ? nil : .object(object)
+  }
+
   /// What attention has beyond the keys of our own family, as the modelling file reads it.
-  fileprivate var traits: JSONValue {
+  fileprivate var attentionTraits: JSONValue {
     var object: [String: JSONValue] = [
-      "unrotated_layers": .array(unrotatedLayers.map { .int($0) }), "norms_rotated": .bool(normsRotated),
+      "unrotated_layers": .array(attention.unrotatedLayers.map { .int($0) }),
+      "norms_rotated": .bool(attention.normsRotated),
     ]
-    let size = JSONValue.int(chunks?.size ?? 0)
-    object["chunks"] = .object(Dictionary((chunks?.layers ?? []).map { (String($0), size) }) { $1 })
-    if let temperature {
+    let size = JSONValue.int(attention.chunks?.size ?? 0)
+    object["chunks"] = .object(Dictionary((attention.chunks?.layers ?? []).map { (String($0), size) }) { $1 })
+    if let temperature = attention.temperature {
       object["temperature"] = .object([
         "floor_scale": .int(temperature.floorScale), "slope": .double(temperature.slope),
       ])
+    }
+    if attention.qkNormSpansHeads { object["norms_span_heads"] = .bool(true) }
+    object["scale"] = attention.scale.map { .double($0) }
+    object["score_cap"] = attention.scoreCap.map { .double($0) }
+    if let windows = attention.windows {
+      let sizes = windows.layers.compactMap { layer in attentionWindow(layer: layer).map { (String(layer), $0) } }
+      if !sizes.isEmpty { object["windows"] = .object(Dictionary(uniqueKeysWithValues: sizes).mapValues { .int($0) }) }
+      if windows.rope != nil { object["own_rope"] = .array(windows.layers.map { .string(String($0)) }) }
     }
     return .object(object)
   }

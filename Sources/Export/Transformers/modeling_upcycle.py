@@ -28,13 +28,16 @@ class UpcycleOutput(ModelOutput):
 
 
 class RMSNorm(nn.Module):
-    def __init__(self, width, eps):
+    """Its weights are differences from `offset`."""
+
+    def __init__(self, width, eps, offset=0):
         super().__init__()
-        self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
+        self.weight, self.eps, self.offset = nn.Parameter(torch.ones(width)), eps, offset
 
     def forward(self, x):
         y = x.float()
-        return (y * torch.rsqrt(y.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype) * self.weight
+        y = (y * torch.rsqrt(y.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
+        return y * (self.weight + self.offset if self.offset else self.weight)
 
 
 def linear(inputs, outputs, bias=False):
@@ -53,10 +56,18 @@ def rotate(x, positions, rope):
     return torch.cat((turned.to(x.dtype), kept), -1)
 
 
-def attend(q, k, v, mask, scale):
+def capped(x, cap):
+    """Bent so that it stays within -cap and cap; as it is without one."""
+    return cap * torch.tanh(x / cap) if cap else x
+
+
+def attend(q, k, v, mask, scale, cap=None):
     """softmax(q k^T scale) v: q [B, T, H, K], k [B, S, G, K], v [B, S, G, V], mask [B, T, S] -> [B, T, H V]."""
     k, v = (x.repeat_interleave(q.shape[2] // x.shape[2], 2) for x in (k, v))
     q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    if cap:
+        scores = capped(q @ k.transpose(2, 3) * scale, cap).masked_fill(~mask[:, None], -torch.inf)
+        return (scores.float().softmax(-1).to(v.dtype) @ v).transpose(1, 2).flatten(2)
     return F.scaled_dot_product_attention(q, k, v, mask[:, None], scale=scale).transpose(1, 2).flatten(2)
 
 
@@ -100,6 +111,10 @@ class Attention(nn.Module):
         super().__init__()
         self.width, self.rope, self.gated = c.head_dim, c.rotary["attention"], getattr(c, "attn_output_gate", False)
         traits, self.eps = c.attention_traits, c.rms_norm_eps
+        self.scale, self.cap = traits.get("scale", c.head_dim**-0.5), traits.get("score_cap")
+        self.window = traits.get("windows", {}).get(str(layer))
+        if str(layer) in traits.get("own_rope", []):
+            self.rope = c.rotary["windowed"]
         self.rotated, self.chunk = layer not in traits["unrotated_layers"], traits["chunks"].get(str(layer))
         self.unit, self.growth = traits["norms_rotated"], None if self.rotated else traits.get("temperature")
         queries, keys = c.num_attention_heads * c.head_dim, c.num_key_value_heads * c.head_dim
@@ -107,14 +122,20 @@ class Attention(nn.Module):
         self.k_proj = linear(c.hidden_size, keys, c.qkv_bias)
         self.v_proj = linear(c.hidden_size, keys, c.qkv_bias)
         self.o_proj = linear(queries, c.hidden_size)
+        self.spans = traits.get("norms_span_heads", False)  # Norms of all heads of a token at once.
         if c.qk_norm:
-            self.q_norm, self.k_norm = RMSNorm(c.head_dim, c.rms_norm_eps), RMSNorm(c.head_dim, c.rms_norm_eps)
+            offset = getattr(c, "block_traits", {}).get("norm_offset", 0)
+            self.q_norm, self.k_norm = (
+                RMSNorm(width if self.spans else c.head_dim, c.rms_norm_eps, offset) for width in (queries, keys))
 
     def forward(self, x, positions, mask, keep, state):
-        q, k, v = (p(x).unflatten(-1, (-1, self.width)) for p in (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        if self.spans:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = (y.unflatten(-1, (-1, self.width)) for y in (q, k, v))
         if self.gated:
             q, gate = q[:, :, ::2], q[:, :, 1::2].flatten(2)
-        if hasattr(self, "q_norm"):
+        if hasattr(self, "q_norm") and not self.spans:
             q, k = self.q_norm(q), self.k_norm(k)
         if self.growth:  # Queries of layers without positions grow with theirs.
             steps = ((positions[:, :, None, None] + 1) / self.growth["floor_scale"]).floor()
@@ -128,7 +149,9 @@ class Attention(nn.Module):
             k, v, places = (torch.cat(pair, 1) for pair in zip(state, (k, v, positions)))
         if self.chunk:  # A token sees its own chunk of positions.
             mask = mask & (places[:, None] // self.chunk == positions[:, :, None] // self.chunk)
-        y = attend(q, k, v, mask, self.width**-0.5)
+        if self.window:  # A token sees the last ones.
+            mask = mask & (positions[:, :, None] - places[:, None] < self.window)
+        y = attend(q, k, v, mask, self.scale, self.cap)
         return self.o_proj(y * gate.sigmoid() if self.gated else y), (k, v, places)
 
 
@@ -208,7 +231,8 @@ class Mamba2(nn.Module):
         shared, self.eps = getattr(c, "mamba_d_xb", None), c.mamba_norm_eps
         inner = self.heads * self.width
         self.parts = [shared, shared, inner] if shared else [inner] + 2 * [self.groups * self.size]
-        self.in_proj = linear(c.hidden_size, inner + sum(self.parts) + self.heads)
+        self.in_proj = linear(
+            c.hidden_size, inner + sum(self.parts) + self.heads, getattr(c, "mamba_in_proj_bias", False))
         self.conv1d = depthwise(sum(self.parts), c.mamba_d_conv, bias=True)
         self.dt_bias, self.A_log, self.D = (nn.Parameter(torch.zeros(self.heads)) for _ in range(3))
         self.norm = RMSNorm(inner, self.eps)
@@ -216,7 +240,7 @@ class Mamba2(nn.Module):
 
     def forward(self, x, positions, mask, keep, state):
         past, memory = state or (None, x.new_zeros(x.shape[0], self.heads, self.size, self.width, dtype=torch.float))
-        z, rows, dt = self.in_proj(x * keep).split([self.norm.weight.shape[0], sum(self.parts), self.heads], -1)
+        z, rows, dt = (self.in_proj(x) * keep).split([self.norm.weight.shape[0], sum(self.parts), self.heads], -1)
         rows, past = convolve(rows, self.conv1d, past, keep)
         u, b, c = (
             y.unflatten(-1, (-1, width)).repeat_interleave(self.heads * width // y.shape[-1], 2).float()
@@ -236,7 +260,8 @@ class GatedDeltaNet(nn.Module):
         self.heads, keys = c.linear_num_value_heads, c.linear_num_key_heads * c.linear_key_head_dim
         self.key, self.value = c.linear_key_head_dim, c.linear_value_head_dim
         values, taps = self.heads * self.value, c.linear_conv_kernel_dim
-        self.q_proj, self.k_proj, self.v_proj = (linear(c.hidden_size, width) for width in (keys, keys, values))
+        bias = getattr(c, "linear_qkv_bias", False)
+        self.q_proj, self.k_proj, self.v_proj = (linear(c.hidden_size, width, bias) for width in (keys, keys, values))
         self.q_conv1d, self.k_conv1d, self.v_conv1d = (depthwise(width, taps) for width in (keys, keys, values))
         self.g_proj, self.o_proj = linear(c.hidden_size, values), linear(values, c.hidden_size)
         self.a_proj, self.b_proj = linear(c.hidden_size, self.heads), linear(c.hidden_size, self.heads)
@@ -246,7 +271,7 @@ class GatedDeltaNet(nn.Module):
     def forward(self, x, positions, mask, keep, state):
         past, memory = state or (3 * [None], x.new_zeros(x.shape[0], self.heads, self.key, self.value, dtype=torch.float))
         rows, past = zip(*(
-            convolve(project(x * keep), conv, p, keep)
+            convolve(project(x) * keep, conv, p, keep)
             for project, conv, p in zip(
                 (self.q_proj, self.k_proj, self.v_proj), (self.q_conv1d, self.k_conv1d, self.v_conv1d), past)))
         q, k, v = (y.unflatten(-1, (-1, width)).float() for y, width in zip(rows, (self.key, self.key, self.value)))
@@ -263,12 +288,15 @@ MIXERS = {
 
 
 class FeedForward(nn.Module):
-    def __init__(self, outer, inner):
+    def __init__(self, outer, inner, activation="silu"):
         super().__init__()
         self.gate_proj, self.up_proj, self.down_proj = linear(outer, inner), linear(outer, inner), linear(inner, outer)
+        self.bends = activation
 
     def forward(self, x):
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate = self.gate_proj(x)
+        gate = F.silu(gate) if self.bends == "silu" else F.gelu(gate, approximate="tanh")
+        return self.down_proj(gate * self.up_proj(x))
 
 
 class Experts(nn.Module):
@@ -316,11 +344,18 @@ class Layer(nn.Module):
         mixer = MIXERS[c.mixer_types[layer]]
         self.mixer = mixer.name
         self.add_module(mixer.name, mixer(c, layer))
-        self.input_layernorm = RMSNorm(c.hidden_size, c.rms_norm_eps)
+        block = getattr(c, "block_traits", {})
+        placement, self.factor = block.get("norms", "before"), block.get("residual_multiplier", 1)
+
+        def norm(stands):
+            return RMSNorm(c.hidden_size, c.rms_norm_eps, block.get("norm_offset", 0)) if stands else nn.Identity()
+
+        self.input_layernorm, self.mixer_output_layernorm = norm(placement != "after"), norm(placement != "before")
         if c.intermediate_size:
-            self.post_attention_layernorm = RMSNorm(c.hidden_size, c.rms_norm_eps)
+            self.post_attention_layernorm = norm(placement != "after")
+            self.post_feedforward_layernorm = norm(placement != "before")
             routed = layer in getattr(c, "routing", {}).get("layers", [])
-            self.mlp = Experts(c) if routed else FeedForward(c.hidden_size, c.intermediate_size)
+            self.mlp = Experts(c) if routed else FeedForward(c.hidden_size, c.intermediate_size, c.hidden_act)
         kind = getattr(c, "farskip_connectivity", {}) and c.farskip_connectivity[layer]
         self.skips_routed = kind in ("farskip", "attention-only")
         self.skips_attention = kind in ("farskip", "mlp-only")
@@ -329,12 +364,12 @@ class Layer(nn.Module):
         """x is the residual; routed_free the same without the routed experts of the layer before (FarSkip)."""
         inputs = self.input_layernorm(routed_free if self.skips_routed else x)
         mixed, state = getattr(self, self.mixer)(inputs, positions, mask, keep, state)
-        attended = x + mixed
+        attended = x + self.mixer_output_layernorm(mixed) * self.factor
         if not hasattr(self, "mlp"):
             return attended, attended, state
         u = self.post_attention_layernorm(x if self.skips_attention else attended)
         if not isinstance(self.mlp, Experts):
-            x = attended + self.mlp(u)
+            x = attended + self.post_feedforward_layernorm(self.mlp(u)) * self.factor
             return x, x, state
         free = attended + self.mlp.shared_experts(u) if hasattr(self.mlp, "shared_experts") else attended
         x = free + self.mlp(u)
@@ -353,7 +388,10 @@ class UpcycleForCausalLM(PreTrainedModel, GenerationMixin):
         self.model = nn.Module()
         self.model.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.model.layers = nn.ModuleList(Layer(config, layer) for layer in range(config.num_hidden_layers))
-        self.model.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        block = getattr(config, "block_traits", {})
+        self.model.norm = RMSNorm(config.hidden_size, config.rms_norm_eps, block.get("norm_offset", 0))
+        self.embedding_factor, self.logit_cap = block.get("embedding_multiplier", 1), block.get("logit_cap")
+        self.logit_divisor = block.get("logit_divisor", 1)
         self.lm_head = linear(config.hidden_size, config.vocab_size)
         self.post_init()
 
@@ -373,12 +411,13 @@ class UpcycleForCausalLM(PreTrainedModel, GenerationMixin):
         positions = (attention_mask.long().cumsum(1) - 1).clamp(min=0)[:, S - T :]
         order = torch.arange(S, device=input_ids.device)
         mask = (order <= order[S - T :, None]) & (attention_mask.bool()[:, None] | (order == order[S - T :, None]))
-        x = free = self.model.embed_tokens(input_ids)
+        x = free = self.model.embed_tokens(input_ids) * self.embedding_factor
         keep, kept = attention_mask[:, S - T :, None].to(x.dtype), [S]
         for index, layer in enumerate(self.model.layers):
             x, free, state = layer(x, free, positions, mask, keep, None if states is None else states[index + 1])
             kept.append(state)
-        logits = self.lm_head(self.model.norm(x[:, -logits_to_keep:] if logits_to_keep else x))
+        x = self.model.norm(x[:, -logits_to_keep:] if logits_to_keep else x)
+        logits = capped(self.lm_head(x / self.logit_divisor), self.logit_cap)
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())

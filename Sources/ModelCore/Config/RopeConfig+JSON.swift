@@ -27,7 +27,7 @@ extension RopeConfig {
         parameters: JSONObject(values: values, file: model.file, path: parameters.path), theta: outer,
         maxPosition: maxPosition)
     } else {
-      try self.init(theta: outer)
+      self.init(theta: outer)
     }
     let inner = try parameters?.positive("partial_rotary_factor")
     rotatedShare = try inner ?? model.positive("partial_rotary_factor") ?? share
