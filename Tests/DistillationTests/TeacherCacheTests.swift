@@ -68,7 +68,9 @@ final class TeacherCacheTests: XCTestCase {
 
   /// Every kind of number survives the planes.
   func testEveryNumberSurvivesThePlanes() {
-    let numbers: [Float] = [0, -0.0, 1, -1.5, .pi, Float("1e-40")!, .greatestFiniteMagnitude, -.infinity, .ulpOfOne, 65_504]
+    let numbers: [Float] = [
+      0, -0.0, 1, -1.5, .pi, Float("1e-40")!, .greatestFiniteMagnitude, -.infinity, .ulpOfOne, 65_504,
+    ]
     var back = [Float](repeating: 9, count: numbers.count)
     let planes = BytePlanes(count: numbers.count, type: .float32)
     planes.split(numbers)
