@@ -44,10 +44,11 @@ declare -A commands=(
   [convert]="$bin/xecomla convert --model $base --kv-rank 16 --rope-dim 4 --nope-dim 4 --out OUT"
 )
 
-# What a run leaves, times aside.
+# What a run leaves, times and its own name aside.
 digest() {
-  (cd "$1" && find . -type f ! -name environment.json | sort | while read -r file; do
+  (cd "$1" && find . -type f ! -name environment.json ! -name made-by.json | sort | while read -r file; do
     case $file in
+      */report.json) echo "$file $(grep -v '"seconds"' "$file" | sha256sum)" ;;
       */metrics.csv) echo "$file $(cut -d, -f1-4 "$file" | sha256sum)" ;;
       *) echo "$file $(sha256sum <"$file")" ;;
     esac
