@@ -48,7 +48,7 @@ declare -A commands=(
 digest() {
   (cd "$1" && find . -type f ! -name environment.json ! -name made-by.json | sort | while read -r file; do
     case $file in
-      */report.json) echo "$file $(grep -v '"seconds"' "$file" | sha256sum)" ;;
+      */report.json) echo "$file $(grep -Ev '"(seconds|text)" :' "$file" | sha256sum)" ;;
       */metrics.csv) echo "$file $(cut -d, -f1-4 "$file" | sha256sum)" ;;
       *) echo "$file $(sha256sum <"$file")" ;;
     esac
