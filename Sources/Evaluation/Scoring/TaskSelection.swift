@@ -82,7 +82,7 @@ public struct TaskSelection: Sendable {
       case .microworld(let task, let shots):
         if limit > Self.mostItems {
           throw UpcycleError.usage(
-            "too many items to make up", at: "--items", expected: "at most \(formatCount(Self.mostItems))",
+            "too many items to make up", field: "items", expected: "at most \(formatCount(Self.mostItems))",
             found: formatCount(limit))
         }
         world = world ?? World(seed: seed, edition: edition)

@@ -79,11 +79,12 @@ extension Sweep {
     guard let (plan, node) = found.first, Set(found.map(\.1.key)).count == 1, !key.isEmpty else {
       throw UpcycleError.usage(
         found.isEmpty ? "no stage of these experiments has this key" : "several stages have keys that begin so",
-        at: "--stage", found: key, hint: "lab plan lists the keys; they change with settings and versions")
+        field: "stage", found: key, hint: "lab plan lists the keys; they change with settings and versions")
     }
     for (role, parent) in node.parents.sorted(by: { $0.key < $1.key }) where try !isDone(parent) {
       throw UpcycleError(
-        "the stage before it is not finished", at: "--stage", expected: "its \(role), \(parent.prefix(10))",
+        "the stage before it is not finished", at: "`stage`",
+        expected: "its \(role), \(parent.prefix(10))",
         found: "nothing",
         hint: "run that one first")
     }
