@@ -63,10 +63,12 @@ public final class Parameter {
   /// The numbers as products of inference read them, [product of outer axes, innermost axis].
   public var matrix: WeightMatrix { stored ?? WeightMatrix(value) }
 
-  /// y [rows, out] = x [rows, in] W^T, without a record: logits of hidden states. See `WeightMatrix.product`.
-  public func product(_ x: Tensor) -> Tensor {
+  /// y [rows, out] = x [rows, in] W^T, without a record: logits of hidden states.
+  /// - Parameter rowwise: `WeightMatrix.rowwiseProduct` instead of `product`
+  public func product(_ x: Tensor, rowwise: Bool = false) -> Tensor {
     let y = Tensor([x.rowCount, shape[0]])
-    WeightMatrix.product([matrix], rows: x.rowCount, x.pointer, lda: x.width, into: y.pointer, ldc: y.width)
+    let product = rowwise ? WeightMatrix.rowwiseProduct : WeightMatrix.product
+    product([matrix], x.rowCount, x.pointer, x.width, y.pointer, y.width)
     return y
   }
 

@@ -32,8 +32,7 @@ public final class Tape {
   private let profile: OperationProfile?
 
   /// Whether `linear` and `headLoss` compute every row as if it stood alone (`rowwiseGemm`), so that a sequence's bits
-  /// do not depend on the sequences beside it: for passes whose batch is divided among ranks. Costs time where the
-  /// matrix product is OpenBLAS's.
+  /// do not depend on the sequences beside it: for passes whose batch is divided among ranks, and for scoring.
   public var isRowwise = false
   /// Where new nodes stand among all: the backward pass takes nodes of a higher section first. A node's inputs must
   /// have no higher section than the node.

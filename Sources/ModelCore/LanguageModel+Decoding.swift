@@ -27,11 +27,13 @@ extension LanguageModel {
 
   /// Feeds new tokens to each sequence (prefill of any length, or one token each) and returns their final
   /// hidden states [sum of tokens, D], sequence after sequence.
+  /// - Parameter rowwise: matrix products whose rows do not depend on each other (`rowwiseGemm`)
   /// - Throws: a failure for a cache that another model made; usage errors for ids outside the vocabulary and for more
   ///   tokens than the cache's `positions`. No cache has changed then.
-  public func extend(_ sequences: [(cache: SequenceCache, tokens: [Int32])]) throws -> Tensor {
+  public func extend(_ sequences: [(cache: SequenceCache, tokens: [Int32])], rowwise: Bool = false) throws -> Tensor {
     for (cache, tokens) in sequences { try check(cache, tokens) }
     let tape = Tape(recording: false)
+    tape.isRowwise = rowwise
     var ids: [Int32] = []
     var positionIds: [Int32] = []
     var ranges: [Range<Int>] = []

@@ -112,8 +112,9 @@ public final class LanguageModel {
   public var logitCap: Float { Float(config.block.logitCap ?? 0) }
 
   /// Logits [rows, vocab] of hidden rows.
-  public func logits(_ hidden: Tensor) -> Tensor {
-    let logits = head.product(hidden)
+  /// - Parameter rowwise: the bits of a row depend on that row alone
+  public func logits(_ hidden: Tensor, rowwise: Bool = false) -> Tensor {
+    let logits = head.product(hidden, rowwise: rowwise)
     if logitCap > 0 { up_soft_cap(logits.pointer, logits.count, logitCap) }
     return logits
   }

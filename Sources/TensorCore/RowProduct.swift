@@ -22,6 +22,6 @@ func portableRowwiseGemm(
   transB: Bool, m: Int, n: Int, k: Int, a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int,
   beta: Float, c: UnsafeMutablePointer<Float>, ldc: Int
 ) {
-  let panel = Tensor([k, Int(up_gemm_panel_cols)])
-  up_sgemm_rows_portable(transB, m, n, k, a, lda, b, ldb, beta, c, ldc, panel.pointer)
+  let panels = Tensor([up_gemm_panel_floats(n, k)])
+  up_sgemm_rows_portable(transB, m, n, k, a, lda, b, ldb, beta, c, ldc, panels.pointer)
 }

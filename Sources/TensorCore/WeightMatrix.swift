@@ -134,6 +134,28 @@ public struct WeightMatrix: @unchecked Sendable {
     }
   }
 
+  /// `product` where the bits of a row of y depend on its row of x and on the weights alone (`rowwiseGemm`), as many rows
+  /// as there are and in 16 bits as in float32; the rows are dealt to the threads.
+  public static func rowwiseProduct(
+    _ matrices: [WeightMatrix], rows: Int, _ x: UnsafePointer<Float>, lda: Int, into y: UnsafeMutablePointer<Float>,
+    ldc: Int
+  ) {
+    Threads.parallelRows(rows, grain: 64) { some in
+      var target = y + some.lowerBound * ldc
+      for matrix in matrices {
+        let blocks = matrix.element == .float32 ? [0..<matrix.outputs] : matrix.blocks(threads: 1)
+        for block in blocks {
+          matrix.withFloats(block) {
+            rowwiseGemm(
+              transB: true, m: some.count, n: block.count, k: matrix.inputs, a: x + some.lowerBound * lda, lda: lda,
+              b: $0, ldb: matrix.inputs, c: target + block.lowerBound, ldc: ldc)
+          }
+        }
+        target += matrix.outputs
+      }
+    }
+  }
+
   // MARK: Few rows
 
   /// Up to this many rows a product is made of dot products that read the weights once, and packs nothing.
@@ -186,10 +208,18 @@ public struct WeightMatrix: @unchecked Sendable {
   private func widenedProduct(
     _ range: Range<Int>, rows: Int, _ x: UnsafePointer<Float>, lda: Int, into y: UnsafeMutablePointer<Float>, ldc: Int
   ) {
+    withFloats(range) {
+      serialGemm(
+        transB: true, m: rows, n: range.count, k: inputs, a: x, lda: lda, b: $0, ldb: inputs, c: y + range.lowerBound,
+        ldc: ldc)
+    }
+  }
+
+  /// Calls `body` with these rows in float32, [range.count, inputs]: where they lie, or converted.
+  private func withFloats(_ range: Range<Int>, _ body: (UnsafePointer<Float>) -> Void) {
+    if element == .float32 { return body(row(range.lowerBound).assumingMemoryBound(to: Float.self)) }
     let values = Tensor([range.count, inputs])
     widen(range, into: values.pointer)
-    serialGemm(
-      transB: true, m: rows, n: range.count, k: inputs, a: x, lda: lda, b: values.pointer, ldb: inputs,
-      c: y + range.lowerBound, ldc: ldc)
+    body(values.pointer)
   }
 }

@@ -32,6 +32,8 @@ public struct Distill: ParsableCommand {
   @Option(help: "Sequences per forward pass (a divisor of --batch).") var microBatch: Int?
   @Option(help: "Tokens per sequence.") var sequence = 256
   @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
+  @Option(help: "Folder for teachers' hidden states: the teacher runs once, trainings on the same batches share them.")
+  var teacherStates: String?
   @Option(help: "Weight of KL(teacher || student) per token.") var klWeight = 1.0
   @Option(help: "Weight of next-token cross-entropy per token.") var ceWeight = 0.0
   @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
@@ -58,11 +60,13 @@ public struct Distill: ParsableCommand {
       var recipe = Distilling(
         student: folder(student), teacher: klWeight > 0 ? folder(teacher) : nil, data: try TokenShards(folder(data)),
         heldOut: try heldOut.map { try TokenShards(folder($0)) }, plan: plan)
+      recipe.shared = try teacherStates.map { try SharedTeacherStates(folder($0)) }
       recipe.type = try stored.type(of: folder(student))
       Interrupt.listen()
       let curve = try output.train(from: [student, teacher, data, heldOut]) { out, force in
         try recipe.run(
-          in: out, force: force, saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet),
+          in: out, force: force, saveEvery: saveEvery, reportTeacher: teacherReport(plan, quiet: quiet),
+          report: stepReport("distill", plan, quiet: quiet),
           shouldStop: { Interrupt.isRaised })
       }
       if let first = curve.first, let last = curve.last {

@@ -44,6 +44,8 @@ struct Distill: ParsableCommand {
   @Option(help: "kl, sft, kl+hidden.") var objective = SelfDistilling.Objective.kl
   @Option(help: "Weight of the squared distance of the layers' outputs, summed over layers (kl+hidden).")
   var hiddenWeight = 1e-4
+  @Option(help: "Folder for teachers' hidden states: the teacher runs once, trainings on the same batches share them.")
+  var teacherStates: String?
   @Flag(help: "Embedding and head do not train.") var frozenEmbeddings = false
   @Flag(help: "Learn on every token, not on answers alone.") var allTokens = false
   @Option(help: "Peak learning rate.") var lr = 1e-3
@@ -84,6 +86,7 @@ struct Distill: ParsableCommand {
       var recipe = SelfDistilling(
         student: folder, teacher: URL(fileURLWithPath: teacher), data: text.training, heldOut: text.heldOut, plan: plan)
       recipe.answersOnly = !allTokens
+      recipe.shared = try teacherStates.map { try SharedTeacherStates(URL(fileURLWithPath: $0)) }
       recipe.type = try stored.type(of: folder)
       recipe.stopping = patience.map {
         EarlyStopping(
@@ -93,7 +96,8 @@ struct Distill: ParsableCommand {
       Interrupt.listen()
       let outcome = try output.train(from: [student, teacher, data, heldOut]) { out, force in
         try recipe.run(
-          in: out, force: force, saveEvery: saveEvery, report: stepReport("distill", plan, quiet: quiet || json),
+          in: out, force: force, saveEvery: saveEvery, reportTeacher: teacherReport(plan, quiet: quiet || json),
+          report: stepReport("distill", plan, quiet: quiet || json),
           shouldStop: { Interrupt.isRaised })
       }
       try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(output.out)")

@@ -73,15 +73,10 @@ struct Extend: ParsableCommand {
     for warning in try recipe.check() { printNote("warning: \(warning)") }
     if let budget = recipe.budget { endProcess(above: budget, "--budget") }
     Interrupt.listen()
-    let steps = recipe.plan?.steps ?? 0
-    let progress = ProgressLine("teacher states, step", total: steps, quiet: quiet)
     let curve = try output.train(from: [model, teacher, data, heldOut]) { out, force in
       try recipe.run(
         in: out, force: force, saveEvery: saveEvery,
-        reportTeacher: {
-          progress.update($0)
-          if $0 == steps { progress.finish("of \(formatCount(steps)) steps") }
-        },
+        reportTeacher: recipe.plan.map { teacherReport($0, quiet: quiet) } ?? { _ in },
         report: recipe.plan.map { stepReport("extend", $0, quiet: quiet) } ?? { _, _ in },
         shouldStop: { Interrupt.isRaised })
     }

@@ -55,6 +55,7 @@ final class MainJobTests: XCTestCase {
     XCTAssertEqual(
       try sha256(fileAt: URL(fileURLWithPath: path("calm/model.safetensors"))),
       try sha256(fileAt: URL(fileURLWithPath: path("killed/model.safetensors"))), "resumed against uninterrupted")
+    try sideBySide(distil)
     let rows = String(decoding: try readFile(URL(fileURLWithPath: path("killed/run/metrics.csv"))), as: UTF8.self)
     XCTAssertEqual(rows.split(separator: "\n").count, 1 + 12_000 / 256, "one line per step, none twice")
 
@@ -75,6 +76,21 @@ final class MainJobTests: XCTestCase {
     XCTAssertTrue(text.hasPrefix("The cat") && text.count > "The cat".count, "the prompt and something new: \(text)")
 
     try refusals()
+  }
+
+  /// Two processes that share the teacher's states give the same bytes, whoever records them.
+  private func sideBySide(_ distil: (String, [String]) -> [String]) throws {
+    let commands = ["left", "right"].map { distil($0, ["--teacher-states", path("states")]) }
+    DispatchQueue.concurrentPerform(iterations: 2) { index in
+      do { try assertSucceeds("xecomla", commands[index]) } catch { XCTFail("\(error)") }
+    }
+    for name in ["left", "right"] {
+      XCTAssertEqual(
+        try sha256(fileAt: URL(fileURLWithPath: path("\(name)/model.safetensors"))),
+        try sha256(fileAt: URL(fileURLWithPath: path("calm/model.safetensors"))), name)
+    }
+    let kept = try FileManager.default.contentsOfDirectory(atPath: path("states"))
+    XCTAssertEqual(kept.count, 1, "one folder of states, and no lock left: \(kept)")
   }
 
   /// Bad input on the same folders: one clear line, the documented exit code, nothing half-written.

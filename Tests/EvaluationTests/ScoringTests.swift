@@ -1,10 +1,11 @@
-import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
 import XCTest
+
+@testable import Evaluation
 
 final class ScoringTests: XCTestCase {
   /// Every continuation by a whole forward pass of its own.
@@ -45,6 +46,37 @@ final class ScoringTests: XCTestCase {
         }
       }
       XCTAssertEqual(try logLikelihoods(model, groups), try logLikelihoods(model, groups), "\(name): same bits twice")
+    }
+  }
+
+  /// Contexts that begin alike, continuations that do, one that is another's beginning, and the same one twice.
+  func testGroupsThatBeginAlikeShareTheirBeginnings() throws {
+    let ids = TinyModels.ids(30)
+    let (long, short) = (Array(ids.prefix(20)), Array(ids.prefix(12)))
+    let groups = [
+      ContinuationGroup(context: long, continuations: [[5, 6, 7], [5, 6, 8, 9], [5], [5, 6, 7]]),
+      ContinuationGroup(context: short, continuations: [Array(ids[12..<25]), [3, 4]]),
+      ContinuationGroup(context: Array(ids.prefix(1)), continuations: [[Int32](repeating: 7, count: 9)]),
+    ]
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      for budget in [1, 4096] {
+        for (group, row) in zip(groups, try logLikelihoods(model, groups, tokensPerBatch: budget)) {
+          for (score, expected) in zip(row, reference(model, group)) {
+            XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), budget \(budget)")
+          }
+        }
+      }
+    }
+    // Sorted as they are scored: what is read is what differs.
+    let read = groups.flatMap { group in group.continuations.map { (group.context + $0).dropLast() } }
+      .sorted { $0.lexicographicallyPrecedes($1) }
+    let tree = PrefixTree(read, trees: [read.indices])
+    var beginnings: Set<[Int32]> = []
+    for tokens in read { for count in 1...tokens.count { beginnings.insert(Array(tokens.prefix(count))) } }
+    XCTAssertEqual(tree.nodes.reduce(0) { $0 + $1.tokens.count }, beginnings.count)
+    for (place, tokens) in read.enumerated() {
+      XCTAssertEqual(tree.nodes.filter { $0.sequences.contains(place) }.flatMap(\.tokens), Array(tokens))
     }
   }
 

@@ -73,6 +73,39 @@ final class RowProductTests: XCTestCase {
     }
   }
 
+  /// Weights in 16 bits give the bits of their float32 values, matrices side by side those of each alone.
+  func testWeightsOfAnyTypeGiveTheSameRows() {
+    let (rows, k) = (70, 40)
+    let x = randomFloats(rows * k, "x")
+    let halves = [33, 5].map { n in randomFloats(n * k, "w\(n)").map { UInt16($0.bitPattern >> 16) } }
+    let matrices = zip(halves, [33, 5]).map { numbers, n in
+      let tensor = Tensor([n, k], values: numbers.map { Float(bitPattern: UInt32($0) << 16) })
+      let stored = Tensor([(n * k + 1) / 2])
+      UnsafeMutableRawPointer(stored.pointer).copyMemory(from: numbers, byteCount: 2 * n * k)
+      return (
+        wide: WeightMatrix(tensor),
+        narrow: WeightMatrix(
+          .bfloat16, at: UnsafeRawPointer(stored.pointer), outputs: n, inputs: k, owner: stored.storage)
+      )
+    }
+    func product(_ some: [WeightMatrix]) -> [Float] {
+      let y = Tensor([rows, 38])
+      WeightMatrix.rowwiseProduct(some, rows: rows, x, lda: k, into: y.pointer, ldc: 38)
+      return y.toArray()
+    }
+    XCTAssertEqual(product(matrices.map(\.wide)), product(matrices.map(\.narrow)))
+    var expected = [Float](repeating: 0, count: rows * 38)
+    for (column, matrix) in zip([0, 33], matrices) {
+      let values = matrix.wide.widened()
+      expected.withUnsafeMutableBufferPointer {
+        rowwiseGemm(
+          transB: true, m: rows, n: matrix.wide.outputs, k: k, a: x, lda: k, b: values.pointer, ldb: k,
+          c: $0.baseAddress! + column, ldc: 38)
+      }
+    }
+    XCTAssertEqual(product(matrices.map(\.wide)), expected)
+  }
+
   /// What `gemm` does not promise, or the test above shows nothing: few rows are summed in another order.
   func testTheOrdinaryProductDependsOnTheNumberOfRows() throws {
     guard hasOwnKernel else { throw XCTSkip("another product") }

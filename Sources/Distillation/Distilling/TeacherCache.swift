@@ -11,7 +11,7 @@ import TokenData
 /// The folder has `states.json`, which says whose states they are and of which batches, and files `states-00000.zst`,
 /// seekable zstd with one frame per micro-batch: [microBatch * time, width] numbers split into planes of equal bytes,
 /// which compress better than whole numbers. float32 gives the same bits as the running teacher, bfloat16 half the
-/// size and states rounded to 8 bits.
+/// size and states rounded to 8 bits. A longer training on the same batches adds to them, a shorter one takes the first.
 public final class TeacherCache: Teacher {
   /// How numbers of the states are kept.
   public enum NumberType: String, Codable, CaseIterable, Sendable {
@@ -27,8 +27,6 @@ public final class TeacherCache: Teacher {
     public var data: String
     /// Of the order of the data.
     public var seed: UInt64
-    /// Optimizer steps.
-    public var steps: Int
     /// Sequences per step.
     public var batch: Int
     /// Sequences per forward pass.
@@ -50,7 +48,6 @@ public final class TeacherCache: Teacher {
       self.teacher = teacher
       self.data = data
       seed = plan.seed
-      steps = plan.steps
       batch = plan.batch
       microBatch = plan.microBatch
       time = plan.time
@@ -60,10 +57,17 @@ public final class TeacherCache: Teacher {
     }
 
     var frameNumbers: Int { microBatch * time * width }
-    var frames: Int { steps * (batch / microBatch) }
     /// About 64 MiB of states a file.
     var framesPerFile: Int { max(1, (1 << 26) / (frameNumbers * type.size)) }
-    var files: Int { (frames + framesPerFile - 1) / framesPerFile }
+
+    /// Frames of every file that a training of so many optimizer steps reads.
+    func frames(steps: Int) -> [Int] {
+      let all = steps * (batch / microBatch)
+      return stride(from: 0, to: all, by: framesPerFile).map { min(framesPerFile, all - $0) }
+    }
+
+    /// Bytes that the states of so many steps take at most.
+    public func bytes(steps: Int) -> Int { cappedProduct(steps, batch, time, cappedProduct(width, type.size)) }
   }
 
   /// What the states depend on.
@@ -73,22 +77,22 @@ public final class TeacherCache: Teacher {
   private let files: [FrameFile]
   private let scratch: BytePlanes
 
-  /// Opens a complete cache.
+  /// Opens a cache that is complete for so many steps.
   /// - Parameter head: the teacher's head, [vocab, width].
   /// - Throws: when the folder holds no cache, an unfinished one, or one of another teacher or other batches.
-  public init(_ folder: URL, identity: Identity, head: Tensor, cap: Float = 0) throws {
+  public init(_ folder: URL, identity: Identity, steps: Int, head: Tensor, cap: Float = 0) throws {
     guard try Self.holds(folder, identity) else { throw UpcycleError("holds no teacher states", at: folder.path) }
     precondition(head.width == identity.width)
     self.identity = identity
     self.head = head
     self.cap = cap
-    files = try (0..<identity.files).map { try FrameFile(Self.file(folder, $0)) }
-    scratch = BytePlanes(count: identity.frameNumbers, type: identity.type)
-    let frames = files.reduce(0) { $0 + $1.frameCount }
-    if frames != identity.frames {
+    files = try identity.frames(steps: steps).enumerated().map { number, frames in
+      let file = try FrameFile(Self.file(folder, number))
+      if file.frameCount >= frames { return file }
       throw UpcycleError(
-        "holds another number of micro-batches", at: folder.path, expected: "\(identity.frames)", found: "\(frames)")
+        "holds too few micro-batches", at: file.url.path, expected: "\(frames)", found: "\(file.frameCount)")
     }
+    scratch = BytePlanes(count: identity.frameNumbers, type: identity.type)
   }
 
   /// Rows of the head.
@@ -99,28 +103,42 @@ public final class TeacherCache: Teacher {
   /// The kept states of a micro-batch. `ids` are not looked at: the identity says which they are.
   public func teaching(step: Int, part: Int, ids: [Int32], batch: Int, time: Int) throws -> TeacherHead {
     precondition(batch == identity.microBatch && time == identity.time)
-    let frame = step * (identity.batch / identity.microBatch) + part
     let states = Tensor([batch * time, identity.width])
-    let (file, number) = frame.quotientAndRemainder(dividingBy: identity.framesPerFile)
-    try files[file].read(number, into: scratch.bytes)
+    let (file, number) = place(step: step, part: part)
+    try file.read(number, into: scratch.bytes)
     scratch.join(into: states.pointer)
     return TeacherHead(hidden: states, weight: head, cap: cap)
   }
 
-  // MARK: Recording
-
-  /// Whether the folder holds every file of this cache.
-  public static func isComplete(_ folder: URL, _ identity: Identity) throws -> Bool {
-    try holds(folder, identity)
-      && (0..<identity.files).allSatisfy { FileManager.default.fileExists(atPath: file(folder, $0).path) }
+  /// Where a micro-batch's states are kept.
+  private func place(step: Int, part: Int) -> (file: FrameFile, frame: Int) {
+    let frame = step * (identity.batch / identity.microBatch) + part
+    let (file, number) = frame.quotientAndRemainder(dividingBy: identity.framesPerFile)
+    return (files[file], number)
   }
 
-  /// Runs the teacher over the plan's batches and writes its states, going on after the last complete file.
+  /// The file with the states of a micro-batch.
+  public func file(step: Int, part: Int) -> URL { place(step: step, part: part).file.url }
+
+  // MARK: Recording
+
+  /// Whether the folder holds every file for so many steps. What the frames hold is checked as they are read.
+  public static func isComplete(_ folder: URL, _ identity: Identity, steps: Int) throws -> Bool {
+    try holds(folder, identity)
+      && identity.frames(steps: steps).enumerated().allSatisfy { isComplete(file(folder, $0), frames: $1) }
+  }
+
+  private static func isComplete(_ file: URL, frames: Int) -> Bool {
+    ((try? FrameFile(file))?.frameCount ?? 0) >= frames
+  }
+
+  /// Runs the teacher over the first batches of a plan and writes its states, beside the files that are complete.
   /// - Parameters:
+  ///   - steps: of the training.
   ///   - report: steps done.
   ///   - shouldStop: asked after every step; true throws, and the same call goes on later.
   public static func record(
-    _ teacher: LanguageModel, batches: any BatchSource, identity: Identity, in folder: URL,
+    _ teacher: LanguageModel, batches: any BatchSource, identity: Identity, steps: Int, in folder: URL,
     report: (Int) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     if try !holds(folder, identity) {
@@ -130,11 +148,12 @@ public final class TeacherCache: Teacher {
     let perStep = identity.batch / identity.microBatch
     let planes = BytePlanes(count: identity.frameNumbers, type: identity.type)
     let tokens = identity.microBatch * identity.time
-    for number in 0..<identity.files where !FileManager.default.fileExists(atPath: file(folder, number).path) {
+    for (number, frames) in identity.frames(steps: steps).enumerated() {
+      if isComplete(file(folder, number), frames: frames) { continue }
       let writer = try FrameFileWriter(file(folder, number))
-      let frames = number * identity.framesPerFile..<min(identity.frames, (number + 1) * identity.framesPerFile)
+      let first = number * identity.framesPerFile
       var batch: (step: Int, ids: [Int32])?
-      for frame in frames {
+      for frame in first..<first + frames {
         let (step, part) = frame.quotientAndRemainder(dividingBy: perStep)
         if batch?.step != step { batch = (step, try batches.batch(step: step).ids) }
         let states = teacher.teaching(
@@ -189,7 +208,7 @@ extension TeacherCache.Identity {
     if data != wanted.data { return "data \(data)" }
     if type != wanted.type { return type.rawValue }
     if threads != wanted.threads { return "\(threads) threads" }
-    return "\(steps) steps of \(batch) x \(time) tokens (\(microBatch) at a time), seed \(seed), width \(width)"
+    return "steps of \(batch) x \(time) tokens (\(microBatch) at a time), seed \(seed), width \(width)"
   }
 }
 

@@ -5,7 +5,7 @@ import TokenData
 /// How items are scored.
 public struct EvaluationOptions: Sendable {
   /// Tokens per model call.
-  public var tokensPerBatch = 2048
+  public var tokensPerBatch = 1024
   /// Longest generated answer.
   public var maximumAnswerTokens = 80
   /// Answers generated side by side.

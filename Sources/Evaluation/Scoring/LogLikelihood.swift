@@ -4,112 +4,184 @@ import TensorCore
 
 /// Log-probability of every continuation of every group: the sum over its tokens, nats.
 ///
-/// Each context runs through the model once. Many contexts form one `extend` call, so that the matrix
-/// products are large; a second call feeds all continuations, each to a copy of its context's cache.
-/// The head is applied only to rows whose prediction is scored.
-/// - Parameter tokensPerBatch: tokens per call; part of a result's identity in the last bits only.
+/// Whatever sequences share at their beginning runs through the model once (`PrefixTree`): the context of a group's
+/// continuations, and what contexts have in common. A call feeds many nodes of the tree side by side, so that the matrix
+/// products are large, each to its parent's cache. The head is applied only to rows whose prediction is scored.
+/// - Parameters:
+///   - tokensPerBatch: tokens per call; like the groups beside a group, part of a result's identity in the last bits only.
+///   - progress: called with the number of groups done.
 /// - Throws: usage errors for ids outside the vocabulary.
 /// - Returns: result[group][continuation].
 public func logLikelihoods(
-  _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 2048,
+  _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024,
   progress: (Int) -> Void = { _ in }
 ) throws -> [[Double]] {
-  var results: [[Double]] = []
-  var start = 0
-  while start < groups.count {
-    var end = start
-    var tokens = 0
-    repeat {
-      tokens += groups[end].tokenCount
-      end += 1
-    } while end < groups.count && tokens + groups[end].tokenCount <= tokensPerBatch
-    results += try scoreBatch(model, groups[start..<end].map { $0.fitting(model.config.maxPosition) })
-    start = end
-    progress(start)
-  }
-  return results
-}
-
-extension ContinuationGroup {
-  fileprivate var tokenCount: Int { continuations.reduce(context.count) { $0 + $1.count - 1 } }
-}
-
-/// One prediction to score: `row` of the hidden states predicts `target`.
-private struct Prediction {
-  var row: Int
-  var target: Int32
-  var group: Int
-  var continuation: Int
-}
-
-private func scoreBatch(_ model: LanguageModel, _ groups: [ContinuationGroup]) throws -> [[Double]] {
   var sums = groups.map { [Double](repeating: 0, count: $0.continuations.count) }
-
-  // Contexts; a lone continuation follows its context at once.
-  var prefixes: [(cache: SequenceCache, tokens: [Int32])] = []
-  var predictions: [Prediction] = []
-  var row = 0
-  for (g, group) in groups.enumerated() {
-    let lone = group.continuations.count == 1 ? group.continuations[0].dropLast() : []
-    let longest = group.continuations.map(\.count).max() ?? 0
-    prefixes.append((model.makeCache(capacity: group.context.count + longest), group.context + lone))
-    let last = row + group.context.count - 1
-    for (c, continuation) in group.continuations.enumerated() {
-      let scored = group.continuations.count == 1 ? continuation[...] : continuation.prefix(1)
-      for (offset, target) in scored.enumerated() {
-        predictions.append(Prediction(row: last + offset, target: target, group: g, continuation: c))
-      }
+  var left = groups.map(\.continuations.count)
+  let sequences = scoredSequences(model, groups)
+  var start = 0
+  while start < sequences.count {
+    let end = chunkEnd(model, sequences, from: start)
+    let chunk = Array(sequences[start..<end])
+    for (sequence, score) in zip(chunk, try scores(model, chunk, tokensPerBatch)) {
+      sums[sequence.group][sequence.continuation] = score
+      left[sequence.group] -= 1
     }
-    row += group.context.count + lone.count
+    start = end
+    progress(left.count { $0 == 0 })
   }
-  addLogProbabilities(model, try model.extend(prefixes), predictions, to: &sums)
-
-  // The other tokens of continuations that share a context.
-  var branches: [(cache: SequenceCache, tokens: [Int32])] = []
-  predictions = []
-  row = 0
-  for (g, group) in groups.enumerated() where group.continuations.count > 1 {
-    for (c, continuation) in group.continuations.enumerated() where continuation.count > 1 {
-      branches.append((prefixes[g].cache.snapshot(), Array(continuation.dropLast())))
-      for (offset, target) in continuation.dropFirst().enumerated() {
-        predictions.append(Prediction(row: row + offset, target: target, group: g, continuation: c))
-      }
-      row += continuation.count - 1
-    }
-  }
-  if !branches.isEmpty { addLogProbabilities(model, try model.extend(branches), predictions, to: &sums) }
   return sums
 }
 
-/// Adds log softmax(hidden[row] W^T)[target] of each prediction to its continuation's sum.
-private func addLogProbabilities(
-  _ model: LanguageModel, _ hidden: Tensor, _ predictions: [Prediction], to sums: inout [[Double]]
-) {
-  let width = hidden.width
-  let chunk = 512
-  var start = 0
-  while start < predictions.count {
-    let part = predictions[start..<min(start + chunk, predictions.count)]
-    let rows = Tensor([part.count, width])
-    for (index, prediction) in part.enumerated() {
-      (rows.pointer + index * width).update(from: hidden.pointer + prediction.row * width, count: width)
+/// What the model reads to score one continuation.
+private struct ScoredSequence {
+  var group: Int
+  var continuation: Int
+  /// Context and continuation.
+  var ids: [Int32]
+  /// Tokens of the context.
+  var contextCount: Int
+  /// All but the last id, which is only predicted.
+  var tokens: ArraySlice<Int32> { ids.dropLast() }
+}
+
+/// Sorted, so that those with a common beginning stand together; group by group where caches are made for a context of
+/// one length (H2O).
+private func scoredSequences(_ model: LanguageModel, _ groups: [ContinuationGroup]) -> [ScoredSequence] {
+  var sequences: [ScoredSequence] = []
+  for (g, group) in groups.enumerated() {
+    let fitting = group.fitting(model.config.maxPosition)
+    for (c, continuation) in fitting.continuations.enumerated() {
+      sequences.append(
+        ScoredSequence(
+          group: g, continuation: c, ids: fitting.context + continuation, contextCount: fitting.context.count))
     }
-    let scores = logProbabilities(model.logits(rows), part.map(\.target))
-    for (score, prediction) in zip(scores, part) {
-      sums[prediction.group][prediction.continuation] += Double(score)
-    }
-    start += chunk
+  }
+  let isApart = model.heavyHitters != nil
+  return sequences.sorted {
+    if isApart && $0.group != $1.group { return $0.group < $1.group }
+    return $0.tokens.lexicographicallyPrecedes($1.tokens)
   }
 }
 
-/// log softmax(logits[row])[targets[row]] of logits [rows, vocab].
-func logProbabilities(_ logits: Tensor, _ targets: [Int32]) -> [Float] {
+/// Caches of a chunk of sequences take about this many bytes at most.
+private let cacheBytes = 1 << 28
+
+private func chunkEnd(_ model: LanguageModel, _ sequences: [ScoredSequence], from start: Int) -> Int {
+  var (end, bytes) = (start, 0)
+  repeat {
+    bytes += 4 * (sequences[end].ids.count * model.config.kvNumbersPerToken + model.config.stateNumbers)
+    end += 1
+  } while end < sequences.count
+    && (bytes < cacheBytes || (model.heavyHitters != nil && sequences[end].group == sequences[end - 1].group))
+  return end
+}
+
+/// One prediction to score: `row` of a call's hidden states predicts `target`.
+private struct Prediction {
+  var row: Int
+  var target: Int32
+  var sequence: Int
+}
+
+/// The sum of log-probabilities of each sequence's continuation.
+private func scores(_ model: LanguageModel, _ sequences: [ScoredSequence], _ tokensPerBatch: Int) throws -> [Double] {
+  var trees = [sequences.indices]
+  if model.heavyHitters != nil {
+    let starts = sequences.indices.filter { $0 == 0 || sequences[$0].group != sequences[$0 - 1].group }
+    trees = zip(starts, starts.dropFirst() + [sequences.count]).map { $0..<$1 }
+  }
+  let tree = PrefixTree(sequences.map(\.tokens), trees: trees)
+  var childrenLeft = [Int](repeating: 0, count: tree.nodes.count)
+  for node in tree.nodes { if let parent = node.parent { childrenLeft[parent] += 1 } }
+  var caches = [SequenceCache?](repeating: nil, count: tree.nodes.count)
+  var sums = [Double](repeating: 0, count: sequences.count)
+  for level in tree.levels {
+    for number in level {
+      let node = tree.nodes[number]
+      guard let parent = node.parent else {
+        let longest = sequences[node.sequences].reduce(0) { max($0, $1.ids.count) }
+        caches[number] = model.makeCache(capacity: longest)
+        continue
+      }
+      // The last child goes on in its parent's cache.
+      childrenLeft[parent] -= 1
+      caches[number] = childrenLeft[parent] > 0 ? caches[parent]!.snapshot() : caches[parent]
+      if childrenLeft[parent] == 0 { caches[parent] = nil }
+    }
+    var first = level.lowerBound
+    while first < level.upperBound {
+      var (end, tokens) = (first, 0)
+      repeat {
+        tokens += tree.nodes[end].tokens.count
+        end += 1
+      } while end < level.upperBound && tokens + tree.nodes[end].tokens.count <= tokensPerBatch
+      try addScores(model, tree, first..<end, caches, sequences, to: &sums)
+      for number in first..<end where childrenLeft[number] == 0 { caches[number] = nil }
+      first = end
+    }
+  }
+  return sums
+}
+
+/// Feeds some nodes of one level to their caches and adds what their rows predict of continuations.
+private func addScores(
+  _ model: LanguageModel, _ tree: PrefixTree, _ numbers: Range<Int>, _ caches: [SequenceCache?],
+  _ sequences: [ScoredSequence], to sums: inout [Double]
+) throws {
+  var predictions: [Prediction] = []
+  var row = 0
+  for node in tree.nodes[numbers] {
+    for offset in 0..<node.tokens.count {
+      let position = node.start + offset
+      for s in node.sequences where position + 1 >= sequences[s].contextCount {
+        predictions.append(Prediction(row: row + offset, target: sequences[s].ids[position + 1], sequence: s))
+      }
+    }
+    row += node.tokens.count
+  }
+  let hidden = try model.extend(numbers.map { (caches[$0]!, Array(tree.nodes[$0].tokens)) }, rowwise: true)
+  addLogProbabilities(model, hidden, predictions, to: &sums)
+}
+
+/// Adds log softmax(hidden[row] W^T)[target] of each prediction to its sequence's sum.
+/// - Parameter predictions: by rising rows
+private func addLogProbabilities(
+  _ model: LanguageModel, _ hidden: Tensor, _ predictions: [Prediction], to sums: inout [Double]
+) {
+  let width = hidden.width
+  let mostRows = 512
+  var start = 0
+  while start < predictions.count {
+    var (end, rows) = (start, [Int]())
+    while end < predictions.count, rows.count < mostRows || rows.last == predictions[end].row {
+      if rows.last != predictions[end].row { rows.append(predictions[end].row) }
+      end += 1
+    }
+    let states = Tensor([rows.count, width])
+    for (index, row) in rows.enumerated() {
+      (states.pointer + index * width).update(from: hidden.pointer + row * width, count: width)
+    }
+    let part = predictions[start..<end]
+    var place = -1
+    let places = part.indices.map { index in
+      if index == start || predictions[index].row != predictions[index - 1].row { place += 1 }
+      return place
+    }
+    let scores = logProbabilities(model.logits(states, rowwise: true), rows: places, part.map(\.target))
+    for (score, prediction) in zip(scores, part) { sums[prediction.sequence] += Double(score) }
+    start = end
+  }
+}
+
+/// log softmax(logits[rows[i]])[targets[i]] of logits [.., vocab].
+private func logProbabilities(_ logits: Tensor, rows: [Int], _ targets: [Int32]) -> [Float] {
   let out = Tensor([targets.count])
-  targets.withUnsafeBufferPointer { targets in
-    Threads.parallelRows(targets.count, grain: 8) { rows in
-      up_log_probability(
-        logits.pointer + rows.lowerBound * logits.width, targets.baseAddress! + rows.lowerBound, rows.count,
-        logits.width, out.pointer + rows.lowerBound, nil)
+  Threads.parallelRows(targets.count, grain: 8) { some in
+    for index in some {
+      withUnsafePointer(to: targets[index]) {
+        up_log_probability(logits.pointer + rows[index] * logits.width, $0, 1, logits.width, out.pointer + index, nil)
+      }
     }
   }
   return out.toArray()

@@ -121,6 +121,8 @@ public struct StageContext: Sendable {
   public let parents: [String: Parent]
   /// Where to write. It may hold what an interrupted attempt at exactly this stage left: go on from it.
   public let folder: URL
+  /// A folder that the stages of all experiments share, for what saves them time and decides no result; nil: none.
+  public let shared: URL?
   /// 0 for a stage that is not seeded.
   public let seed: Int
   /// Threads to work on.
@@ -129,12 +131,14 @@ public struct StageContext: Sendable {
 
   /// - Parameter show: receives (done, total, detail) of `progress`.
   public init(
-    config: JSONValue, parents: [String: Parent] = [:], folder: URL, seed: Int = 0, threads: Int = 1,
+    config: JSONValue, parents: [String: Parent] = [:], folder: URL, shared: URL? = nil, seed: Int = 0,
+    threads: Int = 1,
     show: @escaping @Sendable (Int, Int, String) -> Void = { _, _, _ in }
   ) {
     self.config = config
     self.parents = parents
     self.folder = folder
+    self.shared = shared
     self.seed = seed
     self.threads = threads
     self.show = show

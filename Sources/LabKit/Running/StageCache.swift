@@ -22,6 +22,8 @@ struct StageCache: Sendable {
     var result: StageResult
   }
 
+  /// Where stages keep what they share.
+  var shared: URL { folder.appendingPathComponent("shared") }
   func output(_ key: String) -> URL { folder.appendingPathComponent(key) }
   private func marker(_ key: String) -> URL { output(key).appendingPathComponent("done.json") }
   private func spent(_ key: String) -> URL { output(key).appendingPathComponent("spent.json") }

@@ -173,7 +173,7 @@ public struct Sweep: Sendable {
     let context = StageContext(
       config: node.config,
       parents: node.parents.mapValues { StageContext.Parent(key: $0, folder: cache.output($0)) },
-      folder: folder, seed: node.seed, threads: node.threads,
+      folder: folder, shared: cache.shared, seed: node.seed, threads: node.threads,
       show: { done, total, detail in board.update(done, total, detail) })
     let result: StageResult
     do { result = try node.stage.run(context) } catch {

@@ -22,8 +22,10 @@ public struct Distilling {
   public var plan: TrainingPlan
   /// New positions of the student; nil: as they are.
   public var positions: ContextExtension?
-  /// Where the teacher's hidden states are kept; nil: the teacher runs beside the student.
+  /// Where the teacher's hidden states are kept; nil: the teacher runs beside the student, or `shared`.
   public var cache: TeacherStates?
+  /// Where they are kept for all trainings of a checkout, as far as they fit; nil: nowhere.
+  public var shared: SharedTeacherStates?
   /// Type of the finished model's numbers.
   public var type = ElementType.float32
 
@@ -63,8 +65,13 @@ public struct Distilling {
     } train: {
       let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
       let guide = try teacher.map { folder -> any Teacher in
-        guard let cache else { return try LanguageModel(folder: folder) }
-        return try cache.open(
+        if let cache {
+          return try cache.open(
+            teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
+            shouldStop: shouldStop)
+        }
+        guard let shared, plan.klWeight > 0 else { return try LanguageModel(folder: folder) }
+        return try shared.open(
           teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
           shouldStop: shouldStop)
       }

@@ -23,6 +23,8 @@ public struct Extending {
   public var plan: TrainingPlan?
   /// Where the teacher's hidden states are kept; nil: the teacher runs beside the student.
   public var cache: TeacherStates?
+  /// Where they are kept for all trainings of a checkout, as far as they fit; nil: nowhere.
+  public var shared: SharedTeacherStates?
   /// Bytes that all tensors together may take; nil: no limit.
   public var budget: Int?
   /// Type of the finished model's numbers.
@@ -169,6 +171,7 @@ public struct Extending {
     recipe.positions = positions
     recipe.type = type
     recipe.cache = plan.klWeight > 0 ? cache : nil
+    recipe.shared = shared
     return try recipe.run(
       in: folder, force: force, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report,
       shouldStop: shouldStop)

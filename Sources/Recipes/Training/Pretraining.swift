@@ -121,6 +121,15 @@ public func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (T
   }
 }
 
+/// The progress line of a teacher whose states are recorded before a training: steps.
+public func teacherReport(_ plan: TrainingPlan, quiet: Bool) -> (Int) -> Void {
+  let progress = ProgressLine("teacher states, step", total: plan.steps, quiet: quiet)
+  return {
+    progress.update($0)
+    if $0 == plan.steps { progress.finish("of \(formatCount(plan.steps)) steps") }
+  }
+}
+
 func stepDetail(_ metrics: Trainer.StepMetrics, _ plan: TrainingPlan, _ rate: Double) -> String {
   let divergence = plan.klWeight > 0 ? String(format: "  kl %.3f", metrics.divergence) : ""
   return String(format: "loss %.3f", metrics.crossEntropy) + divergence

@@ -34,6 +34,8 @@ public struct SelfDistilling {
   public var answersOnly = true
   /// When to stop early; nil: never, and the last weights are kept.
   public var stopping: EarlyStopping?
+  /// Where the teacher's last hidden states are kept for all trainings of a checkout, as far as they fit; nil: nowhere.
+  public var shared: SharedTeacherStates?
   /// Type of the finished model's numbers.
   public var type = ElementType.float32
 
@@ -72,7 +74,7 @@ public struct SelfDistilling {
 
   /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60,
+    in folder: URL, force: Bool = false, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
@@ -110,7 +112,12 @@ public struct SelfDistilling {
       let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
       let batches: any BatchSource =
         answersOnly ? ScoredBatches.answers(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
-      let guide = plan.klWeight > 0 ? try LanguageModel(folder: teacher) : nil
+      let guide: (any Teacher)? =
+        if plan.klWeight == 0 { nil } else if let shared, plan.hiddenWeight == nil {
+          try shared.open(
+            teacher: teacher, data: data.identity, plan: plan, batches: shards, report: reportTeacher,
+            shouldStop: shouldStop)
+        } else { try LanguageModel(folder: teacher) }
       let model = try LanguageModel(studentConfig, weights: CheckpointReader(student), file: student.path)
       let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
       try makeDirectory(directory.run)

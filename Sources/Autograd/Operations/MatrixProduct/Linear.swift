@@ -27,11 +27,11 @@ extension Tape {
     }
     let y = Tensor(x.shape.dropLast() + [outWidth])
     let source = x.value.pointer + columns.lowerBound
+    let matrices = groups.map(\.matrix)
     if isRowwise {
-      rowwiseLinear(source, rows: rows, lda: x.width, groups, inWidth: columns.count, into: y)
+      WeightMatrix.rowwiseProduct(matrices, rows: rows, source, lda: x.width, into: y.pointer, ldc: outWidth)
     } else {
-      WeightMatrix.product(
-        groups.map(\.matrix), rows: rows, source, lda: x.width, into: y.pointer, ldc: outWidth)
+      WeightMatrix.product(matrices, rows: rows, source, lda: x.width, into: y.pointer, ldc: outWidth)
     }
     if !biases.isEmpty { addBiases(biases, to: y) }
     return record(y, inputs: [x], parameters: weights + biases) { dy in
@@ -42,22 +42,6 @@ extension Tape {
   /// y = x W^T for one weight [out, in]: [..., in] -> [..., out].
   public func linear(_ x: Variable, _ weight: Parameter, columns: Range<Int>? = nil) -> Variable {
     linear(x, [weight], columns: columns)
-  }
-
-  /// Every row as if it stood alone.
-  private func rowwiseLinear(
-    _ x: UnsafePointer<Float>, rows: Int, lda: Int, _ groups: [WeightGroup], inWidth: Int, into y: Tensor
-  ) {
-    var column = 0
-    for group in groups {
-      let (values, target, outWidth) = (group.value, y.pointer + column, y.width)
-      Threads.parallelRows(rows, grain: 64) { some in
-        rowwiseGemm(
-          transB: true, m: some.count, n: group.rows, k: inWidth, a: x + some.lowerBound * lda, lda: lda,
-          b: values.pointer, ldb: inWidth, c: target + some.lowerBound * outWidth, ldc: outWidth)
-      }
-      column += group.rows
-    }
   }
 
   private func linearBackward(

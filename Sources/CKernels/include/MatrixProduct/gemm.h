@@ -27,10 +27,10 @@ void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const fl
                    ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
                    ptrdiff_t ldc);
 
-/// Columns of B that `up_sgemm_rows_portable` packs at a time.
-enum { up_gemm_panel_cols = 16 };
+/// Floats that `up_sgemm_rows_portable` packs of B at a time: all of its columns, or as many as fit the second-level cache.
+ptrdiff_t up_gemm_panel_floats(ptrdiff_t n, ptrdiff_t k);
 
-/// `up_sgemm_rows` for every processor. `panel` is scratch of k x `up_gemm_panel_cols` floats.
+/// `up_sgemm_rows` for every processor. `panels` is scratch of `up_gemm_panel_floats(n, k)` floats.
 void up_sgemm_rows_portable(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
                             ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
-                            ptrdiff_t ldc, float *panel);
+                            ptrdiff_t ldc, float *panels);

@@ -54,11 +54,12 @@ let distillStage = Stage(
         try world.heldOut(tokenizer: tokenizer)
       )
     }
-    let recipe = Distilling(
+    var recipe = Distilling(
       student: student, teacher: try context.parent("teacher").folder,
       data: text.training, heldOut: text.heldOut, plan: plan)
+    recipe.shared = try context.sharedTeacherStates()
     let heldOut = try recipe.run(
-      in: context.folder,
+      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },
       report: { metrics, rate in
         context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate))
       }, shouldStop: { context.isInterrupted })

@@ -63,12 +63,13 @@ let extendStage = Stage(
     let plan = Extending.plan(
       context: length, tokens: parameters.tokens, batch: parameters.batch, learningRate: parameters.learningRate,
       warmup: parameters.warmup, ceWeight: parameters.ceWeight ?? 0, klWeight: klWeight, seed: UInt64(context.seed))
-    let recipe = Extending(
+    var recipe = Extending(
       student: student, teacher: klWeight > 0 ? try context.parent("teacher").folder : nil,
       data: try text.training(parameters.mixture, tokenizer: tokenizer), heldOut: heldOut, positions: positions,
       plan: plan,
       cache: parameters.cachesTeacher == true
         ? TeacherStates(context.folder.appendingPathComponent("run/teacher")) : nil)
+    recipe.shared = try context.sharedTeacherStates()
     for warning in try recipe.check() { printNote("warning: \(warning)") }
     let curve = try recipe.run(
       in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },

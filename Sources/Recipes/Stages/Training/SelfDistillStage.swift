@@ -73,8 +73,9 @@ let selfDistillStage = Stage(
       heldOut: heldOut, plan: plan)
     recipe.answersOnly = parameters.answersOnly
     recipe.stopping = parameters.stopping(steps: plan.steps)
+    recipe.shared = try context.sharedTeacherStates()
     let outcome = try recipe.run(
-      in: context.folder,
+      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },
       report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
       shouldStop: { context.isInterrupted })
     func loss(_ folder: URL) throws -> Double {
