@@ -4,23 +4,26 @@ import ModelCore
 import TensorCore
 
 /// Sums the gradients of replicated parameters over ranks, in place: a layer's as soon as the backward pass is done
-/// with it, the rest at the end. Experts' gradients are whole where they are.
+/// with it, the rest at the end.
 final class GradientSums {
   private let model: LanguageModel
   private let context: RankContext
   /// Runs of neighbouring replicated parameters: [layer], and those outside of layers.
   private var layerRuns: [[Range<Int>]]
   private var otherRuns: [Range<Int>]
+  private var waiting: Set<Int>
   private var flights: [RankContext.Flight] = []
 
-  init(_ model: LanguageModel, _ context: RankContext) {
+  /// - Parameter others: whose gradients are whole where they are
+  init(_ model: LanguageModel, except others: [Parameter] = [], _ context: RankContext) {
     self.model = model
     self.context = context
-    let experts = Set(model.expertParameters.map(ObjectIdentifier.init))
+    waiting = Set(model.layers.indices)
+    let others = Set(others.map(ObjectIdentifier.init))
     layerRuns = model.layers.map { _ in [] }
     otherRuns = []
     for (index, parameter) in model.parameters.parameters.enumerated()
-    where parameter.isTrainable && !experts.contains(ObjectIdentifier(parameter)) {
+    where parameter.isTrainable && !others.contains(ObjectIdentifier(parameter)) {
       let range = model.parameters.range(of: index)
       if let layer = model.tensors[index].layer {
         Self.append(range, to: &layerRuns[layer])
@@ -42,13 +45,18 @@ final class GradientSums {
   var runs: [Range<Int>] { layerRuns.flatMap { $0 } + otherRuns }
 
   /// The gradients of this layer are complete on this rank.
-  func passed(_ layer: Int) { start(layerRuns[layer], layer) }
+  func passed(_ layer: Int) {
+    waiting.remove(layer)
+    start(layerRuns[layer], layer)
+  }
 
   /// Sums the rest and waits for all.
   func finish() {
+    for layer in waiting.sorted(by: >) { passed(layer) }
     start(otherRuns, model.layers.count)
     for flight in flights { context.land(flight) }
     flights = []
+    waiting = Set(model.layers.indices)
   }
 
   private func start(_ runs: [Range<Int>], _ layer: Int) {

@@ -41,6 +41,9 @@ public final class RankContext {
 
   // MARK: Time
 
+  /// Begins a new log on this rank.
+  func forgetLog() { log = EventLog() }
+
   /// Begins a new log whose origin is the same moment on all ranks.
   public func restartLog() throws {
     log = EventLog(origin: try ranks.broadcast([monotonicSeconds()], filler: 0)[0])
