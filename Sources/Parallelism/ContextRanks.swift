@@ -1,4 +1,3 @@
-import Autograd
 import Collectives
 import Distillation
 import Foundation
@@ -12,10 +11,10 @@ protocol ContextRanks: TrainingRanks {
 }
 
 extension ContextRanks {
+  /// The communicator's.
   public var rank: Int { context.ranks.rank }
+  /// The communicator's.
   public var size: Int { context.ranks.size }
-
-  public func attend(_ tape: Tape) { tape.betweenOperations = { [progress = context.progress] in progress.poll() } }
 
   /// Sums over ranks, added in their order.
   func total(_ own: [Double]) throws -> [Double] {
@@ -29,14 +28,18 @@ extension ContextRanks {
     return (wishes.contains { $0[0].stop }, wishes[0][0].save)
   }
 
+  /// The error of the lowest rank that fails, on all.
   public func agreeing<Result>(_ body: () throws -> Result) throws -> Result { try context.ranks.agreeing(body) }
 
+  /// Of states that every rank has for itself.
   public func newestCommon(_ steps: [Int]) throws -> Int? {
     let all = try context.ranks.allGather(steps, filler: 0)
     return all.dropFirst().reduce(Set(all[0])) { $0.intersection($1) }.max()
   }
 
+  /// A folder of every rank.
   public func states(in checkpoint: URL) -> URL { checkpoint.appendingPathComponent("rank-\(rank)") }
 
+  /// Told by the first rank.
   public func shared(_ error: UpcycleError) -> any Error { AgreedError(error) }
 }

@@ -1,3 +1,4 @@
+import Autograd
 import CKernels
 import Collectives
 import Distillation
@@ -24,6 +25,9 @@ final class ExpertRanks: ContextRanks {
   var keepsStates: Bool { true }
 
   func begin(_ model: LanguageModel) {}
+
+  /// `ExpertParallelModel` does.
+  func attend(_ tape: Tape) {}
 
   func passed(_ layer: Int) { sums.passed(layer) }
 

@@ -41,12 +41,11 @@ extension ParsableCommand {
         return try body(SingleRank())
       }
       try MPIRanks.run(spelling: Flags(of: Self.self, renamed: renamed).spelling) { ranks in
+        // First, as on a rank whose options are refused.
+        try ranks.agreeing { if ranks.size == 1 { try options.requireRanks() } }
         try ranks.requireSame(arguments: Array(CommandLine.arguments.dropFirst()))
         shareCores(ranks)
-        if ranks.size == 1 {
-          try options.requireRanks()
-          return try body(SingleRank())
-        }
+        if ranks.size == 1 { return try body(SingleRank()) }
         try body(DataParallelRanks(ranks, shardsOptimizer: options.shardOptimizer))
       }
     }
@@ -85,14 +84,6 @@ public func printResult(_ text: String, on ranks: any TrainingRanks) throws {
 }
 
 extension TrainingRanks {
-  /// The same by model folders.
-  public func tellShares(of units: Int, _ unit: String, student: URL, frozen: URL?) throws {
-    guard size > 1, writes else { return }
-    tellShares(
-      of: units, unit, student: try ModelConfig(contentsOf: student),
-      frozen: try frozen.map { try ModelConfig(contentsOf: $0) })
-  }
-
   /// Says, on standard error of the first of several ranks, what each of them takes and holds.
   /// - Parameters:
   ///   - units: of a step, such as 8
@@ -103,5 +94,13 @@ extension TrainingRanks {
     let memory = RankMemory(student: student, frozen: frozen, ranks: size, shardsOptimizer: shardsOptimizer)
     let threads = "\(Threads.count) thread\(Threads.count == 1 ? "" : "s")"
     printNote("\(size) ranks of \(threads), each with \(units / size) of \(units) \(unit) and \(memory.summary)")
+  }
+
+  /// The same by model folders.
+  public func tellShares(of units: Int, _ unit: String, student: URL, frozen: URL?) throws {
+    guard size > 1, writes else { return }
+    tellShares(
+      of: units, unit, student: try ModelConfig(contentsOf: student),
+      frozen: try frozen.map { try ModelConfig(contentsOf: $0) })
   }
 }

@@ -70,7 +70,7 @@ struct Extend: ParsableCommand {
 
   private func extend(_ ranks: any TrainingRanks) throws {
     let recipe = try ranks.inTurn {
-      var recipe = try recipe(on: ranks)
+      var recipe = try self.recipe(on: ranks)
       recipe.type = try stored.type(of: recipe.student)
       return recipe
     }
