@@ -75,8 +75,9 @@ let package = Package(
     .target(
       name: "TrainingCommands",
       dependencies: [
-        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Upcycling", "Recipes",
-        "Commands",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Upcycling",
+        "Collectives",
+        "Parallelism", "Recipes", "Commands",
       ]),
     .executableTarget(
       name: "xecomla",
@@ -105,8 +106,8 @@ let package = Package(
     .executableTarget(
       name: "hybrid",
       dependencies: [
-        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Evaluation", "Upcycling",
-        "LabKit", "Recipes", "Export", "Commands",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Distillation",
+        "Evaluation", "Upcycling", "LabKit", "Recipes", "Export", "Commands", "TrainingCommands",
       ]),
     .executableTarget(name: "shards", dependencies: [.argumentParser, "Groundwork", "TokenData", "Commands"]),
     .executableTarget(

@@ -73,16 +73,6 @@ public struct OutputFolder: ParsableArguments {
 
   // MARK: A folder that a training fills
 
-  /// Runs a training in the folder, which knows its own and goes on or finds itself finished; says so if it was.
-  /// - Parameter body: is given the folder, and whether it may replace another training or model in it
-  public func train<Outcome>(from inputs: [String?], _ body: (URL, Bool) throws -> Outcome) throws -> Outcome {
-    try prepare(for: inputs)
-    let before = finishedAt
-    let outcome = try body(url, force)
-    noteFinished(since: before)
-    return outcome
-  }
-
   /// Makes room for a training: refuses what is neither a training nor a model, of which the training itself knows whether
   /// it is its own.
   public func prepare(for inputs: [String?]) throws {

@@ -4,23 +4,32 @@ import ModelCore
 import TensorCore
 
 /// Sums the gradients of replicated parameters over ranks, in place: a layer's as soon as the backward pass is done
-/// with it, the rest at the end. Experts' gradients are whole where they are.
+/// with it, the rest at the end. They travel in pieces, and no more at once than `most` bytes, however large the model is.
 final class GradientSums {
   private let model: LanguageModel
   private let context: RankContext
   /// Runs of neighbouring replicated parameters: [layer], and those outside of layers.
   private var layerRuns: [[Range<Int>]]
   private var otherRuns: [Range<Int>]
-  private var flights: [RankContext.Flight] = []
+  /// Layers that have not been passed in this step.
+  private var ahead: Set<Int>
+  private var queued: [(run: Range<Int>, layer: Int)] = []
+  private var flights: [(flight: RankContext.Flight, bytes: Int)] = []
 
-  init(_ model: LanguageModel, _ context: RankContext) {
+  private static let most = 1 << 28
+  /// Numbers of a piece.
+  private static let piece = 1 << 24
+
+  /// - Parameter others: whose gradients are whole where they are
+  init(_ model: LanguageModel, except others: [Parameter] = [], _ context: RankContext) {
     self.model = model
     self.context = context
-    let experts = Set(model.expertParameters.map(ObjectIdentifier.init))
+    ahead = Set(model.layers.indices)
+    let others = Set(others.map(ObjectIdentifier.init))
     layerRuns = model.layers.map { _ in [] }
     otherRuns = []
     for (index, parameter) in model.parameters.parameters.enumerated()
-    where parameter.isTrainable && !experts.contains(ObjectIdentifier(parameter)) {
+    where parameter.isTrainable && !others.contains(ObjectIdentifier(parameter)) {
       let range = model.parameters.range(of: index)
       if let layer = model.tensors[index].layer {
         Self.append(range, to: &layerRuns[layer])
@@ -42,22 +51,46 @@ final class GradientSums {
   var runs: [Range<Int>] { layerRuns.flatMap { $0 } + otherRuns }
 
   /// The gradients of this layer are complete on this rank.
-  func passed(_ layer: Int) { start(layerRuns[layer], layer) }
+  func passed(_ layer: Int) {
+    ahead.remove(layer)
+    enqueue(layerRuns[layer], layer)
+  }
 
   /// Sums the rest and waits for all.
   func finish() {
-    start(otherRuns, model.layers.count)
-    for flight in flights { context.land(flight) }
-    flights = []
+    for layer in ahead.sorted(by: >) { passed(layer) }
+    enqueue(otherRuns, model.layers.count)
+    while let first = flights.first {
+      context.land(first.flight)
+      proceed()
+    }
+    ahead = Set(model.layers.indices)
   }
 
-  private func start(_ runs: [Range<Int>], _ layer: Int) {
-    guard let gradients = model.parameters.gradients else { return }
+  private func enqueue(_ runs: [Range<Int>], _ layer: Int) {
     for run in runs {
-      flights.append(
-        context.start("R", layer: layer, .backward, keeping: [gradients]) {
-          try context.reducer.start(gradients.pointer + run.lowerBound, count: run.count)
-        })
+      for start in stride(from: run.lowerBound, to: run.upperBound, by: Self.piece) {
+        queued.append((start..<min(start + Self.piece, run.upperBound), layer))
+      }
+    }
+    proceed()
+  }
+
+  /// Lands what is over and starts what may fly beside the rest, in the same order on all ranks.
+  func proceed() {
+    while let first = flights.first, first.flight.isOver {
+      context.land(first.flight, interrupts: false)
+      flights.removeFirst()
+    }
+    while let next = queued.first {
+      let bytes = MemoryLayout<Float>.stride * next.run.count
+      if !flights.isEmpty && flights.reduce(bytes, { $0 + $1.bytes }) > Self.most { return }
+      queued.removeFirst()
+      guard let gradients = model.parameters.gradients else { continue }
+      let flight = context.start("R", layer: next.layer, .backward, keeping: [gradients]) { [context] in
+        try context.reducer.start(gradients.pointer + next.run.lowerBound, count: next.run.count)
+      }
+      flights.append((flight, bytes))
     }
   }
 }

@@ -90,7 +90,7 @@ public struct ParallelComparison {
     try requireDivisor(size, of: batch, "\(batch) sequences", field: "ranks")
     let model = try model()
     let parallel = try ExpertParallelModel(model, context)
-    let sums = GradientSums(model, context)
+    let sums = GradientSums(model, except: model.expertParameters, context)
     try context.restartLog()
     model.parameters.zeroGradients()
     let own = ids.count * rank / size..<ids.count * (rank + 1) / size

@@ -41,6 +41,9 @@ public final class RankContext {
 
   // MARK: Time
 
+  /// Begins a new log on this rank.
+  func forgetLog() { log = EventLog() }
+
   /// Begins a new log whose origin is the same moment on all ranks.
   public func restartLog() throws {
     log = EventLog(origin: try ranks.broadcast([monotonicSeconds()], filler: 0)[0])
@@ -65,6 +68,8 @@ public final class RankContext {
     let pass: Pass
     fileprivate var ticket: MessageProgress.Ticket?
     private let buffers: [Tensor]
+    /// Whether waiting for it costs nothing: it has come to its end, has landed, or never started.
+    var isOver: Bool { ticket == nil || ticket!.end != nil }
 
     fileprivate init(_ operation: String, _ layer: Int, _ pass: Pass, _ buffers: [Tensor]) {
       self.operation = operation
@@ -84,7 +89,8 @@ public final class RankContext {
   }
 
   /// Waits until the operation is done.
-  func land(_ flight: Flight) {
+  /// - Parameter interrupts: the computation under way ends here and goes on behind the wait
+  func land(_ flight: Flight, interrupts: Bool = true) {
     guard let ticket = flight.ticket else { return }
     flight.ticket = nil
     let start = monotonicSeconds()
@@ -93,6 +99,6 @@ public final class RankContext {
     for (track, from, to) in [(EventLog.Track.stall, start, now), (.communication, ticket.start, ticket.end!)] {
       log.add(flight.operation, layer: flight.layer, pass: flight.pass, track: track, start: from, end: to)
     }
-    clock = now
+    if interrupts { clock = now }
   }
 }

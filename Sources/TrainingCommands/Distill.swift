@@ -14,7 +14,7 @@ public struct Distill: ParsableCommand {
     discussion: """
       Forward KL at temperature 1 over all positions, mean per token; AdamW, cosine, 1 % warm-up. The output is a \
       model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from which the same \
-      command goes on, bit for bit.
+      command goes on, bit for bit. Ranks of mpirun share every batch.
 
       Example:
         \(executableName) distill --student runs/mla --teacher runs/babyllama \\
@@ -40,35 +40,43 @@ public struct Distill: ParsableCommand {
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
   @OptionGroup var stored: StoredType
+  @OptionGroup var onRanks: RankOptions
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
 
   public init() {}
 
   public func run() {
-    runReportingErrors {
-      let plan = TrainingPlan(
-        tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
-        learningRate: lr, warmup: warmup,
-        ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
-      try plan.validate()
-      if printConfig {
-        try printResult(jsonText(plan, pretty: true))
-        return
-      }
+    runOnRanks(onRanks) { ranks in
       func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
-      var recipe = Distilling(
-        student: folder(student), teacher: klWeight > 0 ? folder(teacher) : nil, data: try TokenShards(folder(data)),
-        heldOut: try heldOut.map { try TokenShards(folder($0)) }, plan: plan)
-      recipe.shared = try teacherStates.map { try SharedTeacherStates(folder($0)) }
-      recipe.type = try stored.type(of: folder(student))
-      Interrupt.listen()
-      let curve = try output.train(from: [student, teacher, data, heldOut]) { out, force in
-        try recipe.run(
-          in: out, force: force, saveEvery: saveEvery, reportTeacher: teacherReport(plan, quiet: quiet),
-          report: stepReport("distill", plan, quiet: quiet),
-          shouldStop: { Interrupt.isRaised })
+      let guide = klWeight > 0 ? folder(teacher) : nil
+      let plan = try ranks.agreeing {
+        let plan = TrainingPlan(
+          tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
+          learningRate: lr, warmup: warmup,
+          ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing
+        ).dealt(to: ranks.size)
+        try plan.validate(ranks: ranks.size)
+        try ranks.tellShares(of: batch, "sequences", student: folder(student), frozen: guide)
+        return plan
       }
+      if printConfig { return try printResult(jsonText(plan, pretty: true), on: ranks) }
+      let recipe = try ranks.agreeing {
+        var recipe = Distilling(
+          student: folder(student), teacher: guide, data: try TokenShards(folder(data)),
+          heldOut: try heldOut.map { try TokenShards(folder($0)) }, plan: plan)
+        recipe.shared = try teacherStates.map { try SharedTeacherStates(folder($0)) }
+        recipe.type = try stored.type(of: folder(student))
+        return recipe
+      }
+      Interrupt.listen()
+      let curve = try output.train(from: [student, teacher, data, heldOut], on: ranks) { out, force in
+        try recipe.run(
+          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          reportTeacher: teacherReport(plan, quiet: quiet || !ranks.writes),
+          report: stepReport("distill", plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
+      }
+      if !ranks.writes { return }
       if let first = curve.first, let last = curve.last {
         try printResult(
           String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))

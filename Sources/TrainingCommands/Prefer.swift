@@ -14,7 +14,8 @@ public struct Prefer: ParsableCommand {
       Loss -log sigmoid(margin), margin = beta ((log p - log ref)(chosen) - (log p - log ref)(rejected)), over the \
       tokens of the replies, mean per pair; the reference is the model as it came. AdamW, cosine, 10 % warm-up, each \
       pair once. Without --data the pairs are the microworld's. The output is a model folder; its run/ holds the \
-      plan, the metrics and, until it is done, a checkpoint from which the same command goes on, bit for bit.
+      plan, the metrics and, until it is done, a checkpoint from which the same command goes on, bit for bit. Ranks \
+      of mpirun share every batch.
 
       --data is JSON Lines: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", "rejected": " No."} \
       (replies begin with their own space).
@@ -42,6 +43,7 @@ public struct Prefer: ParsableCommand {
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
   @OptionGroup var stored: StoredType
+  @OptionGroup var onRanks: RankOptions
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
@@ -49,21 +51,29 @@ public struct Prefer: ParsableCommand {
   public init() {}
 
   public func run() {
-    runReportingErrors {
-      let data = try preferenceData()
-      let plan = PreferencePlan(
-        pairs: data.training.count, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup, beta: beta,
-        seed: seed, checkpointing: checkpointing)
-      try plan.validate()
-      if printConfig { return try printResult(jsonText(plan, pretty: true)) }
-      var recipe = Preferring(model: URL(fileURLWithPath: model), data: data, plan: plan)
-      recipe.type = try stored.type(of: recipe.model)
-      Interrupt.listen()
-      let outcome = try output.train(from: [model]) { out, force in
-        try recipe.run(
-          in: out, force: force, saveEvery: saveEvery, report: preferenceReport(plan, quiet: quiet),
-          shouldStop: { Interrupt.isRaised })
+    runOnRanks(onRanks) { ranks in
+      let recipe = try ranks.agreeing {
+        let folder = URL(fileURLWithPath: model)
+        let data = try preferenceData()
+        let plan = PreferencePlan(
+          pairs: data.training.count, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup,
+          beta: beta, seed: seed, checkpointing: checkpointing
+        ).dealt(to: ranks.size)
+        try plan.validate(ranks: ranks.size)
+        try ranks.tellShares(of: batch, "pairs", student: folder, frozen: folder)
+        var recipe = Preferring(model: folder, data: data, plan: plan)
+        recipe.type = try stored.type(of: folder)
+        return recipe
       }
+      let plan = recipe.plan
+      if printConfig { return try printResult(jsonText(plan, pretty: true), on: ranks) }
+      Interrupt.listen()
+      let outcome = try output.train(from: [model], on: ranks) { out, force in
+        try recipe.run(
+          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          report: preferenceReport(plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
+      }
+      if !ranks.writes { return }
       if json { return try printResult(jsonText(outcome, pretty: true)) }
       try printResult(outcome.summary)
       try printResult("model: \(output.out)")

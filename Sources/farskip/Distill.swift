@@ -26,7 +26,7 @@ struct Distill: ParsableCommand {
       paper: every 1000 steps, patience 20, delta 2 %).
 
       The output is a model folder; its run/ holds the plan, the metrics and, until it is done, a checkpoint from \
-      which the same command goes on, bit for bit.
+      which the same command goes on, bit for bit. Ranks of mpirun share every batch.
 
       Example:
         farskip distill --student runs/far \\
@@ -66,40 +66,49 @@ struct Distill: ParsableCommand {
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
   @OptionGroup var stored: StoredType
+  @OptionGroup var onRanks: RankOptions
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
 
   func run() {
-    runReportingErrors {
-      let plan = SelfDistilling.plan(
-        objective, tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
-        learningRate: lr,
-        warmup: warmup,
-        hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing)
-      try plan.validate()
-      if printConfig {
-        return try printResult(jsonText(plan, pretty: true))
+    runOnRanks(onRanks) { ranks in
+      let (folder, guide) = (URL(fileURLWithPath: student), URL(fileURLWithPath: teacher))
+      let plan = try ranks.agreeing {
+        let plan = SelfDistilling.plan(
+          objective, tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
+          learningRate: lr,
+          warmup: warmup,
+          hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing
+        ).dealt(to: ranks.size)
+        try plan.validate(ranks: ranks.size)
+        try ranks.tellShares(of: batch, "sequences", student: folder, frozen: plan.klWeight > 0 ? guide : nil)
+        return plan
       }
-      let folder = URL(fileURLWithPath: student)
-      let text = try trainingText(for: folder, data: data, heldOut: heldOut, quiet: quiet || json)
-      var recipe = SelfDistilling(
-        student: folder, teacher: URL(fileURLWithPath: teacher), data: text.training, heldOut: text.heldOut, plan: plan)
-      recipe.answersOnly = !allTokens
-      recipe.shared = try teacherStates.map { try SharedTeacherStates(URL(fileURLWithPath: $0)) }
-      recipe.type = try stored.type(of: folder)
-      recipe.stopping = patience.map {
-        EarlyStopping(
-          metric: validateTask.map { .task($0, items: validateItems) } ?? .loss,
-          every: validateEvery ?? max(1, plan.steps / 20), patience: $0, delta: delta)
+      if printConfig { return try printResult(jsonText(plan, pretty: true), on: ranks) }
+      let quiet = quiet || json || !ranks.writes
+      let recipe = try ranks.inTurn {
+        let text = try trainingText(for: folder, data: data, heldOut: heldOut, quiet: quiet)
+        var recipe = SelfDistilling(
+          student: folder, teacher: guide, data: text.training, heldOut: text.heldOut, plan: plan)
+        recipe.answersOnly = !allTokens
+        recipe.shared = try teacherStates.map { try SharedTeacherStates(URL(fileURLWithPath: $0)) }
+        recipe.type = try stored.type(of: folder)
+        recipe.stopping = patience.map {
+          EarlyStopping(
+            metric: validateTask.map { .task($0, items: validateItems) } ?? .loss,
+            every: validateEvery ?? max(1, plan.steps / 20), patience: $0, delta: delta)
+        }
+        return recipe
       }
       Interrupt.listen()
-      let outcome = try output.train(from: [student, teacher, data, heldOut]) { out, force in
+      let outcome = try output.train(from: [student, teacher, data, heldOut], on: ranks) { out, force in
         try recipe.run(
-          in: out, force: force, saveEvery: saveEvery, reportTeacher: teacherReport(plan, quiet: quiet || json),
-          report: stepReport("distill", plan, quiet: quiet || json),
+          in: out, force: force, on: ranks, saveEvery: saveEvery, reportTeacher: teacherReport(plan, quiet: quiet),
+          report: stepReport("distill", plan, quiet: quiet),
           shouldStop: { Interrupt.isRaised })
       }
+      if !ranks.writes { return }
       try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(output.out)")
     }
   }

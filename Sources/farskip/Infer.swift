@@ -80,7 +80,6 @@ struct Infer: ParsableCommand {
     if tokens < 1 {
       throw UpcycleError.usage("nothing to generate", at: "--tokens", expected: "1 or more", found: "\(tokens)")
     }
-    // Ranks of one machine share its cores.
-    if ProcessInfo.processInfo.environment["UPCYCLE_THREADS"] == nil { Threads.set(max(1, Threads.count / ranks.size)) }
+    shareCores(ranks)
   }
 }

@@ -1,21 +1,13 @@
 import ArgumentParser
-import Collectives
 import Commands
-import Groundwork
 import TensorCore
+import TrainingCommands
 
 @main
 struct FarSkip: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain(refuse: refuseOnAllRanks)
-  }
-
-  /// Ranks that understood their options would wait for one that did not.
-  private static func refuseOnAllRanks(_ refusal: UpcycleError) {
-    let command = CommandLine.arguments.dropFirst().first ?? ""
-    guard MPIRanks.isLaunched, ["train", "infer", "overlap"].contains(command) else { return }
-    try? MPIRanks.run { ranks in try ranks.agreeing { throw refusal } }
+    runAsMain(onRanks: ["distill", "train", "infer", "overlap"])
   }
 
   static let configuration = CommandConfiguration(

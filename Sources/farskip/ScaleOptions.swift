@@ -12,6 +12,12 @@ extension Workload.Mode: ExpressibleByArgument {}
 struct ScaleOptions: ParsableArguments {
   @Option(help: "A published model such as deepseek-v3, or a checkpoint folder with experts.") var model: String?
   @Option(help: "GPUs that share the experts, a list (default: what fits of 8,16,32,64).") var gpus: String?
+  @Option(
+    help: """
+      Hosts of one GPU that share the batches of a distillation, a list such as 8,64,512: any model's gradients, summed \
+      behind the backward pass.
+      """)
+  var replicas: String?
   @Option(help: "Bandwidth one way per GPU inside a node and between nodes (default 310GB/s,50GB/s).") var link: String?
   @Option(help: "training, prefill or decode (default training).") var mode: Workload.Mode?
   @Option(
@@ -30,15 +36,23 @@ struct ScaleOptions: ParsableArguments {
 
   /// The options that need --model.
   var names: String {
-    "--gpus, --link, --mode, --batch, --sequence, --efficiency, --peak, --latency, --per-node and --plot need --model"
+    "--gpus, --replicas, --link, --mode, --batch, --sequence, --efficiency, --peak, --latency, --per-node and --plot need --model"
   }
   var isUsed: Bool {
-    let texts = [gpus, link, sequence, latency, plot].contains { $0 != nil }
+    let texts = [gpus, replicas, link, sequence, latency, plot].contains { $0 != nil }
     return texts || mode != nil || batch != nil || efficiency != nil || peak != nil || perNode != nil
   }
 
   func simulate(_ model: String, kappa: Double?, timeline: URL?, json: Bool) throws {
     let fit = Calibration(.throughout)
+    if let replicas {
+      if gpus != nil || mode != nil || perNode != nil || plot != nil || kappa != nil || timeline != nil {
+        throw UpcycleError.usage(
+          "leaves options without a meaning", at: "--replicas",
+          hint: "--gpus, --mode, --per-node, --plot, --kappa and --timeline")
+      }
+      return try simulateReplicas(replicas, model, fit: fit, json: json)
+    }
     let scenario = try scenario(model, fit: fit, kappa: kappa)
     let counts = try gpuCounts(for: scenario)
     let picture = try plot.map {
@@ -60,8 +74,22 @@ struct ScaleOptions: ParsableArguments {
 
   private func scenario(_ name: String, fit: Calibration, kappa: Double?) throws -> Scenario {
     let shape = try modelShape(name)
+    let size = try batchAndSequence()
+    try requireRate()
+    var scenario = Scenario(
+      shape, mode: mode ?? .training, batch: size.batch, sequence: size.sequence, fit: fit, efficiency: efficiency,
+      kappa: kappa)
+    try adjust(&scenario.accelerator)
+    return scenario
+  }
+
+  private func batchAndSequence() throws -> (batch: Int?, sequence: Int?) {
     let sequence = try sequence.map { try count($0, "--sequence", 1...100_000_000) }
     if let batch { _ = try count("\(batch)", "--batch", 1...10_000_000) }
+    return (batch, sequence)
+  }
+
+  private func requireRate() throws {
     if let efficiency, !(efficiency > 0 && efficiency <= 1) {
       throw UpcycleError.usage(
         "is no share of the peak", at: "--efficiency", expected: "above 0, at most 1", found: "\(efficiency)")
@@ -69,23 +97,44 @@ struct ScaleOptions: ParsableArguments {
     if let peak, !(peak > 0 && peak.isFinite) {
       throw UpcycleError.usage("computes nothing", at: "--peak", expected: "TFLOP/s above 0", found: "\(peak)")
     }
-    var scenario = Scenario(
-      shape, mode: mode ?? .training, batch: batch, sequence: sequence, fit: fit, efficiency: efficiency, kappa: kappa)
-    if let peak { scenario.accelerator.peak = peak }
-    if let perNode { scenario.accelerator.perNode = try count("\(perNode)", "--per-node", 1...4096) }
-    if let link {
-      (scenario.accelerator.intraBandwidth, scenario.accelerator.interBandwidth) = try parseLinks(
-        link)
-    }
+  }
+
+  /// What is given of peak, links and nodes.
+  private func adjust(_ accelerator: inout Accelerator) throws {
+    if let peak { accelerator.peak = peak }
+    if let perNode { accelerator.perNode = try count("\(perNode)", "--per-node", 1...4096) }
+    if let link { (accelerator.intraBandwidth, accelerator.interBandwidth) = try parseLinks(link) }
     if let latency {
       let parts = latency.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
       guard (1...2).contains(parts.count), parts.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
         throw UpcycleError.usage(
           "is no latency", at: "--latency", expected: "microseconds such as 20,40", found: latency)
       }
-      (scenario.accelerator.intraLatency, scenario.accelerator.interLatency) = (parts[0] / 1000, parts.last! / 1000)
+      (accelerator.intraLatency, accelerator.interLatency) = (parts[0] / 1000, parts.last! / 1000)
     }
-    return scenario
+  }
+
+  /// Copies of a model on hosts of one accelerator each.
+  private func simulateReplicas(_ list: String, _ model: String, fit: Calibration, json: Bool) throws {
+    let hosts = try list.split(separator: ",", omittingEmptySubsequences: false).map {
+      try count(String($0), "--replicas", 1...100_000)
+    }
+    let size = try batchAndSequence()
+    try requireRate()
+    var accelerator = Accelerator(efficiency: efficiency ?? fit.efficiency)
+    try adjust(&accelerator)
+    let (batch, sequence) = (
+      size.batch ?? Workload.Mode.training.batch, size.sequence ?? Workload.Mode.training.sequence
+    )
+    let step = ReplicatedStep(
+      distilling: try presetOrFolder(model), tokens: batch * sequence, sequence: sequence, on: accelerator)
+    if json { return try printResult(step.json(hosts: hosts).text(pretty: true)) }
+    try printResult(
+      String(
+        format:
+          "distillation from a model of the same shape, %d x %d tokens on every host: %.1f TFLOP/s, %g GB/s a host, "
+          + "float32 gradients\n\n", batch, sequence, accelerator.peak * accelerator.efficiency,
+        accelerator.interBandwidth) + step.table(hosts: hosts))
   }
 
   /// The given counts, or those of 8, 16, 32 and 64 that fit the model.

@@ -100,8 +100,7 @@ struct Train: ParsableCommand {
     if try ModelConfig(contentsOf: folder).experts == nil {
       throw UpcycleError.usage("is a dense model", at: folder.path, expected: "one with experts")
     }
-    // Ranks of one machine share its cores.
-    if ProcessInfo.processInfo.environment["UPCYCLE_THREADS"] == nil { Threads.set(max(1, Threads.count / ranks.size)) }
+    shareCores(ranks)
     let plan = TrainingPlan(
       tokens: count, batch: batch, time: sequence, learningRate: lr, warmup: warmup,
       optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed, balance: ExpertBalance())

@@ -1,13 +1,14 @@
 import ArgumentParser
 import Commands
 import TensorCore
+import TrainingCommands
 
 /// `hybrid`: any model folder on the command line.
 @main
 struct Hybrid: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain()
+    runAsMain(onRanks: ["pretrain"])
   }
 
   static let configuration = CommandConfiguration(

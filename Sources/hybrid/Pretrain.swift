@@ -1,10 +1,12 @@
 import ArgumentParser
 import Commands
+import Distillation
 import Foundation
 import Groundwork
 import ModelCore
 import Recipes
 import TokenData
+import TrainingCommands
 
 extension MicroworldCorpus.Mixture: ExpressibleByArgument {}
 extension Edition: ExpressibleByArgument {}
@@ -16,7 +18,7 @@ struct Pretrain: ParsableCommand {
     abstract: "Pretrain a ladder model on the generated microworld.",
     discussion: """
       Text, tokenizer and weights come from seeds alone; the run resumes where it was stopped. --from goes on with a \
-      pretrained model on long documents (RULER's formats and instructions).
+      pretrained model on long documents (RULER's formats and instructions). Ranks of mpirun share every batch.
 
       Example:
         hybrid pretrain --preset nano-1b --seed 1 --tokens 8M \\
@@ -58,55 +60,66 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Tokens per sequence.") var sequence = 512
   @Option(help: "Peak learning rate.") var lr = 3e-3
   @OptionGroup var output: OutputFolder
+  @OptionGroup var onRanks: RankOptions
   @Flag(help: "No progress line.") var quiet = false
 
   func run() {
-    runReportingErrors {
-      guard let tokens = parseCount(tokens) else {
-        throw UpcycleError.usage("is not a number of tokens", at: "--tokens", found: self.tokens)
-      }
-      if (preset == nil) == (from == nil) {
-        throw UpcycleError.usage("give either a model to build or one to go on from", at: "--preset, --from")
-      }
-      let places = try Places()
-      let edition =
-        try world ?? from.map { Edition(of: try Tokenizer.load(from: URL(fileURLWithPath: $0))) } ?? .first
-      let text = MicroworldText(places.microworld, edition: edition)
-      let vocabulary = places.tokenizer(edition)
-      let tokenizer: Tokenizer
-      if FileManager.default.fileExists(atPath: vocabulary.appendingPathComponent("tokenizer.json").path) {
-        tokenizer = try Tokenizer.load(from: vocabulary)
-      } else {
-        tokenizer = try text.trainTokenizer()
-        try tokenizer.save(to: vocabulary)
+    runOnRanks(onRanks) { ranks in
+      let (pretraining, text, tokenizer) = try ranks.inTurn(prepared)
+      try ranks.agreeing {
+        try pretraining.plan.dealt(to: ranks.size).validate(ranks: ranks.size)
+        ranks.tellShares(of: batch, "sequences", student: try pretraining.config(tokenizer), frozen: nil)
       }
       Interrupt.listen()
-      var pretraining = Pretraining(
-        preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens,
-        batch: batch,
-        time: sequence, learningRate: lr, instructionRows: instructionRows)
-      pretraining.mixture = mixture
-      pretraining.onlyRepeats = onlyRepeats
-      pretraining.ropeTheta = ropeTheta
-      pretraining.connectivity = connectivity
-      pretraining.instructions = instructions
-      if let instructionRows, !(0...batch).contains(instructionRows) {
-        throw UpcycleError.usage(
-          "does not fit the batch", at: "--instruction-rows", expected: "0 to --batch \(batch)",
-          found: "\(instructionRows)")
-      }
-      if let ropeTheta, !(ropeTheta > 1 && ropeTheta.isFinite) || from == nil {
-        throw UpcycleError.usage("needs a number above 1 and --from", at: "--rope-theta", found: "\(ropeTheta)")
-      }
-      if connectivity != .standard && from != nil {
-        throw UpcycleError.usage(
-          "is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
-      }
-      try output.train(from: [from]) { out, force in
+      try output.train(from: [from], on: ranks) { out, force in
         try pretraining.run(
-          in: out, force: force, text: text, tokenizer: tokenizer, quiet: quiet, shouldStop: { Interrupt.isRaised })
+          in: out, force: force, on: ranks, text: text, tokenizer: tokenizer, quiet: quiet || !ranks.writes,
+          shouldStop: { Interrupt.isRaised })
       }
-      try printResult("model: \(output.out)")
+      try printResult("model: \(output.out)", on: ranks)
     }
+  }
+
+  private func prepared() throws -> (Pretraining, MicroworldText, Tokenizer) {
+    guard let tokens = parseCount(tokens) else {
+      throw UpcycleError.usage("is not a number of tokens", at: "--tokens", found: self.tokens)
+    }
+    if (preset == nil) == (from == nil) {
+      throw UpcycleError.usage("give either a model to build or one to go on from", at: "--preset, --from")
+    }
+    let places = try Places()
+    let edition =
+      try world ?? from.map { Edition(of: try Tokenizer.load(from: URL(fileURLWithPath: $0))) } ?? .first
+    let text = MicroworldText(places.microworld, edition: edition)
+    let vocabulary = places.tokenizer(edition)
+    let tokenizer: Tokenizer
+    if FileManager.default.fileExists(atPath: vocabulary.appendingPathComponent("tokenizer.json").path) {
+      tokenizer = try Tokenizer.load(from: vocabulary)
+    } else {
+      tokenizer = try text.trainTokenizer()
+      try tokenizer.save(to: vocabulary)
+    }
+    var pretraining = Pretraining(
+      preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens,
+      batch: batch,
+      time: sequence, learningRate: lr, instructionRows: instructionRows)
+    pretraining.mixture = mixture
+    pretraining.onlyRepeats = onlyRepeats
+    pretraining.ropeTheta = ropeTheta
+    pretraining.connectivity = connectivity
+    pretraining.instructions = instructions
+    if let instructionRows, !(0...batch).contains(instructionRows) {
+      throw UpcycleError.usage(
+        "does not fit the batch", at: "--instruction-rows", expected: "0 to --batch \(batch)",
+        found: "\(instructionRows)")
+    }
+    if let ropeTheta, !(ropeTheta > 1 && ropeTheta.isFinite) || from == nil {
+      throw UpcycleError.usage("needs a number above 1 and --from", at: "--rope-theta", found: "\(ropeTheta)")
+    }
+    if connectivity != .standard && from != nil {
+      throw UpcycleError.usage(
+        "is for a model from scratch", at: "--connectivity", hint: "farskip convert rewires a model")
+    }
+    return (pretraining, text, tokenizer)
   }
 }

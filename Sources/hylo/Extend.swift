@@ -19,7 +19,8 @@ struct Extend: ParsableCommand {
       memory (loss and gradients are made from hidden states, chunk by chunk); above 2,048 tokens of a forward pass \
       activations are recomputed in the backward pass. The positions of latent layers are stretched by YaRN: by \
       context / original context unless --yarn says otherwise (1: off), and config.json says so. --tokens 0 changes \
-      the positions and trains nothing. The same command goes on where it stopped, bit for bit.
+      the positions and trains nothing. The same command goes on where it stopped, bit for bit. Ranks of mpirun \
+      share every batch.
 
       With --cache-teacher the teacher runs once over all batches and its hidden states are kept on disk: other \
       students and settings train on them without it, and this run holds no more of it than its head.
@@ -60,31 +61,42 @@ struct Extend: ParsableCommand {
   @Option(help: "Bytes that all tensors may take, such as 2GiB: refuses before it starts, and stops above.") var budget:
     String?
   @OptionGroup var stored: StoredType
+  @OptionGroup var onRanks: RankOptions
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
 
-  func run() { runReportingErrors { try extend() } }
+  func run() { runOnRanks(onRanks, extend) }
 
-  private func extend() throws {
-    var recipe = try recipe()
-    recipe.type = try stored.type(of: recipe.student)
-    if printConfig { return try printResult(recipe.settings) }
-    for warning in try recipe.check() { printNote("warning: \(warning)") }
+  private func extend(_ ranks: any TrainingRanks) throws {
+    let recipe = try ranks.inTurn {
+      var recipe = try self.recipe(on: ranks)
+      recipe.type = try stored.type(of: recipe.student)
+      return recipe
+    }
+    if printConfig { return try printResult(recipe.settings, on: ranks) }
+    try ranks.agreeing {
+      for warning in try recipe.check() where ranks.writes { printNote("warning: \(warning)") }
+      if let plan = recipe.plan {
+        try ranks.tellShares(of: plan.batch, "sequences", student: recipe.student, frozen: recipe.teacher)
+      }
+    }
     if let budget = recipe.budget { endProcess(above: budget, "--budget") }
     Interrupt.listen()
-    let curve = try output.train(from: [model, teacher, data, heldOut]) { out, force in
+    let quiet = quiet || !ranks.writes
+    let curve = try output.train(from: [model, teacher, data, heldOut], on: ranks) { out, force in
       try recipe.run(
-        in: out, force: force, saveEvery: saveEvery,
+        in: out, force: force, on: ranks, saveEvery: saveEvery,
         reportTeacher: recipe.plan.map { teacherReport($0, quiet: quiet) } ?? { _ in },
         report: recipe.plan.map { stepReport("extend", $0, quiet: quiet) } ?? { _, _ in },
         shouldStop: { Interrupt.isRaised })
     }
+    if !ranks.writes { return }
     let report = Extending.Report(recipe, model: output.out, heldOut: curve)
     try printResult(json ? report.json : report.summary)
   }
 
-  private func recipe() throws -> Extending {
+  private func recipe(on ranks: any TrainingRanks) throws -> Extending {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
     let context = try parsedCount(context, "--context", such: "2048")
     let positions = try ContextExtension(
@@ -98,8 +110,9 @@ struct Extend: ParsableCommand {
     let budget = try budget.map { try parsedBytes($0, "--budget") }
     let plan = Extending.plan(
       context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup,
-      ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing)
-    try plan.validate()
+      ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing
+    ).dealt(to: ranks.size)
+    try plan.validate(ranks: ranks.size)
     let states = folder(teacherStates ?? "\(output.out)/run/teacher")
     return Extending(
       student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: text.training,

@@ -7,7 +7,7 @@ import TrainingCommands
 struct HyLo: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain()
+    runAsMain(onRanks: ["extend", "prefer"])
   }
 
   static let configuration = CommandConfiguration(

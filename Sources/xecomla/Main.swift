@@ -7,7 +7,7 @@ import TrainingCommands
 struct XEcoMLA: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain()
+    runAsMain(onRanks: ["distill", "prefer"])
   }
 
   static let configuration = CommandConfiguration(

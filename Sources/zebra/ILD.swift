@@ -16,7 +16,8 @@ struct ILD: ParsableCommand {
     abstract: "Replace attention layers by one other mixer and train each layer on the base's (ILD).",
     discussion: """
       Layer l of the student sees the base's input of layer l and learns its output; layers train side by side and \
-      do not see each other's errors. Needed twice, with mla and with mamba2 or gdn, before select and compose.
+      do not see each other's errors. Needed twice, with mla and with mamba2 or gdn, before select and compose. \
+      Ranks of mpirun share every batch.
 
       Latent attention (mla) defaults to half of each head rotated, an eighth of the cache's rank, and queries of \
       the same number of parameters; its up-projection has the base's KV heads.
@@ -46,25 +47,31 @@ struct ILD: ParsableCommand {
   @OptionGroup(title: "Latent attention") var latent: LatentOptions
   @OptionGroup(title: "Training") var training: IntermediateOptions
   @OptionGroup var stored: StoredType
+  @OptionGroup var onRanks: RankOptions
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the layers' errors as JSON.") var json = false
 
   func run() {
-    runReportingErrors(renamed: mixer == .gdn ? ["heads": "gdn-heads", "init": "gdn-init"] : [:]) {
-      let folder = URL(fileURLWithPath: base)
-      let plan = training.plan(tokens: try parsedCount(tokens, "--tokens", such: "2M", atLeast: 1), loss: .norm)
-      try plan.validate()
-      var recipe = IntermediateDistilling(
-        base: folder, replacement: try replacement(ModelConfig(contentsOf: folder)),
-        data: try TokenShards(URL(fileURLWithPath: data)),
-        heldOut: try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }, plan: plan)
-      recipe.type = try stored.type(of: folder)
-      Interrupt.listen()
-      let outcome = try output.train(from: [base, data, heldOut]) { out, force in
-        try recipe.run(
-          in: out, force: force, saveEvery: training.saveEvery, report: intermediateReport(plan, quiet: quiet),
-          shouldStop: { Interrupt.isRaised })
+    runOnRanks(onRanks, renamed: mixer == .gdn ? ["heads": "gdn-heads", "init": "gdn-init"] : [:]) { ranks in
+      let recipe = try ranks.agreeing {
+        let folder = URL(fileURLWithPath: base)
+        let plan = training.plan(tokens: try parsedCount(tokens, "--tokens", such: "2M", atLeast: 1), loss: .norm)
+        try plan.validate(ranks: ranks.size)
+        var recipe = IntermediateDistilling(
+          base: folder, replacement: try replacement(ModelConfig(contentsOf: folder)),
+          data: try TokenShards(URL(fileURLWithPath: data)),
+          heldOut: try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }, plan: plan)
+        recipe.type = try stored.type(of: folder)
+        try ranks.tellShares(of: plan.batch, "sequences", student: folder, frozen: folder)
+        return recipe
       }
+      Interrupt.listen()
+      let outcome = try output.train(from: [base, data, heldOut], on: ranks) { out, force in
+        try recipe.run(
+          in: out, force: force, on: ranks, saveEvery: training.saveEvery,
+          report: intermediateReport(recipe.plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
+      }
+      if !ranks.writes { return }
       if json { return try printResult(jsonText(outcome)) }
       for (layer, errors) in zip(outcome.before, outcome.after).enumerated() {
         try printResult(String(format: "layer %2d  relative error %.3f -> %.3f", layer, errors.0, errors.1))

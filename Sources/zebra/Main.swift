@@ -7,7 +7,7 @@ import TrainingCommands
 struct Zebra: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain()
+    runAsMain(onRanks: ["ild", "distill", "prefer"])
   }
 
   static let configuration = CommandConfiguration(

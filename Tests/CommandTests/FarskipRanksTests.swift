@@ -154,6 +154,26 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertFalse(FileManager.default.fileExists(atPath: states.path))
   }
 
+  /// Self-distillation shares batches, and all ranks stop where the validations of the first say so.
+  func testSelfDistillationOnRanksStopsEarlyAsOnOne() throws {
+    let arguments = [
+      "distill", "--student", path("far"), "--teacher", path("moe"), "--data", path("shards"), "--held-out",
+      path("shards"), "--tokens", "2048", "--batch", "2", "--sequence", "64", "--lr", "1e-12", "--patience", "1",
+      "--validate-every", "2", "--json", "--out",
+    ]
+    let results = [
+      try launchRanks(2, "farskip", arguments + [path("kd2")]), try launch("farskip", arguments + [path("kd1")]),
+    ]
+    let said = try results.map { result in
+      XCTAssertEqual(result.status, 0, result.error)
+      return try JSONValue(parsing: Data(result.output.utf8), file: "farskip distill --json")
+    }
+    for said in said {
+      XCTAssertEqual(said["stopped_early"]?.bool, true)
+      XCTAssertEqual(said["validation"]?.array?.compactMap { $0.array?[0].int }, [0, 2])
+    }
+  }
+
   func testInferenceOnRanksGivesTheTokensOfOne() throws {
     let arguments = ["infer", "--model", path("far"), "--prompt", "User: Where is cat 3?", "--tokens", "6", "--json"]
     func tokens(_ result: CommandResult) throws -> [Int] {

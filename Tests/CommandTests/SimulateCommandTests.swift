@@ -57,6 +57,27 @@ final class SimulateCommandTests: XCTestCase {
     XCTAssertEqual(made["points"]?.array?.count, 2)
   }
 
+  /// Copies of a dense model: gradients hide behind the backward pass as far as the link lets them.
+  func testCopiesOfAModelWaitForSlowLinksAlone() throws {
+    func points(_ link: String) throws -> [JSONValue] {
+      try json(["--model", "llama-3.1-8b", "--replicas", "1,8,512", "--link", link]).array!
+    }
+    let (fast, slow) = (try points("1000TB/s"), try points("1GB/s"))
+    let alone = fast[0]["ms"]!.double!
+    XCTAssertEqual(slow[0]["ms"]!.double!, alone)
+    for point in fast { XCTAssertEqual(point["efficiency"]!.double!, 1, accuracy: 0.001) }
+    for (point, hosts) in [(slow[1], 8.0), (slow[2], 512.0)] {
+      // Two exchanges of four bytes a parameter, which begin behind the forward passes and the top layer's backward.
+      let messages = 2 * (hosts - 1) / hosts * 4 * 8_030_261_248 / 1e6
+      XCTAssertEqual(point["ms"]!.double!, messages + alone / 2 + alone / 2 / 32, accuracy: 1)
+      XCTAssertEqual(point["waiting_ms"]!.double!, point["ms"]!.double! - alone, accuracy: 1)
+      XCTAssertLessThan(point["efficiency_sharded"]!.double!, point["efficiency"]!.double!)
+    }
+    XCTAssertTrue(
+      try launch("farskip", ["simulate", "--model", "llama-3.1-8b", "--replicas", "8"]).output.contains(
+        "50 GB/s a host"))
+  }
+
   func testTextNamesItsAssumptionsAndAPictureIsDrawn() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -92,6 +113,8 @@ final class SimulateCommandTests: XCTestCase {
     try refuse(model + ["--layers", "4"], ["--durations"])
     try refuse(model + ["--durations", "A=2,B=3,G=1,D=4,E=5,C=4,S=2"], ["--model and --durations"])
     try refuse(["--durations", "A=2,B=3,G=1,D=4,E=5,C=4,S=2", "--gpus", "8"], ["--durations"])
+    try refuse(["--model", "llama-3.1-8b", "--replicas", "8,some"], ["--replicas", "some"])
+    try refuse(["--model", "llama-3.1-8b", "--replicas", "8", "--mode", "decode"], ["--replicas", "--mode"])
     try refuse([], ["--model or --durations"])
   }
 

@@ -1,9 +1,14 @@
 import Autograd
 import ModelCore
 
-/// Small models with experts.
+/// Small models, most of them with experts.
 enum TinyFamilies {
   static let vocabulary = 13
+
+  /// No experts.
+  static let dense = ModelConfig(
+    hiddenSize: 16, layerCount: 3, attentionHeads: 4, keyValueHeads: 2, headDim: 4, intermediateSize: 24,
+    vocabularySize: vocabulary, tieWordEmbeddings: true)
 
   /// Families that differ in what travels: shared experts and latent attention; stacked experts weighed at their input.
   static func all(_ connectivity: Connectivity) throws -> [(name: String, config: ModelConfig)] {

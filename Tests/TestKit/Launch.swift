@@ -85,14 +85,18 @@ public func launchRanks(_ count: Int, _ tool: String, _ arguments: [String]) thr
 }
 
 /// The same with arguments for each rank, which mpirun gets as ": -np 1 TOOL ARGUMENTS".
-public func launchJob(_ tool: String, _ arguments: [[String]]) throws -> CommandResult {
+/// - Parameter isOver: see `launch`; kills mpirun
+public func launchJob(
+  _ tool: String, _ arguments: [[String]], killWhen isOver: (() -> Bool)? = nil
+) throws -> CommandResult {
   let mpirun = "/usr/bin/mpirun"
   guard FileManager.default.isExecutableFile(atPath: mpirun) else { throw XCTSkip("skipped: mpirun absent") }
   let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(tool)
     .path
   let ranks = arguments.map { ["-np", "1", path] + $0 }.joined(separator: [":"])
   return try launch(
-    mpirun, ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none"] + ranks)
+    mpirun, ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none"] + ranks,
+    killWhen: isOver)
 }
 
 /// Runs a built executable and fails unless it ends with status 0; gives back what it printed.

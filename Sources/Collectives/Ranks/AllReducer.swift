@@ -24,9 +24,10 @@ private final class AllReduce: Request {
   private let ranks: any Communicator
   /// Of a rank's share: [size].
   private let shares: [Int]
-  /// The terms of this rank's share, [size, share].
-  private let terms: UnsafeMutablePointer<Float>
-  private let sum: UnsafeMutablePointer<Float>
+  /// The terms of this rank's share, [size, share]; nil when they are summed.
+  private var terms: UnsafeMutablePointer<Float>?
+  /// Their sum, once for every rank; nil before and after it travels.
+  private var sum: UnsafeMutablePointer<Float>?
   private var previous: AllReduce?
   private var scatter: (any Request)?
   private var gather: (any Request)?
@@ -40,8 +41,8 @@ private final class AllReduce: Request {
     let size = ranks.size
     shares = (0..<size).map { count * ($0 + 1) / size - count * $0 / size }
     let own = shares[ranks.rank]
-    terms = .allocate(capacity: max(1, own * size))
-    sum = .allocate(capacity: max(1, own * size))
+    let terms = UnsafeMutablePointer<Float>.allocate(capacity: max(1, own * size))
+    self.terms = terms
     scatter = try ranks.start(
       AllToAll(
         rowBytes: 4, send: values, sendRows: shares, receive: terms, receiveRows: Array(repeating: own, count: size)),
@@ -49,14 +50,16 @@ private final class AllReduce: Request {
   }
 
   deinit {
-    terms.deallocate()
-    sum.deallocate()
+    terms?.deallocate()
+    sum?.deallocate()
   }
 
   func test() throws -> Bool {
     try advance()
-    guard let gather else { return false }
-    return try gather.test()
+    guard let gather, try gather.test() else { return false }
+    sum?.deallocate()
+    sum = nil
+    return true
   }
 
   /// Starts the second half when the first one is done and all earlier all-reduces have started theirs.
@@ -70,11 +73,14 @@ private final class AllReduce: Request {
     guard try scatter!.test() else { return }
     scatter = nil
     let (own, size) = (shares[ranks.rank], ranks.size)
+    let (terms, sum) = (self.terms!, UnsafeMutablePointer<Float>.allocate(capacity: max(1, own * size)))
     for index in 0..<own {
       var total = terms[index]
       for rank in 1..<max(1, size) { total += terms[rank * own + index] }
       for rank in 0..<size { sum[rank * own + index] = total }
     }
+    terms.deallocate()
+    (self.terms, self.sum) = (nil, sum)
     gather = try ranks.start(
       AllToAll(
         rowBytes: 4, send: sum, sendRows: Array(repeating: own, count: size), receive: values, receiveRows: shares),

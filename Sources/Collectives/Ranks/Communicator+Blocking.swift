@@ -64,6 +64,39 @@ extension Communicator {
   }
 }
 
+extension Communicator {
+  /// Gives every rank all numbers of `values` [count], which lie in the same order on all of them.
+  /// - Parameter owned: [size], the numbers that each rank hands out; they do not overlap
+  public func gather(_ values: UnsafeMutablePointer<Float>, owned: [Range<Int>]) throws {
+    precondition(owned.count == size)
+    // In slices, so that the copies stay small however large the model is.
+    let slice = max(1, (1 << 22) / size)
+    let incoming = UnsafeMutablePointer<Float>.allocate(capacity: slice * size)
+    let outgoing = UnsafeMutablePointer<Float>.allocate(capacity: slice * size)
+    defer {
+      incoming.deallocate()
+      outgoing.deallocate()
+    }
+    for offset in stride(from: 0, to: owned.map(\.count).max() ?? 0, by: slice) {
+      let parts = owned.map { $0.dropFirst(offset).prefix(slice) }
+      let own = parts[rank]
+      for to in 0..<size {
+        (outgoing + to * own.count).update(from: values + own.startIndex, count: own.count)
+      }
+      try start(
+        AllToAll(
+          rowBytes: MemoryLayout<Float>.stride, send: outgoing, sendRows: Array(repeating: own.count, count: size),
+          receive: incoming, receiveRows: parts.map(\.count)), on: .gather
+      ).wait()
+      var at = 0
+      for part in parts {
+        (values + part.startIndex).update(from: incoming + at, count: part.count)
+        at += part.count
+      }
+    }
+  }
+}
+
 // MARK: Errors that all ranks share
 
 /// An error that every rank knows of, because they compared notes: all end, and the first one tells.
@@ -105,6 +138,22 @@ extension Communicator {
       throw AgreedError(
         .usage("rank \(other) has \(theirs.prefix(60)), rank 0 has \(mine.prefix(60))", at: option.name))
     }
+  }
+
+  /// The same by the words of a command line, the program's name left out.
+  public func requireSame(arguments: [String]) throws {
+    let all = try allGather(JSONValue.array(arguments.map { .string($0) }).text())
+    guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
+    let words = try [0, other].map { rank in
+      try JSONValue(parsing: Data(all[rank].utf8), file: "options").array?.map { $0.string ?? "" } ?? []
+    }
+    let place = zip(words[0], words[1]).prefix { $0 == $1 }.count
+    let (mine, theirs) = (words[0].dropFirst(place).first, words[1].dropFirst(place).first)
+    let longer = words[mine == nil ? 1 : 0]
+    throw AgreedError(
+      .usage(
+        "rank \(other) has \((theirs ?? "nothing").prefix(60)), rank 0 has \((mine ?? "nothing").prefix(60))",
+        at: longer.prefix(place + 1).last { $0.hasPrefix("--") } ?? "the command"))
   }
 
   /// Refuses ranks that were given different things.

@@ -1,4 +1,6 @@
+import Foundation
 import Groundwork
+import TensorCore
 
 /// Runs the same program on every rank: on the processes of mpirun where it started this one, otherwise on threads.
 ///
@@ -25,4 +27,12 @@ public func requireRanks(_ wanted: Int, _ ranks: any Communicator, field: String
   throw UpcycleError.usage(
     "needs \(wanted) rank\(wanted == 1 ? "" : "s")", field: field, found: "\(ranks.size)",
     hint: "start it with mpirun -np \(wanted) \(command) ...; mpirun comes with openmpi-bin")
+}
+
+/// Gives this rank its share of the cores that the ranks of its machine have, unless the environment says how many.
+public func shareCores(_ ranks: any Communicator) {
+  let environment = ProcessInfo.processInfo.environment
+  if environment["UPCYCLE_THREADS"] != nil { return }
+  let neighbours = environment["OMPI_COMM_WORLD_LOCAL_SIZE"].flatMap(Int.init) ?? ranks.size
+  Threads.set(max(1, Threads.count / max(1, neighbours)))
 }

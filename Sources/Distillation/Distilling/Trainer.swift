@@ -23,12 +23,14 @@ public final class Trainer {
 
   /// - Parameters:
   /// - teacher: frozen; may be left out where the plan's KL weight is 0
-  /// - batches: [plan.batch, plan.time] each step
+  /// - batches: [plan.batch, plan.time] each step, the same on all ranks
+  /// - ranks: each takes its part of a batch's micro-batches
   /// - Throws: usage errors for values out of range, other vocabularies, a teacher that is missing, too little memory
-  public init(student: LanguageModel, teacher: (any Teacher)? = nil, batches: any BatchSource, plan: TrainingPlan)
-    throws
-  {
-    try plan.validate()
+  public init(
+    student: LanguageModel, teacher: (any Teacher)? = nil, batches: any BatchSource, plan: TrainingPlan,
+    ranks: any TrainingRanks = SingleRank()
+  ) throws {
+    try plan.validate(ranks: ranks.size)
     if let teacher, teacher.vocabularySize != student.config.vocabularySize {
       throw UpcycleError.usage(
         "teacher and student have different vocabularies", at: "vocab_size",
@@ -50,7 +52,7 @@ public final class Trainer {
     self.teacher = plan.klWeight > 0 ? teacher : nil
     self.batches = batches
     self.plan = plan
-    loop = TrainingLoop(student, plan)
+    loop = TrainingLoop(student, plan, ranks: ranks)
   }
 
   /// Means per token of one step.
@@ -67,7 +69,8 @@ public final class Trainer {
     public var gradientNorm: Double
     /// The step's learning rate.
     public var rate: Double
-    /// Mean over layers with experts of E sum_e f_e P_e, 1 when even; nil where the plan has no balance loss.
+    /// Mean over layers with experts of E sum_e f_e P_e, 1 when even, of this rank's part; nil where the plan has no
+    /// balance loss.
     public var balance: Double?
 
     public static var columns: String { "step,loss,ce,kl,gradient_norm,rate" }
@@ -92,27 +95,39 @@ public final class Trainer {
     var sums = HeadLossSums()
     var hiddenDistance = 0.0
     let tokens = plan.microBatch * plan.time
-    for (index, start) in stride(from: 0, to: ids.count, by: tokens).enumerated() {
-      let range = start..<start + tokens
+    let parts = loop.ranks.part(of: plan.batch / plan.microBatch)
+    for index in parts {
+      let range = index * tokens..<(index + 1) * tokens
       let (part, distance) = try accumulate(
-        index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)))
+        index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)),
+        completes: index == parts.last)
       sums.crossEntropy += part.crossEntropy
       sums.divergence += part.divergence
       sums.tokens += part.tokens
       hiddenDistance += distance
     }
-    let count = Double(max(1, sums.tokens))
-    let crossEntropy = sums.crossEntropy / count
-    let divergence = sums.divergence / count
+    let loads = plan.balance == nil ? [] : student.routing.records.map(\.loads)
+    let (totals, norm) = try loop.reduce(
+      [sums.crossEntropy, sums.divergence, Double(sums.tokens), hiddenDistance] + loads.joined().map(Double.init))
+    let count = max(1, totals[2])
+    let crossEntropy = totals[0] / count
+    let divergence = totals[1] / count
     let loss =
       plan.ceWeight * crossEntropy + plan.klWeight * divergence
-      + (plan.hiddenWeight ?? 0) * hiddenDistance / Double(max(1, ids.count))
-    let norm = try loop.reduce().norm
+      + (plan.hiddenWeight ?? 0) * totals[3] / Double(max(1, ids.count))
     let rate = try loop.update(loss: loss, norm: norm) {
-      let part = Array(ids[0..<tokens])
+      let part = Array(ids[parts.lowerBound * tokens..<(parts.lowerBound + 1) * tokens])
       return student.firstNonFiniteLayer(ids: part, batch: plan.microBatch, time: plan.time) ?? teacherFault(part)
     }
-    if let balance = plan.balance, balance.biasRate > 0 { student.routing.updateBias(rate: balance.biasRate) }
+    if let balance = plan.balance, balance.biasRate > 0 {
+      var all = totals.dropFirst(4).map { Int($0) }[...]
+      student.routing.replaceLoads(
+        loads.map { own in
+          defer { all.removeFirst(own.count) }
+          return Array(all.prefix(own.count))
+        })
+      student.routing.updateBias(rate: balance.biasRate)
+    }
     return StepMetrics(
       step: step, loss: loss, crossEntropy: crossEntropy, divergence: divergence, gradientNorm: norm, rate: rate,
       balance: plan.balance.flatMap { $0.lossWeight > 0 ? student.routing.meanBalance : nil })
@@ -127,17 +142,25 @@ public final class Trainer {
   }
 
   /// Adds the gradients of the step's micro-batch `part`.
+  /// - Parameter completes: it is this rank's last one, so that the gradients of what its backward pass is done with
+  ///   are complete
   /// - Returns: what the head measured, and the squared distance of hidden states, summed over layers and tokens
   private func accumulate(
-    _ part: Int, _ ids: [Int32], _ targets: [Int32], scale: Float
+    _ part: Int, _ ids: [Int32], _ targets: [Int32], scale: Float, completes: Bool
   ) throws -> (HeadLossSums, hiddenDistance: Double) {
     let batch = plan.microBatch
     let (wanted, teacherHead) = try teaching(part, ids)
     let tape = Tape(recording: true)
+    let ranks = loop.ranks
+    ranks.attend(tape)
     var states: [Variable] = []
     let hidden = student.hidden(
-      tape, ids: ids, batch: batch, time: plan.time, checkpointing: plan.checkpointing,
-      probe: wanted.isEmpty ? nil : { states.append($1) })
+      tape, ids: ids, batch: batch, time: plan.time, checkpointing: plan.checkpointing
+    ) { [last = student.layers.count - 1] layer, x in
+      if !wanted.isEmpty { states.append(x) }
+      // The nodes that follow are the next layer's.
+      if completes && ranks.size > 1 && layer < last { tape.whenPassed { ranks.passed(layer + 1) } }
+    }
     let (headLoss, sums) = tape.headLoss(
       hidden, head: student.head, targets: targets, teacher: teacherHead, ceWeight: Float(plan.ceWeight),
       klWeight: Float(plan.klWeight), scale: scale, cap: student.logitCap)
@@ -180,7 +203,7 @@ public final class Trainer {
   public func run(
     in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
     report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false },
-    isFinished: (Int) -> Bool = { _ in false }
+    isFinished: (Int) throws -> Bool = { _ in false }
   ) throws {
     try loop.run(
       in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,

@@ -3,7 +3,7 @@ import Groundwork
 
 /// Everything that decides a training run's numbers, complete (no hidden defaults once written): it stands
 /// beside every result as `run/plan.json`.
-public struct TrainingPlan: UpdatePlan {
+public struct TrainingPlan: UpdatePlan, MicroBatched {
   /// Tokens to train on; rounded down to whole steps.
   public var tokens: Int
   /// Sequences per optimizer step, and tokens per sequence.
@@ -61,13 +61,15 @@ public struct TrainingPlan: UpdatePlan {
   public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
   public var unitsPerStep: Int { batch * time }
 
+  /// - Parameter ranks: that share every batch
   /// - Throws: usage errors that name the field out of range
-  public func validate() throws {
+  public func validate(ranks: Int = 1) throws {
     let size = 1...1 << 24
     for (field, value) in [("batch", batch), ("sequence", time)] {
       try require(size.contains(value), field, "at least 1, at most \(size.upperBound)", value)
     }
     try require(microBatch > 0 && batch % microBatch == 0, "micro_batch", "a divisor of the batch \(batch)", microBatch)
+    try requireParts(of: batch, microBatch: microBatch, ranks: ranks)
     try require(steps > 0, "tokens", "at least one step of \(cappedProduct(batch, time))", tokens)
     try validateUpdates()
     let total = ceWeight + klWeight

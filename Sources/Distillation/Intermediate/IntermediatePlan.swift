@@ -62,12 +62,13 @@ public struct IntermediatePlan: UpdatePlan {
   public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
   public var unitsPerStep: Int { batch * time }
 
+  /// - Parameter ranks: that share every batch
   /// - Throws: usage errors that name the field out of range
-  public func validate() throws {
+  public func validate(ranks: Int = 1) throws {
     // The same limits as any training's; the loss weights are its own.
     try TrainingPlan(
       tokens: tokens, batch: batch, time: time, learningRate: learningRate, warmup: warmup, floor: floor,
       optimizer: optimizer, clip: clip, seed: seed
-    ).validate()
+    ).dealt(to: ranks).validate(ranks: ranks)
   }
 }

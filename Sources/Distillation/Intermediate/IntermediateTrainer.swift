@@ -24,10 +24,14 @@ public final class IntermediateTrainer {
 
   /// - Parameters:
   /// - base: gets no gradient
-  /// - batches: [plan.batch, plan.time] each step
+  /// - batches: [plan.batch, plan.time] each step, the same on all ranks
+  /// - ranks: each takes its part of a batch's sequences
   /// - Throws: usage errors for values out of range, a student of other depth or width, too little memory
-  public init(student: LanguageModel, base: LanguageModel, batches: any BatchSource, plan: IntermediatePlan) throws {
-    try plan.validate()
+  public init(
+    student: LanguageModel, base: LanguageModel, batches: any BatchSource, plan: IntermediatePlan,
+    ranks: any TrainingRanks = SingleRank()
+  ) throws {
+    try plan.validate(ranks: ranks.size)
     guard student.layers.count == base.layers.count, student.config.hiddenSize == base.config.hiddenSize else {
       throw UpcycleError.usage(
         "is not a copy of the base with other mixers", field: "student",
@@ -45,7 +49,7 @@ public final class IntermediateTrainer {
     for (parameter, tensor) in zip(student.parameters.parameters, student.tensors) {
       parameter.isTrainable = plan.trained == .layers ? ![.embedding, .head].contains(tensor.role) : tensor.isMixers
     }
-    loop = TrainingLoop(student, plan)
+    loop = TrainingLoop(student, plan, ranks: ranks)
   }
 
   /// Sums over layers of means per token of one step, before its update.
@@ -69,11 +73,15 @@ public final class IntermediateTrainer {
 
   /// All layers of the next batch, then one update.
   public func trainStep() throws -> StepMetrics {
-    let ids = try batches.batch(step: step).ids
+    let all = try batches.batch(step: step).ids
+    let rows = loop.ranks.part(of: plan.batch)
+    let ids = Array(all[rows.lowerBound * plan.time..<rows.upperBound * plan.time])
     student.parameters.zeroGradients()
     var (loss, mixerLoss) = (0.0, 0.0)
-    let perToken = 1 / Double(ids.count)
-    forEachLayer(ids, batch: plan.batch, recording: true) { tape, pair in
+    let perToken = 1 / Double(all.count)
+    var layer = 0
+    forEachLayer(ids, batch: rows.count, recording: true) { tape, pair in
+      loop.ranks.attend(tape)
       var (variable, sum) = tape.distance(
         pair.output, to: pair.wanted, squared: plan.loss == .squared, scale: Float(perToken))
       loss += sum * perToken
@@ -83,14 +91,16 @@ public final class IntermediateTrainer {
         mixerLoss += sum * perToken
       }
       tape.backward(from: variable)
+      loop.ranks.passed(layer)
+      layer += 1
     }
-    loss += mixerLoss
-    let norm = try loop.reduce().norm
+    let (totals, norm) = try loop.reduce([loss, mixerLoss])
+    (loss, mixerLoss) = (totals[0] + totals[1], totals[1])
     let rate = try loop.update(loss: loss, norm: norm) {
-      if let fault = base.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time) {
+      if let fault = base.firstNonFiniteLayer(ids: ids, batch: rows.count, time: plan.time) {
         return Fault("the base's \(fault.place)", hint: "the base is damaged, or its states overflow")
       }
-      return student.firstNonFiniteLayer(ids: ids, batch: plan.batch, time: plan.time)
+      return student.firstNonFiniteLayer(ids: ids, batch: rows.count, time: plan.time)
     }
     return StepMetrics(step: step, loss: loss, mixerLoss: mixerLoss, gradientNorm: norm, rate: rate)
   }

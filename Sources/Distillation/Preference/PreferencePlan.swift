@@ -8,7 +8,7 @@ import Groundwork
 /// about a hundred steps, so those are larger. Adam's step hardly depends on the size of the gradient, so beta
 /// decides only how soon a pair counts as learnt: with 0.01 none does in so few steps, the pairs that are easy
 /// already keep their full weight, and fewer unseen pairs come out right.
-public struct PreferencePlan: UpdatePlan {
+public struct PreferencePlan: UpdatePlan, MicroBatched {
   /// Pairs to train on, each once; rounded down to whole steps.
   public var pairs: Int
   /// Pairs per optimizer step.
@@ -50,10 +50,12 @@ public struct PreferencePlan: UpdatePlan {
   public var steps: Int { pairs / max(1, batch) }
   public var unitsPerStep: Int { batch }
 
+  /// - Parameter ranks: that share every batch
   /// - Throws: usage errors that name the field out of range
-  public func validate() throws {
+  public func validate(ranks: Int = 1) throws {
     try require((1...1 << 24).contains(batch), "batch", "at least 1, at most \(1 << 24)", batch)
     try require(microBatch > 0 && batch % microBatch == 0, "micro_batch", "a divisor of the batch \(batch)", microBatch)
+    try requireParts(of: batch, microBatch: microBatch, ranks: ranks)
     try require(steps > 0, "pairs", "at least one step of \(batch)", pairs)
     try require(beta > 0 && beta.isFinite, "beta", "a positive number", beta)
     try validateUpdates()

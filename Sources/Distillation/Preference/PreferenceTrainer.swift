@@ -23,9 +23,14 @@ public final class PreferenceTrainer {
   /// Steps done.
   public var step: Int { loop.step }
 
-  /// - Parameter pairs: the plan's pairs, in any order: each step takes the next of a permutation by seed.
-  public init(policy: LanguageModel, reference: LanguageModel, pairs: [TokenizedPair], plan: PreferencePlan) throws {
-    try plan.validate()
+  /// - Parameters:
+  ///   - pairs: the plan's pairs, in any order: each step takes the next of a permutation by seed.
+  ///   - ranks: each takes its part of a batch's pairs
+  public init(
+    policy: LanguageModel, reference: LanguageModel, pairs: [TokenizedPair], plan: PreferencePlan,
+    ranks: any TrainingRanks = SingleRank()
+  ) throws {
+    try plan.validate(ranks: ranks.size)
     if policy.config.vocabularySize != reference.config.vocabularySize {
       throw UpcycleError.usage(
         "policy and reference have different vocabularies", at: "vocab_size",
@@ -42,7 +47,7 @@ public final class PreferenceTrainer {
     self.pairs = pairs
     self.plan = plan
     order = Permutation(count: pairs.count, stream: RandomStream(seed: plan.seed, "preference order"))
-    loop = TrainingLoop(policy, plan)
+    loop = TrainingLoop(policy, plan, ranks: ranks)
   }
 
   /// Means per pair of one step, before its update.
@@ -74,28 +79,31 @@ public final class PreferenceTrainer {
   // MARK: One step
 
   /// Forward, backward and update on the next batch. Its pairs are sorted by length, so that those of a
-  /// micro-batch need little padding.
+  /// micro-batch need little padding, and dealt out to ranks one by one, so that all have as much to do.
   public func trainStep() throws -> StepMetrics {
     let next = step * plan.batch..<(step + 1) * plan.batch
-    let batch = next.map { pairs[order[$0]] }.sorted { $0.inputCount < $1.inputCount }
+    let sorted = next.map { pairs[order[$0]] }.sorted { $0.inputCount < $1.inputCount }
+    let batch = stride(from: loop.ranks.rank, to: sorted.count, by: loop.ranks.size).map { sorted[$0] }
     policy.parameters.zeroGradients()
     var sums = PreferenceSums()
     for start in stride(from: 0, to: batch.count, by: plan.microBatch) {
       let part = PreferenceBatch(Array(batch[start..<start + plan.microBatch]))
       let tape = Tape(recording: true)
+      loop.ranks.attend(tape)
       let (loss, partSums) = preferenceLoss(tape, part, scale: 1 / Double(plan.batch))
       tape.backward(from: loss)
       sums += partSums
     }
-    let count = Double(sums.pairs)
-    let norm = try loop.reduce().norm
-    let rate = try loop.update(loss: sums.loss / count, norm: norm) {
+    let (totals, norm) = try loop.reduce(
+      [sums.loss, sums.margin, Double(sums.correct), sums.chosen, sums.rejected, Double(sums.pairs)])
+    let means = totals.map { $0 / totals[5] }
+    let rate = try loop.update(loss: means[0], norm: norm) {
       let part = PreferenceBatch(batch)
       return policy.firstNonFiniteLayer(ids: part.ids, batch: part.sequences, time: part.time)
     }
     return StepMetrics(
-      step: step, loss: sums.loss / count, margin: sums.margin / count, accuracy: Double(sums.correct) / count,
-      chosen: sums.chosen / count, rejected: sums.rejected / count, gradientNorm: norm, rate: rate)
+      step: step, loss: means[0], margin: means[1], accuracy: means[2], chosen: means[3], rejected: means[4],
+      gradientNorm: norm, rate: rate)
   }
 
   private func preferenceLoss(_ tape: Tape, _ part: PreferenceBatch, scale: Double) -> (Variable, PreferenceSums) {

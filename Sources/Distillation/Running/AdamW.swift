@@ -4,8 +4,8 @@ import Foundation
 import Groundwork
 import TensorCore
 
-/// AdamW (decoupled weight decay) over a model's flat parameter buffer. Moments are float32, laid out as the
-/// parameters are; frozen parameters are left alone.
+/// AdamW (decoupled weight decay) over a model's flat parameter buffer, or over a rank's share of it. Moments are
+/// float32, laid out as the parameters are; frozen parameters are left alone.
 public final class AdamW {
   /// The constants of the update.
   public struct Settings: Codable, Equatable, Sendable {
@@ -40,18 +40,22 @@ public final class AdamW {
   public let settings: Settings
   /// Steps taken.
   public var step = 0
-  /// First moments, [parameters].
+  /// The numbers of the buffer that are updated here.
+  public let share: Range<Int>
+  /// First moments, [share].
   public let first: Tensor
-  /// Second moments, [parameters].
+  /// Second moments, [share].
   public let second: Tensor
   private let set: ParameterSet
 
   /// Step 0, moments 0.
-  public init(_ set: ParameterSet, _ settings: Settings) {
+  /// - Parameter share: of the parameters' flat buffer; nil: all of it
+  public init(_ set: ParameterSet, _ settings: Settings, share: Range<Int>? = nil) {
     self.set = set
     self.settings = settings
-    first = Tensor.zeros([set.count])
-    second = Tensor.zeros([set.count])
+    self.share = share ?? 0..<set.count
+    first = Tensor.zeros([self.share.count])
+    second = Tensor.zeros([self.share.count])
   }
 
   /// L2 norm of all gradients, summed in float64 in a fixed order.
@@ -80,10 +84,12 @@ public final class AdamW {
     Threads.parallel(set.parameters.count) { index in
       let parameter = set.parameters[index]
       if !parameter.isTrainable { return }
-      let range = set.range(of: index)
+      let range = set.range(of: index).clamped(to: share)
+      if range.isEmpty { return }
+      let moment = range.lowerBound - share.lowerBound
       up_adamw(
-        set.values.pointer + range.lowerBound, gradients.pointer + range.lowerBound, first.pointer + range.lowerBound,
-        second.pointer + range.lowerBound, range.count, Float(rate), Float(settings.beta1), Float(settings.beta2),
+        set.values.pointer + range.lowerBound, gradients.pointer + range.lowerBound, first.pointer + moment,
+        second.pointer + moment, range.count, Float(rate), Float(settings.beta1), Float(settings.beta2),
         Float(settings.epsilon), parameter.decays ? Float(settings.weightDecay) : 0, correction1, correction2,
         Float(gradientScale))
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import TensorCore
 import TokenData
 
 #if canImport(Glibc)
@@ -61,7 +62,8 @@ public struct RunDirectory {
       if try !holds(plan: plan, identity: identity), hasModel { throw try FolderContents(of: url).inTheWay(at: url) }
       return hasModel
     }
-    if isFinished {
+    // What one rank sees, others of other machines may see later.
+    if try ranks.decide(stop: isFinished, save: false).stop {
       // A kill may have come before the clean-up.
       try ranks.agreeing { if ranks.writes { try finish() } }
       return try recall()
@@ -178,17 +180,28 @@ public struct RunIdentity: Codable, Equatable, Sendable {
   public var data: String
   /// That compute: part of the bits.
   public var threads: Int
-  /// That share the experts; nil: there is nothing to share.
+  /// That train together; nil: one process.
   public var ranks: Int?
+  /// Whether each rank keeps its share of the optimizer's state, and no more; nil: no.
+  public var shardsOptimizer: Bool?
   /// The text that the curve of held-out losses is measured on; nil: there is no such curve.
   public var heldOut: String?
   /// What the environment says about kernels, which decide the last bits; nil: nothing.
   public var kernels: String?
 
+  /// What it is made of, trained by `ranks` on the threads that there are.
+  public init(student: String, teacher: String?, data: String, heldOut: String? = nil, on ranks: any TrainingRanks) {
+    self.init(
+      student: student, teacher: teacher, data: data, threads: Threads.count, ranks: ranks.size > 1 ? ranks.size : nil,
+      shardsOptimizer: ranks.shardsOptimizer ? true : nil, heldOut: heldOut)
+  }
+
   /// Kernels and BLAS are those that the environment names now.
   public init(
-    student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil, heldOut: String? = nil
+    student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil, shardsOptimizer: Bool? = nil,
+    heldOut: String? = nil
   ) {
+    self.shardsOptimizer = shardsOptimizer
     self.heldOut = heldOut
     let environment = ProcessInfo.processInfo.environment
     let choices = ["UPCYCLE_BLAS", "UPCYCLE_ISA"].compactMap { name in environment[name].map { "\(name)=\($0)" } }

@@ -5,8 +5,8 @@ import ModelCore
 import Synchronization
 import TensorCore
 
-/// The state of a run between two steps: parameters and both moments in float32, the step, and the digest of the loss
-/// curve so far. Batches and random draws are functions of the step, so this is all that a bit-exact resume needs.
+/// The state of a run between two steps: parameters and both moments in float32 (of ranks that share them out: the
+/// rank's share), the step, and the digest of the loss curve so far. Batches and random draws are functions of the step, so this is all that a bit-exact resume needs.
 ///
 /// One file under a name that holds the step (`state-120.safetensors`), and the one before it: a new one is complete
 /// before the last good one goes, so kill -9 at any moment leaves a whole state, and a damaged one leaves its
@@ -24,10 +24,8 @@ public enum TrainingCheckpoint {
   ) throws {
     try makeDirectory(folder)
     for old in states(folder) where old.step != last { try? FileManager.default.removeItem(at: old.url) }
-    let count = model.parameters.count
-    let values = [model.parameters.values, optimizer.first, optimizer.second].map {
-      UnsafeBufferPointer(start: $0.pointer, count: count)
-    }
+    let count = optimizer.share.count
+    let values = pointers(model, optimizer).map { UnsafeBufferPointer(start: $0, count: count) }
     var metadata = ["step": String(step), "optimizer_step": String(optimizer.step), "curve": curve]
     for (name, digest) in zip(tensors, digests(values.map { UnsafeRawBufferPointer($0) })) {
       metadata["sha256_\(name)"] = digest
@@ -37,6 +35,13 @@ public enum TrainingCheckpoint {
       url(folder, step), tensors: tensors.map { TensorSpec($0, [count]) }, type: .float32, metadata: metadata)
     for (name, numbers) in zip(tensors, values) { try writer.write(name, numbers) }
     try writer.commit()
+  }
+
+  /// Where the tensors of a state lie in memory.
+  private static func pointers(_ model: LanguageModel, _ optimizer: AdamW) -> [UnsafeMutablePointer<Float>] {
+    [
+      model.parameters.values.pointer + optimizer.share.lowerBound, optimizer.first.pointer, optimizer.second.pointer,
+    ]
   }
 
   /// Of each buffer, side by side on the threads that there are.
@@ -113,15 +118,13 @@ public enum TrainingCheckpoint {
   public static func load(_ folder: URL, step: Int, into model: LanguageModel, _ optimizer: AdamW) throws -> String {
     let url = Self.url(folder, step)
     let file = try SafetensorsFile(url)
-    let count = model.parameters.count
+    let count = optimizer.share.count
     for name in tensors where file.info(name)?.shape != [count] {
       throw UpcycleError(
         "checkpoint does not fit the model", at: "\(url.path): \(name)", expected: "[\(count)]",
         found: file.info(name).map { "\($0.shape)" } ?? "nothing")
     }
-    for (name, values) in zip(tensors, [model.parameters.values, optimizer.first, optimizer.second]) {
-      try file.readFloats(name, into: values.pointer)
-    }
+    for (name, values) in zip(tensors, pointers(model, optimizer)) { try file.readFloats(name, into: values) }
     optimizer.step = file.metadata["optimizer_step"].flatMap(Int.init) ?? step
     return file.metadata["curve"] ?? ""
   }

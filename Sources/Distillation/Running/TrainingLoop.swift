@@ -23,16 +23,17 @@ public final class TrainingLoop {
     self.model = model
     self.plan = plan
     self.ranks = ranks
-    optimizer = AdamW(model.parameters, plan.optimizer)
+    ranks.begin(model)
+    optimizer = AdamW(model.parameters, plan.optimizer, share: ranks.share(of: model.parameters.count))
     schedule = plan.schedule
   }
 
   // MARK: One update
 
   /// Ends the backward pass: the model's gradients become those of the whole batch.
-  /// - Parameter sums: what this rank adds to the step's measures, for trainers that share a batch among ranks
+  /// - Parameter sums: what this rank's part of the batch adds to the step's measures
   /// - Returns: the sums over all ranks, and the gradient norm before clipping
-  public func reduce(_ sums: [Double] = []) throws -> (sums: [Double], norm: Double) {
+  public func reduce(_ sums: [Double]) throws -> (sums: [Double], norm: Double) {
     try ranks.reduce(sums, norm: optimizer.gradientNorm)
   }
 
@@ -46,14 +47,18 @@ public final class TrainingLoop {
     if !loss.isFinite || !norm.isFinite {
       // Asked on every rank, whatever the rank itself has found: ranks may look together.
       let found = try probe()
-      let fault = nonFiniteParameter.map { Fault($0) } ?? found ?? Fault("the backward pass")
-      throw ranks.shared(
+      func error(_ fault: Fault) -> UpcycleError {
         UpcycleError(
           "loss or gradient is not finite (loss \(loss))", at: "step \(step + 1)", found: "first in \(fault.place)",
-          hint: fault.hint))
+          hint: fault.hint)
+      }
+      // The cause may lie in the part of the batch that another rank has.
+      try ranks.agreeing { if let fault = nonFiniteParameter.map({ Fault($0) }) ?? found { throw error(fault) } }
+      throw ranks.shared(error(Fault("the backward pass")))
     }
     let rate = schedule.rate(at: step)
     optimizer.update(rate: rate, gradientScale: plan.clip > 0 && norm > plan.clip ? plan.clip / norm : 1)
+    if ranks.shardsOptimizer { try ranks.gather(model.parameters.values) }
     step += 1
     return rate
   }
@@ -70,11 +75,12 @@ public final class TrainingLoop {
   ///   - identity: what the run is made of (hashes), so that a folder never mixes two runs
   ///   - report: called after every step with its metrics and the rate, in the plan's units per second
   ///   - shouldStop: asked after every step; true, on any rank, saves a checkpoint and throws
-  ///   - isFinished: asked before every step with the steps done; true, on all ranks, ends the run early
+  ///   - isFinished: asked before every step with the steps done, on all ranks, which must answer alike; true ends the
+  ///     run early
   ///   - takeStep: one step, ending with `update`
   public func run<Metrics: MetricsRow>(
     in directory: RunDirectory, identity: RunIdentity, saveEvery: Double, report: (Metrics, Double) throws -> Void,
-    shouldStop: () -> Bool, isFinished: (Int) -> Bool = { _ in false }, takeStep: () throws -> Metrics
+    shouldStop: () -> Bool, isFinished: (Int) throws -> Bool = { _ in false }, takeStep: () throws -> Metrics
   ) throws {
     let states = ranks.states(in: directory.checkpoint)
     try ranks.agreeing { if ranks.writes { try directory.begin(plan: plan, identity: identity) } }
@@ -85,7 +91,7 @@ public final class TrainingLoop {
     let started = monotonicSeconds()
     let firstStep = step
     var saved = started
-    while step < schedule.steps && !isFinished(step) {
+    while try step < schedule.steps && !isFinished(step) {
       let result: Metrics
       do { result = try takeStep() } catch let error as UpcycleError { throw naming(checkpointsIn: states, error) }
       let elapsed = monotonicSeconds() - started
@@ -109,15 +115,23 @@ public final class TrainingLoop {
     model.parameters.dropGradients()
   }
 
-  /// Goes on from the last step of which all ranks have a good state, if there is one.
+  /// Goes on from the last step of which all ranks have a good state, if there is one; ranks begin alike.
   /// - Returns: the digest of the loss curve up to there
   private func resume(from states: URL) throws -> String {
-    let found = try ranks.agreeing { TrainingCheckpoint.examine(states) }
+    let found = try ranks.agreeing { ranks.keepsStates ? TrainingCheckpoint.examine(states) : .init() }
     let last = try ranks.newestCommon(found.good)
     try ranks.agreeing { try TrainingCheckpoint.tell(found.damaged, goingOnFrom: last) }
-    guard let last else { return "" }
-    let curve = try ranks.agreeing { try TrainingCheckpoint.load(states, step: last, into: model, optimizer) }
-    (step, lastSaved) = (last, last)
+    var curve = ""
+    if let last {
+      curve = try ranks.agreeing {
+        ranks.keepsStates ? try TrainingCheckpoint.load(states, step: last, into: model, optimizer) : ""
+      }
+      (optimizer.step, step, lastSaved) = (last, last, last)
+    }
+    try ranks.gather(model.parameters.values)
+    if last != nil && !ranks.shardsOptimizer {
+      for moment in [optimizer.first, optimizer.second] { try ranks.gather(moment) }
+    }
     return curve
   }
 
@@ -134,6 +148,7 @@ public final class TrainingLoop {
             hint: "lower the learning rate"))
       }
       try metrics?.sync()
+      if !ranks.keepsStates { return }
       try TrainingCheckpoint.write(
         states, step: step, after: lastSaved, curve: metrics?.digest ?? "", model, optimizer)
     }

@@ -1,13 +1,33 @@
+import Autograd
 import Foundation
 import Groundwork
+import ModelCore
+import TensorCore
 
 /// How the processes of one training act as one: who adds gradients up, who decides to save and to stop, who writes.
 ///
 /// Every rank runs the same loop on its own part of each batch. What the loop asks here is asked on all ranks at the
 /// same moment, and answered alike. `SingleRank` is a training on its own.
 public protocol TrainingRanks {
-  /// Whether this rank writes what there is once: the plan, the metrics, the finished model.
-  var writes: Bool { get }
+  /// From 0.
+  var rank: Int { get }
+  /// How many they are.
+  var size: Int { get }
+  /// Whether each rank keeps the optimizer's state of its share of the parameters, and no more.
+  var shardsOptimizer: Bool { get }
+  /// Whether this rank keeps states of its own on disk; otherwise the first rank's serve all.
+  var keepsStates: Bool { get }
+
+  /// Called once, when it is settled which parameters of the model train.
+  func begin(_ model: LanguageModel)
+
+  // MARK: A step
+
+  /// Lets messages proceed while the tape computes.
+  func attend(_ tape: Tape)
+
+  /// The gradients of this layer are complete on this rank; each layer once a step, or not at all, on all ranks alike.
+  func passed(_ layer: Int)
 
   /// Makes this rank's gradients those of the whole batch.
   /// - Parameters:
@@ -15,6 +35,14 @@ public protocol TrainingRanks {
   ///   - norm: the L2 norm of this rank's gradients, for ranks that each hold all of them
   /// - Returns: the sums over ranks, and the norm of the whole batch's gradients; the same bits on all ranks
   func reduce(_ sums: [Double], norm: () -> Double) throws -> (sums: [Double], norm: Double)
+
+  /// The part of a model's flat buffer that this rank's optimizer updates.
+  func share(of count: Int) -> Range<Int>
+
+  /// Gives every rank all the numbers of a model's flat buffer [parameters], each from the first rank whose share it is in.
+  func gather(_ values: Tensor) throws
+
+  // MARK: A run
 
   /// Whether any rank wishes to stop, and whether it is time to save.
   func decide(stop: Bool, save: Bool) throws -> (stop: Bool, save: Bool)
@@ -32,12 +60,37 @@ public protocol TrainingRanks {
   func shared(_ error: UpcycleError) -> any Error
 }
 
+extension TrainingRanks {
+  /// Whether this rank writes what there is once: the plan, the metrics, the finished model.
+  public var writes: Bool { rank == 0 }
+
+  /// This rank's part of so many things, as many as every other's.
+  public func part(of count: Int) -> Range<Int> { count * rank / size..<count * (rank + 1) / size }
+
+  /// Runs `body` on the rank that writes, while the others wait.
+  public func onFirst(_ body: () throws -> Void) throws { try agreeing { if writes { try body() } } }
+
+  /// Runs what makes files on the first rank, then on the others, which find them.
+  public func inTurn<Result>(_ body: () throws -> Result) throws -> Result {
+    if size > 1 { try onFirst { _ = try body() } }
+    return try agreeing(body)
+  }
+}
+
 /// A training in one process.
 public struct SingleRank: TrainingRanks {
   public init() {}
 
-  public var writes: Bool { true }
+  public var rank: Int { 0 }
+  public var size: Int { 1 }
+  public var shardsOptimizer: Bool { false }
+  public var keepsStates: Bool { true }
+  public func begin(_ model: LanguageModel) {}
+  public func attend(_ tape: Tape) {}
+  public func passed(_ layer: Int) {}
   public func reduce(_ sums: [Double], norm: () -> Double) -> (sums: [Double], norm: Double) { (sums, norm()) }
+  public func share(of count: Int) -> Range<Int> { 0..<count }
+  public func gather(_ values: Tensor) {}
   public func decide(stop: Bool, save: Bool) -> (stop: Bool, save: Bool) { (stop, save) }
   public func agreeing<Result>(_ body: () throws -> Result) throws -> Result { try body() }
   public func newestCommon(_ steps: [Int]) -> Int? { steps.max() }

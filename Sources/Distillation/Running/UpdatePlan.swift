@@ -34,6 +34,32 @@ extension UpdatePlan {
   }
 }
 
+/// A plan whose batches go through the model in parts.
+public protocol MicroBatched {
+  /// Sequences, or pairs, of a step.
+  var batch: Int { get }
+  /// Of a forward pass.
+  var microBatch: Int { get set }
+}
+
+extension MicroBatched {
+  /// The plan of ranks that share every batch: no micro-batch is larger than a rank's part.
+  public func dealt(to ranks: Int) -> Self {
+    var plan = self
+    if ranks > 1 && batch % ranks == 0 { plan.microBatch = min(microBatch, batch / ranks) }
+    return plan
+  }
+}
+
+/// Refuses a batch that ranks cannot share alike.
+func requireParts(of batch: Int, microBatch: Int, ranks: Int) throws {
+  if ranks == 1 { return }
+  try require(batch > 0 && batch % ranks == 0, "batch", "a multiple of the \(ranks) ranks", batch)
+  let part = batch / ranks
+  try require(
+    part % microBatch == 0, "micro_batch", "a divisor of the \(part) of \(batch) that a rank takes", microBatch)
+}
+
 /// Refuses a plan's value, naming its field.
 func require(_ ok: Bool, _ field: String, _ expected: String, _ found: Any) throws {
   if !ok { throw UpcycleError.usage("is out of range", field: field, expected: expected, found: "\(found)") }

@@ -41,51 +41,54 @@ public struct Distilling {
   public typealias Curve = [[Double]]
 
   /// Trains in `folder` and leaves the model there with its tokenizer.
-  /// - Parameter reportTeacher: steps of the teacher's states that are recorded, where they are kept.
-  /// - Returns: the held-out curve.
+  /// - Parameters:
+  ///   - ranks: that share every batch
+  ///   - reportTeacher: steps of the teacher's states that are recorded, where they are kept.
+  /// - Returns: the held-out curve, on the first rank.
   @discardableResult
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
+    in folder: URL, force: Bool = false, on ranks: any TrainingRanks = SingleRank(), saveEvery: Double = 60,
+    reportTeacher: (Int) -> Void = { _ in },
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Curve {
-    let tokenizer = try Tokenizer.load(from: student)
-    try data.require(tokenizer)
-    try heldOut?.require(tokenizer)
-    for model in [student, teacher].compactMap({ $0 }) {
-      try ModelConfig(contentsOf: model).requirePositions(plan.time, field: "sequence")
-    }
+    let (tokenizer, identity) = try ranks.agreeing { try checked(on: ranks) }
     let directory = RunDirectory(folder, force: force)
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
-    let identity = RunIdentity(
-      student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
-      teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
-      data: data.identity, threads: Threads.count, heldOut: heldOut?.identity)
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
       try HeldOutCurve(curveFile).rows
     } train: {
-      let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
+      // Where the teacher's states are kept the first rank makes them.
+      let batches = try ranks.agreeing { try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed) }
       let guide = try teacher.map { folder -> any Teacher in
-        if let cache {
-          return try cache.open(
+        if cache == nil && (shared == nil || plan.klWeight == 0) {
+          return try ranks.agreeing { try LanguageModel(folder: folder) }
+        }
+        return try ranks.inTurn {
+          if let cache {
+            return try cache.open(
+              teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
+              shouldStop: shouldStop)
+          }
+          return try shared!.open(
             teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
             shouldStop: shouldStop)
         }
-        guard let shared, plan.klWeight > 0 else { return try LanguageModel(folder: folder) }
-        return try shared.open(
-          teacher: folder, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
-          shouldStop: shouldStop)
       }
-      var config = try ModelConfig(contentsOf: student)
-      if let positions { config = positions.applied(to: config) }
-      let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
-      let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
-      try makeDirectory(directory.run)
-      let curve = try HeldOutCurve(curveFile)
+      let (model, trainer) = try ranks.agreeing {
+        var config = try ModelConfig(contentsOf: student)
+        if let positions { config = positions.applied(to: config) }
+        let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
+        return (model, try Trainer(student: model, teacher: guide, batches: batches, plan: plan, ranks: ranks))
+      }
+      try ranks.onFirst { try makeDirectory(directory.run) }
+      let curve = try ranks.agreeing { try HeldOutCurve(curveFile) }
       let every = max(plan.steps / 20, min(plan.steps, 5))
       func measure(_ step: Int) throws {
         let tokens = Double(step * plan.batch * plan.time)
-        guard let heldOut, curve.lastTokens < tokens else { return }
-        try curve.append(tokens, heldOutLoss(model, heldOut, time: plan.time))
+        guard let heldOut else { return }
+        try ranks.onFirst {
+          if curve.lastTokens < tokens { try curve.append(tokens, heldOutLoss(model, heldOut, time: plan.time)) }
+        }
       }
       try measure(0)
       try trainer.run(
@@ -96,6 +99,23 @@ public struct Distilling {
         }, shouldStop: shouldStop)
       return (model, curve.rows)
     }
+  }
+
+  /// What can be checked before anything long begins.
+  private func checked(on ranks: any TrainingRanks) throws -> (Tokenizer, RunIdentity) {
+    let tokenizer = try Tokenizer.load(from: student)
+    try data.require(tokenizer)
+    try heldOut?.require(tokenizer)
+    for model in [student, teacher].compactMap({ $0 }) {
+      try ModelConfig(contentsOf: model).requirePositions(plan.time, field: "sequence")
+    }
+    return (
+      tokenizer,
+      RunIdentity(
+        student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
+        teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
+        data: data.identity, heldOut: heldOut?.identity, on: ranks)
+    )
   }
 }
 

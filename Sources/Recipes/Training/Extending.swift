@@ -149,22 +149,16 @@ public struct Extending {
 
   /// Trains in `folder` and leaves the model there with its tokenizer; without a plan it writes the
   /// model with its new positions.
-  /// - Returns: the held-out curve.
+  /// - Parameter ranks: that share every batch
+  /// - Returns: the held-out curve, on the first rank.
   @discardableResult
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
+    in folder: URL, force: Bool = false, on ranks: any TrainingRanks = SingleRank(), saveEvery: Double = 60,
+    reportTeacher: (Int) -> Void = { _ in },
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Distilling.Curve {
     guard let plan, let data else {
-      let config = positions.applied(to: try ModelConfig(contentsOf: student))
-      if let found = try? ModelConfig(contentsOf: folder) {
-        if found == config { return [] }
-        guard force else { throw try FolderContents(of: folder).inTheWay(at: folder) }
-        try FileManager.default.removeItem(at: folder)
-      }
-      let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
-      try Tokenizer.load(from: student).save(to: folder)
-      try model.save(to: folder, type: type)
+      try ranks.onFirst { try extendPositions(in: folder, force: force) }
       return []
     }
     var recipe = Distilling(student: student, teacher: teacher, data: data, heldOut: heldOut, plan: plan)
@@ -173,7 +167,19 @@ public struct Extending {
     recipe.cache = plan.klWeight > 0 ? cache : nil
     recipe.shared = shared
     return try recipe.run(
-      in: folder, force: force, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report,
+      in: folder, force: force, on: ranks, saveEvery: saveEvery, reportTeacher: reportTeacher, report: report,
       shouldStop: shouldStop)
+  }
+
+  private func extendPositions(in folder: URL, force: Bool) throws {
+    let config = positions.applied(to: try ModelConfig(contentsOf: student))
+    if let found = try? ModelConfig(contentsOf: folder) {
+      if found == config { return }
+      guard force else { throw try FolderContents(of: folder).inTheWay(at: folder) }
+      try FileManager.default.removeItem(at: folder)
+    }
+    let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
+    try Tokenizer.load(from: student).save(to: folder)
+    try model.save(to: folder, type: type)
   }
 }

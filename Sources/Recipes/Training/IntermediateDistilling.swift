@@ -41,37 +41,45 @@ public struct IntermediateDistilling {
   }
 
   /// Trains in `folder` and leaves the model there with its tokenizer.
+  /// - Parameter ranks: that share every batch
   @discardableResult
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60,
+    in folder: URL, force: Bool = false, on ranks: any TrainingRanks = SingleRank(), saveEvery: Double = 60,
     report: (IntermediateTrainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let directory = RunDirectory(folder, force: force)
-    let tokenizer = try Tokenizer.load(from: base)
-    try data.require(tokenizer)
-    try heldOut?.require(tokenizer)
-    let identity = RunIdentity(
-      student: try replacement.identity, teacher: try modelIdentity(base),
-      data: data.identity, threads: Threads.count,
-      heldOut: heldOut?.identity)
+    let (tokenizer, identity) = try ranks.agreeing {
+      let tokenizer = try Tokenizer.load(from: base)
+      try data.require(tokenizer)
+      try heldOut?.require(tokenizer)
+      let identity = RunIdentity(
+        student: try replacement.identity, teacher: try modelIdentity(base), data: data.identity,
+        heldOut: heldOut?.identity, on: ranks)
+      return (tokenizer, identity)
+    }
     let outcomeFile = directory.run.appendingPathComponent("layers.json")
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
       try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     } train: {
-      let baseModel = try LanguageModel(folder: base)
-      let student = try replacement.converted(baseModel)
-      let trainer = try IntermediateTrainer(
-        student: student, base: baseModel,
-        batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed), plan: plan)
-      let windows = try heldOut.map { try errorWindows($0, plan.time) }
+      let trainer = try ranks.agreeing {
+        let baseModel = try LanguageModel(folder: base)
+        return try IntermediateTrainer(
+          student: try replacement.converted(baseModel), base: baseModel,
+          batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed), plan: plan, ranks: ranks)
+      }
       var outcome = Outcome()
-      if let windows { outcome.before = trainer.layerErrors(windows) }
+      func errors() throws -> [Double] {
+        try heldOut.map { trainer.layerErrors(try errorWindows($0, plan.time)) } ?? []
+      }
+      try ranks.onFirst { outcome.before = try errors() }
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
-      if let windows { outcome.after = trainer.layerErrors(windows) }
-      try writeFile(jsonText(outcome), to: outcomeFile)
-      return (student, outcome)
+      try ranks.onFirst {
+        outcome.after = try errors()
+        try writeFile(jsonText(outcome), to: outcomeFile)
+      }
+      return (trainer.student, outcome)
     }
   }
 }

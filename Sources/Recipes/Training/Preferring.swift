@@ -44,32 +44,38 @@ public struct Preferring {
   }
 
   /// Trains in `folder` and leaves the model there with its tokenizer.
+  /// - Parameter ranks: that share every batch
   @discardableResult
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60,
+    in folder: URL, force: Bool = false, on ranks: any TrainingRanks = SingleRank(), saveEvery: Double = 60,
     report: (PreferenceTrainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let directory = RunDirectory(folder, force: force)
-    let tokenizer = try Tokenizer.load(from: model)
-    let config = try ModelConfig(contentsOf: model)
-    let pairs = try data.tokenized(tokenizer, config)
-    if pairs.shortened > 0 {
-      printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
+    let (tokenizer, pairs, identity) = try ranks.agreeing {
+      let tokenizer = try Tokenizer.load(from: model)
+      let config = try ModelConfig(contentsOf: model)
+      let pairs = try data.tokenized(tokenizer, config)
+      if pairs.shortened > 0 && ranks.writes {
+        printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
+      }
+      let identity = RunIdentity(student: try modelIdentity(model), teacher: nil, data: data.identity, on: ranks)
+      return (tokenizer, pairs, identity)
     }
-    let identity = RunIdentity(
-      student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count)
     let outcomeFile = directory.run.appendingPathComponent("heldout.json")
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
       try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     } train: {
-      let trainer = try PreferenceTrainer(
-        policy: try LanguageModel(folder: model), reference: try LanguageModel(folder: model), pairs: pairs.training,
-        plan: plan)
-      let before = trainer.score(pairs.heldOut)
+      let trainer = try ranks.agreeing {
+        try PreferenceTrainer(
+          policy: try LanguageModel(folder: model), reference: try LanguageModel(folder: model), pairs: pairs.training,
+          plan: plan, ranks: ranks)
+      }
+      var (before, after) = (PreferenceSums(), PreferenceSums())
+      try ranks.onFirst { before = trainer.score(pairs.heldOut) }
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
-      let after = trainer.score(pairs.heldOut)
+      try ranks.onFirst { after = trainer.score(pairs.heldOut) }
       var outcome = Outcome(
         tokens: pairs.training.reduce(0) { $0 + $1.chosen.inputCount + $1.rejected.inputCount })
       if after.pairs > 0 {
@@ -81,7 +87,7 @@ public struct Preferring {
         outcome.chosen = [before.chosen / count, after.chosen / count]
         outcome.rejected = [before.rejected / count, after.rejected / count]
       }
-      try writeFile(jsonText(outcome), to: outcomeFile)
+      try ranks.onFirst { try writeFile(jsonText(outcome), to: outcomeFile) }
       return (trainer.policy, outcome)
     }
   }

@@ -62,51 +62,67 @@ public struct Pretraining: Sendable {
   }
 
   /// Trains in `folder` (resumable) and leaves the model there as bfloat16 with its tokenizer. `report`: instead of the
-  /// progress line.
+  /// progress line; `ranks` share every batch.
   public func run(
-    in folder: URL, force: Bool = false, text: MicroworldText, tokenizer: Tokenizer, quiet: Bool = false,
+    in folder: URL, force: Bool = false, on ranks: any TrainingRanks = SingleRank(), text: MicroworldText,
+    tokenizer: Tokenizer, quiet: Bool = false,
     report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
   ) throws {
     // One pass over each mixture.
     let mixtures = [(start == nil ? .pretraining : mixture, batch - instructionRows), (instructions, instructionRows)]
-    let parts = try mixtures.filter { $0.1 > 0 }.map { mixture, rows in
-      (
-        shards: try text.shards(mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet),
-        rows: rows
-      )
+    let parts = try ranks.inTurn {
+      try mixtures.filter { $0.1 > 0 }.map { mixture, rows in
+        (
+          shards: try text.shards(
+            mixture, tokens: max(time, tokens * rows / batch), tokenizer: tokenizer, quiet: quiet),
+          rows: rows
+        )
+      }
     }
     let directory = RunDirectory(folder, force: force)
+    let plan = self.plan.dealt(to: ranks.size)
     let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
-    let identity = RunIdentity(
-      student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") }
-        ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
-      data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""),
-      threads: Threads.count)
-    try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: .bfloat16, recall: {}) {
-      let model = try startingModel(tokenizer)
-      var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
-      if onlyRepeats { batches = ScoredBatches.repeats(batches, time: time, rows: batch - instructionRows) }
-      let trainer = try Trainer(student: model, batches: batches, plan: plan)
+    let identity = try ranks.agreeing {
+      RunIdentity(
+        student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") }
+          ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
+        data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), on: ranks)
+    }
+    try directory.complete(
+      plan: plan, identity: identity, tokenizer: tokenizer, type: .bfloat16, ranks: ranks, recall: {}
+    ) {
+      let trainer = try ranks.agreeing {
+        var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
+        if onlyRepeats { batches = ScoredBatches.repeats(batches, time: time, rows: batch - instructionRows) }
+        return try Trainer(student: try startingModel(tokenizer), batches: batches, plan: plan, ranks: ranks)
+      }
       try trainer.run(
         in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
         shouldStop: shouldStop)
-      return (model, ())
+      return (trainer.student, ())
     }
   }
 
   private func startingModel(_ tokenizer: Tokenizer) throws -> LanguageModel {
+    let config = try config(tokenizer)
+    guard let start else { return try LanguageModel(config, seed: seed) }
+    return try LanguageModel(config, weights: CheckpointReader(start), file: start.path)
+  }
+
+  /// Of the model that trains.
+  public func config(_ tokenizer: Tokenizer) throws -> ModelConfig {
     if let start {
       var config = try ModelConfig(contentsOf: start)
       config.maxPosition = max(time, config.maxPosition)
       if let ropeTheta { config.rope.theta = ropeTheta }
-      return try LanguageModel(config, weights: CheckpointReader(start), file: start.path)
+      return config
     }
     var config = try ModelConfig.preset(preset)
     config.vocabularySize = tokenizer.vocabularySize
     config.bosTokenId = tokenizer.bos.map(Int.init)
     config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []
     if connectivity != .standard { config = try config.connecting(Array(0..<config.layerCount), as: connectivity) }
-    return try LanguageModel(config, seed: seed)
+    return config
   }
 }
 

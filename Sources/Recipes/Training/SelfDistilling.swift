@@ -73,11 +73,63 @@ public struct SelfDistilling {
   }
 
   /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// - Parameter ranks: that share every batch
   public func run(
-    in folder: URL, force: Bool = false, saveEvery: Double = 60, reportTeacher: (Int) -> Void = { _ in },
+    in folder: URL, force: Bool = false, on ranks: any TrainingRanks = SingleRank(), saveEvery: Double = 60,
+    reportTeacher: (Int) -> Void = { _ in },
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
+    let (tokenizer, identity) = try ranks.agreeing { try checked(on: ranks) }
+    let directory = RunDirectory(folder, force: force)
+    // The first rank validates.
+    let stopping = ranks.writes ? self.stopping : nil
+    let history = try ranks.agreeing { try ValidationHistory(directory.run, stopping) }
+    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
+      history.outcome(lastStep: plan.steps)
+    } train: {
+      let shards = try ranks.agreeing { try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed) }
+      // Where the teacher's states are kept the first rank makes them.
+      let guide: (any Teacher)? =
+        if plan.klWeight == 0 { nil } else if let shared, plan.hiddenWeight == nil {
+          try ranks.inTurn {
+            try shared.open(
+              teacher: teacher, data: data.identity, plan: plan, batches: shards, report: reportTeacher,
+              shouldStop: shouldStop)
+          }
+        } else { try ranks.agreeing { try LanguageModel(folder: teacher) } }
+      let (model, trainer) = try ranks.agreeing {
+        let batches: any BatchSource =
+          answersOnly ? ScoredBatches.answers(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
+        let model = try LanguageModel(
+          ModelConfig(contentsOf: student), weights: CheckpointReader(student), file: student.path)
+        return (model, try Trainer(student: model, teacher: guide, batches: batches, plan: plan, ranks: ranks))
+      }
+      try ranks.onFirst { try makeDirectory(directory.run) }
+      func measure(_ step: Int) throws {
+        guard let stopping, !history.holds(step) else { return }
+        try history.append(step, stopping.measure(model, tokenizer, heldOut: heldOut, time: plan.time), model)
+      }
+      try ranks.onFirst { try measure(0) }
+      try trainer.run(
+        in: directory, identity: identity, saveEvery: saveEvery,
+        report: { metrics, rate in
+          if let every = self.stopping?.every, metrics.step % every == 0 || metrics.step == plan.steps {
+            try ranks.onFirst { try measure(metrics.step) }
+          }
+          report(metrics, rate)
+        }, shouldStop: shouldStop,
+        isFinished: {
+          try self.stopping != nil && ranks.decide(stop: history.isExhausted(at: $0), save: false).stop
+        })
+      let outcome = history.outcome(lastStep: trainer.step)
+      let keepsLast = stopping == nil || outcome.step == trainer.step
+      return (keepsLast ? model : try LanguageModel(folder: history.bestFolder), outcome)
+    }
+  }
+
+  /// What can be checked before anything long begins.
+  private func checked(on ranks: any TrainingRanks) throws -> (Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: student)
     try data.require(tokenizer)
     try heldOut?.require(tokenizer)
@@ -99,43 +151,11 @@ public struct SelfDistilling {
         expected: "\(studentConfig.layerCount) layers of width \(studentConfig.hiddenSize)",
         found: "\(teacherConfig.layerCount) of width \(teacherConfig.hiddenSize)")
     }
-    let directory = RunDirectory(folder, force: force)
     let identity = RunIdentity(
       student: try modelIdentity(student) + (answersOnly ? ", answers" : "")
         + (stopping.map { ", \($0.identity)" } ?? ""),
-      teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, threads: Threads.count,
-      heldOut: heldOut?.identity)
-    let history = try ValidationHistory(directory.run, stopping)
-    return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type) {
-      history.outcome(lastStep: plan.steps)
-    } train: {
-      let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
-      let batches: any BatchSource =
-        answersOnly ? ScoredBatches.answers(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
-      let guide: (any Teacher)? =
-        if plan.klWeight == 0 { nil } else if let shared, plan.hiddenWeight == nil {
-          try shared.open(
-            teacher: teacher, data: data.identity, plan: plan, batches: shards, report: reportTeacher,
-            shouldStop: shouldStop)
-        } else { try LanguageModel(folder: teacher) }
-      let model = try LanguageModel(studentConfig, weights: CheckpointReader(student), file: student.path)
-      let trainer = try Trainer(student: model, teacher: guide, batches: batches, plan: plan)
-      try makeDirectory(directory.run)
-      func measure(_ step: Int) throws {
-        guard let stopping, !history.holds(step) else { return }
-        try history.append(step, stopping.measure(model, tokenizer, heldOut: heldOut, time: plan.time), model)
-      }
-      try measure(0)
-      try trainer.run(
-        in: directory, identity: identity, saveEvery: saveEvery,
-        report: { metrics, rate in
-          let isLast = metrics.step == plan.steps
-          if let stopping, metrics.step % stopping.every == 0 || isLast { try measure(metrics.step) }
-          report(metrics, rate)
-        }, shouldStop: shouldStop, isFinished: { history.isExhausted(at: $0) })
-      let outcome = history.outcome(lastStep: trainer.step)
-      let keepsLast = stopping == nil || outcome.step == trainer.step
-      return (keepsLast ? model : try LanguageModel(folder: history.bestFolder), outcome)
-    }
+      teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, heldOut: heldOut?.identity,
+      on: ranks)
+    return (tokenizer, identity)
   }
 }
