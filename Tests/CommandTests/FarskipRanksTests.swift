@@ -155,23 +155,22 @@ final class FarskipRanksTests: XCTestCase {
   }
 
   /// Self-distillation shares batches, and all ranks stop where the validations of the first say so.
-  func testSelfDistillationOnRanksStopsEarlyAsOnOne() throws {
-    let arguments = [
-      "distill", "--student", path("far"), "--teacher", path("moe"), "--data", path("shards"), "--held-out",
-      path("shards"), "--tokens", "2048", "--batch", "2", "--sequence", "64", "--lr", "1e-12", "--patience", "1",
-      "--validate-every", "2", "--json", "--out",
-    ]
-    let results = [
-      try launchRanks(2, "farskip", arguments + [path("kd2")]), try launch("farskip", arguments + [path("kd1")]),
-    ]
-    let said = try results.map { result in
-      XCTAssertEqual(result.status, 0, result.error)
-      return try JSONValue(parsing: Data(result.output.utf8), file: "farskip distill --json")
-    }
-    for said in said {
-      XCTAssertEqual(said["stopped_early"]?.bool, true)
-      XCTAssertEqual(said["validation"]?.array?.compactMap { $0.array?[0].int }, [0, 2])
-    }
+  func testSelfDistillationOnRanksStopsEarly() throws {
+    let text = (0..<9).map { "User: Where is cat \($0)?\nAssistant: On mat \($0).\n<|endoftext|>" }
+    try writeFile(text.joined(separator: "\n") + "\n", to: URL(fileURLWithPath: path("valid.txt")))
+    try assertSucceeds(
+      "shards", ["pack", "--input", path("valid.txt"), "--tokenizer", path("moe"), "--out", path("valid")])
+    let result = try launchRanks(
+      2, "farskip",
+      [
+        "distill", "--student", path("far"), "--teacher", path("moe"), "--data", path("shards"), "--held-out",
+        path("valid"), "--tokens", "2048", "--batch", "2", "--sequence", "64", "--lr", "1e-12", "--patience", "1",
+        "--validate-every", "2", "--json", "--out", path("kd"),
+      ])
+    XCTAssertEqual(result.status, 0, result.error)
+    let said = try JSONValue(parsing: Data(result.output.utf8), file: "farskip distill --json")
+    XCTAssertEqual(said["stopped_early"]?.bool, true)
+    XCTAssertEqual(said["validation"]?.array?.compactMap { $0.array?[0].int }, [0, 2])
   }
 
   func testInferenceOnRanksGivesTheTokensOfOne() throws {
