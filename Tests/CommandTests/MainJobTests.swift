@@ -91,6 +91,16 @@ final class MainJobTests: XCTestCase {
     }
     let kept = try FileManager.default.contentsOfDirectory(atPath: path("states"))
     XCTAssertEqual(kept.count, 1, "one folder of states, and no lock left: \(kept)")
+    // A damaged file is named, and what it held computed again.
+    let file = URL(fileURLWithPath: path("states/\(kept[0])/states-00000.zst"))
+    var bytes = try readFile(file)
+    bytes[40] ^= 1
+    try bytes.write(to: file)
+    let mended = try assertSucceeds("xecomla", distil("mended", ["--teacher-states", path("states")]))
+    XCTAssertTrue(mended.error.contains("states-00000.zst: damaged"), mended.error)
+    XCTAssertEqual(
+      try sha256(fileAt: URL(fileURLWithPath: path("mended/model.safetensors"))),
+      try sha256(fileAt: URL(fileURLWithPath: path("calm/model.safetensors"))))
   }
 
   /// Bad input on the same folders: one clear line, the documented exit code, nothing half-written.
