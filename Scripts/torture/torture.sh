@@ -28,6 +28,12 @@ quiet "$bin/shards" pack --input text/instruction.txt --tokenizer "$teachers/tok
 quiet "$bin/xecomla" convert --model "$base" --kv-rank 16 --rope-dim 4 --nope-dim 4 --out mla
 quiet "$bin/farskip" convert --model "$teachers/nano-qwen-moe-seed1" --layers all --connectivity farskip --no-measure --out far
 
+# A checkout for `lab run`, with the text that its stages read: each run gets a copy, whose files are links.
+mkdir lab-root
+cp -r "$root/experiments" "$root/Package.swift" lab-root
+quiet "$bin/lab" run --root lab-root xecomla/table3 --profile smoke
+rm -rf lab-root/runs/{cache,records,figures}
+
 data="--data shards --batch 2 --sequence 64 --tokens 1k --quiet"
 save="--save-every 0"
 declare -A commands=(
@@ -40,22 +46,25 @@ declare -A commands=(
   [extend]="$bin/hylo extend --model mla --teacher $base --context 128 --batch 1 --tokens 1k --data shards --cache-teacher --quiet $save --out OUT"
   [far-distill]="$bin/farskip distill --student far --teacher $teachers/nano-qwen-moe-seed1 $data $save --out OUT"
   [far-train]="$bin/farskip train --model far $data --out OUT"
+  [lab]="$bin/lab run --root OUT xecomla/table3 --profile smoke --quiet"
   [pack]="$bin/shards pack --input text/instruction.txt --tokenizer $teachers/tokenizer --out OUT"
   [convert]="$bin/xecomla convert --model $base --kv-rank 16 --rope-dim 4 --nope-dim 4 --out OUT"
 )
 
 # What a run leaves, times and its own name aside.
 digest() {
-  (cd "$1" && find . -type f ! -name environment.json ! -name made-by.json | sort | while read -r file; do
+  (cd "$1" && find . -type f ! -path './experiments/*' ! -name environment.json ! -name made-by.json | sort | while read -r file; do
     case $file in
-      */report.json) echo "$file $(grep -Ev '"(seconds|text)" :' "$file" | sha256sum)" ;;
+      */report.json) echo "$file $(grep -Ev '"(seconds|text|folder)" :' "$file" | sha256sum)" ;;
+      */done.json) echo "$file $(grep -Ev '"(seconds|started)" :' "$file" | sha256sum)" ;;
+      *.jsonl) echo "$file $(sed -E 's/"(seconds|started)":("[^"]*"|[0-9.]+)//g' "$file" | sha256sum)" ;;
       */metrics.csv) echo "$file $(cut -d, -f1-4 "$file" | sha256sum)" ;;
       *) echo "$file $(sha256sum <"$file")" ;;
     esac
   done) | sha256sum
 }
 # Whatever a later run should have cleared.
-leftovers() { find "$1" "$(dirname "$1")" \( -name '*.tmp' -o -name '*.tmp.old' -o -name 'state-*' -o -name 'lock' -o -name '.*.lock' \) 2>/dev/null; }
+leftovers() { find "$1" "$(dirname "$1")" \( -name '*.tmp' -o -name '*.tmp.old' -o -name 'state-*' -o -name 'lock' -o -name '*.lock' \) 2>/dev/null; }
 
 faults=0
 fault() {
@@ -66,7 +75,9 @@ kills=0 failures=0
 for name in $(printf '%s\n' "${!commands[@]}" | sort); do
   [[ $name == ${TORTURE_ONLY:-*} ]] || continue
   mkdir -p "in-$name"
+  prepare() { [[ $name != lab ]] || cp -al lab-root "in-$name/$1"; }
   command() { echo "${commands[$name]/OUT/in-$name/$1}"; }
+  prepare whole
   # shellcheck disable=SC2046
   LD_PRELOAD=$work/faults.so TORTURE_COUNT=$work/count $(command whole) >out.txt 2>&1 || {
     fault "$name" "fails by itself: $(tail -1 out.txt)"
@@ -76,6 +87,7 @@ for name in $(printf '%s\n' "${!commands[@]}" | sort); do
   want=$(digest "in-$name/whole")
   for ((try = 0; try < tries; try++)); do
     out=in-$name/kill-$try
+    prepare "kill-$try"
     for turn in 1 2; do
       place=$((RANDOM * 32768 + RANDOM))
       # Grouped, so that the shell's own word on the killed process goes to the file too.
@@ -92,6 +104,7 @@ for name in $(printf '%s\n' "${!commands[@]}" | sort); do
     rm -rf "$out"
 
     out=in-$name/fail-$try
+    prepare "fail-$try"
     place=$((RANDOM * 32768 + RANDOM))
     number=$((try % 2 ? 5 : 28)) # EIO, ENOSPC
     LD_PRELOAD=$work/faults.so TORTURE_AT=$((place % total + 1)) TORTURE_ERRNO=$number $(command "fail-$try") >out.txt 2>&1

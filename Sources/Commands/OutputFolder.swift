@@ -46,6 +46,8 @@ public struct OutputFolder: ParsableArguments {
     let origin = try FolderOrigin(command: commandLine(), inputs: inputs)
     if contents != .nothing {
       if try FolderOrigin(of: url) == origin, let report = finishedReport {
+        // A kill may have come before the clean-up.
+        AtomicFolder.removeLeftovers(of: url)
         printNote(finishedNote)
         return try show(report, json: json)
       }

@@ -2,6 +2,7 @@ import Collectives
 import Distillation
 import Foundation
 import Groundwork
+import ModelCore
 
 private struct Wish: BitwiseCopyable { var stop, save: Bool }
 
@@ -30,6 +31,16 @@ extension ContextRanks {
 
   /// The error of the lowest rank that fails, on all.
   public func agreeing<Result>(_ body: () throws -> Result) throws -> Result { try context.ranks.agreeing(body) }
+
+  /// By message.
+  public func fromFirst(_ body: () throws -> String) throws -> String {
+    try context.ranks.allGather(agreeing { writes ? try body() : "" })[0]
+  }
+
+  /// By message.
+  public func load(_ config: ModelConfig, from folder: URL) throws -> LanguageModel {
+    try context.ranks.load(config, from: folder)
+  }
 
   /// Of states that every rank has for itself.
   public func newestCommon(_ steps: [Int]) throws -> Int? {

@@ -49,7 +49,11 @@ final class RunDirectoryTests: XCTestCase {
     _ = try complete("whole")
     let file = folder.appendingPathComponent("whole/model.safetensors")
     let before = try sha256(fileAt: file)
+    // A kill may have come before the clean-up.
+    let lock = RunDirectory(folder.appendingPathComponent("whole")).run.appendingPathComponent("lock")
+    try Data("999999".utf8).write(to: lock)
     XCTAssertEqual(try complete("whole"), .recalled)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: lock.path))
     XCTAssertEqual(try sha256(fileAt: file), before)
   }
 

@@ -162,6 +162,35 @@ final class OutputTests: XCTestCase {
     XCTAssertEqual(try contents, [".outer.999999.tmp", "out"])
   }
 
+  /// kill -9 between the rename and the clean-up: nobody writes the finished folder again.
+  func testAFinishedFolderIsRidOfWhatTheDeadLeft() throws {
+    try makeDirectory(url("out"))
+    try makeDirectory(url(".out.999999.tmp/old"))
+    do {
+      let writer = try FileLock(url(".out.lock"), of: url("out"))
+      AtomicFolder.removeLeftovers(of: url("out"))
+      XCTAssertEqual(try contents, [".out.999999.tmp", ".out.lock", "out"], "a writer is at work")
+      withExtendedLifetime(writer) {}
+    }
+    try writeFile("999999", to: url(".out.lock"))
+    AtomicFolder.removeLeftovers(of: url("out"))
+    XCTAssertEqual(try contents, ["out"])
+  }
+
+  func testALockOfTheDeadIsCleared() throws {
+    try writeFile("999999", to: url("lock"))
+    FileLock.clear(url("lock"))
+    XCTAssertEqual(try contents, [])
+    do {
+      let held = try FileLock(url("lock"), of: url("out"))
+      FileLock.clear(url("lock"))
+      XCTAssertEqual(try contents, ["lock"])
+      withExtendedLifetime(held) {}
+    }
+    FileLock.clear(url("lock"))
+    XCTAssertEqual(try contents, [])
+  }
+
   // MARK: Locks
 
   /// A second sweep waits for the text or the stage that the first one is making.

@@ -206,6 +206,75 @@ final class DataParallelTests: XCTestCase {
     }
   }
 
+  // MARK: Weights
+
+  /// Only the first rank finds the checkpoint.
+  func testOneRankReadsTheWeightsForAll() throws {
+    let saved = try dense(seed: 3)
+    let place = folder.appendingPathComponent("saved")
+    try saved.save(to: place)
+    let nowhere = folder.appendingPathComponent("nowhere")
+    let weights = Results(3)
+    try ThreadRanks.run(3) { ranks in
+      let model = try DataParallelRanks(ranks).load(saved.config, from: ranks.rank == 0 ? place : nowhere)
+      weights.set(ranks.rank, model.parameters.values.toArray())
+    }
+    for rank in 0..<3 { XCTAssertEqual(weights.values[rank], saved.parameters.values.toArray(), "rank \(rank)") }
+  }
+
+  func testWeightsThatTheFirstRankCannotReadEndAll() throws {
+    let saved = try dense(seed: 3)
+    func load(_ name: String, _ change: (URL) throws -> Void) throws -> String {
+      let place = folder.appendingPathComponent(name)
+      try saved.save(to: place)
+      try change(place.appendingPathComponent(CheckpointReader.singleName))
+      let said = Messages()
+      try ThreadRanks.run(3) { ranks in
+        do { _ = try DataParallelRanks(ranks).load(saved.config, from: place) } catch let error as AgreedError {
+          said.add("\(error.error)")
+        }
+      }
+      XCTAssertEqual(said.all.count, 3, "\(name): \(said.all)")
+      XCTAssertEqual(Set(said.all).count, 1, name)
+      return said.all.first ?? ""
+    }
+    XCTAssertTrue(try load("missing") { try FileManager.default.removeItem(at: $0) }.contains("no such file"))
+    XCTAssertTrue(
+      try load("short") { file in
+        try Data(contentsOf: file).dropLast(8).write(to: file)
+      }.contains("model.safetensors"))
+    // Found where the numbers are read, and in what the checkpoint holds beside them.
+    let infinite = try dense(seed: 3)
+    infinite.embedding.value.pointer[0] = .nan
+    XCTAssertTrue(
+      try load("nan") { try infinite.save(to: $0.deletingLastPathComponent()) }.contains("NaN"))
+    var deeper = saved.config
+    deeper.layerCount += 1
+    deeper.mixers.append(deeper.mixers[0])
+    XCTAssertTrue(
+      try load("extra") { try self.model(deeper, seed: 3).save(to: $0.deletingLastPathComponent()) }
+        .contains("does not ask for"))
+  }
+
+  private final class Messages: @unchecked Sendable {
+    private let lock = NSLock()
+    private(set) var all: [String] = []
+    func add(_ text: String) { lock.withLock { all.append(text) } }
+  }
+
+  func testRanksWithOtherConfigsAreRefused() throws {
+    let saved = try dense(seed: 3)
+    let place = folder.appendingPathComponent("saved")
+    try saved.save(to: place)
+    XCTAssertThrowsError(
+      try ThreadRanks.run(2) { ranks in
+        var config = saved.config
+        if ranks.rank == 1 { config.tieWordEmbeddings.toggle() }
+        _ = try DataParallelRanks(ranks).load(config, from: place)
+      }
+    ) { XCTAssertTrue("\($0)".contains("rank 1 has another checkpoint (config.json)"), "\($0)") }
+  }
+
   func testABatchThatRanksCannotShareIsRefused() throws {
     for (ranks, batch, micro, word) in [(3, 4, 4, "`batch`"), (2, 6, 2, "`micro_batch`")] {
       let plan = TrainingPlan(tokens: 960, batch: batch, time: 8, microBatch: micro).dealt(to: ranks)

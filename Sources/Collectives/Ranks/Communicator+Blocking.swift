@@ -109,11 +109,14 @@ public struct AgreedError: Error {
 
 extension Communicator {
   /// Runs a check or a preparation on every rank. When it fails anywhere, all ranks throw the error of the lowest rank
-  /// that failed, which names the rank unless all of them failed.
+  /// that failed, which names the rank unless all of them failed. A check may hold others: what all ranks know of
+  /// already (`AgreedError`) passes.
   public func agreeing<Result>(_ body: () throws -> Result) throws -> Result {
     var result: Result?
     var failure: UpcycleError?
-    do { result = try body() } catch let error as UpcycleError { failure = error } catch {
+    do { result = try body() } catch let error as AgreedError { throw error } catch let error as UpcycleError {
+      failure = error
+    } catch {
       failure = UpcycleError("\(error.localizedDescription)")
     }
     let verdicts = try allGather(failure.map { "\($0.exitCode) \($0)" } ?? "")

@@ -24,6 +24,7 @@ public struct RunDirectory {
   var metrics: URL { run.appendingPathComponent("metrics.csv") }
   /// The folder of the training's last state.
   public var checkpoint: URL { run.appendingPathComponent("checkpoint") }
+  private var lockFile: URL { run.appendingPathComponent("lock") }
   private let lock = Holder()
 
   /// Keeps the lock while any copy of the value lives.
@@ -65,7 +66,11 @@ public struct RunDirectory {
     // What one rank sees, others of other machines may see later.
     if try ranks.decide(stop: isFinished, save: false).stop {
       // A kill may have come before the clean-up.
-      try ranks.agreeing { if ranks.writes { try finish() } }
+      try ranks.agreeing {
+        guard ranks.writes else { return }
+        try finish()
+        FileLock.clear(lockFile)
+      }
       return try recall()
     }
     let (model, outcome) = try train()
@@ -87,7 +92,7 @@ public struct RunDirectory {
     }
     if (try? holds(plan: plan, identity: identity)) == true { return }
     // A process that trains there keeps its folder.
-    let lock = contents == .model ? nil : try FileLock(run.appendingPathComponent("lock"), of: url)
+    let lock = contents == .model ? nil : try FileLock(lockFile, of: url)
     defer { withExtendedLifetime(lock) {} }
     let place = url.resolvingSymlinksInPath()
     do { try FileManager.default.removeItem(at: place) } catch {
@@ -118,7 +123,7 @@ public struct RunDirectory {
   /// Creates the folder, or checks that what is there is the same run.
   func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
-    lock.lock = try lock.lock ?? FileLock(run.appendingPathComponent("lock"), of: url)
+    lock.lock = try lock.lock ?? FileLock(lockFile, of: url)
     if try holds(plan: resolved, identity: identity) { return }
     try writeFile(jsonText(RunRecord(plan: resolved, identity: identity), pretty: true), to: plan)
     try writeFile(

@@ -47,8 +47,15 @@ public protocol TrainingRanks {
   /// Whether any rank wishes to stop, and whether it is time to save.
   func decide(stop: Bool, save: Bool) throws -> (stop: Bool, save: Bool)
 
-  /// Runs a check or a preparation on every rank; where it fails on one, it fails on all.
+  /// Runs a check or a preparation on every rank; where it fails on one, it fails on all. It may hold others.
   func agreeing<Result>(_ body: () throws -> Result) throws -> Result
+
+  /// What the first rank finds out, on all: a hash of files that the others need not read.
+  func fromFirst(_ body: () throws -> String) throws -> String
+
+  /// A model whose weights the first rank reads for all.
+  /// - Parameter folder: its checkpoint, which only the first rank must find
+  func load(_ config: ModelConfig, from folder: URL) throws -> LanguageModel
 
   /// The newest of the steps whose states this rank has that all ranks have too; nil: there is none.
   func newestCommon(_ steps: [Int]) throws -> Int?
@@ -69,6 +76,11 @@ extension TrainingRanks {
 
   /// Runs `body` on the rank that writes, while the others wait.
   public func onFirst(_ body: () throws -> Void) throws { try agreeing { if writes { try body() } } }
+
+  /// A model folder, whose config every rank reads.
+  public func load(_ folder: URL) throws -> LanguageModel {
+    try load(agreeing { try ModelConfig(contentsOf: folder) }, from: folder)
+  }
 
   /// Runs what makes files on the first rank, then on the others, which find them.
   public func inTurn<Result>(_ body: () throws -> Result) throws -> Result {
@@ -93,6 +105,10 @@ public struct SingleRank: TrainingRanks {
   public func gather(_ values: Tensor) {}
   public func decide(stop: Bool, save: Bool) -> (stop: Bool, save: Bool) { (stop, save) }
   public func agreeing<Result>(_ body: () throws -> Result) throws -> Result { try body() }
+  public func fromFirst(_ body: () throws -> String) throws -> String { try body() }
+  public func load(_ config: ModelConfig, from folder: URL) throws -> LanguageModel {
+    try LanguageModel(config, weights: CheckpointReader(folder), file: folder.path)
+  }
   public func newestCommon(_ steps: [Int]) -> Int? { steps.max() }
   public func states(in checkpoint: URL) -> URL { checkpoint }
   public func shared(_ error: UpcycleError) -> any Error { error }

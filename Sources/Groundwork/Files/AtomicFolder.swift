@@ -24,15 +24,33 @@ public final class AtomicFolder {
     let parent = destination.deletingLastPathComponent()
     let name = destination.lastPathComponent
     try makeDirectory(parent)
-    lock = try FileLock(parent.appendingPathComponent(".\(name).lock"), of: destination)
-    // Under the lock nobody else writes here: hidden folders are leftovers.
-    for entry in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
-    where Self.isHidden(entry, of: name) {
-      try? FileManager.default.removeItem(at: parent.appendingPathComponent(entry))
-    }
+    lock = try FileLock(Self.lockFile(destination), of: destination)
+    Self.removeHidden(of: destination)
     hidden = parent.appendingPathComponent(".\(name).\(getpid()).tmp")
     work = hidden.appendingPathComponent(name)
     try makeDirectory(work)
+  }
+
+  /// Removes what a killed writer of this folder left beside it, unless another one is at work.
+  public static func removeLeftovers(of url: URL) {
+    let destination = url.standardizedFileURL.resolvingSymlinksInPath()
+    let file = lockFile(destination)
+    // The lock is the last thing that a writer removes.
+    guard FileManager.default.fileExists(atPath: file.path), let lock = try? FileLock(ifFree: file) else { return }
+    withExtendedLifetime(lock) { removeHidden(of: destination) }
+  }
+
+  private static func lockFile(_ destination: URL) -> URL {
+    destination.deletingLastPathComponent().appendingPathComponent(".\(destination.lastPathComponent).lock")
+  }
+
+  /// Under the lock nobody else writes here: hidden folders are leftovers.
+  private static func removeHidden(of destination: URL) {
+    let parent = destination.deletingLastPathComponent()
+    for entry in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
+    where isHidden(entry, of: destination.lastPathComponent) {
+      try? FileManager.default.removeItem(at: parent.appendingPathComponent(entry))
+    }
   }
 
   /// .NAME.PID.tmp, or what stepped aside for it.

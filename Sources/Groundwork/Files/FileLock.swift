@@ -54,6 +54,12 @@ public final class FileLock {
     self.descriptor = descriptor
   }
 
+  /// Removes a lock file that a killed process left; one that is held stays.
+  public static func clear(_ url: URL) {
+    guard FileManager.default.fileExists(atPath: url.path) else { return }
+    _ = try? FileLock(ifFree: url)
+  }
+
   private enum Holder {
     /// This one, by the descriptor that holds it.
     case mine(Int32)

@@ -61,7 +61,7 @@ public struct Distilling {
       let batches = try ranks.agreeing { try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed) }
       let guide = try teacher.map { folder -> any Teacher in
         if cache == nil && (shared == nil || plan.klWeight == 0) {
-          return try ranks.agreeing { try LanguageModel(folder: folder) }
+          return try ranks.load(folder)
         }
         return try ranks.inTurn {
           if let cache {
@@ -77,7 +77,7 @@ public struct Distilling {
       let (model, trainer) = try ranks.agreeing {
         var config = try ModelConfig(contentsOf: student)
         if let positions { config = positions.applied(to: config) }
-        let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
+        let model = try ranks.load(config, from: student)
         return (model, try Trainer(student: model, teacher: guide, batches: batches, plan: plan, ranks: ranks))
       }
       try ranks.onFirst { try makeDirectory(directory.run) }
@@ -112,8 +112,10 @@ public struct Distilling {
     return (
       tokenizer,
       RunIdentity(
-        student: try modelIdentity(student) + (positions.map { ", \($0)" } ?? ""),
-        teacher: try teacher.map { try modelIdentity($0) + (cache?.type == .bfloat16 ? ", states in bfloat16" : "") },
+        student: try ranks.fromFirst { try modelIdentity(student) } + (positions.map { ", \($0)" } ?? ""),
+        teacher: try teacher.map { folder in
+          try ranks.fromFirst { try modelIdentity(folder) } + (cache?.type == .bfloat16 ? ", states in bfloat16" : "")
+        },
         data: data.identity, heldOut: heldOut?.identity, on: ranks)
     )
   }
@@ -157,7 +159,8 @@ final class HeldOutCurve {
 
   func append(_ tokens: Double, _ loss: Double) throws {
     rows.append([tokens, loss])
-    let fields = rows.map { [String(format: "%.0f", $0[0]), String(format: "%.6f", $0[1])] }
+    // All digits: a run that goes on reads the numbers that it would have had.
+    let fields = rows.map { [String(format: "%.0f", $0[0]), "\($0[1])"] }
     try writeFile(CSV(header: ["tokens", "loss"], rows: fields).text, to: url)
   }
 }

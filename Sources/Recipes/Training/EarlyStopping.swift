@@ -92,7 +92,7 @@ final class ValidationHistory {
   func append(_ step: Int, _ value: Double, _ model: LanguageModel) throws {
     if let stopping, best.map({ stopping.isBetter(value, than: $0.value) }) ?? true { try model.save(to: bestFolder) }
     rows.append((step, value))
-    let fields = rows.map { ["\($0.step)", String(format: "%.9g", $0.value)] }
+    let fields = rows.map { ["\($0.step)", "\($0.value)"] }
     try writeFile(CSV(header: ["step", "value"], rows: fields).text, to: file)
   }
 

@@ -56,7 +56,7 @@ public struct ExpertParallelTraining {
     let context = RankContext(ranks, overlaps: overlaps, progress: progress)
     defer { context.progress.stop() }
     let (trainer, tokenizer, identity) = try ranks.agreeing { try prepare(context) }
-    try ranks.requireSame(identity.text, "checkpoint or data", field: "model")
+    try ranks.requireSame(identity.text, "data", field: "data")
     try ranks.requireSame(try plan.text, "plan", field: "tokens")
     let directory = RunDirectory(folder, force: force)
     var steps: [ExpertParallelTrainer.StepMetrics] = []
@@ -89,9 +89,11 @@ public struct ExpertParallelTraining {
     let tokenizer = try Tokenizer.load(from: model)
     try data.require(tokenizer)
     let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
-    let trainer = try ExpertParallelTrainer(LanguageModel(folder: model), batches: batches, plan: plan, on: context)
+    let trainer = try ExpertParallelTrainer(
+      context.ranks.load(ModelConfig(contentsOf: model), from: model), batches: batches, plan: plan, on: context)
     let identity = RunIdentity(
-      student: try modelIdentity(model), teacher: nil, data: data.identity, threads: Threads.count,
+      student: try trainer.trainingRanks.fromFirst { try modelIdentity(model) }, teacher: nil, data: data.identity,
+      threads: Threads.count,
       ranks: context.ranks.size)
     return (trainer, tokenizer, identity)
   }

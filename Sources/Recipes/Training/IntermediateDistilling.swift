@@ -54,7 +54,8 @@ public struct IntermediateDistilling {
       try data.require(tokenizer)
       try heldOut?.require(tokenizer)
       let identity = RunIdentity(
-        student: try replacement.identity, teacher: try modelIdentity(base), data: data.identity,
+        student: try replacement.identity, teacher: try ranks.fromFirst { try modelIdentity(base) },
+        data: data.identity,
         heldOut: heldOut?.identity, on: ranks)
       return (tokenizer, identity)
     }
@@ -63,7 +64,7 @@ public struct IntermediateDistilling {
       try decodeJSON(Outcome.self, contentsOf: outcomeFile)
     } train: {
       let trainer = try ranks.agreeing {
-        let baseModel = try LanguageModel(folder: base)
+        let baseModel = try ranks.load(base)
         return try IntermediateTrainer(
           student: try replacement.converted(baseModel), base: baseModel,
           batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed), plan: plan, ranks: ranks)

@@ -59,7 +59,8 @@ public struct Preferring {
       if pairs.shortened > 0 && ranks.writes {
         printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
       }
-      let identity = RunIdentity(student: try modelIdentity(model), teacher: nil, data: data.identity, on: ranks)
+      let identity = RunIdentity(
+        student: try ranks.fromFirst { try modelIdentity(model) }, teacher: nil, data: data.identity, on: ranks)
       return (tokenizer, pairs, identity)
     }
     let outcomeFile = directory.run.appendingPathComponent("heldout.json")
@@ -68,7 +69,7 @@ public struct Preferring {
     } train: {
       let trainer = try ranks.agreeing {
         try PreferenceTrainer(
-          policy: try LanguageModel(folder: model), reference: try LanguageModel(folder: model), pairs: pairs.training,
+          policy: try ranks.load(model), reference: try ranks.load(model), pairs: pairs.training,
           plan: plan, ranks: ranks)
       }
       var (before, after) = (PreferenceSums(), PreferenceSums())

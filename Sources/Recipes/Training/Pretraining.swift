@@ -84,7 +84,9 @@ public struct Pretraining: Sendable {
     let wiring = connectivity == .standard ? "" : ", \(connectivity.rawValue)"
     let identity = try ranks.agreeing {
       RunIdentity(
-        student: try start.map { try modelIdentity($0) + (ropeTheta.map { ", rotary base \($0)" } ?? "") }
+        student: try start.map { start in
+          try ranks.fromFirst { try modelIdentity(start) } + (ropeTheta.map { ", rotary base \($0)" } ?? "")
+        }
           ?? "\(preset), random weights of seed \(seed)\(wiring)", teacher: nil,
         data: parts.map(\.shards.identity).joined(separator: "; ") + (onlyRepeats ? "; only repeats" : ""), on: ranks)
     }
@@ -94,7 +96,7 @@ public struct Pretraining: Sendable {
       let trainer = try ranks.agreeing {
         var batches: any BatchSource = try ShardBatches(mixing: parts, time: time, seed: seed)
         if onlyRepeats { batches = ScoredBatches.repeats(batches, time: time, rows: batch - instructionRows) }
-        return try Trainer(student: try startingModel(tokenizer), batches: batches, plan: plan, ranks: ranks)
+        return try Trainer(student: try startingModel(tokenizer, on: ranks), batches: batches, plan: plan, ranks: ranks)
       }
       try trainer.run(
         in: directory, identity: identity, report: report ?? stepReport("pretrain \(preset)", plan, quiet: quiet),
@@ -103,10 +105,10 @@ public struct Pretraining: Sendable {
     }
   }
 
-  private func startingModel(_ tokenizer: Tokenizer) throws -> LanguageModel {
+  private func startingModel(_ tokenizer: Tokenizer, on ranks: any TrainingRanks) throws -> LanguageModel {
     let config = try config(tokenizer)
     guard let start else { return try LanguageModel(config, seed: seed) }
-    return try LanguageModel(config, weights: CheckpointReader(start), file: start.path)
+    return try ranks.load(config, from: start)
   }
 
   /// Of the model that trains.

@@ -97,12 +97,11 @@ public struct SelfDistilling {
               teacher: teacher, data: data.identity, plan: plan, batches: shards, report: reportTeacher,
               shouldStop: shouldStop)
           }
-        } else { try ranks.agreeing { try LanguageModel(folder: teacher) } }
+        } else { try ranks.load(teacher) }
       let (model, trainer) = try ranks.agreeing {
         let batches: any BatchSource =
           answersOnly ? ScoredBatches.answers(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
-        let model = try LanguageModel(
-          ModelConfig(contentsOf: student), weights: CheckpointReader(student), file: student.path)
+        let model = try ranks.load(student)
         return (model, try Trainer(student: model, teacher: guide, batches: batches, plan: plan, ranks: ranks))
       }
       try ranks.onFirst { try makeDirectory(directory.run) }
@@ -152,9 +151,10 @@ public struct SelfDistilling {
         found: "\(teacherConfig.layerCount) of width \(teacherConfig.hiddenSize)")
     }
     let identity = RunIdentity(
-      student: try modelIdentity(student) + (answersOnly ? ", answers" : "")
+      student: try ranks.fromFirst { try modelIdentity(student) } + (answersOnly ? ", answers" : "")
         + (stopping.map { ", \($0.identity)" } ?? ""),
-      teacher: plan.klWeight > 0 ? try modelIdentity(teacher) : nil, data: data.identity, heldOut: heldOut?.identity,
+      teacher: plan.klWeight > 0 ? try ranks.fromFirst { try modelIdentity(teacher) } : nil, data: data.identity,
+      heldOut: heldOut?.identity,
       on: ranks)
     return (tokenizer, identity)
   }
