@@ -174,12 +174,48 @@ final class SweepTests: XCTestCase {
       XCTAssertTrue(text.contains("1 running"), text)
       XCTAssertTrue(text.contains("·▶·  train 4/10  █▅▃▁  loss 1.000  eta 6.0s"), text)
     }
+    // What it says itself counts more.
+    try writeFile(
+      #"{"done": 3, "total": 10, "later": 10, "detail": "teacher states", "first": 0, "seconds": 6}"#,
+      to: cache.progressFile(key))
+    try cache.withLock(key, waiting: {}) {
+      XCTAssertEqual(
+        try SweepView([plan], in: lab.laboratory).line(jobs: 1).detail, "train  3/10  teacher states")
+    }
     try lab.sweep(plan).run()
+    XCTAssertNil(cache.progress(key), "of a finished stage")
     let after = try SweepView([plan], in: lab.laboratory)
     XCTAssertTrue(after.isDone)
     XCTAssertTrue(after.text(columns: 80, lines: 40).contains("■■■"))
     // A small window counts what is done.
     XCTAssertTrue(after.text(columns: 40, lines: 4).contains("3 cells done, 0 more to do"))
+  }
+
+  func testAPaceIsThatOfTheUnitsUnderWay() throws {
+    let cache = StageCache(folder: FileManager.default.temporaryDirectory.appendingPathComponent("pace-\(getpid())"))
+    try makeDirectory(cache.output("key"))
+    defer { try? FileManager.default.removeItem(at: cache.folder) }
+    var shown: [StageProgress] = []
+    let pace = StagePace(cache.progressFile("key")) { shown.append($0) }
+    pace.update(40, 100, later: 100, "teacher states")
+    XCTAssertEqual(cache.progress("key")?.text, "40/100  teacher states")
+    pace.update(41, 100, later: 100, "teacher states")
+    pace.update(1, 100, later: 0, "loss 2")
+    XCTAssertEqual(shown.map(\.first), [40, 40, 1], "it goes on where it stopped; other units begin anew")
+    XCTAssertTrue(shown.allSatisfy { $0.remaining == nil }, "too early")
+    let states = StageProgress(done: 60, total: 100, later: 100, detail: "", first: 40, seconds: 10)
+    XCTAssertEqual(states.remaining, 70)
+  }
+
+  /// Whether a stage saves others work is known from what is left to do.
+  func testAStageKnowsWhetherAnotherFollowsOnTheSameOutput() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(
+        of: #"pending: "another method""#, with: #"set: { rank: 4 }, pipeline: "train""#))
+    try lab.sweep(lab.plan(seeds: [1])).run()
+    XCTAssertEqual(lab.log.isAwaited, [8], "the second one is the last")
   }
 
   func testSmokeRunsOneCellAndRecordsNothingUnderExperiments() throws {

@@ -88,6 +88,7 @@ final class TestLaboratory {
           log.add("step")
           try writeFile(String(repeating: "x", count: done), to: file)
           context.progress(done, of: 10, "loss 1.0")
+          if context.isAwaited("model") { log.isAwaited.insert(context.config["rank"]?.int ?? 0) }
           if log.stopsAtStep == done { Interrupt.raise() }
           try context.checkInterrupt()
         }
@@ -129,6 +130,8 @@ final class RunLog: @unchecked Sendable {
   private let lock = NSLock()
   private var lines: [String] = []
   var stopsAtStep: Int?
+  /// Ranks of the trainings that another one followed on the same model.
+  var isAwaited: Set<Int> = []
 
   func add(_ line: String) { lock.withLock { lines.append(line) } }
   var entries: [String] { lock.withLock { lines } }

@@ -74,6 +74,20 @@ final class SharedTeacherStatesTests: XCTestCase {
     XCTAssertEqual(kept().count, 1)
   }
 
+  /// No other training will read them.
+  func testStatesThatNobodyAwaitsAreReadAndNotRecorded() throws {
+    var shared = SharedTeacherStates(states, budget: 1 << 20)
+    shared.records = false
+    let beside = try train(nil)
+    XCTAssertTrue(try train(shared) == (beside.hash, 0))
+    XCTAssertEqual(kept(), [])
+    shared.records = true
+    XCTAssertEqual(try train(shared).recorded, 3)
+    shared.records = false
+    XCTAssertTrue(try train(shared) == (beside.hash, 0))
+    XCTAssertEqual(kept().count, 1)
+  }
+
   func testDamageIsComputedAgain() throws {
     let shared = SharedTeacherStates(states, budget: 1 << 20)
     let whole = try train(shared).hash

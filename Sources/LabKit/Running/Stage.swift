@@ -127,13 +127,16 @@ public struct StageContext: Sendable {
   public let seed: Int
   /// Threads to work on.
   public let threads: Int
-  let show: @Sendable (Int, Int, String) -> Void
+  let awaited: @Sendable (String) -> Bool
+  let show: @Sendable (Int, Int, Int, String) -> Void
 
-  /// - Parameter show: receives (done, total, detail) of `progress`.
+  /// - Parameters:
+  ///   - awaited: see `isAwaited`
+  ///   - show: receives (done, total, later, detail) of `progress`.
   public init(
     config: JSONValue, parents: [String: Parent] = [:], folder: URL, shared: URL? = nil, seed: Int = 0,
-    threads: Int = 1,
-    show: @escaping @Sendable (Int, Int, String) -> Void = { _, _, _ in }
+    threads: Int = 1, awaited: @escaping @Sendable (String) -> Bool = { _ in false },
+    show: @escaping @Sendable (Int, Int, Int, String) -> Void = { _, _, _, _ in }
   ) {
     self.config = config
     self.parents = parents
@@ -141,6 +144,7 @@ public struct StageContext: Sendable {
     self.shared = shared
     self.seed = seed
     self.threads = threads
+    self.awaited = awaited
     self.show = show
   }
 
@@ -169,7 +173,13 @@ public struct StageContext: Sendable {
   }
 
   /// Shows how far it is: `done` of `total` and a short detail such as `loss 3.2  2,140 tok/s`.
-  public func progress(_ done: Int, of total: Int, _ detail: String = "") { show(done, total, detail) }
+  /// - Parameter later: units of like size that will follow these
+  public func progress(_ done: Int, of total: Int, _ detail: String = "", later: Int = 0) {
+    show(done, total, later, detail)
+  }
+
+  /// Whether another stage of this sweep will build on the output of that role, with the same seed, in the same way.
+  public func isAwaited(_ role: String) -> Bool { awaited(role) }
 
   /// True after Ctrl-C: save what helps to go on and return through `checkInterrupt`.
   public var isInterrupted: Bool { Interrupt.isRaised }

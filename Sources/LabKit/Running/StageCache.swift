@@ -28,6 +28,12 @@ struct StageCache: Sendable {
   private func marker(_ key: String) -> URL { output(key).appendingPathComponent("done.json") }
   private func spent(_ key: String) -> URL { output(key).appendingPathComponent("spent.json") }
 
+  /// Where the process that works on the key says how far it is.
+  func progressFile(_ key: String) -> URL { output(key).appendingPathComponent("progress.json") }
+
+  /// What it said last; nil: nothing.
+  func progress(_ key: String) -> StageProgress? { try? decodeJSON(StageProgress.self, contentsOf: progressFile(key)) }
+
   /// The finished entry, or nil.
   func entry(_ key: String) throws -> Entry? {
     let url = marker(key)
@@ -42,7 +48,7 @@ struct StageCache: Sendable {
 
   func finish(_ key: String, _ entry: Entry) throws {
     try writeFile(jsonText(entry, pretty: true), to: marker(key))
-    try? FileManager.default.removeItem(at: spent(key))
+    for file in [spent(key), progressFile(key)] { try? FileManager.default.removeItem(at: file) }
   }
 
   // MARK: Work time of attempts that did not finish

@@ -170,11 +170,15 @@ public struct Sweep: Sendable {
     let (start, started) = (monotonicSeconds(), Surroundings.timestamp())
     useThreads(node.threads)
     board.begin(node.key, "\(node.stage.name)  \(name)")
+    // Of a former attempt.
+    try? FileManager.default.removeItem(at: cache.progressFile(node.key))
+    let pace = StagePace(cache.progressFile(node.key), show: board.update)
     let context = StageContext(
       config: node.config,
       parents: node.parents.mapValues { StageContext.Parent(key: $0, folder: cache.output($0)) },
       folder: folder, shared: cache.shared, seed: node.seed, threads: node.threads,
-      show: { done, total, detail in board.update(done, total, detail) })
+      awaited: { isAwaited(node.parents[$0], by: node) },
+      show: { pace.update($0, $1, later: $2, $3) })
     let result: StageResult
     do { result = try node.stage.run(context) } catch {
       cache.noteSpent(node.key, seconds: before + monotonicSeconds() - start)
@@ -193,6 +197,17 @@ public struct Sweep: Sendable {
         seed: node.seed, threads: node.threads, inputs: node.inputs, seconds: seconds, started: started,
         result: result))
     board.end(node.key, seconds: seconds)
+  }
+
+  /// Whether a stage that is not finished, beside this one and of its seed, builds on the same output.
+  private func isAwaited(_ parent: String?, by node: Plan.Node) -> Bool {
+    guard let parent else { return false }
+    return plans.contains { plan in
+      plan.nodes.values.contains { other in
+        other.key != node.key && other.stage.name == node.stage.name && other.seed == node.seed
+          && other.parents.values.contains(parent) && (try? isDone(other.key)) == false
+      }
+    }
   }
 
   private func record(_ job: Plan.Job, of plan: Plan, _ surroundings: Surroundings) throws -> Record {

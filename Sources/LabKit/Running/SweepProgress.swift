@@ -10,8 +10,7 @@ final class SweepProgress: @unchecked Sendable {
   private var done = 0
   private var label = ""
   private var current: (key: String, start: Double)?
-  private var fraction = 0.0
-  private var detail = ""
+  private var progress: StageProgress?
   private var finishedSeconds = 0.0
   private let line: StatusLine
 
@@ -26,15 +25,14 @@ final class SweepProgress: @unchecked Sendable {
     lock.withLock {
       self.label = label
       current = (key, monotonicSeconds())
-      (fraction, detail) = (0, "")
+      progress = nil
       show(isUrgent: true)
     }
   }
 
-  func update(_ done: Int, _ total: Int, _ detail: String) {
+  func update(_ progress: StageProgress) {
     lock.withLock {
-      fraction = total > 0 ? min(Double(done) / Double(total), 1) : 0
-      self.detail = "\(done)/\(total)  \(detail)"
+      self.progress = progress
       show(isUrgent: false)
     }
   }
@@ -83,13 +81,15 @@ final class SweepProgress: @unchecked Sendable {
       rest += expected
     }
     guard let current else { return rest }
+    if let own = progress?.remaining { return rest + own }
     let elapsed = monotonicSeconds() - current.start
-    if fraction > 0.02 && elapsed >= 1 { return rest + elapsed * (1 - fraction) / fraction }
     guard let expected = todo[current.key] ?? nil else { return nil }
     return expected > elapsed ? rest + expected - elapsed : nil
   }
 
   private func show(isUrgent: Bool) {
-    line.show(isUrgent: isUrgent) { ("stage \(done + 1)/\(total)  \(label)", detail, formatETA(remaining())) }
+    line.show(isUrgent: isUrgent) {
+      ("stage \(done + 1)/\(total)  \(label)", progress?.text ?? "", formatETA(remaining()))
+    }
   }
 }

@@ -48,6 +48,8 @@ public struct SweepView {
   let rows: [Row]
   private let estimates: [String: Double?]
   private let running: [String: Training?]
+  /// What the stages under way say of themselves, by key.
+  private let progress: [String: StageProgress]
   private let total: Int
   /// What stages are called, by key.
   private let names: [String: String]
@@ -64,6 +66,7 @@ public struct SweepView {
     total = states.count
     names = plans.reduce(into: [:]) { $0.merge($1.nodes.mapValues(\.stage.name)) { $1 } }
     running = states.compactMapValues { if case .running(let training) = $0 { .some(training) } else { nil } }
+    progress = running.keys.reduce(into: [:]) { $0[$1] = cache.progress($1) }
     rows = plans.flatMap { plan in
       plan.jobs.map { job in
         Row(name: Sweep.name(plan, job), stages: job.steps.map { ($0.alias, states[$0.key]!) })
@@ -74,12 +77,12 @@ public struct SweepView {
   /// Whether nothing is left to do.
   public var isDone: Bool { estimates.isEmpty }
 
-  /// Seconds until the end: trainings at their pace, others as like ones took; nil where nothing tells.
+  /// Seconds until the end: stages under way at their pace, others as like ones took; nil where nothing tells.
   private var remaining: Double? {
     var rest = 0.0
     for (key, seconds) in estimates {
-      if let training = running[key] ?? nil {
-        rest += training.remaining
+      if let own = progress[key]?.remaining ?? running[key]??.remaining {
+        rest += own
       } else {
         guard let seconds else { return nil }
         rest += seconds
@@ -91,8 +94,10 @@ public struct SweepView {
   /// For a progress line of so many jobs: stages done, what runs, time left.
   func line(jobs: Int) -> (head: String, detail: String, tail: String) {
     let current = running.sorted { $0.key < $1.key }.map { key, training in
+      let name = names[key] ?? ""
+      if let progress = progress[key] { return "\(name)  \(progress.text)" }
       let done = training.map { "  \(formatCount($0.step))/\(formatCount($0.steps))" } ?? ""
-      return (names[key] ?? "") + done + (training?.losses.last.map { String(format: "  loss %.3f", $0) } ?? "")
+      return name + done + (training?.losses.last.map { String(format: "  loss %.3f", $0) } ?? "")
     }
     return (
       "\(total - estimates.count) of \(total) stages", current.joined(separator: "  |  "),

@@ -21,6 +21,8 @@ public struct SharedTeacherStates: Sendable {
   public var folder: URL
   /// Bytes that all of them may take; 0: nothing is kept.
   public var budget: Int
+  /// Whether states that are not there are recorded, which pays where another training will read them.
+  public var records = true
 
   /// Of a checkout, in bytes, unless UPCYCLE_TEACHER_STATES says otherwise.
   public static let defaultBudget = 4 << 30
@@ -66,6 +68,7 @@ public struct SharedTeacherStates: Sendable {
         touch(own)
         return KeptTeacher(cache, teacher)
       }
+      if !records { return model }
       try makeDirectory(folder)
       guard let lock = try FileLock(ifFree: lockFile(own)) else {
         printNote("note: another process records these teacher states; here the teacher runs beside the student")
@@ -157,9 +160,13 @@ public struct SharedTeacherStates: Sendable {
 }
 
 extension StageContext {
-  /// Where the stages of all experiments keep teachers' states; nil: nowhere.
+  /// Where the stages of all experiments keep teachers' states; nil: nowhere. Recorded are those of a teacher that
+  /// another stage of the sweep waits for.
   func sharedTeacherStates() throws -> SharedTeacherStates? {
-    try shared.map { try SharedTeacherStates($0.appendingPathComponent("teacher-states")) }
+    guard let shared else { return nil }
+    var states = try SharedTeacherStates(shared.appendingPathComponent("teacher-states"))
+    states.records = isAwaited("teacher")
+    return states
   }
 }
 

@@ -59,7 +59,7 @@ let distillStage = Stage(
       data: text.training, heldOut: text.heldOut, plan: plan)
     recipe.shared = try context.sharedTeacherStates()
     let heldOut = try recipe.run(
-      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },
+      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states", later: plan.steps) },
       report: { metrics, rate in
         context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate))
       }, shouldStop: { context.isInterrupted })

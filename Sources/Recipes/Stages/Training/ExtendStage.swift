@@ -72,7 +72,7 @@ let extendStage = Stage(
     recipe.shared = try context.sharedTeacherStates()
     for warning in try recipe.check() { printNote("warning: \(warning)") }
     let curve = try recipe.run(
-      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },
+      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states", later: plan.steps) },
       report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
       shouldStop: { context.isInterrupted })
     let training = try RunDirectory(context.folder).readMetrics()

@@ -75,7 +75,7 @@ let selfDistillStage = Stage(
     recipe.stopping = parameters.stopping(steps: plan.steps)
     recipe.shared = try context.sharedTeacherStates()
     let outcome = try recipe.run(
-      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states") },
+      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states", later: plan.steps) },
       report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
       shouldStop: { context.isInterrupted })
     func loss(_ folder: URL) throws -> Double {
