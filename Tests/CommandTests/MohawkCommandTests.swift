@@ -44,6 +44,12 @@ final class MohawkCommandTests: XCTestCase {
     try assertRefused(
       "zebra", ["mohawk", "--base", path("llamba"), "--data", path("shards"), "--tokens", "1M", "--out", path("x")],
       status: 2, saying: ["attention", "mamba2"])
+    try assertRefused(
+      "zebra",
+      [
+        "ild", "--base", smol, "--mixer", "mla", "--loss", "matrices", "--data", path("shards"), "--tokens", "1M",
+        "--out", path("x"),
+      ], status: 2, saying: ["--loss", "layer 0: latent_attention"])
     for name in ["x", "x.stages", "other", "other.stages"] {
       XCTAssertFalse(FileManager.default.fileExists(atPath: path(name)), name)
     }

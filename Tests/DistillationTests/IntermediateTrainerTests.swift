@@ -131,6 +131,19 @@ final class IntermediateTrainerTests: XCTestCase {
     }
   }
 
+  /// Gemma's norms are 1 + w: with w = 0 the last layer is compared all the same.
+  func testTheFinalNormHasItsOffset() throws {
+    var config = config(layers: 1)
+    config.normOffset = 1
+    let (base, student) = (try TinyTraining.model(config), try TinyTraining.model(seed: 4, config.withMamba2()))
+    for model in [base, student] {
+      model.finalNorm.value.pointer.update(repeating: 0, count: model.finalNorm.value.count)
+    }
+    let trainer = try IntermediateTrainer(
+      student: student, base: base, batches: RandomBatches(4, 8), plan: IntermediatePlan(tokens: 32, batch: 4, time: 8))
+    XCTAssertGreaterThan(try trainer.trainStep().loss, 0)
+  }
+
   /// Peak activation bytes of a step are those of one layer, whatever the depth.
   func testMemoryDoesNotGrowWithDepth() throws {
     func peak(_ layers: Int) throws -> Int {

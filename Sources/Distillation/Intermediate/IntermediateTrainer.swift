@@ -134,7 +134,8 @@ public final class IntermediateTrainer {
   }
 
   private func normedIfLast(_ tape: Tape, _ x: Variable, _ index: Int, _ norm: Parameter) -> Variable {
-    index == base.layers.count - 1 ? tape.rmsNorm(x, norm, eps: Float(base.config.rmsNormEps)) : x
+    if index < base.layers.count - 1 { return x }
+    return tape.rmsNorm(x, norm, eps: Float(base.config.rmsNormEps), offset: base.config.normOffset)
   }
 
   /// The student's layer, and its mixer's output, on the base's input.
@@ -225,17 +226,17 @@ public final class IntermediateTrainer {
 
 /// Refuses models whose mixers do not mix by matrices, head by head alike, and batches whose matrices do not fit.
 private func requireMatrices(of student: LanguageModel, _ base: LanguageModel, _ plan: IntermediatePlan) throws {
-  for (model, field) in [(base, "base"), (student, "student")] {
+  for (model, name) in [(base, "the base's"), (student, "the student's")] {
     if let layer = model.layers.firstIndex(where: { !($0.mixer is any MatrixMixer) }) {
       throw UpcycleError.usage(
-        "has a mixer that mixes by no matrix", field: field, expected: "attention or mamba2 in every layer",
-        found: "layer \(layer): \(model.config.mixers[layer].rawValue)")
+        "compares matrices, which not every mixer has", field: "loss", expected: "attention or mamba2 in every layer",
+        found: "\(name) layer \(layer): \(model.config.mixers[layer].rawValue)")
     }
   }
   let heads = base.config.attentionHeads
   if let mamba = student.config.mamba, mamba.heads != heads {
     throw UpcycleError.usage(
-      "does not have the base's heads", field: "student", expected: "\(heads) heads of mamba2", found: "\(mamba.heads)")
+      "compares matrices head by head", field: "loss", expected: "\(heads) heads of mamba2", found: "\(mamba.heads)")
   }
   // Of one layer: the base's, the student's and its gradient.
   try requireMemory(
