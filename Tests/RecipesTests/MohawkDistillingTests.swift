@@ -96,4 +96,25 @@ final class MohawkDistillingTests: XCTestCase {
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: recipe.work.path))
   }
+
+  /// Not after hours of the first two stages.
+  func testATeacherOfAnotherVocabularyAndAWorkFolderThatIsAModelsAreRefusedAtOnce() throws {
+    var config = try ModelConfig(contentsOf: folder.appendingPathComponent("base"))
+    config.vocabularySize += 1
+    try LanguageModel(config, seed: 4).save(to: folder.appendingPathComponent("larger"))
+    let out = folder.appendingPathComponent("out")
+    var recipe = try recipe("first")
+    recipe.teacher = folder.appendingPathComponent("larger")
+    XCTAssertThrowsError(try recipe.run(in: out)) { XCTAssertTrue("\($0)".contains("vocabulary"), "\($0)") }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: recipe.work.path))
+    recipe.teacher = recipe.base
+    for work in [out, recipe.base] {
+      recipe.work = work
+      XCTAssertThrowsError(try recipe.run(in: out)) {
+        XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+        XCTAssertTrue("\($0)".contains("work"), "\($0)")
+      }
+    }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: out.path))
+  }
 }

@@ -108,6 +108,22 @@ public struct MohawkDistilling {
     public var heldOut: Distilling.Curve
   }
 
+  /// Refuses before the first stage what the last could not do.
+  private func check(out: URL) throws {
+    let config = try conversion.config(base: ModelConfig(contentsOf: base))
+    let followed = try ModelConfig(contentsOf: teacher)
+    guard followed.vocabularySize == config.vocabularySize else {
+      throw UpcycleError.usage(
+        "has another vocabulary than the base", field: "teacher", expected: "\(config.vocabularySize) ids",
+        found: "\(followed.vocabularySize)")
+    }
+    func place(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }
+    if [out, base, teacher].contains(where: { place($0) == place(work) }) {
+      throw UpcycleError.usage(
+        "is a model's own folder", field: "work", expected: "a folder for the first two stages", found: work.path)
+    }
+  }
+
   /// Trains what is not trained yet and leaves the model in `folder`.
   /// - Parameters:
   ///   - ranks: that share every batch
@@ -119,8 +135,7 @@ public struct MohawkDistilling {
     report: (String, IntermediatePlan) -> (IntermediateTrainer.StepMetrics, Double) -> Void = { _, _ in { _, _ in } },
     reportLast: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
-    // Whatever cannot be done is refused before.
-    try ranks.agreeing { _ = try conversion.config(base: ModelConfig(contentsOf: base)) }
+    try ranks.agreeing { try check(out: folder) }
     func stage(_ name: String, _ plan: IntermediatePlan, _ student: IntermediateDistilling.Student) throws -> (
       folder: URL, outcome: IntermediateDistilling.Outcome
     ) {
