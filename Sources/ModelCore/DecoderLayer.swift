@@ -143,9 +143,14 @@ public struct DecoderLayer {
     normed(tape, connectivity.skipsAttentionOutput ? full : attended, transform.norm, transform.normBias)
   }
 
+  /// R + a: `full` is R of the layer before, `mixed` the mixer's output.
+  public func attended(_ tape: Tape, _ full: Variable, _ mixed: Variable) -> Variable {
+    tape.add(full, added(tape, mixed, mixerOutputNorm))
+  }
+
   /// R + a, then the layer's second half.
   private func joined(_ tape: Tape, _ full: Variable, _ mixed: Variable) -> ResidualStreams {
-    let attended = tape.add(full, added(tape, mixed, mixerOutputNorm))
+    let attended = attended(tape, full, mixed)
     guard let transform else { return ResidualStreams(attended) }
     let input = transformInput(tape, transform, full: full, attended: attended)
     switch transform.body {

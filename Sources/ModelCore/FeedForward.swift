@@ -22,10 +22,15 @@ public struct FeedForward {
     biases = try bias.map { ($0, try weights[.feedForwardBias(.down)]) }
   }
 
+  /// What the down projection reads, x [..., D] -> [..., F].
+  public func inner(_ tape: Tape, _ x: Variable) -> Variable {
+    if let gate { return tape.swiGLU(tape.linear(x, [gate, up]), activation) }
+    return tape.gelu(tape.linear(x, [up], biases: biases.map { [$0.up] } ?? []))
+  }
+
   /// x [..., D] -> [..., D].
   public func forward(_ tape: Tape, _ x: Variable) -> Variable {
-    if let gate { return tape.linear(tape.swiGLU(tape.linear(x, [gate, up]), activation), down) }
-    let inner = tape.gelu(tape.linear(x, [up], biases: biases.map { [$0.up] } ?? []))
-    return tape.linear(inner, [down], biases: biases.map { [$0.down] } ?? [])
+    let inner = inner(tape, x)
+    return gate == nil ? tape.linear(inner, [down], biases: biases.map { [$0.down] } ?? []) : tape.linear(inner, down)
   }
 }

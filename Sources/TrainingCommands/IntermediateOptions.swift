@@ -6,7 +6,8 @@ public struct IntermediateOptions: ParsableArguments {
   @Option(
     help: """
       Loss: squared (Zebra-Llama's equation), norm (the official code, layer outputs alone), refined (Enhanced-ILD: \
-      norm, and the mixers' outputs too). (default: the method's)
+      norm, and the mixers' outputs too), mixers (those alone), matrices (how Mamba2 mixes tokens against how attention \
+      does; MOHAWK's first stage, mixers its second). (default: the method's)
       """)
   /// nil: the method's.
   public var loss: IntermediatePlan.Loss?

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Commands
 import Groundwork
+import TrainingCommands
 import Upcycling
 
 extension PartialRopeConversion.Keep: ExpressibleByArgument {}

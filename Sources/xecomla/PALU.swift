@@ -1,7 +1,7 @@
 import ArgumentParser
 import Commands
-import Foundation
 import Groundwork
+import TrainingCommands
 import Upcycling
 
 /// `xecomla palu`: a model folder in, a model folder with low-rank keys and values out.
@@ -33,28 +33,6 @@ struct PALU: ParsableCommand {
       let conversion = LowRankConversion(
         share: percent / 100, headsPerGroup: groupHeads, layers: try LayerSelection(layers))
       try calibration.run(.palu(conversion), model: model, to: output)
-    }
-  }
-}
-
-/// The text that a baseline looks at, and what is reported.
-struct CalibrationOptions: ParsableArguments {
-  @Option(help: "Token shards of calibration text.") var calibration: String?
-  @Option(help: "Calibration tokens.") var calibrationTokens = "32K"
-  @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).") var data:
-    String?
-  @Flag(help: "Print the report as JSON.") var json = false
-
-  /// Converts and prints the report.
-  func run(_ baseline: Baseline, model: String, to output: OutputFolder) throws {
-    let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
-    try output.write(from: [model, calibration, data], json: json) { folder in
-      let report = try BaselineRun(
-        model: URL(fileURLWithPath: model), out: folder, baseline: baseline,
-        calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
-        data: (data ?? calibration).map { URL(fileURLWithPath: $0) }
-      ).run()
-      return .init(report.summary + "\nmodel: \(output.out)", json: try jsonValue(report, snakeCase: true))
     }
   }
 }

@@ -58,7 +58,7 @@ struct ILD: ParsableCommand {
         let plan = training.plan(tokens: try parsedCount(tokens, "--tokens", such: "2M", atLeast: 1), loss: .norm)
         try plan.validate(ranks: ranks.size)
         var recipe = IntermediateDistilling(
-          base: folder, replacement: try replacement(ModelConfig(contentsOf: folder)),
+          base: folder, student: .replacing(try replacement(ModelConfig(contentsOf: folder))),
           data: try TokenShards(URL(fileURLWithPath: data)),
           heldOut: try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }, plan: plan)
         recipe.type = try stored.type(of: folder)

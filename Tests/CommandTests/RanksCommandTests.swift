@@ -45,6 +45,24 @@ final class RanksCommandTests: XCTestCase {
     try RunDirectory(URL(fileURLWithPath: path(name))).readMetrics().column("loss")
   }
 
+  /// Each stage of MOHAWK begins with what the one before left, on all ranks.
+  func testMohawksStagesHaveTheCurvesOfOneProcess() throws {
+    func mohawk(_ out: String) -> [String] {
+      [
+        "mohawk", "--base", path("base"), "--data", path("shards"), "--tokens", "1536", "--shares", "1,1,1", "--batch",
+        "4", "--sequence", "64", "--out", path(out), "--quiet",
+      ]
+    }
+    let ranks = try launchRanks(2, "zebra", mohawk("llamba-ranks"))
+    XCTAssertEqual(ranks.status, 0, ranks.error)
+    try assertSucceeds("zebra", mohawk("llamba-alone"))
+    for stage in [".stages/matrices", ".stages/mixers", ""] {
+      let (one, two) = (try losses("llamba-alone\(stage)"), try losses("llamba-ranks\(stage)"))
+      XCTAssertEqual(one.count, 2, stage)
+      for (one, two) in zip(one, two) { XCTAssertEqual(one, two, accuracy: 1e-5 * one + 1e-6, stage) }
+    }
+  }
+
   /// The curve of one process; a rank that dies is named and ends the job, and the same command goes on to the bits of
   /// one left alone, whoever keeps the optimizer's state.
   func testADeadRankEndsAllAndTheJobGoesOnToTheCurveOfOneProcess() throws {

@@ -32,13 +32,62 @@ final class IntermediateTrainerTests: XCTestCase {
   }
 
   func testEveryLayerComesCloser() throws {
-    for loss in IntermediatePlan.Loss.allCases {
+    for loss in [IntermediatePlan.Loss.squared, .norm, .refined] {
       let trainer = try trainer(steps: 60, loss: loss)
       let windows = (0..<4).map { randomIds(8, vocabulary: TinyTraining.vocabulary, seed: UInt64(50 + $0)) }
       let before = trainer.layerErrors(windows)
       for _ in 0..<60 { _ = try trainer.trainStep() }
       for (layer, (before, after)) in zip(before, trainer.layerErrors(windows)).enumerated() {
         XCTAssertLessThan(after, 0.8 * before, "\(loss), layer \(layer)")
+      }
+    }
+  }
+
+  /// MOHAWK's first two stages, mixers alone.
+  func testMatricesAndOutputsComeCloser() throws {
+    for loss in [IntermediatePlan.Loss.matrices, .mixers] {
+      let trainer = try trainer(steps: 60, loss: loss, trained: .mixers)
+      let losses = try (0..<60).map { _ in try trainer.trainStep().loss }
+      XCTAssertLessThan(losses.suffix(5).reduce(0, +), 0.8 * losses.prefix(5).reduce(0, +), "\(loss): \(losses)")
+    }
+  }
+
+  /// Only what decides a Mamba2 layer's matrices learns from attention's: rows of B, C and dt, their part of the
+  /// convolution, dt_bias, A_log and D.
+  func testMatricesTeachNothingElse() throws {
+    let trainer = try trainer(steps: 1, loss: .matrices)
+    let mamba = try XCTUnwrap(trainer.student.config.mamba)
+    _ = try trainer.trainStep()
+    let prefix = "model.layers.0."
+    func gradient(_ name: String) throws -> [Float] {
+      try XCTUnwrap(trainer.student.parameters[prefix + name]?.gradient, name).toArray()
+    }
+    let rows = try gradient("mamba.in_proj.weight")
+    let x = mamba.innerWidth + mamba.layout.columns(0).b  // rows of z and x
+    XCTAssertTrue(rows.prefix(x * 16).allSatisfy { $0 == 0 })
+    XCTAssertTrue(rows.dropFirst(x * 16).contains { $0 != 0 })
+    for name in ["dt_bias", "A_log", "D"] { XCTAssertTrue(try gradient("mamba.\(name)").contains { $0 != 0 }, name) }
+    for name in ["mamba.norm.weight", "mamba.out_proj.weight", "mlp.up_proj.weight"] {
+      XCTAssertTrue(try gradient(name).allSatisfy { $0 == 0 }, name)
+    }
+  }
+
+  func testMixersWithoutMatricesAreRefused() throws {
+    let base = try TinyTraining.model(config(layers: 2))
+    let plan = IntermediatePlan(tokens: 32, batch: 4, time: 8, loss: .matrices)
+    for (student, words) in [
+      (try config(layers: 2).withGatedDeltaNet(layers: [1]), "layer 1"),
+      (
+        try config(layers: 2).withMamba2(
+          MambaConfig(heads: 2, headDim: 8, stateSize: 8, groups: 1)), "4 heads"
+      ),
+    ] {
+      XCTAssertThrowsError(
+        try IntermediateTrainer(
+          student: TinyTraining.model(student), base: base, batches: RandomBatches(4, 8), plan: plan)
+      ) {
+        XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+        XCTAssert("\($0)".contains(words), "\($0)")
       }
     }
   }
@@ -82,6 +131,19 @@ final class IntermediateTrainerTests: XCTestCase {
     }
   }
 
+  /// Gemma's norms are 1 + w: with w = 0 the last layer is compared all the same.
+  func testTheFinalNormHasItsOffset() throws {
+    var config = config(layers: 1)
+    config.normOffset = 1
+    let (base, student) = (try TinyTraining.model(config), try TinyTraining.model(seed: 4, config.withMamba2()))
+    for model in [base, student] {
+      model.finalNorm.value.pointer.update(repeating: 0, count: model.finalNorm.value.count)
+    }
+    let trainer = try IntermediateTrainer(
+      student: student, base: base, batches: RandomBatches(4, 8), plan: IntermediatePlan(tokens: 32, batch: 4, time: 8))
+    XCTAssertGreaterThan(try trainer.trainStep().loss, 0)
+  }
+
   /// Peak activation bytes of a step are those of one layer, whatever the depth.
   func testMemoryDoesNotGrowWithDepth() throws {
     func peak(_ layers: Int) throws -> Int {
@@ -100,19 +162,21 @@ final class IntermediateTrainerTests: XCTestCase {
   func testAStoppedRunResumesToTheSameBits() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    func run(_ name: String, until last: Int? = nil) throws -> [Float] {
-      let trainer = try trainer(steps: 8)
+    func run(_ name: String, _ loss: IntermediatePlan.Loss, until last: Int? = nil) throws -> [Float] {
+      let trainer = try trainer(steps: 8, loss: loss)
       do {
         try trainer.run(
-          in: RunDirectory(folder.appendingPathComponent(name)), identity: TinyTraining.identity,
+          in: RunDirectory(folder.appendingPathComponent("\(name)-\(loss)")), identity: TinyTraining.identity,
           shouldStop: { trainer.step == last })
       } catch let error as UpcycleError where last != nil {
         XCTAssert("\(error)".contains("interrupted after step \(last!)"), "\(error)")
       }
       return trainer.student.parameters.values.toArray()
     }
-    _ = try run("parts", until: 3)
-    XCTAssertEqual(try run("parts"), try run("whole"))
+    for loss in IntermediatePlan.Loss.allCases {
+      _ = try run("parts", loss, until: 3)
+      XCTAssertEqual(try run("parts", loss), try run("whole", loss), "\(loss)")
+    }
   }
 
   func testAnotherShapeIsRefused() throws {

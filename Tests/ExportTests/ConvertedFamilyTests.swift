@@ -90,7 +90,16 @@ final class ConvertedFamilyTests: XCTestCase {
     let delta: (LanguageModel) throws -> LanguageModel = {
       try convert(base: $0, DeltaConversion(layers: .list([0]), heads: 4))
     }
+    // Llamba has no attention left; Minitron's models are their families' own.
+    let all: (LanguageModel) throws -> LanguageModel = { try convert(base: $0, MambaConversion()) }
+    let pruned: (LanguageModel) throws -> LanguageModel = { base in
+      let config = base.config
+      let pruning = WidthPruning(
+        hiddenSize: config.hiddenSize - 4, intermediateSize: config.intermediateSize - 5, keyValueHeads: 1)
+      return try Baseline.minitron(pruning).convert(base, calibration: [ids]).model
+    }
     for (name, family, conversion) in [
+      ("llama-llamba", "llama", all), ("llama-minitron", "llama", pruned), ("qwen2-minitron", "qwen2", pruned),
       ("qwen2-mamba2", "qwen2", mamba), ("qwen2-gdn", "qwen2", delta), ("gemma2-mamba2", "gemma2", mamba),
       ("gemma3-gdn", "gemma3", delta), ("granite-mamba2", "granite", mamba), ("olmo2-gdn", "olmo2", delta),
       ("phi3-mamba2", "phi3", mamba),

@@ -81,7 +81,7 @@ final class MicroworldFileTests: XCTestCase {
       let documents = (0..<2000).map { corpus.document($0) }
       let lengths = documents.map { $0.split(whereSeparator: \.isWhitespace).count }.sorted()
       switch mixture {
-      case .pretraining, .instruction, .code, .replies:
+      case .pretraining, .instruction, .code, .replies, .problems:
         XCTAssertTrue((70...150).contains(lengths[1000]), "median \(lengths[1000]) words")
         XCTAssertLessThan(lengths.last!, 450)
       case .long, .needles: XCTAssertTrue((900...2000).contains(lengths.last!), "\(lengths.last!) words")

@@ -12,6 +12,10 @@ public struct IntermediatePlan: UpdatePlan {
     case norm
     /// The norm of the layer outputs' and of the mixer outputs' difference: the code since August 2025.
     case refined
+    /// The norm of the mixer outputs' difference alone: MOHAWK's second stage.
+    case mixers
+    /// Frobenius norm of the difference of the heads' mixing matrices, mean per sequence and head: MOHAWK's first stage.
+    case matrices
   }
 
   /// Which parameters of the layers train.

@@ -7,7 +7,8 @@ import TensorCore
 
 /// Intermediate-layer distillation (Zebra-Llama 2.4): every layer of a student with other mixers learns the output
 /// of the base's layer, fed with the base's own input of that layer. So layers learn independently, and one layer's
-/// activations are in memory at a time, whatever the depth. The last layers are compared behind the final norms.
+/// activations are in memory at a time, whatever the depth. The last layers are compared behind the final norms. The first
+/// two stages of MOHAWK (arXiv 2408.10189) compare what a layer's mixer makes of that input, or by which matrices.
 ///
 /// Embedding and head get no gradient.
 public final class IntermediateTrainer {
@@ -42,6 +43,7 @@ public final class IntermediateTrainer {
     try requireMemory(
       cappedProduct(plan.batch, plan.time, cappedSum(16, cappedProduct(16, student.config.hiddenSize))),
       for: "steps of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
+    if plan.loss == .matrices { try requireMatrices(of: student, base, plan) }
     self.student = student
     self.base = base
     self.plan = plan
@@ -78,21 +80,14 @@ public final class IntermediateTrainer {
     let ids = Array(all[rows.lowerBound * plan.time..<rows.upperBound * plan.time])
     student.parameters.zeroGradients()
     var (loss, mixerLoss) = (0.0, 0.0)
-    let perToken = 1 / Double(all.count)
-    var layer = 0
-    forEachLayer(ids, batch: rows.count, recording: true) { tape, pair in
+    forEachLayer(ids, batch: rows.count) { layer in
+      let tape = Tape(recording: true)
       loop.ranks.attend(tape)
-      var (variable, sum) = tape.distance(
-        pair.output, to: pair.wanted, squared: plan.loss == .squared, scale: Float(perToken))
-      loss += sum * perToken
-      if plan.loss == .refined {
-        let (other, sum) = tape.distance(pair.mixed, to: pair.baseMixed, squared: false, scale: Float(perToken))
-        variable = tape.add(variable, other)
-        mixerLoss += sum * perToken
-      }
-      tape.backward(from: variable)
-      loop.ranks.passed(layer)
-      layer += 1
+      let compared = compare(tape, layer, tokens: all.count)
+      loss += compared.loss
+      mixerLoss += compared.mixerLoss
+      tape.backward(from: compared.variable)
+      loop.ranks.passed(layer.index)
     }
     let (totals, norm) = try loop.reduce([loss, mixerLoss])
     (loss, mixerLoss) = (totals[0] + totals[1], totals[1])
@@ -105,39 +100,97 @@ public final class IntermediateTrainer {
     return StepMetrics(step: step, loss: loss, mixerLoss: mixerLoss, gradientNorm: norm, rate: rate)
   }
 
-  /// One layer of the student beside the base's.
-  private struct LayerPair {
-    var output: Variable
-    var wanted: Tensor
-    /// Mixer outputs before they join the residual stream.
-    var mixed: Variable
-    var baseMixed: Tensor
+  // MARK: One layer
+
+  /// A layer of the base on a batch.
+  private struct BaseLayer {
+    var index: Int
+    var input: Tensor
+    /// Behind the final norm where the layer is the last.
+    var output: Tensor
+    /// The mixer's output before it joins the residual stream.
+    var mixed: Tensor
+    var batch: Int
+    var positionIds: [Int32]
+    var time: Int { positionIds.count / batch }
   }
 
-  private func forEachLayer(_ ids: [Int32], batch: Int, recording: Bool, _ body: (Tape, LayerPair) -> Void) {
+  private func forEachLayer(_ ids: [Int32], batch: Int, _ body: (BaseLayer) -> Void) {
     let time = ids.count / batch
     let positions = (0..<ids.count).map { Int32($0 % time) }
-    let eps = Float(base.config.rmsNormEps)
     let quiet = Tape(recording: false)
     var x = base.embedded(quiet, ids, positionIds: positions, leading: [batch, time])
     for index in base.layers.indices {
-      var baseMixed: Tensor?
-      let target = base.layers[index].forward(quiet, x, batch: batch, time: time, positionIds: positions) {
-        baseMixed = $0.value
+      var mixed: Tensor?
+      let output = base.layers[index].forward(quiet, x, batch: batch, time: time, positionIds: positions) {
+        mixed = $0.value
       }
-      let tape = Tape(recording: recording)
-      var mixed: Variable?
-      var output = student.layers[index].forward(
-        tape, tape.constant(x.value), batch: batch, time: time, positionIds: positions
-      ) { mixed = $0 }
-      var wanted = target
-      if index == base.layers.count - 1 {
-        output = tape.rmsNorm(output, student.finalNorm, eps: eps)
-        wanted = quiet.rmsNorm(target, base.finalNorm, eps: eps)
-      }
-      body(tape, LayerPair(output: output, wanted: wanted.value, mixed: mixed!, baseMixed: baseMixed!))
-      x = target
+      body(
+        BaseLayer(
+          index: index, input: x.value, output: normedIfLast(quiet, output, index, base.finalNorm).value, mixed: mixed!,
+          batch: batch, positionIds: positions))
+      x = output
     }
+  }
+
+  private func normedIfLast(_ tape: Tape, _ x: Variable, _ index: Int, _ norm: Parameter) -> Variable {
+    if index < base.layers.count - 1 { return x }
+    return tape.rmsNorm(x, norm, eps: Float(base.config.rmsNormEps), offset: base.config.normOffset)
+  }
+
+  /// The student's layer, and its mixer's output, on the base's input.
+  private func follow(_ tape: Tape, _ layer: BaseLayer) -> (output: Variable, mixed: Variable) {
+    var mixed: Variable?
+    let output = student.layers[layer.index].forward(
+      tape, tape.constant(layer.input), batch: layer.batch, time: layer.time, positionIds: layer.positionIds
+    ) { mixed = $0 }
+    return (normedIfLast(tape, output, layer.index, student.finalNorm), mixed!)
+  }
+
+  /// What a layer adds to the step's loss.
+  /// - Parameter tokens: of the whole batch, on all ranks
+  private func compare(_ tape: Tape, _ layer: BaseLayer, tokens: Int) -> (
+    variable: Variable, loss: Double, mixerLoss: Double
+  ) {
+    let perToken = 1 / Double(tokens)
+    func distance(_ y: Variable, _ target: Tensor, _ scale: Double) -> (Variable, Double) {
+      let (variable, sum) = tape.distance(y, to: target, squared: plan.loss == .squared, scale: Float(scale))
+      return (variable, sum * scale)
+    }
+    switch plan.loss {
+    case .squared, .norm:
+      let (variable, loss) = distance(follow(tape, layer).output, layer.output, perToken)
+      return (variable, loss, 0)
+    case .refined:
+      let own = follow(tape, layer)
+      let (variable, loss) = distance(own.output, layer.output, perToken)
+      let (other, mixerLoss) = distance(own.mixed, layer.mixed, perToken)
+      return (tape.add(variable, other), loss, mixerLoss)
+    case .mixers:
+      let own = student.layers[layer.index]
+      let mixed = own.mixer.forward(
+        tape, mixerInput(tape, of: own, layer), batch: layer.batch, time: layer.time, positionIds: layer.positionIds)
+      let (variable, loss) = distance(mixed, layer.mixed, perToken)
+      return (variable, loss, 0)
+    case .matrices:
+      let own = matrices(tape, of: student, layer)
+      let wanted = matrices(Tape(recording: false), of: base, layer).value
+      // [B, H, T * T]: a row a head, and as many sequences as the whole batch has.
+      let (variable, loss) = distance(own, wanted, Double(plan.time) / Double(tokens * own.shape[1]))
+      return (variable, loss, 0)
+    }
+  }
+
+  /// The matrices by which a model's mixer mixes the base's input of the layer.
+  private func matrices(_ tape: Tape, of model: LanguageModel, _ layer: BaseLayer) -> Variable {
+    let own = model.layers[layer.index]
+    guard let mixer = own.mixer as? any MatrixMixer else { preconditionFailure("was checked") }
+    return mixer.matrices(
+      tape, mixerInput(tape, of: own, layer), batch: layer.batch, time: layer.time, positionIds: layer.positionIds)
+  }
+
+  private func mixerInput(_ tape: Tape, of own: DecoderLayer, _ layer: BaseLayer) -> Variable {
+    own.mixerInput(tape, ResidualStreams(tape.constant(layer.input)))
   }
 
   /// Relative error of every layer on its own, sqrt(sum |student - base|^2 / sum |base|^2), on sequences of equal
@@ -147,11 +200,11 @@ public final class IntermediateTrainer {
     var squares = errors
     for start in stride(from: 0, to: windows.count, by: plan.batch) {
       let part = windows[start..<min(start + plan.batch, windows.count)]
-      var layer = 0
-      forEachLayer(part.flatMap { $0 }, batch: part.count, recording: false) { tape, pair in
-        errors[layer] += tape.distance(pair.output, to: pair.wanted, squared: true, scale: 1).sum
-        squares[layer] += up_sum_of_squares(pair.wanted.pointer, pair.wanted.count)
-        layer += 1
+      forEachLayer(part.flatMap { $0 }, batch: part.count) { layer in
+        let quiet = Tape(recording: false)
+        errors[layer.index] +=
+          quiet.distance(follow(quiet, layer).output, to: layer.output, squared: true, scale: 1).sum
+        squares[layer.index] += up_sum_of_squares(layer.output.pointer, layer.output.count)
       }
     }
     return zip(errors, squares).map { ($0 / max($1, .leastNormalMagnitude)).squareRoot() }
@@ -169,4 +222,24 @@ public final class IntermediateTrainer {
       in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
       takeStep: trainStep)
   }
+}
+
+/// Refuses models whose mixers do not mix by matrices, head by head alike, and batches whose matrices do not fit.
+private func requireMatrices(of student: LanguageModel, _ base: LanguageModel, _ plan: IntermediatePlan) throws {
+  for (model, name) in [(base, "the base's"), (student, "the student's")] {
+    if let layer = model.layers.firstIndex(where: { !($0.mixer is any MatrixMixer) }) {
+      throw UpcycleError.usage(
+        "compares matrices, which not every mixer has", field: "loss", expected: "attention or mamba2 in every layer",
+        found: "\(name) layer \(layer): \(model.config.mixers[layer].rawValue)")
+    }
+  }
+  let heads = base.config.attentionHeads
+  if let mamba = student.config.mamba, mamba.heads != heads {
+    throw UpcycleError.usage(
+      "compares matrices head by head", field: "loss", expected: "\(heads) heads of mamba2", found: "\(mamba.heads)")
+  }
+  // Of one layer: the base's, the student's and its gradient.
+  try requireMemory(
+    cappedProduct(12, plan.batch, heads, cappedProduct(plan.time, plan.time)),
+    for: "mixing matrices of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
 }

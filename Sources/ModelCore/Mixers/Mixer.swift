@@ -74,6 +74,13 @@ extension Mixer {
   }
 }
 
+/// A mixer whose heads multiply rows of values by a matrix, which can be shown: attention's softmax, Mamba2's L * (C B^T).
+/// Between the projections of one layer this is all that tells such mixers apart (MOHAWK, arXiv 2408.10189).
+public protocol MatrixMixer: Mixer {
+  /// x [B, T, D], normed, every sequence from position 0 -> [B, H, T * T]. Quadratic in time, for training by `distance`.
+  func matrices(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable
+}
+
 /// A tensor that a mixer has in every layer of its kind.
 public struct MixerTensor: Equatable, Sendable {
   /// What it is to the mixer.

@@ -70,7 +70,7 @@ public struct HybridConverting {
       let name = replacement.name
       let folder = work.appendingPathComponent(name)
       let errors = try IntermediateDistilling(
-        base: base, replacement: replacement, data: data, heldOut: heldOut, plan: plan
+        base: base, student: .replacing(replacement), data: data, heldOut: heldOut, plan: plan
       ).run(in: folder, force: force, saveEvery: saveEvery, report: report(name), shouldStop: shouldStop)
       return (name: name, folder: folder, errors: errors)
     }

@@ -4,9 +4,11 @@ import LabKit
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
-    teacherStage, importStage, packStage, heldOutStage, pretrainStage, intermediateStage, distillStage, extendStage,
+    teacherStage, importStage, packStage, heldOutStage, pretrainStage, intermediateStage, alignStage, distillStage,
+    extendStage,
     selfDistillStage, preferStage,
-    convertStage, paluStage, mha2mlaStage, rewireStage, sensitivityStage, layerScoreStage, composeStage,
+    convertStage, paluStage, mha2mlaStage, pruneStage, rewireStage, sensitivityStage, guidedStage, layerScoreStage,
+    composeStage,
     evaluateStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,
     memorySavingStage,
     infoStage, layerParametersStage, placementStage,

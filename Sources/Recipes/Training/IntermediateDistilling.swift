@@ -11,8 +11,8 @@ import Upcycling
 public struct IntermediateDistilling {
   /// Folder of an attention-only model.
   public var base: URL
-  /// What takes attention's place.
-  public var replacement: any MixerReplacement
+  /// Whose layers learn.
+  public var student: Student
   /// Text to train on.
   public var data: TokenShards
   /// Text for the layers' errors before and after; nil: not measured.
@@ -22,11 +22,32 @@ public struct IntermediateDistilling {
   /// Type of the finished model's numbers.
   public var type = ElementType.float32
 
+  /// The base with another mixer in attention's place, as it starts; or a folder of such a model that has learnt already
+  /// (MOHAWK's second stage goes on with what the first left).
+  public enum Student {
+    case replacing(any MixerReplacement)
+    case model(URL)
+
+    func identity(on ranks: any TrainingRanks) throws -> String {
+      switch self {
+      case .replacing(let replacement): try replacement.identity
+      case .model(let folder): try ranks.fromFirst { try modelIdentity(folder) }
+      }
+    }
+
+    func load(base: LanguageModel, on ranks: any TrainingRanks) throws -> LanguageModel {
+      switch self {
+      case .replacing(let replacement): try replacement.converted(base)
+      case .model(let folder): try ranks.load(folder)
+      }
+    }
+  }
+
   public init(
-    base: URL, replacement: any MixerReplacement, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan
+    base: URL, student: Student, data: TokenShards, heldOut: TokenShards? = nil, plan: IntermediatePlan
   ) {
     self.base = base
-    self.replacement = replacement
+    self.student = student
     self.data = data
     self.heldOut = heldOut
     self.plan = plan
@@ -54,7 +75,7 @@ public struct IntermediateDistilling {
       try data.require(tokenizer)
       try heldOut?.require(tokenizer)
       let identity = RunIdentity(
-        student: try replacement.identity, teacher: try ranks.fromFirst { try modelIdentity(base) },
+        student: try student.identity(on: ranks), teacher: try ranks.fromFirst { try modelIdentity(base) },
         data: data.identity,
         heldOut: heldOut?.identity, on: ranks)
       return (tokenizer, identity)
@@ -66,7 +87,7 @@ public struct IntermediateDistilling {
       let trainer = try ranks.agreeing {
         let baseModel = try ranks.load(base)
         return try IntermediateTrainer(
-          student: try replacement.converted(baseModel), base: baseModel,
+          student: try student.load(base: baseModel, on: ranks), base: baseModel,
           batches: ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed), plan: plan, ranks: ranks)
       }
       var outcome = Outcome()

@@ -21,6 +21,8 @@ public struct MicroworldCorpus: Sendable {
     case keys
     /// Requests with long replies: at least seven of ten tokens are answers.
     case replies
+    /// Word problems with their solutions step by step, and some questions: what M1 is fine-tuned on.
+    case problems
   }
   /// Which documents of a text.
   public enum Part: String, CaseIterable, Codable, Sendable {
@@ -115,6 +117,7 @@ public struct MicroworldCorpus: Sendable {
     case .needles: [(.longContext, 10), (.copies, 3)]
     case .keys: [(.keyedValues, 12), (.longContext, 6), (.copies, 2)]
     case .replies: [(.reply, 8), (.drill(.problems), 1), (.questions, 1)]
+    case .problems: [(.drill(.problems), 8), (.drill(.combine), 1), (.questions, 1)]
     }
   }
 

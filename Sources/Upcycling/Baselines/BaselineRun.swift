@@ -3,15 +3,16 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// A method that X-EcoMLA is compared with and that turns a base's attention into another mixer.
+/// A method that the papers are compared with and that makes a base smaller without training.
 public enum Baseline: Sendable {
   case palu(LowRankConversion)
   case mha2mla(PartialRopeConversion)
+  case minitron(WidthPruning)
 
   /// Whether it looks at text before it converts.
   public var needsCalibration: Bool {
     switch self {
-    case .palu: true
+    case .palu, .minitron: true
     case .mha2mla(let conversion): conversion.keep == .twoNorm
     }
   }
@@ -21,10 +22,11 @@ public enum Baseline: Sendable {
     switch self {
     case .palu(let conversion): try conversion.validate(base: base)
     case .mha2mla(let conversion): try conversion.validate(base: base)
+    case .minitron(let pruning): try pruning.validate(base: base)
     }
   }
 
-  /// Turns attention layers of a model in memory into the method's; `base` is left as it was.
+  /// Converts a model in memory; `base` is left as it was.
   /// - Parameter calibration: token ids, equally long; where `needsCalibration`
   /// - Returns: the model, and what share of the projections each layer lost (`convert`)
   public func convert(
@@ -44,6 +46,9 @@ public enum Baseline: Sendable {
       return try Upcycling.convert(
         base: base, conversion,
         norms: needsCalibration ? rotaryPairNorms(of: base, layers: layers, windows: calibration) : [:])
+    case .minitron(let pruning):
+      return try Upcycling.convert(
+        base: base, pruning, importance: activationImportance(of: base, windows: calibration))
     }
   }
 }
@@ -96,7 +101,7 @@ public struct BaselineRun {
     try converted.save(to: output.work)
     try copyTokenizer(from: model, to: output.work)
     try output.commit()
-    var report = BaselineReport(converted.config, lost: lost)
+    var report = BaselineReport(converted.config, base: config, lost: lost)
     report.fit = try data.map {
       try StartingFit(
         converted, base: base, windows: textWindows($0, config, count: ConversionRun.fitWindows))
@@ -114,7 +119,7 @@ public struct BaselineReport: Codable, Sendable {
     public var layer: Int
     /// Numbers that it caches per token.
     public var kvNumbersPerToken: Int
-    /// What its truncations dropped, a share of the squared singular values.
+    /// What was dropped: a share of the squared singular values, or of what pruning calls important.
     public var lost: Double
   }
 
@@ -135,20 +140,20 @@ public struct BaselineReport: Codable, Sendable {
   /// Measured before any training when there is text to measure on.
   public var fit: StartingFit?
 
-  init(_ config: ModelConfig, lost: [Int: Double]) {
+  init(_ config: ModelConfig, base: ModelConfig, lost: [Int: Double]) {
     layers = lost.keys.sorted().map {
       Layer(layer: $0, kvNumbersPerToken: config.kvNumbersPerToken(layer: $0), lost: lost[$0]!)
     }
     parameters = config.parameterCount
-    baseParameters = config.baseModel.parameterCount
+    baseParameters = base.baseModel.parameterCount
     kvNumbersPerToken = config.kvNumbersPerToken
-    baseKVNumbersPerToken = config.baseKVNumbersPerToken
-    kvPercent = config.kvPercent
+    baseKVNumbersPerToken = base.baseKVNumbersPerToken
+    kvPercent = 100 * Double(kvNumbersPerToken) / Double(max(1, baseKVNumbersPerToken))
   }
 
   /// For people.
   public var summary: String {
-    var lines = ["layer  KV numbers  energy lost"]
+    var lines = ["layer  KV numbers         lost"]
     lines += layers.map { String(format: "%5d %11d  %11.2e", $0.layer, $0.kvNumbersPerToken, $0.lost) }
     lines += sizeLines(
       kvNumbersPerToken: kvNumbersPerToken, baseKVNumbersPerToken: baseKVNumbersPerToken, kvPercent: kvPercent,

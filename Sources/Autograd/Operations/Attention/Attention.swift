@@ -109,9 +109,10 @@ extension Variable {
 }
 
 extension HeadSlices {
-  fileprivate var rowStride: Int { variable.width }
+  var rowStride: Int { variable.width }
 
-  fileprivate func start(
+  /// A head's first number of a sequence, in the variable's value or another tensor of its shape.
+  func start(
     _ batch: Int, _ head: Int, _ time: Int, from position: Int = 0, in other: Tensor? = nil
   ) -> UnsafeMutablePointer<Float> {
     (other ?? variable.value).pointer + (batch * time + position) * rowStride + layout.offset + head * layout.stride

@@ -92,9 +92,8 @@ extension Tape {
       }
     }
     return record(y, inputs: [rows, steps], parameters: [stepBias, logRate, skip]) { dy in
-      let (dRows, dSteps) = (Tensor.zeros(rows.shape), Tensor.zeros([batch, time, heads]))
-      // [batch, heads] sums for the step bias, A and D.
-      let sums = Tensor([3, batch, heads])
+      let dRows = Tensor.zeros(rows.shape)
+      let gathered = HeadGradients(batch: batch, time: time, heads: heads)
       let dyPointer = dy.pointer
       Threads.parallel(batch * layout.shares) { index in
         let (b, share) = index.quotientAndRemainder(dividingBy: layout.shares)
@@ -108,27 +107,14 @@ extension Tape {
           chunks.backward(
             head(b, h), time: time, entries: entries.pointer + (b * heads + h) * entryCount,
             dy: dyPointer + b * time * y.width + h * P, dyStride: y.width, dState: dState.pointer, &gradients)
-          let bias = up_softplus_column_backward(
-            steps.value.pointer + b * time * steps.width + stepColumn + h, steps.width, stepBias.value.pointer[h],
-            ddt.pointer, dSteps.pointer + b * time * heads + h, heads, time)
-          sums.pointer[b * heads + h] = Float(bias)
-          // A = -e^{logRate}: dA/dlogRate = A.
-          sums.pointer[(batch + b) * heads + h] = Float(
-            gradients.rate * Double(stateSpaceRate(logRate.value.pointer[h])))
-          sums.pointer[(2 * batch + b) * heads + h] = Float(gradients.skip)
+          gathered.take(
+            b, h, ddt: ddt.pointer, rate: gradients.rate, skip: gradients.skip, steps: steps, column: stepColumn,
+            stepBias: stepBias, logRate: logRate)
         }
       }
-      for (index, parameter) in [stepBias, logRate, skip].enumerated() where parameter.isTrainable {
-        for b in 0..<batch {
-          up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads)
-        }
-      }
+      gathered.hand(to: stepBias, logRate, skip)
       self.accumulate(dRows, into: rows)
-      if steps.id >= 0 {
-        self.addingGradient(of: steps) {
-          up_add_block(dSteps.pointer, heads, $0.pointer + stepColumn, steps.width, batch * time, heads)
-        }
-      }
+      gathered.hand(to: steps, column: stepColumn, on: self)
     }
   }
 }

@@ -21,7 +21,7 @@ import TensorCore
 /// these are facts of `AttentionConfig`.
 ///
 /// Legend: B batch, T time, D model width, H query heads, G KV heads, K head width.
-public struct Attention: Mixer {
+public struct Attention: MatrixMixer {
   let heads: Int
   let groups: Int
   let headWidth: Int
@@ -93,6 +93,14 @@ public struct Attention: Mixer {
     let mixed = tape.attention(
       q: q, k: k, v: v, batch: batch, time: time, scale: scale, chunk: chunk, window: window, cap: scoreCap)
     return projectedOutput(tape, mixed, gate)
+  }
+
+  /// Without gradients.
+  public func matrices(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+    let (q, k, _, _) = project(tape, x, positionIds, positions.table(time), rows: positionIds)
+    return tape.constant(
+      attentionMatrices(
+        q: q, k: k, batch: batch, time: time, scale: scale, chunk: chunk, window: window, cap: scoreCap))
   }
 
   private func projectedOutput(_ tape: Tape, _ mixed: Variable, _ gate: Variable?) -> Variable {

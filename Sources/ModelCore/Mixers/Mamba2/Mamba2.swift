@@ -15,7 +15,7 @@ import TensorCore
 /// Legend: B batch, T time, D model width, I inner width (heads * P), X conv width, H heads, N state, P head width.
 /// A sequence's cache has one size whatever its length: the last taps - 1 inputs of the convolution and S of every
 /// head.
-public struct Mamba2: Mixer {
+public struct Mamba2: MatrixMixer {
   let config: MambaConfig
   let layout: StateSpaceLayout
   public let input: Parameter  // [I + X + H, D]
@@ -59,6 +59,15 @@ public struct Mamba2: Mixer {
       rows, steps: projected, stepColumn: stepColumn, layout, stepBias: stepBias, logRate: logRate, skip: skip,
       batch: batch, time: time)
     return tape.linear(gated(tape, y, projected), output)
+  }
+
+  /// With gradients for B, C and the step sizes; x and the gate have no part in them.
+  public func matrices(_ tape: Tape, _ u: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {
+    let projected = tape.linear(u, [input], biases: inputBias)
+    let rows = convolution.forward(tape, projected, batch: batch, time: time)
+    return tape.stateSpaceMatrices(
+      rows, steps: projected, stepColumn: stepColumn, layout, stepBias: stepBias, logRate: logRate, skip: skip,
+      batch: batch, time: time)
   }
 
   private func gated(_ tape: Tape, _ y: Variable, _ projected: Variable) -> Variable {

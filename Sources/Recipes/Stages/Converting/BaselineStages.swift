@@ -52,6 +52,34 @@ let mha2mlaStage = Stage(
           kvRank: parameters.kvRank, ropeHeadDim: parameters.ropeHeadDim, keep: parameters.keep)), context)
   })
 
+/// How Minitron makes a model narrower.
+struct PruneParameters: StageParameters {
+  /// Of the pruned model; nil: the parent's.
+  var hiddenSize: Int?
+  /// Of every layer.
+  var intermediateSize: Int?
+  /// Of every layer, with their query heads.
+  var keyValueHeads: Int?
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case hiddenSize = "hidden_size"
+    case intermediateSize = "intermediate_size"
+    case keyValueHeads = "num_key_value_heads"
+  }
+}
+
+/// `prune`: the parent model's channels and heads of the largest activations, to be trained by `distill` with the parent as
+/// teacher. Calibration and metrics as of `palu`; the cache is compared with the narrower model's own, so it is whole.
+let pruneStage = Stage(
+  name: "prune", version: 1, parents: ["model"], parameters: PruneParameters.self, seeded: false,
+  run: { context, parameters in
+    try convertToBaseline(
+      .minitron(
+        WidthPruning(
+          hiddenSize: parameters.hiddenSize, intermediateSize: parameters.intermediateSize,
+          keyValueHeads: parameters.keyValueHeads)), context)
+  })
+
 private func convertToBaseline(_ baseline: Baseline, _ context: StageContext) throws -> StageResult {
   let source = try context.parent("model").folder
   let base = try LanguageModel(folder: source)

@@ -28,7 +28,7 @@ enum ComposeParameters: StageParameters {
 }
 
 /// `compose`: the hybrid of two `ild` outputs; latent layers are named, or chosen by the scores of a `sensitivity`
-/// parent, by `greedy` measured anew. Series `latent`: the layers; metrics of a choice `total`: their summed scores, and
+/// or `guided` parent, by `greedy` measured anew. Series `latent`: the layers; metrics of a choice `total`: their summed scores, and
 /// `layer1`, `layer2`, …: the layers.
 let composeStage = Stage(
   name: "compose", version: 1, parents: ["base", "latent", "linear", "scores"], parameters: ComposeParameters.self,

@@ -1,3 +1,4 @@
+import Distillation
 import Foundation
 import LabKit
 import ModelCore
@@ -27,13 +28,62 @@ let sensitivityStage = Stage(
       context.progress(done, of: total, "batches")
       try context.checkInterrupt()
     }
-    try LayerScores(scores).save(to: scoreFile(in: context.folder))
-    var metrics = Dictionary(uniqueKeysWithValues: scores.enumerated().map { ("s\($0)", Metric($1)) })
-    metrics["divergence"] = Metric(divergence)
-    return StageResult(metrics: metrics, series: ["scores": scores.enumerated().map { [Double($0), $1] }])
+    return try result(divergence, scores, context)
   })
 
-/// Where a `sensitivity` stage leaves its scores.
+/// How every candidate trains before it is measured.
+struct GuidedParameters: StageParameters {
+  /// Of 256 tokens, that scores are measured on.
+  var windows: Int
+  /// Of each of the trainings, one a layer and one without a latent layer.
+  var tokens: Int
+  var learningRate: Double
+  var batch: Int
+  var sequence: Int
+  var warmup: Double
+  @OneOf var mixture: MicroworldCorpus.Mixture
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case windows, tokens
+    case learningRate = "lr"
+    case batch, sequence, warmup, mixture
+  }
+}
+
+/// `guided`: scores after a little distillation of every candidate (KL-guided selection). Metrics, series and file as of
+/// `sensitivity`.
+let guidedStage = Stage(
+  name: "guided", version: 1, parents: ["base", "latent", "linear"], parameters: GuidedParameters.self,
+  run: { context, parameters in
+    let base = try context.parent("base").folder
+    let tokenizer = try Tokenizer.load(from: base)
+    let work = context.folder.appendingPathComponent("candidates")
+    let plan = TrainingPlan(
+      tokens: parameters.tokens, batch: parameters.batch, time: parameters.sequence,
+      learningRate: parameters.learningRate, warmup: parameters.warmup, ceWeight: 0, klWeight: 1,
+      seed: UInt64(context.seed))
+    let (divergence, scores) = try GuidedScores(
+      base: base, latent: context.parent("latent").folder, linear: context.parent("linear").folder,
+      data: MicroworldText(for: tokenizer).training(parameters.mixture, .supervised, tokenizer: tokenizer), plan: plan,
+      work: work
+    ).measure(
+      windows: scoredWindows(parameters.windows, context),
+      report: { context.progress($0, of: $1, "candidates") }, shouldStop: { context.isInterrupted })
+    // A model a layer, of no further use.
+    try FileManager.default.removeItem(at: work)
+    var result = try result(divergence, scores, context)
+    result.tokens = (scores.count + 1) * plan.steps * plan.unitsPerStep
+    return result
+  })
+
+private func result(_ divergence: Double, _ scores: [Double], _ context: StageContext) throws -> StageResult {
+  try LayerScores(scores).save(to: scoreFile(in: context.folder))
+  var metrics = Dictionary(uniqueKeysWithValues: scores.enumerated().map { ("s\($0)", Metric($1)) })
+  metrics["divergence"] = Metric(divergence)
+  return StageResult(metrics: metrics, series: ["scores": scores.enumerated().map { [Double($0), $1] }])
+}
+
+/// Where `sensitivity` and `guided` leave their scores.
 func scoreFile(in folder: URL) -> URL { folder.appendingPathComponent("scores.csv") }
 
 /// `count` windows of 256 tokens from the end of the corpus, which short trainings do not reach.

@@ -93,38 +93,53 @@ struct IntermediateParameters: StageParameters {
 }
 
 /// `ild`: attention layers of the parent become one other mixer and learn their layer's output (Zebra-Llama's first
-/// and HyLo's first stage); without tokens their start is measured. Metrics `error_before`, `error` (mean over layers of
-/// the relative error on held-out text), series `error_before` and `error` by layer, `loss` (training) by tokens.
+/// and HyLo's first stage) or, with the loss `matrices`, attention's matrices (the first of MOHAWK); without tokens their
+/// start is measured. Metrics `error_before`, `error` (mean over layers of the relative error on held-out text), series
+/// `error_before` and `error` by layer, `loss` (training) by tokens.
 let intermediateStage = Stage(
   name: "ild", version: 1, parents: ["base"], parameters: (ReplacementParameters.self, IntermediateParameters.self),
   run: { context, replacement, parameters in
-    let base = try context.parent("base").folder
     let replacement = replacement.replacement(seed: context.seed)
+    if let training = parameters.training { return try learn(.replacing(replacement), training, context) }
+    let base = try context.parent("base").folder
     let tokenizer = try Tokenizer.load(from: base)
-    let text = try MicroworldText(for: tokenizer)
-    let heldOut = try text.heldOut(tokenizer: tokenizer)
-    func byLayer(_ errors: [Double]) -> [[Double]] {
-      errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] }
-    }
-    func mean(_ errors: [Double]) -> Metric { Metric(errors.reduce(0, +) / Double(errors.count)) }
-    guard let training = parameters.training else {
-      let errors = try replacement.save(base: base, to: context.folder, heldOut: heldOut)
-      return StageResult(metrics: ["error": mean(errors)], series: ["error": byLayer(errors)])
-    }
-    let plan = training.plan(seed: context.seed)
-    let recipe = IntermediateDistilling(
-      base: base, replacement: replacement,
-      data: try text.training(training.mixture, .intermediate, rho: training.rho, tokenizer: tokenizer),
-      heldOut: heldOut, plan: plan)
-    let outcome = try recipe.run(
-      in: context.folder,
-      report: { metrics, rate in context.progress(metrics.step, of: plan.steps, intermediateDetail(metrics, rate)) },
-      shouldStop: { context.isInterrupted })
-    let metrics = try RunDirectory(context.folder).readMetrics()
-    return StageResult(
-      metrics: ["error_before": mean(outcome.before), "error": mean(outcome.after)],
-      series: [
-        "error_before": byLayer(outcome.before), "error": byLayer(outcome.after),
-        "loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time),
-      ], tokens: plan.steps * plan.batch * plan.time)
+    let heldOut = try MicroworldText(for: tokenizer).heldOut(tokenizer: tokenizer)
+    let errors = try replacement.save(base: base, to: context.folder, heldOut: heldOut)
+    return StageResult(metrics: ["error": mean(errors)], series: ["error": byLayer(errors)])
   })
+
+/// `align`: a student that `ild` left learns on from its base, layer by layer (MOHAWK's second stage, with the loss
+/// `mixers`). Metrics and series as of `ild`.
+let alignStage = Stage(
+  name: "align", version: 1, parents: ["base", "student"], parameters: IntermediateParameters.Training.self,
+  run: { context, training in try learn(.model(try context.parent("student").folder), training, context) })
+
+private func learn(
+  _ student: IntermediateDistilling.Student, _ training: IntermediateParameters.Training, _ context: StageContext
+) throws -> StageResult {
+  let base = try context.parent("base").folder
+  let tokenizer = try Tokenizer.load(from: base)
+  let text = try MicroworldText(for: tokenizer)
+  let plan = training.plan(seed: context.seed)
+  let recipe = IntermediateDistilling(
+    base: base, student: student,
+    data: try text.training(training.mixture, .intermediate, rho: training.rho, tokenizer: tokenizer),
+    heldOut: try text.heldOut(tokenizer: tokenizer), plan: plan)
+  let outcome = try recipe.run(
+    in: context.folder,
+    report: { metrics, rate in context.progress(metrics.step, of: plan.steps, intermediateDetail(metrics, rate)) },
+    shouldStop: { context.isInterrupted })
+  let metrics = try RunDirectory(context.folder).readMetrics()
+  return StageResult(
+    metrics: ["error_before": mean(outcome.before), "error": mean(outcome.after)],
+    series: [
+      "error_before": byLayer(outcome.before), "error": byLayer(outcome.after),
+      "loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time),
+    ], tokens: plan.steps * plan.batch * plan.time)
+}
+
+private func byLayer(_ errors: [Double]) -> [[Double]] {
+  errors.enumerated().map { [Double($0), ($1 * 1e6).rounded() / 1e6] }
+}
+
+private func mean(_ errors: [Double]) -> Metric { Metric(errors.reduce(0, +) / Double(errors.count)) }

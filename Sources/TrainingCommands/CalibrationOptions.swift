@@ -1,0 +1,34 @@
+import ArgumentParser
+import Commands
+import Foundation
+import Groundwork
+import Upcycling
+
+/// The text that a baseline looks at, and what is reported.
+public struct CalibrationOptions: ParsableArguments {
+  /// A folder.
+  @Option(help: "Token shards of calibration text.") public var calibration: String?
+  /// A count.
+  @Option(help: "Calibration tokens.") public var calibrationTokens = "32K"
+  /// A folder.
+  @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).")
+  public var data: String?
+  /// Instead of text.
+  @Flag(help: "Print the report as JSON.") public var json = false
+
+  /// For the argument parser.
+  public init() {}
+
+  /// Converts and prints the report.
+  public func run(_ baseline: Baseline, model: String, to output: OutputFolder) throws {
+    let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
+    try output.write(from: [model, calibration, data], json: json) { folder in
+      let report = try BaselineRun(
+        model: URL(fileURLWithPath: model), out: folder, baseline: baseline,
+        calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
+        data: (data ?? calibration).map { URL(fileURLWithPath: $0) }
+      ).run()
+      return .init(report.summary + "\nmodel: \(output.out)", json: try jsonValue(report, snakeCase: true))
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Commands
+import TrainingCommands
+import Upcycling
+
+/// `zebra prune`: a model folder in, a narrower one of the same family out.
+struct Prune: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Baseline Minitron: a narrower model of the channels and heads with the largest activations.",
+    discussion: """
+      On calibration text every embedding channel, KV group (with its query heads) and feed-forward channel is scored by \
+      its activations; the largest stay: embedding channels the same in the whole model, groups and channels layer by \
+      layer. The result is an ordinary checkpoint of the base's family; distil it from its parent:
+      zebra distill --student PRUNED --teacher PARENT. Wants attention and a gated feed-forward in every layer, as in \
+      Llama; depth is left alone.
+
+      Example:
+        zebra prune --model runs/babyllama --hidden-size 192 \\
+          --intermediate-size 512 --calibration shards/text --out runs/pruned
+      """)
+
+  @Option(help: "Base model folder.") var model: String
+  @OptionGroup var output: OutputFolder
+  @Option(help: "Embedding channels that stay (default: all).") var hiddenSize: Int?
+  @Option(help: "Feed-forward channels that stay in every layer (default: all).") var intermediateSize: Int?
+  @Option(help: "KV groups that stay in every layer (default: all).") var numKeyValueHeads: Int?
+  @OptionGroup var calibration: CalibrationOptions
+
+  func run() {
+    runReportingErrors {
+      let pruning = WidthPruning(
+        hiddenSize: hiddenSize, intermediateSize: intermediateSize, keyValueHeads: numKeyValueHeads)
+      try calibration.run(.minitron(pruning), model: model, to: output)
+    }
+  }
+}
