@@ -191,6 +191,20 @@ final class OutputTests: XCTestCase {
     XCTAssertEqual(try contents, [])
   }
 
+  /// kill -9 before the plan was written: the same command begins again. What is not of a training stays in the way.
+  func testATrainingThatHadJustBegunIsNoStranger() throws {
+    try makeDirectory(url("out/run"))
+    for name in ["lock", ".plan.json.999999.1.tmp", "teacher/states.json"] {
+      try writeFile("", to: url("out/run/\(name)"))
+    }
+    XCTAssertEqual(try FolderContents(of: url("out")), .training(isFinished: false))
+    try writeFile("", to: url("out/run/notes.txt"))
+    XCTAssertEqual(try FolderContents(of: url("out")), .others(["run"]))
+    try FileManager.default.removeItem(at: url("out/run/notes.txt"))
+    try writeFile("", to: url("out/mine"))
+    XCTAssertEqual(try FolderContents(of: url("out")), .others(["mine", "run"]))
+  }
+
   // MARK: Locks
 
   /// A second sweep waits for the text or the stage that the first one is making.

@@ -120,8 +120,9 @@ public struct RunDirectory {
       hint: "name another `out`, or replace it with `force`")
   }
 
-  /// Creates the folder, or checks that what is there is the same run.
-  func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
+  /// Creates the folder, or checks that what is there is the same run: before anything else is written there. Again is
+  /// harmless.
+  public func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
     lock.lock = try lock.lock ?? FileLock(lockFile, of: url)
     if try holds(plan: resolved, identity: identity) { return }

@@ -37,7 +37,7 @@ public enum FolderContents: Equatable, Sendable {
     let manifest = try? JSONValue(contentsOf: folder.appendingPathComponent("manifest.json"))
     if names.isEmpty {
       self = .nothing
-    } else if has("run/plan.json") {
+    } else if has("run/plan.json") || Self.hasJustBegun(folder, names) {
       self = .training(isFinished: has("config.json"))
     } else if has("config.json") {
       self = .model
@@ -50,6 +50,14 @@ public enum FolderContents: Equatable, Sendable {
     } else {
       self = .others(names)
     }
+  }
+
+  /// Whether a training was killed here before it had written its plan.
+  private static func hasJustBegun(_ folder: URL, _ names: [String]) -> Bool {
+    guard names == ["run"] else { return false }
+    let run = folder.appendingPathComponent("run")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: run.path)) ?? ["?"]
+    return names.allSatisfy { ["lock", "teacher"].contains($0) || $0.hasPrefix(".") && $0.hasSuffix(".tmp") }
   }
 
   /// Whether a command made it that `--force` may undo.

@@ -80,7 +80,7 @@ public struct Distilling {
         let model = try ranks.load(config, from: student)
         return (model, try Trainer(student: model, teacher: guide, batches: batches, plan: plan, ranks: ranks))
       }
-      try ranks.onFirst { try makeDirectory(directory.run) }
+      try ranks.onFirst { try directory.begin(plan: plan, identity: identity) }
       let curve = try ranks.agreeing { try HeldOutCurve(curveFile) }
       let every = max(plan.steps / 20, min(plan.steps, 5))
       func measure(_ step: Int) throws {

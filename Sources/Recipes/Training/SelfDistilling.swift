@@ -104,7 +104,7 @@ public struct SelfDistilling {
         let model = try ranks.load(student)
         return (model, try Trainer(student: model, teacher: guide, batches: batches, plan: plan, ranks: ranks))
       }
-      try ranks.onFirst { try makeDirectory(directory.run) }
+      try ranks.onFirst { try directory.begin(plan: plan, identity: identity) }
       func measure(_ step: Int) throws {
         guard let stopping, !history.holds(step) else { return }
         try history.append(step, stopping.measure(model, tokenizer, heldOut: heldOut, time: plan.time), model)
