@@ -26,6 +26,10 @@ public struct MohawkDistilling {
   /// Type of the finished model's numbers.
   public var type = ElementType.float32
 
+  /// - Parameters:
+  ///   - teacher: nil: the base
+  ///   - heldOut: nil: nothing is measured on the way
+  ///   - work: holds what the first two stages leave
   public init(
     base: URL, teacher: URL? = nil, conversion: MambaConversion = MambaConversion(), data: TokenShards,
     heldOut: TokenShards? = nil, plans: Plans, work: URL
