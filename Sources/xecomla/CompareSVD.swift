@@ -20,7 +20,7 @@ struct CompareSVD: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      if !json { try printResult("shape        rank  spectrum  method          seconds  error vs gesdd") }
+      if !json { try printResult("shape        rank  spectrum  method          seconds  from gesdd's  above the best") }
       for shape in try shapes.split(separator: ",").map(Self.parse) {
         for spectrum in SVDComparison.Spectrum.allCases {
           for row in try SVDComparison.run(
@@ -36,7 +36,7 @@ struct CompareSVD: ParsableCommand {
   private static func line(_ row: SVDComparison) -> String {
     func pad(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
     return pad("\(row.rows)x\(row.columns)", 12) + " " + pad("\(row.rank)", 5) + " " + pad(row.spectrum, 9) + " "
-      + pad(row.method, 15) + String(format: " %7.3f  %.1e", row.seconds, row.error)
+      + pad(row.method, 15) + String(format: " %7.3f  %12.1e  %14.1e", row.seconds, row.error, row.excess)
   }
 
   private static func parse(_ text: Substring) throws -> (rows: Int, columns: Int, rank: Int) {

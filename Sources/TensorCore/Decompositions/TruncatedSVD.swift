@@ -14,12 +14,15 @@ public struct TruncatedSVD: Sendable {
   /// r, the triplets kept.
   public var rank: Int { singularValues.count }
 
-  /// How to find them. `gram` is exact enough (the error against gesdd stays near 1e-12, for float32 weights
-  /// below their own rounding) and the fastest at every shape tried; the others stand for comparison
+  /// How to find them. `gram` is exact (the error against gesdd stays near 1e-12, for float32 weights below their own
+  /// rounding), `gramFloat32` as good as exact and the fastest where matrices are large; the others stand for comparison
   /// (`xecomla compare-svd`).
   public enum Method: String, CaseIterable, Sendable {
     /// Eigenpairs of the smaller of W W^T and W^T W in float64.
     case gram
+    /// The same in float32, kept when its product is proven to be within `tolerance` of the best (`LowRankBound`), and
+    /// `gram` otherwise: where singular values fall steeply, and at full rank.
+    case gramFloat32 = "gram-float32"
     /// LAPACK's dgesdd on W.
     case gesdd
     /// LAPACK's sgesdd on W, the official code's precision.
@@ -36,11 +39,24 @@ public struct TruncatedSVD: Sendable {
     self.energy = energy
   }
 
-  /// - Parameter rank: at most min(m, n) triplets.
-  public init(_ matrix: Matrix, rank: Int, method: Method = .gram) throws {
+  /// What |W - product|_F / |W|_F may have above the best product of the rank, with `Method.gramFloat32`.
+  public static let tolerance = 1e-5
+
+  /// What a matrix is factorised by: `gramFloat32` from 1,024 rows and columns on, where more than a fifth of all triplets
+  /// are wanted. Smaller ones take a fraction of a second, and few triplets of a large one no longer in float64.
+  static func fittingMethod(rows: Int, columns: Int, rank: Int) -> Method {
+    let side = min(rows, columns)
+    return side >= 1024 && 5 * rank > side && rank < side ? .gramFloat32 : .gram
+  }
+
+  /// - Parameters:
+  ///   - rank: at most min(m, n) triplets
+  ///   - method: nil: what fits the shape
+  public init(_ matrix: Matrix, rank: Int, method: Method? = nil) throws {
     let rank = min(rank, matrix.rows, matrix.columns)
-    switch method {
+    switch method ?? Self.fittingMethod(rows: matrix.rows, columns: matrix.columns, rank: rank) {
     case .gram: self = try Self.byGram(matrix, rank: rank)
+    case .gramFloat32: self = try Self.byGramFloat32(matrix, rank: rank) ?? Self.byGram(matrix, rank: rank)
     case .gesdd: self.init(try LAPACK.gesdd(matrix), rank: rank)
     case .gesddFloat32: self.init(try LAPACK.gesddFloat32(matrix), rank: rank)
     case .subspace: self = try Self.bySubspace(matrix, rank: rank)
@@ -85,7 +101,7 @@ public struct TruncatedSVD: Sendable {
 
   /// Rows divided by their lengths; rows too short to have a direction become some unit vector orthogonal to
   /// all others, with value zero where they were zero, so that no direction of a factor is dead.
-  private static func normalisedRows(_ scaled: Matrix) -> (Matrix, [Double]) {
+  static func normalisedRows(_ scaled: Matrix) -> (Matrix, [Double]) {
     let (count, width) = (scaled.rows, scaled.columns)
     var rows = scaled
     var lengths = (0..<count).map { row in

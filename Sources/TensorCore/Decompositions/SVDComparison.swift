@@ -14,8 +14,11 @@ public struct SVDComparison: Codable, Sendable {
   public var method: String
   /// Wall time of the decomposition and its product, once.
   public var seconds: Double
-  /// |P - P_gesdd|_F / |P_gesdd|_F of the rank-r products.
+  /// |P - P_gesdd|_F / |P_gesdd|_F of the rank-r products: where the r-th singular value and the next are close, products
+  /// that are as good may still be far apart.
   public var error: Double
+  /// (|W - P|_F - |W - P_gesdd|_F) / |W|_F: how much worse than the best product of the rank.
+  public var excess: Double
 
   /// Spectra of the test matrices.
   public enum Spectrum: String, CaseIterable, Sendable {
@@ -49,16 +52,15 @@ public struct SVDComparison: Codable, Sendable {
     }
     let (exact, exactSeconds) = try timed(.gesdd)
     let norm = exact.squaredNorm
+    func lost(_ product: Matrix) -> Double {
+      (product.subtracting(matrix).squaredNorm / matrix.squaredNorm).squareRoot()
+    }
+    let least = lost(exact)
     func row(_ method: TruncatedSVD.Method, _ product: Matrix, _ seconds: Double) -> SVDComparison {
-      var sum = 0.0
-      for i in 0..<product.values.count {
-        let difference = product.values[i] - exact.values[i]
-        sum += difference * difference
-      }
       return SVDComparison(
         rows: rows, columns: columns, rank: rank, spectrum: spectrum.rawValue, method: method.rawValue,
-        seconds: seconds,
-        error: (sum / norm).squareRoot())
+        seconds: seconds, error: (product.subtracting(exact).squaredNorm / norm).squareRoot(),
+        excess: lost(product) - least)
     }
     return try TruncatedSVD.Method.allCases.filter { $0 != .gesdd }.map { method in
       let (product, seconds) = try timed(method)

@@ -48,6 +48,14 @@ public struct Matrix: Sendable, Equatable {
     return result
   }
 
+  /// Rounds to float32, row after row.
+  func floats() -> [Float] {
+    [Float](unsafeUninitializedCapacity: values.count) { buffer, used in
+      values.withUnsafeBufferPointer { for i in 0..<$0.count { buffer[i] = Float($0[i]) } }
+      used = values.count
+    }
+  }
+
   /// The rows of `indices`, in that order, repeats allowed.
   public func selecting(rows indices: [Int]) -> Matrix {
     let width = columns
@@ -107,6 +115,16 @@ public struct Matrix: Sendable, Equatable {
     var result = self
     result.values.withUnsafeMutableBufferPointer { values in
       for i in 0..<rows { for j in 0..<columns { values[i * columns + j] *= factors[j] } }
+    }
+    return result
+  }
+
+  /// Element by element.
+  func subtracting(_ other: Matrix) -> Matrix {
+    precondition(rows == other.rows && columns == other.columns)
+    var result = self
+    result.values.withUnsafeMutableBufferPointer { values in
+      other.values.withUnsafeBufferPointer { for i in 0..<values.count { values[i] -= $0[i] } }
     }
     return result
   }

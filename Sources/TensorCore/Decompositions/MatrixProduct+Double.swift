@@ -51,31 +51,46 @@ extension Matrix {
   /// self self^T (or self^T self), both triangles; only the upper one is multiplied out.
   public func gram(ofColumns: Bool = false) -> Matrix {
     let n = ofColumns ? columns : rows
-    let k = ofColumns ? rows : columns
     var result = Matrix.zeros(n, n)
-    if n == 0 || k == 0 { return result }
-    let stripe = 256
-    values.withUnsafeBufferPointer { a in
-      result.values.withUnsafeMutableBufferPointer { c in
-        let (a, c) = (a.baseAddress!, c.baseAddress!)
-        Threads.parallel((n + stripe - 1) / stripe) { index in
-          let low = index * stripe
-          let start = ofColumns ? a + low : a + low * columns
-          serialGemm(
-            transA: ofColumns, transB: !ofColumns, m: min(stripe, n - low), n: n - low, k: k, a: start, lda: columns,
-            b: start, ldb: columns, c: c + low * n + low, ldc: n)
-        }
-        // The lower triangle, in squares that stay in cache.
-        let tile = 32
-        for top in stride(from: 0, to: n, by: tile) {
-          for left in stride(from: 0, through: top, by: tile) {
-            for i in top..<min(top + tile, n) {
-              for j in left..<max(left, min(left + tile, i)) { c[i * n + j] = c[j * n + i] }
-            }
+    upperGram(values, rows: rows, columns: columns, ofColumns: ofColumns, beta: 0, into: &result.values)
+    result.mirrorUpperTriangle()
+    return result
+  }
+
+  /// Copies the upper triangle of a square matrix into the lower one, in squares that stay in cache.
+  mutating func mirrorUpperTriangle() {
+    let (n, tile) = (rows, 32)
+    values.withUnsafeMutableBufferPointer { values in
+      for top in stride(from: 0, to: n, by: tile) {
+        for left in stride(from: 0, through: top, by: tile) {
+          for i in top..<min(top + tile, n) {
+            for j in left..<max(left, min(left + tile, i)) { values[i * n + j] = values[j * n + i] }
           }
         }
       }
     }
-    return result
+  }
+}
+
+/// A A^T (or A^T A) + beta C into the upper triangle of C, of A [rows, columns], in either precision; below the diagonal
+/// some numbers change too.
+func upperGram<Number: LAPACKNumber>(
+  _ matrix: [Number], rows: Int, columns: Int, ofColumns: Bool, beta: Number, into result: inout [Number]
+) {
+  let n = ofColumns ? columns : rows
+  let k = ofColumns ? rows : columns
+  if n == 0 || k == 0 { return }
+  let stripe = 256
+  matrix.withUnsafeBufferPointer { a in
+    result.withUnsafeMutableBufferPointer { c in
+      let (a, c) = (a.baseAddress!, c.baseAddress!)
+      Threads.parallel((n + stripe - 1) / stripe) { index in
+        let low = index * stripe
+        let start = ofColumns ? a + low : a + low * columns
+        Number.gemm(
+          transA: ofColumns, transB: !ofColumns, m: min(stripe, n - low), n: n - low, k: k, alpha: 1, a: start,
+          lda: columns, b: start, ldb: columns, beta: beta, c: c + low * n + low, ldc: n)
+      }
+    }
   }
 }
