@@ -53,7 +53,7 @@ declare -A commands=(
 
 # What a run leaves, times and its own name aside.
 digest() {
-  (cd "$1" && find . -type f ! -path './experiments/*' ! -name environment.json ! -name made-by.json | sort | while read -r file; do
+  (cd "$1" && find . -type f ! -path './experiments/*' ! -path './runs/cache/shared/*' ! -name environment.json ! -name made-by.json | sort | while read -r file; do
     case $file in
       */report.json) echo "$file $(grep -Ev '"(seconds|text|folder)" :' "$file" | sha256sum)" ;;
       */done.json) echo "$file $(grep -Ev '"(seconds|started)" :' "$file" | sha256sum)" ;;
