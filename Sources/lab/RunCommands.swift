@@ -72,7 +72,7 @@ struct PlanCommand: ParsableCommand {
         let stages = Set(plans.flatMap(\.order)).count
         return try printResult("\(makefile): \(stages) stages; make -f \(makefile) -j2")
       }
-      let outline = try Outline(plans, in: laboratory)
+      let outline = try Outline(plans, in: laboratory, jobs: selection.jobs)
       if json { try printJSON(outline.json) } else { try printResult(outline.text, terminator: "") }
     }
   }
@@ -126,7 +126,7 @@ struct RunCommand: ParsableCommand {
     let laboratory = try place.laboratory()
     let plans = try selection.plans(in: laboratory, registry: standardStages())
     if let plan = plans.first(where: { $0.profile.consent != nil }), !yes {
-      try printResult(Outline(plans, in: laboratory).text, terminator: "")
+      try printResult(Outline(plans, in: laboratory, jobs: selection.jobs).text, terminator: "")
       throw UpcycleError.usage(plan.profile.consent!, hint: "pass --yes to run it all the same")
     }
     for plan in plans where plan.jobs.isEmpty && !quiet {

@@ -34,6 +34,28 @@ final class WorkersTests: XCTestCase {
     XCTAssertEqual(try lab.sweep(plan).run().added.count, 3, "recording is left to the process that started it")
   }
 
+  /// A model for three cells, two of which train: with two jobs the second training waits for the base's score, and scores
+  /// that measure time come last, one after another.
+  func testAPlanForecastsItsWallTime() throws {
+    let lab = try TestLaboratory()
+    for (isTimed, jobs, wall) in [(false, 1, 31.0), (false, 2, 18), (false, 9, 15), (true, 1, 31), (true, 2, 21)] {
+      let plan = try lab.plan(scoreIsTimed: isTimed)
+      let estimates = plan.nodes.mapValues { node -> Double? in ["make": 2, "score": 3, "train": 10][node.stage.name] }
+      XCTAssertEqual(Forecast(plan, estimates: estimates, jobs: jobs).wall, wall, "\(isTimed) \(jobs)")
+    }
+    let plan = try lab.plan(seeds: [1])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      (record.seconds, record.tokens) = (60, record.tokens + 1)
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let text = try Outline([plan], in: lab.laboratory, jobs: 2).text
+    XCTAssertTrue(text.contains("to do: 4, about 1m35s of work, 1m05s by 2 jobs"), text)
+    XCTAssertFalse(try Outline([plan], in: lab.laboratory).text.contains("jobs"))
+  }
+
   func testAWorkerMeasuresNoTime() throws {
     let lab = try TestLaboratory()
     let plan = try lab.plan(scoreIsTimed: true)

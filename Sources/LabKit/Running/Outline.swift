@@ -11,12 +11,17 @@ public struct Outline {
 
   private let plans: [Plan]
   private let lines: [[Line]]
+  private let walls: [Double]
+  private let processes: Int
 
+  /// - Parameter jobs: processes that would run stages at once
   /// - Throws: where the cache cannot be read
-  public init(_ plans: [Plan], in laboratory: Laboratory) throws {
+  public init(_ plans: [Plan], in laboratory: Laboratory, jobs: Int = 1) throws {
     self.plans = plans
+    processes = jobs
     let sweep = Sweep(plans, in: laboratory)
     let estimates = try sweep.estimates()
+    walls = plans.map { Forecast($0, estimates: estimates, jobs: jobs).wall }
     lines = plans.map { plan in
       plan.order.map { key in
         let node = plan.nodes[key]!
@@ -29,7 +34,8 @@ public struct Outline {
   /// For people.
   public var text: String {
     var text = ""
-    for (plan, lines) in zip(plans, lines) {
+    for (index, plan) in plans.enumerated() {
+      let lines = lines[index]
       let todo = lines.filter { !$0.done }
       text += "\(plan.spec.name), profile \(plan.profile.name): \(plan.profile.about)\n"
       if let reason = plan.spec.pending { text += "  not run yet: needs \(reason)\n" }
@@ -47,6 +53,7 @@ public struct Outline {
       if !todo.isEmpty {
         text += "; to do: \(todo.count)"
         if known > 0 { text += ", about \(formatDuration(known))" }
+        if known > 0, processes > 1 { text += " of work, \(formatDuration(walls[index])) by \(processes) jobs" }
         if unknown > 0 { text += " (\(unknown) of unknown length)" }
       }
       text += "\n"
@@ -57,9 +64,11 @@ public struct Outline {
   /// For scripts.
   public var json: JSONValue {
     .array(
-      zip(plans, lines).map { plan, lines in
-        .object([
+      plans.indices.map { index in
+        let (plan, lines) = (plans[index], lines[index])
+        return .object([
           "spec": .string(plan.spec.name), "profile": .string(plan.profile.name), "runs": .int(plan.jobs.count),
+          "jobs": .int(processes), "wall_seconds": .double(walls[index]),
           "stages": .array(
             lines.map { line in
               .object([
