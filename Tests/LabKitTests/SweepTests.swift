@@ -184,6 +184,9 @@ final class SweepTests: XCTestCase {
     }
     try lab.sweep(plan).run()
     XCTAssertNil(cache.progress(key), "of a finished stage")
+    try writeFile("999999", to: cache.lockFile(key))
+    try lab.sweep(plan).run()
+    XCTAssertFalse(FileManager.default.fileExists(atPath: cache.lockFile(key).path), "of a dead process")
     let after = try SweepView([plan], in: lab.laboratory)
     XCTAssertTrue(after.isDone)
     XCTAssertTrue(after.text(columns: 80, lines: 40).contains("■■■"))

@@ -135,6 +135,8 @@ public struct Sweep: Sendable {
         board.show { (try? SweepView(plans, in: laboratory).line(jobs: jobs)) ?? ("", "", "") }
       }
       if try cache.entry(step.key) != nil {
+        // A kill may have come before the clean-up.
+        FileLock.clear(cache.lockFile(step.key))
         if board.passed(step.key) {
           if workers?.todo.contains(step.key) == true { summary.stagesRun += 1 } else { summary.stagesFound += 1 }
         }
