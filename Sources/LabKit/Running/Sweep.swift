@@ -179,7 +179,7 @@ public struct Sweep: Sendable {
       config: node.config,
       parents: node.parents.mapValues { StageContext.Parent(key: $0, folder: cache.output($0)) },
       folder: folder, shared: cache.shared, seed: node.seed, threads: node.threads,
-      awaited: { isAwaited(node.parents[$0], by: node) },
+      awaited: { isAwaited($0, of: node) },
       show: { pace.update($0, $1, later: $2, $3) })
     let result: StageResult
     do { result = try node.stage.run(context) } catch {
@@ -201,13 +201,13 @@ public struct Sweep: Sendable {
     board.end(node.key, seconds: seconds)
   }
 
-  /// Whether a stage that is not finished, beside this one and of its seed, builds on the same output.
-  private func isAwaited(_ parent: String?, by node: Plan.Node) -> Bool {
-    guard let parent else { return false }
+  /// Whether a like stage that is not finished, of the same seed, has the same output in that role.
+  private func isAwaited(_ role: String, of node: Plan.Node) -> Bool {
+    guard let parent = node.parents[role] else { return false }
     return plans.contains { plan in
       plan.nodes.values.contains { other in
         other.key != node.key && other.stage.name == node.stage.name && other.seed == node.seed
-          && other.parents.values.contains(parent) && (try? isDone(other.key)) == false
+          && other.parents[role] == parent && (try? isDone(other.key)) == false
       }
     }
   }
