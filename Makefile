@@ -4,6 +4,8 @@
 PAPER ?= xecomla
 PROFILE ?= micro
 SEEDS ?=
+# Mutated files of each kind.
+FILES ?= 100000
 # Cells at a time, one thread each.
 JOBS ?= $(shell nproc)
 BIN := .build/release
@@ -42,8 +44,8 @@ help:
 	@echo "make smoke                   one cell of every experiment, a few steps each"
 	@echo "make teachers                pretrain the ladder models anew (about an hour)"
 	@echo "make bench                   speed beside PyTorch (when installed) and the machine's ceiling"
-	@echo "make fuzz                    100,000 mutated files for every reader"
-	@echo "make torture                 kills and failing disks, kernels under sanitizers (TRIES=4)"
+	@echo "make fuzz                    100,000 mutated files for every reader (FILES=1000000 SANITIZE=address)"
+	@echo "make torture                 kills and failing disks, kernels under sanitizers (TRIES=5)"
 	@echo "make docs                    the reference of the main modules, under .build/documentation"
 
 setup:
@@ -99,13 +101,16 @@ teachers: build
 bench: build
 	$(BIN)/bench
 
+# A build of its own under a sanitizer, whose quarantine would count as memory of the readers.
+fuzz: FUZZED = $(if $(SANITIZE),-c release --no-color-diagnostics -Xswiftc -enable-testing --scratch-path .build-$(SANITIZE) --sanitize $(SANITIZE),$(TESTING))
 fuzz: setup
-	@$(TEST_BUILD)
-	@UPCYCLE_FUZZ_COUNT=100000 $(TEST) --filter Fuzz 2>&1 | $(COUNT)
+	@swift build $(FUZZED) --build-tests
+	@ASAN_OPTIONS=quarantine_size_mb=8:detect_leaks=0 UPCYCLE_FUZZ_COUNT=$(FILES) \
+	  swift test $(FUZZED) --skip-build --filter Fuzz 2>&1 | $(COUNT)
 
 torture: build
 	Scripts/torture/kernels.sh $(if $(TRIES),$$((50 * $(TRIES))),200)
-	TORTURE_TRIES=$(or $(TRIES),4) Scripts/torture/torture.sh $(BIN)
+	TORTURE_TRIES=$(or $(TRIES),5) Scripts/torture/torture.sh $(BIN)
 
 docs: build
 	Scripts/documentation.sh

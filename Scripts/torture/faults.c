@@ -1,6 +1,7 @@
 // A preload that lets the system fail at one exact place: calls that change the file system are counted, and the one
 // with the number TORTURE_AT fails with TORTURE_ERRNO, or ends the process as kill -9 does (TORTURE_KILL=1; a write
-// writes half of its bytes first). TORTURE_COUNT names a file that gets the number of calls at the end.
+// writes half of its bytes first). TORTURE_LASTS=1 lets every later one fail too, as on a disk that is full, over quota or
+// read-only by then; on the first two what takes no room goes on. TORTURE_COUNT names a file that gets the number of calls.
 //
 //   clang -shared -fPIC -O1 -o faults.so faults.c -ldl
 #define _GNU_SOURCE
@@ -12,12 +13,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static atomic_long calls;
 static long at;
-static int code, kills;
+static int code, kills, lasts;
 
 __attribute__((constructor)) static void start(void) {
   const char *text = getenv("TORTURE_AT");
@@ -26,6 +28,8 @@ __attribute__((constructor)) static void start(void) {
   code = text ? atoi(text) : ENOSPC;
   text = getenv("TORTURE_KILL");
   kills = text && *text == '1';
+  text = getenv("TORTURE_LASTS");
+  lasts = text && *text == '1';
 }
 
 __attribute__((destructor)) static void stop(void) {
@@ -37,9 +41,12 @@ __attribute__((destructor)) static void stop(void) {
   fclose(file);
 }
 
+enum { takes_room = 1 };
+
 // Whether this call fails; does not return where the process is to die.
-static int fails(int descriptor, const void *bytes, size_t count) {
-  if (atomic_fetch_add(&calls, 1) + 1 != at) return 0;
+static int fails(int descriptor, const void *bytes, size_t count, int room) {
+  long call = atomic_fetch_add(&calls, 1) + 1;
+  if (lasts ? !at || call < at || !(room || code == EROFS) : call != at) return 0;
   if (kills) {
     static ssize_t (*plain)(int, const void *, size_t);
     plain = dlsym(RTLD_NEXT, "write");
@@ -54,7 +61,10 @@ static int fails(int descriptor, const void *bytes, size_t count) {
 
 ssize_t write(int descriptor, const void *bytes, size_t count) {
   NEXT(write);
-  if (descriptor > 2 && fails(descriptor, bytes, count)) return -1;
+  // Pipes and sockets are on no disk.
+  struct stat file;
+  int regular = descriptor > 2 && !fstat(descriptor, &file) && S_ISREG(file.st_mode);
+  if (regular && fails(descriptor, bytes, count, takes_room)) return -1;
   return next(descriptor, bytes, count);
 }
 
@@ -65,7 +75,8 @@ ssize_t write(int descriptor, const void *bytes, size_t count) {
     va_start(list, flags);                                              \
     mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;           \
     va_end(list);                                                       \
-    if ((flags & O_ACCMODE) != O_RDONLY && fails(-1, 0, 0)) return -1;  \
+    int writes = (flags & O_ACCMODE) != O_RDONLY && strncmp(path, "/dev/", 5); \
+    if (writes && fails(-1, 0, 0, flags & O_CREAT ? takes_room : 0)) return -1; \
     return next(path, flags, mode);                                     \
   }
 OPENS(open)
@@ -73,30 +84,30 @@ OPENS(open64)
 
 int rename(const char *from, const char *to) {
   NEXT(rename);
-  return fails(-1, 0, 0) ? -1 : next(from, to);
+  return fails(-1, 0, 0, 0) ? -1 : next(from, to);
 }
 
 int renameat2(int a, const char *from, int b, const char *to, unsigned flags) {
   NEXT(renameat2);
-  return fails(-1, 0, 0) ? -1 : next(a, from, b, to, flags);
+  return fails(-1, 0, 0, 0) ? -1 : next(a, from, b, to, flags);
 }
 
 int unlink(const char *path) {
   NEXT(unlink);
-  return fails(-1, 0, 0) ? -1 : next(path);
+  return fails(-1, 0, 0, 0) ? -1 : next(path);
 }
 
 int mkdir(const char *path, mode_t mode) {
   NEXT(mkdir);
-  return fails(-1, 0, 0) ? -1 : next(path, mode);
+  return fails(-1, 0, 0, takes_room) ? -1 : next(path, mode);
 }
 
 int fsync(int descriptor) {
   NEXT(fsync);
-  return fails(-1, 0, 0) ? -1 : next(descriptor);
+  return fails(-1, 0, 0, 0) ? -1 : next(descriptor);
 }
 
 int ftruncate(int descriptor, off_t length) {
   NEXT(ftruncate);
-  return fails(-1, 0, 0) ? -1 : next(descriptor, length);
+  return fails(-1, 0, 0, 0) ? -1 : next(descriptor, length);
 }

@@ -5,14 +5,15 @@
 #
 # Kills: the command dies at a random call that changes the file system (half a write is written), twice in a row, then
 # runs to its end; what it leaves must be what an uninterrupted run leaves, with nothing beside it. Faults: a random such
-# call fails with "no space" or "input/output error"; the command must end with one line and no signal, and the same
-# command must then give the same. TORTURE_TRIES says how often for each command (default 4, so that it takes minutes),
-# TORTURE_SEED which (default 1), TORTURE_ONLY a pattern of names.
+# call fails with "no space" or "input/output error", or the disk is full, over quota or read-only from that call on; the
+# command must end with one line and no signal, and the same command must then give the same. As root, disks of the system
+# that are too small or read-only do the same. TORTURE_TRIES says how often for each command (default 5, so that it takes
+# minutes), TORTURE_SEED which (default 1), TORTURE_ONLY a pattern of names.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 bin=$(realpath "${1:-.build/release}")
-tries=${TORTURE_TRIES:-4}
+tries=${TORTURE_TRIES:-5}
 RANDOM=${TORTURE_SEED:-1}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -71,7 +72,7 @@ fault() {
   echo "FAULT $1: $2" >&2
   faults=$((faults + 1))
 }
-kills=0 failures=0
+kills=0 failures=0 disks=0
 for name in $(printf '%s\n' "${!commands[@]}" | sort); do
   [[ $name == ${TORTURE_ONLY:-*} ]] || continue
   mkdir -p "in-$name"
@@ -85,46 +86,72 @@ for name in $(printf '%s\n' "${!commands[@]}" | sort); do
   }
   total=$(cat count)
   want=$(digest "in-$name/whole")
+  place() { at=$(((RANDOM * 32768 + RANDOM) % total + 1)); }
+  # The run after kills, or on a mended disk, leaves what an undisturbed one leaves. $1: its folder, $2: after what
+  goes_on() {
+    local out=in-$name/$1
+    # shellcheck disable=SC2046
+    if ! $(command "$1") >out.txt 2>&1; then
+      fault "$name" "does not go on after $2: $(tail -1 out.txt)"
+    elif [[ $(digest "$out") != "$want" ]]; then
+      fault "$name" "another result after $2"
+    elif [[ -n $(leftovers "$out") ]]; then
+      fault "$name" "leftovers after $2: $(leftovers "$out" | head -3 | tr '\n' ' ')"
+    fi
+  }
+  # One line, no signal. $1: the exit status, $2: where
+  ends_well() {
+    local lines
+    lines=$(grep -c '^error:' out.txt)
+    if (($1 > 2)) || { (($1 > 0)) && ((lines != 1)); }; then
+      fault "$name" "ends badly where $2: exit $1, $lines error lines: $(tail -1 out.txt)"
+    fi
+  }
   for ((try = 0; try < tries; try++)); do
-    out=in-$name/kill-$try
     prepare "kill-$try"
     for turn in 1 2; do
-      place=$((RANDOM * 32768 + RANDOM))
+      place
       # Grouped, so that the shell's own word on the killed process goes to the file too.
-      { LD_PRELOAD=$work/faults.so TORTURE_AT=$((place % total + 1)) TORTURE_KILL=1 $(command "kill-$try"); } >out.txt 2>&1
+      { LD_PRELOAD=$work/faults.so TORTURE_AT=$at TORTURE_KILL=1 $(command "kill-$try"); } >out.txt 2>&1
       kills=$((kills + 1))
     done
-    if ! $(command "kill-$try") >out.txt 2>&1; then
-      fault "$name" "does not go on after kills (try $try): $(tail -1 out.txt)"
-    elif [[ $(digest "$out") != "$want" ]]; then
-      fault "$name" "another result after kills (try $try)"
-    elif [[ -n $(leftovers "$out") ]]; then
-      fault "$name" "leftovers after kills (try $try): $(leftovers "$out" | head -3 | tr '\n' ' ')"
-    fi
-    rm -rf "$out"
+    goes_on "kill-$try" "kills (try $try)"
+    rm -rf "in-$name/kill-$try"
 
-    out=in-$name/fail-$try
+    # "No space" and "input/output error" once; a disk that is full, over quota or read-only from then on.
+    case $((try % 5)) in
+      0) number=28 lasts=0 what="one call finds no space" ;;
+      1) number=5 lasts=0 what="one call meets an input/output error" ;;
+      2) number=122 lasts=1 what="the disk is over quota" ;;
+      3) number=30 lasts=1 what="the disk is read-only" ;;
+      *) number=28 lasts=1 what="the disk is full" ;;
+    esac
     prepare "fail-$try"
-    place=$((RANDOM * 32768 + RANDOM))
-    number=$((try % 2 ? 5 : 28)) # EIO, ENOSPC
-    LD_PRELOAD=$work/faults.so TORTURE_AT=$((place % total + 1)) TORTURE_ERRNO=$number $(command "fail-$try") >out.txt 2>&1
-    status=$?
+    place
+    LD_PRELOAD=$work/faults.so TORTURE_AT=$at TORTURE_ERRNO=$number TORTURE_LASTS=$lasts $(command "fail-$try") >out.txt 2>&1
+    ends_well $? "$what at call $at"
     failures=$((failures + 1))
-    lines=$(grep -c '^error:' out.txt)
-    if ((status > 2)) || { ((status > 0)) && ((lines != 1)); }; then
-      fault "$name" "ends badly where call $((place % total + 1)) fails: exit $status, $lines error lines: $(tail -1 out.txt)"
-    fi
-    if ! $(command "fail-$try") >out.txt 2>&1; then
-      fault "$name" "does not go on after a failure at call $((place % total + 1)): $(tail -1 out.txt)"
-    elif [[ $(digest "$out") != "$want" ]]; then
-      fault "$name" "another result after a failure at call $((place % total + 1))"
-    elif [[ -n $(leftovers "$out") ]]; then
-      fault "$name" "leftovers after a failure: $(leftovers "$out" | head -3 | tr '\n' ' ')"
-    fi
-    rm -rf "$out"
+    goes_on "fail-$try" "this: $what at call $at"
+    rm -rf "in-$name/fail-$try"
   done
+
+  # The system's own full and read-only disks, where this shell may mount some (`lab run`'s copies are links: one disk).
+  if [[ $name != lab ]] && mkdir -p "in-$name/disk" && mount -t tmpfs -o ro upcycle "in-$name/disk" 2>/dev/null; then
+    $(command disk/out) >out.txt 2>&1
+    ends_well $? "a disk is mounted read-only"
+    needed=$(du -sk "in-$name/whole" | cut -f1)
+    for ((part = 1; part <= 3; part++)); do
+      mount -o "remount,rw,size=$((needed * part / 4 + 1))k" "in-$name/disk"
+      $(command disk/out) >out.txt 2>&1
+      ends_well $? "a disk holds $part quarters of the result"
+    done
+    disks=$((disks + 4))
+    mount -o remount,size=80% "in-$name/disk"
+    goes_on disk/out "full disks"
+    umount -l "in-$name/disk"
+  fi
   echo "torture: $name: $total calls, $tries tries of two kills and of one failure"
   rm -rf "in-$name"
 done
-echo "torture: $kills kills, $failures failing calls, $faults faults"
+echo "torture: $kills kills, $failures failing calls, $disks full or read-only disks, $faults faults"
 ((faults == 0))

@@ -69,14 +69,13 @@ final class ZebraSelectTests: XCTestCase {
     try writeFile(text.joined(), to: URL(fileURLWithPath: path("text.txt")))
     try assertSucceeds(
       "shards", ["pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--out", path("s")])
-    for mixer in ["mla", "mamba2"] {
-      try assertSucceeds(
-        "zebra",
-        [
-          "ild", "--base", path("base"), "--mixer", mixer, "--data", path("s"), "--batch", "2", "--sequence", "64",
-          "--tokens", "128", "--out", path(mixer), "--quiet",
-        ])
+    func ild(_ mixer: String, seed: Int = 1) -> [String] {
+      [
+        "ild", "--base", path("base"), "--mixer", mixer, "--data", path("s"), "--batch", "2", "--sequence", "64",
+        "--tokens", "128", "--seed", String(seed), "--out", path(mixer), "--quiet",
+      ]
     }
+    for mixer in ["mla", "mamba2"] { try assertSucceeds("zebra", ild(mixer)) }
     let select = [
       "select", "--base", path("base"), "--mla", path("mla"), "--linear", path("mamba2"), "--data", path("s"),
       "--windows", "4", "--count", "1",
@@ -100,6 +99,14 @@ final class ZebraSelectTests: XCTestCase {
       try FileManager.default.attributesOfItem(atPath: trained.path)[.modificationDate] as? Date, made)
     try assertRefused(
       "zebra", select + ["--method", "kl"], status: 2, saying: ["--method kl", "--tokens", "--work"])
+    try assertRefused(
+      "zebra", select + ["--method", "kl", "--tokens", "6k", "--work", path("base")], status: 2,
+      saying: ["--work", "a model's own folder"])
+    // Models of other starts are not taken for those of these.
+    try assertSucceeds("zebra", ild("mamba2", seed: 2) + ["--force"])
+    try assertRefused("zebra", guided, status: 2, saying: ["work/linear", "other settings"])
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("work/linear"))
+    try assertRefused("zebra", guided, status: 2, saying: ["work/layer-0", "other settings"])
   }
 
   private func teacherConfig() -> URL {

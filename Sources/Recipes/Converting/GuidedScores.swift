@@ -48,6 +48,7 @@ public struct GuidedScores {
     windows: [[Int32]], report: (Int, Int) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> (divergence: Double, scores: [Double]) {
     try plan.validate()
+    try requireWorkFolder(work, apartFrom: [base, latent, linear])
     let count = try ModelConfig(contentsOf: base).layerCount
     let teacher = try LanguageModel(folder: base)
     func divergence(_ start: URL, _ name: String) throws -> Double {
@@ -55,12 +56,16 @@ public struct GuidedScores {
       try Distilling(student: start, teacher: base, data: data, plan: plan).run(in: folder, shouldStop: shouldStop)
       return try StartingFit(LanguageModel(folder: folder), base: teacher, windows: windows).divergence
     }
+    // Of other models than those that the work folder was begun with, the starts are made anew.
+    let origin = try FolderOrigin(command: "GuidedScores", inputs: [base, latent, linear].map(\.path))
     let whole = try divergence(linear, "linear")
     report(1, count + 1)
     let scores = try (0..<count).map { layer -> Double in
       let start = work.appendingPathComponent("start-\(layer)")
-      if !FileManager.default.fileExists(atPath: start.appendingPathComponent("config.json").path) {
+      if try FolderOrigin(of: start) != origin {
+        try? FileManager.default.removeItem(at: start)
         _ = try Composition(latentLayers: [layer]).write(base: base, latent: latent, linear: linear, to: start)
+        try origin.write(to: start)
       }
       let own = try divergence(start, "layer-\(layer)")
       report(layer + 2, count + 1)

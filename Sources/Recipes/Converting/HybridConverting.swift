@@ -66,6 +66,7 @@ public struct HybridConverting {
     let shapes = try replacements.map { try $0.config(base: config) }
     _ = try composition.config(base: config, latent: shapes[0], linear: shapes[1])
     try Composition.requireFree(out, base: base)
+    try requireWorkFolder(work, apartFrom: [out, base])
     let students = try replacements.map { replacement in
       let name = replacement.name
       let folder = work.appendingPathComponent(name)

@@ -121,11 +121,7 @@ public struct MohawkDistilling {
         "has another vocabulary than the base", field: "teacher", expected: "\(config.vocabularySize) ids",
         found: "\(followed.vocabularySize)")
     }
-    func place(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }
-    if [out, base, teacher].contains(where: { place($0) == place(work) }) {
-      throw UpcycleError.usage(
-        "is a model's own folder", field: "work", expected: "a folder for the first two stages", found: work.path)
-    }
+    try requireWorkFolder(work, apartFrom: [out, base, teacher])
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.

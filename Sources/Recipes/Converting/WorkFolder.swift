@@ -1,0 +1,13 @@
+import Foundation
+import Groundwork
+
+/// Refuses a folder for a recipe's intermediate models that holds a model itself, or is to hold the recipe's own.
+/// - Throws: a usage error of the field `work`
+func requireWorkFolder(_ work: URL, apartFrom models: [URL]) throws {
+  func place(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }
+  let holdsModel = FileManager.default.fileExists(atPath: work.appendingPathComponent("config.json").path)
+  if holdsModel || models.contains(where: { place($0) == place(work) }) {
+    throw UpcycleError.usage(
+      "is a model's own folder", field: "work", expected: "a folder for the intermediate models", found: work.path)
+  }
+}

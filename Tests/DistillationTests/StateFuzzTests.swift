@@ -1,0 +1,65 @@
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import XCTest
+
+@testable import Distillation
+
+/// Mutated training states and loss curves: named as damaged, and never taken for the state of a step.
+final class StateFuzzTests: XCTestCase {
+  /// Flips, cuts, longer files, other bytes in the header, and the state of another step under this one's name.
+  private func mutate(_ bytes: inout Data, _ random: inout RandomStream) {
+    let header = min(bytes.count, 1200)
+    let at = random.next(below: random.chance(0.7) ? header : bytes.count)
+    switch random.next(below: 5) {
+    case 0: bytes[at] ^= 1 << UInt8(random.next(below: 8))
+    case 1: bytes[at] = UInt8(random.next(below: 256))
+    case 2: bytes.removeSubrange(at..<min(bytes.count, at + 1 + random.next(below: 9)))
+    case 3: bytes.insert(contentsOf: bytes[0..<min(bytes.count, 12)], at: at)
+    default: bytes.removeSubrange(at...)
+    }
+  }
+
+  func testMutatedStatesAreNeverLoaded() throws {
+    let folder = try memoryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let trainer = try TinyTraining.trainer(TinyTraining.plan())
+    let run = RunDirectory(folder.appendingPathComponent("run"))
+    _ = try? trainer.run(in: run, identity: TinyTraining.identity, shouldStop: { trainer.step == 4 })
+    let step = try XCTUnwrap(TrainingCheckpoint.examine(run.checkpoint).good.first)
+    let url = try XCTUnwrap(TrainingCheckpoint.newest(run.checkpoint))
+    let whole = try readFile(url)
+    var random = RandomStream(seed: 61, "fuzz states")
+    for _ in 0..<TextMutation.count {
+      var mutant = whole
+      mutate(&mutant, &random)
+      try mutant.write(to: url)
+      let found = TrainingCheckpoint.examine(run.checkpoint)
+      if mutant == whole { continue }
+      XCTAssertFalse(found.good.contains(step))
+      XCTAssertEqual(found.damaged.count, 1)
+      XCTAssertTrue(found.damaged.allSatisfy { $0.hasPrefix(url.path) && !$0.contains("\n") }, "\(found.damaged)")
+    }
+  }
+
+  func testMutatedLossCurvesAreRefused() throws {
+    let folder = try memoryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let run = RunDirectory(folder.appendingPathComponent("run"))
+    let trainer = try TinyTraining.trainer(TinyTraining.plan())
+    _ = try? trainer.run(in: run, identity: TinyTraining.identity, shouldStop: { trainer.step == 4 })
+    let whole = try String(contentsOf: run.metrics, encoding: .utf8)
+    var random = RandomStream(seed: 62, "fuzz curves")
+    for _ in 0..<TextMutation.count / 20 {
+      let mutant = TextMutation.of(whole, &random)
+      // Rows behind the state's step are cut off as those of a run that was killed between state and row.
+      if String(decoding: mutant, as: UTF8.self).hasPrefix(whole) { continue }
+      try mutant.write(to: run.metrics)
+      let again = try TinyTraining.trainer(TinyTraining.plan())
+      XCTAssertThrowsError(
+        try again.run(in: run, identity: TinyTraining.identity, shouldStop: { again.step == 5 })
+      ) { XCTAssertTrue($0 is UpcycleError && !"\($0)".contains("interrupted"), "\($0)") }
+    }
+  }
+}
