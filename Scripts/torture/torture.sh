@@ -24,8 +24,11 @@ export UPCYCLE_ROOT=$root
 cd "$work"
 
 quiet() { "$@" >>log.txt 2>&1 || { tail -5 log.txt >&2; echo "torture: cannot prepare: $*" >&2; exit 1; }; }
-quiet "$bin/shards" generate --out text --pretraining-tokens 0 --instruction-tokens 40k --valid-tokens 5k --preferences 0 --items 1
+quiet "$bin/shards" generate --out text --pretraining-tokens 0 --instruction-tokens 40k --valid-tokens 2k --preferences 24 --items 1
 quiet "$bin/shards" pack --input text/instruction.txt --tokenizer "$teachers/tokenizer" --out shards
+quiet "$bin/shards" pack --input text/instruction-valid.txt --tokenizer "$teachers/tokenizer" --out valid
+head -n 16 text/preferences.jsonl >pairs.jsonl
+tail -n 8 text/preferences.jsonl >valid.jsonl
 quiet "$bin/xecomla" convert --model "$base" --kv-rank 16 --rope-dim 4 --nope-dim 4 --out mla
 quiet "$bin/farskip" convert --model "$teachers/nano-qwen-moe-seed1" --layers all --connectivity farskip --no-measure --out far
 
@@ -39,8 +42,8 @@ data="--data shards --batch 2 --sequence 64 --tokens 1k --quiet"
 save="--save-every 0"
 declare -A commands=(
   [pretrain]="$bin/hybrid pretrain --preset nano-smol --batch 2 --sequence 128 --tokens 2k --quiet --out OUT"
-  [distill]="$bin/xecomla distill --student mla --teacher $base --held-out shards $data $save --out OUT"
-  [prefer]="$bin/xecomla prefer --model mla --pairs 16 --batch 2 --quiet $save --out OUT"
+  [distill]="$bin/xecomla distill --student mla --teacher $base --held-out valid $data $save --out OUT"
+  [prefer]="$bin/xecomla prefer --model mla --data pairs.jsonl --held-out valid.jsonl --batch 2 --quiet $save --out OUT"
   [ild]="$bin/zebra ild --base $base --mixer mamba2 $data $save --out OUT"
   [zebra-distill]="$bin/zebra distill --student mla --teacher $base $data $save --ce-weight 0.5 --out OUT"
   [hylo-convert]="$bin/hylo convert --base $base --linear gdn --mla-layers 1,5,10,14 $data $save --out OUT"

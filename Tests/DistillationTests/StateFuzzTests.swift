@@ -6,7 +6,7 @@ import XCTest
 
 @testable import Distillation
 
-/// Mutated training states and loss curves: named as damaged, and never taken for the state of a step.
+/// Mutated training states and loss curves: named as damaged, or the same numbers.
 final class StateFuzzTests: XCTestCase {
   /// Flips, cuts, longer files, other bytes in the header, and the state of another step under this one's name.
   private func mutate(_ bytes: inout Data, _ random: inout RandomStream) {
@@ -21,7 +21,7 @@ final class StateFuzzTests: XCTestCase {
     }
   }
 
-  func testMutatedStatesAreNeverLoaded() throws {
+  func testMutatedStatesAreDamagedOrTheSame() throws {
     let folder = try memoryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let trainer = try TinyTraining.trainer(TinyTraining.plan())
@@ -29,7 +29,11 @@ final class StateFuzzTests: XCTestCase {
     _ = try? trainer.run(in: run, identity: TinyTraining.identity, shouldStop: { trainer.step == 4 })
     let step = try XCTUnwrap(TrainingCheckpoint.examine(run.checkpoint).good.first)
     let url = try XCTUnwrap(TrainingCheckpoint.newest(run.checkpoint))
-    let whole = try readFile(url)
+    func numbers(_ url: URL) throws -> [[Float]] {
+      let file = try SafetensorsFile(url)
+      return try ["parameters", "moment1", "moment2"].map { try file.readFloats($0) }
+    }
+    let (whole, original) = (try readFile(url), try numbers(url))
     var random = RandomStream(seed: 61, "fuzz states")
     for _ in 0..<TextMutation.count {
       var mutant = whole
@@ -37,7 +41,11 @@ final class StateFuzzTests: XCTestCase {
       try mutant.write(to: url)
       let found = TrainingCheckpoint.examine(run.checkpoint)
       if mutant == whole { continue }
-      XCTAssertFalse(found.good.contains(step))
+      // Other white space behind the header is the same state.
+      if found.good.contains(step) {
+        XCTAssertEqual(try numbers(url), original)
+        continue
+      }
       XCTAssertEqual(found.damaged.count, 1)
       XCTAssertTrue(found.damaged.allSatisfy { $0.hasPrefix(url.path) && !$0.contains("\n") }, "\(found.damaged)")
     }

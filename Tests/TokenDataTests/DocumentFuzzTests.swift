@@ -63,7 +63,7 @@ final class DocumentFuzzTests: XCTestCase {
     guard case .dictionary(let fields) = golden, case .dictionary(let templates)? = fields["templates"] else {
       return XCTFail("no templates")
     }
-    let sources = templates.map { Data($0.value.text) }
+    let sources = templates.entries.map { Data($0.value.text.utf8) }
     var chat = Conversation()
     for (role, text) in [("system", "be short"), ("user", "hi"), ("assistant", "there"), ("user", "bye")] {
       chat.append(role: role, text)
