@@ -17,7 +17,6 @@ BUILD := swift build -c release --no-color-diagnostics
 TESTING := -c release --no-color-diagnostics -Xswiftc -enable-testing --scratch-path .build-tests
 # `swift test` would build everything anew, with its own order of flags, and the next build once more.
 TEST_BUILD := swift build $(TESTING) --build-tests
-TEST := swift test $(TESTING) --skip-build
 # Continuous integration builds once: the programs of the tests' build do everything there.
 ifdef ONE_BUILD
 BIN := .build-tests/release
@@ -56,7 +55,7 @@ build: setup
 
 test: setup verify-teachers
 	@$(TEST_BUILD)
-	@$(TEST) 2>&1 | $(COUNT)
+	@Scripts/test.sh .build-tests/release | $(COUNT)
 
 # The layout of .swift-format, and Package.swift declaring every module that a target imports.
 lint: setup

@@ -41,10 +41,21 @@ final class LowRankBoundTests: XCTestCase {
     }
   }
 
+  /// 1 + 4n + n^2 numbers are no float32 from 4,096 on, and rounded down they are too few.
+  func testLargeMatricesGetTheWorkspaceTheyNeed() {
+    let n = 4096
+    var (diagonal, beside) = ((0..<n).map { Float(n - $0) }, [Float](repeating: 0, count: n))
+    var vectors = [Float](repeating: 0, count: n * n)
+    XCTAssertEqual(Float.stedc(Int32(n), diagonal: &diagonal, beside: &beside, vectors: &vectors), 0)
+    XCTAssertEqual(diagonal.first, 1)
+    XCTAssertEqual(vectors[n - 1], 1)
+    XCTAssertGreaterThanOrEqual(LAPACK.workspace(Float(16_793_601)), 16_793_601)
+  }
+
   func testSteepSpectraAndFullRankAreFactorisedExactly() throws {
     let steep = try matrix((0..<128).map { exp(-Double($0) / 6) })
     for (matrix, rank) in [(steep, 100), (flat, 128)] {
-      XCTAssertNil(try TruncatedSVD.byGramFloat32(matrix, rank: rank))
+      XCTAssertNil(TruncatedSVD.byGramFloat32(matrix, rank: rank))
       let svd = try TruncatedSVD(matrix, rank: rank, method: .gramFloat32)
       XCTAssertEqual(svd.singularValues, try TruncatedSVD(matrix, rank: rank, method: .gram).singularValues)
     }

@@ -74,7 +74,16 @@ extension Float: LAPACKNumber {
   static func stedc(
     _ n: Int32, diagonal: UnsafeMutablePointer<Float>, beside: UnsafeMutablePointer<Float>,
     vectors: UnsafeMutablePointer<Float>
-  ) -> Int32 { LAPACKE_sstedc(LAPACK_COL_MAJOR, identity, n, diagonal, beside, vectors, n) }
+  ) -> Int32 {
+    // LAPACKE_sstedc asks for the size in float32, which from n = 4,096 on rounds down what is needed.
+    let size = Int(n)
+    var (work, integers) = (
+      [Float](repeating: 0, count: 1 + 4 * size + size * size), [Int32](repeating: 0, count: 3 + 5 * size)
+    )
+    return LAPACKE_sstedc_work(
+      LAPACK_COL_MAJOR, identity, n, diagonal, beside, vectors, n, &work, Int32(work.count), &integers,
+      Int32(integers.count))
+  }
 
   static func larft(
     width: Int32, size: Int32, _ reflectors: UnsafePointer<Float>, leading: Int32, factors: UnsafePointer<Float>,

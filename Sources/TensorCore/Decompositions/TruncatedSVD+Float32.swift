@@ -1,8 +1,8 @@
 extension TruncatedSVD {
   /// `byGram` with every product and decomposition in float32; sums of squares, and the proof that the product is good
   /// enough, in float64.
-  /// - Returns: nil without that proof
-  static func byGramFloat32(_ matrix: Matrix, rank: Int) throws -> TruncatedSVD? {
+  /// - Returns: nil without that proof, or where the decomposition fails in float32
+  static func byGramFloat32(_ matrix: Matrix, rank: Int) -> TruncatedSVD? {
     let tall = matrix.rows >= matrix.columns
     let (m, n) = tall ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
     if rank == 0 || rank == n { return nil }
@@ -11,7 +11,7 @@ extension TruncatedSVD {
     upperGram(floats, rows: matrix.rows, columns: matrix.columns, ofColumns: tall, beta: 0, into: &gram)
     // Row-major upper is column-major lower, which the decomposition reads and overwrites.
     var work = gram
-    let (values, ascending) = try LAPACK.divideAndConquer(&work, order: n, count: rank)
+    guard let (values, ascending) = try? LAPACK.divideAndConquer(&work, order: n, count: rank) else { return nil }
     work = []
     let widest = Double(values.last!)
     if !(Double(values.first!) > smallestEnergy * widest) { return nil }
