@@ -74,7 +74,7 @@ public final class Parameter {
 
   /// The gradient buffer, zeroed when it is new.
   public func gradientBuffer() -> Tensor {
-    precondition(stored == nil, "\(name) is stored in 16 bits and cannot be trained")
+    precondition(stored == nil, "\(name) is stored for inference and cannot be trained")
     if let gradient { return gradient }
     let fresh = Tensor.zeros(value.shape)
     gradient = fresh

@@ -88,7 +88,12 @@ public final class WeightRequests {
     self.source = source
     self.storage = storage
     // A tensor that is missing says so when it is asked for.
-    let read = storage == .float32 ? all : all.filter { !$0.mayStayStored || (try? source.stored($0)) ?? nil == nil }
+    let read =
+      switch storage {
+      case .float32: all
+      case .asStored: all.filter { !$0.mayStayStored || (try? source.stored($0)) ?? nil == nil }
+      case .int8: all.filter { !$0.mayStayStored }
+      }
     buffer = Storage(count: read.reduce(0) { $0 + $1.count })
   }
 
@@ -108,10 +113,20 @@ public final class WeightRequests {
     if storage == .asStored, spec.mayStayStored, let matrix = try source.stored(spec) {
       return Parameter(spec.name, stored: matrix, shape: spec.shape)
     }
+    if storage == .int8, spec.mayStayStored {
+      let matrix = try source.stored(spec) ?? WeightMatrix(floats(spec))
+      return Parameter(spec.name, stored: WeightMatrix(quantizing: matrix), shape: spec.shape)
+    }
     let value = Tensor(buffer, offset: used, shape: spec.shape)
     try source.read(spec, into: value.pointer)
     used += value.count
     return Parameter(spec.name, value)
+  }
+
+  private func floats(_ spec: TensorSpec) throws -> Tensor {
+    let values = Tensor(spec.shape)
+    try source.read(spec, into: values.pointer)
+    return values
   }
 
   /// Fails when the source holds tensors that no layer asked for, other than `ignored` ones.

@@ -1,8 +1,8 @@
 import CKernels
 import Synchronization
 
-/// Weights [outputs, inputs] as they lie in memory, read only: float32, or the 16-bit numbers of a file, which the
-/// kernels convert as they read them. What products of inference work on.
+/// Weights [outputs, inputs] as they lie in memory, read only: float32, the 16-bit numbers of a file, which the
+/// kernels convert as they read them, or 8-bit whole numbers with a scale for every row. What products of inference work on.
 ///
 /// Converting is exact, so a 16-bit matrix stands for the float32 matrix of its values.
 public struct WeightMatrix: @unchecked Sendable {
@@ -11,15 +11,24 @@ public struct WeightMatrix: @unchecked Sendable {
   /// How a number is stored.
   public enum Element: Sendable {
     case float32, bfloat16, float16
+    /// -127...127, times the scale of the row.
+    case int8
 
     /// Bytes of a number.
-    public var size: Int { self == .float32 ? 4 : 2 }
+    public var size: Int {
+      switch self {
+      case .float32: 4
+      case .bfloat16, .float16: 2
+      case .int8: 1
+      }
+    }
 
     fileprivate var kernel: up_element {
       switch self {
       case .float32: up_float32
       case .bfloat16: up_bfloat16
       case .float16: up_float16
+      case .int8: up_int8
       }
     }
   }
@@ -31,6 +40,8 @@ public struct WeightMatrix: @unchecked Sendable {
   /// Numbers of a row.
   public let inputs: Int
   private let start: UnsafeRawPointer
+  /// Of int8, [outputs].
+  private let scales: UnsafePointer<Float>?
   /// Whatever the memory belongs to (a mapped file), kept as long as the matrix.
   private let owner: AnyObject
 
@@ -41,6 +52,7 @@ public struct WeightMatrix: @unchecked Sendable {
     precondition(Int(bitPattern: start) % element.size == 0, "weights at an odd address")
     self.element = element
     self.start = start
+    scales = nil
     self.outputs = outputs
     self.inputs = inputs
     self.owner = owner
@@ -52,14 +64,31 @@ public struct WeightMatrix: @unchecked Sendable {
       .float32, at: tensor.pointer, outputs: tensor.rowCount, inputs: tensor.width, owner: tensor.storage)
   }
 
-  /// Bytes of all numbers.
-  public var bytes: Int { outputs * inputs * element.size }
+  /// The nearest matrix in 8 bits: a row's largest magnitude becomes 127. Rows that hold NaN or infinity are NaN.
+  public init(quantizing matrix: WeightMatrix) {
+    let numbers = Quantized(outputs: matrix.outputs, inputs: matrix.inputs)
+    Threads.parallelRows(matrix.outputs, grain: max(1, (1 << 16) / max(1, matrix.inputs))) { rows in
+      matrix.withFloats(rows) {
+        up_quantize_rows(
+          $0, rows.count, matrix.inputs, numbers.values + rows.lowerBound * matrix.inputs,
+          numbers.scales.pointer + rows.lowerBound)
+      }
+    }
+    (element, outputs, inputs) = (.int8, matrix.outputs, matrix.inputs)
+    (start, scales, owner) = (UnsafeRawPointer(numbers.values), UnsafePointer(numbers.scales.pointer), numbers)
+  }
+
+  /// Bytes of all numbers and scales.
+  public var bytes: Int { outputs * inputs * element.size + (scales == nil ? 0 : 4 * outputs) }
 
   private func row(_ output: Int) -> UnsafeRawPointer { start + output * inputs * element.size }
 
   /// Writes `rows` as float32, [rows.count, inputs].
   public func widen(_ rows: Range<Int>, into values: UnsafeMutablePointer<Float>) {
     up_widen(element.kernel, row(rows.lowerBound), values, rows.count * inputs)
+    if let scales {
+      for (place, row) in rows.enumerated() { up_scale(scales[row], values + place * inputs, inputs) }
+    }
   }
 
   /// All numbers as float32, [outputs, inputs].
@@ -73,6 +102,7 @@ public struct WeightMatrix: @unchecked Sendable {
 
   /// Whether a number is NaN or infinite.
   public var hasNonFinite: Bool {
+    if let scales { return up_count_nonfinite(scales, outputs) > 0 }
     let found = Atomic(false)
     Threads.parallelRows(outputs, grain: max(1, (1 << 18) / max(1, inputs))) { rows in
       if up_count_nonfinite_weights(element.kernel, row(rows.lowerBound), rows.count * inputs) > 0 {
@@ -85,7 +115,7 @@ public struct WeightMatrix: @unchecked Sendable {
   // MARK: Products
 
   /// y [rows, outputs] = x [rows, inputs] W^T on the calling thread; `lda` and `ldc` are the distances between rows of
-  /// x and y. Of float32 weights it is `serialGemm`; of 16-bit ones see `product`.
+  /// x and y. Of float32 weights it is `serialGemm`; of narrower ones see `product`.
   public func serialProduct(
     rows: Int, _ x: UnsafePointer<Float>, lda: Int, into y: UnsafeMutablePointer<Float>, ldc: Int
   ) {
@@ -104,7 +134,7 @@ public struct WeightMatrix: @unchecked Sendable {
   ///
   /// Up to `fewRows` rows (decoding) every number of y is a dot product whose bits depend on nothing but its row of x
   /// and its row of W: not on how many rows there are, on the threads, nor on whether the weights are stored in 16 bits
-  /// or as their float32 values. Memory is read once. With more rows, 16-bit weights are converted block by block, in
+  /// or as their float32 values. Memory is read once. With more rows, narrower weights are converted block by block, in
   /// the cache, and multiplied by `serialGemm`: float32's bits wherever that sums blocks as it sums the whole, its
   /// rounding otherwise.
   public static func product(
@@ -192,6 +222,12 @@ public struct WeightMatrix: @unchecked Sendable {
   ) {
     up_few_rows(
       element.kernel, rows, range.count, inputs, x, lda, row(range.lowerBound), inputs, y + range.lowerBound, ldc)
+    if let scales {
+      for row in 0..<rows {
+        let results = y + row * ldc + range.lowerBound
+        up_multiply(results, scales + range.lowerBound, results, range.count)
+      }
+    }
   }
 
   // MARK: Many rows
@@ -221,5 +257,19 @@ public struct WeightMatrix: @unchecked Sendable {
     let values = Tensor([range.count, inputs])
     widen(range, into: values.pointer)
     body(values.pointer)
+  }
+}
+
+/// Memory of a matrix in 8 bits.
+private final class Quantized: @unchecked Sendable {
+  // @unchecked: written once, by disjoint rows, before it is read.
+  let values: UnsafeMutablePointer<Int8>
+  let scales: Tensor
+  private let numbers: Tensor
+
+  init(outputs: Int, inputs: Int) {
+    numbers = Tensor([(outputs * inputs + 3) / 4])
+    scales = Tensor([outputs])
+    values = UnsafeMutableRawPointer(numbers.pointer).bindMemory(to: Int8.self, capacity: outputs * inputs)
   }
 }

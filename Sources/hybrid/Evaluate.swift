@@ -131,7 +131,8 @@ struct Evaluate: ParsableCommand {
     if json || out != nil {
       let provenance = TaskProvenance(
         model: self.model.path, modelHash: try modelHash(self.model.folder), tokenizerHash: tokenizer.fingerprint,
-        addsBeginning: !tokenizer.documentStart.isEmpty, options: options)
+        addsBeginning: !tokenizer.documentStart.isEmpty,
+        weights: self.model.weights == .int8 ? "int8" : "float32", options: options)
       if let out {
         let text = results.json(provenance, withSamples: true).text(pretty: true, keepingFloats: true)
         try writeFile(text + "\n", to: URL(fileURLWithPath: out))

@@ -9,10 +9,17 @@ struct ModelOption: ParsableArguments {
   @Option(name: .customLong("model"), help: "Model folder: config.json, safetensors, tokenizer.json.")
   var path: String
 
+  @Option(
+    help: """
+      stored: 16-bit weights as they are, in the file; int8: matrices rounded to 8 bits with a scale a row, half the \
+      memory to read and other results.
+      """)
+  var weights: StoredWeights = .stored
+
   var folder: URL { URL(fileURLWithPath: path, isDirectory: true) }
 
-  /// For inference: 16-bit weights stay in the file.
-  func load() throws -> LanguageModel { try LanguageModel(folder: folder, storage: .asStored) }
+  /// For inference.
+  func load() throws -> LanguageModel { try LanguageModel(folder: folder, storage: weights.storage) }
 
   func loadWithTokenizer() throws -> (model: LanguageModel, tokenizer: Tokenizer) {
     let config = try ModelConfig(contentsOf: folder.appendingPathComponent("config.json"))
@@ -20,4 +27,11 @@ struct ModelOption: ParsableArguments {
     try requireMatch(config, tokenizer, at: path)
     return (try load(), tokenizer)
   }
+}
+
+/// How weights are kept while a model runs.
+enum StoredWeights: String, ExpressibleByArgument, CaseIterable {
+  case stored, int8
+
+  var storage: WeightStorage { self == .stored ? .asStored : .int8 }
 }

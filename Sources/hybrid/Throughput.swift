@@ -62,7 +62,10 @@ struct Throughput: ParsableCommand {
     if let vs {
       let other = URL(fileURLWithPath: vs)
       models.append(
-        (name(of: vs) == models[0].name ? vs : name(of: vs), try LanguageModel(folder: other, storage: .asStored)))
+        (
+          name(of: vs) == models[0].name ? vs : name(of: vs),
+          try LanguageModel(folder: other, storage: model.weights.storage)
+        ))
     }
     Interrupt.listen()
     let total = models.count * batches.count * lengths.count

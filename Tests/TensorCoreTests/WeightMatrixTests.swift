@@ -77,6 +77,45 @@ final class WeightMatrixTests: XCTestCase {
     }
   }
 
+  /// 8 bits: each number within half a step of its row, products those of the numbers that the bytes stand for, few rows and
+  /// many, from float32 and from 16 bits.
+  func testEightBitsAreTheNearestNumbersOfEveryRow() {
+    for (outputs, inputs) in [(1, 1), (17, 33), (40, 250), (200, 516)] {
+      for wide in [
+        matrices(.bfloat16, outputs: outputs, inputs: inputs, "w").wide,
+        matrices(.float16, outputs: outputs, inputs: inputs, "v").stored,
+      ] {
+        let exact = wide.widened().toArray()
+        let small = WeightMatrix(quantizing: wide)
+        XCTAssertEqual(small.bytes, outputs * inputs + 4 * outputs)
+        XCTAssertFalse(small.hasNonFinite)
+        let rounded = small.widened().toArray()
+        for row in 0..<outputs {
+          let range = row * inputs..<(row + 1) * inputs
+          let step = exact[range].map(abs).max()! / 127
+          for i in range { XCTAssertLessThanOrEqual(abs(rounded[i] - exact[i]), 0.5001 * step) }
+        }
+        for rows in [1, 3, 24, 60] {
+          let x = randomFloats(rows * inputs, "x")
+          let (found, expected) = (
+            product([small], x, rows: rows), product([WeightMatrix(small.widened())], x, rows: rows)
+          )
+          for (a, b) in zip(found, expected) { XCTAssertEqual(a, b, accuracy: 1e-5 * Float(inputs).squareRoot()) }
+        }
+      }
+    }
+  }
+
+  func testEightBitsOfZerosAreZeroAndOfNaNNothing() {
+    let zeros = WeightMatrix(quantizing: WeightMatrix(Tensor.zeros([3, 5])))
+    XCTAssertEqual(zeros.widened().toArray(), [Float](repeating: 0, count: 15))
+    for bad in [Float.nan, .infinity, -.infinity] {
+      let values = Tensor.zeros([3, 5])
+      values.pointer[7] = bad
+      XCTAssertTrue(WeightMatrix(quantizing: WeightMatrix(values)).hasNonFinite)
+    }
+  }
+
   /// A row has the bits it has alone, whatever rows, outputs and threads there are beside it.
   func testFewRowsDoNotDependOnEachOther() {
     let (outputs, inputs) = (70, 300)

@@ -38,6 +38,14 @@ INLINE vec load_first_float32(const float *at, ptrdiff_t count) {
 INLINE vec load_first_bfloat16(const uint16_t *at, ptrdiff_t count) { return widen_bfloat16(load_first(at, count)); }
 INLINE vec load_first_float16(const uint16_t *at, ptrdiff_t count) { return _mm256_cvtph_ps(load_first(at, count)); }
 
+INLINE vec widen_int8(__m128i x) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(x)); }
+INLINE vec load_int8(const int8_t *at) { return widen_int8(_mm_loadl_epi64((const __m128i *)at)); }
+INLINE vec load_first_int8(const int8_t *at, ptrdiff_t count) {
+  __m128i x = _mm_setzero_si128();
+  memcpy(&x, at, (size_t)count);
+  return widen_int8(x);
+}
+
 /// Every v[i] is summed in the same order.
 INLINE void sums_of_lanes(vec v[8], float sums[8]) {
   UNROLL for (int i = 0; i < 8; i += 2) v[i] = _mm256_hadd_ps(v[i], v[i + 1]);
@@ -53,5 +61,5 @@ INLINE void store_results(float *c, const float *sums, ptrdiff_t count, float al
 
 #include "few_rows_types.h"
 
-const few_rows_kernel up_few_rows_avx2[3] = FEW_ROWS_KERNELS;
+const few_rows_kernel up_few_rows_avx2[4] = FEW_ROWS_KERNELS;
 #endif

@@ -35,6 +35,12 @@ INLINE vec load_first_float16(const uint16_t *at, ptrdiff_t count) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(count), at));
 }
 
+INLINE vec widen_int8(__m128i x) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(x)); }
+INLINE vec load_int8(const int8_t *at) { return widen_int8(_mm_loadu_si128((const __m128i *)at)); }
+INLINE vec load_first_int8(const int8_t *at, ptrdiff_t count) {
+  return widen_int8(_mm_maskz_loadu_epi8(first_lanes(count), at));
+}
+
 /// Every v[i] is summed in the same order.
 INLINE void sums_of_lanes(vec v[16], float sums[16]) {
   UNROLL for (int i = 0; i < 16; i += 2)  // pairs of lanes
@@ -55,5 +61,5 @@ INLINE void store_results(float *c, const float *sums, ptrdiff_t count, float al
 
 #include "few_rows_types.h"
 
-const few_rows_kernel up_few_rows_avx512[3] = FEW_ROWS_KERNELS;
+const few_rows_kernel up_few_rows_avx512[4] = FEW_ROWS_KERNELS;
 #endif

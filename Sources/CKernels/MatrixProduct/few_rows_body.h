@@ -1,9 +1,9 @@
-// Products with few rows, for one instruction set and one element type of the weights: included three times by each of
+// Products with few rows, for one instruction set and one element type of the weights: included once a type by each of
 // few_rows_{avx512,avx2,portable}.c, which define
 //   LANES, DOTS          floats per vector; dot products made at once (8 or 16), as many accumulators
 //   vec                  a vector
 //   fma_vec(x, y, sum)   x y + sum
-//   load_float32, load_bfloat16, load_float16 (at)               LANES numbers as float32
+//   load_float32, load_bfloat16, load_float16, load_int8 (at)    LANES numbers as float32
 //   load_first_float32, load_first_... (at, count)               the first `count` < LANES of them; other lanes are 0
 //   sums_of_lanes(v, sums)                                       sums[i] = the sum of v[i]'s lanes, i < DOTS
 //   store_results(c, sums, count, alpha, beta)                   c[j] = alpha sums[j] + beta c[j], j < count

@@ -30,9 +30,16 @@ INLINE vec load_first_float16(const uint16_t *at, ptrdiff_t count) {
   return x;
 }
 
+INLINE vec load_first_int8(const int8_t *at, ptrdiff_t count) {
+  vec x = {0};
+  for (ptrdiff_t i = 0; i < count; i++) x[i] = at[i];
+  return x;
+}
+
 INLINE vec load_float32(const float *at) { return load_first_float32(at, LANES); }
 INLINE vec load_bfloat16(const uint16_t *at) { return load_first_bfloat16(at, LANES); }
 INLINE vec load_float16(const uint16_t *at) { return load_first_float16(at, LANES); }
+INLINE vec load_int8(const int8_t *at) { return load_first_int8(at, LANES); }
 
 INLINE void sums_of_lanes(const vec v[8], float sums[8]) {
   UNROLL for (int i = 0; i < 8; i++) sums[i] = (v[i][0] + v[i][1]) + (v[i][2] + v[i][3]);
@@ -44,4 +51,4 @@ INLINE void store_results(float *c, const float *sums, ptrdiff_t count, float al
 
 #include "few_rows_types.h"
 
-const few_rows_kernel up_few_rows_portable[3] = FEW_ROWS_KERNELS;
+const few_rows_kernel up_few_rows_portable[4] = FEW_ROWS_KERNELS;

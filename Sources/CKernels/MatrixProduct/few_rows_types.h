@@ -11,4 +11,8 @@
 #define TYPED(name) name##_float16
 #include "few_rows_body.h"
 
-#define FEW_ROWS_KERNELS {few_rows_float32, few_rows_bfloat16, few_rows_float16}
+#define ELEMENT int8_t
+#define TYPED(name) name##_int8
+#include "few_rows_body.h"
+
+#define FEW_ROWS_KERNELS {few_rows_float32, few_rows_bfloat16, few_rows_float16, few_rows_int8}

@@ -88,6 +88,8 @@ public struct TaskProvenance: Sendable {
   public var tokenizerHash: String
   /// Whether the beginning token stands in front of every text.
   public var addsBeginning: Bool
+  /// "float32", which 16-bit weights are computed in, or "int8".
+  public var weights: String
   /// Limits, seed and places.
   public var options: TaskOptions
 
@@ -96,11 +98,16 @@ public struct TaskProvenance: Sendable {
   ///   - modelHash: SHA-256 over config.json and weights
   ///   - tokenizerHash: the tokenizer's fingerprint
   ///   - addsBeginning: the beginning token stands in front of every text
-  public init(model: String, modelHash: String, tokenizerHash: String, addsBeginning: Bool, options: TaskOptions) {
+  ///   - weights: "float32" or "int8"
+  public init(
+    model: String, modelHash: String, tokenizerHash: String, addsBeginning: Bool, weights: String = "float32",
+    options: TaskOptions
+  ) {
     self.model = model
     self.modelHash = modelHash
     self.tokenizerHash = tokenizerHash
     self.addsBeginning = addsBeginning
+    self.weights = weights
     self.options = options
   }
 }
@@ -124,7 +131,7 @@ extension [TaskResult] {
       "model": .string("upcycle"),
       "model_args": .object([
         "pretrained": .string(provenance.model), "add_bos_token": .bool(provenance.addsBeginning),
-        "dtype": .string("float32"),
+        "dtype": .string(provenance.weights),
       ]),
       "model_sha256": .string(provenance.modelHash), "tokenizer_sha256": .string(provenance.tokenizerHash),
       "fewshot_seed": .int(provenance.options.seed), "limit": provenance.options.limit.map { .int($0) } ?? .null,

@@ -10,29 +10,28 @@ extension Workload {
   static var stored: [Workload] {
     guard let config = try? ModelConfig.preset("llama-3.2-1b") else { preconditionFailure("no preset llama-3.2-1b") }
     let (new, prompt) = (16, 512)
+    let one = "llama-cpp \(config.peerShape) --prompt 1 --new \(new)"
+    let long = "llama-cpp \(config.peerShape) --prompt \(prompt) --new 1 --prefill"
     return [
       Workload(
         name: "decode_llama_1b_bf16",
         summary: "greedy decoding of Llama-3.2-1B's shape at batch 1, \(new) tokens, weights in bfloat16 as stored",
         unit: "tokens/s", amount: Double(new), work: Double(2 * config.matrixNumbers * new), roof: .read,
-        requests: llamaCpp(config, "--prompt 1 --new \(new)"),
+        requests: ["llama.cpp bf16": "\(one) --type bf16", "llama.cpp q8_0": "\(one) --type q8_0"],
         mostRepeats: 5, note: "percent_of_peak: bytes of weights read, against reading alone"
-      ) {
-        let model = try StoredCheckpoint.shared.model(config)
-        return {
-          let cache = model.makeCache(capacity: new + 1)
-          var next: [Int32] = [1]
-          for _ in 0..<new {
-            let logits = model.logits(try model.extend(cache, next))
-            next = [Int32(logits.pointer[0] > 0 ? 2 : 3)]
-          }
-        }
-      },
+      ) { decoding(try StoredCheckpoint.shared.model(config), new) },
+      Workload(
+        name: "decode_llama_1b_int8",
+        summary: "the same, weights rounded to 8 bits with a scale a row",
+        unit: "tokens/s", amount: Double(new), work: Double(config.matrixNumbers * new), roof: .read,
+        requests: ["llama.cpp q8_0": "\(one) --type q8_0"],
+        mostRepeats: 5, note: "percent_of_peak: bytes of weights read, against reading alone"
+      ) { decoding(try StoredCheckpoint.shared.model(config, .int8), new) },
       Workload(
         name: "prefill_llama_1b_bf16",
         summary: "reading a prompt of \(prompt) tokens, Llama-3.2-1B's shape, weights in bfloat16 as stored",
         unit: "tokens/s", amount: Double(prompt), work: Double(2 * config.layerNumbers * prompt), roof: .sgemm,
-        requests: llamaCpp(config, "--prompt \(prompt) --new 1 --prefill"),
+        requests: ["llama.cpp bf16": "\(long) --type bf16", "llama.cpp q8_0": "\(long) --type q8_0"],
         mostRepeats: 3
       ) {
         let model = try StoredCheckpoint.shared.model(config)
@@ -42,10 +41,16 @@ extension Workload {
     ]
   }
 
-  /// llama.cpp with weights as they are and in eight bits.
-  private static func llamaCpp(_ config: ModelConfig, _ request: String) -> KeyValuePairs<String, String> {
-    let shape = "llama-cpp \(config.peerShape) \(request)"
-    return ["llama.cpp bf16": "\(shape) --type bf16", "llama.cpp q8_0": "\(shape) --type q8_0"]
+  /// Tokens one after another, greedily enough.
+  private static func decoding(_ model: LanguageModel, _ new: Int) -> () throws -> Void {
+    {
+      let cache = model.makeCache(capacity: new + 1)
+      var next: [Int32] = [1]
+      for _ in 0..<new {
+        let logits = model.logits(try model.extend(cache, next))
+        next = [Int32(logits.pointer[0] > 0 ? 2 : 3)]
+      }
+    }
   }
 }
 
@@ -54,15 +59,15 @@ private final class StoredCheckpoint {
   nonisolated(unsafe) static let shared = StoredCheckpoint()
   private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
     "upcycle-bench-\(ProcessInfo.processInfo.processIdentifier)", isDirectory: true)
-  private var model: LanguageModel?
+  private var models: [WeightStorage: LanguageModel] = [:]
 
-  func model(_ config: ModelConfig) throws -> LanguageModel {
-    if let model { return model }
+  func model(_ config: ModelConfig, _ storage: WeightStorage = .asStored) throws -> LanguageModel {
+    if let model = models[storage] { return model }
     try makeDirectory(folder)
     defer { try? FileManager.default.removeItem(at: folder) }  // what is mapped stays readable
     try writeModelFolder(config, from: RepeatedNumbers(), to: folder, type: .bfloat16)
-    let loaded = try LanguageModel(folder: folder, storage: .asStored)
-    model = loaded
+    let loaded = try LanguageModel(folder: folder, storage: storage)
+    models[storage] = loaded
     return loaded
   }
 }

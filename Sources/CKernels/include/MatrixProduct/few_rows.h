@@ -1,8 +1,9 @@
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
-/// How weights are stored. 16-bit ones are converted to float32, exactly, as they are read.
-typedef enum { up_float32, up_bfloat16, up_float16 } up_element;
+/// How weights are stored. 16-bit ones and whole numbers are converted to float32, exactly, as they are read.
+typedef enum { up_float32, up_bfloat16, up_float16, up_int8 } up_element;
 
 /// C[m,n] = A[m,k] W[n,k]^T on the calling thread, row-major, A and C in float32, W as `element` says: for few rows m
 /// (decoding, small batches). W is read from memory once, 16 rows after 16, and nothing is packed. lda, ldw and ldc
@@ -12,6 +13,10 @@ typedef enum { up_float32, up_bfloat16, up_float16 } up_element;
 /// weights the bits that their float32 values give.
 void up_few_rows(up_element element, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
                  const void *w, ptrdiff_t ldw, float *c, ptrdiff_t ldc);
+
+/// The nearest whole numbers of -127...127 to rows [rows, width] over `scales`, a row's largest magnitude over 127; NaN for
+/// rows that hold NaN or infinity.
+void up_quantize_rows(const float *from, ptrdiff_t rows, ptrdiff_t width, int8_t *to, float *scales);
 
 /// Number of NaN or infinite entries among `count`.
 ptrdiff_t up_count_nonfinite_weights(up_element element, const void *weights, ptrdiff_t count);
