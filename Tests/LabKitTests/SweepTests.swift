@@ -199,6 +199,10 @@ final class SweepTests: XCTestCase {
     try makeDirectory(cache.output("key"))
     defer { try? FileManager.default.removeItem(at: cache.folder) }
     var shown: [StageProgress] = []
+    let leftover = cache.output("killed").appendingPathComponent(".progress.json.1.1.tmp")
+    try makeDirectory(cache.output("killed"))
+    try Data().write(to: leftover)
+    StagePace(cache.progressFile("killed")) { _ in }.update(1, 2, later: 0, "")
     let pace = StagePace(cache.progressFile("key")) { shown.append($0) }
     pace.update(40, 100, later: 100, "teacher states")
     XCTAssertEqual(cache.progress("key")?.text, "40/100  teacher states")
@@ -206,6 +210,9 @@ final class SweepTests: XCTestCase {
     pace.update(1, 100, later: 0, "loss 2")
     XCTAssertEqual(shown.map(\.first), [40, 40, 1], "it goes on where it stopped; other units begin anew")
     XCTAssertTrue(shown.allSatisfy { $0.remaining == nil }, "too early")
+    XCTAssertEqual(
+      try FileManager.default.contentsOfDirectory(atPath: cache.output("killed").path).filter { $0.hasPrefix(".") }, [],
+      "what a killed process left goes")
     let states = StageProgress(done: 60, total: 100, later: 100, detail: "", first: 40, seconds: 10)
     XCTAssertEqual(states.remaining, 70)
   }

@@ -52,7 +52,7 @@ final class StagePace: @unchecked Sendable {
       if now - written < 1 { return }
       written = now
       // What cannot be written is not shown elsewhere.
-      try? Data(jsonText(progress).utf8).write(to: file, options: .atomic)
+      try? writeFile(jsonText(progress), to: file)
     }
   }
 }
