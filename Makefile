@@ -92,7 +92,7 @@ report: build
 	@$(BIN)/lab report
 
 verify-teachers:
-	@cd experiments/teachers && sha256sum --quiet --check SHA256SUMS && echo "teachers: all hashes match"
+	@cd experiments/teachers && sha256sum --quiet --check SHA256SUMS && cd world2 && sha256sum --quiet --check SHA256SUMS && echo "teachers: all hashes match"
 
 teachers: build
 	Scripts/teachers.sh

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 hybrid=${HYBRID:-.build/release/hybrid}
 ladder=${LADDER:-experiments/teachers/world2}
-tokens=${TOKENS:-24M}
+tokens=${TOKENS:-12M}
 export UPCYCLE_THREADS=1
 
 pretrain() { # preset seed peak-learning-rate
