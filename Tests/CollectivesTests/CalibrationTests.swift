@@ -120,6 +120,32 @@ final class CalibrationTests: XCTestCase {
     XCTAssertLessThan(max(low.residual, high.residual), 0.01)
   }
 
+  /// One published speed-up fixes a system's overhead; other lengths and depths follow by arithmetic.
+  func testAnOverheadIsFittedOnOnePointAndPredictsOthers() throws {
+    let fit = Calibration(.throughout)
+    func scenario(_ model: String, _ sequence: Int) -> Scenario {
+      Scenario(.published(model), mode: .prefill, sequence: sequence, fit: fit)
+    }
+    let cases = [512, 1024, 2048].map { scenario("deepseek-v2", $0) }
+    let overhead = try ServingOverhead(fittedTo: 1.168, asLargestOf: cases, gpus: 8)
+    XCTAssertGreaterThan(overhead.millisecondsPerLayer, 0)
+    let speedups = cases.map { overhead.times($0, gpus: 8).speedup }
+    XCTAssertEqual(speedups.max()!, 1.168, accuracy: 1e-9)
+    XCTAssertLessThan(speedups[0], speedups[1], "short prompts have less to hide against the same overhead")
+    let scout = scenario("llama-4-scout", 1024)
+    let times = overhead.times(scout, gpus: 8)
+    let added = 48 * overhead.millisecondsPerLayer
+    XCTAssertEqual(times.standard, scout.times(.standard, gpus: 8).milliseconds + added, accuracy: 1e-9)
+    XCTAssertEqual(times.farskip, scout.times(.farskip, gpus: 8).milliseconds + added, accuracy: 1e-9)
+    // Where the blocks alone gain less than was published no overhead explains it.
+    XCTAssertEqual(try ServingOverhead(fittedTo: 2, asLargestOf: cases, gpus: 8).millisecondsPerLayer, 0)
+    for (published, scenarios) in [(1.0, cases), (.infinity, cases), (1.2, [])] {
+      XCTAssertThrowsError(try ServingOverhead(fittedTo: published, asLargestOf: scenarios, gpus: 8)) { error in
+        XCTAssertTrue("\(error)".contains("published"), "\(error)")
+      }
+    }
+  }
+
   func testUnknownNamesAndUnevenExpertsAreRefused() {
     let shape = ModelShape.published.last!
     XCTAssertThrowsError(try shape.requireExpertParallel(32)) { error in

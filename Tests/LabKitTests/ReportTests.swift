@@ -19,28 +19,44 @@ final class ReportTests: XCTestCase {
 
   private func markdown(_ spec: Spec, _ records: [Record]) throws -> String {
     let evidence = ClaimEvidence(spec, records: records)
-    return try Table(spec, records: records).markdown(spec.claims.map { try ClaimVerdict($0, from: evidence) })
+    return try Table(evidence).markdown(spec.claims.map { try ClaimVerdict($0, from: evidence) })
   }
 
-  func testATableShowsPaperOursDifferenceAndClaims() throws {
-    let records = [
-      record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39), record("small", 2, avg: 39.5),
-    ]
+  /// The demonstration with another report.
+  private func spec(report: String) throws -> Spec {
+    let lab = try TestLaboratory()
+    let text = TestLaboratory.spec
+    let (start, end) = (text.range(of: "  report: {")!, text.range(of: "  claims: [")!)
+    try lab.write("t.json5", text.replacingCharacters(in: start.lowerBound..<end.lowerBound, with: report))
+    return try withExtendedLifetime(lab) { try lab.laboratory.spec("demo/t") }
+  }
+
+  private func table(_ spec: Spec, _ records: [Record]) throws -> Table {
+    try Table(ClaimEvidence(spec, records: records))
+  }
+
+  /// A base, and two seeds of variance 0.125 with one degree of freedom: half the interval is 12.706 sqrt(0.125 / 2) without
+  /// the items' error of 0.5, with which it joins by Satterthwaite.
+  private var measured: [Record] {
+    [record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39), record("small", 2, avg: 39.5)]
+  }
+
+  func testATableShowsPaperAndOursWithTheirSeedsAndWhatIsKept() throws {
     XCTAssertEqual(
-      try markdown(spec(), records),
+      try markdown(spec(), measured),
       """
       # Demo Table 1: a demonstration
 
       - Paper: a paper
       - Ours: profile micro (tiny); 1,000 tokens a trained cell; seeds 1, 2; commit abc1234567; Test CPU, 2 cores, 2 threads; 2 of 3 rows run
       - Repeat: `lab run demo/t --profile micro`
-      - Read: ✓ an exact number equals the published one to its printed digits, ≠ it does not; ± standard deviation over seeds; Δ ours minus paper
+      - Read: quiz [MMLU]: our task and, in brackets, the paper's benchmark that it stands for; ✓ an exact number equals the published one to its printed digits, ≠ it does not; ± half of the 95 % interval over seeds and items; (n) the number of seeds, one alone has no interval; kept: the paper's number in percent of the paper's base, ours of our own
 
-      | method         | KV %, paper | KV %, ours | avg, paper |    avg, ours |      Δ | vs base, paper | vs base, ours | seeds |
-      | -------------- | ----------: | ---------: | ---------: | -----------: | -----: | -------------: | ------------: | ----: |
-      | base           |         100 |  100.000 ✓ |       50.0 |        40.00 | -10.00 |                |               |   any |
-      | small → rank 8 |       15.63 |   15.625 ✓ |       48.5 | 39.25 ± 0.35 |  -9.25 |          -1.50 |         -0.75 |  1, 2 |
-      | later          |         9.4 |            |         49 |              |        |          -1.00 |               |   [a] |
+      | method         | KV %, paper | KV %, ours | quiz [MMLU], paper | quiz [MMLU], ours | kept, % of base, paper | kept, % of base, ours |
+      | -------------- | ----------: | ---------: | -----------------: | ----------------: | ---------------------: | --------------------: |
+      | base           |         100 |  100.000 ✓ |               50.0 |             40.00 |                        |                       |
+      | small → rank 8 |       15.63 |   15.625 ✓ |               48.5 |  39.25 ± 1.15 (2) |                   97.0 |            98.1 ± 3.7 |
+      | later          |         9.4 |        [a] |                 49 |                   |                   98.0 |                       |
 
       - [a] not run yet: needs another method
 
@@ -57,6 +73,105 @@ final class ReportTests: XCTestCase {
       """)
   }
 
+  /// What one seed says of others is nothing.
+  func testOneSeedHasNoInterval() throws {
+    let text = try markdown(spec(), [record("small", 1, avg: 39)])
+    XCTAssertTrue(text.contains("| 39.00 (1) |"), text)
+    XCTAssertFalse(text.contains("±"), text)
+  }
+
+  /// Where all seeds agree at the floor, the variance of other cells says nothing about them.
+  func testACellAtTheFloorKeepsItsOwnVariance() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5", TestLaboratory.spec.replacingOccurrences(of: "title: ", with: "chance: { avg: 0 }, title: "))
+    var records = [record("small", 1, avg: 0), record("small", 2, avg: 0)]
+    for index in records.indices { records[index].metrics["score.avg"] = Metric(0, stderr: 0) }
+    records += [record("later", 1, avg: 30), record("later", 2, avg: 34)]
+    let table = try table(lab.laboratory.spec("demo/t"), records)
+    XCTAssertEqual(table.rows[1].values[2].interval, 0)
+    XCTAssertGreaterThan(try XCTUnwrap(table.rows[2].values[2].interval), 10)
+  }
+
+  /// The paper's benchmark and our task are no numbers to subtract; a simulated speed-up and a measured one are.
+  func testOnlyNumbersOnOneScaleAreSubtracted() throws {
+    let records = [record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39)]
+    let apart = try table(spec(), records)
+    XCTAssertFalse(apart.text.contains("Δ"), apart.text)
+    XCTAssertFalse(apart.csv.header.contains("quiz_delta"))
+    XCTAssertTrue(apart.csv.header.contains("kv_p_delta"), "an exact number is on the paper's scale")
+    let together = try table(
+      spec(
+        report: """
+            report: { columns: [
+              { header: "method", published: "method" },
+              { header: "speed-up", published: "avg", metric: "score.avg", same_scale: true },
+            ] },
+
+          """), records)
+    XCTAssertTrue(together.text.contains("| speed-up, paper | speed-up, ours |      Δ |"), together.text)
+    XCTAssertTrue(together.text.contains("|      39.00 (1) |  -9.50 |"), together.text)
+    assertError("same_scale", "stacked") {
+      _ = try spec(
+        report: """
+            report: { layout: "stacked", columns: [
+              { header: "speed-up", published: "avg", metric: "score.avg", same_scale: true },
+            ] },
+
+          """)
+    }
+  }
+
+  /// Many values: a line for the paper and one for ours; a row that has not run is marked once, beside its line.
+  func testStackedRowsHaveNoLineOfDifferences() throws {
+    let stacked = TestLaboratory.spec.replacingOccurrences(of: "report: {", with: "report: { layout: \"stacked\",")
+    let lab = try TestLaboratory()
+    try lab.write("t.json5", stacked)
+    let text = try table(lab.laboratory.spec("demo/t"), measured).text
+    XCTAssertEqual(
+      text,
+      """
+      | method |           |      KV % |      quiz [MMLU] | kept, % of base |
+      | ------ | --------- | --------: | ---------------: | --------------: |
+      | base   | paper     |       100 |             50.0 |                 |
+      |        | ours      | 100.000 ✓ |            40.00 |                 |
+      | small  | paper     |     15.63 |             48.5 |            97.0 |
+      | rank 8 | ours      |  15.625 ✓ | 39.25 ± 1.15 (2) |      98.1 ± 3.7 |
+      | later  | paper [a] |       9.4 |               49 |            98.0 |
+
+      - [a] not run yet: needs another method
+      """)
+  }
+
+  /// Rows that only we have say what they are.
+  func testARowOfOursAloneIsNamedByItsCell() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(
+        of: "baseline: \"base\",",
+        with:
+          "baseline: \"base\", cells: [{ id: \"on code\", set: { rank: 8 }, pipeline: \"train\" }, { id: \"untrained\", pipeline: \"base\" }],"
+      ))
+    let text = try table(lab.laboratory.spec("demo/t"), [record("on code", 1, avg: 39)]).text
+    XCTAssertTrue(text.contains("| on code: rank 8 "), text)
+    XCTAssertTrue(text.contains("| untrained "), text)
+  }
+
+  /// What several tables must say is written once.
+  func testNotesMayBeShared() throws {
+    let lab = try TestLaboratory()
+    let shared = TestLaboratory.spec.replacingOccurrences(
+      of: "report: {", with: "note_sets: { both: [\"First.\", \"Second.\"] }, report: {")
+    try lab.write(
+      "t.json5",
+      shared.replacingOccurrences(of: "notes: [\"A note.\"]", with: "notes: [\"A note.\", { use: \"both\" }]"))
+    XCTAssertEqual(try lab.laboratory.spec("demo/t").report.notes, ["A note.", "First.", "Second."])
+    try lab.write(
+      "t.json5", shared.replacingOccurrences(of: "notes: [\"A note.\"]", with: "notes: [{ use: \"none\" }]"))
+    assertError("uses unknown notes \"none\"", "note_sets: both") { _ = try lab.laboratory.spec("demo/t") }
+  }
+
   func testTheCommandNamesSeedsThatAreNotTheProfiles() throws {
     let text = try markdown(spec(), [1, 2, 3].map { record("small", $0, avg: 39) })
     XCTAssertTrue(text.contains("- Repeat: `lab run demo/t --profile micro --seeds 1,2,3`"))
@@ -67,12 +182,12 @@ final class ReportTests: XCTestCase {
     try lab.write(
       "t.json5",
       TestLaboratory.spec.replacingOccurrences(
-        of: "metric: \"score.avg\", against_baseline", with: "mean_of: [\"score.avg\", \"score.kv\"], against_baseline")
+        of: "metric: \"score.avg\", kept", with: "mean_of: [\"score.avg\", \"score.kv\"], kept")
     )
     var lacking = record("base", nil, avg: 40)
     lacking.metrics["score.kv"] = nil
-    let table = try Table(
-      lab.laboratory.spec("demo/t"), records: [record("small", 1, avg: 39), record("small", 2, avg: 40), lacking])
+    let table = try table(
+      lab.laboratory.spec("demo/t"), [record("small", 1, avg: 39), record("small", 2, avg: 40), lacking])
     XCTAssertEqual(table.rows[1].values[2].ours?.values, [(39 + 15.625) / 2, (40 + 15.625) / 2])
     XCTAssertEqual(table.rows[1].values[2].stderr, 0.25)
     XCTAssertNil(table.rows[0].values[2].ours, "a part is missing")
@@ -82,15 +197,14 @@ final class ReportTests: XCTestCase {
     var (first, second) = (record("small", 1, avg: 39), record("small", 2, avg: 39.5))
     first.series = ["train.events": [[1, 2, 0.125], [1, 3], [2, 2, 4]]]
     second.series = ["train.events": [[9, 9, 9]]]
-    let csv = try Table(spec(), records: [second, first]).points("train.events", fields: ["run", "layer", "ms"])
+    let csv = try table(spec(), [second, first]).points("train.events", fields: ["run", "layer", "ms"])
     XCTAssertEqual(csv.header, ["cell", "run", "layer", "ms"])
     XCTAssertEqual(
       csv.rows, [["small", "1", "2", "0.125"], ["small", "2", "2", "4"]], "points of another length are none")
   }
 
   func testExactNumbersAreComparedToThePrintedDigits() throws {
-    let table = try Table(
-      spec(), records: [record("small", 1, avg: 1, kv: 15.7), record("base", nil, avg: 1, kv: 100)])
+    let table = try table(spec(), [record("small", 1, avg: 1, kv: 15.7), record("base", nil, avg: 1, kv: 100)])
     XCTAssertEqual(table.rows[1].values[1].agrees, false)
     XCTAssertTrue(try table.markdown([]).contains("15.700 ≠"))
     XCTAssertEqual(table.rows[0].values[1].agrees, true)
@@ -99,26 +213,30 @@ final class ReportTests: XCTestCase {
   func testATableOfExactNumbersThatWasNeverRunIsNamed() throws {
     let lab = try TestLaboratory()
     XCTAssertEqual(try Publication(lab.laboratory).emptyExactTables(), [], "trained numbers may be missing")
-    let trained = #"{ header: "avg", published: "avg", metric: "score.avg", against_baseline: true },"#
+    let trained = #"{ header: "quiz [MMLU]", name: "quiz", published: "avg", metric: "score.avg", kept: true },"#
     XCTAssertTrue(TestLaboratory.spec.contains(trained))
     try lab.write("exact.json5", TestLaboratory.spec.replacingOccurrences(of: trained, with: ""))
     let empty = try Publication(lab.laboratory).emptyExactTables()
     XCTAssertEqual(empty.map { $0.prefix { $0 != ":" } }, ["demo/exact"])
   }
 
-  func testCSVHoldsBothSidesTheSpreadAndTheDifference() throws {
-    let records = [record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39), record("small", 2, avg: 40)]
-    let csv = try Table(spec(), records: records).csv
+  func testCSVHoldsBothSidesTheIntervalTheSeedsAndWhatIsKept() throws {
+    let csv = try table(spec(), measured).csv
     let row = Dictionary(uniqueKeysWithValues: zip(csv.header, csv.rows[1]))
-    XCTAssertEqual(row["avg_published"], "48.5")
-    XCTAssertEqual(row["avg_ours"], "39.5")
-    XCTAssertEqual(row["avg_std"], "0.7071")
-    XCTAssertEqual(row["avg_stderr"], "0.5")
-    XCTAssertEqual(row["avg_delta"], "-9")
-    XCTAssertEqual(row["avg_vs_base_published"], "-1.5")
-    XCTAssertEqual(row["avg_vs_base_ours"], "-0.5")
+    XCTAssertEqual(row["quiz_published"], "48.5")
+    XCTAssertEqual(row["quiz_ours"], "39.25")
+    XCTAssertEqual(row["quiz_interval"], "1.1513")
+    XCTAssertEqual(row["quiz_seeds"], "2")
+    XCTAssertEqual(row["quiz_std"], "0.3536")
+    XCTAssertEqual(row["quiz_stderr"], "0.5")
+    XCTAssertEqual(row["quiz_kept_published"], "97")
+    XCTAssertEqual(row["quiz_kept_ours"], "98.125")
+    XCTAssertEqual(row["quiz_vs_base_published"], "-1.5")
+    XCTAssertEqual(row["quiz_vs_base_ours"], "-0.75")
+    XCTAssertEqual(row["kv_p_delta"], "-0.005")
     XCTAssertEqual(row["seeds"], "1 2")
     XCTAssertEqual(csv.rows[2].last, "not run yet: needs another method")
+    XCTAssertEqual(csv.header.count, csv.rows[0].count)
   }
 
   func testATableWithoutRecordsStandsAllTheSame() throws {
@@ -146,11 +264,65 @@ final class ReportTests: XCTestCase {
     }
   }
 
+  /// Parts are about equally wide: no last part of one column.
+  func testPartsOfAWideTableAreBalanced() {
+    var grid = MarkdownGrid()
+    grid.add("model", right: false)
+    for column in 1...10 { grid.add("measurement \(column)", right: true) }
+    grid.rows = [["base"] + (1...10).map { "\($0)" }]
+    let parts = grid.text.components(separatedBy: "\n\n").map {
+      $0.split(separator: "\n")[0].split(separator: "|").count
+    }
+    XCTAssertEqual(parts, [7, 7], "the label, five numbers and the line's end")
+  }
+
+  /// Labels that are too wide to repeat leave the first, and who speaks in a line.
+  func testCutTablesRepeatWhatIdentifiesALine() {
+    var grid = MarkdownGrid()
+    for (index, title) in ["model", "a long description", ""].enumerated() {
+      grid.add(title, right: false, identifies: index == 2)
+    }
+    for column in 1...8 { grid.add("measurement \(column)", right: true) }
+    grid.rows = [["base", String(repeating: "words ", count: 12), "paper"] + (1...8).map { "\($0)" }]
+    let parts = grid.text.components(separatedBy: "\n\n")
+    XCTAssertGreaterThan(parts.count, 1)
+    for part in parts.dropFirst() { XCTAssertTrue(part.hasPrefix("| model |       |"), part) }
+    XCTAssertEqual(parts.count { $0.contains("words") }, 1, "said once")
+  }
+
   /// What waits for the same thing says so once.
   func testReasonsForEmptyRowsAreSaidOnce() throws {
     let text = try markdown(spec(), [])
     XCTAssertEqual(text.components(separatedBy: "not run yet").count - 1, 3, "ours, and one note each reason: \(text)")
     XCTAssertTrue(text.contains("- [a] not run yet\n- [b] not run yet: needs another method"), text)
+  }
+
+  /// What the whole table waits for stands above it, not in every row.
+  func testWhatNoRowHasIsSaidAboveTheTable() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(of: "pipeline: \"base\" }", with: "pending: \"another method\" }")
+        .replacingOccurrences(of: "set: { rank: 8 }, pipeline: \"train\"", with: "pending: \"another method\""))
+    let text = try table(lab.laboratory.spec("demo/t"), []).markdown([])
+    XCTAssertTrue(text.contains("- Ours: not run yet: needs another method\n"), text)
+    XCTAssertFalse(text.contains("[a]"), text)
+  }
+
+  /// A column that nothing here fills says so in its heading.
+  func testAnEmptyColumnIsMarkedOnce() throws {
+    let table = try table(
+      spec(
+        report: """
+            report: { columns: [
+              { header: "method", published: "method" },
+              { header: "quiz", published: "avg", metric: "score.avg" },
+              { header: "other", published: "kv", pending: "another task" },
+            ] },
+
+          """), [record("base", nil, avg: 40), record("small", 1, avg: 39)])
+    XCTAssertTrue(table.text.contains("| other, paper | other, ours [a] |"), table.text)
+    XCTAssertEqual(table.text.components(separatedBy: "[a]").count - 1, 2, "the heading and the note: \(table.text)")
   }
 
   func testCrossingInterpolates() {

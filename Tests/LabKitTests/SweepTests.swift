@@ -259,7 +259,7 @@ final class SweepTests: XCTestCase {
     }
     XCTAssertEqual(newer.json["stale"]?.int, 2)
     let spec = try lab.laboratory.spec("demo/t")
-    let page = try Table(spec, records: Publication(lab.laboratory).records(spec)).markdown([])
+    let page = try Publication(lab.laboratory).table(spec).markdown([])
     XCTAssertTrue(page.contains("`lab run demo/t --profile micro --threads 1`"), page)
   }
 

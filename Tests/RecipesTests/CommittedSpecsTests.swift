@@ -120,6 +120,19 @@ final class CommittedSpecsTests: XCTestCase {
     XCTAssertEqual(claims.count, Set(claims).count, "every claim stands in one spec")
   }
 
+  /// What a number was fitted on proves nothing of it.
+  func testFarSkipsPredictionsAreTestedOnRowsThatNoFitUsed() throws {
+    let spec = try Laboratory(root: root).spec("farskip/predictions")
+    let fitted = Set(spec.cells.filter { ($0.values["fits"] ?? .null) != .null }.map(\.id))
+    XCTAssertEqual(fitted, ["V2-Lite training EP8", "V3-L6 training EP8", "V2 prefill 2048", "V3 prefill 2048"])
+    for id in ["F-C2", "F-C3"] {
+      let claim = try XCTUnwrap(spec.claims.first { $0.id == id })
+      let used = Set(claim.tests.flatMap(\.terms.values).flatMap(\.cells))
+      XCTAssertEqual(used.intersection(fitted), [], id)
+      XCTAssertFalse(used.isEmpty)
+    }
+  }
+
   /// Columns of the published files that no printed table has: means worked out anew, remarks.
   private let added: Set = ["avg_recomputed", "avg_of_7", "backbone", "note"]
 

@@ -155,6 +155,29 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertThrowsError(try compare("farskip", "experts", 2, text: "a story"))
   }
 
+  /// The point of a fit stands in the experiment file, and what it gives reaches the predictions.
+  func testAnOverheadIsFittedInOneStageAndServedInAnother() throws {
+    let prefill: [String: JSONValue] = [
+      "model": .string("deepseek-v2"), "mode": .string("prefill"), "method": .string("farskip"), "intra": .double(310),
+      "inter": .double(50), "gpus": .int(8),
+    ]
+    let point: [String: JSONValue] = [
+      "sequences": .array([.int(512), .int(1024), .int(2048)]), "published": .double(1.168),
+    ]
+    let fit = try run(fitOverheadStage, "overhead", on: [:], prefill.merging(point) { $1 })
+    XCTAssertEqual(fit["residual"]!, 0, accuracy: 1e-9)
+    XCTAssertGreaterThan(fit["speedup"]!, 1.168, "the blocks alone")
+    let case1024 = prefill.merging(["sequence": .int(1024)]) { $1 }
+    let alone = try run(simulateStage, "alone", on: [:], case1024)
+    let served = try run(serveStage, "served", on: ["overhead": "overhead"], case1024)
+    XCTAssertEqual(served["standard_ms"]!, alone["standard_ms"]! + 60 * fit["ms_per_layer"]!, accuracy: 1e-6)
+    XCTAssertEqual(served["ms"]!, alone["ms"]! + 60 * fit["ms_per_layer"]!, accuracy: 1e-6)
+    XCTAssertLessThan(served["speedup"]!, 1.168)
+    XCTAssertThrowsError(try run(serveStage, "unserved", on: ["overhead": "alone"], case1024)) { error in
+      XCTAssertTrue("\(error)".contains("fit_overhead"), "\(error)")
+    }
+  }
+
   func testOverlapIsMeasuredForBothMethods() throws {
     func measure(_ method: String, _ changes: [String: JSONValue] = [:]) throws -> StageResult {
       let config: [String: JSONValue] = [

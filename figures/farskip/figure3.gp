@@ -1,6 +1,6 @@
 # FarSkip Figure 3: what rewiring the first or the last N of eight layers does without any training. The paper prints no
 # points; grey lines are what its text says of all layers.
-caption = "Micro scale: nano-qwen-moe; MMLU and HumanEval+ are the microworld's stand-ins of them."
+caption = "Micro scale: nano-qwen-moe; in brackets the benchmarks that our tasks stand for."
 width = 900; height = 600
 load "style.gp"
 set xrange [-0.2:8.2]
@@ -9,7 +9,7 @@ set multiplot layout 2,2 margins 0.08,0.98,0.11,0.94 spacing 0.08,0.13
 on(s) = strcol("model_ours") eq "nano-qwen-moe" && (strcol("which_ours") eq s || strcol("which_ours") eq "none" || strcol("which_ours") eq "all")
 do for [k=1:4] {
   value = word("loss avg mmlu humaneval", k)
-  set title word("'held-out loss, nats per token' 'average of ten tasks, %' 'MMLU (stand-in), %' 'HumanEval+ (stand-in), %'", k)
+  set title word("'held-out loss, nats per token' 'average of ten tasks, %' 'quiz [MMLU], %' 'programs [HumanEval+], %'", k)
   if (k > 2) { set xlabel "rewired layers" } else { unset xlabel }
   if (ours == 0) {
     set yrange [0:1]

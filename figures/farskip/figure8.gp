@@ -15,5 +15,8 @@ if (ours == 0) {
   set key top right
   array cells[4] = ["regular", "FarSkip", "attention-only", "mlp-only"]
   array styles[4] = [6, 1, 3, 2]
-  plot for [i=1:4] csv using (column("x") / 1000):(keep(strcol("cell") eq cells[i], column("value"))) with lines lt styles[i] title cells[i]
+  # Bands: 95 % intervals.
+  edge(cell, sign) = keep(strcol("cell") eq cell, column("value") + sign * column("interval"))
+  plot for [i=1:4] csv using (column("x") / 1000):(edge(cells[i], -1)):(edge(cells[i], 1)) with filledcurves lt styles[i] fs transparent solid 0.2 notitle, \
+    for [i=1:4] csv using (column("x") / 1000):(keep(strcol("cell") eq cells[i], column("value"))) with lines lt styles[i] title cells[i]
 }

@@ -1,5 +1,5 @@
 # FarSkip Table 2 as a picture: points lost or won against the original, averages of the paper and of ours.
-caption = "Ours at micro scale (nano-qwen-moe); the paper: Qwen3-30B-A3B."
+caption = "Ours at micro scale (nano-qwen-moe); the paper: Qwen3-30B-A3B. Thin lines: 95 % intervals, where there are several seeds."
 width = 1240; height = 440
 load "style.gp"
 cells = "'KL FAR 50%' 'KL FAR 75%' 'KL FAR 90%' 'KL' 'KL frozen embedding and LM head' 'KL 4x batch' 'KL 0.25x batch' 'KL + intermediate L2' 'SFT' 'not trained' 'KL on all tokens' 'KL on code' 'SFT on code'"
@@ -16,5 +16,6 @@ set ylabel "points against the original"
 set key bottom left Left reverse
 plot for [i=1:13] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_published"))):(0.36) with boxes lc rgb grey notitle, \
   for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(0.36) with boxes lc rgb blue notitle, \
+  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(column("avg_vs_base_interval")) with yerrorbars lc rgb "#333333" lw 1.5 pt 0 notitle, \
   keyentry with boxes lc rgb grey title "paper: Qwen3-30B-A3B", \
   keyentry with boxes lc rgb blue title (ours == 0 ? "ours: not run yet" : "ours: nano-qwen-moe")

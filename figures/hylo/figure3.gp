@@ -1,5 +1,5 @@
-# HyLo Figure 3: short tasks and RULER at the longest length, by training length and YaRN. Lines: standard deviation over seeds.
-caption = "Ours at micro scale, tokens in brackets. RULER has its own scale in each row: micro models find a tenth of what the paper's do. 4MLA12M2: 4 layers of MLA, 12 of Mamba2."
+# HyLo Figure 3: short tasks and RULER at the longest length, by training length and YaRN. Lines: 95 % intervals.
+caption = "Ours at micro scale, tokens in brackets. RULER has its own scale in each row: micro models find a tenth of what the paper's do. 4MLA12M2: 4 layers of MLA, 12 of Mamba2. RULER's own formats stand in three fifths of our training text. Thin lines: 95 % intervals, where there are several seeds."
 width = 980; height = 520
 load "style.gp"
 settings = "2K 2K+YaRN 8K 8K+YaRN 64K"
@@ -21,11 +21,11 @@ do for [side in "published ours"] {
       value = measure."_".side
       at(offset) = place(strcol("setting")) + offset
       of(model, number) = keep(strcol("model") eq model, column(number))
-      deviation(name) = keep(side eq "ours", of(name, measure."_std"))
+      interval(name) = keep(side eq "ours", of(name, measure."_interval"))
       plot csv using (at(-0.2)):(of("1B-4MLA12M2", value)):(0.36) with boxes lt 1 title "4MLA12M2", \
         csv using (at(0.2)):(of("1B-8MLA8M2", value)):(0.36) with boxes lt 2 title "8MLA8M2", \
-        csv using (at(-0.2)):(of("1B-4MLA12M2", value) - deviation("1B-4MLA12M2")):(0):(2 * deviation("1B-4MLA12M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle, \
-        csv using (at(0.2)):(of("1B-8MLA8M2", value) - deviation("1B-8MLA8M2")):(0):(2 * deviation("1B-8MLA8M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
+        csv using (at(-0.2)):(of("1B-4MLA12M2", value) - interval("1B-4MLA12M2")):(0):(2 * interval("1B-4MLA12M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle, \
+        csv using (at(0.2)):(of("1B-8MLA8M2", value) - interval("1B-8MLA8M2")):(0):(2 * interval("1B-8MLA8M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
     }
   }
 }

@@ -1,5 +1,5 @@
 # How far the cache can shrink: average and held-out loss against KV size, by initialisation.
-caption = "Micro scale: nano models on the microworld's text and tasks."
+caption = "Micro scale: nano models on the microworld's text and tasks. Thin lines: 95 % intervals, where there are several seeds."
 load "style.gp"
 set xlabel "KV size, % of the base"
 set logscale x 2
@@ -17,7 +17,8 @@ do for [panel in "loss_after avg"] {
   } else {
     set yrange [*:*]
     if (panel eq "avg") { set key bottom right } else { set key top right }
-    plot for [i=1:2] csv using (column("kv_p_ours")):(keep(strcol("init_ours") eq word("svd random", i), column(panel."_ours"))) with linespoints lt i title word("SVD random", i)
+    plot for [i=1:2] csv using (column("kv_p_ours")):(keep(strcol("init_ours") eq word("svd random", i), column(panel."_ours"))) with linespoints lt i title word("SVD random", i), \
+      for [i=1:2] csv using (column("kv_p_ours")):(keep(strcol("init_ours") eq word("svd random", i), column(panel."_ours"))):(column(panel."_interval")) with yerrorbars lt i notitle
   }
 }
 unset multiplot

@@ -1,6 +1,6 @@
 # X-EcoMLA Figure 1: average against compression by teacher; above the paper (after preference training),
 # below ours, of the same stage. The paper's lines are labelled at their right end.
-caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. All panels have one scale."
+caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. All panels have one scale. Thin lines: 95 % intervals, where there are several seeds."
 height = 640
 load "style.gp"
 place(c) = c < 3 ? 1 : c < 5 ? 2 : c < 8 ? 3 : c < 12 ? 4 : 5
@@ -29,9 +29,10 @@ do for [side in "avg_published avg_ours"] {
         if (panel eq "left") { set label 2 "base" at first last + 0.12, first 52.77 left font ",11" textcolor rgb grey }
         set arrow 2 from graph 0, first 52.77 to first last + 0.05, first 52.77 nohead lt 6
       }
-      # Ours may end in one point: there the colours of the panels above must do.
+      # Vertical lines: 95 % intervals of ours. Ours may end in one point: there the colours of the panels above must do.
       named = theirs ? 3 : 0
       plot for [i=1:3] csv using (place(column("compression"))):(keep(on(panel, word(teachers, i)), column(side))) with linespoints lt i, \
+        for [i=1:3] csv using (place(column("compression"))):(keep(!theirs && on(panel, word(teachers, i)), column(side))):(column("avg_interval")) with yerrorbars lt i, \
         for [i=1:named] csv using (place(column("compression"))):(keep(on(panel, word(teachers, i)) && place(column("compression")) == last, column(side))):(word(teachers, i)." teacher") with labels left offset 0.9,0 font ",11" textcolor lt i
       unset label 2; unset arrow 2
     }

@@ -13,7 +13,12 @@ if (ours == 0) {
   set autoscale yfix
   set ytics (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
   set key top right
-  plot csv using (column("x") / 1000):(keep(strcol("cell") eq "random", column("value"))) with lines lt 2 title "random", \
+  # Bands: 95 % intervals.
+  edge(cell, sign) = keep(strcol("cell") eq cell, column("value") + sign * column("interval"))
+  array cells[4] = ["random", "fixed", "dynamic", "fixed normalised"]
+  array styles[4] = [2, 1, 5, 4]
+  plot for [i=1:4] csv using (column("x") / 1000):(edge(cells[i], -1)):(edge(cells[i], 1)) with filledcurves lt styles[i] fs transparent solid 0.2 notitle, \
+    csv using (column("x") / 1000):(keep(strcol("cell") eq "random", column("value"))) with lines lt 2 title "random", \
     csv using (column("x") / 1000):(keep(strcol("cell") eq "fixed", column("value"))) with lines lt 1 title "SVD, fixed rank", \
     csv using (column("x") / 1000):(keep(strcol("cell") eq "dynamic", column("value"))) with lines lt 5 title "SVD, dynamic rank", \
     csv using (column("x") / 1000):(keep(strcol("cell") eq "fixed normalised", column("value"))) with lines lt 4 title "SVD, fixed rank, normalised latents"

@@ -1,5 +1,5 @@
 # Held-out loss before and after distillation by initialiser, at two KV sizes.
-caption = "Micro scale: nano-1b on the microworld; cov.: factors weighted by the inputs' covariance on calibration text."
+caption = "Micro scale: nano-1b on the microworld; cov.: factors weighted by the inputs' covariance on calibration text. Thin lines: 95 % intervals, where there are several seeds."
 height = 420
 load "style.gp"
 set style fill solid 0.9 noborder
@@ -25,7 +25,8 @@ do for [size in "53.1 15.6"] {
     set yrange [0:*]
     set key top right
     plot for [i=1:5] csv using (i - 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_before_ours"))):(0.36) with boxes lc rgb grey title (i == 1 ? "before distillation" : ""), \
-      for [i=1:5] csv using (i + 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_after_ours"))):(0.36) with boxes lc rgb blue title (i == 1 ? "after distillation" : "")
+      for [i=1:5] csv using (i + 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_after_ours"))):(0.36) with boxes lc rgb blue title (i == 1 ? "after distillation" : ""), \
+      for [i=1:5] csv using (i + 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_after_ours"))):(column("loss_after_interval")) with yerrorbars lc rgb "#333333" lw 1.5 pt 0 notitle
   }
 }
 unset multiplot

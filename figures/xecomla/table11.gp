@@ -1,6 +1,6 @@
 # X-EcoMLA Table 11, SFT rows: average against KV size by teacher, beside ours. Full lines are 3.4 B tokens
 # (one unit of ours), dashed lines twice that; they are labelled at their right end.
-caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. Both panels have one scale."
+caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. Both panels have one scale. Thin lines: 95 % intervals, where there are several seeds."
 height = 400
 load "style.gp"
 place(r) = r > 500 ? 1 : r > 200 ? 2 : r > 100 ? 3 : r > 60 ? 4 : 5
@@ -24,6 +24,7 @@ do for [side in "avg_published avg_ours"] {
     set yrange [48:57]
     plot for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "3.4B"), column(side))) with linespoints lt i, \
       for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B"), column(side))) with linespoints lt i dt 2, \
+      for [i=1:3] csv using (place(column("r_kv"))):(keep(!theirs && (on(i, "3.4B") || on(i, "6.8B")), column(side))):(column("avg_interval")) with yerrorbars lt i, \
       for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B") && column("r_kv") == 48, column(side))):(word(short, i)." teacher") with labels left offset 0.9,(i == 2 ? 0.4 : -0.4) font ",11" textcolor lt i
   }
 }

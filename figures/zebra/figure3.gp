@@ -35,7 +35,8 @@ if (exists("score")) {
     set yrange [0:1]; set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN notitle
   } else {
-    plot csv using "layer":"score_ours":(0.7) with boxes lc rgb orange notitle
+    plot csv using "layer":"score_ours":(0.7) with boxes lc rgb orange notitle, \
+      csv using "layer":"score_ours":"score_interval" with yerrorbars lc rgb "#333333" lw 1.5 pt 0 notitle
   }
   unset multiplot
 }

@@ -1,5 +1,5 @@
 # Zebra-Llama Figure 6: average by initialisation. The paper prints no numbers; all bars are ours.
-caption = "Micro scale: nano-1b and the microworld's stand-ins of the tasks."
+caption = "Micro scale: nano-1b and the microworld's stand-ins of the tasks. Bars with ILD train on more: 0.75 M tokens, the hybrid 1.0 M, the others 0.5 M. Thin lines: 95 % intervals, where there are several seeds."
 load "style.gp"
 set title "initialisation"
 set ylabel "average of eight tasks, %"
@@ -16,5 +16,6 @@ if (ours == 0) {
   set yrange [0:72]
   set key top center horizontal
   plot for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(0.24) with boxes lt s title (m == 1 ? word(starts, s) : ""), \
-    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(sprintf("%.1f", column("avg_ours"))) with labels offset 0,0.6 font ",11" notitle
+    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(sprintf("%.1f", column("avg_ours"))) with labels offset 0,0.6 font ",11" notitle, \
+    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(column("avg_interval")) with yerrorbars lc rgb "#333333" lw 1.5 pt 0 notitle
 }

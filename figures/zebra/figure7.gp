@@ -21,7 +21,8 @@ do for [side in "r_kv_ours avg_ours"] {
   } else {
     if (width_panel) { set yrange [0:*] } else { set yrange [*:*] }
     set key top right
-    plot for [i=1:2] csv using (column("count_ours")):(keep(column("compression_ours") == real(word(sizes, i)), column(side))) with linespoints lt i title word(sizes, i)."×"
+    plot for [i=1:2] csv using (column("count_ours")):(keep(column("compression_ours") == real(word(sizes, i)), column(side))) with linespoints lt i title word(sizes, i)."×", \
+      for [i=1:2] csv using (column("count_ours")):(keep(side eq "avg_ours" && column("compression_ours") == real(word(sizes, i)), column(side))):(column("avg_interval")) with yerrorbars lt i notitle
   }
 }
 unset multiplot

@@ -1,5 +1,5 @@
 # Relative error of every layer's output before and after ILD, both fed with the base's input.
-caption = "Micro scale: nano-1b on the microworld; as converted: structured start, before any training; ILD: layer-wise distillation."
+caption = "Micro scale: nano-1b on the microworld; as converted: structured start, before any training; ILD: layer-wise distillation. Thin lines: 95 % intervals, where there are several seeds."
 load "style.gp"
 set title "nano-1b: error of each layer against the base's layer"
 set xlabel "layer"
@@ -13,5 +13,6 @@ if (ours == 0) {
   set xtics 1
   set key outside right
   array cells[6] = ["Mamba2 random", "Mamba2 as converted", "MLA as converted", "Mamba2 random after ILD", "Mamba2 after ILD", "MLA after ILD"]
-  plot for [i=1:6] csv using "x":(keep(strcol("cell") eq cells[i], column("value"))) with linespoints lt i title cells[i]
+  plot for [i=1:6] csv using "x":(keep(strcol("cell") eq cells[i], column("value"))) with linespoints lt i title cells[i], \
+    for [i=1:6] csv using "x":(keep(strcol("cell") eq cells[i], column("value"))):(column("interval")) with yerrorbars lt i notitle
 }

@@ -84,6 +84,9 @@ struct ReportPage {
       text += "<figure class=\"picture\">\n\(HTML.inlined(svg: svg, id: anchor, title: title))</figure>\n"
     }
     text += tableHTML(table, caption: title)
+    if !table.legend.isEmpty {
+      text += "<p class=\"muted\">Read: \(HTML.escaped(table.legend.joined(separator: "; "))).</p>\n"
+    }
     if !spec.report.notes.isEmpty {
       text += "<ul class=\"notes\">\n" + spec.report.notes.map { "<li>\(HTML.inline($0))</li>\n" }.joined() + "</ul>\n"
     }

@@ -46,8 +46,7 @@ public struct ClosingCard {
 
   /// - Parameter isBrief: without the table and the answers, where many experiments end together
   public func text(isBrief: Bool) throws -> String {
-    let table = try Table(
-      spec, records: publication.records(spec, profile: plan.profile.name), profile: plan.profile.name)
+    let table = try publication.table(spec, profile: plan.profile.name)
     let verdicts = try publication.verdicts(spec, profile: plan.profile.name)
     let (paths, missing) = try publish()
     var lines = ["", "\(spec.name)  \(spec.place): \(spec.title)"]

@@ -65,11 +65,16 @@ public struct Publication {
 
   // MARK: Tables
 
+  /// A spec's report with our numbers and their intervals.
+  func table(_ spec: Spec, profile: String? = nil) throws -> Table {
+    try Table(evidence(spec, profile: profile), profile: profile)
+  }
+
   /// Writes NAME.csv and, for a table, NAME.md; gives back what was written.
   /// - Parameter profile: whose records are shown; the report's when nil
   @discardableResult
   public func writeTable(_ spec: Spec, profile: String? = nil) throws -> [URL] {
-    let table = try Table(spec, records: records(spec, profile: profile), profile: profile)
+    let table = try table(spec, profile: profile)
     let base = folder.appendingPathComponent(spec.name)
     let fields = spec.report.fields
     let csv =
@@ -92,7 +97,7 @@ public struct Publication {
       if spec.report.kind == .table { return nil }
       throw UpcycleError("this figure has no gnuplot script", at: script.path)
     }
-    let table = try Table(spec, records: records(spec, profile: profile), profile: profile)
+    let table = try table(spec, profile: profile)
     try writeTable(spec, profile: profile)
     return try draw(spec.name, ours: table.rows.filter { !$0.records.isEmpty }.count, png: png)
   }
@@ -114,7 +119,7 @@ public struct Publication {
     let items = try specs.map { spec in
       let svg = folder.appendingPathComponent("\(spec.name).svg")
       return ReportPage.Item(
-        spec: spec, table: try Table(spec, records: records(spec)),
+        spec: spec, table: try table(spec),
         svg: FileManager.default.fileExists(atPath: svg.path)
           ? String(decoding: try readFile(svg), as: UTF8.self) : nil,
         verdicts: try verdicts(spec))

@@ -2,8 +2,9 @@ import Foundation
 import Groundwork
 
 extension Table {
-  /// Every column with what was published, ours, the spread over seeds, the item error and the difference;
-  /// one line per cell. Comment lines say where both sides come from.
+  /// Every column with what was published, ours, half of the 95 % interval, the number of seeds, their standard deviation,
+  /// the item error, the difference where both are on one scale and the shares that are kept; one line per cell. Comment
+  /// lines say where both sides come from.
   var csv: CSV {
     var csv = CSV(header: ["cell"])
     csv.comments = [
@@ -17,11 +18,15 @@ extension Table {
         continue
       }
       if column.published != nil { csv.header.append("\(name)_published") }
-      csv.header += ["\(name)_ours", "\(name)_std", "\(name)_stderr"]
-      if column.published != nil { csv.header.append("\(name)_delta") }
+      csv.header += ["ours", "interval", "seeds", "std", "stderr"].map { "\(name)_\($0)" }
+      if column.isCompared { csv.header.append("\(name)_delta") }
       if hasBaselines {
         if column.published != nil { csv.header.append("\(name)_vs_base_published") }
-        csv.header.append("\(name)_vs_base_ours")
+        csv.header += ["\(name)_vs_base_ours", "\(name)_vs_base_interval"]
+      }
+      if column.kept {
+        if column.published != nil { csv.header.append("\(name)_kept_published") }
+        csv.header += ["\(name)_kept_ours", "\(name)_kept_interval"]
       }
     }
     csv.header += ["seeds", "tokens", "status"]
@@ -41,24 +46,29 @@ extension Table {
       }
       let number = { (value: Double?) in value.map { plain($0, column.digits + 2) } ?? "" }
       if column.published != nil { fields.append(value.published ?? "") }
-      fields += [number(value.ours?.mean), number(value.ours?.deviation), number(value.stderr)]
-      if column.published != nil { fields.append(number(value.difference)) }
+      fields += [number(value.ours?.mean), number(value.interval), value.seeds.map { "\($0)" } ?? ""]
+      fields += [number(value.ours?.deviation), number(value.stderr)]
+      if column.isCompared { fields.append(number(value.difference)) }
       if hasBaselines {
         if column.published != nil { fields.append(number(value.againstBaseline?.published)) }
-        fields.append(number(value.againstBaseline?.ours))
+        fields += [number(value.againstBaseline?.ours), number(value.againstBaselineInterval)]
+      }
+      if column.kept {
+        if column.published != nil { fields.append(number(value.kept?.published)) }
+        fields += [number(value.kept?.ours), number(value.keptInterval)]
       }
     }
     let tokens = row.records.map(\.tokens).max() ?? 0
     fields += [
       row.seeds.replacingOccurrences(of: ", ", with: " "), tokens > 0 ? "\(tokens)" : "",
-      row.pending.map { $0 == "run it" ? "not run yet" : "not run yet: needs \($0)" } ?? "run",
+      row.pending.map { Footnotes.text($0) } ?? "run",
     ]
     return fields
   }
 
-  /// Curves in long form: cell, x, mean over seeds, standard deviation, seeds.
+  /// Curves in long form: cell, x, mean over seeds, half of its 95 % interval, standard deviation, seeds.
   func curves(_ series: String) -> CSV {
-    var csv = CSV(header: ["cell", "x", "value", "std", "seeds"])
+    var csv = CSV(header: ["cell", "x", "value", "interval", "std", "seeds"])
     csv.comments = ["# \(spec.place): \(spec.title)".singleLine, "# ours: \(ours)"]
     for row in rows {
       let curves = row.records.compactMap { $0.series?[series] }
@@ -67,7 +77,7 @@ extension Table {
         let values = curves.compactMap { $0.indices.contains(index) && $0[index].count == 2 ? $0[index][1] : nil }
         let sample = Sample(values: values)
         csv.rows.append([
-          row.cell.id, plain(point[0], 0), plain(sample.mean, 5),
+          row.cell.id, plain(point[0], 0), plain(sample.mean, 5), sample.halfWidth.map { plain($0, 5) } ?? "",
           sample.deviation.map { plain($0, 5) } ?? "", "\(values.count)",
         ])
       }
@@ -96,8 +106,8 @@ extension Table {
 
   /// What our numbers are, in one line: profile, tokens, seeds, commit, machine.
   var ours: String {
-    guard !records.isEmpty else { return "not run yet" }
-    let about = spec.profiles[profile].map { $0.about.isEmpty ? "" : " (\($0.about))" } ?? ""
+    guard !records.isEmpty else { return commonReason.map { Footnotes.text($0) } ?? "not run yet" }
+    let about = spec.report.isExact ? "" : spec.profiles[profile].map { $0.about.isEmpty ? "" : " (\($0.about))" } ?? ""
     var parts = ["profile \(profile)\(about)"]
     let tokens = records.map(\.tokens).filter { $0 > 0 }
     if let least = tokens.min(), let most = tokens.max() {

@@ -38,17 +38,30 @@ extension Table {
     if spec.pending == nil {
       lines.append("- Repeat: `\(command)`")
     }
-    var legend: [String] = []
-    if spec.report.columns.contains(where: \.exact) {
-      legend.append("✓ an exact number equals the published one to its printed digits, ≠ it does not")
-    }
-    if rows.contains(where: { $0.values.contains { ($0.ours?.count ?? 0) > 1 } }) {
-      legend.append("± standard deviation over seeds")
-    }
-    if rows.contains(where: { $0.values.contains { $0.difference != nil } }) {
-      legend.append("Δ ours minus paper")
-    }
     if !legend.isEmpty { lines.append("- Read: \(legend.joined(separator: "; "))") }
+    return lines
+  }
+
+  /// What the signs of the table mean.
+  var legend: [String] {
+    func some(_ isThere: (Value) -> Bool) -> Bool { rows.contains { $0.values.contains(where: isThere) } }
+    var lines: [String] = []
+    if let task = spec.report.columns.first(where: { $0.header.contains("[") }) {
+      lines.append("\(task.header): our task and, in brackets, the paper's benchmark that it stands for")
+    }
+    if rows.contains(where: { zip(spec.report.columns, $0.values).contains { $0.exact && $1.agrees != nil } }) {
+      lines.append("✓ an exact number equals the published one to its printed digits, ≠ it does not")
+    }
+    if some({ $0.interval != nil }) { lines.append("± half of the 95 % interval over seeds and items") }
+    if some({ $0.seeds != nil }) {
+      lines.append("(n) the number of seeds, one alone has no interval")
+    }
+    if some({ $0.kept != nil }) {
+      lines.append("kept: the paper's number in percent of the paper's \(spec.report.baseline), ours of our own")
+    }
+    if spec.report.columns.contains(where: \.sameScale) && some({ $0.difference != nil }) {
+      lines.append("Δ ours minus paper")
+    }
     return lines
   }
 
@@ -65,37 +78,44 @@ extension Table {
 
   private func beside(_ footnotes: inout Footnotes) -> MarkdownGrid {
     var grid = MarkdownGrid()
-    for column in spec.report.columns {
-      let both = column.published != nil && column.isMeasured
-      grid.add(both ? "\(column.header), \(column.publishedBy)" : column.header, right: column.isMeasured)
-      if both { grid.add("\(column.header), ours", right: true) }
-      if both && !column.exact { grid.add("Δ", right: true) }
-      if column.againstBaseline {
-        if column.published != nil { grid.add("vs \(spec.report.baseline), paper", right: true) }
-        grid.add("vs \(spec.report.baseline), ours", right: true)
+    let columns = spec.report.columns
+    let firstOfOurs = columns.firstIndex(where: \.isMeasured)
+    for (index, column) in columns.enumerated() {
+      func add(_ title: String) {
+        if column.published != nil && column.isMeasured { grid.add("\(title), \(column.publishedBy)", right: true) }
+        let mark = absence(of: column, at: index).map { " " + footnotes.mark($0) } ?? ""
+        grid.add(column.published == nil ? title + mark : "\(title), ours" + mark, right: true)
       }
+      guard column.isMeasured else {
+        grid.add(column.header, right: false)
+        continue
+      }
+      add(column.header)
+      if column.sameScale { grid.add("Δ", right: true) }
+      if column.againstBaseline { add("vs \(spec.report.baseline)") }
+      if column.kept { add(keptHeader) }
     }
-    grid.add("seeds", right: true)
     for row in rows {
       var line: [String] = []
-      for (column, value) in zip(spec.report.columns, row.values) {
+      for (index, (column, value)) in zip(columns, row.values).enumerated() {
         guard column.isMeasured else {
-          line.append(Self.label(value))
+          line.append(label(row, at: index))
           continue
         }
         if column.published != nil { line.append(value.published ?? "") }
-        line.append(Self.ours(value, column, &footnotes))
-        if column.published != nil && !column.exact {
-          line.append(value.difference.map { signed($0, column.digits) } ?? "")
-        }
+        let pending = index == firstOfOurs ? mark(row, &footnotes) : nil
+        line.append(pending ?? field(value, column, at: index, &footnotes))
+        if column.sameScale { line.append(value.difference.map { signed($0, column.digits) } ?? "") }
         if column.againstBaseline {
-          if column.published != nil {
-            line.append(value.againstBaseline?.published.map { signed($0, column.digits) } ?? "")
-          }
-          line.append(value.againstBaseline?.ours.map { signed($0, column.digits) } ?? "")
+          let (paper, ours) = value.againstBaselineText(column)
+          line += column.published == nil ? [ours] : [paper, ours]
+        }
+        if column.kept {
+          let (paper, ours) = value.keptText
+          line += column.published == nil ? [ours] : [paper, ours]
         }
       }
-      grid.rows.append(line + [row.pending.map { footnotes.mark($0) } ?? row.seeds])
+      grid.rows.append(line)
     }
     return grid
   }
@@ -105,56 +125,99 @@ extension Table {
     let labels = columns.prefix { !$0.isMeasured }.count
     var grid = MarkdownGrid()
     for (index, column) in columns.enumerated() {
-      if index == labels { grid.add("", right: false) }
-      grid.add(column.header, right: column.isMeasured)
+      if index == labels { grid.add("", right: false, identifies: true) }
+      let mark = absence(of: column, at: index).map { " " + footnotes.mark($0) } ?? ""
+      grid.add(column.header + mark, right: column.isMeasured)
       if column.againstBaseline { grid.add("vs \(spec.report.baseline)", right: true) }
+      if column.kept { grid.add(keptHeader, right: true) }
     }
-    grid.add("seeds", right: true)
-
     for row in rows {
-      var (paper, ours, delta): ([String], [String], [String]) = ([], [], [])
+      let pending = mark(row, &footnotes).map { " " + $0 } ?? ""
+      var (paper, ours): ([String], [String]) = ([], [])
       for (index, (column, value)) in zip(columns, row.values).enumerated() {
         if index == labels {
-          paper.append("paper")
-          ours.append("ours")
-          delta.append("Δ")
+          paper.append("paper" + pending)
+          ours.append("ours" + pending)
         }
         paper.append(value.published ?? "")
-        ours.append(column.isMeasured ? Self.ours(value, column, &footnotes) : value.setting ?? "")
-        delta.append(column.exact ? "" : value.difference.map { signed($0, column.digits) } ?? "")
+        ours.append(
+          column.isMeasured ? field(value, column, at: index, &footnotes) : setting(row, at: index) ?? "")
         if column.againstBaseline {
-          let (a, b) = value.againstBaseline ?? (nil, nil)
-          paper.append(a.map { signed($0, column.digits) } ?? "")
-          ours.append(b.map { signed($0, column.digits) } ?? "")
-          delta.append(a.flatMap { a in b.map { signed($0 - a, column.digits) } } ?? "")
+          let texts = value.againstBaselineText(column)
+          paper.append(texts.paper)
+          ours.append(texts.ours)
+        }
+        if column.kept {
+          let texts = value.keptText
+          paper.append(texts.paper)
+          ours.append(texts.ours)
         }
       }
-      let published = row.cell.row != nil
-      if let pending = row.pending {
-        grid.rows.append((published ? paper : ours) + [footnotes.mark(pending)])
-      } else {
-        if published { grid.rows.append(paper + [""]) }
-        grid.rows.append(ours + [row.seeds])
-        if published { grid.rows.append(delta + [""]) }
-      }
+      if row.cell.row != nil { grid.rows.append(paper) }
+      if row.cell.row == nil || !row.records.isEmpty { grid.rows.append(ours) }
     }
     return grid
+  }
+
+  private var keptHeader: String { "kept, % of \(spec.report.baseline)" }
+
+  // MARK: Absences
+
+  /// What every row waits for, if it is the same: said once above the table.
+  var commonReason: String? {
+    let reasons = Set(rows.map(\.pending))
+    return reasons.count == 1 ? reasons.first! : nil
+  }
+
+  /// The mark of a row that has not run.
+  private func mark(_ row: Row, _ footnotes: inout Footnotes) -> String? {
+    commonReason == nil ? row.pending.map { footnotes.mark($0) } : nil
+  }
+
+  /// Why a column has nothing of ours in any row.
+  private func absence(of column: Column, at index: Int) -> String? {
+    rows.contains { $0.values[index].ours != nil } || records.isEmpty ? nil : column.pending
   }
 
   // MARK: Fields
 
   /// A setting: the paper's, ours, or `paper → ours` where they differ.
-  private static func label(_ value: Value) -> String {
-    guard let setting = value.setting else { return value.published ?? "" }
-    guard let published = value.published, published != setting else { return setting }
+  private func label(_ row: Row, at index: Int) -> String {
+    let published = row.values[index].published
+    guard let setting = setting(row, at: index) else { return published ?? "" }
+    guard let published, published != setting else { return setting }
     return "\(published) → \(setting)"
   }
 
-  private static func ours(_ value: Value, _ column: Column, _ footnotes: inout Footnotes) -> String {
-    guard let ours = value.ours else { return value.pending.map { footnotes.mark($0) } ?? "" }
-    let mark = column.exact ? value.agrees.map { $0 ? " ✓" : " ≠" } ?? "" : ""
-    let spread = ours.deviation.map { $0 > 0 ? " ± \(formatted($0, column.digits))" : "" } ?? ""
-    return formatted(ours.mean, column.digits) + spread + mark
+  private func field(_ value: Value, _ column: Column, at index: Int, _ footnotes: inout Footnotes) -> String {
+    if value.ours != nil { return value.text(column) }
+    guard absence(of: column, at: index) == nil else { return "" }
+    return value.pending.map { footnotes.mark($0) } ?? ""
+  }
+}
+
+extension Table.Value {
+  /// Ours: "52.1 ± 0.8 (3)" for a mean, half of its 95 % interval and the number of seeds, "52.1 (1)" for one seed, and
+  /// "15.625 ✓" for an exact number.
+  func text(_ column: Column) -> String {
+    guard let ours else { return "" }
+    var text = formatted(ours.mean, column.digits)
+    if let interval { text += " ± \(formatted(interval, column.digits))" }
+    if let seeds { text += " (\(seeds))" }
+    if column.exact, let agrees { text += agrees ? " ✓" : " ≠" }
+    return text
+  }
+
+  /// Shares of the base in percent: the paper's of the paper's, ours of ours.
+  var keptText: (paper: String, ours: String) {
+    let spread = keptInterval.map { " ± \(formatted($0, 1))" } ?? ""
+    return (kept?.published.map { formatted($0, 1) } ?? "", kept?.ours.map { formatted($0, 1) + spread } ?? "")
+  }
+
+  func againstBaselineText(_ column: Column) -> (paper: String, ours: String) {
+    let text = { (number: Double?) in number.map { signed($0, column.digits) } ?? "" }
+    let spread = againstBaselineInterval.map { " ± \(formatted($0, column.digits))" } ?? ""
+    return (text(againstBaseline?.published), againstBaseline?.ours == nil ? "" : text(againstBaseline?.ours) + spread)
   }
 }
 
@@ -171,60 +234,11 @@ struct Footnotes {
 
   /// "[a] not run yet: needs …"; what merely waits for `lab run` needs nothing.
   var lines: [String] {
-    reasons.enumerated().map { index, reason in
-      "[\(Self.letter(index))] not run yet" + (reason == "run it" ? "" : ": needs \(reason)")
-    }
+    reasons.enumerated().map { index, reason in "[\(Self.letter(index))] \(Self.text(reason))" }
   }
+
+  /// Why a field is empty, in words.
+  static func text(_ reason: String) -> String { "not run yet" + (reason == "run it" ? "" : ": needs \(reason)") }
 
   private static func letter(_ index: Int) -> String { String(UnicodeScalar(UInt8(97 + index % 26))) }
-}
-
-/// A Markdown table whose source is aligned as well; one that is too wide becomes several, which share their labels.
-struct MarkdownGrid {
-  /// Columns of text that are read without scrolling.
-  private static let widest = 160
-
-  private(set) var header: [String] = []
-  private var right: [Bool] = []
-  var rows: [[String]] = []
-
-  mutating func add(_ title: String, right: Bool) {
-    header.append(title)
-    self.right.append(right)
-  }
-
-  var text: String {
-    let safe = ([header] + rows).map { $0.map { $0.replacingOccurrences(of: "|", with: "\\|") } }
-    let widths = header.indices.map { column in max(3, safe.map { $0[column].count }.max() ?? 0) }
-    return parts(widths).map { columns in
-      func line(_ fields: [String]) -> String {
-        "| "
-          + columns.map { index in
-            let space = String(repeating: " ", count: widths[index] - fields[index].count)
-            return right[index] ? space + fields[index] : fields[index] + space
-          }.joined(separator: " | ") + " |"
-      }
-      let rule = header.indices.map { index in
-        String(repeating: "-", count: widths[index] - (right[index] ? 1 : 0)) + (right[index] ? ":" : "")
-      }
-      return ([line(safe[0]), line(rule)] + safe.dropFirst().map(line)).joined(separator: "\n")
-    }.joined(separator: "\n\n")
-  }
-
-  /// The columns of each table: all, or the leading labels with as many numbers as there is room for.
-  private func parts(_ widths: [Int]) -> [[Int]] {
-    func width(_ columns: [Int]) -> Int { columns.reduce(1) { $0 + widths[$1] + 3 } }
-    let all = Array(header.indices)
-    if width(all) <= Self.widest { return [all] }
-    // Where labels leave no room for numbers, the first alone is repeated.
-    var labels = Array(all.prefix { !right[$0] })
-    if width(labels) > Self.widest / 2 { labels = Array(labels.prefix(1)) }
-    var parts: [[Int]] = [labels]
-    for column in all.dropFirst(labels.count) {
-      let last = parts.count - 1
-      if parts[last].count > labels.count, width(parts[last] + [column]) > Self.widest { parts.append(labels) }
-      parts[parts.count - 1].append(column)
-    }
-    return parts
-  }
 }

@@ -3,16 +3,32 @@ import Groundwork
 
 /// A spec's report filled from records: per cell and column what was published and what we measured.
 struct Table {
+  /// The paper's number and ours.
+  struct Pair: Equatable {
+    var published: Double?
+    var ours: Double?
+  }
+
   struct Value {
     var published: String?
     /// One number per seed, scaled.
     var ours: Sample?
+    /// Seeds behind it; nil where nothing in it is random: arithmetic, a base that is given.
+    var seeds: Int?
+    /// Half the width of its 95 % interval over seeds and items, scaled; nil for fewer than two seeds.
+    var interval: Double?
     /// Item-sampling standard error of our value (mean over seeds), scaled.
     var stderr: Double?
     /// Ours when it is a setting.
     var setting: String?
-    /// Published and our difference to the baseline cell.
-    var againstBaseline: (published: Double?, ours: Double?)?
+    /// Differences to the baseline cell.
+    var againstBaseline: Pair?
+    /// Half the width of our difference's 95 % interval.
+    var againstBaselineInterval: Double?
+    /// Shares of the baseline's value in percent, each side's of its own.
+    var kept: Pair?
+    /// Half the width of our share's 95 % interval.
+    var keptInterval: Double?
     /// Why ours is empty although the cell ran.
     var pending: String?
     /// Whether exact numbers can be expected to agree (not when the data choose the ranks).
@@ -49,6 +65,14 @@ struct Table {
     }
   }
 
+  /// A setting of ours in words. A row that is ours alone is named by its cell, where nothing else names it or where the
+  /// other rows have the paper's names.
+  func setting(_ row: Row, at index: Int) -> String? {
+    let own = row.values[index].setting
+    guard index == 0, row.cell.row == nil, own != row.cell.id, own == nil || spec.published != nil else { return own }
+    return own.map { "\(row.cell.id): \($0)" } ?? row.cell.id
+  }
+
   let spec: Spec
   let profile: String
   let rows: [Row]
@@ -57,11 +81,12 @@ struct Table {
   var seeds: [Int] { Set(records.compactMap(\.seed)).sorted() }
 
   /// - Parameter profile: the records'; the report's when nil
-  init(_ spec: Spec, records: [Record], profile: String? = nil) throws {
+  init(_ evidence: ClaimEvidence, profile: String? = nil) throws {
+    let spec = evidence.spec
     self.spec = spec
     self.profile = profile ?? spec.report.profile
     let cells = Set(spec.cells.map(\.id))
-    let records = records.filter { cells.contains($0.cell) }
+    let records = evidence.records.filter { cells.contains($0.cell) }
     self.records = records
     let byCell = Dictionary(grouping: records, by: \.cell)
     let settings = spec.profiles[self.profile]
@@ -72,70 +97,10 @@ struct Table {
       return Row(
         cell: cell,
         values: try spec.report.columns.map {
-          try Self.value($0, cell, own, byCell, spec: spec, scope: scope)
+          try Self.value($0, cell, evidence, byCell, scope: scope)
         },
         records: own, pending: own.isEmpty ? (cell.pending ?? spec.pending ?? "run it") : nil)
     }
-  }
-
-  private static func value(
-    _ column: Column, _ cell: Cell, _ own: [Record], _ byCell: [String: [Record]], spec: Spec,
-    scope: [String: JSONValue]
-  ) throws -> Value {
-    var value = Value(isComparable: !cell.isInexact)
-    value.published = column.published.flatMap { name in cell.row.flatMap { spec.published?.text(name, row: $0) } }
-    value.ours = sample(column, own, baseline: cell.baseline.flatMap { byCell[$0] } ?? [])
-    if !column.metrics.isEmpty {
-      let errors = own.compactMap { record -> Double? in
-        let parts = column.metrics.compactMap { record.metrics[$0]?.stderr }
-        if parts.isEmpty { return nil }
-        return parts.reduce(0) { $0 + $1 * $1 }.squareRoot() / Double(column.metrics.count)
-      }
-      if !errors.isEmpty { value.stderr = errors.reduce(0, +) / Double(errors.count) * column.scale }
-    }
-    if value.ours == nil && !own.isEmpty { value.pending = column.pending }
-    if let template = column.ours, cell.pipeline != nil, cell.pending == nil {
-      // A variable set to null says that the setting does not apply to this cell.
-      let applies = !scope.contains { $0.value == .null && template.contains("{\($0.key)}") }
-      if applies { value.setting = try Matrix.fill(template, scope, in: spec.file.path) }
-    }
-    if column.isMeasured, cell.baseline != cell.id, let base = cell.baseline.flatMap(spec.cell) {
-      let published = column.published.flatMap { name in base.row.flatMap { spec.published?.text(name, row: $0) } }
-      let reference = sample(column, byCell[base.id] ?? [], baseline: [])
-      value.againstBaseline = (
-        value.publishedNumber.flatMap { mine in published.flatMap { Double($0) }.map { mine - $0 } },
-        value.ours.flatMap { mine in reference.map { mine.mean - $0.mean } }
-      )
-    }
-    return value
-  }
-
-  private static func sample(_ column: Column, _ own: [Record], baseline: [Record]) -> Sample? {
-    let values: [Double] = own.sorted { ($0.seed ?? -1) < ($1.seed ?? -1) }.compactMap { record in
-      if let series = column.reach {
-        let reference = baseline.first { $0.seed == record.seed }
-        guard let level = reference?.series?[series]?.last?.last else { return nil }
-        return crossing(record.series?[series] ?? [], level: level).map { $0 * column.scale }
-      }
-      if column.metric == "record.seconds" { return record.seconds * column.scale }
-      let parts = column.metrics.compactMap { record.metrics[$0]?.value }
-      if parts.isEmpty || parts.count < column.metrics.count { return nil }
-      return parts.reduce(0, +) / Double(parts.count) * column.scale
-    }
-    return values.isEmpty ? nil : Sample(values: values)
-  }
-
-  /// Where a falling curve [[x, y], …] first comes down to `level`, by linear interpolation; nil if never.
-  static func crossing(_ points: [[Double]], level: Double) -> Double? {
-    var before: [Double]?
-    for point in points where point.count == 2 {
-      if point[1] <= level {
-        guard let before, before[1] > point[1] else { return point[0] }
-        return before[0] + (point[0] - before[0]) * (before[1] - level) / (before[1] - point[1])
-      }
-      before = point
-    }
-    return nil
   }
 }
 

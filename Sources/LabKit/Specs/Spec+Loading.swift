@@ -10,7 +10,7 @@ extension Spec {
       tree, at: "", in: path,
       known: [
         "title", "place", "pending", "defaults", "profiles", "pipelines", "fragments", "matrix", "column_sets",
-        "report", "claims", "chance", "noise",
+        "note_sets", "report", "claims", "chance", "noise",
       ])
     self.name = name
     self.file = file
@@ -48,9 +48,8 @@ extension Spec {
     cells = matrix.cells
     published = matrix.published
     report = try Report(
-      object.required("report") { object.values[$0] }, sets: object.object("column_sets")?.values ?? [:],
-      path: "report",
-      file: path)
+      object.required("report") { object.values[$0] }, columnSets: object.object("column_sets")?.values ?? [:],
+      noteSets: object.object("note_sets")?.values ?? [:], path: "report", file: path)
     claims = try object.list("claims") { try Claim($0, path: $1, file: path) }
     chance = try Self.numbers(object, "chance", in: 0...100)
     noise = try Self.numbers(object, "noise", in: 0...Double.greatestFiniteMagnitude)

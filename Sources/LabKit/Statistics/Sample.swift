@@ -16,4 +16,9 @@ struct Sample: Equatable, Sendable {
 
   /// Sample standard deviation; nil below two values.
   var deviation: Double? { variance.map { $0.squareRoot() } }
+
+  /// Half the width of the mean's 95 % interval by Student's t with its own variance; nil below two values.
+  var halfWidth: Double? {
+    deviation.map { studentQuantile(0.975, freedom: Double(count - 1)) * $0 / Double(count).squareRoot() }
+  }
 }

@@ -12,7 +12,8 @@ public func standardStages() -> StageRegistry {
     evaluateStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,
     memorySavingStage,
     infoStage, layerParametersStage, placementStage,
-    simulateStage, simulateSharesStage, simulateDurationsStage, simulateSensitivityStage, overlapStage, parallelStage,
+    simulateStage, simulateSharesStage, simulateDurationsStage, simulateSensitivityStage, fitOverheadStage,
+    serveStage, overlapStage, parallelStage,
   ] {
     registry.register(stage)
   }

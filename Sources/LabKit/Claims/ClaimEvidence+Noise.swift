@@ -1,0 +1,148 @@
+import Groundwork
+
+/// A cell (or list of cells) with the linear combination of its metrics that a quantity takes.
+struct WeightedCell {
+  let cells: [String]
+  let weights: [String: Double]
+  let repeats: [[Record]]
+
+  init(_ cells: [String], weights: [String: Double], from source: ClaimEvidence) {
+    self.cells = cells
+    self.weights = weights
+    repeats = source.repeats(cells)
+  }
+
+  /// Repeats that a seed tells apart.
+  var seeds: Int { repeats.count { $0.contains { $0.seed != nil } } }
+
+  /// The recorded standard errors over items, each metric and cell by itself; the mean over repeats, which answer
+  /// the same items.
+  var recordedVariance: Double {
+    weights.sorted { $0.key < $1.key }.reduce(0) { sum, item in
+      let errors = repeats.joined().compactMap { $0.metrics[item.key]?.stderr }
+      return sum + item.value * item.value * Sample(values: errors.map { $0 * $0 }).mean
+    }
+  }
+}
+
+extension ClaimEvidence {
+  // MARK: Seeds
+
+  /// The variance of the quantity's linear part over seeds that all cells have.
+  /// - Returns: nil for fewer than two such seeds, and for models of several pretrainings
+  func pairedSeedNoise(
+    _ subjects: [WeightedCell]
+  ) -> (parts: [Uncertainty.Part], perSeed: Double?, freedom: Double)? {
+    if subjects.contains(where: { $0.cells.count > 1 }) { return nil }
+    var sums: [Int: Double] = [:]
+    for (index, subject) in subjects.enumerated() {
+      var values: [Int: Double] = [:]
+      for repeats in subject.repeats {
+        guard let seed = repeats[0].seed, let value = self.values([repeats], subject.weights).first else { continue }
+        values[seed] = value
+      }
+      sums =
+        index == 0
+        ? values : sums.filter { values[$0.key] != nil }.reduce(into: [:]) { $0[$1.key] = $1.value + values[$1.key]! }
+    }
+    let sample = Sample(values: sums.sorted { $0.key < $1.key }.map(\.value))
+    guard let variance = sample.variance else { return nil }
+    let freedom = Double(sums.count - 1)
+    return ([Uncertainty.Part(variance: variance / Double(sums.count), freedom: freedom)], variance, freedom)
+  }
+
+  /// The variance over seeds: pooled over what is repeated, or a cell's own where Bartlett's test rejects.
+  /// - Returns: its parts; the variance with one seed a cell, nil where nothing tells it; and degrees of freedom
+  func seedNoise(
+    _ subjects: [WeightedCell]
+  ) -> (parts: [Uncertainty.Part], perSeed: Double?, freedom: Double) {
+    // Cells that enter with the same metrics share a pool: their variances are one part.
+    struct Kind: Hashable {
+      let direction: [String: Double]
+      let isPretrained: Bool
+    }
+    var pools: [Kind: (pool: PooledVariance, squares: Double)] = [:]
+    var parts: [Uncertainty.Part] = []
+    var (perSeed, freedom) = (Double?(0), 0.0)
+    for subject in subjects {
+      let scale = subject.weights.max { ($0.value.magnitude, $1.key) < ($1.value.magnitude, $0.key) }!.value
+      let direction = subject.weights.mapValues { $0 / scale }
+      let kind = Kind(direction: direction, isPretrained: subject.cells.count > 1)
+      let pool = pools[kind]?.pool ?? pooled(direction, pretrainings: kind.isPretrained)
+      let values = self.values(subject.repeats, subject.weights)
+      let own = Sample(values: values).variance
+      if let pool, pool.isShared || own == nil {
+        let squares = scale * scale / Double(max(values.count, 1))
+        pools[kind] = (pool, (pools[kind]?.squares ?? 0) + squares)
+        perSeed = perSeed.map { $0 + pool.variance * scale * scale }
+        freedom = max(freedom, pool.freedom)
+      } else if let own {
+        parts.append(Uncertainty.Part(variance: own / Double(values.count), freedom: Double(values.count - 1)))
+        perSeed = perSeed.map { $0 + own }
+        freedom = max(freedom, Double(values.count - 1))
+      } else {
+        let known = subject.weights.sorted { $0.key < $1.key }.map { metric, weight in
+          spec.noise(of: metric).map { $0 * $0 * weight * weight }
+        }
+        perSeed = known.contains { $0 == nil } ? nil : perSeed.map { $0 + known.reduce(0) { $0 + $1! } }
+      }
+    }
+    for (pool, squares) in pools.values {
+      parts.append(Uncertainty.Part(variance: pool.variance * squares, freedom: pool.freedom))
+    }
+    return (parts.sorted { $0.variance < $1.variance }, perSeed, freedom)
+  }
+
+  /// Half the width of the 95 % interval of a sum of cells' metrics, over seeds and items as in claims. A cell at floor or
+  /// ceiling keeps its own variance over seeds; a cell without seeds (a base that is given) adds that of its items alone.
+  /// - Parameter subjects: first the cell whose seeds it is about
+  /// - Returns: nil for fewer than two of them
+  func halfWidth(of subjects: [WeightedCell]) throws -> Double? {
+    guard subjects[0].seeds > 1 else { return nil }
+    let seeded = subjects.filter { $0.seeds > 0 }
+    var parts = seedNoise(seeded.filter { !isLimited($0) }).parts
+    for subject in seeded where isLimited(subject) {
+      let own = Sample(values: values(subject.repeats, subject.weights))
+      guard let variance = own.variance else { continue }
+      parts.append(Uncertainty.Part(variance: variance / Double(own.count), freedom: Double(own.count - 1)))
+    }
+    let items = try pairedItemVariance(subjects) ?? subjects.reduce(0) { $0 + $1.recordedVariance }
+    let interval = Uncertainty(value: 0, seeds: parts, items: items).interval()
+    return (interval.upperBound - interval.lowerBound) / 2
+  }
+
+  private func isLimited(_ subject: WeightedCell) -> Bool {
+    subject.weights.keys.contains { metric in
+      let values = self.values(subject.repeats, [metric: 1])
+      return !values.isEmpty && limit(metric, Sample(values: values).mean) != nil
+    }
+  }
+
+  // MARK: Items
+
+  /// The variance over the items that all models answered, task by task; nil when some record has no items.
+  func pairedItemVariance(_ subjects: [WeightedCell]) throws -> Double? {
+    /// Task and items -> what each subject enters with.
+    var models: [String: [(coefficient: Double, scores: [[Double]])]] = [:]
+    for subject in subjects {
+      let records = Array(subject.repeats.joined())
+      var coefficients: [String: Double] = [:]
+      var scores: [String: [[Double]]] = [:]
+      for (metric, weight) in subject.weights.sorted(by: { $0.key < $1.key }) {
+        for (index, record) in records.enumerated() {
+          guard let parts = ItemScores.parts(of: metric, in: try items(record)) else { return nil }
+          for part in parts {
+            let key = "\(part.isGraded) \(part.scores.task) \(part.scores.identity)"
+            if index == 0 { coefficients[key, default: 0] += weight * part.weight }
+            if scores[key, default: []].count < records.count { scores[key, default: []].append(part.values) }
+          }
+        }
+      }
+      for (key, coefficient) in coefficients {
+        if scores[key]!.count != records.count { return nil }
+        models[key, default: []].append((coefficient, scores[key]!))
+      }
+    }
+    return models.sorted { $0.key < $1.key }.reduce(0) { $0 + itemVariance($1.value) }
+  }
+}
