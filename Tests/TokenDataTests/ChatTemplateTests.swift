@@ -46,6 +46,23 @@ final class ChatTemplateTests: XCTestCase {
     return try ChatTemplate(source, file: "t.jinja").text(chat, addingPrompt: true)
   }
 
+  func testExtremeNumbersAndGrowingTextsEndInOneLine() throws {
+    let least = "(0 - 9223372036854775807 - 1)"
+    XCTAssertEqual(try text("{{ [1] | tojson(indent=-1) }}"), "[\n1\n]")
+    XCTAssertEqual(try text("{{ 'a b'.rsplit(' ', 9223372036854775807) | join('-') }}"), "a-b")
+    XCTAssertEqual(try text("{{ \(least) is divisibleby(0 - 1) }}"), "True")
+    XCTAssertFalse(try text("{{ \(least) | abs }}").isEmpty)
+    for (source, words) in [
+      ("{{ 'ab' * 9223372036854775807 }}", "too long"), ("{{ '%d' % (10.0 ** 300) }}", "too large"),
+      ("{{ '{-5}'.format(1) }}", "no value"), ("{{ range(90000) | join('a' * 9000) }}", "too long"),
+      ("{{ ('a' * 90000).replace('a', 'b' * 90000) }}", "too long"),
+      ("{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}", "too long"),
+      ("{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}", "too long"),
+    ] {
+      XCTAssertThrowsError(try text(source), source) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+    }
+  }
+
   func testWhatIsNotKnownIsOneLineWithItsPlace() {
     for (source, words) in [
       ("a\n{% include 'x' %}", ["template line 2", "include", "known are"]),

@@ -31,12 +31,13 @@ enum TemplateFilters {
         throw failure("replace takes two texts")
       }
       let count = arguments.value(2, "count")?.integer ?? -1
-      return .string(TemplateMethods.replaced(value.text, old, new, count: count))
+      return .string(try TemplateMethods.replaced(value.text, old, new, count: count, line))
     case "indent": return .string(indented(value.text, arguments))
     case "join":
       let attribute = arguments.value(1, "attribute")
       let values = try items().map { item in try attribute.map { try part($0, of: item, interpreter, line) } ?? item }
-      return .string(values.map(\.text).joined(separator: arguments.value(0, "d")?.text ?? ""))
+      return .string(
+        try TemplateMethods.joined(values.map(\.text), arguments.value(0, "d")?.text ?? "", line))
     case "tojson":
       let sorts = arguments.value(3, "sort_keys")?.isTrue ?? false
       guard
@@ -56,7 +57,7 @@ enum TemplateFilters {
       if let number = value.number { return .double(number) }
       return Double(value.text).map { .double($0) } ?? arguments.value(0, "default") ?? .double(0)
     case "abs":
-      if let number = value.integer { return .int(Int(number.magnitude)) }
+      if let number = value.integer { return .int(number < 0 ? 0 &- number : number) }
       guard let number = value.number else { throw failure("abs takes a number") }
       return .double(number.magnitude)
     case "round":

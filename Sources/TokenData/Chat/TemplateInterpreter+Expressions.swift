@@ -1,8 +1,6 @@
 import Foundation
 
 extension TemplateInterpreter {
-  private static let longestText = 1 << 26
-
   mutating func evaluate(_ expression: TemplateExpression) throws -> TemplateValue {
     try step(0)
     switch expression {
@@ -171,17 +169,15 @@ extension TemplateInterpreter {
   private func arithmetic(_ symbol: String, _ left: TemplateValue, _ right: TemplateValue, _ line: Int) throws
     -> TemplateValue
   {
-    if symbol == "~" { return .string(left.text + right.text) }
+    if symbol == "~" { return .string(try TemplateMethods.joined([left.text, right.text], "", line)) }
     for case .undefined(let name) in [left, right] {
       throw TemplateError(what: "'\(name)' is undefined, so '\(symbol)' cannot take it", line: line)
     }
     switch (symbol, left, right) {
-    case ("+", .string(let a), .string(let b)): return .string(a + b)
+    case ("+", .string(let a), .string(let b)): return .string(try TemplateMethods.joined([a, b], "", line))
     case ("+", .list(let a), .list(let b)): return .list(a + b)
     case ("*", .string(let text), .int(let count)), ("*", .int(let count), .string(let text)):
-      if text.utf8.count * max(count, 0) > Self.longestText {
-        throw TemplateError(what: "a text that is too long", line: line)
-      }
+      try TemplateMethods.requireShort(text.utf8.count, times: max(count, 0), line)
       return .string(String(repeating: text, count: max(count, 0)))
     case ("%", .string(let format), _): return .string(try TemplateMethods.formatted(format, right, line))
     default: break

@@ -237,6 +237,6 @@ struct TemplateCall {
 
   /// The argument at a position or under a name.
   func value(_ index: Int, _ name: String) -> TemplateValue? {
-    index < positional.count ? positional[index] : named.first { $0.name == name }?.value
+    positional.indices.contains(index) ? positional[index] : named.first { $0.name == name }?.value
   }
 }

@@ -80,7 +80,8 @@ enum TemplateMethods {
       return .string(ends ? decoded(text.utf8.dropLast(suffix.utf8.count)) : text)
     case "replace":
       return .string(
-        replaced(text, try string(0, "old"), try string(1, "new"), count: arguments.value(2, "count")?.integer ?? -1))
+        try replaced(
+          text, try string(0, "old"), try string(1, "new"), count: arguments.value(2, "count")?.integer ?? -1, line))
     case "split": return .list(split(text, optional(0, "sep"), limit: limit).map { .string($0) })
     case "rsplit": return .list(splitFromRight(text, optional(0, "sep"), limit: limit).map { .string($0) })
     case "splitlines": return .list(lines(text).map { .string($0) })
@@ -152,9 +153,21 @@ enum TemplateMethods {
     return place
   }
 
-  static func replaced(_ text: String, _ old: String, _ new: String, count: Int) -> String {
+  static func replaced(_ text: String, _ old: String, _ new: String, count: Int, _ line: Int) throws -> String {
     if old.isEmpty { return text }
-    return split(text, old, limit: count).joined(separator: new)
+    return try joined(split(text, old, limit: count), new, line)
+  }
+
+  static func joined(_ parts: [String], _ separator: String, _ line: Int) throws -> String {
+    try requireShort(separator.utf8.count, times: parts.count, line)
+    try requireShort(parts.reduce(0) { $0 + $1.utf8.count }, times: 1, line)
+    return parts.joined(separator: separator)
+  }
+
+  /// Texts that a template makes stay within 64 MB.
+  static func requireShort(_ bytes: Int, times: Int, _ line: Int) throws {
+    let (product, overflows) = bytes.multipliedReportingOverflow(by: times)
+    if overflows || product > 1 << 26 { throw TemplateError(what: "a text that is too long", line: line) }
   }
 
   /// - Parameter separator: nil for runs of white space, the ends of the text dropped.
@@ -185,7 +198,7 @@ enum TemplateMethods {
 
   private static func splitFromRight(_ text: String, _ separator: String?, limit: Int) -> [String] {
     let parts = split(text, separator, limit: -1)
-    guard limit >= 0, parts.count > limit + 1 else { return parts }
+    guard limit >= 0, parts.count - 1 > limit else { return parts }
     guard let separator else { return [parts.dropLast(limit).joined(separator: " ")] + parts.suffix(limit) }
     return [parts.dropLast(limit).joined(separator: separator)] + parts.suffix(limit)
   }
@@ -200,7 +213,7 @@ enum TemplateMethods {
 
   static func joined(_ value: TemplateValue, by separator: String, _ line: Int) throws -> String {
     let items = try TemplateInterpreter(variables: [:], now: .distantPast).items(of: value, line)
-    return items.map(\.text).joined(separator: separator)
+    return try joined(items.map(\.text), separator, line)
   }
 
   /// `"%s is %d" % value`.
@@ -221,7 +234,11 @@ enum TemplateMethods {
       let value = values.removeFirst()
       switch (kind, value) {
       case ("s", _): out += value.text
-      case ("d", _) where value.number != nil: out += "\(Int(value.number!))"
+      case ("d", _) where value.number != nil:
+        guard let whole = Int(exactly: value.number!.rounded(.towardZero)) else {
+          throw TemplateError(what: "%d of a number that is too large", line: line)
+        }
+        out += "\(whole)"
       case ("f", _) where value.number != nil: out += String(format: "%f", value.number!)
       default: throw TemplateError(what: "the format %\(kind) is not known for a \(value.typeName)", line: line)
       }

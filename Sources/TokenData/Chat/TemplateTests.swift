@@ -48,7 +48,7 @@ enum TemplateTests {
       guard let divisor = try argument().integer, divisor != 0 else {
         throw TemplateError(what: "the test 'divisibleby' takes a number other than 0", line: line)
       }
-      return try integer() % divisor == 0
+      return try divisor == -1 || integer() % divisor == 0
     case "eq", "equalto", "sameas": return value.equals(try argument())
     case "ne": return !value.equals(try argument())
     case "lt", "lessthan": return try order(value, "<", argument(), line)

@@ -177,6 +177,8 @@ extension TemplateValue {
   /// `json.dumps(value, ensure_ascii=False)`; nil for what JSON does not have.
   /// - Parameter indent: spaces a level, each entry on a line of its own.
   func json(indent: Int? = nil, level: Int = 0, sortingKeys: Bool = false) -> String? {
+    // As Python has it, fewer than none are none.
+    let indent = indent.map { max(0, min($0, 1000)) }
     func list(_ items: [String], _ open: String, _ close: String) -> String {
       if items.isEmpty { return open + close }
       guard let indent else { return open + items.joined(separator: ", ") + close }
