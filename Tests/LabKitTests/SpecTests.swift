@@ -30,7 +30,7 @@ final class SpecTests: XCTestCase {
       _ = try spec("{ when: { method: \"small\" }, set:", "{ when: { method: \"small\" }, then:")
     }
     assertError("unknown key \"report.columns[2].digit\"") {
-      _ = try spec("metric: \"score.avg\", against", "metric: \"score.avg\", digit: 2, against")
+      _ = try spec("metric: \"score.avg\", kept", "metric: \"score.avg\", digit: 2, kept")
     }
     assertError("unknown key \"profiles.micro.seed\"") { _ = try spec("seeds: [1, 2]", "seed: [1, 2]") }
     assertError("unknown key \"claims[0].tests[0].over\"") { _ = try spec("above: -2", "above: -2, over: 1") }
