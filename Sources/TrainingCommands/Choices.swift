@@ -9,3 +9,4 @@ extension IntermediatePlan.Trained: ExpressibleByArgument {}
 extension LatentConversion.Rope: ExpressibleByArgument {}
 extension MambaConversion.Start: ExpressibleByArgument {}
 extension DeltaConversion.Start: ExpressibleByArgument {}
+extension JetConversion.Start: ExpressibleByArgument {}

@@ -16,7 +16,7 @@ struct ILD: ParsableCommand {
     abstract: "Replace attention layers by one other mixer and train each layer on the base's (ILD).",
     discussion: """
       Layer l of the student sees the base's input of layer l and learns its output; layers train side by side and \
-      do not see each other's errors. Needed twice, with mla and with mamba2 or gdn, before select and compose. \
+      do not see each other's errors. Needed twice, with mla and with mamba2, gdn or jet, before select and compose. \
       Ranks of mpirun share every batch.
 
       Latent attention (mla) defaults to half of each head rotated, an eighth of the cache's rank, and queries of \
@@ -27,10 +27,11 @@ struct ILD: ParsableCommand {
           --tokens 2M --out runs/all-mamba2
       """)
 
-  enum MixerChoice: String, CaseIterable, ExpressibleByArgument { case mla, mamba2, gdn }
+  enum MixerChoice: String, CaseIterable, ExpressibleByArgument { case mla, mamba2, gdn, jet }
 
   @Option(help: "Base model folder.") var base: String
-  @Option(help: "What takes attention's place: mla, mamba2, gdn (Gated DeltaNet).") var mixer: MixerChoice
+  @Option(help: "What takes attention's place: mla, mamba2, gdn (Gated DeltaNet), jet (JetBlock).") var mixer:
+    MixerChoice
   @Option(help: "Token shards to train on.") var data: String
   @Option(help: "Token shards that the layers' errors are measured on, before and after.") var heldOut: String?
   @Option(help: "Training tokens, such as 2M.") var tokens: String
@@ -38,7 +39,7 @@ struct ILD: ParsableCommand {
   @Option(help: "Layers to replace: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
   @Option(
     name: .customLong("init"),
-    help: "mla, mamba2: start of the new mixers: structured (from attention's weights), random.")
+    help: "mla, mamba2, jet: start of the new mixers: structured (from attention's weights), random.")
   var start = MambaConversion.Start.structured
   @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random.") var gdnInit = DeltaConversion
     .Start.corner
@@ -85,6 +86,7 @@ struct ILD: ParsableCommand {
     switch mixer {
     case .gdn: return DeltaConversion(layers: layers, start: gdnInit, heads: gdnHeads, seed: seed)
     case .mamba2: return MambaConversion(layers: layers, start: start, seed: seed)
+    case .jet: return JetConversion(layers: layers, start: start == .random ? .random : .structured, seed: seed)
     case .mla:
       let half = config.headDim / 2
       return try latent.applied(

@@ -56,7 +56,8 @@ struct Mohawk: ParsableCommand {
       let recipe = try ranks.agreeing {
         func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
         let plans = try MohawkDistilling.Plans(
-          tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1), shares: parsedShares(), batch: batch,
+          tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1),
+          shares: parsedShares(shares, such: "4,34,62"), batch: batch,
           time: sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: seed
         ).dealt(to: ranks.size)
         var recipe = MohawkDistilling(
@@ -90,14 +91,5 @@ struct Mohawk: ParsableCommand {
       }
       try printResult("model: \(output.out)")
     }
-  }
-
-  private func parsedShares() throws -> [Double] {
-    let parts = shares.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-    guard parts.count == 3, parts.allSatisfy({ $0 != nil }) else {
-      throw UpcycleError.usage(
-        "is no list of three numbers", at: "--shares", expected: "such as 4,34,62", found: shares)
-    }
-    return parts.compactMap { $0 }
   }
 }

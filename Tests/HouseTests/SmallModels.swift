@@ -17,6 +17,7 @@ enum SmallModels {
     qRank: 7, kvRank: 5, nopeHeadDim: 3, ropeHeadDim: 4, valueHeadDim: 5, upProjectionHeads: 3)
   private static let mamba = MambaConfig(heads: 4, headDim: 3, stateSize: 5, groups: 2, chunk: 4)
   private static let delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4)
+  private static let jet = JetConfig(heads: 3, keyDim: 4, valueDim: 5, convTaps: 3, generatorReduction: 5, chunk: 4)
 
   /// Models that no mixer or family stands for: biases carried into latent attention and Mamba2, latents with norms.
   static func carryingBiases() throws -> [(name: String, config: ModelConfig)] {
@@ -49,6 +50,7 @@ enum SmallModels {
     config.latent = kind == .latentAttention ? latent : nil
     config.mamba = kind == .mamba2 ? mamba : nil
     config.delta = kind == .gatedDeltaNet ? delta : nil
+    config.jet = kind == .jetBlock ? jet : nil
     return try config.replacingMixers([0], with: kind)
   }
 

@@ -9,8 +9,9 @@ final class MixerReplacementTests: XCTestCase {
   func testNamesAreThoseOfTheCommands() {
     let replacements: [any MixerReplacement] = [
       LatentConversion(kvRank: 4, nopeHeadDim: 4, ropeHeadDim: 4), MambaConversion(), DeltaConversion(),
+      JetConversion(),
     ]
-    XCTAssertEqual(replacements.map { $0.name }, ["mla", "mamba2", "gdn"])
+    XCTAssertEqual(replacements.map { $0.name }, ["mla", "mamba2", "gdn", "jet"])
   }
 
   func testIdentitiesAreSpelledAsInRunsOnDisk() throws {

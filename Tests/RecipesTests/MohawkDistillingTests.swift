@@ -75,8 +75,8 @@ final class MohawkDistillingTests: XCTestCase {
     XCTAssertEqual([plans.matrices.loss, plans.mixers.loss], [.matrices, .mixers])
     XCTAssertEqual([plans.matrices.trained, plans.mixers.trained], [.mixers, .mixers])
     for (tokens, shares, words) in [
-      (2048, [4.0, 34, 62], "a step"), (100_000, [1, 2], "three"), (100_000, [0, 1, 1], "positive"),
-      (100_000, [.nan, 1, 1], "positive"), (.max, [1e-30, 1, 1], "a step"),
+      (2048, [4.0, 34, 62], "a step"), (100_000, [1, 2], "3 positive"), (100_000, [0, 1, 1], "positive"),
+      (100_000, [.nan, 1, 1], "positive"), (.max, [1e-30, 1, 1], "a step"), (.max, [1e-30, 1e-30, 1], "a step"),
     ] {
       XCTAssertThrowsError(try MohawkDistilling.Plans(tokens: tokens, shares: shares)) {
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)

@@ -21,6 +21,7 @@
 #include "MatrixProduct/gemm_double.h"
 #include "StateSpace/causal_conv.h"
 #include "StateSpace/delta.h"
+#include "StateSpace/dynamic_conv.h"
 #include "StateSpace/gated_norm.h"
 #include "StateSpace/ssd.h"
 #include "Threads/threads.h"

@@ -48,6 +48,14 @@ public final class Trainer {
       student.embedding.isTrainable = false
       student.head.isTrainable = false
     }
+    if plan.freezesFeedForwards == true {
+      for (parameter, tensor) in zip(student.parameters.parameters, student.tensors) {
+        switch tensor.role {
+        case .feedForward, .feedForwardBias: parameter.isTrainable = false
+        default: break
+        }
+      }
+    }
     self.student = student
     self.teacher = plan.klWeight > 0 ? teacher : nil
     self.batches = batches

@@ -33,6 +33,8 @@ public struct TrainingPlan: UpdatePlan, MicroBatched {
   public var hiddenWeight: Double?
   /// Embedding and head stay as they are; nil: they train.
   public var freezesEmbeddings: Bool?
+  /// Dense feed-forwards stay as they are (Jet-Nemotron's first stage); nil: they train.
+  public var freezesFeedForwards: Bool?
 
   /// - Parameter microBatch: by default the whole batch.
   public init(

@@ -1,5 +1,6 @@
 import Distillation
 import Groundwork
+import ModelCore
 import TokenData
 
 /// Batches of one or several shard sets: each takes a fixed number of a batch's rows.
@@ -40,5 +41,19 @@ extension TokenShards {
   /// Number of tokens and hash of the shards.
   public var identity: String {
     "\(manifest.tokens) tokens \(sha256(manifest.shards.map(\.sha256).joined()).prefix(16))"
+  }
+}
+
+extension TokenShards {
+  /// The first windows of 256 tokens, or of as many as the model has positions for: fewer where the text is short.
+  /// - Throws: a failure for less text than one window
+  func firstWindows(_ count: Int, for config: ModelConfig) throws -> [[Int32]] {
+    let length = min(256, config.maxPosition)
+    let available = min(count, self.count / length)
+    guard available > 0 else {
+      throw UpcycleError(
+        "too little text", at: "`data`", expected: "at least a window of \(length) tokens", found: "\(self.count)")
+    }
+    return try (0..<available).map { try read($0 * length..<($0 + 1) * length) }
   }
 }

@@ -6,7 +6,7 @@ public func standardStages() -> StageRegistry {
   for stage in [
     teacherStage, importStage, packStage, heldOutStage, pretrainStage, intermediateStage, alignStage, distillStage,
     extendStage,
-    selfDistillStage, preferStage,
+    superNetworkStage, placementSearchStage, selfDistillStage, preferStage,
     convertStage, paluStage, mha2mlaStage, pruneStage, rewireStage, sensitivityStage, guidedStage, layerScoreStage,
     composeStage,
     evaluateStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,

@@ -65,20 +65,7 @@ public struct MohawkDistilling {
       tokens: Int, shares: [Double] = publishedShares, batch: Int = 8, time: Int = 256, layerRate: Double = 2e-3,
       rate: Double = 1e-3, warmup: Double = 0.01, seed: UInt64 = 1
     ) throws {
-      guard shares.count == 3, shares.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-        throw UpcycleError.usage(
-          "are not those of three stages", field: "shares", expected: "three positive numbers, such as 4,34,62",
-          found: shares.map { "\($0)" }.joined(separator: ","))
-      }
-      let counts = shares.map { Int(Double(tokens) * $0 / shares.reduce(0, +)) }
-      let step = cappedProduct(batch, time)
-      if let least = counts.min(), batch > 0, time > 0, least < step {
-        let needed = (Double(step) * shares.reduce(0, +) / shares.min()!).rounded(.up)
-        throw UpcycleError.usage(
-          "leave a stage without a step", field: "tokens",
-          expected: "at least \(formatCount(Int(min(needed, 1e15)))) for steps of \(batch) x \(time)",
-          found: formatCount(tokens))
-      }
+      let counts = try tokensOfStages(tokens, shares: shares, count: 3, such: "4,34,62", batch: batch, time: time)
       func layers(_ tokens: Int, _ loss: IntermediatePlan.Loss) -> IntermediatePlan {
         IntermediatePlan(
           tokens: tokens, batch: batch, time: time, learningRate: layerRate, warmup: warmup, loss: loss,
@@ -114,14 +101,8 @@ public struct MohawkDistilling {
 
   /// Refuses before the first stage what the last could not do.
   private func check(out: URL) throws {
-    let config = try conversion.config(base: ModelConfig(contentsOf: base))
-    let followed = try ModelConfig(contentsOf: teacher)
-    guard followed.vocabularySize == config.vocabularySize else {
-      throw UpcycleError.usage(
-        "has another vocabulary than the base", field: "teacher", expected: "\(config.vocabularySize) ids",
-        found: "\(followed.vocabularySize)")
-    }
-    try requireWorkFolder(work, apartFrom: [out, base, teacher])
+    _ = try conversion.config(base: ModelConfig(contentsOf: base))
+    try checkChain(base: base, teacher: teacher, out: out, work: work)
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.

@@ -44,12 +44,7 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
 
   /// The converted model's shape; refuses what cannot be done to this base model.
   public func config(base: ModelConfig) throws -> ModelConfig {
-    let layers = try self.layers.resolve(layerCount: base.layerCount)
-    for layer in layers where base.mixers[layer] != .attention {
-      throw UpcycleError.usage(
-        "is not an attention layer", at: "`layers`", expected: "attention",
-        found: "layer \(layer): \(base.mixers[layer].rawValue)")
-    }
+    let layers = try attentionLayers(self.layers, of: base)
     let delta = try DeltaConfig(replacing: base, heads: heads)
     if start == .aligned, delta.keyDim % base.headDim != 0 {
       throw UpcycleError.usage(
@@ -60,27 +55,22 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
     return try base.withGatedDeltaNet(delta, layers: layers)
   }
 
-  /// Rows of ours and the teacher's rows that they start from.
-  struct Block: Equatable {
-    var rows: Range<Int>
-    var teacher: Int
-  }
-
   /// Where the rows of W_Q and W_K start from, among `width` = n_h d_h teacher rows.
-  func keyBlocks(_ delta: DeltaConfig, width: Int) -> [Block] {
-    start == .random ? [] : [Block(rows: 0..<min(delta.layout.keyWidth, width), teacher: 0)]
+  func keyBlocks(_ delta: DeltaConfig, width: Int) -> [TeacherBlock] {
+    start == .random ? [] : [TeacherBlock(rows: 0..<min(delta.layout.keyWidth, width), teacher: 0)]
   }
 
   /// The same for the rows of W_V and the columns of W_O.
-  func valueBlocks(_ delta: DeltaConfig, width: Int) -> [Block] {
+  func valueBlocks(_ delta: DeltaConfig, width: Int) -> [TeacherBlock] {
     switch start {
     case .random: return []
-    case .corner, .zero: return [Block(rows: 0..<min(delta.layout.valueWidth, width), teacher: 0)]
+    case .corner, .zero: return [TeacherBlock(rows: 0..<min(delta.layout.valueWidth, width), teacher: 0)]
     case .aligned:
       return (0..<delta.heads).compactMap { head in
         let teacher = head * delta.keyDim
         let count = min(delta.keyDim, width - teacher)
-        return count > 0 ? Block(rows: head * delta.valueDim..<head * delta.valueDim + count, teacher: teacher) : nil
+        return count > 0
+          ? TeacherBlock(rows: head * delta.valueDim..<head * delta.valueDim + count, teacher: teacher) : nil
       }
     }
   }
@@ -115,46 +105,18 @@ struct DeltaWeights: WeightSource {
     else { return try source.read(base.counterpart(of: tensor), into: destination) }
     tensor.writeUntrained(seed: conversion.seed, to: destination)
     let width = base.attentionHeads * base.headDim
+    let teacher = TeacherRows(source: source, base: base)
     switch role {
     case .query, .key, .queryBias, .keyBias:
-      try copyRows(role, layer, conversion.keyBlocks(delta, width: width), to: destination)
-    case .value, .valueBias: try copyRows(role, layer, conversion.valueBlocks(delta, width: width), to: destination)
+      try teacher.copyRows(role, layer, conversion.keyBlocks(delta, width: width), to: destination)
+    case .value, .valueBias:
+      try teacher.copyRows(role, layer, conversion.valueBlocks(delta, width: width), to: destination)
     case .output:
-      try copyColumns(layer, conversion.valueBlocks(delta, width: width), stride: tensor.shape[1], to: destination)
+      try teacher.copyColumns(
+        layer, conversion.valueBlocks(delta, width: width), stride: tensor.shape[1],
+        isSilent: conversion.start == .zero,
+        to: destination)
     default: break
-    }
-  }
-
-  /// Rows of a projection or of its bias, each of whose heads stands for its group of query heads.
-  private func copyRows(
-    _ role: MixerRole, _ layer: Int, _ blocks: [DeltaConversion.Block], to destination: UnsafeMutablePointer<Float>
-  ) throws {
-    if blocks.isEmpty { return }
-    let head = base.headDim
-    let teacher = try source.read(base.attentionTensor(role, layer: layer))
-    let width = teacher.count / teacher.shape[0]
-    let repeats = base.attentionHeads * head / teacher.shape[0]
-    for block in blocks {
-      for (offset, row) in block.rows.enumerated() {
-        let repeated = block.teacher + offset
-        let from = repeated / head / repeats * head + repeated % head
-        (destination + row * width).update(from: teacher.pointer + from * width, count: width)
-      }
-    }
-  }
-
-  /// Columns of the output projection; the rest keeps its start, or is silent.
-  private func copyColumns(
-    _ layer: Int, _ blocks: [DeltaConversion.Block], stride: Int, to destination: UnsafeMutablePointer<Float>
-  ) throws {
-    if blocks.isEmpty { return }
-    let teacher = try source.read(base.attentionTensor(.output, layer: layer))
-    if conversion.start == .zero { destination.update(repeating: 0, count: base.hiddenSize * stride) }
-    for row in 0..<base.hiddenSize {
-      for block in blocks {
-        (destination + row * stride + block.rows.lowerBound).update(
-          from: teacher.pointer + row * teacher.width + block.teacher, count: block.rows.count)
-      }
     }
   }
 }

@@ -18,6 +18,18 @@ extension ModelConfig {
   }
 }
 
+/// The layers of a selection, all attention.
+/// - Throws: usage errors for layers out of range, and for one that has another mixer
+func attentionLayers(_ selection: LayerSelection, of base: ModelConfig) throws -> [Int] {
+  let layers = try selection.resolve(layerCount: base.layerCount)
+  for layer in layers where base.mixers[layer] != .attention {
+    throw UpcycleError.usage(
+      "is not an attention layer", field: "layers", expected: "attention",
+      found: "layer \(layer): \(base.mixers[layer].rawValue)")
+  }
+  return layers
+}
+
 extension TensorSpec {
   /// As torch's `Linear` starts: uniform in +-1/sqrt(inputs); depends on seed and name only.
   func writeLinearStart(seed: UInt64, to destination: UnsafeMutablePointer<Float>) {

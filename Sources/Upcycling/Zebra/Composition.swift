@@ -3,26 +3,32 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// A hybrid put together layer by layer from two models that ILD trained from one base (Zebra-Llama, section 3.1): whole
-/// decoder layers from the latent-attention and the linear model; embedding, final norm and head from the base.
+/// A hybrid put together layer by layer from two models that were trained from one base (Zebra-Llama, section 3.1): whole
+/// decoder layers from the latent-attention model, or the base itself, and the linear model; embedding, final norm and head
+/// from the base.
 public struct Composition {
-  /// Layers taken from the latent-attention model; the others come from the linear one.
-  public var latentLayers: [Int]
+  /// Layers that do not come from the linear model.
+  private let chosenLayers: [Int]
+  /// Their mixer.
+  private let chosenKind: MixerKind
 
-  /// - Parameter latentLayers: as counted from 0, each once
-  public init(latentLayers: [Int]) { self.latentLayers = latentLayers }
+  /// - Parameter latentLayers: taken from the latent-attention model, as counted from 0, each once
+  public init(latentLayers: [Int]) { (chosenLayers, chosenKind) = (latentLayers, .latentAttention) }
 
-  /// The hybrid's shape. Refuses layers out of range or named twice, and models that are not what they should be.
+  /// - Parameter attentionLayers: taken from the base, as counted from 0, each once
+  public init(attentionLayers: [Int]) { (chosenLayers, chosenKind) = (attentionLayers, .attention) }
+
+  /// The hybrid's shape, of a base, the model that the chosen layers come from, and the linear one. Refuses layers out of range or named twice, and models that are not what they should be.
   public func config(base: ModelConfig, latent: ModelConfig, linear: ModelConfig) throws -> ModelConfig {
     func refuse(_ what: String, _ field: String, _ expected: String, _ found: String) -> UpcycleError {
       .usage(what, field: field, expected: expected, found: found)
     }
-    if latentLayers.isEmpty { throw refuse("names no layer", "layers", "a list like 0,5,10,14", "nothing") }
-    for (index, layer) in latentLayers.enumerated() {
+    if chosenLayers.isEmpty { throw refuse("names no layer", "layers", "a list like 0,5,10,14", "nothing") }
+    for (index, layer) in chosenLayers.enumerated() {
       if !(0..<base.layerCount).contains(layer) {
         throw refuse("layer out of range", "layers", "0...\(base.layerCount - 1)", "\(layer)")
       }
-      if latentLayers[..<index].contains(layer) {
+      if chosenLayers[..<index].contains(layer) {
         throw refuse("names a layer twice", "layers", "each once", "\(layer)")
       }
     }
@@ -33,14 +39,13 @@ public struct Composition {
     }
     var mixers = base.mixers
     for layer in 0..<base.layerCount {
-      let isLatent = latentLayers.contains(layer)
-      let kind = (isLatent ? latent : linear).mixers[layer]
-      if (kind == .latentAttention) != isLatent || kind == .attention {
+      let isChosen = chosenLayers.contains(layer)
+      let kind = (isChosen ? latent : linear).mixers[layer]
+      let wanted = isChosen ? [chosenKind] : [MixerKind.mamba2, .gatedDeltaNet, .jetBlock]
+      if !wanted.contains(kind) {
         throw refuse(
-          "layer \(layer) has the wrong mixer", isLatent ? "mla" : "linear",
-          (isLatent ? [MixerKind.latentAttention] : [.mamba2, .gatedDeltaNet]).map(\.rawValue).joined(
-            separator: " or "),
-          kind.rawValue)
+          "layer \(layer) has the wrong mixer", isChosen ? (chosenKind == .attention ? "base" : "mla") : "linear",
+          wanted.map(\.rawValue).joined(separator: " or "), kind.rawValue)
       }
       mixers[layer] = kind
     }
@@ -63,6 +68,7 @@ public struct Composition {
   }
 
   /// Writes the hybrid's folder from the three models' folders; it appears whole or not at all.
+  /// - Parameter latent: where the chosen layers come from: the base's folder for its attention
   public func write(base: URL, latent: URL, linear: URL, to destination: URL) throws -> ModelConfig {
     let (baseConfig, latentConfig, linearConfig) = (
       try ModelConfig(contentsOf: base), try ModelConfig(contentsOf: latent), try ModelConfig(contentsOf: linear)
@@ -77,7 +83,7 @@ public struct Composition {
     let output = try outputFolder(destination, keepingApartFrom: base)
     let weights = ComposedWeights(
       base: (baseConfig, readers.base), latent: (latentConfig, readers.latent), linear: (linearConfig, readers.linear),
-      latentLayers: Set(latentLayers))
+      chosenLayers: Set(chosenLayers))
     try writeModelFolder(config, from: weights, to: output.work, type: .float32)
     try copyTokenizer(from: base, to: output.work)
     try output.commit()
@@ -103,12 +109,12 @@ private struct ComposedWeights: WeightSource {
   let base: Model
   let latent: Model
   let linear: Model
-  let latentLayers: Set<Int>
+  let chosenLayers: Set<Int>
 
   var names: Set<String>? { nil }
 
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    let source = tensor.layer.map { latentLayers.contains($0) ? latent : linear } ?? base
+    let source = tensor.layer.map { chosenLayers.contains($0) ? latent : linear } ?? base
     try source.reader.read(source.config.counterpart(of: tensor), into: destination)
   }
 }

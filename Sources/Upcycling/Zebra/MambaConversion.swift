@@ -33,13 +33,7 @@ public struct MambaConversion: Codable, Equatable, Sendable {
 
   /// Refuses what cannot be done to this base model; returns the layers to convert.
   public func validate(base: ModelConfig) throws -> [Int] {
-    let layers = try self.layers.resolve(layerCount: base.layerCount)
-    for layer in layers where base.mixers[layer] != .attention {
-      throw UpcycleError.usage(
-        "is not an attention layer", at: "`layers`", expected: "attention",
-        found: "layer \(layer): \(base.mixers[layer].rawValue)")
-    }
-    return layers
+    try attentionLayers(layers, of: base)
   }
 }
 

@@ -49,14 +49,16 @@ extension Tape {
   /// Parallel over (sequence, key head); chunk entry states are kept for the backward: T / chunk * K * V per head.
   /// - Parameters:
   ///   - keys: queries and keys of unit length, [B, T, 2 * keyWidth] (see `unitLength`)
-  ///   - rows: [q | k | v], of which the values are read
+  ///   - rows: [.., *], whose last columns are the values
   public func gatedDelta(
     _ keys: Variable, values rows: Variable, gates: Variable, stepColumn: Int, betaColumn: Int,
     _ layout: GatedDeltaLayout,
     stepBias: Parameter, logRate: Parameter, batch: Int, time: Int
   ) -> Variable {
-    precondition(keys.width == 2 * layout.keyWidth && rows.width == layout.width && rows.rowCount == batch * time)
+    precondition(keys.width == 2 * layout.keyWidth && keys.rowCount == batch * time && rows.rowCount == batch * time)
     let (heads, K, V) = (layout.heads, layout.keyDim, layout.valueDim)
+    let valueColumn = rows.width - layout.valueWidth
+    precondition(valueColumn >= 0)
     let form = layout.chunks(valueStride: rows.width)
     let isKept = isRecording && (keys.id >= 0 || rows.id >= 0 || gates.id >= 0 || stepBias.isTrainable)
     let out = Tensor([batch, time, layout.valueWidth])
@@ -69,7 +71,7 @@ extension Tape {
       let key = keys.value.pointer + b * time * keys.width + h / layout.perKeyHead * K
       let scalar = scalars.pointer + (b * heads + h) * 2 * time
       return GatedDeltaChunks.Head(
-        q: key, k: key + layout.keyWidth, v: rows.value.pointer + b * time * rows.width + 2 * layout.keyWidth + h * V,
+        q: key, k: key + layout.keyWidth, v: rows.value.pointer + b * time * rows.width + valueColumn + h * V,
         g: scalar, beta: scalar + time)
     }
     Threads.parallel(batch * layout.keyHeads) { index in
@@ -106,7 +108,7 @@ extension Tape {
             dOut: dOutPointer + b * time * out.width + h * V, dOutStride: out.width, dState: dState.pointer,
             GatedDeltaChunks.Gradients(
               dq: dKey, dk: dKey + layout.keyWidth,
-              dv: dRows.pointer + b * time * rows.width + 2 * layout.keyWidth + h * V, dg: dg, dbeta: dbeta))
+              dv: dRows.pointer + b * time * rows.width + valueColumn + h * V, dg: dg, dbeta: dbeta))
           let dGate = dGates.pointer + b * time * 2 * heads + h
           up_sigmoid_column_backward(head.beta, dbeta, dGate + heads, 2 * heads, time)
           // g = -e^{logRate} softplus: dg/dlogRate = g.

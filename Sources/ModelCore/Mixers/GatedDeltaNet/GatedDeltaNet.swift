@@ -1,6 +1,4 @@
 import Autograd
-import CKernels
-import Glibc
 import Groundwork
 import TensorCore
 
@@ -27,8 +25,7 @@ public struct GatedDeltaNet: Mixer {
   public let inputs: [Parameter]
   let biases: [Parameter]  // of q, k and v, or none
   let convolution: ShortConvolution  // [q | k | v]
-  public let logRate: Parameter  // [H], A_log
-  public let stepBias: Parameter  // [H], dt_bias
+  let rule: GatedDeltaRule
   public let norm: Parameter  // [V]
   public let output: Parameter  // [D, H V]
 
@@ -41,8 +38,9 @@ public struct GatedDeltaNet: Mixer {
     inputs = try delta.inputs.map { try weights[$0.role] }
     biases = try [.queryBias, .keyBias, .valueBias].compactMap(weights.ifPresent)
     convolution = ShortConvolution(try delta.convolutions.map { try weights[$0.role] }, start: 0)
-    logRate = try weights[.logRate]
-    stepBias = try weights[.stepBias]
+    let logRate = try weights[.logRate]
+    rule = GatedDeltaRule(
+      layout: layout, stepBias: try weights[.stepBias], logRate: logRate, stateStart: convolution.stateNumbers)
     norm = try weights[.headNorm]
     output = try weights[.output]
   }
@@ -90,10 +88,9 @@ public struct GatedDeltaNet: Mixer {
     between()
     let projected = project(tape, x)
     let convolved = convolution.forward(tape, projected.rows, batch: batch, time: time)
-    let y = tape.gatedDelta(
-      unitKeys(tape, convolved), values: convolved, gates: projected.gates, stepColumn: projected.stepColumn,
-      betaColumn: projected.stepColumn + layout.heads, layout, stepBias: stepBias, logRate: logRate, batch: batch,
-      time: time)
+    let y = rule.forward(
+      tape, keys: unitKeys(tape, convolved), values: convolved, gates: projected.gates,
+      stepColumn: projected.stepColumn, batch: batch, time: time)
     return tape.linear(gated(tape, y, projected), output)
   }
 
@@ -110,44 +107,9 @@ public struct GatedDeltaNet: Mixer {
     for segment in segments { segment.cache.append(segment.rows.count) }
     let convolved = tape.constant(convolution.extend(projected.rows.value, segments))
     let keys = unitKeys(tape, convolved)
-    let mixed = Tensor([x.rowCount, layout.valueWidth])
-    Threads.parallel(segments.count * layout.heads) { index in
-      let (segment, head) = index.quotientAndRemainder(dividingBy: layout.heads)
-      mix(projected, keys.value, convolved.value, segments[segment], head, into: mixed)
-    }
+    let mixed = rule.extend(
+      keys: keys.value, values: convolved.value, gates: projected.gates.value, stepColumn: projected.stepColumn,
+      segments)
     return tape.linear(gated(tape, tape.constant(mixed), projected), output)
-  }
-
-  private func mix(
-    _ projected: Projection, _ keys: Tensor, _ convolved: Tensor, _ segment: CacheSegment, _ head: Int,
-    into mixed: Tensor
-  ) {
-    let (first, count) = (segment.rows.lowerBound, segment.rows.count)
-    let (K, V) = (layout.keyDim, layout.valueDim)
-    let state = segment.cache.state + convolution.stateNumbers + head * K * V
-    let q = keys.pointer + first * keys.width + head / layout.perKeyHead * K
-    let k = q + layout.keyWidth
-    let v = convolved.pointer + first * convolved.width + 2 * layout.keyWidth + head * V
-    let out = mixed.pointer + first * mixed.width + head * V
-    let gates = projected.gates.value
-    let step = gates.pointer + first * gates.width + projected.stepColumn + head
-    func load(_ g: UnsafeMutablePointer<Float>, _ beta: UnsafeMutablePointer<Float>) {
-      deltaGates(
-        step, step + layout.heads, gates.width, bias: stepBias.value.pointer[head],
-        logRate: logRate.value.pointer[head],
-        count, g: g, beta: beta)
-    }
-    let form = layout.chunks(valueStride: convolved.width)
-    if count == 1 {
-      var (g, beta): (Float, Float) = (0, 0)
-      load(&g, &beta)
-      up_delta_step(q, k, v, exp(g), beta, form.scale, state, out, K, V)
-      return
-    }
-    let scalars = Tensor([2, count])
-    load(scalars.pointer, scalars.pointer + count)
-    form.forward(
-      GatedDeltaChunks.Head(q: q, k: k, v: v, g: scalars.pointer, beta: scalars.pointer + count), time: count,
-      state: state, out: out, outStride: mixed.width)
   }
 }

@@ -41,9 +41,20 @@ struct ShortConvolution {
     up_causal_conv(
       start, rows.width, history, byTap.pointer, bias?.value.pointer,
       convolved.pointer + segment.rows.lowerBound * width, width, count, width, taps)
+    segment.remember(start, stride: rows.width, width: width, kept: kept)
+  }
+}
+
+extension CacheSegment {
+  /// Moves on the inputs that a causal convolution remembers, [kept, width] at the beginning of the sequence's state.
+  /// - Parameters:
+  ///   - inputs: of the new tokens, in rows `stride` apart
+  ///   - kept: taps - 1
+  func remember(_ inputs: UnsafePointer<Float>, stride: Int, width: Int, kept: Int) {
+    let (count, history) = (rows.count, cache.state)
     let old = max(0, kept - count)
     if old > 0 { history.update(from: history + (kept - old) * width, count: old * width) }
     let new = kept - old
-    up_copy_block(start + (count - new) * rows.width, rows.width, history + old * width, width, new, width)
+    up_copy_block(inputs + (count - new) * stride, stride, history + old * width, width, new, width)
   }
 }

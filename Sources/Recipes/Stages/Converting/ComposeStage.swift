@@ -49,14 +49,19 @@ let composeStage = Stage(
     _ = try Composition(latentLayers: layers).write(
       base: context.parent("base").folder, latent: context.parent("latent").folder,
       linear: context.parent("linear").folder, to: made)
-    for name in try FileManager.default.contentsOfDirectory(atPath: made.path) {
-      let target = folder.appendingPathComponent(name)
-      try? FileManager.default.removeItem(at: target)
-      try FileManager.default.moveItem(at: made.appendingPathComponent(name), to: target)
-    }
-    try FileManager.default.removeItem(at: made)
+    try moveContents(of: made, to: folder)
     return StageResult(metrics: metrics, series: ["latent": layers.enumerated().map { [Double($0), Double($1)] }])
   })
+
+/// Moves a folder's files into another one, over those of the same names, and removes it.
+func moveContents(of made: URL, to folder: URL) throws {
+  for name in try FileManager.default.contentsOfDirectory(atPath: made.path) {
+    let target = folder.appendingPathComponent(name)
+    try? FileManager.default.removeItem(at: target)
+    try FileManager.default.moveItem(at: made.appendingPathComponent(name), to: target)
+  }
+  try FileManager.default.removeItem(at: made)
+}
 
 private func chosenLayers(
   _ strategy: LayerPlacement.Strategy, count: Int, windows: Int, _ context: StageContext

@@ -26,6 +26,8 @@ struct ExtendParameters: StageParameters {
   @OneOf var mixture: MicroworldCorpus.Mixture
   /// Whether the teacher runs once and its states are kept.
   var cachesTeacher: Bool?
+  /// Whether the dense feed-forwards stay as they are; nil: they train.
+  var freezesFeedForwards: Bool?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case context, yarn
@@ -36,6 +38,7 @@ struct ExtendParameters: StageParameters {
     case learningRate = "lr"
     case batch, warmup, mixture
     case cachesTeacher = "cache_teacher"
+    case freezesFeedForwards = "freeze_feed_forwards"
   }
 }
 
@@ -60,9 +63,10 @@ let extendStage = Stage(
       return StageResult(metrics: ["loss": Metric(loss), "yarn": yarn])
     }
     let klWeight = parameters.klWeight ?? 1
-    let plan = Extending.plan(
+    var plan = Extending.plan(
       context: length, tokens: parameters.tokens, batch: parameters.batch, learningRate: parameters.learningRate,
       warmup: parameters.warmup, ceWeight: parameters.ceWeight ?? 0, klWeight: klWeight, seed: UInt64(context.seed))
+    if parameters.freezesFeedForwards == true { plan.freezesFeedForwards = true }
     var recipe = Extending(
       student: student, teacher: klWeight > 0 ? try context.parent("teacher").folder : nil,
       data: try text.training(parameters.mixture, tokenizer: tokenizer), heldOut: heldOut, positions: positions,

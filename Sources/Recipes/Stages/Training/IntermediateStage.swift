@@ -6,10 +6,10 @@ import ModelCore
 import TokenData
 import Upcycling
 
-/// What takes attention's place: `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5), mamba2 or
-/// gdn (Gated DeltaNet, with HyLo's starts as `init`).
+/// What takes attention's place: `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5), mamba2, gdn
+/// (Gated DeltaNet, with HyLo's starts as `init`) or jet (JetBlock).
 struct ReplacementParameters: StageParameters {
-  private enum Mixer: String, CaseIterable { case mla, mamba2, gdn }
+  private enum Mixer: String, CaseIterable { case mla, mamba2, gdn, jet }
 
   /// Of seed 0.
   private let replacement: any MixerReplacement
@@ -40,6 +40,7 @@ struct ReplacementParameters: StageParameters {
       replacement = DeltaConversion(
         layers: layers, start: try start(DeltaConversion.Start.self),
         heads: try box.decodeIfPresent(Int.self, forKey: .heads))
+    case .jet: replacement = JetConversion(layers: layers, start: try start(JetConversion.Start.self))
     case .mla:
       _ = try box.decode(Int.self, forKey: .kvRank)  // no rule chooses it here
       var conversion = try LatentShape(from: decoder).conversion(layers: layers)

@@ -1,0 +1,126 @@
+import ArgumentParser
+import Commands
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import Recipes
+import TokenData
+import TrainingCommands
+import Upcycling
+
+/// `hylo postnas`: a hybrid of a few attention layers with JetBlocks, as Jet-Nemotron was made.
+struct PostNASCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "postnas",
+    abstract: "Baseline Jet-Nemotron: a few attention layers found by search, JetBlocks in all others.",
+    discussion: """
+      Every layer of the base gets a JetBlock beside its attention (a super-network). First the blocks learn: each step takes \
+      a random path through the layers, and every layer of it learns the base's output (feature distillation); all else \
+      is frozen. Then a beam search finds the --count layers that keep attention, by the divergence of the path from the \
+      base (KL on windows of --data). The model that is left follows the teacher (KL), at first with frozen feed-forwards, \
+      then whole. --tokens are those of all stages, in the parts of --shares.
+
+      JetBlock is Gated DeltaNet without its convolutions but for one over values, whose taps a small network makes of \
+      the input for every token. Its heads have the numbers of the base's. --layers names the attention layers instead: \
+      then nothing is searched, and the last two stages have all tokens. The paper's windowed attention layers and its \
+      search for head sizes are left out, and its last stage trains on text alone.
+
+      What the stages leave stays in the work folder: an interrupted command goes on where it stopped. Ranks of mpirun \
+      share every batch. Without --data, models of the ladder train on the microworld's text.
+
+      Example:
+        hylo postnas --base runs/babyllama --count 2 --data shards/tinystories \\
+          --tokens 4M --out runs/jet
+      """)
+
+  @Option(help: "Base model folder: attention in every layer.") var base: String
+  @Option(help: "Model that the chosen one follows (default: the base).") var teacher: String?
+  @Option(help: "Token shards to train on (default: the microworld's, for its own models).") var data: String?
+  @Option(help: "Token shards for the held-out loss.") var heldOut: String?
+  @Option(help: "Training tokens of all stages, such as 4M.") var tokens: String
+  @Option(help: "Parts of the tokens for the super-network, frozen feed-forwards and the whole model.")
+  var shares = "20,10,70"
+  @OptionGroup var output: OutputFolder
+  @Option(help: "Folder of the stages before the last (default: OUT.stages).") var work: String?
+  @Option(help: "Number of layers that keep attention (default: 2).") var count: Int?
+  @Option(help: "Layers that keep attention, such as 5,11, instead of a search.") var layers: String?
+  @Option(help: "Sets of layers that a round of the search hands on (1: greedy).") var beam = 4
+  @Option(help: "Windows of 256 tokens to search on.") var windows = 16
+  @Option(
+    name: .customLong("init"), help: "Start of the JetBlocks: structured (from attention's weights), random.")
+  var start = JetConversion.Start.structured
+  @Option(help: "Peak learning rate of the super-network.") var blockLr = 2e-3
+  @Option(help: "Peak learning rate of the other stages.") var lr = 1e-3
+  @Option(help: "Sequences per step.") var batch = 8
+  @Option(help: "Tokens per sequence.") var sequence = 256
+  @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
+  @Option(help: "Seed of the order of the data, of paths and of random starts.") var seed: UInt64 = 1
+  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
+  @OptionGroup var stored: StoredType
+  @OptionGroup var onRanks: RankOptions
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print the layers, the search and the held-out loss as JSON.") var json = false
+
+  func run() {
+    runOnRanks(onRanks) { ranks in
+      let isQuiet = quiet || !ranks.writes
+      let recipe: PostNAS = try ranks.inTurn { try self.recipe(on: ranks) }
+      try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: recipe.base, frozen: recipe.teacher) }
+      Interrupt.listen()
+      let outcome = try output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+        try recipe.run(
+          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          reportBlocks: recipe.plans.superNetwork.map { superNetworkReport($0, quiet: isQuiet) } ?? { _, _ in },
+          reportSearch: searchReport("search path", quiet: isQuiet),
+          report: { stepReport("\($0) step", $1, quiet: isQuiet) }, shouldStop: { Interrupt.isRaised })
+      }
+      if ranks.writes { try show(outcome) }
+    }
+  }
+
+  private func recipe(on ranks: any TrainingRanks) throws -> PostNAS {
+    func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+    let plans = try PostNAS.Plans(
+      tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1), shares: parsedShares(shares, such: "20,10,70"),
+      searches: layers == nil,
+      batch: batch, time: sequence, blockRate: blockLr, rate: lr, warmup: warmup, seed: seed
+    ).dealt(to: ranks.size)
+    let text = try trainingText(for: folder(base), data: data, heldOut: heldOut, quiet: quiet || !ranks.writes)
+    var recipe = PostNAS(
+      base: folder(base), teacher: teacher.map(folder), placement: try placement(), start: start, data: text.training,
+      heldOut: text.heldOut, plans: plans, work: folder(work ?? output.out + ".stages"))
+    recipe.type = try stored.type(of: folder(base))
+    return recipe
+  }
+
+  private func placement() throws -> PostNAS.Placement {
+    guard let layers else { return .searched(count: count ?? 2, beam: beam, windows: windows) }
+    if count != nil {
+      throw UpcycleError.usage("does not go with --layers, which names them", at: "--count", found: "both")
+    }
+    guard case .list(let list) = try? LayerSelection(layers) else {
+      throw UpcycleError.usage("is not a list of layers", at: "--layers", expected: "such as 5,11", found: layers)
+    }
+    return .given(list)
+  }
+
+  private func show(_ outcome: PostNAS.Outcome) throws {
+    if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+    func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ",") }
+    for (index, round) in outcome.rounds.enumerated() {
+      let best = round.map { String(format: "%@ (%.4f)", list($0.layers), $0.divergence) }.joined(separator: "  ")
+      try printResult("attention in \(index + 1): KL of the best, nats per token: \(best)")
+    }
+    try printResult("attention layers: \(list(outcome.attentionLayers))")
+    for (name, curve) in [("frozen feed-forwards", outcome.frozen), ("whole", outcome.heldOut)] {
+      if let first = curve.first, let last = curve.last {
+        try printResult(
+          String(
+            format: "%@: held-out loss %.4f -> %.4f after %@ tokens", name, first[1], last[1], formatCount(Int(last[0]))
+          ))
+      }
+    }
+    try printResult("model: \(output.out)")
+  }
+}
