@@ -73,7 +73,7 @@ struct PostNASCommand: ParsableCommand {
           in: out, force: force, on: ranks, saveEvery: saveEvery,
           reportBlocks: recipe.plans.superNetwork.map { superNetworkReport($0, quiet: isQuiet) } ?? { _, _ in },
           reportSearch: searchReport("search path", quiet: isQuiet),
-          report: { stepReport("\($0) step", $1, quiet: isQuiet) }, shouldStop: { Interrupt.isRaised })
+          report: { stepReport($0, $1, quiet: isQuiet) }, shouldStop: { Interrupt.isRaised })
       }
       if ranks.writes { try show(outcome) }
     }

@@ -33,6 +33,7 @@ public struct PlacementSearching {
     to out: URL, report: (Int, Int) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> [[PlacementBeam.Candidate]] {
     let rounds = try search(report, shouldStop)
+    // A beam whose sets overlap needs fewer paths.
     report(beam.mostMeasurements, beam.mostMeasurements)
     guard let best = rounds.last?.first else { preconditionFailure("a beam has a round") }
     _ = try Composition(attentionLayers: best.layers).write(base: base, latent: base, linear: linear, to: out)
@@ -103,11 +104,13 @@ private final class MeasuredPaths {
 
 /// The progress line of a search: what is measured, of that at most.
 public func searchReport(_ label: String, quiet: Bool) -> (Int, Int) -> Void {
-  var progress: ProgressLine?
+  var (progress, isDone): (ProgressLine?, Bool) = (nil, false)
   return { done, most in
+    if isDone { return }
     let line = progress ?? ProgressLine(label, total: most, startingAt: done - 1, quiet: quiet)
     progress = line
     line.update(done)
-    if done == most { line.finish() }
+    isDone = done == most
+    if isDone { line.finish() }
   }
 }
