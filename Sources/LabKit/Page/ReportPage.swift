@@ -84,6 +84,11 @@ struct ReportPage {
       text += "<figure class=\"picture\">\n\(HTML.inlined(svg: svg, id: anchor, title: title))</figure>\n"
     }
     text += tableHTML(table, caption: title)
+    for written in table.texts {
+      text +=
+        "<figure><blockquote>\(HTML.escaped(written.text).replacingOccurrences(of: "\n", with: "<br>"))</blockquote>\n"
+      text += "<figcaption class=\"muted\">\(HTML.escaped(written.title))</figcaption></figure>\n"
+    }
     if !spec.report.notes.isEmpty {
       text += "<ul class=\"notes\">\n" + spec.report.notes.map { "<li>\(HTML.inline($0))</li>\n" }.joined() + "</ul>\n"
     }

@@ -72,7 +72,7 @@ struct Table {
       return Row(
         cell: cell,
         values: try spec.report.columns.map {
-          try Self.value($0, cell, own, byCell, spec: spec, scope: scope)
+          try Self.value($0.filled(by: scope, in: spec.file.path), cell, own, byCell, spec: spec, scope: scope)
         },
         records: own, pending: own.isEmpty ? (cell.pending ?? spec.pending ?? "run it") : nil)
     }
@@ -97,7 +97,11 @@ struct Table {
     if let template = column.ours, cell.pipeline != nil, cell.pending == nil {
       // A variable set to null says that the setting does not apply to this cell.
       let applies = !scope.contains { $0.value == .null && template.contains("{\($0.key)}") }
-      if applies { value.setting = try Matrix.fill(template, scope, in: spec.file.path) }
+      // What a variable says may name others.
+      if applies {
+        value.setting = try Matrix.fill(
+          Matrix.fill(template, scope, in: spec.file.path), scope, in: spec.file.path)
+      }
     }
     if column.isMeasured, cell.baseline != cell.id, let base = cell.baseline.flatMap(spec.cell) {
       let published = column.published.flatMap { name in base.row.flatMap { spec.published?.text(name, row: $0) } }
@@ -117,7 +121,7 @@ struct Table {
         guard let level = reference?.series?[series]?.last?.last else { return nil }
         return crossing(record.series?[series] ?? [], level: level).map { $0 * column.scale }
       }
-      if column.metric == "record.seconds" { return record.seconds * column.scale }
+      if let cost = column.metric.flatMap(record.cost) { return cost * column.scale }
       let parts = column.metrics.compactMap { record.metrics[$0]?.value }
       if parts.isEmpty || parts.count < column.metrics.count { return nil }
       return parts.reduce(0, +) / Double(parts.count) * column.scale
