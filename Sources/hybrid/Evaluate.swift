@@ -17,9 +17,11 @@ struct Evaluate: ParsableCommand {
       \(MicroworldTask.allCases.map(\.rawValue).joined(separator: ", ")). Multiple choice compares the choices' \
       log-probabilities (acc_norm: divided by their lengths in characters, acc_bytes: in bytes); word problems are \
       generated greedily, and so are programs and edits (little programs on numbers and on words), which are run on \
-      test inputs. The average is over the multiple-choice tasks. --shots puts solved exercises before every item, 5 or \
-      those of a file: FILE all of it in its order, 5:FILE five of it; quiz:5 in the list of tasks gives one task its \
-      own number.
+      test inputs, and the tasks of one long text, which are scored by what reply and answer have in common, as \
+      LongBench's: studies by words (f1), meetings, news and chats by words in order (rouge_l), completions and \
+      repositories by characters in order (edit_sim). The average is over the multiple-choice tasks. --shots puts \
+      solved exercises before every item, 5 or those of a file: FILE all of it in its order, 5:FILE five of it; quiz:5 \
+      in the list of tasks gives one task its own number.
 
       --cache h2o:15.6% evicts as H2O does: every head keeps that share of a sequence's tokens, half of it the most \
       recent, half those that most attention was paid to.
@@ -31,6 +33,8 @@ struct Evaluate: ParsableCommand {
       Examples:
         hybrid evaluate --model runs/mla-sft --tasks all --items 200
         hybrid evaluate --model runs/far-kd --tasks all,programs,edits
+        hybrid evaluate --model runs/mla-sft \\
+          --tasks studies,meetings,news,chats,completions,repositories
         hybrid evaluate --model runs/mla-sft \\
           --tasks combine:5,endings:2,quiz:1,claims
         hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl \\

@@ -24,8 +24,8 @@ struct Select: ParsableCommand {
         1,382.73
 
       SMART takes the best-scoring layer of the first L/N and of the last L/N layers, keeps the gaps between latent \
-      layers as equal as they can be, and of all such placements the one with the largest sum. Every strategy's list \
-      is held against that rule.
+      layers as equal as they can be, and of all such placements the one with the largest sum (smart-least: the \
+      smallest). Every strategy's list is held against that rule.
 
       Without --scores they are measured: KL of the all-linear model to the base, minus the same with one layer \
       taken from the latent-attention model, on the first windows of --data. There greedy measures anew beside every \
@@ -55,7 +55,7 @@ struct Select: ParsableCommand {
   var method = Method.swap
   @Option(help: "With --method kl: tokens of every distillation.") var tokens: String?
   @Option(help: "With --method kl: folder for a model of every layer.") var work: String?
-  @Option(help: "smart, or a rival: uniform-first, uniform-last, max-score (default of kl), greedy.")
+  @Option(help: "smart, or a rival: smart-least, uniform-first, uniform-last, max-score (default of kl), greedy.")
   var strategy: LayerPlacement.Strategy?
   @Option(defaultAsFlag: "placement.svg", help: "Draw scores and placement as SVG (with gnuplot, inside a checkout).")
   var plot: String?

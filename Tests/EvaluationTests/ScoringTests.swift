@@ -178,9 +178,10 @@ final class ScoringTests: XCTestCase {
     let tokenizer = try Self.tokenizer()
     let model = try Self.model(tokenizer, seed: 11)
     let world = World(seed: 1)
-    let items = try MicroworldTask.multipleChoice.flatMap { try $0.items(world: world, set: "a", count: 120) }
+    let tasks = MicroworldTask.multipleChoice + [.puzzles, .riddles, .concepts]
+    let items = try tasks.flatMap { try $0.items(world: world, set: "a", count: 120) }
     let report = try evaluate(model: model, tokenizer: tokenizer, items: items)
-    XCTAssertEqual(report.tasks.count, 9)
+    XCTAssertEqual(report.tasks.count, 12)
     for task in report.tasks {
       let deviation = (task.chance * (1 - task.chance) / 120).squareRoot()
       XCTAssertEqual(task.score.value, task.chance, accuracy: 3 * deviation, task.task)
@@ -189,6 +190,33 @@ final class ScoringTests: XCTestCase {
     let some = try evaluate(model: model, tokenizer: tokenizer, items: items.filter { $0.task == "quiz" })
     XCTAssertEqual(some["quiz"], report["quiz"])
     XCTAssertEqual(some.items, report.items.filter { $0.task == "quiz" })
+  }
+
+  /// Words are right by chance next to never; a line of characters always has some of any other's.
+  func testAnUntrainedModelWritesNothingThatIsWorthMuch() throws {
+    let tokenizer = try Self.tokenizer()
+    let model = try Self.model(tokenizer, seed: 11)
+    let items = try MicroworldTask.longReading.flatMap { try $0.items(world: World(seed: 1), set: "a", count: 8) }
+    var options = EvaluationOptions()
+    options.maximumAnswerTokens = 24
+    let report = try evaluate(model: model, tokenizer: tokenizer, items: items, options: options)
+    XCTAssertEqual(report.tasks.map(\.task), MicroworldTask.longReading.map(\.rawValue))
+    XCTAssertNil(report.average)
+    for task in report.tasks {
+      XCTAssertLessThan(task.score.value, task.metric == .editSimilarity ? 0.35 : 0.05, task.task)
+      XCTAssertEqual(task.accuracy.value, 0, task.task)
+      XCTAssertEqual(task.chance, 0)
+    }
+    XCTAssertEqual(
+      try XCTUnwrap(report["studies"]).score.value,
+      report.items.filter { $0.task == "studies" }.reduce(0) { $0 + $1.credit! } / 8,
+      accuracy: 1e-12)
+    // Paired by what the replies are worth.
+    var better = report.items
+    better[0].credit = better[0].credit! + 0.5
+    let paired = try PairedComparison(report.items, better)
+    XCTAssertEqual([paired.onlyFirst, paired.onlySecond], [0, 1])
+    XCTAssertEqual(paired.difference.value, 0.5 / 48, accuracy: 1e-12)
   }
 
   func testBadInputIsRefused() throws {

@@ -22,6 +22,36 @@ final class ReportTests: XCTestCase {
     return try Table(evidence).markdown(spec.claims.map { try ClaimVerdict($0, from: evidence) })
   }
 
+  func testWhatModelsWroteIsQuotedBelowTheTable() throws {
+    var (first, second) = (record("small", 1, avg: 39), record("small", 2, avg: 39))
+    first.texts = ["sample.text": "A *star*.\n\nEnd"]
+    second.texts = ["sample.text": "Other"]
+    let page = try markdown(spec(), [record("base", nil, avg: 40, kv: 100), second, first])
+    let quoted = "\n**small, seed 1**\n\n> A \\*star\\*.  \n>\n> End  \n\n**small, seed 2**\n\n> Other  \n"
+    XCTAssertTrue(page.contains(quoted), page)
+    XCTAssertFalse(try markdown(spec(), [record("small", 1, avg: 39)]).contains(">"))
+  }
+
+  func testARecordKnowsWhatItAndItsStagesTook() {
+    var record = record("small", 1, avg: 39)
+    XCTAssertNil(record.cost("record.seconds.train"), "records of before know the sum alone")
+    record.stages = ["train": .init(seconds: 1.2, tokens: 1000), "score": .init(seconds: 0.3, tokens: 0)]
+    XCTAssertEqual(record.cost("record.seconds"), 1.5)
+    XCTAssertEqual(record.cost("record.tokens"), 1000)
+    XCTAssertEqual(record.cost("record.seconds.train"), 1.2)
+    XCTAssertEqual(record.cost("record.tokens.score"), 0)
+    for name in ["record.seconds.other", "record.steps", "record", "score.seconds"] {
+      XCTAssertNil(record.cost(name), name)
+    }
+  }
+
+  func testAMetricMayNameACellsVariable() throws {
+    let text = #"{ "header": "minutes", "metric": "record.seconds.{last}" }"#
+    let column = try Column(JSONValue(parsing: Data(text.utf8), file: "t"), path: "columns[0]", file: "t")
+    XCTAssertEqual(try column.filled(by: ["last": .string("sft")], in: "t").metric, "record.seconds.sft")
+    XCTAssertThrowsError(try column.filled(by: [:], in: "t")) { XCTAssertTrue("\($0)".contains("last"), "\($0)") }
+  }
+
   /// The demonstration with another report.
   private func spec(report: String) throws -> Spec {
     let lab = try TestLaboratory()

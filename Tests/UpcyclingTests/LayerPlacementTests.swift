@@ -39,12 +39,13 @@ final class LayerPlacementTests: XCTestCase {
     let scores = try published()
     for (strategy, layers, total) in [
       (LayerPlacement.Strategy.uniformFirst, [0, 4, 8, 12], 1787.9), (.uniformLast, [3, 7, 11, 15], 1055.8),
+      (.smartLeast, [0, 4, 9, 14], 2125.7),
       (.maxScore, [0, 1, 2, 14], 2672.5), (.greedy, [0, 1, 2, 14], 2672.5), (.smart, [0, 5, 10, 14], 2500.1),
     ] {
       let placement = try LayerPlacement(strategy, count: 4, scores: scores)
       XCTAssertEqual(placement.layers, layers, strategy.rawValue)
       XCTAssertEqual((placement.total * 10).rounded() / 10, total, strategy.rawValue)
-      XCTAssertEqual(placement.violations.isEmpty, strategy == .smart, strategy.rawValue)
+      XCTAssertEqual(placement.violations.isEmpty, [.smart, .smartLeast].contains(strategy), strategy.rawValue)
     }
   }
 
@@ -101,6 +102,9 @@ final class LayerPlacementTests: XCTestCase {
           let sums = candidates.map { $0.reduce(0) { $0 + scores[$1] } }
           XCTAssertEqual(placement.total, sums.max(), "\(count) of \(scores)")
           XCTAssertEqual(placement.layers, candidates[sums.firstIndex(of: sums.max()!)!], "\(count) of \(scores)")
+          let least = try LayerPlacement(.smartLeast, count: count, scores: scores)
+          XCTAssertEqual(least.layers, candidates[sums.firstIndex(of: sums.min()!)!], "\(count) of \(scores)")
+          XCTAssertEqual(least.total, sums.min())
         }
       }
     }

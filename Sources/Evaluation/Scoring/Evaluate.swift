@@ -8,8 +8,10 @@ public struct EvaluationOptions: Sendable {
   public var tokensPerBatch = 1024
   /// Longest generated answer.
   public var maximumAnswerTokens = 80
-  /// Answers generated side by side.
+  /// Answers generated side by side, of short prompts.
   public var answersPerBatch = 128
+  /// Of longer prompts so many fewer that they have at most these bytes.
+  public var promptBytesPerBatch = 48_000
 
   /// The defaults.
   public init() {}
@@ -129,7 +131,11 @@ private func generateAnswers(
 ) throws -> [ItemResult] {
   var results: [ItemResult] = []
   while results.count < items.count {
-    let batch = items[results.count..<min(results.count + options.answersPerBatch, items.count)]
+    var bytes = 0
+    let batch = items[results.count...].prefix(options.answersPerBatch).prefix { item in
+      bytes += item.context.utf8.count
+      return bytes <= options.promptBytesPerBatch || bytes == item.context.utf8.count
+    }
     let texts = try greedyTexts(
       model, tokenizer, batch.map { ($0.context, $0.stop.map { [$0] } ?? []) },
       maximumTokens: options.maximumAnswerTokens)
@@ -138,7 +144,7 @@ private func generateAnswers(
       results.append(
         ItemResult(
           task: item.task, id: item.id, logLikelihoods: [], isCorrect: right, isCorrectNormalised: right,
-          generated: text, metric: item.metric, chance: 0))
+          generated: text, metric: item.metric, chance: 0, credit: item.credit(generated: text)))
     }
     progress(results.count)
   }

@@ -5,11 +5,12 @@ import Groundwork
 public struct PairedComparison: Codable, Equatable, Sendable {
   /// Items that both were scored on.
   public var items: Int
-  /// Mean of (second right) - (first right), with the standard error of the paired differences.
+  /// Mean of the second's points minus the first's (1 or 0 where an item is right or wrong), with the standard error of
+  /// the paired differences.
   public var difference: Estimate
-  /// Items that only the first, or only the second, got right.
+  /// Items that only the first got right, or more of.
   public var onlyFirst: Int
-  /// Items that only the second got right.
+  /// Items that only the second got right, or more of.
   public var onlySecond: Int
   /// Two-sided exact sign test over those items (McNemar).
   public var pValue: Double
@@ -27,12 +28,12 @@ public struct PairedComparison: Codable, Equatable, Sendable {
   public init(_ first: [ItemResult], _ second: [ItemResult]) throws {
     func key(_ item: ItemResult) -> String { "\(item.task)\u{0}\(item.id)" }
     let known = Dictionary(second.map { (key($0), $0) }) { $1 }
-    let pairs = first.compactMap { item in known[key(item)].map { (item.counts, $0.counts) } }
+    let pairs = first.compactMap { item in known[key(item)].map { (item.points, $0.points) } }
     if pairs.isEmpty { throw UpcycleError("the two evaluations share no item") }
     items = pairs.count
-    difference = Estimate(pairs.map { ($1 ? 1 : 0) - ($0 ? 1 : 0) })
-    onlyFirst = pairs.count { $0.0 && !$0.1 }
-    onlySecond = pairs.count { !$0.0 && $0.1 }
+    difference = Estimate(pairs.map { $1 - $0 })
+    onlyFirst = pairs.count { $0 > $1 }
+    onlySecond = pairs.count { $0 < $1 }
     pValue = Self.signTest(onlyFirst, onlySecond)
   }
 

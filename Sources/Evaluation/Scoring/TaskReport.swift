@@ -28,9 +28,13 @@ public struct ItemResult: Codable, Equatable, Sendable {
   public var metric: TaskItem.Metric
   /// Probability that guessing is right.
   public var chance: Double
+  /// How much of the right answer a generated text has, 0 to 1; nil where it is right or wrong.
+  public var credit: Double?
 
   /// Whether the item counts as right under its own metric.
   public var counts: Bool { metric == .normalisedAccuracy ? isCorrectNormalised : isCorrect }
+  /// What the item adds to the score, 0 to 1.
+  public var points: Double { credit ?? (counts ? 1 : 0) }
 
   enum CodingKeys: String, CodingKey {
     case task, id
@@ -41,7 +45,7 @@ public struct ItemResult: Codable, Equatable, Sendable {
     case isCorrect = "correct"
     case isCorrectNormalised = "correct_norm"
     case isCorrectByBytes = "correct_bytes"
-    case generated, metric, chance
+    case generated, metric, chance, credit
   }
 }
 
@@ -90,9 +94,9 @@ public struct TaskScore: Codable, Equatable, Sendable {
   public var items: Int
   /// Which of the two is the headline, `score`.
   public var metric: TaskItem.Metric
-  /// Share of items that count under `metric`, 0 to 1.
+  /// Mean of the items' points under `metric`, 0 to 1: the share that is right, where an item is right or wrong.
   public var score: Estimate
-  /// Share of items whose most probable alternative is right, 0 to 1.
+  /// Share of items whose most probable alternative, or generated answer, is right, 0 to 1.
   public var accuracy: Estimate
   /// By characters; nil for generated answers.
   public var normalisedAccuracy: Estimate?
@@ -121,7 +125,7 @@ public struct TaskScore: Codable, Equatable, Sendable {
     benchmark = known?.benchmark
     items = results.count
     metric = first.metric
-    score = Estimate(results.map { $0.counts ? 1 : 0 })
+    score = Estimate(results.map(\.points))
     accuracy = Estimate(results.map { $0.isCorrect ? 1 : 0 })
     normalisedAccuracy =
       first.metric.isGenerated ? nil : Estimate(results.map { $0.isCorrectNormalised ? 1 : 0 })

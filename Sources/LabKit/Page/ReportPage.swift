@@ -87,6 +87,11 @@ struct ReportPage {
     if !table.legend.isEmpty {
       text += "<p class=\"muted\">Read: \(HTML.escaped(table.legend.joined(separator: "; "))).</p>\n"
     }
+    for written in table.texts {
+      text +=
+        "<figure><blockquote>\(HTML.escaped(written.text).replacingOccurrences(of: "\n", with: "<br>"))</blockquote>\n"
+      text += "<figcaption class=\"muted\">\(HTML.escaped(written.title))</figcaption></figure>\n"
+    }
     if !spec.report.notes.isEmpty {
       text += "<ul class=\"notes\">\n" + spec.report.notes.map { "<li>\(HTML.inline($0))</li>\n" }.joined() + "</ul>\n"
     }

@@ -109,8 +109,8 @@ public struct Column: Sendable {
   public let published: String?
   /// Whose value that is: "paper" unless said otherwise.
   public let publishedBy: String
-  /// `alias.metric` of the records.
-  public let metric: String?
+  /// `alias.metric` of the records; variables in braces are those of a cell.
+  public private(set) var metric: String?
   /// Or the mean of these, where the paper's average is over fewer tasks than a stage's; empty: not so.
   public let meanOf: [String]
   /// Ours when it is a setting and not a measurement: text with `{variable}`s.
@@ -161,6 +161,14 @@ public struct Column: Sendable {
     if !(0...6).contains(digits) {
       throw UpcycleError("\(path).digits is out of range", at: file, expected: "0 to 6", found: "\(digits)")
     }
+  }
+
+  /// With a cell's variables put into its metric.
+  func filled(by scope: [String: JSONValue], in file: String) throws -> Column {
+    guard let metric, metric.contains("{") else { return self }
+    var column = self
+    column.metric = try Matrix.fill(metric, scope, in: file)
+    return column
   }
 
   /// What its number is the mean of; empty: it measures none.

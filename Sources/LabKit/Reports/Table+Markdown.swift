@@ -6,7 +6,7 @@ extension Table {
   func markdown(_ verdicts: [ClaimVerdict]) throws -> String {
     var page = ["# \(spec.place): \(spec.title)", ""]
     page += header
-    page += ["", text]
+    page += ["", text] + quotations
     if !spec.report.notes.isEmpty {
       page += ["", "Notes", ""]
       page += spec.report.notes.map { "- \($0)" }

@@ -25,7 +25,10 @@ extension Table {
     if let template = column.ours, cell.pipeline != nil, cell.pending == nil {
       // A variable set to null says that the setting does not apply to this cell.
       let applies = !scope.contains { $0.value == .null && template.contains("{\($0.key)}") }
-      if applies { value.setting = try Matrix.fill(template, scope, in: spec.file.path) }
+      // What a variable says may name others.
+      if applies {
+        value.setting = try Matrix.fill(Matrix.fill(template, scope, in: spec.file.path), scope, in: spec.file.path)
+      }
     }
     guard column.isMeasured, let base else { return value }
     let (mine, theirs) = (value.publishedNumber, published(base).flatMap(Double.init))
@@ -60,8 +63,7 @@ extension Table {
         guard let level = reference?.series?[series]?.last?.last else { return nil }
         return crossing(record.series?[series] ?? [], level: level).map { $0 * column.scale }
       }
-      if column.metric == "record.seconds" { return record.seconds * column.scale }
-      if column.metric == "record.tokens" { return record.tokens > 0 ? Double(record.tokens) * column.scale : nil }
+      if let cost = column.metric.flatMap(record.cost) { return cost > 0 ? cost * column.scale : nil }
       let parts = column.metrics.compactMap { record.metrics[$0]?.value }
       if parts.isEmpty || parts.count < column.metrics.count { return nil }
       return parts.reduce(0, +) / Double(parts.count) * column.scale

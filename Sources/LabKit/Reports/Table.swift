@@ -97,7 +97,7 @@ struct Table {
       return Row(
         cell: cell,
         values: try spec.report.columns.map {
-          try Self.value($0, cell, evidence, byCell, scope: scope)
+          try Self.value($0.filled(by: scope, in: spec.file.path), cell, evidence, byCell, scope: scope)
         },
         records: own, pending: own.isEmpty ? (cell.pending ?? spec.pending ?? "run it") : nil)
     }

@@ -11,6 +11,14 @@ public struct Record: Codable, Equatable, Sendable {
     public var cores: Int
   }
 
+  /// What one stage of a cell took.
+  public struct Cost: Codable, Equatable, Sendable {
+    /// Work time.
+    public var seconds: Double
+    /// Training tokens.
+    public var tokens: Int
+  }
+
   /// The spec's name, `PAPER/ITEM`.
   public var spec: String
   /// The profile's name.
@@ -37,11 +45,29 @@ public struct Record: Codable, Equatable, Sendable {
   public var metrics: [String: Metric]
   /// `alias.series` -> points.
   public var series: [String: [[Double]]]?
+  /// `alias.text` -> what a model wrote.
+  public var texts: [String: String]?
+  /// Alias -> what this stage took of `seconds` and `tokens`; nil in records of before.
+  public var stages: [String: Cost]?
 
   /// Whether the measurements (not the circumstances) are the same, to a millionth.
   func measuresTheSame(as other: Record) -> Bool {
     key == other.key && tokens == other.tokens && metrics.keys == other.metrics.keys
-      && series?.mapValues(\.count) == other.series?.mapValues(\.count) && Agreement(self, with: other) == .equal
+      && series?.mapValues(\.count) == other.series?.mapValues(\.count) && texts == other.texts
+      && Agreement(self, with: other) == .equal
+  }
+
+  /// `record.seconds` or `record.tokens`, of all stages, or of one as `record.seconds.sft`; nil for other names, and for
+  /// stages that the record does not know.
+  func cost(_ name: String) -> Double? {
+    let parts = name.split(separator: ".").map(String.init)
+    guard parts.count > 1, parts[0] == "record" else { return nil }
+    let cost = parts.count == 2 ? Cost(seconds: seconds, tokens: tokens) : stages?[parts[2]]
+    switch parts[1] {
+    case "seconds": return cost?.seconds
+    case "tokens": return cost.map { Double($0.tokens) }
+    default: return nil
+    }
   }
 }
 

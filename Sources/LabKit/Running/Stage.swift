@@ -81,13 +81,18 @@ public struct StageResult: Codable, Equatable, Sendable {
   public var metrics: [String: Metric]
   /// Curves, such as `loss`: [[tokens, value], …], thinned to what a figure can show.
   public var series: [String: [[Double]]]
+  /// What a model wrote; nil: nothing.
+  public var texts: [String: String]?
   /// Training tokens it consumed.
   public var tokens: Int
 
   /// See the properties.
-  public init(metrics: [String: Metric] = [:], series: [String: [[Double]]] = [:], tokens: Int = 0) {
+  public init(
+    metrics: [String: Metric] = [:], series: [String: [[Double]]] = [:], texts: [String: String]? = nil, tokens: Int = 0
+  ) {
     self.metrics = metrics
     self.series = series
+    self.texts = texts
     self.tokens = tokens
   }
 

@@ -225,11 +225,17 @@ public struct Sweep: Sendable {
       record.started = max(record.started, entry.started)
       record.seconds += entry.seconds
       record.tokens += entry.result.tokens
+      record.stages = (record.stages ?? [:]).merging([
+        step.alias: .init(seconds: (entry.seconds * 10).rounded() / 10, tokens: entry.result.tokens)
+      ]) { $1 }
       for (name, metric) in entry.result.metrics {
         record.metrics["\(step.alias).\(name)"] = metric
       }
       for (name, points) in entry.result.series {
         record.series = (record.series ?? [:]).merging(["\(step.alias).\(name)": points]) { $1 }
+      }
+      for (name, text) in entry.result.texts ?? [:] {
+        record.texts = (record.texts ?? [:]).merging(["\(step.alias).\(name)": text]) { $1 }
       }
     }
     record.seconds = (record.seconds * 10).rounded() / 10

@@ -4,12 +4,13 @@ import LabKit
 public func standardStages() -> StageRegistry {
   var registry = StageRegistry()
   for stage in [
-    teacherStage, importStage, packStage, heldOutStage, pretrainStage, intermediateStage, alignStage, distillStage,
+    teacherStage, importStage, packStage, heldOutStage, pretrainStage, pretrainHybridStage, intermediateStage,
+    alignStage, distillStage,
     extendStage,
     superNetworkStage, placementSearchStage, selfDistillStage, preferStage,
     convertStage, paluStage, mha2mlaStage, pruneStage, rewireStage, sensitivityStage, guidedStage, layerScoreStage,
     composeStage,
-    evaluateStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,
+    evaluateStage, sampleStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,
     memorySavingStage,
     infoStage, layerParametersStage, placementStage,
     simulateStage, simulateSharesStage, simulateDurationsStage, simulateSensitivityStage, fitOverheadStage,

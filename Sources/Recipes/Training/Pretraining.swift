@@ -10,8 +10,10 @@ import TokenData
 /// instruction mixture, so that the result stands for an instruction-tuned base model. Or goes on from a pretrained
 /// one with long documents, so that it stands for a long-context model.
 public struct Pretraining: Sendable {
-  /// The model's shape; with `start` only a name.
+  /// The model's shape; with `start` or `shape` only a name.
   public var preset: String
+  /// A shape that is no preset's, such as a hybrid's.
+  public var shape: ModelConfig?
   /// A model to go on from, and the mixture that it reads.
   public var start: URL?
   /// Of the text that it goes on with.
@@ -54,7 +56,7 @@ public struct Pretraining: Sendable {
 
   /// Models with experts keep their load even while they learn.
   public var plan: TrainingPlan {
-    let config = start == nil ? try? ModelConfig.preset(preset) : try? ModelConfig(contentsOf: start!)
+    let config = shape ?? (start == nil ? try? ModelConfig.preset(preset) : try? ModelConfig(contentsOf: start!))
     return TrainingPlan(
       tokens: tokens, batch: batch, time: time, learningRate: learningRate, warmup: 0.03, floor: 0.05,
       optimizer: .init(beta1: 0.9, beta2: 0.95, weightDecay: 0.1), seed: seed,
@@ -119,7 +121,7 @@ public struct Pretraining: Sendable {
       if let ropeTheta { config.rope.theta = ropeTheta }
       return config
     }
-    var config = try ModelConfig.preset(preset)
+    var config = try shape ?? ModelConfig.preset(preset)
     config.vocabularySize = tokenizer.vocabularySize
     config.bosTokenId = tokenizer.bos.map(Int.init)
     config.eosTokenIds = tokenizer.eos.map { [Int($0)] } ?? []

@@ -33,7 +33,7 @@ extension Scribe {
       return bad == right
         ? nil : PreferencePair(prompt: "User: \(question)\nAssistant:", chosen: " \(right)", rejected: " \(bad)")
     }
-    let task = pick(MicroworldTask.allCases.filter { $0.metric != .passAtOne })
+    let task = pick(MicroworldTask.preferred)
     guard let exercise = exercise(task) else { return nil }
     if let fillings = exercise.fillings {
       let names = fillings.map { $0.dropFirst(exercise.context.count) }

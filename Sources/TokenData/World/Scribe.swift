@@ -70,6 +70,12 @@ struct Scribe {
     return chosen.map { items[$0] }
   }
 
+  /// Two different items.
+  mutating func two<T>(of items: [T]) -> (T, T) {
+    let chosen = some(2, of: items)!
+    return (chosen[0], chosen[1])
+  }
+
   /// A made-up person: known by first name, introduced by the full name, which belongs to one side of the
   /// hold-out.
   struct Character {

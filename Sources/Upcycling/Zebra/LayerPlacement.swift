@@ -12,6 +12,9 @@ public struct LayerPlacement: Equatable, Sendable {
   public enum Strategy: String, CaseIterable, Codable, Sendable {
     /// The paper's: both ends by score, near-uniform gaps, the largest sum.
     case smart
+    /// The same ends and gaps with the smallest sum: how much the sum matters within the paper's rule (Table 4's
+    /// "Possible middle").
+    case smartLeast = "smart-least"
     /// 0, L/N, 2L/N, …: the paper's "Uniform #1".
     case uniformFirst = "uniform-first"
     /// L/N - 1, 2L/N - 1, …, L - 1: the paper's "Uniform #2".
@@ -51,6 +54,7 @@ public struct LayerPlacement: Equatable, Sendable {
     self.strategy = strategy
     switch strategy {
     case .smart: layers = Self.smartLayers(count: count, scores: scores)
+    case .smartLeast: layers = Self.smartLayers(count: count, scores: scores, sign: -1)
     case .uniformFirst: layers = (0..<count).map { $0 * scores.count / count }
     case .uniformLast: layers = (1...count).map { $0 * scores.count / count - 1 }
     case .maxScore, .greedy:
@@ -69,12 +73,13 @@ public struct LayerPlacement: Equatable, Sendable {
       of: self.layers, scores: scores)
   }
 
-  /// The placement that obeys the rule and has the largest sum; the lowest layers of equals.
+  /// The placement that obeys the rule and has the largest sum (with the sign -1 the smallest); the lowest layers of
+  /// equals.
   ///
   /// All gaps are `short` or `short + 1`, and how many are long is fixed by the ends. So the k-th layer lies at
   /// first + k (short + 1) + c after c long gaps, and the best rest of the list depends on (k, c) alone:
   /// N x (long + 1) states stand for all C(N - 1, long) placements that the paper enumerates.
-  private static func smartLayers(count: Int, scores: [Double]) -> [Int] {
+  private static func smartLayers(count: Int, scores: [Double], sign: Double = 1) -> [Int] {
     let rule = PlacementRule(layerCount: scores.count, count: count)
     let first = PlacementRule.highest(in: rule.firstWindow, scores)
     guard count > 1 else { return [first] }
@@ -82,12 +87,13 @@ public struct LayerPlacement: Equatable, Sendable {
     let step = rule.gapBounds(first: first, last: last).lowerBound + 1
     let long = last - first - (count - 1) * step
 
-    // rest[k][c]: the largest sum over layers k..., the k-th after c long gaps; -infinity if it cannot end at `last`.
+    // rest[k][c]: the largest sum (times the sign) over layers k..., the k-th after c long gaps; -infinity if it cannot
+    // end at `last`.
     var rest = Array(repeating: Array(repeating: -Double.infinity, count: long + 2), count: count)
-    rest[count - 1][long] = scores[last]
+    rest[count - 1][long] = sign * scores[last]
     for k in (0..<count - 1).reversed() {
       for c in 0...min(k, long) {
-        rest[k][c] = scores[first + k * step + c] + max(rest[k + 1][c], rest[k + 1][c + 1])
+        rest[k][c] = sign * scores[first + k * step + c] + max(rest[k + 1][c], rest[k + 1][c + 1])
       }
     }
     var layers = [first]

@@ -12,14 +12,17 @@ struct EvaluateParameters: StageParameters {
   var shots: Int?
   /// What evicts keys and values (`h2o:15.6%`); nil: nothing.
   var cache: String?
+  /// Of every task, whatever its metric, both accuracies; nil: no.
+  var accuracies: Bool?
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case tasks, items, shots, cache }
+  enum CodingKeys: String, CodingKey, CaseIterable { case tasks, items, shots, cache, accuracies }
 }
 
 /// `evaluate`: microworld tasks, with `shots` solved exercises before every item, the cache evicted as `cache` says; metrics by task in percent, `avg`
 /// over the tasks of choice and `avg_all` over all tasks (chosen and generated), with standard errors over items. Of
 /// tasks of choice also `graded.TASK` and `graded.avg` (probability of the right choice, percent), `calibrated.…` (the
-/// same at each task's best temperature) and `bits_per_byte.…` of the right choice. What every item came to is kept.
+/// same at each task's best temperature) and `bits_per_byte.…` of the right choice; where `accuracies`
+/// are asked for also `acc.TASK` and `acc_norm.TASK`. What every item came to is kept.
 let evaluateStage = Stage(
   name: "evaluate", version: 1, parents: ["model"], parameters: EvaluateParameters.self, seeded: false,
   run: { context, parameters in
@@ -45,6 +48,12 @@ let evaluateStage = Stage(
       metrics["calibrated.\(name)"] = Metric(percent: score.calibrated)
       metrics["bits_per_byte.\(name)"] = Metric(score.bitsPerByte.value, stderr: score.bitsPerByte.standardError)
     }
+    if parameters.accuracies == true {
+      for task in report.tasks {
+        metrics["acc.\(task.task)"] = Metric(percent: task.accuracy)
+        metrics["acc_norm.\(task.task)"] = task.normalisedAccuracy.map { Metric(percent: $0) }
+      }
+    }
     try context.keep(itemScores(items, report))
     return StageResult(metrics: metrics)
   })
@@ -58,8 +67,12 @@ private func itemScores(_ items: [TaskItem], _ report: EvaluationReport) -> [Ite
     let texts = items.filter { $0.task == task.task }.map { item in
       ([item.id, "\(item.answer ?? -1)", item.answerText ?? ""] + item.scoredTexts).joined(separator: "\u{1}")
     }
+    let identity = String(sha256(texts.joined(separator: "\u{2}")).prefix(16))
+    if task.metric.overlap != nil {
+      return ItemScores(task: task.task, identity: identity, values: results.map { 100 * $0.points })
+    }
     return ItemScores(
-      task: task.task, identity: String(sha256(texts.joined(separator: "\u{2}")).prefix(16)),
+      task: task.task, identity: identity,
       isCorrect: results.map(\.counts), graded: graded.count == results.count ? graded : nil)
   }
 }

@@ -35,20 +35,49 @@ let pretrainStage = Stage(
       time: parameters.sequence, learningRate: parameters.learningRate)
     recipe.connectivity = parameters.connectivity
     recipe.instructions = parameters.instructions
-    let places = try Places()
-    let text = MicroworldText(places.microworld, edition: parameters.world ?? .first)
-    let tokenizer = try Tokenizer.load(from: places.tokenizer(parameters.world ?? .first))
-    let plan = recipe.plan
-    try recipe.run(
-      in: context.folder, text: text, tokenizer: tokenizer, quiet: true,
-      report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
-      shouldStop: { context.isInterrupted })
-    let loss = try heldOutLoss(
-      LanguageModel(folder: context.folder), text.heldOut(tokenizer: tokenizer), time: plan.time)
-    let metrics = try RunDirectory(context.folder).readMetrics()
-    let last = try metrics.column("ce").suffix(50)
-    return StageResult(
-      metrics: ["training_loss": Metric(last.reduce(0, +) / Double(last.count)), "loss": Metric(loss)],
-      series: ["loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time)],
-      tokens: plan.steps * plan.batch * plan.time)
+    return try pretrained(recipe, in: context, world: parameters.world ?? .first)
   })
+
+/// Of a hybrid from scratch.
+struct PretrainHybridParameters: StageParameters {
+  var tokens: Int
+  var learningRate: Double
+  var batch: Int
+  var sequence: Int
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case tokens
+    case learningRate = "lr"
+    case batch, sequence
+  }
+}
+
+/// `pretrain_hybrid`: a preset with other mixers (as `info` names them) from random weights on the microworld, as
+/// `pretrain` trains: what a hybrid learns that is not made from a finished model.
+let pretrainHybridStage = Stage(
+  name: "pretrain_hybrid", version: 1, parameters: (HybridShape.self, PretrainHybridParameters.self),
+  run: { context, shape, parameters in
+    var recipe = Pretraining(
+      preset: "\(shape.preset) as \(context.config.text())", seed: UInt64(context.seed), tokens: parameters.tokens,
+      batch: parameters.batch, time: parameters.sequence, learningRate: parameters.learningRate)
+    recipe.shape = try shape.config()
+    return try pretrained(recipe, in: context, world: .first)
+  })
+
+private func pretrained(_ recipe: Pretraining, in context: StageContext, world: Edition) throws -> StageResult {
+  let places = try Places()
+  let text = MicroworldText(places.microworld, edition: world)
+  let tokenizer = try Tokenizer.load(from: places.tokenizer(world))
+  let plan = recipe.plan
+  try recipe.run(
+    in: context.folder, text: text, tokenizer: tokenizer, quiet: true,
+    report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
+    shouldStop: { context.isInterrupted })
+  let loss = try heldOutLoss(LanguageModel(folder: context.folder), text.heldOut(tokenizer: tokenizer), time: plan.time)
+  let metrics = try RunDirectory(context.folder).readMetrics()
+  let last = try metrics.column("ce").suffix(50)
+  return StageResult(
+    metrics: ["training_loss": Metric(last.reduce(0, +) / Double(last.count)), "loss": Metric(loss)],
+    series: ["loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time)],
+    tokens: plan.steps * plan.batch * plan.time)
+}

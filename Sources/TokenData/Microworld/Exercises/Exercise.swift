@@ -72,6 +72,15 @@ extension Scribe {
     case .problems: happens(mix.longProblems) ? longProblem() : problem()
     case .programs: programming(numeric: true)
     case .edits: programming(numeric: false)
+    case .studies: study()
+    case .meetings: meeting()
+    case .news: news()
+    case .chats: chat()
+    case .completions: completion()
+    case .repositories: repositoryCompletion()
+    case .puzzles: puzzle()
+    case .riddles: riddle()
+    case .concepts: concept()
     }
   }
 }

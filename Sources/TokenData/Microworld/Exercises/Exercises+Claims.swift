@@ -1,13 +1,13 @@
 /// Does a report support a claim?
 extension Scribe {
-  private struct Field: Sendable {
+  struct Field: Sendable {
     let subjects: [String]
     let treatments: [String]
-    /// (told, asked): "slept longer", "sleep longer".
-    let outcomes: [(String, String)]
+    /// "slept longer", "sleep longer".
+    let outcomes: [(told: String, asked: String)]
   }
 
-  private static let fields: [Field] = [
+  static let fields: [Field] = [
     Field(
       subjects: Lexicon.words("hens cows goats horses sheep rabbits ducks pigs"),
       treatments: ["barley", "fresh hay", "warm water", "salt", "music", "apples", "mint", "carrots"],
@@ -31,7 +31,7 @@ extension Scribe {
       ]),
   ]
 
-  private enum Finding { case better, same, worse, mixed }
+  enum Finding { case better, same, worse, mixed }
 
   private mutating func sentence(_ finding: Finding, _ told: String, _ asked: String, _ treatment: String) -> String {
     switch finding {
@@ -88,8 +88,7 @@ extension Scribe {
 
   // MARK: Two treatments
 
-  private mutating func sentence(_ finding: Finding, with treatment: String, _ told: String, _ asked: String) -> String
-  {
+  mutating func sentence(_ finding: Finding, with treatment: String, _ told: String, _ asked: String) -> String {
     switch finding {
     case .better:
       pick([

@@ -3,6 +3,10 @@ import Groundwork
 /// The tasks of the microworld and the benchmarks of the papers that they stand for.
 public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
   case recall, combine, endings, quiz, rules, goals, claims, passages, pronouns, problems, programs, edits
+  /// One long text an item, which holds all that the answer needs.
+  case studies, meetings, news, chats, completions, repositories
+  /// Several steps; five answers about kinds of things.
+  case puzzles, riddles, concepts
 
   /// The benchmark that a column of the papers' tables names.
   public var benchmark: String {
@@ -19,6 +23,15 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     case .problems: "GSM8K"
     case .programs: "HumanEval+"
     case .edits: "MBPP+"
+    case .studies: "Qasper"
+    case .meetings: "QMSum"
+    case .news: "MultiNews"
+    case .chats: "SAMSum"
+    case .completions: "LCC"
+    case .repositories: "RepoBench-P"
+    case .puzzles: "GPQA main"
+    case .riddles: "GPQA diamond"
+    case .concepts: "CommonsenseQA"
     }
   }
 
@@ -37,16 +50,25 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
     case .problems: "GSM8K"
     case .programs: "HE+"
     case .edits: "MBPP+"
+    case .studies: "qasper"
+    case .meetings: "qmsum"
+    case .news: "multi_news"
+    case .chats: "samsum"
+    case .completions: "lcc"
+    case .repositories: "repobench-p"
+    case .puzzles: "GPQA"
+    case .riddles: "GPQA-D"
+    case .concepts: "CSQA"
     }
   }
 
-  /// Accuracy of guessing.
+  /// Accuracy of guessing; 0 of what is generated.
   public var chance: Double {
     switch self {
     case .goals, .pronouns: 0.5
     case .claims: 1.0 / 3
-    case .problems, .programs, .edits: 0
-    default: 0.25
+    case .concepts: 0.2
+    default: metric.isGenerated ? 0 : 0.25
     }
   }
 
@@ -54,11 +76,24 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
   public var metric: TaskItem.Metric {
     switch self {
     case .recall, .combine, .endings, .rules, .goals: .normalisedAccuracy
-    case .quiz, .claims, .passages, .pronouns: .accuracy
+    case .quiz, .claims, .passages, .pronouns, .puzzles, .riddles, .concepts: .accuracy
     case .problems: .exactMatch
     case .programs, .edits: .passAtOne
+    case .studies: .wordOverlap
+    case .meetings, .news, .chats: .rougeL
+    case .completions, .repositories: .editSimilarity
     }
   }
+
+  /// What preference pairs are made of: their draws depend on this list.
+  static let preferred: [MicroworldTask] = [
+    .recall, .combine, .endings, .quiz, .rules, .goals, .claims, .passages, .pronouns, .problems,
+  ]
+
+  /// LongBench's tasks in the order of X-EcoMLA's Table 8: one long text an item.
+  public static let longReading: [MicroworldTask] = [
+    .completions, .repositories, .studies, .meetings, .news, .chats,
+  ]
 
   /// The nine multiple-choice tasks, in the order of the papers' tables.
   public static let multipleChoice: [MicroworldTask] = [
@@ -93,7 +128,7 @@ public enum MicroworldTask: String, CaseIterable, Codable, Sendable {
       draw += 1
       guard let exercise = scribe.exercise(self) else { continue }
       let item = exercise.item(task: self, id: "\(rawValue)-\(set)-\(items.count)")
-      if let longest = world.edition.exercises.longestItem {
+      if let longest = world.edition.exercises.longestItem, !Self.longReading.contains(self) {
         let bytes = item.scoredTexts.map(\.utf8.count).max()! + (exercise.solution?.utf8.count ?? 0)
         if bytes > longest { continue }
       }

@@ -13,7 +13,8 @@ import Groundwork
 /// - generated: `context`, `answer_text`, `stop` (generation ends before it), `metric` "exact_match";
 ///   `answer_after`, when present, is the phrase after whose last occurrence the answer stands;
 /// - programs: `context`, `answer_text` (one solution), `stop`, `metric` "pass@1", and `tests`: a generated program is
-///   right when it gives every test's output.
+///   right when it gives every test's output;
+/// - texts: as generated, `metric` "f1", "rouge_l" or "edit_sim": how much of `answer_text` the reply has, from 0 to 1.
 public struct TaskItem: Codable, Equatable, Sendable {
   /// How an item counts as right.
   public enum Metric: String, Codable, Sendable {
@@ -21,9 +22,22 @@ public struct TaskItem: Codable, Equatable, Sendable {
     case normalisedAccuracy = "acc_norm"
     case exactMatch = "exact_match"
     case passAtOne = "pass@1"
+    case wordOverlap = "f1"
+    case rougeL = "rouge_l"
+    case editSimilarity = "edit_sim"
 
     /// Whether the model writes the answer (and does not choose one).
-    public var isGenerated: Bool { self == .exactMatch || self == .passAtOne }
+    public var isGenerated: Bool { self != .accuracy && self != .normalisedAccuracy }
+
+    /// How a reply is compared that need not be right or wrong; nil: it is.
+    public var overlap: TextOverlap? {
+      switch self {
+      case .wordOverlap: .words
+      case .rougeL: .wordsInOrder
+      case .editSimilarity: .charactersInOrder
+      default: nil
+      }
+    }
   }
 
   /// The task's name.
@@ -73,18 +87,31 @@ public struct TaskItem: Codable, Equatable, Sendable {
   /// without spaces and full stop at the ends. A program is run.
   public func accepts(generated text: String) -> Bool {
     guard let answerText else { return false }
-    var reply = text[...]
-    if let stop, !stop.isEmpty, let end = reply.range(of: stop) { reply = reply[..<end.lowerBound] }
+    var reply = self.reply(text)
     if let tests {
       guard let program = TinyProgram(parsing: String(reply)) else { return false }
       return tests.allSatisfy { $0.passes(program) }
     }
+    if metric.overlap != nil { return reply.trimmed == answerText }
     if let answerAfter, let mark = reply.range(of: answerAfter, options: .backwards) {
       reply = reply[mark.upperBound...]
     }
     var trimmed = reply.trimmed
     while trimmed.hasSuffix(".") { trimmed.removeLast() }
     return trimmed == answerText
+  }
+
+  /// What a generated continuation is worth, from 0 to 1: what it has in common with the right answer, up to `stop`; nil
+  /// where it is right or wrong.
+  public func credit(generated text: String) -> Double? {
+    guard let answerText, let overlap = metric.overlap else { return nil }
+    return overlap.share(reply(text).trimmed, answerText)
+  }
+
+  /// A continuation up to `stop`.
+  private func reply(_ text: String) -> Substring {
+    guard let stop, !stop.isEmpty, let end = text.range(of: stop) else { return text[...] }
+    return text[..<end.lowerBound]
   }
 
   /// Every full text that scoring this item would read: no one of them may occur in training text.
@@ -117,7 +144,7 @@ extension TaskItem {
   /// What makes an item unusable, if anything.
   var problem: String? {
     switch metric {
-    case .exactMatch, .passAtOne:
+    case .exactMatch, .passAtOne, .wordOverlap, .rougeL, .editSimilarity:
       if answerText == nil { return "\(metric.rawValue) without answer_text" }
       if metric == .passAtOne && tests?.isEmpty ?? true { return "pass@1 without tests" }
       return answerText!.isEmpty ? "an empty answer_text" : nil
