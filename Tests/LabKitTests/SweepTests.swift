@@ -199,7 +199,7 @@ final class SweepTests: XCTestCase {
     try makeDirectory(cache.output("key"))
     defer { try? FileManager.default.removeItem(at: cache.folder) }
     var shown: [StageProgress] = []
-    let leftover = cache.output("killed").appendingPathComponent(".progress.json.1.1.tmp")
+    let leftover = cache.output("killed").appendingPathComponent(".progress.json.2147483647.1.tmp")
     try makeDirectory(cache.output("killed"))
     try Data().write(to: leftover)
     StagePace(cache.progressFile("killed")) { _ in }.update(1, 2, later: 0, "")
