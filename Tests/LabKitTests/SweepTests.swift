@@ -213,6 +213,14 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(
       try FileManager.default.contentsOfDirectory(atPath: cache.output("killed").path).filter { $0.hasPrefix(".") }, [],
       "what a killed process left goes")
+    try cache.finish(
+      "key",
+      StageCache.Entry(
+        stage: "train", version: 1, config: .null, parents: [:], seed: 1, threads: 1, inputs: [:], seconds: 1,
+        started: "", result: StageResult()))
+    try writeFile("{}", to: cache.progressFile("key"))
+    XCTAssertNotNil(try cache.entry("key"))
+    XCTAssertFalse(FileManager.default.fileExists(atPath: cache.progressFile("key").path), "of a finished stage")
     let states = StageProgress(done: 60, total: 100, later: 100, detail: "", first: 40, seconds: 10)
     XCTAssertEqual(states.remaining, 70)
   }

@@ -39,7 +39,10 @@ struct StageCache: Sendable {
     let url = marker(key)
     guard FileManager.default.fileExists(atPath: url.path) else { return nil }
     do {
-      return try decodeJSON(Entry.self, contentsOf: url, what: "a cache entry of this version")
+      let entry = try decodeJSON(Entry.self, contentsOf: url, what: "a cache entry of this version")
+      // A kill, or a disk that failed, may have come before.
+      removeNotes(key)
+      return entry
     } catch var error as UpcycleError {
       error.hint = "remove its folder and run again"
       throw error
@@ -48,7 +51,12 @@ struct StageCache: Sendable {
 
   func finish(_ key: String, _ entry: Entry) throws {
     try writeFile(jsonText(entry, pretty: true), to: marker(key))
-    for file in [spent(key), progressFile(key)] { try? FileManager.default.removeItem(at: file) }
+    removeNotes(key)
+  }
+
+  /// What attempts leave beside an output.
+  private func removeNotes(_ key: String) {
+    for file in [spent(key), progressFile(key)] { unlink(file.path) }
   }
 
   // MARK: Work time of attempts that did not finish
