@@ -7,6 +7,10 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 tests=$1/upcyclePackageTests.xctest
 suites=$("$tests" --list-tests 2>/dev/null | sed -n 's|^\([A-Za-z]*\.[A-Za-z0-9]*\)/.*|\1|p' | sort -u)
+if [ -z "$suites" ]; then
+  echo "test: no tests in $tests" >&2
+  exit 1
+fi
 starting='^CommandTests\.'
 beside=$(mktemp)
 trap 'rm -f "$beside"' EXIT

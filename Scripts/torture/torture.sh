@@ -16,7 +16,7 @@ bin=$(realpath "${1:-.build/release}")
 tries=${TORTURE_TRIES:-5}
 RANDOM=${TORTURE_SEED:-1}
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'umount -l "$work"/in-*/disk 2>/dev/null; rm -rf "$work"' EXIT
 clang -shared -fPIC -O1 -o "$work/faults.so" Scripts/torture/faults.c -ldl || exit 1
 teachers=$root/experiments/teachers
 base=$teachers/nano-1b-seed1
