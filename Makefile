@@ -13,6 +13,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 # On a terminal the compiler would be told to colour its messages, and other flags mean another build.
 BUILD := swift build -c release --no-color-diagnostics
+# Experiments need one program of the eight.
+LAB_BUILD := $(BUILD) --product lab
 # Tests are built apart, so that going back and forth rebuilds nothing.
 TESTING := -c release --no-color-diagnostics -Xswiftc -enable-testing --scratch-path .build-tests
 # `swift test` would build everything anew, with its own order of flags, and the next build once more.
@@ -21,6 +23,7 @@ TEST_BUILD := swift build $(TESTING) --build-tests
 ifdef ONE_BUILD
 BIN := .build-tests/release
 BUILD := $(TEST_BUILD)
+LAB_BUILD := $(TEST_BUILD)
 endif
 # Passes the tests' output through and ends it with one line.
 COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test Case .* failed \(/ { failed++ } \
@@ -29,7 +32,7 @@ COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test 
 FORMATTED := --recursive Sources Tests Package.swift
 seeds := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: help setup build test lint format smoke check-figures reproduce-table3 reproduce sweep named figures teachers verify-teachers bench fuzz torture docs report clean
+.PHONY: help setup build lab test lint format smoke check-figures reproduce-table3 reproduce sweep named figures teachers verify-teachers bench fuzz torture docs report clean
 
 help:
 	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: table and picture under runs/figures/"
@@ -53,6 +56,9 @@ setup:
 build: setup
 	@$(BUILD)
 
+lab: setup
+	@$(LAB_BUILD)
+
 test: setup verify-teachers
 	@$(TEST_BUILD)
 	@Scripts/test.sh .build-tests/release | $(COUNT)
@@ -65,30 +71,30 @@ lint: setup
 format:
 	swift format --in-place $(FORMATTED)
 
-smoke: build
+smoke: lab
 	@$(BIN)/lab run --all --profile smoke --jobs $(JOBS)
 
-check-figures: build
+check-figures: lab
 	$(BIN)/lab regenerate --check
 
 reproduce-table3:
 	@$(MAKE) --no-print-directory reproduce PAPER=xecomla ITEM=table3 PROFILE=micro
 
-reproduce: build
+reproduce: lab
 	@$(BIN)/lab run $(PAPER)$(if $(ITEM),/$(ITEM)) --profile $(PROFILE) --jobs $(JOBS) $(seeds)
 
-sweep: named build
+sweep: named lab
 	@$(BIN)/lab run $(SWEEP) --profile $(PROFILE) --jobs $(JOBS) $(seeds)
 
 # Before anything is built.
 named:
 	@$(if $(SWEEP),:,echo "make sweep: which one? Such as SWEEP=xecomla/ablation-rank; experiments/README.md says what a sweep is" >&2; exit 2)
 
-figures: build
+figures: lab
 	$(BIN)/lab table --all
 	$(BIN)/lab figure --all --png
 
-report: build
+report: lab
 	@$(BIN)/lab report
 
 verify-teachers:

@@ -7,6 +7,8 @@ set xrange [3:17]
 set xtics (4, 6, 8, 12, 16)
 set multiplot layout 1,2 margins 0.08,0.98,0.17,0.91 spacing 0.11
 sizes = "12.8 25.6"
+# The widths are those of Llama-3.2-1B's shape; nano-1b's rows hold the averages.
+is_shown(row, size, i) = (strstrt(row, "nano") == 0) == width_panel && size == real(word(sizes, i))
 stats csv using (strcol("avg_ours") ne "") nooutput
 averages = STATS_sum
 do for [side in "r_kv_ours avg_ours"] {
@@ -21,8 +23,8 @@ do for [side in "r_kv_ours avg_ours"] {
   } else {
     if (width_panel) { set yrange [0:*] } else { set yrange [*:*] }
     set key top right
-    plot for [i=1:2] csv using (column("count_ours")):(keep(column("compression_ours") == real(word(sizes, i)), column(side))) with linespoints lt i title word(sizes, i)."×", \
-      for [i=1:2] csv using (column("count_ours")):(keep(side eq "avg_ours" && column("compression_ours") == real(word(sizes, i)), column(side))):(column("avg_interval")) with yerrorbars lt i notitle
+    plot for [i=1:2] csv using (column("count_ours")):(keep(is_shown(strcol("cell"), column("compression_ours"), i), column(side))) with linespoints lt i title word(sizes, i)."×", \
+      for [i=1:2] csv using (column("count_ours")):(keep(side eq "avg_ours" && is_shown(strcol("cell"), column("compression_ours"), i), column(side))):(column("avg_interval")) with yerrorbars lt i notitle
   }
 }
 unset multiplot
