@@ -26,7 +26,7 @@ do for [side in "avg_published avg_ours"] {
     set yrange [*:*]
     plot csv using (column(kv)):(keep(!zebra(strcol("model")), column(side))):(area(strcol("tokens_published"))) with points pt 7 ps variable lc rgb grey, \
       csv using (column(kv)):(keep(zebra(strcol("model")), column(side))):(area(strcol("tokens_published"))) with points pt 7 ps variable lc rgb blue, \
-      csv using (column(kv)):(keep(!theirs, column(side))):(column("avg_interval")) with yerrorbars pt 0 lc rgb "#333333" lw 1, \
+      csv using (column(kv)):(keep(!theirs, column(side)) - column("avg_interval")):(0):(2 * column("avg_interval")) with vectors nohead lw 1 lc rgb "#333333", \
       csv using (column(kv)):(keep(!zebra(strcol("model")), column(side))):(strcol("model")) with labels left offset 1.3,0.25 font ",10" textcolor rgb "#333333", \
       csv using (column(kv)):(keep(zebra(strcol("model")), column(side))):(strcol("model")[16:*]) with labels left offset 0.8,-0.75 font ",10" textcolor rgb blue
   }

@@ -17,5 +17,5 @@ if (ours == 0) {
   set key top center horizontal
   plot for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(0.24) with boxes lt s title (m == 1 ? word(starts, s) : ""), \
     for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(sprintf("%.1f", column("avg_ours"))) with labels offset 0,0.6 font ",11" notitle, \
-    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(column("avg_interval")) with yerrorbars lc rgb "#333333" lw 1.5 pt 0 notitle
+    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours")) - column("avg_interval")):(0):(2 * column("avg_interval")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
 }
