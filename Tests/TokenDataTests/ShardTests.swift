@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import Synchronization
 import TestKit
 import XCTest
 
@@ -69,6 +70,22 @@ final class ShardTests: XCTestCase {
       try shards.verify()
       XCTAssertThrowsError(try shards.read(0..<tokens.count + 1))
       XCTAssertThrowsError(try shards.read(-1..<2))
+    }
+  }
+
+  func testThreadsReadSideBySide() throws {
+    for vocabulary in [300, 70_000] {
+      let fixture = try ShardFixture(vocabularySize: vocabulary)
+      defer { fixture.remove() }
+      let shards = try TokenShards(fixture.folder, cachedFrames: 3)
+      let tokens = fixture.tokens
+      let wrong = Mutex(0)
+      DispatchQueue.concurrentPerform(iterations: 8) { worker in
+        for start in stride(from: worker, to: tokens.count - 40, by: 7) {
+          if try! shards.read(start..<start + 40) != Array(tokens[start..<start + 40]) { wrong.withLock { $0 += 1 } }
+        }
+      }
+      XCTAssertEqual(wrong.withLock { $0 }, 0)
     }
   }
 

@@ -8,7 +8,7 @@ import Groundwork
 /// documents.zst and answers.zst: where documents begin, and which tokens are answers.
 enum DocumentIndex {
   /// Reads and checks the offsets: as many as the manifest says, ascending from 0, inside the shards.
-  static func read(folder: URL, manifest: ShardManifest, _ decompressor: borrowing FrameDecompressor) throws
+  static func read(folder: URL, manifest: ShardManifest, _ decompressor: FrameDecompressor) throws
     -> [Int]
   {
     let entry = manifest.documents
@@ -23,7 +23,7 @@ enum DocumentIndex {
   }
 
   /// Reads and checks the answers: ascending, apart and inside the shards.
-  static func answers(folder: URL, manifest: ShardManifest, _ decompressor: borrowing FrameDecompressor) throws
+  static func answers(folder: URL, manifest: ShardManifest, _ decompressor: FrameDecompressor) throws
     -> [Range<Int>]
   {
     guard let entry = manifest.answers else { return [] }
@@ -42,7 +42,7 @@ enum DocumentIndex {
   /// The offsets of a file, each checked as it streams: a few bytes may claim any number of entries.
   /// - Parameter check: sees an offset's number, its value and the offset before it
   private static func offsets(
-    _ entry: ShardManifest.Documents, perEntry: Int, at url: URL, _ decompressor: borrowing FrameDecompressor,
+    _ entry: ShardManifest.Documents, perEntry: Int, at url: URL, _ decompressor: FrameDecompressor,
     check: (_ number: Int, _ value: UInt64, _ last: Int?) throws -> Int
   ) throws -> [Int] {
     let (descriptor, size) = try openRegularFile(url)

@@ -65,7 +65,7 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
   var frameCount: Int { table.frames.count }
 
   /// The ids of one frame, checked.
-  func frame(_ number: Int, _ decompressor: borrowing FrameDecompressor) throws -> [Int32] {
+  func frame(_ number: Int, _ decompressor: FrameDecompressor) throws -> [Int32] {
     let frame = table.frames[number]
     let offset = table.offsets[number]
     func broken(_ reason: String) -> UpcycleError {
@@ -83,12 +83,10 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     var failure: String?
     var largest: UInt32 = 0
     let ids = [Int32](unsafeUninitializedCapacity: count) { out, initialized in
-      // Decompress into the end of the buffer and widen forwards: a 16-bit id is read before the 32-bit
-      // one that is written over it, or over a later place.
-      let raw = UnsafeMutableRawBufferPointer(out)
-      let packed = UnsafeMutableRawBufferPointer(rebasing: raw[(4 * count - Int(frame.size))..<(4 * count)])
+      // 16-bit ids are decompressed elsewhere, since widening them in place would go one by one.
+      let packed = dtype == .u16 ? decompressor.buffer(Int(frame.size)) : UnsafeMutableRawBufferPointer(out)
       failure = bytes.withUnsafeBytes { decompressor.decompress($0, into: packed) }
-      if failure == nil { largest = Self.widen(packed, dtype, into: raw, count: count) }
+      if failure == nil { largest = Self.widen(packed, dtype, into: out.baseAddress!, count: count) }
       initialized = failure == nil ? count : 0
     }
     if let failure { throw broken(failure) }
@@ -101,26 +99,24 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     return ids
   }
 
-  /// Little-endian ids to Int32; gives the largest.
+  /// Little-endian ids to Int32; gives the largest. Ids of 32 bits are where they belong already.
   private static func widen(
-    _ packed: UnsafeMutableRawBufferPointer, _ dtype: ShardManifest.TokenType,
-    into out: UnsafeMutableRawBufferPointer,
+    _ packed: UnsafeMutableRawBufferPointer, _ dtype: ShardManifest.TokenType, into out: UnsafeMutablePointer<Int32>,
     count: Int
   ) -> UInt32 {
-    let target = out.baseAddress!.assumingMemoryBound(to: UInt32.self)
-    var largest: UInt32 = 0
     switch dtype {
     case .u16:
       let source = packed.baseAddress!.assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count {
-        let id = UInt32(UInt16(littleEndian: source[index]))
-        target[index] = id
-        largest = max(largest, id)
-      }
+      var largest: UInt16 = 0
+      for index in 0..<count { largest = max(largest, UInt16(littleEndian: source[index])) }
+      for index in 0..<count { out[index] = Int32(UInt16(littleEndian: source[index])) }
+      return UInt32(largest)
     case .u32:
-      for index in 0..<count { largest = max(largest, UInt32(littleEndian: target[index])) }
+      let ids = packed.baseAddress!.assumingMemoryBound(to: UInt32.self)
+      var largest: UInt32 = 0
+      for index in 0..<count { largest = max(largest, UInt32(littleEndian: ids[index])) }
+      return largest
     }
-    return largest
   }
 
   /// - Throws: when the whole file does not have the manifest's SHA-256.

@@ -6,7 +6,7 @@ import Groundwork
 ///
 /// Opening checks the manifest, every shard's size and seek table. Reading checks each frame's checksum
 /// and that its ids are of the vocabulary. `verify()` also compares the whole files with their SHA-256.
-public final class TokenShards: @unchecked Sendable {  // the frame cache and decompressor are behind `lock`
+public final class TokenShards: @unchecked Sendable {  // what changes is behind `lock`
   /// Where they lie.
   public let folder: URL
   /// What they hold.
@@ -15,7 +15,8 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
   /// First token of each shard, and the total.
   private let starts: [Int]
   private let lock = NSLock()
-  private let decompressor = FrameDecompressor()
+  /// Those that no thread uses now.
+  private var decompressors: [FrameDecompressor] = []
   private var cache: FrameCache
   private var documentStarts: [Int]?
   private var answerRanges: [Range<Int>]?
@@ -102,14 +103,22 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
     return low
   }
 
+  /// Threads that want several frames decompress them side by side.
   private func frame(shard: Int, number: Int) throws -> [Int32] {
+    let key = FrameCache.Key(shard: shard, frame: number)
+    lock.lock()
+    if let ids = cache[key] {
+      lock.unlock()
+      return ids
+    }
+    let decompressor = decompressors.popLast() ?? FrameDecompressor()
+    lock.unlock()
+    let ids = Result { try shards[shard].frame(number, decompressor) }
     lock.lock()
     defer { lock.unlock() }
-    let key = FrameCache.Key(shard: shard, frame: number)
-    if let ids = cache[key] { return ids }
-    let ids = try shards[shard].frame(number, decompressor)
-    cache.insert(ids, for: key)
-    return ids
+    decompressors.append(decompressor)
+    if cache[key] == nil { try cache.insert(ids.get(), for: key) }
+    return try ids.get()
   }
 
   // MARK: Documents
@@ -119,7 +128,7 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
     lock.lock()
     defer { lock.unlock() }
     if let documentStarts { return documentStarts }
-    let starts = try DocumentIndex.read(folder: folder, manifest: manifest, decompressor)
+    let starts = try DocumentIndex.read(folder: folder, manifest: manifest, FrameDecompressor())
     documentStarts = starts
     return starts
   }
@@ -158,7 +167,7 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
     lock.lock()
     defer { lock.unlock() }
     if let answerRanges { return answerRanges }
-    let ranges = try DocumentIndex.answers(folder: folder, manifest: manifest, decompressor)
+    let ranges = try DocumentIndex.answers(folder: folder, manifest: manifest, FrameDecompressor())
     answerRanges = ranges
     return ranges
   }
@@ -182,33 +191,29 @@ public final class TokenShards: @unchecked Sendable {  // the frame cache and de
   }
 }
 
-/// The frames used last, oldest out first.
+/// The frames used last, in the order of use; the first leaves when there is no room.
 private struct FrameCache {
-  struct Key: Hashable {
+  struct Key: Equatable {
     var shard: Int
     var frame: Int
   }
 
   private let capacity: Int
-  private var frames: [Key: (ids: [Int32], used: Int)] = [:]
-  private var clock = 0
+  private var frames: [(key: Key, ids: [Int32])] = []
 
   init(capacity: Int) { self.capacity = capacity }
 
   subscript(key: Key) -> [Int32]? {
     mutating get {
-      guard let ids = frames[key]?.ids else { return nil }
-      clock += 1
-      frames[key]?.used = clock
-      return ids
+      guard let place = frames.lastIndex(where: { $0.key == key }) else { return nil }
+      // Most windows lie in the frame of the one before.
+      if place < frames.count - 1 { frames.append(frames.remove(at: place)) }
+      return frames.last?.ids
     }
   }
 
   mutating func insert(_ ids: [Int32], for key: Key) {
-    if frames.count >= capacity, let oldest = frames.min(by: { $0.value.used < $1.value.used })?.key {
-      frames[oldest] = nil
-    }
-    clock += 1
-    frames[key] = (ids, clock)
+    if frames.count >= capacity { frames.removeFirst() }
+    frames.append((key, ids))
   }
 }

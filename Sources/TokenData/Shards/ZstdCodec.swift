@@ -32,12 +32,25 @@ struct FrameCompressor: ~Copyable {
   }
 }
 
-/// A zstd decompressor for single frames whose size is known.
-struct FrameDecompressor: ~Copyable {
+/// A zstd decompressor for single frames whose size is known; one thread at a time uses it.
+final class FrameDecompressor {
   private let context: OpaquePointer
+  private var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
   init() { context = ZSTD_createDCtx() }
-  deinit { ZSTD_freeDCtx(context) }
+  deinit {
+    ZSTD_freeDCtx(context)
+    room.deallocate()
+  }
+
+  /// `count` bytes for what is decompressed, aligned for any number; the next call gives them again.
+  func buffer(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    if room.count < count {
+      room.deallocate()
+      room = .allocate(byteCount: count, alignment: 64)
+    }
+    return UnsafeMutableRawBufferPointer(rebasing: room[..<count])
+  }
 
   /// The size that a frame says its content has; checked before memory is set aside for it.
   static func contentSize(of frame: UnsafeRawBufferPointer) -> Int? {

@@ -1,10 +1,12 @@
 import Foundation
 import Groundwork
 import Recipes
+import Synchronization
+import TensorCore
 import TokenData
 
 extension Workload {
-  /// Token shards of generated text, read window by window as training does, on one thread.
+  /// Token shards of generated text, read window by window as training does, every thread its share.
   static var shardDecoding: Workload {
     let tokens = 4 << 20
     let window = 257
@@ -19,12 +21,19 @@ extension Workload {
       let tokenizer = try text.trainTokenizer(documents: 500)
       let made = try text.shards(.pretraining, tokens: tokens, tokenizer: tokenizer)
       return {
-        let shards = try TokenShards(made.folder, cachedFrames: 2)
-        let buffer = UnsafeMutableBufferPointer<Int32>.allocate(capacity: window)
-        defer { buffer.deallocate() }
-        for start in stride(from: 0, to: tokens - window, by: window) {
-          try shards.read(start..<start + window, into: buffer)
+        let shards = try TokenShards(made.folder, cachedFrames: 2 * Threads.count)
+        let windows = tokens / window
+        let failure = Mutex<(any Error)?>(nil)
+        Threads.parallel(Threads.count) { share in
+          let buffer = UnsafeMutableBufferPointer<Int32>.allocate(capacity: window)
+          defer { buffer.deallocate() }
+          do {
+            for number in windows * share / Threads.count..<windows * (share + 1) / Threads.count {
+              try shards.read(number * window..<(number + 1) * window, into: buffer)
+            }
+          } catch { failure.withLock { $0 = error } }
         }
+        if let failure = failure.withLock({ $0 }) { throw failure }
       }
     }
   }
