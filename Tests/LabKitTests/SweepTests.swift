@@ -172,7 +172,7 @@ final class SweepTests: XCTestCase {
     try cache.withLock(key, waiting: {}) {
       let text = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
       XCTAssertTrue(text.contains("1 running"), text)
-      XCTAssertTrue(text.contains("·▶·  train 4/10  █▅▃▁  loss 1.000  eta 6.0s"), text)
+      XCTAssertTrue(text.contains("·▶·  train  4/10  loss 1.000  █▅▃▁  eta 6.0s"), text)
     }
     // What it says itself counts more.
     try writeFile(
@@ -181,6 +181,8 @@ final class SweepTests: XCTestCase {
     try cache.withLock(key, waiting: {}) {
       XCTAssertEqual(
         try SweepView([plan], in: lab.laboratory).line(jobs: 1).detail, "train  3/10  teacher states")
+      let text = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
+      XCTAssertTrue(text.contains("·▶·  train  3/10  teacher states  █▅▃▁  eta 34.0s"), text)
     }
     try lab.sweep(plan).run()
     XCTAssertNil(cache.progress(key), "of a finished stage")

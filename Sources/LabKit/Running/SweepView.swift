@@ -37,12 +37,17 @@ public struct SweepView {
 
     /// Seconds to go at the pace so far.
     var remaining: Double { step > 0 ? seconds * Double(steps - step) / Double(step) : 0 }
+
+    var text: String {
+      let loss = losses.last.map { String(format: "  loss %.3f", $0) } ?? ""
+      return "\(formatCount(step))/\(formatCount(steps))\(loss)"
+    }
   }
 
   /// One cell and seed, its stages in order.
   struct Row {
     let name: String
-    let stages: [(alias: String, state: State)]
+    let stages: [(key: String, alias: String, state: State)]
   }
 
   let rows: [Row]
@@ -69,7 +74,7 @@ public struct SweepView {
     progress = running.keys.reduce(into: [:]) { $0[$1] = cache.progress($1) }
     rows = plans.flatMap { plan in
       plan.jobs.map { job in
-        Row(name: Sweep.name(plan, job), stages: job.steps.map { ($0.alias, states[$0.key]!) })
+        Row(name: Sweep.name(plan, job), stages: job.steps.map { ($0.key, $0.alias, states[$0.key]!) })
       }
     }
   }
@@ -81,7 +86,7 @@ public struct SweepView {
   private var remaining: Double? {
     var rest = 0.0
     for (key, seconds) in estimates {
-      if let own = progress[key]?.remaining ?? running[key]??.remaining {
+      if let own = remaining(of: key) {
         rest += own
       } else {
         guard let seconds else { return nil }
@@ -91,13 +96,14 @@ public struct SweepView {
     return rest
   }
 
+  /// Of a stage under way: what it says itself, else what its files tell.
+  private func remaining(of key: String) -> Double? { progress[key]?.remaining ?? running[key]??.remaining }
+  private func text(of key: String) -> String { progress[key]?.text ?? running[key]??.text ?? "" }
+
   /// For a progress line of so many jobs: stages done, what runs, time left.
   func line(jobs: Int) -> (head: String, detail: String, tail: String) {
-    let current = running.sorted { $0.key < $1.key }.map { key, training in
-      let name = names[key] ?? ""
-      if let progress = progress[key] { return "\(name)  \(progress.text)" }
-      let done = training.map { "  \(formatCount($0.step))/\(formatCount($0.steps))" } ?? ""
-      return name + done + (training?.losses.last.map { String(format: "  loss %.3f", $0) } ?? "")
+    let current = running.keys.sorted().map { key in
+      [names[key] ?? "", text(of: key)].filter { !$0.isEmpty }.joined(separator: "  ")
     }
     return (
       "\(total - estimates.count) of \(total) stages", current.joined(separator: "  |  "),
@@ -105,13 +111,14 @@ public struct SweepView {
     )
   }
 
-  /// For a terminal: a line a cell with a mark a stage, finished cells counted alone when they would not fit.
+  /// For a terminal: a line a cell with a mark a stage, finished cells counted alone when they would not fit. As many stages
+  /// as run now are taken to run until the end.
   /// - Parameters:
   ///   - columns: at most so wide
   ///   - lines: at most so many
   public func text(columns: Int, lines: Int) -> String {
     let done = total - estimates.count
-    let time = isDone ? "" : "  \(formatETA(remaining))"
+    let time = isDone ? "" : "  \(formatETA(remaining.map { $0 / Double(max(1, running.count)) }))"
     var text = ["\(done) of \(total) stages done, \(running.count) running\(time)", ""]
     let open = rows.filter { row in row.stages.contains { $0.state != .done } }
     let shown = rows.count + text.count <= lines ? rows : Array(open.prefix(max(1, lines - text.count - 2)))
@@ -119,7 +126,7 @@ public struct SweepView {
     for row in shown {
       let marks = row.stages.map { Self.mark($0.state) }.joined()
       let current = row.stages.first { if case .running = $0.state { true } else { false } }
-      let detail = current.map { Self.detail($0.alias, $0.state) } ?? ""
+      let detail = current.map { self.detail(key: $0.key, alias: $0.alias) } ?? ""
       let name = row.name.count > width ? row.name.prefix(width - 1) + "…" : row.name[...]
       let line = name.padding(toLength: width, withPad: " ", startingAt: 0) + "  \(marks)  \(detail)"
       text.append(String(line.prefix(columns)))
@@ -138,11 +145,10 @@ public struct SweepView {
     }
   }
 
-  private static func detail(_ alias: String, _ state: State) -> String {
-    guard case .running(let training?) = state else { return alias }
-    let loss = training.losses.last.map { String(format: "loss %.3f", $0) } ?? ""
-    return "\(alias) \(formatCount(training.step))/\(formatCount(training.steps))  \(sparkline(training.losses, 16))  "
-      + "\(loss)  \(formatETA(training.remaining))"
+  private func detail(key: String, alias: String) -> String {
+    let losses = running[key]??.losses ?? []
+    let parts = [alias, text(of: key), Self.sparkline(losses, 16), remaining(of: key).map { formatETA($0) } ?? ""]
+    return parts.filter { !$0.isEmpty }.joined(separator: "  ")
   }
 
   /// Values as bars of eight heights, means of neighbours, the lowest value at the bottom.
