@@ -17,10 +17,15 @@ struct ReportPage {
   let items: [Item]
   let claims: ClaimsPage
 
-  /// In the papers' order, then as their places count.
-  private var papers: [(id: String, name: String)] {
-    [("xecomla", "X-EcoMLA"), ("zebra", "Zebra-Llama"), ("hylo", "HyLo"), ("farskip", "FarSkip-Collective")]
-      .filter { paper in items.contains { $0.spec.paper == paper.0 } }
+  private var papers: [(id: String, name: String)] { Self.papers(of: items) }
+
+  /// Folders of experiments and what they are called, in the papers' order; others after them.
+  static func papers(of items: [Item]) -> [(id: String, name: String)] {
+    let known = [
+      ("xecomla", "X-EcoMLA"), ("zebra", "Zebra-Llama"), ("hylo", "HyLo"), ("farskip", "FarSkip-Collective"),
+    ]
+    let all = Set(items.map(\.spec.paper))
+    return known.filter { all.contains($0.0) } + all.subtracting(known.map(\.0)).sorted().map { ($0, $0) }
   }
 
   var html: String {
@@ -70,17 +75,15 @@ struct ReportPage {
   private func article(_ item: Item) -> String {
     let (spec, table) = (item.spec, item.table)
     let anchor = Self.anchor(spec)
-    let done = table.rows.filter { !$0.records.isEmpty }.count
-    let state = done == 0 ? "not run" : done == table.rows.count ? "complete" : "partial"
     let title = "\(spec.place): \(spec.title)"
     var text = """
       <details class="item" id="\(anchor)">
       <summary><h3>\(HTML.escaped(title))</h3>
-      <span class="chip \(state == "complete" ? "holds" : state == "partial" ? "undecided" : "none")">\(state)</span>
-      <span class="muted">\(done) of \(table.rows.count) rows\(Self.seeds(table))</span></summary>
+      <span class="chip \(Self.chip(table.coverage))">\(table.coverage.rawValue)</span>
+      <span class="muted">\(table.rowsRun) of \(table.rows.count) rows\(Self.seeds(table))</span></summary>
 
       """
-    if let svg = item.svg, done > 0 {
+    if let svg = item.svg, table.rowsRun > 0 {
       text += "<figure class=\"picture\">\n\(HTML.inlined(svg: svg, id: anchor, title: title))</figure>\n"
     }
     text += tableHTML(table, caption: title)
@@ -104,6 +107,15 @@ struct ReportPage {
       text += "<p>Repeat: <code>\(HTML.escaped(table.command))</code></p>\n"
     }
     return text + "</details>\n"
+  }
+
+  /// Coloured as the answers are.
+  private static func chip(_ coverage: Table.Coverage) -> String {
+    switch coverage {
+    case .complete: "holds"
+    case .partial: "undecided"
+    case .none: "none"
+    }
   }
 
   private static func seeds(_ table: Table) -> String {

@@ -99,7 +99,7 @@ public struct Publication {
     }
     let table = try table(spec, profile: profile)
     try writeTable(spec, profile: profile)
-    return try draw(spec.name, ours: table.rows.filter { !$0.records.isEmpty }.count, png: png)
+    return try draw(spec.name, ours: table.rowsRun, png: png)
   }
 
   /// - Parameter ours: how many rows hold numbers of ours (the script writes "not run yet" at 0).
@@ -112,7 +112,8 @@ public struct Publication {
 
   // MARK: One page
 
-  /// Writes index.html: every claim, table and figure, from the records and the pictures in `folder`.
+  /// Writes index.html and README.md: every claim, table and figure, and their list, from the records and the pictures in
+  /// `folder`; gives back the first.
   @discardableResult
   public func writePage() throws -> URL {
     let specs = try laboratory.specs([])
@@ -126,6 +127,7 @@ public struct Publication {
     }
     let file = folder.appendingPathComponent("index.html")
     try writeFile(ReportPage(items: items, claims: claims(specs)).html, to: file)
+    try writeFile(FigureList(items: items).markdown, to: folder.appendingPathComponent("README.md"))
     return file
   }
 
@@ -169,7 +171,7 @@ public struct Publication {
   }
 
   private static func generated(in folder: URL) throws -> [String] {
-    var names = ["claims.md", "index.html"].filter {
+    var names = ["README.md", "claims.md", "index.html"].filter {
       FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
     }
     for paper in try Laboratory.entries(folder) {

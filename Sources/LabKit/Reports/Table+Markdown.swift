@@ -30,7 +30,7 @@ extension Table {
   }
 
   private var header: [String] {
-    let done = rows.filter { !$0.records.isEmpty }.count
+    let done = rowsRun
     var lines = [
       "- Paper: \(source)",
       "- Ours: \(ours)\(records.isEmpty ? "" : "; \(done) of \(rows.count) rows run")",

@@ -77,6 +77,11 @@ struct Table {
   let profile: String
   let rows: [Row]
   let records: [Record]
+  /// Rows with records.
+  var rowsRun: Int { rows.count { !$0.records.isEmpty } }
+  /// How much of a table is run.
+  enum Coverage: String { case complete, partial, none = "not run" }
+  var coverage: Coverage { rowsRun == 0 ? .none : rowsRun == rows.count ? .complete : .partial }
   /// Seeds of any row.
   var seeds: [Int] { Set(records.compactMap(\.seed)).sorted() }
 

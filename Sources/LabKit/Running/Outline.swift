@@ -115,7 +115,11 @@ public struct RunState {
     if let reason = spec.pending { return "not run yet: needs \(reason)" }
     var parts = ["\(profile): \(current) of \(runs) runs recorded"]
     if stale > 0 { parts.append("\(stale) stale (made with other settings)") }
-    if waiting > 0 { parts.append("\(waiting) rows wait for later methods") }
+    if waiting > 0 {
+      let reasons = Set(spec.cells.compactMap(\.pending)).sorted().joined(separator: "; ")
+      parts.append(
+        "\(waiting) \(waiting == 1 ? "row" : "rows") without a run here\(reasons.isEmpty ? "" : " (\(reasons))")")
+    }
     return parts.joined(separator: ", ")
   }
 

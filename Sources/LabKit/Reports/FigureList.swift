@@ -1,0 +1,54 @@
+import Foundation
+import Groundwork
+
+/// Every table and figure on one page, `figures/README.md`: its picture, how much of it is run and on how many seeds, how
+/// long that took, the command that repeats it, and why the other rows have none.
+struct FigureList {
+  let items: [ReportPage.Item]
+
+  var markdown: String {
+    var lines = [
+      "# Every table and figure", "",
+      "\(items.count) experiments. Minutes are those of the committed records: the work of all seeds, on the machines that the "
+        + "tables name; stages that cells share count in each.",
+      "",
+      "The same with every number, on one page: [index.html](index.html). The papers' claims: [claims.md](claims.md).",
+      "",
+    ]
+    for (paper, name) in ReportPage.papers(of: items) {
+      let own = items.filter { $0.spec.paper == paper }
+      lines += ["## \(name)", ""]
+      lines += ["| | what | rows | seeds | minutes | again |", "| --- | --- | ---: | ---: | ---: | --- |"]
+      lines += own.map(line) + [""]
+      let reasons = own.flatMap(reasons)
+      if !reasons.isEmpty { lines += ["Rows without a run here:", ""] + reasons.map { "- \($0)" } + [""] }
+    }
+    return lines.dropLast().joined(separator: "\n") + "\n"
+  }
+
+  private func line(_ item: ReportPage.Item) -> String {
+    let (spec, table) = (item.spec, item.table)
+    let picture = item.svg.map { _ in
+      "<a href=\"\(spec.name).svg\"><img src=\"\(spec.name).svg\" width=\"160\" alt=\"\(HTML.escaped(spec.title))\"></a>"
+    }
+    let page = "\(spec.name).\(spec.report.kind == .table ? "md" : "svg")"
+    let seconds = table.records.reduce(0) { $0 + $1.seconds }
+    let fields = [
+      picture ?? "", "[\(spec.place)](\(page)): \(spec.title)", "\(table.rowsRun) of \(table.rows.count)",
+      table.seeds.isEmpty ? "" : "\(table.seeds.count)",
+      table.records.isEmpty ? "" : seconds < 60 ? "< 1" : formatCount(Int(seconds / 60)),
+      spec.pending == nil ? "`make reproduce PAPER=\(spec.paper) ITEM=\(spec.item)`" : "",
+    ]
+    return "| " + fields.map { $0.replacingOccurrences(of: "|", with: "\\|") }.joined(separator: " | ") + " |"
+  }
+
+  /// Why rows have no run, where a run alone would not do.
+  private func reasons(_ item: ReportPage.Item) -> [String] {
+    if let reason = item.spec.pending { return ["\(item.spec.place): \(reason)"] }
+    let pending = item.table.rows.filter { $0.records.isEmpty && $0.cell.pending != nil }
+    let byReason = Dictionary(grouping: pending) { $0.cell.pending! }
+    return byReason.sorted { $0.key < $1.key }.map { reason, rows in
+      "\(item.spec.place), \(rows.count) \(rows.count == 1 ? "row" : "rows"): \(reason)"
+    }
+  }
+}
