@@ -173,7 +173,9 @@ final class CommittedSpecsTests: XCTestCase {
     try Publication(laboratory).writeEverything()
     XCTAssertEqual(try Publication(laboratory).differences(), [])
     let list = try readText(laboratory.figures.appendingPathComponent("README.md"))
-    for spec in specs { XCTAssertTrue(list.contains("`make reproduce PAPER=\(spec.paper) ITEM=\(spec.item)`"), spec.name) }
+    for spec in specs {
+      XCTAssertTrue(list.contains("`make reproduce PAPER=\(spec.paper) ITEM=\(spec.item)`"), spec.name)
+    }
     XCTAssertTrue(list.contains("[X-EcoMLA Table 3](xecomla/table3.md): 8B models"), list)
     XCTAssertTrue(list.contains("| 4 of 4 | 3 | < 1 | `make reproduce PAPER=xecomla ITEM=table3` |"), list)
     try writeFile("stray", to: laboratory.figures.appendingPathComponent("xecomla/table99.md"))
