@@ -172,7 +172,7 @@ final class CommittedSpecsTests: XCTestCase {
     XCTAssertFalse(try Publication(laboratory).differences().isEmpty, "new records change the tables")
     try Publication(laboratory).writeEverything()
     XCTAssertEqual(try Publication(laboratory).differences(), [])
-    let list = try readText(laboratory.figures.appendingPathComponent("README.md"))
+    let list = try String(contentsOf: laboratory.figures.appendingPathComponent("README.md"), encoding: .utf8)
     for spec in specs {
       XCTAssertTrue(list.contains("`make reproduce PAPER=\(spec.paper) ITEM=\(spec.item)`"), spec.name)
     }
