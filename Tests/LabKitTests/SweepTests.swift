@@ -182,7 +182,7 @@ final class SweepTests: XCTestCase {
       XCTAssertEqual(
         try SweepView([plan], in: lab.laboratory).line(jobs: 1).detail, "train  3/10  teacher states")
       let text = try SweepView([plan], in: lab.laboratory).text(columns: 80, lines: 40)
-      XCTAssertTrue(text.contains("·▶·  train  3/10  teacher states  █▅▃▁  eta 34.0s"), text)
+      XCTAssertTrue(text.contains("·▶·  train  3/10  teacher states  █▅▃▁  eta 34s"), text)
     }
     try lab.sweep(plan).run()
     XCTAssertNil(cache.progress(key), "of a finished stage")
