@@ -4,8 +4,9 @@
 PAPER ?= xecomla
 PROFILE ?= micro
 SEEDS ?=
-# Mutated files of each kind.
+# Mutated files of each kind, and which.
 FILES ?= 100000
+FUZZ_SEED ?= 1
 # Cells at a time, one thread each.
 JOBS ?= $(shell nproc)
 BIN := .build/release
@@ -32,7 +33,7 @@ COUNT := awk '{ print; fflush() } /^Test Case .* passed \(/ { passed++ } /^Test 
 FORMATTED := --recursive Sources Tests Package.swift
 seeds := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: help setup build lab test lint format smoke check-figures reproduce-table3 reproduce sweep named figures teachers verify-teachers bench fuzz torture docs report clean
+.PHONY: help setup build lab test lint format smoke check-figures reproduce-table3 reproduce sweep named figures teachers verify-teachers bench fuzz races torture docs report clean
 
 help:
 	@echo "make reproduce-table3        X-EcoMLA Table 3, micro profile: table and picture under runs/figures/"
@@ -47,6 +48,7 @@ help:
 	@echo "make teachers                pretrain the ladder models anew (about an hour)"
 	@echo "make bench                   speed beside PyTorch (when installed) and the machine's ceiling"
 	@echo "make fuzz                    100,000 mutated files for every reader (FILES=1000000 SANITIZE=address)"
+	@echo "make races                   pool, prefetching and ranks under the thread sanitizer"
 	@echo "make torture                 kills and failing disks, kernels under sanitizers (TRIES=5)"
 	@echo "make docs                    the reference of the main modules, under .build/documentation"
 
@@ -106,12 +108,22 @@ teachers: build
 bench: build
 	$(BIN)/bench
 
-# A build of its own under a sanitizer, whose quarantine would count as memory of the readers.
-fuzz: FUZZED = $(if $(SANITIZE),-c release --no-color-diagnostics -Xswiftc -enable-testing --scratch-path .build-$(SANITIZE) --sanitize $(SANITIZE),$(TESTING))
+# Under a sanitizer only the tests that it is for are built, apart, with what they stand on. What the address sanitizer
+# holds back would count as memory of the readers.
+SANITIZED = swift build -c release --no-color-diagnostics -Xswiftc -enable-testing --product upcyclePackageTests
+fuzzed := GroundworkTests,TokenDataTests,ModelCoreTests,DistillationTests,EvaluationTests,LabKitTests
+fuzz: FUZZ_BUILD = $(if $(SANITIZE),UPCYCLE_TEST_TARGETS=$(fuzzed) $(SANITIZED) --scratch-path .build-address \
+  --sanitize address -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined,$(TEST_BUILD))
 fuzz: setup
-	@swift build $(FUZZED) --build-tests
-	@ASAN_OPTIONS=quarantine_size_mb=8:detect_leaks=0 UPCYCLE_FUZZ_COUNT=$(FILES) \
-	  swift test $(FUZZED) --skip-build --filter Fuzz 2>&1 | $(COUNT)
+	@$(FUZZ_BUILD)
+	@ASAN_OPTIONS=quarantine_size_mb=8:detect_leaks=0 UPCYCLE_FUZZ_COUNT=$(FILES) UPCYCLE_FUZZ_SEED=$(FUZZ_SEED) \
+	  Scripts/test.sh .build-$(if $(SANITIZE),address,tests)/release Fuzz | $(COUNT)
+
+races: setup
+	@UPCYCLE_TEST_TARGETS=GroundworkTests,TensorCoreTests,TokenDataTests,CollectivesTests \
+	  $(SANITIZED) --scratch-path .build-thread --sanitize thread
+	@TSAN_OPTIONS=halt_on_error=1:suppressions=Scripts/torture/races.txt \
+	  Scripts/test.sh .build-thread/release 'Thread|Ranks|Overlap|Progress|Batch' | $(COUNT)
 
 torture: build
 	Scripts/torture/kernels.sh $(if $(TRIES),$$((50 * $(TRIES))),200)
@@ -121,4 +133,4 @@ docs: build
 	Scripts/documentation.sh
 
 clean:
-	rm -rf .build .build-tests runs
+	rm -rf .build .build-* runs

@@ -186,6 +186,11 @@ where [.executable, .test].contains(target.type) || ["Commands", "TrainingComman
   if !hot.contains(target.name) { target.swiftSettings = [.unsafeFlags(["-Onone"])] }
 }
 
+// Under a sanitizer only the tests that it is for are built (Makefile): the names of their targets.
+if let kept = Context.environment["UPCYCLE_TEST_TARGETS"]?.split(separator: ",").map(String.init) {
+  package.targets.removeAll { $0.type == .test && !kept.contains($0.name) }
+}
+
 extension Target.Dependency {
   static var argumentParser: Self {
     .product(name: "ArgumentParser", package: "swift-argument-parser")

@@ -1,6 +1,7 @@
-"""Loads a model folder with transformers; prints its logits for a list of ids and what it writes behind them greedily.
+"""Loads model folders with transformers; prints the logits of each for a list of ids and what it writes behind them
+greedily, a line each. Loading torch takes longer than a small model's answer.
 
-  transformers_logits.py FOLDER '[1, 2, 3]' [NEW_TOKENS]  ->  {"logits": [[...], ...], "greedy": [...]}
+  transformers_logits.py FOLDER '[1, 2, 3]' NEW_TOKENS [FOLDER IDS NEW_TOKENS ...]  ->  {"logits": [[...], ...], "greedy": [...]}
 """
 import json, os, sys
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -23,4 +24,5 @@ def answer(folder, ids, new):
 
 
 if __name__ == "__main__":
-    print(json.dumps(answer(sys.argv[1], json.loads(sys.argv[2]), int((sys.argv + ["16"])[3]))))
+    for folder, ids, new in zip(*(sys.argv[start::3] for start in (1, 2, 3))):
+        print(json.dumps(answer(folder, json.loads(ids), int(new))))

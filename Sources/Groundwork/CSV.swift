@@ -30,10 +30,8 @@ public struct CSV: Sendable {
 
   /// - Parameter file: the name in errors
   public init(parsing data: Data, file: String) throws {
-    guard let text = String(validating: data, as: UTF8.self) else {
-      throw UpcycleError("is not UTF-8 text", at: file)
-    }
-    var reader = Reader(text: text, file: file)
+    if String(validating: data, as: UTF8.self) == nil { throw UpcycleError("is not UTF-8 text", at: file) }
+    var reader = Reader(text: data, file: file)
     header = []
     rows = []
     self.file = file
@@ -123,14 +121,18 @@ public struct CSV: Sendable {
   }
 
   /// One line without its break, for files that grow.
-  public static func line(_ fields: [String]) -> String { fields.map(escaped).joined(separator: ",") }
+  public static func line(_ fields: [String]) -> String {
+    // An empty line would be skipped.
+    fields == [""] ? "\"\"" : fields.map(escaped).joined(separator: ",")
+  }
 
   private static func escaped(_ field: String) -> String {
     guard
-      field.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline })
-        || field.first == " " || field.last == " "
+      field.utf8.contains(where: { $0 == comma || $0 == quote || isBreak($0) })
+        || field.first?.isWhitespace == true || field.last?.isWhitespace == true
+        || field.unicodeScalars.first == "#" || field.unicodeScalars.first == "\u{FEFF}"
     else { return field }
-    return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+    return "\"" + String(decoding: field.utf8.flatMap { $0 == quote ? [quote, quote] : [$0] }, as: UTF8.self) + "\""
   }
 }
 
@@ -142,70 +144,80 @@ private struct Reader {
     var isComment = false
   }
 
-  let text: String
-  let file: String
-  private var position: String.Index
+  private let bytes: [UInt8]
+  private let file: String
+  private var position = 0
   private var line = 1
 
-  init(text: String, file: String) {
-    self.text = text
+  /// - Parameter text: in UTF-8
+  init(text: Data, file: String) {
+    bytes = Array(text)
     self.file = file
-    position = text.startIndex
-    if text.first == "\u{FEFF}" { position = text.index(after: position) }
+    if bytes.starts(with: "\u{FEFF}".utf8) { position = 3 }
   }
 
-  private var peek: Character? { position < text.endIndex ? text[position] : nil }
+  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-  private mutating func advance() -> Character {
-    let character = text[position]
-    position = text.index(after: position)
-    if isBreak(character) { line += 1 }
-    return character
+  private mutating func advance() -> UInt8 {
+    let byte = bytes[position]
+    position += 1
+    // A carriage return and the line feed behind it are one break.
+    if byte == lineFeed || (byte == carriageReturn && peek != lineFeed) { line += 1 }
+    return byte
   }
 
   mutating func record() throws -> Record? {
     while peek.map(isBreak) ?? false { _ = advance() }
     guard let first = peek else { return nil }
     var record = Record(fields: [], line: line)
-    if first == "#" {
+    if first == UInt8(ascii: "#") {
       record.isComment = true
       record.fields = [unquoted(until: isBreak)]
       return record
     }
     while true {
-      while peek == " " { _ = advance() }
-      record.fields.append(peek == "\"" ? try quoted() : unquoted { $0 == "," || isBreak($0) })
+      while peek == blank { _ = advance() }
+      record.fields.append(peek == quote ? try quoted() : unquoted { $0 == comma || isBreak($0) })
       guard let end = peek, !isBreak(end) else { return record }
       _ = advance()  // the comma
     }
   }
 
-  private mutating func unquoted(until isEnd: (Character) -> Bool) -> String {
+  private mutating func unquoted(until isEnd: (UInt8) -> Bool) -> String {
     let start = position
-    while let character = peek, !isEnd(character) { position = text.index(after: position) }
-    return text[start..<position].trimmingCharacters(in: .whitespaces)
+    while let byte = peek, !isEnd(byte) { position += 1 }
+    var field = bytes[start..<position]
+    while field.last == blank { field.removeLast() }
+    let text = String(decoding: field, as: UTF8.self)
+    let isPlain = field.allSatisfy { blank..<0x7F ~= $0 }
+    return isPlain ? text : text.trimmingCharacters(in: .whitespaces)
   }
 
   private mutating func quoted() throws -> String {
     let start = line
     _ = advance()
-    var field = ""
-    while let character = peek {
+    var field: [UInt8] = []
+    while let byte = peek {
       _ = advance()
-      if character != "\"" {
-        field.append(character)
-      } else if peek == "\"" {
+      if byte != quote {
+        field.append(byte)
+      } else if peek == quote {
         field.append(advance())
       } else {
-        while peek == " " { _ = advance() }
-        if let next = peek, next != ",", !isBreak(next) {
+        while peek == blank { _ = advance() }
+        if let next = peek, next != comma, !isBreak(next) {
           throw UpcycleError("has text behind a closing quote", at: "\(file), line \(line)")
         }
-        return field
+        return String(decoding: field, as: UTF8.self)
       }
     }
     throw UpcycleError("has a quote without its end", at: "\(file), line \(start)")
   }
 }
 
-private func isBreak(_ character: Character) -> Bool { ["\n", "\r\n", "\r"].contains(character) }
+private let blank = UInt8(ascii: " ")
+private let quote = UInt8(ascii: "\"")
+private let comma = UInt8(ascii: ",")
+private let lineFeed = UInt8(ascii: "\n")
+private let carriageReturn = UInt8(ascii: "\r")
+private func isBreak(_ byte: UInt8) -> Bool { byte == lineFeed || byte == carriageReturn }

@@ -57,12 +57,22 @@ public struct UpcycleError: Error, CustomStringConvertible, Sendable {
   /// The exit code of a program that ends with this error.
   public var exitCode: Int32 { kind.rawValue }
 
-  /// `location: what; expected …, found … (hint)`, on one line.
+  /// `location: what; expected …, found … (hint)`, on one line: what files and options bring along may break lines, steer a
+  /// terminal and never end, so that every control character becomes a space and a part ends after 1,000 characters.
   public var description: String {
-    var line = location.map { "\($0): \(what)" } ?? what
-    if let expected { line += "; expected \(expected)" }
-    if let found { line += (expected == nil ? "; " : ", ") + "found \(found)" }
-    if let hint { line += " (\(hint))" }
-    return line.replacingOccurrences(of: "\n", with: " ")
+    let what = Self.cut(what)
+    var line = location.map { "\(Self.cut($0)): \(what)" } ?? what
+    if let expected { line += "; expected \(Self.cut(expected))" }
+    if let found { line += (expected == nil ? "; " : ", ") + "found \(Self.cut(found))" }
+    if let hint { line += " (\(Self.cut(hint)))" }
+    if line.utf8.allSatisfy({ 0x20..<0x7F ~= $0 }) { return line }
+    func isControl(_ scalar: Unicode.Scalar) -> Bool {
+      [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
+    }
+    return String(String.UnicodeScalarView(line.unicodeScalars.map { isControl($0) ? " " : $0 }))
+  }
+
+  private static func cut(_ part: String) -> String {
+    part.utf8.count <= 1000 ? part : String(part.unicodeScalars.prefix(1000)) + "…"
   }
 }

@@ -45,7 +45,8 @@ struct Perplexity: ParsableCommand {
     ) { try source.read($0 * length..<($0 + 1) * length) }
     progress.finish("\(formatCount(report.tokens)) tokens")
     if json {
-      try printResult(report.json().text(pretty: true))
+      let weights = JSONValue.object(["weights": .string(self.model.weights.rawValue)])
+      try printResult(report.json().merging(weights).text(pretty: true))
     } else {
       try printResult(
         String(

@@ -36,10 +36,7 @@ final class BaselineCommandTests: XCTestCase {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
-    let lines = (0..<400).map { "The key number \($0) opens the \(["red", "old", "tall"][$0 % 3]) gate of the town." }
-    try writeFile(lines.joined(separator: "\n\n"), to: folder.appendingPathComponent("text.txt"))
-    try assertSucceeds(
-      "shards", ["pack", "--input", path("text.txt"), "--tokenizer", smol, "--out", path("shards")])
+    try packSentences(for: smol, in: folder)
     let text = ["--calibration", path("shards"), "--calibration-tokens", "1k"]
 
     let palu = ["palu", "--model", smol, "--out", path("palu")]

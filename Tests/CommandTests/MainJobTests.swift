@@ -59,17 +59,18 @@ final class MainJobTests: XCTestCase {
     let rows = String(decoding: try readFile(URL(fileURLWithPath: path("killed/run/metrics.csv"))), as: UTF8.self)
     XCTAssertEqual(rows.split(separator: "\n").count, 1 + 12_000 / 256, "one line per step, none twice")
 
-    let loss = try JSONValue(
-      parsing: Data(
-        try succeed(
-          "hybrid",
-          [
-            "perplexity", "--model", path("calm"), "--data", path("shards"), "--windows", "4", "--length", "64",
-            "--json",
-          ]
-        ).utf8), file: "perplexity --json")
-    XCTAssertEqual(
-      try XCTUnwrap(loss["loss"]?.double), log(2048), accuracy: 0.3, "taught by a model that knows nothing")
+    for weights in ["stored", "int8"] {
+      let printed = try succeed(
+        "hybrid",
+        [
+          "perplexity", "--model", path("calm"), "--data", path("shards"), "--windows", "4", "--length", "64",
+          "--weights", weights, "--json",
+        ])
+      let report = try JSONValue(parsing: Data(printed.utf8), file: "perplexity --json")
+      XCTAssertEqual(
+        try XCTUnwrap(report["loss"]?.double), log(2048), accuracy: 0.3, "taught by a model that knows nothing")
+      XCTAssertEqual(report["weights"]?.string, weights)
+    }
     let text = try succeed(
       "hybrid",
       ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "8", "--temperature", "0", "--quiet"])

@@ -10,10 +10,7 @@ final class MohawkCommandTests: XCTestCase {
 
   override func setUpWithError() throws {
     folder = try temporaryFolder()
-    let lines = (0..<400).map { "The key number \($0) opens the \(["red", "old", "tall"][$0 % 3]) gate of the town." }
-    try writeFile(lines.joined(separator: "\n\n"), to: folder.appendingPathComponent("text.txt"))
-    try assertSucceeds(
-      "shards", ["pack", "--input", path("text.txt"), "--tokenizer", smol, "--out", path("shards")])
+    try packSentences(for: smol, in: folder)
   }
   override func tearDown() { try? FileManager.default.removeItem(at: folder) }
 

@@ -34,20 +34,16 @@ final class StateFuzzTests: XCTestCase {
       return try ["parameters", "moment1", "moment2"].map { try file.readFloats($0) }
     }
     let (whole, original) = (try readFile(url), try numbers(url))
-    var random = RandomStream(seed: 61, "fuzz states")
-    for _ in 0..<TextMutation.count {
+    Fuzz.run("training states", place: url.path) { _, random in
       var mutant = whole
       mutate(&mutant, &random)
       try mutant.write(to: url)
       let found = TrainingCheckpoint.examine(run.checkpoint)
-      if mutant == whole { continue }
+      if mutant == whole { return }
       // Other white space behind the header is the same state.
-      if found.good.contains(step) {
-        XCTAssertEqual(try numbers(url), original)
-        continue
-      }
+      if found.good.contains(step) { return XCTAssertEqual(try numbers(url), original) }
       XCTAssertEqual(found.damaged.count, 1)
-      XCTAssertTrue(found.damaged.allSatisfy { $0.hasPrefix(url.path) && !$0.contains("\n") }, "\(found.damaged)")
+      throw UpcycleError(found.damaged.first ?? "")
     }
   }
 
@@ -58,17 +54,20 @@ final class StateFuzzTests: XCTestCase {
     let trainer = try TinyTraining.trainer(TinyTraining.plan())
     _ = try? trainer.run(in: run, identity: TinyTraining.identity, shouldStop: { trainer.step == 4 })
     let whole = try String(contentsOf: run.metrics, encoding: .utf8)
-    var random = RandomStream(seed: 62, "fuzz curves")
-    for _ in 0..<TextMutation.count / 20 {
+    Fuzz.run("loss curves", part: 20) { _, random in
       let mutant = TextMutation.of(whole, &random)
       // Rows behind the state's step are cut off as those of a run that was killed between state and row; empty lines are none.
       func rows(_ text: String) -> [Substring] { text.split(separator: "\n") }
-      if rows(String(decoding: mutant, as: UTF8.self)).starts(with: rows(whole)) { continue }
+      if rows(String(decoding: mutant, as: UTF8.self)).starts(with: rows(whole)) { return }
       try mutant.write(to: run.metrics)
       let again = try TinyTraining.trainer(TinyTraining.plan())
-      XCTAssertThrowsError(
-        try again.run(in: run, identity: TinyTraining.identity, shouldStop: { again.step == 5 })
-      ) { XCTAssertTrue($0 is UpcycleError && !"\($0)".contains("interrupted"), "\($0)") }
+      do {
+        _ = try again.run(in: run, identity: TinyTraining.identity, shouldStop: { again.step == 5 })
+        XCTFail("a run went on from \(mutant.count) other bytes")
+      } catch {
+        XCTAssertFalse("\(error)".contains("interrupted"), "\(error)")
+        throw error
+      }
     }
   }
 }

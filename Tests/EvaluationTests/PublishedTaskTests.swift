@@ -16,6 +16,32 @@ final class PublishedTaskTests: XCTestCase {
     try PublishedTask(contentsOf: Self.goldens.appendingPathComponent("\(name).yaml"))
   }
 
+  /// Aliases of aliases that would be 10^12 texts, a file that includes itself ten times in itself, absurd numbers of
+  /// examples.
+  func testHostileTasksAreRefused() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let url = folder.appendingPathComponent("task.yaml")
+    let head = "task: t\ndoc_to_text: x\ndoc_to_target: y\n"
+    let levels = (1...12).map { level in
+      "  l\(level): &l\(level) [" + repeatElement("*l\(level - 1)", count: 10).joined(separator: ", ") + "]\n"
+    }
+    let circle = "include: [" + repeatElement("task.yaml", count: 10).joined(separator: ", ") + "]\n"
+    for (text, words) in [
+      ("metadata:\n  l0: &l0 x\n" + levels.joined(), "grows beyond its size"), (circle, "in a circle"),
+      ("num_fewshot: -1\n", "num_fewshot: is no number of examples"), ("num_fewshot: .nan\n", "num_fewshot"),
+    ] {
+      try writeFile(head + text, to: url)
+      XCTAssertThrowsError(try PublishedTask(contentsOf: url)) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+    }
+    let model = try LanguageModel(folder: teacher)
+    var options = TaskOptions()
+    options.shots.count = .max
+    XCTAssertThrowsError(
+      try evaluate([task("exam")], model: model, tokenizer: Tokenizer.load(from: teacher), options: options)
+    ) { XCTAssertTrue("\($0)".contains("too few documents"), "\($0)") }
+  }
+
   func testEveryTaskHasTheHarnesssNumbers() throws {
     let model = try LanguageModel(folder: teacher)
     let tokenizer = try Tokenizer.load(from: teacher)

@@ -26,32 +26,51 @@ final class RequestFuzzTests: XCTestCase {
 
     """
 
-  private func fuzz(_ text: String, seed: UInt64, read: (URL) throws -> Void) throws {
+  private func fuzz(_ kind: String, _ text: String, memory: Int = 64 << 20, read: (URL) throws -> Void) throws {
     let folder = try memoryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let url = folder.appendingPathComponent("mutant.jsonl")
-    var random = RandomStream(seed: seed, "fuzz lines")
-    restartPeakMemory()
-    let before = peakMemory()
-    for _ in 0..<TextMutation.count {
+    Fuzz.run(kind, memory: memory, place: url.path) { _, random in
       try TextMutation.of(text, &random).write(to: url)
-      do { try read(url) } catch {
-        XCTAssertTrue(error is UpcycleError, "\(error)")
-        XCTAssertTrue("\(error)".hasPrefix(url.path), "\(error)")
-        XCTAssertFalse("\(error)".contains("\n"))
-      }
+      try read(url)
     }
-    XCTAssertLessThan(peakMemory() - before, 256 << 20)
   }
 
+  /// A request may ask for a prompt of a million random tokens.
   func testMutatedRequests() throws {
-    try fuzz(Self.requests, seed: 31) { url in
+    try fuzz("requests", Self.requests, memory: 256 << 20) { url in
       let requests = try ServingRequest.read(url, vocabulary: 100) { Array($0.utf8).map { Int32($0) } }
       XCTAssertTrue(requests.allSatisfy { $0.arrival >= 0 && $0.arrival <= 86_400 && $0.maximum <= 1 << 24 })
     }
   }
 
-  func testMutatedItems() throws { try fuzz(Self.items, seed: 32) { _ = try TaskItem.read($0) } }
+  func testMutatedItems() throws { try fuzz("items", Self.items) { _ = try TaskItem.read($0) } }
 
-  func testMutatedPreferences() throws { try fuzz(Self.pairs, seed: 33) { _ = try PreferencePair.read($0) } }
+  func testMutatedPreferences() throws { try fuzz("preferences", Self.pairs) { _ = try PreferencePair.read($0) } }
+
+  private static let task = """
+    include: shared.yaml
+    task: quiz
+    doc_to_text: "{{question}}"
+    doc_to_choice: &choices ["a", "b"]
+    doc_to_target: 1
+    output_type: multiple_choice
+    num_fewshot: 2
+    metric_list: [{metric: acc, higher_is_better: true}]
+    filter_list: [{name: f, filter: [{function: regex, regex_pattern: "(a|b)+", group_select: 0}]}]
+    metadata: {version: 1.0, again: *choices}
+
+    """
+
+  func testMutatedTasks() throws {
+    let folder = try memoryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile("tag: t\n", to: folder.appendingPathComponent("shared.yaml"))
+    let url = folder.appendingPathComponent("mutant.yaml")
+    Fuzz.run("published tasks", place: folder.path) { _, random in
+      try TextMutation.of(Self.task, &random).write(to: url)
+      let task = try PublishedTask(contentsOf: url)
+      XCTAssertGreaterThanOrEqual(task.shots, 0)
+    }
+  }
 }

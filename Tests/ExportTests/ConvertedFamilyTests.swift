@@ -49,7 +49,7 @@ final class ConvertedFamilyTests: XCTestCase {
     let goldens = try XCTUnwrap(
       JSONValue(contentsOf: repositoryRoot().appendingPathComponent("Tests/ExportTests/Goldens/converted.json")).object)
     XCTAssertEqual(goldens.keys.sorted(), ["mistral", "qwen2", "smollm3"])
-    let python = ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"]
+    var asked: [(family: String, question: TransformersPeer.Question, logits: [Float], greedy: [Int])] = []
     for (family, golden) in goldens {
       let model = try converted(family)
       let exported = try exported(model)
@@ -64,17 +64,14 @@ final class ConvertedFamilyTests: XCTestCase {
       let own = answer(try LanguageModel(folder: model), ids, rows: golden["logits"]?.array?.count ?? 0, new: 16)
       assertClose(own.logits, logits, family, tolerance: 1e-5)
       XCTAssertEqual(own.text, greedy, family)
-      guard let python else { continue }
-      let script = repositoryRoot().appendingPathComponent("Scripts/goldens/transformers_logits.py").path
-      let result = try launch(
-        python, [script, exported.folder.path, "\(ids)", "16"],
-        environment: ["HF_HOME": folder.appendingPathComponent("cache").path])
-      XCTAssertEqual(result.status, 0, result.error)
-      let peer = try JSONValue(parsing: Data(result.output.utf8), file: family)
-      let last = JSONValue.array(
-        Array(try XCTUnwrap(peer["logits"]?.array).suffix(golden["logits"]?.array?.count ?? 0)))
-      assertClose(rows(last), own.logits, "\(family) on the spot", tolerance: 1e-5)
-      XCTAssertEqual(peer["greedy"]?.array?.compactMap(\.int), greedy, family)
+      asked.append((family, .init(folder: exported.folder, ids: ids, new: 16), own.logits, greedy))
+    }
+    if TransformersPeer.python == nil { return }
+    let answers = try TransformersPeer.answers(asked.map(\.question), scratch: folder.appendingPathComponent("cache"))
+    for (asked, answer) in zip(asked, answers) {
+      let last = Array(answer.logits.joined().suffix(asked.logits.count))
+      assertClose(last, asked.logits, "\(asked.family) on the spot", tolerance: 1e-5)
+      XCTAssertEqual(answer.greedy, asked.greedy, asked.family)
     }
   }
 
@@ -84,7 +81,7 @@ final class ConvertedFamilyTests: XCTestCase {
     let file = repositoryRoot().appendingPathComponent("Tests/ExportTests/Goldens/hybrids.json")
     let environment = ProcessInfo.processInfo.environment
     let ids = (0..<40).map { Int32($0 * 11 % 61) }
-    var answers: [String: JSONValue] = [:]
+    var asked: [(name: String, question: TransformersPeer.Question, last: [Float])] = []
     let goldens = try JSONValue(contentsOf: file)
     let mamba: (LanguageModel) throws -> LanguageModel = { try convert(base: $0, MambaConversion(layers: .list([0]))) }
     let delta: (LanguageModel) throws -> LanguageModel = {
@@ -108,26 +105,25 @@ final class ConvertedFamilyTests: XCTestCase {
       let model = try conversion(base)
       let own = model.logits(ids: ids, batch: 1, time: ids.count)
       let last = Array(own.toArray().suffix(model.config.vocabularySize))
-      if let python = environment["UPCYCLE_PEER_PYTHON"] {
+      if TransformersPeer.python != nil {
         let saved = folder.appendingPathComponent(name)
         try model.save(to: saved)
-        let script = repositoryRoot().appendingPathComponent("Scripts/goldens/transformers_logits.py").path
-        let result = try launch(
-          python, [script, try exported(saved).folder.path, "\(ids)", "1"],
-          environment: ["HF_HOME": folder.appendingPathComponent("cache").path])
-        XCTAssertEqual(result.status, 0, result.error)
-        let peer = try JSONValue(parsing: Data(result.output.utf8), file: name)["logits"]?.array?.last?.array ?? []
-        assertClose(peer.compactMap { $0.double.map { Float($0) } }, last, "\(name) on the spot", tolerance: 1e-5)
-        answers[name] = .array(peer)
+        asked.append((name, .init(folder: try exported(saved).folder, ids: ids, new: 1), last))
       }
       if environment["UPCYCLE_WRITE_TABLES"] == nil {
         let golden = try XCTUnwrap(goldens[name]?.array, name).compactMap { $0.double.map { Float($0) } }
         assertClose(last, golden, name, tolerance: 1e-5)
       }
     }
-    if environment["UPCYCLE_WRITE_TABLES"] != nil, !answers.isEmpty {
-      try writeFile(JSONValue.object(answers).text() + "\n", to: file)
+    if asked.isEmpty { return }
+    let answers = try TransformersPeer.answers(asked.map(\.question), scratch: folder.appendingPathComponent("cache"))
+    var written: [String: JSONValue] = [:]
+    for (asked, answer) in zip(asked, answers) {
+      let peer = answer.logits.last ?? []
+      assertClose(peer, asked.last, "\(asked.name) on the spot", tolerance: 1e-5)
+      written[asked.name] = .array(peer.map { .double(Double($0)) })
     }
+    if environment["UPCYCLE_WRITE_TABLES"] != nil { try writeFile(JSONValue.object(written).text() + "\n", to: file) }
   }
 
   /// A family exported as it is keeps its spelling: fused and transposed tensors, names and shapes as transformers saves them.

@@ -96,21 +96,17 @@ final class ExportTests: XCTestCase {
 
   /// With a Python that has torch and transformers, the same on the spot.
   func testTransformersAgreesOnTheSpot() throws {
-    guard let python = ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"] else {
+    if TransformersPeer.python == nil {
       throw XCTSkip("skipped: UPCYCLE_PEER_PYTHON names no Python with torch and transformers")
     }
-    let script = repositoryRoot().appendingPathComponent("Scripts/goldens/transformers_logits.py").path
-    for golden in try Golden.all() {
-      let model = try model(golden.name)
-      let exported = try exported(model)
-      let result = try launch(
-        python, [script, exported.path, "\(golden.ids)", "16"],
-        environment: ["HF_HOME": folder.appendingPathComponent("cache").path])
-      XCTAssertEqual(result.status, 0, result.error)
-      let answer = try JSONValue(parsing: Data(result.output.utf8), file: golden.name)
-      let peer = try XCTUnwrap(answer["logits"]?.array).map(Golden.row)
-      XCTAssertLessThan(difference(peer, try logits(model, golden.ids)), 1e-5, golden.name)
-      XCTAssertEqual(answer["greedy"]?.array?.compactMap(\.int), golden.greedy, golden.name)
+    let goldens = try Golden.all()
+    let models = try goldens.map { try model($0.name) }
+    let answers = try TransformersPeer.answers(
+      zip(goldens, models).map { .init(folder: try exported($1), ids: $0.ids, new: 16) },
+      scratch: folder.appendingPathComponent("cache"))
+    for ((golden, model), answer) in zip(zip(goldens, models), answers) {
+      XCTAssertLessThan(difference(answer.logits, try logits(model, golden.ids)), 1e-5, golden.name)
+      XCTAssertEqual(answer.greedy, golden.greedy, golden.name)
     }
   }
 

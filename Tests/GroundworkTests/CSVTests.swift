@@ -24,6 +24,16 @@ final class CSVTests: XCTestCase {
     XCTAssertEqual(table.text, text)
   }
 
+  /// A mark that joins with a comma or a quote, blanks that are no spaces, what looks like a comment, an empty line.
+  func testEveryFieldIsReadAsItWasWritten() throws {
+    for field in [",\u{301}b", "\"\u{301}", "\tx", "x\u{A0}", "# one", "#\u{301}", "\u{FEFF}x", "\r", "\u{2028}", ""] {
+      let table = CSV(header: [field], rows: [[field]])
+      XCTAssertEqual(try parse(table.text).header, [field], field.debugDescription)
+      XCTAssertEqual(try parse(table.text).rows, [[field]], field.debugDescription)
+    }
+    XCTAssertEqual(CSV.line([",\u{301}b", "\"\u{301}"]), "\",\u{301}b\",\"\"\"\u{301}\"")
+  }
+
   func testWhatForeignFilesBring() throws {
     let table = try parse("\u{feff}layer, score ,\"note\"\r\n\r\n1 , 2.5,x\r\n# between\r\n0,-1e2, \"a\" ")
     XCTAssertEqual(table.header, ["layer", "score", "note"])

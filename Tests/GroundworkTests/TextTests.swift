@@ -37,6 +37,10 @@ final class TextTests: XCTestCase {
       "a.json: broke; expected [2], found [3] (convert again)")
     XCTAssertEqual("\(UpcycleError("broke", found: "[3]"))", "broke; found [3]")
     XCTAssertEqual("\(UpcycleError("two\nlines", at: "a\nb"))", "a b: two lines", "always one line")
+    // What ends a line or steers a terminal, in the middle of what a file says.
+    XCTAssertEqual(
+      "\(UpcycleError("a\r\nb\u{1B}[31m", found: "c\u{2028}d\u{85}e\u{7F}é\tf"))", "a  b [31m; found c d e é f")
+    XCTAssertEqual("\(UpcycleError("broke", found: String(repeating: "[", count: 30_000)))".count, 1014, "at a glance")
   }
 
   func testUsageErrorsExitWithTwoOthersWithOne() {

@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TestKit
 import XCTest
 
 @testable import LabKit
@@ -10,8 +11,7 @@ final class TestLaboratory {
   let log = RunLog()
 
   init() throws {
-    let root = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "labkit-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
+    let root = try memoryFolder()
     laboratory = Laboratory(root: root)
     try makeDirectory(root.appendingPathComponent("experiments/demo/published"))
     try makeDirectory(root.appendingPathComponent("figures/demo"))

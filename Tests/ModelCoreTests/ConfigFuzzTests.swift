@@ -9,22 +9,13 @@ import XCTest
 final class ConfigFuzzTests: XCTestCase {
   func testMutatedConfigsOfAllModels() throws {
     let seeds = try ModelConfig.presetNames.map { try ModelConfig.preset($0).json.text(pretty: true) }
-    var random = RandomStream(seed: 21, "fuzz configs")
-    restartPeakMemory()
-    let before = peakMemory()
-    for round in 0..<TextMutation.count {
+    Fuzz.run("configs") { round, random in
       let data = TextMutation.of(seeds[round % seeds.count], &random)
-      do {
-        let config = try ModelConfig(json: JSONValue(parsing: data, file: "c"), file: "c")
-        XCTAssertGreaterThan(config.parameterCount, 0)
-        XCTAssertGreaterThanOrEqual(config.kvNumbersPerToken, 0)
-        _ = config.json.text()
-      } catch {
-        XCTAssertTrue(error is UpcycleError, "\(error)")
-        XCTAssertFalse("\(error)".contains("\n"))
-      }
+      let config = try ModelConfig(json: JSONValue(parsing: data, file: "c"), file: "c")
+      XCTAssertGreaterThan(config.parameterCount, 0)
+      XCTAssertGreaterThanOrEqual(config.kvNumbersPerToken, 0)
+      _ = config.json.text()
     }
-    XCTAssertLessThan(peakMemory() - before, 64 << 20)
   }
 
   func testMutatedIndexes() throws {
@@ -38,13 +29,10 @@ final class ConfigFuzzTests: XCTestCase {
     try config.save(to: folder)
     let index = folder.appendingPathComponent(CheckpointReader.indexName)
     let seed = try String(contentsOf: index, encoding: .utf8)
-    var random = RandomStream(seed: 22, "fuzz indexes")
-    for _ in 0..<TextMutation.count / 4 {
+    Fuzz.run("indexes") { _, random in
       try TextMutation.of(seed, &random).write(to: index)
-      do {
-        let reader = try CheckpointReader(folder)
-        for name in reader.names ?? [] { _ = try? reader.readFloats(name, shape: reader.shape(of: name)!) }
-      } catch { XCTAssertTrue(error is UpcycleError, "\(error)") }
+      let reader = try CheckpointReader(folder)
+      for name in reader.names ?? [] { _ = try reader.readFloats(name, shape: reader.shape(of: name)!) }
     }
   }
 }

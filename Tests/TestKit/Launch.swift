@@ -134,3 +134,13 @@ public func giveTokenizer(to model: URL) throws {
       at: tokenizer.appendingPathComponent(name), to: model.appendingPathComponent(name))
   }
 }
+
+/// 400 short documents in `folder`/shards, packed with a model's tokenizer.
+public func packSentences(for model: String, in folder: URL) throws {
+  let lines = (0..<400).map { "The key number \($0) opens the \(["red", "old", "tall"][$0 % 3]) gate of the town." }
+  let text = folder.appendingPathComponent("text.txt")
+  try Data(lines.joined(separator: "\n\n").utf8).write(to: text)
+  try assertSucceeds(
+    "shards",
+    ["pack", "--input", text.path, "--tokenizer", model, "--out", folder.appendingPathComponent("shards").path])
+}

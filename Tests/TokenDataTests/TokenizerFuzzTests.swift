@@ -8,7 +8,6 @@ import XCTest
 /// Mutated tokenizer files of every kind: refused, or they encode within their vocabulary; never a crash.
 final class TokenizerFuzzTests: XCTestCase {
   func testMutatedTokenizersNeverCrash() throws {
-    var random = RandomStream(seed: 5, "fuzz tokenizers")
     let byteLevel = try TokenizerInputTests.huggingFace(TokenizerTests.trained(size: 280))
     let llama = try TokenizerTests.llama2c()
     let pieces = try TokenizerInputTests.huggingFace(llama)
@@ -18,17 +17,14 @@ final class TokenizerFuzzTests: XCTestCase {
     let model = Self.sentencePieceModel(["<unk>", "<s>", "</s>", "a", "b", "ab", "\u{2581}"])
     XCTAssertNoThrow(try SentencePieceFile.parse(model, file: "f"))
     let text = TokenizerTests.story
-    for _ in 0..<Mutation.count {
-      let tokenizer: Tokenizer?
-      switch random.next(below: 4) {
-      case 0:
-        let data = Mutation.of(byteLevel, &random)
-        tokenizer = try? HuggingFaceTokenizer.parse(data, configuration: nil, file: "f")
-      case 1: tokenizer = try? PieceFile.load(Mutation.of(pieces, &random), file: "f")
-      case 2: tokenizer = try? SentencePieceFile.parse(Mutation.of(model, &random), file: "f")
-      default: tokenizer = try? LlamaTokenizerFile.parse(Mutation.of(binary, &random), file: "f")
-      }
-      guard let tokenizer else { continue }
+    Fuzz.run("tokenizers", place: "f") { _, random in
+      let tokenizer: Tokenizer =
+        switch random.next(below: 4) {
+        case 0: try HuggingFaceTokenizer.parse(Mutation.of(byteLevel, &random), configuration: nil, file: "f")
+        case 1: try PieceFile.load(Mutation.of(pieces, &random), file: "f")
+        case 2: try SentencePieceFile.parse(Mutation.of(model, &random), file: "f")
+        default: try LlamaTokenizerFile.parse(Mutation.of(binary, &random), file: "f")
+        }
       let ids = tokenizer.encode(text)
       XCTAssertTrue(ids.allSatisfy { $0 >= 0 && Int($0) < tokenizer.vocabularySize })
       _ = tokenizer.decode(ids)

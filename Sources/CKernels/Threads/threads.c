@@ -15,8 +15,8 @@ static struct {
   pthread_mutex_t mutex;
   pthread_cond_t wake;
   _Atomic uint64_t ticket;
-  atomic_int finished, sleeping;
-  int chunks, count, started;
+  atomic_int finished, sleeping, count;
+  int chunks, started;
   up_task task;
   void *context;
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .count = 1};

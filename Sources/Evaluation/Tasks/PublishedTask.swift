@@ -30,7 +30,7 @@ public struct PublishedTask: Sendable {
   /// Reads a task and what it includes.
   /// - Throws: one line that names file, key and what is known
   public init(contentsOf url: URL) throws {
-    let values = try Self.values(of: url, depth: 0).filter { $0.value != .null }
+    let values = try Self.values(of: url, in: []).filter { $0.value != .null }
     let file = url.path
     if values["group"] != nil || values["task"]?.array != nil {
       throw UpcycleError.usage("is a group of tasks", at: file, hint: "name the files of its tasks")
@@ -52,6 +52,11 @@ public struct PublishedTask: Sendable {
     if let repeats = values["repeats"]?.int, repeats != 1 {
       throw UpcycleError.usage("more than one answer to a question", at: "\(file): repeats", found: "\(repeats)")
     }
+    if let shots = values["num_fewshot"], shots.int.map({ $0 < 0 }) ?? true {
+      throw UpcycleError.usage(
+        "is no number of examples", at: "\(file): num_fewshot", expected: "a whole number, 0 or more",
+        found: shots.text())
+    }
     let examples = values["fewshot_config"]?.object ?? [:]
     let sampler = examples["sampler"]?.string ?? "default"
     guard Set(examples.keys).isSubset(of: ["sampler", "split", "samples"]), ["default", "first_n"].contains(sampler)
@@ -71,14 +76,15 @@ public struct PublishedTask: Sendable {
     filters = try AnswerFilter.read(values["filter_list"], file)
   }
 
-  private static func values(of url: URL, depth: Int) throws -> [String: JSONValue] {
-    if depth > 8 { throw UpcycleError("includes files in a circle", at: url.path) }
+  /// - Parameter including: the files that include this one
+  private static func values(of url: URL, in including: [URL]) throws -> [String: JSONValue] {
+    if including.contains(url) || including.count > 8 { throw UpcycleError("includes files in a circle", at: url.path) }
     let own = try YAMLFile.read(url)
     let included = own["include"]?.array ?? own["include"].map { [$0] } ?? []
     var values: [String: JSONValue] = [:]
     for name in included.compactMap(\.string) {
-      let other = url.deletingLastPathComponent().appendingPathComponent(name)
-      values.merge(try Self.values(of: other, depth: depth + 1)) { $1 }
+      let other = url.deletingLastPathComponent().appendingPathComponent(name).standardizedFileURL
+      values.merge(try Self.values(of: other, in: including + [url])) { $1 }
     }
     return values.merging(own) { $1 }
   }

@@ -139,6 +139,7 @@ extension PublishedTask {
         "too few documents to choose examples from", at: file.path, expected: "more than \(count)",
         found: "\(pool.count)")
     }
+    if count > pool.count { throw refuse() }
     let isOther: (Int) -> Bool = { !excludesQuestion || pool[$0] != document }
     if takesFirst {
       let first = pool.indices.filter(isOther).prefix(count)

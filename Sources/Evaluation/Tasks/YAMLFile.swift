@@ -14,22 +14,26 @@ enum YAMLFile {
       let reason = "\(error)".split(separator: "\n").joined(separator: " ")
       throw UpcycleError("is not YAML: \(reason)", at: url.path)
     }
-    guard let node, case .object(let object) = try value(node, url.path) else {
+    var left = 10_000 + text.utf8.count
+    guard let node, case .object(let object) = try value(node, url.path, &left) else {
       throw UpcycleError("is no task", at: url.path, expected: "a YAML mapping with `task` and `doc_to_text`")
     }
     return object
   }
 
-  private static func value(_ node: Node, _ file: String) throws -> JSONValue {
+  /// - Parameter left: values that may come: aliases of aliases stand for more than there is memory
+  private static func value(_ node: Node, _ file: String, _ left: inout Int) throws -> JSONValue {
+    left -= 1
+    if left < 0 { throw UpcycleError("grows beyond its size by aliases of aliases", at: file) }
     switch node {
     case .mapping(let mapping):
       var object: [String: JSONValue] = [:]
       for (key, entry) in mapping {
         guard let name = key.scalar?.string else { throw UpcycleError("has a key that is no text", at: file) }
-        object[name] = try value(entry, file)
+        object[name] = try value(entry, file, &left)
       }
       return .object(object)
-    case .sequence(let items): return .array(try items.map { try value($0, file) })
+    case .sequence(let items): return .array(try items.map { try value($0, file, &left) })
     case .scalar(let scalar):
       let tag = node.tag.description
       if tag == function { return .object([function: .string(scalar.string)]) }

@@ -6,9 +6,13 @@ public enum JSONLines {
   public static func forEach(
     in url: URL, _ body: (_ line: Data, _ number: Int, _ place: String) throws -> Void
   ) throws {
-    let lines = try readFile(url).split(separator: 0x0A, omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() where !line.allSatisfy({ [0x20, 0x0D, 0x09].contains($0) }) {
-      try body(Data(line), index + 1, "\(url.path):\(index + 1)")
+    let data = try readFile(url)
+    let breaks = data.withUnsafeBytes { bytes in bytes.indices.filter { bytes[$0] == 0x0A } }
+    var start = 0
+    for (index, end) in (breaks + [data.count]).enumerated() {
+      let isBlank = data.withUnsafeBytes { $0[start..<end].allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
+      if !isBlank { try body(Data(data[start..<end]), index + 1, "\(url.path):\(index + 1)") }
+      start = end + 1
     }
   }
 

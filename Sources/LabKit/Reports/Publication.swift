@@ -65,6 +65,20 @@ public struct Publication {
 
   // MARK: Tables
 
+  /// What is shown of a spec: our numbers with their intervals, and the answers to its claims.
+  private struct Shown {
+    let spec: Spec
+    let table: Table
+    let verdicts: [ClaimVerdict]
+  }
+
+  private func shown(_ spec: Spec, profile: String? = nil) throws -> Shown {
+    let evidence = try evidence(spec, profile: profile)
+    return Shown(
+      spec: spec, table: try Table(evidence, profile: profile),
+      verdicts: try spec.claims.map { try ClaimVerdict($0, from: evidence) })
+  }
+
   /// A spec's report with our numbers and their intervals.
   func table(_ spec: Spec, profile: String? = nil) throws -> Table {
     try Table(evidence(spec, profile: profile), profile: profile)
@@ -72,41 +86,49 @@ public struct Publication {
 
   /// Writes NAME.csv and, for a table, NAME.md; gives back what was written.
   /// - Parameter profile: whose records are shown; the report's when nil
-  @discardableResult
   public func writeTable(_ spec: Spec, profile: String? = nil) throws -> [URL] {
-    let table = try table(spec, profile: profile)
+    try write(shown(spec, profile: profile))
+  }
+
+  @discardableResult
+  private func write(_ shown: Shown) throws -> [URL] {
+    let (spec, table) = (shown.spec, shown.table)
     let base = folder.appendingPathComponent(spec.name)
     let fields = spec.report.fields
     let csv =
       spec.report.series.map { fields.isEmpty ? table.curves($0) : table.points($0, fields: fields) } ?? table.csv
     try writeFile(csv.text, to: base.appendingPathExtension("csv"))
     if spec.report.kind == .figure { return [base.appendingPathExtension("csv")] }
-    try writeFile(try table.markdown(verdicts(spec, profile: profile)), to: base.appendingPathExtension("md"))
+    try writeFile(table.markdown(shown.verdicts), to: base.appendingPathExtension("md"))
     return [base.appendingPathExtension("csv"), base.appendingPathExtension("md")]
   }
 
   // MARK: Figures
 
-  private func script(_ name: String) -> URL { laboratory.figures.appendingPathComponent("\(name).gp") }
-
   /// Draws NAME.svg from NAME.csv with NAME.gp; nil when a table has no script.
-  @discardableResult
   public func writeFigure(_ spec: Spec, profile: String? = nil, png: Bool = false) throws -> URL? {
-    let script = script(spec.name)
-    if !FileManager.default.fileExists(atPath: script.path) {
-      if spec.report.kind == .table { return nil }
-      throw UpcycleError("this figure has no gnuplot script", at: script.path)
-    }
-    let table = try table(spec, profile: profile)
-    try writeTable(spec, profile: profile)
-    return try draw(spec.name, ours: table.rowsRun, png: png)
+    guard let script = try script(of: spec) else { return nil }
+    let shown = try shown(spec, profile: profile)
+    try write(shown)
+    return try draw(shown, script, png: png)
   }
 
-  /// - Parameter ours: how many rows hold numbers of ours (the script writes "not run yet" at 0).
-  private func draw(_ name: String, ours: Int, png: Bool) throws -> URL {
-    let svg = folder.appendingPathComponent("\(name).svg")
-    try FigureScript(file: script(name)).draw(
-      csv: folder.appendingPathComponent("\(name).csv"), to: svg, ours: ours, png: png)
+  private func script(of spec: Spec) throws -> FigureScript? {
+    let file = laboratory.figures.appendingPathComponent("\(spec.name).gp")
+    if FileManager.default.fileExists(atPath: file.path) { return FigureScript(file: file) }
+    if spec.report.kind == .table { return nil }
+    throw UpcycleError("this figure has no gnuplot script", at: file.path)
+  }
+
+  private func svg(of spec: Spec) -> URL { folder.appendingPathComponent("\(spec.name).svg") }
+
+  /// The script writes "not run yet" where no row holds numbers of ours.
+  @discardableResult
+  private func draw(_ shown: Shown, _ script: FigureScript, png: Bool) throws -> URL {
+    let svg = svg(of: shown.spec)
+    try script.draw(
+      csv: folder.appendingPathComponent("\(shown.spec.name).csv"), to: svg,
+      ours: shown.table.rowsRun, png: png)
     return svg
   }
 
@@ -114,21 +136,27 @@ public struct Publication {
 
   /// Writes index.html and README.md: every claim, table and figure, and their list, from the records and the pictures in
   /// `folder`; gives back the first.
+  public func writePage() throws -> URL { try writePage(laboratory.specs([]).map { try shown($0) }) }
+
   @discardableResult
-  public func writePage() throws -> URL {
-    let specs = try laboratory.specs([])
-    let items = try specs.map { spec in
-      let svg = folder.appendingPathComponent("\(spec.name).svg")
+  private func writePage(_ everything: [Shown]) throws -> URL {
+    let items = try everything.map { shown in
+      let svg = svg(of: shown.spec)
       return ReportPage.Item(
-        spec: spec, table: try table(spec),
+        spec: shown.spec, table: shown.table,
         svg: FileManager.default.fileExists(atPath: svg.path)
           ? String(decoding: try readFile(svg), as: UTF8.self) : nil,
-        verdicts: try verdicts(spec))
+        verdicts: shown.verdicts)
     }
     let file = folder.appendingPathComponent("index.html")
-    try writeFile(ReportPage(items: items, claims: claims(specs)).html, to: file)
+    try writeFile(ReportPage(items: items, claims: claims(of: everything)).html, to: file)
     try writeFile(FigureList(items: items).markdown, to: folder.appendingPathComponent("README.md"))
     return file
+  }
+
+  private func claims(of everything: [Shown]) -> ClaimsPage {
+    ClaimsPage(
+      everything.flatMap { shown in shown.verdicts.map { ClaimsPage.Entry(spec: shown.spec, verdict: $0) } })
   }
 
   // MARK: Everything
@@ -136,13 +164,13 @@ public struct Publication {
   /// Regenerates every file; gives back the paths below `folder`, sorted.
   @discardableResult
   public func writeEverything(png: Bool = false) throws -> [String] {
-    let specs = try laboratory.specs([])
-    for spec in specs {
-      try writeTable(spec)
-      try writeFigure(spec, png: png)
+    let everything = try laboratory.specs([]).map { try shown($0) }
+    for shown in everything {
+      try write(shown)
+      if let script = try script(of: shown.spec) { try draw(shown, script, png: png) }
     }
-    _ = try writeClaims()
-    try writePage()
+    try writeFile(claims(of: everything).markdown, to: folder.appendingPathComponent("claims.md"))
+    try writePage(everything)
     return try Self.generated(in: folder)
   }
 

@@ -186,17 +186,18 @@ struct TemplateLexer {
           closeTag(strips: false, trims: !isOutput)
           return tokens
         }
-        if starts("-" + close) || starts("+" + close) {
-          let strips = source[index] == UInt8(ascii: "-")
+        let sign = source[index]
+        if sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+"), starts(close, at: 1) {
           index += 3
-          closeTag(strips: strips, trims: false)
+          closeTag(strips: sign == UInt8(ascii: "-"), trims: false)
           return tokens
         }
       }
       let located = Located(token: try token(), line: line)
-      if case .symbol(let symbol) = located.token {
-        if "([{".contains(symbol) { depth += 1 }
-        if ")]}".contains(symbol) { depth = max(0, depth - 1) }
+      switch located.token {
+      case .symbol("("), .symbol("["), .symbol("{"): depth += 1
+      case .symbol(")"), .symbol("]"), .symbol("}"): depth = max(0, depth - 1)
+      default: break
       }
       tokens.append(located)
     }
