@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes Tests/Goldens/hylo-baselines.json: the systems that HyLo is compared with, from their papers' equations.
 
-JetBlock (arXiv 2508.15884, section 2.3): one layer token by token, and the slopes of a weighted sum of its output. Run by
-hand (python3 with numpy); the tests read the committed file.
+JetBlock (arXiv 2508.15884, section 2.3) and HypeNet's Lightning Attention (arXiv 2601.22156, section 4): one layer of each
+token by token, and the slopes of a weighted sum of its output. Run by hand (python3 with numpy); the tests read the
+committed file.
 """
 import json
 import pathlib
@@ -56,7 +57,7 @@ def jet_block(w, x):
     return out.reshape(T, WIDTH) @ w["o_proj.weight"].T
 
 
-def slopes(name):
+def slopes(layer, weights, name):
     """Of sum(seed * output), by central differences in float64."""
     target = x if name == "x" else weights[name]
     result = np.zeros_like(target)
@@ -65,25 +66,60 @@ def slopes(name):
         for step in (1e-5, -1e-5):
             moved = target.copy()
             moved[index] += step
-            ends.append(
-                (seed * (jet_block(weights, moved) if name == "x" else jet_block({**weights, name: moved}, x))).sum())
+            ends.append((seed * (layer(weights, moved) if name == "x" else layer({**weights, name: moved}, x))).sum())
         result[index] = (ends[0] - ends[1]) / 2e-5
     return result
+
+
+# MARK: Lightning Attention
+
+LK, THETA = 4, 10000.0
+lightning = {
+    "q_proj.weight": draw(H * LK, D), "k_proj.weight": draw(H * LK, D), "v_proj.weight": draw(H * LK, D),
+    "z_proj.weight": draw(H * LK, D), "q_norm.weight": 1 + draw(LK, scale=0.3), "k_norm.weight": 1 + draw(LK, scale=0.3),
+    "o_norm.weight": 1 + draw(H * LK, scale=0.3), "o_proj.weight": draw(D, H * LK),
+}
+
+
+def rms_norm(y, weight):
+    return y / np.sqrt((y * y).mean(-1, keepdims=True) + EPS) * weight
+
+
+def rotated(y):
+    """Halves of a head turn as pairs, [T, H, K]."""
+    angles = np.arange(T)[:, None, None] * THETA ** (-np.arange(LK // 2) / (LK // 2))
+    a, b = np.split(y, 2, axis=-1)
+    return np.concatenate([a * np.cos(angles) - b * np.sin(angles), b * np.cos(angles) + a * np.sin(angles)], axis=-1)
+
+
+def lightning_attention(w, x):
+    """Token by token; the slopes of ALiBi as rates: 2^-4 and 2^-8 of two heads."""
+    q, k = (rotated(rms_norm((x @ w[f"{n}_proj.weight"].T).reshape(T, H, LK), w[f"{n}_norm.weight"])) for n in "qk")
+    v = (x @ w["v_proj.weight"].T).reshape(T, H, LK)
+    state, out = np.zeros((H, LK, LK)), np.zeros((T, H, LK))
+    for t in range(T):
+        for h in range(H):
+            state[h] = np.exp(-(2.0 ** (-8 * (h + 1) / H))) * state[h] + np.outer(k[t, h], v[t, h])
+            out[t, h] = state[h].T @ q[t, h] / np.sqrt(LK)
+    gate = 1 / (1 + np.exp(-(x @ w["z_proj.weight"].T)))
+    return (rms_norm(out.reshape(T, H * LK), w["o_norm.weight"]) * gate) @ w["o_proj.weight"].T
 
 
 def flat(array):
     return [float(f"{value:.7g}") for value in np.asarray(array, dtype=float).ravel()]
 
 
-golden = {
-    "jet_block": {
-        "shape": {
-            "hidden": D, "tokens": T, "heads": H, "key": K, "value": V, "taps": TAPS, "reduction": REDUCTION, "eps": EPS,
-        },
+def golden(layer, weights, **shape):
+    return {
+        "shape": {"hidden": D, "tokens": T, "heads": H, "eps": EPS, **shape},
         "weights": {name: flat(value) for name, value in weights.items()}, "x": flat(x), "seed": flat(seed),
-        "output": flat(jet_block(weights, x)),
-        "slopes": {name: flat(slopes(name)) for name in ["x", *weights]},
+        "output": flat(layer(weights, x)), "slopes": {name: flat(slopes(layer, weights, name)) for name in ["x", *weights]},
     }
-}
+
+
 target = pathlib.Path(__file__).resolve().parents[2] / "Tests/Goldens/hylo-baselines.json"
-target.write_text(json.dumps(golden) + "\n")
+target.write_text(
+    json.dumps({
+        "jet_block": golden(jet_block, weights, key=K, value=V, taps=TAPS, reduction=REDUCTION),
+        "lightning": golden(lightning_attention, lightning, width=LK, theta=THETA),
+    }) + "\n")

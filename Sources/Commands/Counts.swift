@@ -34,3 +34,13 @@ public func parsedShares(_ text: String, _ option: String = "--shares", such exa
   }
   return parts.compactMap { $0 }
 }
+
+/// A share as people type it, such as 15.6%.
+/// - Parameter option: the flag that an error names
+/// - Returns: percent, above 0
+public func parsedPercent(_ text: String, _ option: String, such example: String) throws -> Double {
+  guard text.hasSuffix("%"), let percent = Double(text.dropLast()), percent > 0, percent.isFinite else {
+    throw UpcycleError.usage("is not a share", at: option, expected: "such as \(example)", found: text)
+  }
+  return percent
+}

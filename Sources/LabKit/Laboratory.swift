@@ -84,6 +84,12 @@ public struct Laboratory: Sendable {
     }
   }
 
+  /// Committed records of the experiment `PAPER/ITEM` in a profile; none where there are none.
+  public func records(of name: String, inProfile profile: String) throws -> [Record] {
+    let (paper, item) = (name.prefix { $0 != "/" }, name.drop { $0 != "/" }.dropFirst())
+    return try RecordFile(url: experiments.appendingPathComponent("\(paper)/records/\(item).\(profile).jsonl")).read()
+  }
+
   /// Names of all specs, sorted so that table2 comes before table10. A file without a title is a
   /// fragment for others to extend.
   public func specNames() throws -> [String] {

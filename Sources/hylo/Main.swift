@@ -7,12 +7,12 @@ import TrainingCommands
 struct HyLo: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain(onRanks: ["extend", "postnas", "prefer"])
+    runAsMain(onRanks: ["extend", "halo", "postnas", "prefer"])
   }
 
   static let configuration = CommandConfiguration(
     commandName: "hylo",
     abstract: "HyLo: long-context hybrids of latent attention with Gated DeltaNet or Mamba2 layers.",
     version: upcycleVersion,
-    subcommands: [Convert.self, Extend.self, ServeLength.self, PostNASCommand.self, Prefer.self])
+    subcommands: [Convert.self, Extend.self, ServeLength.self, PostNASCommand.self, HALOCommand.self, Prefer.self])
 }

@@ -27,11 +27,9 @@ struct PALU: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      guard kvShare.hasSuffix("%"), let percent = Double(kvShare.dropLast()) else {
-        throw UpcycleError.usage("is not a share", at: "--kv-share", expected: "such as 50%", found: kvShare)
-      }
       let conversion = LowRankConversion(
-        share: percent / 100, headsPerGroup: groupHeads, layers: try LayerSelection(layers))
+        share: try parsedPercent(kvShare, "--kv-share", such: "50%") / 100, headsPerGroup: groupHeads,
+        layers: try LayerSelection(layers))
       try calibration.run(.palu(conversion), model: model, to: output)
     }
   }

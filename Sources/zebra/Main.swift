@@ -7,12 +7,14 @@ import TrainingCommands
 struct Zebra: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain(onRanks: ["ild", "mohawk", "distill", "prefer"])
+    runAsMain(onRanks: ["upcycle", "ild", "mohawk", "distill", "prefer"])
   }
 
   static let configuration = CommandConfiguration(
     commandName: "zebra",
     abstract: "Zebra-Llama: hybrids of latent attention and Mamba2 layers composed from one pretrained model.",
     version: upcycleVersion,
-    subcommands: [ILD.self, Select.self, Compose.self, Distill.self, Prefer.self, Mohawk.self, Prune.self])
+    subcommands: [
+      Upcycle.self, ILD.self, Select.self, Compose.self, Distill.self, Prefer.self, Mohawk.self, Prune.self,
+    ])
 }

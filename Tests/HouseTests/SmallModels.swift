@@ -19,6 +19,8 @@ enum SmallModels {
   private static let delta = DeltaConfig(heads: 4, keyHeads: 2, keyDim: 9, valueDim: 5, chunk: 4)
   private static let jet = JetConfig(heads: 3, keyDim: 4, valueDim: 5, convTaps: 3, generatorReduction: 5, chunk: 4)
 
+  private static let lightning = LightningConfig(heads: 3, headDim: 6, chunk: 4)
+
   /// Models that no mixer or family stands for: biases carried into latent attention and Mamba2, latents with norms.
   static func carryingBiases() throws -> [(name: String, config: ModelConfig)] {
     let base = base { $0.attention.qkvBias = true }
@@ -51,6 +53,7 @@ enum SmallModels {
     config.mamba = kind == .mamba2 ? mamba : nil
     config.delta = kind == .gatedDeltaNet ? delta : nil
     config.jet = kind == .jetBlock ? jet : nil
+    config.lightning = kind == .lightningAttention ? lightning : nil
     return try config.replacingMixers([0], with: kind)
   }
 

@@ -9,9 +9,9 @@ final class MixerReplacementTests: XCTestCase {
   func testNamesAreThoseOfTheCommands() {
     let replacements: [any MixerReplacement] = [
       LatentConversion(kvRank: 4, nopeHeadDim: 4, ropeHeadDim: 4), MambaConversion(), DeltaConversion(),
-      JetConversion(),
+      JetConversion(), LightningConversion(),
     ]
-    XCTAssertEqual(replacements.map { $0.name }, ["mla", "mamba2", "gdn", "jet"])
+    XCTAssertEqual(replacements.map { $0.name }, ["mla", "mamba2", "gdn", "jet", "lightning"])
   }
 
   func testIdentitiesAreSpelledAsInRunsOnDisk() throws {

@@ -21,7 +21,8 @@ public struct MixerKind: RawRepresentable, Hashable, Codable, Sendable {
 public enum Mixers {
   private static let registry = Registry<MixerKind, any Mixer.Type>(
     [
-      Attention.self, LatentAttention.self, Mamba2.self, GatedDeltaNet.self, JetBlock.self, LowRankAttention.self,
+      Attention.self, LatentAttention.self, Mamba2.self, GatedDeltaNet.self, JetBlock.self, LightningAttention.self,
+      LowRankAttention.self,
       PartialRopeAttention.self,
     ], key: { $0.kind })
 

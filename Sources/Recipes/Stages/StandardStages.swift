@@ -7,7 +7,7 @@ public func standardStages() -> StageRegistry {
     teacherStage, importStage, packStage, heldOutStage, pretrainStage, pretrainHybridStage, intermediateStage,
     alignStage, distillStage,
     extendStage,
-    superNetworkStage, placementSearchStage, selfDistillStage, preferStage,
+    superNetworkStage, placementSearchStage, swapSearchStage, selfDistillStage, preferStage,
     convertStage, paluStage, mha2mlaStage, pruneStage, rewireStage, sensitivityStage, guidedStage, layerScoreStage,
     composeStage,
     evaluateStage, sampleStage, rulerStage, needlesStage, speedStage, latencyStage, memoryStage, memoryFormulaStage,

@@ -41,7 +41,7 @@ public struct Composition {
     for layer in 0..<base.layerCount {
       let isChosen = chosenLayers.contains(layer)
       let kind = (isChosen ? latent : linear).mixers[layer]
-      let wanted = isChosen ? [chosenKind] : [MixerKind.mamba2, .gatedDeltaNet, .jetBlock]
+      let wanted = isChosen ? [chosenKind] : [MixerKind.mamba2, .gatedDeltaNet, .jetBlock, .lightningAttention]
       if !wanted.contains(kind) {
         throw refuse(
           "layer \(layer) has the wrong mixer", isChosen ? (chosenKind == .attention ? "base" : "mla") : "linear",

@@ -6,10 +6,11 @@ import ModelCore
 import TokenData
 import Upcycling
 
-/// What takes attention's place: `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5), mamba2, gdn
-/// (Gated DeltaNet, with HyLo's starts as `init`) or jet (JetBlock).
+/// What takes attention's place: `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5, and `rope_init`, the
+/// paper's unless said otherwise), mamba2, gdn (Gated DeltaNet, with HyLo's starts as `init`), jet (JetBlock) or lightning
+/// (Lightning Attention).
 struct ReplacementParameters: StageParameters {
-  private enum Mixer: String, CaseIterable { case mla, mamba2, gdn, jet }
+  private enum Mixer: String, CaseIterable { case mla, mamba2, gdn, jet, lightning }
 
   /// Of seed 0.
   private let replacement: any MixerReplacement
@@ -22,6 +23,7 @@ struct ReplacementParameters: StageParameters {
     case queryRank = "q_rank"
     case ropeHeadDim = "rope_dim"
     case nopeHeadDim = "nope_dim"
+    case rope = "rope_init"
     case outputGate = "output_gate"
     case positionFree = "position_free"
   }
@@ -40,12 +42,15 @@ struct ReplacementParameters: StageParameters {
       replacement = DeltaConversion(
         layers: layers, start: try start(DeltaConversion.Start.self),
         heads: try box.decodeIfPresent(Int.self, forKey: .heads))
+    case .lightning: replacement = LightningConversion(layers: layers)
     case .jet: replacement = JetConversion(layers: layers, start: try start(JetConversion.Start.self))
     case .mla:
       _ = try box.decode(Int.self, forKey: .kvRank)  // no rule chooses it here
       var conversion = try LatentShape(from: decoder).conversion(layers: layers)
       conversion.start = try start(MambaConversion.Start.self) == .random ? .random : .svd
       conversion.sharesUpProjection = true
+      conversion.rope =
+        try box.decodeIfPresent(OneOf<LatentConversion.Rope>.self, forKey: .rope)?.wrappedValue ?? .paper
       if try box.decodeIfPresent(Bool.self, forKey: .outputGate) == true { conversion.outputGate = true }
       if try box.decodeIfPresent(Bool.self, forKey: .positionFree) == true { conversion.isPositionFree = true }
       replacement = conversion

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Commands
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import Recipes
+import TokenData
+import TrainingCommands
+import Upcycling
+
+/// `hylo halo`: a hybrid of attention without positions and linear layers with them, as HypeNet was made.
+struct HALOCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "halo",
+    abstract:
+      "Baseline HypeNet: attention without positions in a few layers, Lightning Attention with them in the others.",
+    discussion: """
+      First a Lightning Attention in every layer's place learns the output of the base's attention, on the base's own \
+      input. Then every layer of the base is taken for its linear one alone: the --count layers whose loss is largest (KL \
+      on windows of --data) keep attention, without rotary positions and with an output gate. At last the hybrid \
+      follows the teacher (KL). --tokens are those of both trainings, in the parts of --shares.
+
+      Lightning Attention is linear attention that forgets at a constant rate per head, with rotary positions, norms on \
+      queries and keys, and an output norm and gate; keys and values are repeated to as many heads as queries have. The \
+      paper's last stage, fine-tuning on long texts, is a training like any: hylo extend --kl-weight 0 --ce-weight 1.
+
+      What the first stages leave stays in the work folder: an interrupted command goes on where it stopped. Ranks of \
+      mpirun share every batch. Without --data, models of the ladder train on the microworld's text.
+
+      Example:
+        hylo halo --base runs/babyllama --count 2 --data shards/tinystories \\
+          --tokens 4M --out runs/hype
+      """)
+
+  @Option(help: "Base model folder: attention in every layer.") var base: String
+  @Option(help: "Model that the hybrid follows (default: the base).") var teacher: String?
+  @Option(help: "Token shards to train on (default: the microworld's, for its own models).") var data: String?
+  @Option(help: "Token shards for the layers' errors and the held-out loss.") var heldOut: String?
+  @Option(help: "Training tokens of both stages, such as 4M.") var tokens: String
+  @Option(help: "Parts of the tokens for the linear layers and the hybrid.") var shares = "25,75"
+  @OptionGroup var output: OutputFolder
+  @Option(help: "Folder of the stages before the last (default: OUT.stages).") var work: String?
+  @Option(help: "Number of layers that keep attention.") var count: Int
+  @Option(help: "Windows of 256 tokens to choose layers on.") var windows = 16
+  @Option(help: "Peak learning rate of the first stage.") var layerLr = 2e-3
+  @Option(help: "Peak learning rate of the last stage.") var lr = 1e-3
+  @Option(help: "Sequences per step.") var batch = 8
+  @Option(help: "Tokens per sequence.") var sequence = 256
+  @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
+  @Option(help: "Seed of the order of the data and of random starts.") var seed: UInt64 = 1
+  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
+  @OptionGroup var stored: StoredType
+  @OptionGroup var onRanks: RankOptions
+  @Flag(help: "No progress line.") var quiet = false
+  @Flag(help: "Print the losses, the layers and the held-out loss as JSON.") var json = false
+
+  func run() {
+    runOnRanks(onRanks) { ranks in
+      let isQuiet = quiet || !ranks.writes
+      let recipe: HALO = try ranks.inTurn { try self.recipe(on: ranks) }
+      try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: recipe.base, frozen: recipe.teacher) }
+      Interrupt.listen()
+      let outcome = try output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+        try recipe.run(
+          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          reportAlignment: intermediateReport(recipe.plans.alignment, label: "aligned step", quiet: isQuiet),
+          reportSwaps: searchReport("swapped layer", quiet: isQuiet),
+          report: stepReport("distill", recipe.plans.distillation, quiet: isQuiet), shouldStop: { Interrupt.isRaised })
+      }
+      if ranks.writes { try show(outcome) }
+    }
+  }
+
+  private func recipe(on ranks: any TrainingRanks) throws -> HALO {
+    func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+    let plans = try HALO.Plans(
+      tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1), shares: parsedShares(shares, such: "25,75"),
+      batch: batch, time: sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: seed
+    ).dealt(to: ranks.size)
+    let text = try trainingText(for: folder(base), data: data, heldOut: heldOut, quiet: quiet || !ranks.writes)
+    var recipe = HALO(
+      base: folder(base), teacher: teacher.map(folder), count: count, windows: windows, data: text.training,
+      heldOut: text.heldOut, plans: plans, work: folder(work ?? output.out + ".stages"))
+    recipe.type = try stored.type(of: folder(base))
+    return recipe
+  }
+
+  private func show(_ outcome: HALO.Outcome) throws {
+    if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+    for (layer, loss) in outcome.losses.enumerated() {
+      let kept = outcome.attentionLayers.contains(layer) ? "  attention" : ""
+      try printResult(String(format: "layer %2d  KL without its attention %.4f%@", layer, loss, kept))
+    }
+    if let first = outcome.heldOut.first, let last = outcome.heldOut.last {
+      try printResult(
+        String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
+    }
+    try printResult("model: \(output.out)")
+  }
+}

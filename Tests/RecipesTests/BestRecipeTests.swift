@@ -1,0 +1,149 @@
+import Distillation
+import Foundation
+import Groundwork
+import LabKit
+import ModelCore
+import Published
+import TestKit
+import TokenData
+import Upcycling
+import XCTest
+
+@testable import Recipes
+
+/// Our recipe as one run: it says what it does, goes on where it was stopped, and rests on what the records hold.
+final class BestRecipeTests: XCTestCase {
+  private var folder = URL(fileURLWithPath: "/")
+  private var shards: TokenShards!
+
+  override func setUpWithError() throws {
+    folder = try temporaryFolder()
+    let tokenizer = try Tokenizer.load(from: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer"))
+    var config = try ModelConfig.preset("nano-1b")
+    config.hiddenSize = 64
+    config.layerCount = 3
+    config.mixers = Array(config.mixers.prefix(3))
+    try LanguageModel(config, seed: 3).save(to: folder.appendingPathComponent("base"))
+    try tokenizer.save(to: folder.appendingPathComponent("base"))
+    let writer = try ShardWriter(folder: folder.appendingPathComponent("shards"), tokenizer: tokenizer)
+    for number in 0..<60 {
+      try writer.append(document: tokenizer.encodeDocument("The cat \(number) sat on mat \(number * 7 % 13)."))
+    }
+    _ = try writer.finish()
+    shards = try TokenShards(folder.appendingPathComponent("shards"), tokenizer: tokenizer)
+  }
+  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  private func recipe(_ name: String, kvPercent: Double? = nil) throws -> BestRecipe {
+    var recipe = BestRecipe(
+      base: folder.appendingPathComponent("base"), kvPercent: 100, windows: 2, data: shards, heldOut: shards,
+      plans: try .init(tokens: 16 * 64, batch: 4, time: 16), work: folder.appendingPathComponent("\(name).stages"))
+    recipe.kvPercent = try kvPercent ?? layer * 1.5
+    return recipe
+  }
+
+  /// What one latent layer caches, in percent of the base's three.
+  private var layer: Double {
+    get throws {
+      let base = try ModelConfig(contentsOf: folder.appendingPathComponent("base"))
+      return try LatentConversion.hylo(base).config(base: base).kvPercent / 3
+    }
+  }
+
+  private func weights(_ name: String) throws -> String {
+    try sha256(fileAt: folder.appendingPathComponent(name).appendingPathComponent("model.safetensors"))
+  }
+
+  func testAStoppedRunGoesOnToTheSameBits() throws {
+    let whole = try recipe("whole").run(in: folder.appendingPathComponent("whole"))
+    XCTAssertEqual(whole.latentLayers, [whole.scores.indices.max { whole.scores[$0] < whole.scores[$1] }!])
+    XCTAssertEqual(whole.heldOut.last?.first, 8 * 64)
+    for outcome in [whole.latent, whole.linear] {
+      XCTAssertLessThan(outcome.after.reduce(0, +), outcome.before.reduce(0, +))
+    }
+    var stops = 0
+    while true {
+      // The scores begin anew, so that a run is let through now and then.
+      var asked = 0
+      do {
+        _ = try recipe("parts").run(
+          in: folder.appendingPathComponent("parts"),
+          shouldStop: {
+            asked += 1
+            return asked > stops % 5
+          })
+        break
+      } catch let error as UpcycleError where error.kind == .interrupted { stops += 1 }
+      if stops > 60 { return XCTFail("does not end") }
+    }
+    XCTAssertGreaterThan(stops, 3)
+    for (one, other) in [("parts", "whole")]
+      + ["mla", "gdn", "hybrid"].map({ ("parts.stages/\($0)", "whole.stages/\($0)") })
+    {
+      XCTAssertEqual(try weights(one), try weights(other), one)
+    }
+    let config = try ModelConfig(contentsOf: folder.appendingPathComponent("whole"))
+    XCTAssertEqual(config.layers(of: .latentAttention), whole.latentLayers)
+    XCTAssertEqual(config.layers(of: .gatedDeltaNet).count, 2)
+    XCTAssertEqual(config.kvPercent, try layer, accuracy: 1e-9)
+  }
+
+  func testThePlanSaysWhatWillBeDoneAndWritesNothing() throws {
+    let out = folder.appendingPathComponent("out")
+    let recipe = try recipe("out", kvPercent: layer * 2.5)
+    let laboratory = Laboratory(root: repositoryRoot())
+    let outline = try recipe.outline(out: out, citing: laboratory)
+    XCTAssertEqual(outline.layers.latent, 2)
+    XCTAssertEqual(outline.steps.map(\.name), ["mla", "gdn", "select", "compose", "distill"])
+    XCTAssertEqual(outline.steps.map(\.tokens), [256, 256, 0, 0, 512])
+    XCTAssertTrue(outline.summary.contains("2 of 3 layers latent"), outline.summary)
+    XCTAssertTrue(outline.summary.contains("follows its own base"), outline.summary)
+    XCTAssertFalse(try recipe.outline(out: out, citing: nil).summary.contains("against"))
+    for name in ["out", "out.stages"] {
+      XCTAssertFalse(FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path), name)
+    }
+  }
+
+  /// Where new records turn a decision over, the recipe has to change.
+  func testEveryDecisionIsWhatTheCommittedRecordsHoldBest() throws {
+    let laboratory = Laboratory(root: repositoryRoot())
+    for choice in RecipeChoice.all {
+      let cells = try Set(laboratory.spec(choice.spec).cells.map(\.id))
+      for side in [choice.chosen] + choice.rivals { XCTAssertTrue(cells.contains(side.cell), side.cell) }
+      let evidence = try choice.evidence(in: laboratory)
+      let records = try laboratory.records(of: choice.spec, inProfile: "micro")
+      XCTAssertEqual(choice.isBest(by: records), true, evidence)
+      XCTAssertTrue(evidence.contains("against"), choice.question)
+      XCTAssertFalse(try choice.evidence(in: nil).contains("against"), choice.question)
+    }
+    XCTAssertNil(RecipeChoice.all[0].isBest(by: []))
+  }
+
+  func testWhatCannotBeDoneIsRefusedBeforeAnythingIsWritten() throws {
+    let out = folder.appendingPathComponent("out")
+    let base = try LanguageModel(folder: folder.appendingPathComponent("base"))
+    try DeltaConversion(layers: .list([1])).converted(base).save(to: folder.appendingPathComponent("hybrid"))
+    var config = base.config
+    config.vocabularySize += 1
+    try LanguageModel(config, seed: 4).save(to: folder.appendingPathComponent("larger"))
+    func refuse(_ words: String, line: UInt = #line, _ change: (inout BestRecipe) throws -> Void) throws {
+      var recipe = try recipe("out")
+      try change(&recipe)
+      XCTAssertThrowsError(try recipe.run(in: out), line: line) {
+        XCTAssertTrue("\($0)".contains(words), "\($0)", line: line)
+        XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage, line: line)
+      }
+    }
+    let hybrid = folder.appendingPathComponent("hybrid")
+    let larger = folder.appendingPathComponent("larger")
+    try refuse("layer 1") { $0.base = hybrid }
+    try refuse("vocabulary") { $0.teacher = larger }
+    try refuse("`work`") { $0.work = out }
+    try refuse("`kv`") { $0.kvPercent = try layer * 0.9 }
+    try refuse("one to 2 latent layers") { $0.kvPercent = try layer * 3 }
+    try refuse("`windows`") { $0.windows = 0 }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: out.path))
+    XCTAssertFalse(FileManager.default.fileExists(atPath: folder.appendingPathComponent("out.stages").path))
+    XCTAssertThrowsError(try BestRecipe.Plans(tokens: 4096)) { XCTAssertTrue("\($0)".contains("a step"), "\($0)") }
+  }
+}
