@@ -101,7 +101,7 @@ static void norms(void) {
   up_norm_then_gate(floats(rows * full), z, stride, floats(group), gated, kept, rows, full, group, 1e-5f);
   up_norm_then_gate_backward(floats(rows * full), z, stride, floats(group), kept, gated, floats(rows * full),
                          strided(rows, full, stride), stride, floats(group), rows, full, group);
-  up_l2_norm(z, stride, gated, kept, rows, heads, group, 1e-6f);
+  up_l2_norm(z, stride, gated, full, kept, rows, heads, group, 1e-6f);
   up_l2_norm_backward(gated, kept, floats(rows * full), strided(rows, full, stride), stride, rows, heads, group);
   ptrdiff_t dim = 2 * size(33), positions = size(65), row = heads * dim + below(5);
   up_rotary(strided(rows, heads * dim, row), rows, row, heads, dim, dim, floats(positions * dim / 2),
@@ -162,9 +162,10 @@ static void recurrences(void) {
   ptrdiff_t stride = (N > P ? N : P) + below(5), ys = P + below(5);
   float *c = strided(T, N, stride), *b = strided(T, N, stride), *x = strided(T, P, stride);
   up_ssd_scan(c, b, x, stride, floats(T), floats(T), 0.5f, floats(N * P), strided(T, P, ys), ys, T, N, P);
-  up_ssd_scan_backward(c, b, x, stride, floats(T), floats(T), 0.5f, floats(N * P), strided(T, P, ys), ys,
-                       floats(N * P), strided(T, N, stride), strided(T, N, stride), strided(T, P, stride), floats(T),
-                       floats(T), floats(T * N * P), T, N, P);
+  if (N * P <= 256)
+    up_ssd_scan_backward(c, b, x, stride, floats(T), floats(T), 0.5f, floats(N * P), strided(T, P, ys), ys,
+                         floats(N * P), strided(T, N, stride), strided(T, N, stride), strided(T, P, stride), floats(T),
+                         floats(T), floats(T * N * P), T, N, P);
 }
 
 static void experts(void) {
@@ -196,7 +197,7 @@ static void products(void) {
     if (!ta) up_sgemm_rows(tb, m, n, k, a, lda, b, ldb, beta, strided(m, n, ldc), ldc);
   }
   if (!ta) {
-    float *panel = floats(k * up_gemm_panel_cols);
+    float *panel = floats(up_gemm_panel_floats(n, k));
     up_sgemm_rows_portable(tb, m, n, k, a, lda, b, ldb, beta, strided(m, n, ldc), ldc, panel);
   }
   if (up_dgemm_available()) up_dgemm(false, false, m, n, k, 1, doubles(m * k), k, doubles(k * n), n, 0, doubles(m * n), n);

@@ -9,7 +9,7 @@ public enum Fuzz {
   private static let asked = number("UPCYCLE_FUZZ_COUNT")
   private static let seed = UInt64(number("UPCYCLE_FUZZ_SEED") ?? 1)
 
-  /// Reads mutants of a kind: `UPCYCLE_FUZZ_COUNT` of them, else 2,000; `UPCYCLE_FUZZ_SEED` says which.
+  /// Reads mutants of a kind: `UPCYCLE_FUZZ_COUNT` of them, else 5,000, a hundred thousand of all kinds; `UPCYCLE_FUZZ_SEED` says which.
   /// - Parameters:
   ///   - kind: what they are; it names their random numbers too
   ///   - part: only every so many, for kinds that cost much more than others
@@ -21,7 +21,7 @@ public enum Fuzz {
     read: (_ round: Int, _ random: inout RandomStream) throws -> Void
   ) {
     var random = RandomStream(seed: seed, "fuzz \(kind)")
-    let count = max(1, (asked ?? 2000) / part)
+    let count = max(1, (asked ?? 5000) / part)
     let start = Date()
     var (refused, unclear) = (0, 0)
     restartPeakMemory()

@@ -32,7 +32,7 @@ void up_decayed_scores_backward(const float *scores, const float *decay, float *
 void up_ssd_scan(const float *c, const float *b, const float *x, ptrdiff_t stride, const float *dt,
                  const float *decay, float d, float *state, float *y, ptrdiff_t y_stride, ptrdiff_t rows,
                  ptrdiff_t N, ptrdiff_t P);
-// Its backward from d_state = dL/dh after the chunk, which becomes that before it. `entry` is the state before the
+// Its backward, for N * P <= 256, from d_state = dL/dh after the chunk, which becomes that before it. `entry` is the state before the
 // chunk; `states` holds rows * N * P floats. ddt[t] gets dL/d dt_t at fixed decay, through_decay[t] dL/d(dt_t A);
 // returns dL/dD.
 double up_ssd_scan_backward(const float *c, const float *b, const float *x, ptrdiff_t stride,
