@@ -13,26 +13,12 @@ import XCTest
 
 /// Our recipe as one run: it says what it does, goes on where it was stopped, and rests on what the records hold.
 final class BestRecipeTests: XCTestCase {
-  private var folder = URL(fileURLWithPath: "/")
-  private var shards: TokenShards!
+  private var fixture: RecipeFixture!
+  private var folder: URL { fixture.folder }
+  private var shards: TokenShards { fixture.shards }
 
-  override func setUpWithError() throws {
-    folder = try temporaryFolder()
-    let tokenizer = try Tokenizer.load(from: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer"))
-    var config = try ModelConfig.preset("nano-1b")
-    config.hiddenSize = 64
-    config.layerCount = 3
-    config.mixers = Array(config.mixers.prefix(3))
-    try LanguageModel(config, seed: 3).save(to: folder.appendingPathComponent("base"))
-    try tokenizer.save(to: folder.appendingPathComponent("base"))
-    let writer = try ShardWriter(folder: folder.appendingPathComponent("shards"), tokenizer: tokenizer)
-    for number in 0..<60 {
-      try writer.append(document: tokenizer.encodeDocument("The cat \(number) sat on mat \(number * 7 % 13)."))
-    }
-    _ = try writer.finish()
-    shards = try TokenShards(folder.appendingPathComponent("shards"), tokenizer: tokenizer)
-  }
-  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+  override func setUpWithError() throws { fixture = try RecipeFixture(preset: "nano-1b", hiddenSize: 64) }
+  override func tearDown() { fixture.remove() }
 
   private func recipe(_ name: String, kvPercent: Double? = nil) throws -> BestRecipe {
     var recipe = BestRecipe(
@@ -48,10 +34,6 @@ final class BestRecipeTests: XCTestCase {
       let base = try ModelConfig(contentsOf: folder.appendingPathComponent("base"))
       return try LatentConversion.hylo(base).config(base: base).kvPercent / 3
     }
-  }
-
-  private func weights(_ name: String) throws -> String {
-    try sha256(fileAt: folder.appendingPathComponent(name).appendingPathComponent("model.safetensors"))
   }
 
   func testAStoppedRunGoesOnToTheSameBits() throws {
@@ -80,7 +62,7 @@ final class BestRecipeTests: XCTestCase {
     for (one, other) in [("parts", "whole")]
       + ["mla", "gdn", "hybrid"].map({ ("parts.stages/\($0)", "whole.stages/\($0)") })
     {
-      XCTAssertEqual(try weights(one), try weights(other), one)
+      XCTAssertEqual(try fixture.digest(one), try fixture.digest(other), one)
     }
     let config = try ModelConfig(contentsOf: folder.appendingPathComponent("whole"))
     XCTAssertEqual(config.layers(of: .latentAttention), whole.latentLayers)

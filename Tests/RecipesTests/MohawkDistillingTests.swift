@@ -12,36 +12,18 @@ import XCTest
 
 /// MOHAWK's three stages as one run: stopped anywhere it goes on to the same bits, and what it cannot do it says before.
 final class MohawkDistillingTests: XCTestCase {
-  private var folder = URL(fileURLWithPath: "/")
-  private var shards: TokenShards!
+  private var fixture: RecipeFixture!
+  private var folder: URL { fixture.folder }
+  private var shards: TokenShards { fixture.shards }
 
-  override func setUpWithError() throws {
-    folder = try temporaryFolder()
-    let tokenizer = try Tokenizer.load(from: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer"))
-    var config = try ModelConfig.preset("nano-1b")
-    config.hiddenSize = 32
-    config.layerCount = 2
-    config.mixers = Array(config.mixers.prefix(2))
-    try LanguageModel(config, seed: 3).save(to: folder.appendingPathComponent("base"))
-    try tokenizer.save(to: folder.appendingPathComponent("base"))
-    let writer = try ShardWriter(folder: folder.appendingPathComponent("shards"), tokenizer: tokenizer)
-    for number in 0..<60 {
-      try writer.append(document: tokenizer.encodeDocument("The cat \(number) sat on mat \(number * 7 % 13)."))
-    }
-    _ = try writer.finish()
-    shards = try TokenShards(folder.appendingPathComponent("shards"), tokenizer: tokenizer)
-  }
-  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+  override func setUpWithError() throws { fixture = try RecipeFixture(preset: "nano-1b", layers: 2) }
+  override func tearDown() { fixture.remove() }
 
   private func recipe(_ name: String, tokens: Int = 10 * 64, shares: [Double] = [3, 3, 4]) throws -> MohawkDistilling {
     MohawkDistilling(
       base: folder.appendingPathComponent("base"), data: shards, heldOut: shards,
       plans: try .init(tokens: tokens, shares: shares, batch: 4, time: 16),
       work: folder.appendingPathComponent("\(name).stages"))
-  }
-
-  private func weights(_ name: String) throws -> String {
-    try sha256(fileAt: folder.appendingPathComponent(name).appendingPathComponent("model.safetensors"))
   }
 
   func testAStoppedRunGoesOnToTheSameBits() throws {
@@ -59,9 +41,9 @@ final class MohawkDistillingTests: XCTestCase {
     }
     // A stage's last step is its end, no stop.
     XCTAssertEqual(stops, 2 + 2 + 3)
-    XCTAssertEqual(try weights("parts"), try weights("whole"))
+    XCTAssertEqual(try fixture.digest("parts"), try fixture.digest("whole"))
     for stage in ["matrices", "mixers"] {
-      XCTAssertEqual(try weights("parts.stages/\(stage)"), try weights("whole.stages/\(stage)"), stage)
+      XCTAssertEqual(try fixture.digest("parts.stages/\(stage)"), try fixture.digest("whole.stages/\(stage)"), stage)
     }
     let config = try ModelConfig(contentsOf: folder.appendingPathComponent("whole"))
     XCTAssertEqual(config.mixers, [.mamba2, .mamba2])

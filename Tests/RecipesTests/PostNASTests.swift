@@ -12,26 +12,12 @@ import XCTest
 
 /// PostNAS as one run: stopped anywhere it goes on to the same bits, and what it cannot do it says before.
 final class PostNASTests: XCTestCase {
-  private var folder = URL(fileURLWithPath: "/")
-  private var shards: TokenShards!
+  private var fixture: RecipeFixture!
+  private var folder: URL { fixture.folder }
+  private var shards: TokenShards { fixture.shards }
 
-  override func setUpWithError() throws {
-    folder = try temporaryFolder()
-    let tokenizer = try Tokenizer.load(from: repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer"))
-    var config = try ModelConfig.preset("nano-qwen")
-    config.hiddenSize = 32
-    config.layerCount = 3
-    config.mixers = Array(config.mixers.prefix(3))
-    try LanguageModel(config, seed: 3).save(to: folder.appendingPathComponent("base"))
-    try tokenizer.save(to: folder.appendingPathComponent("base"))
-    let writer = try ShardWriter(folder: folder.appendingPathComponent("shards"), tokenizer: tokenizer)
-    for number in 0..<60 {
-      try writer.append(document: tokenizer.encodeDocument("The cat \(number) sat on mat \(number * 7 % 13)."))
-    }
-    _ = try writer.finish()
-    shards = try TokenShards(folder.appendingPathComponent("shards"), tokenizer: tokenizer)
-  }
-  override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+  override func setUpWithError() throws { fixture = try RecipeFixture(preset: "nano-qwen") }
+  override func tearDown() { fixture.remove() }
 
   private func recipe(
     _ name: String, _ placement: PostNAS.Placement = .searched(count: 1, beam: 2, windows: 2), tokens: Int = 10 * 64
@@ -42,10 +28,6 @@ final class PostNASTests: XCTestCase {
       base: folder.appendingPathComponent("base"), placement: placement, data: shards, heldOut: shards,
       plans: try .init(tokens: tokens, shares: [3, 3, 4], searches: searches, batch: 4, time: 16),
       work: folder.appendingPathComponent("\(name).stages"))
-  }
-
-  private func weights(_ name: String) throws -> String {
-    try sha256(fileAt: folder.appendingPathComponent(name).appendingPathComponent("model.safetensors"))
   }
 
   func testAStoppedRunGoesOnToTheSameBits() throws {
@@ -70,9 +52,9 @@ final class PostNASTests: XCTestCase {
       } catch let error as UpcycleError where error.kind == .interrupted { stops += 1 }
       if stops > 60 { return XCTFail("does not end") }
     }
-    XCTAssertEqual(try weights("parts"), try weights("whole"))
+    XCTAssertEqual(try fixture.digest("parts"), try fixture.digest("whole"))
     for stage in ["super-network", "chosen", "frozen"] {
-      XCTAssertEqual(try weights("parts.stages/\(stage)"), try weights("whole.stages/\(stage)"), stage)
+      XCTAssertEqual(try fixture.digest("parts.stages/\(stage)"), try fixture.digest("whole.stages/\(stage)"), stage)
     }
     let config = try ModelConfig(contentsOf: folder.appendingPathComponent("whole"))
     XCTAssertEqual(config.layers(of: .attention), whole.attentionLayers)
