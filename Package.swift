@@ -41,14 +41,20 @@ let package = Package(
         "xecomla-parameters.csv", "xecomla-facts.csv", "hylo-models.csv", "hylo-layers.csv", "hylo-reductions.csv",
       ].map { .embedInCode("Data/\($0)") }),
     .target(name: "TokenData", dependencies: ["CZstd", "CZlib", "CUTF8proc", "Groundwork"]),
+    // The microworlds: what is said in them, their tasks and RULER's.
+    .target(name: "Worlds", dependencies: ["Groundwork", "TokenData"]),
     .target(
       name: "Distillation",
       dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData"]),
     .target(
       name: "Evaluation",
       dependencies: [
-        .yams, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData",
+        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Worlds",
       ]),
+    // lm-evaluation-harness's tasks from their YAML files; only `hybrid evaluate` reads them.
+    .target(
+      name: "PublishedTasks",
+      dependencies: [.yams, "Groundwork", "ModelCore", "TokenData", "Evaluation"]),
     .target(
       name: "Upcycling",
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData"]),
@@ -62,7 +68,8 @@ let package = Package(
     .target(
       name: "Recipes",
       dependencies: [
-        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData", "Distillation",
+        "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData", "Worlds",
+        "Distillation",
         "Evaluation", "Upcycling", "Collectives", "Parallelism", "LabKit",
       ]),
 
@@ -75,7 +82,7 @@ let package = Package(
     .target(
       name: "TrainingCommands",
       dependencies: [
-        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Upcycling",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Worlds", "Distillation", "Upcycling",
         "Collectives",
         "Parallelism", "Recipes", "Commands",
       ]),
@@ -106,10 +113,11 @@ let package = Package(
     .executableTarget(
       name: "hybrid",
       dependencies: [
-        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Distillation",
-        "Evaluation", "Upcycling", "LabKit", "Recipes", "Export", "Commands", "TrainingCommands",
+        .argumentParser, "Groundwork", "TensorCore", "ModelCore", "Published", "TokenData", "Worlds", "Distillation",
+        "Evaluation", "PublishedTasks", "Upcycling", "LabKit", "Recipes", "Export", "Commands", "TrainingCommands",
       ]),
-    .executableTarget(name: "shards", dependencies: [.argumentParser, "Groundwork", "TokenData", "Commands"]),
+    .executableTarget(
+      name: "shards", dependencies: [.argumentParser, "Groundwork", "TokenData", "Worlds", "Commands"]),
     .executableTarget(
       name: "lab", dependencies: [.argumentParser, "Groundwork", "TensorCore", "LabKit", "Recipes", "Commands"]),
     .executableTarget(
@@ -131,12 +139,18 @@ let package = Package(
       name: "HouseTests", dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TestKit"]),
     .testTarget(
       name: "TokenDataTests", dependencies: ["Groundwork", "TokenData", "TestKit"], exclude: ["Goldens"]),
+    .testTarget(name: "WorldsTests", dependencies: ["Groundwork", "TokenData", "Worlds", "TestKit"]),
     .testTarget(
       name: "DistillationTests",
       dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Distillation", "TestKit"]),
     .testTarget(
       name: "EvaluationTests",
-      dependencies: ["Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Evaluation", "TestKit"],
+      dependencies: [
+        "Groundwork", "TensorCore", "Autograd", "ModelCore", "TokenData", "Worlds", "Evaluation", "TestKit",
+      ]),
+    .testTarget(
+      name: "PublishedTasksTests",
+      dependencies: ["Groundwork", "ModelCore", "TokenData", "Evaluation", "PublishedTasks", "TestKit"],
       exclude: ["Goldens"]),
     .testTarget(
       name: "UpcyclingTests",
@@ -181,8 +195,10 @@ let package = Package(
 // Commands and most tests do their work in the modules below them: optimising them took a quarter of a build and bought
 // nothing.
 for target in package.targets
-where [.executable, .test].contains(target.type) || ["Commands", "TrainingCommands"].contains(target.name) {
-  let hot = ["bench", "TensorCoreTests", "TokenDataTests"]
+where [.executable, .test].contains(target.type)
+  || ["Collectives", "Commands", "LabKit", "Recipes", "TrainingCommands"].contains(target.name)
+{
+  let hot = ["bench", "TensorCoreTests"]
   if !hot.contains(target.name) { target.swiftSettings = [.unsafeFlags(["-Onone"])] }
 }
 

@@ -1,11 +1,11 @@
 """What lm-evaluation-harness gives for tasks of our own in the forms of published ones, on a committed teacher.
 
-Run as Scripts/goldens/README.md says. Writes Tests/EvaluationTests/Goldens/tasks: data, tasks and results.json.
+Run as Scripts/goldens/README.md says. Writes Tests/PublishedTasksTests/Goldens/tasks: data, tasks and results.json.
 """
 import json, os, random, sys
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
-FOLDER = os.path.join(ROOT, "Tests/EvaluationTests/Goldens/tasks")
+FOLDER = os.path.join(ROOT, "Tests/PublishedTasksTests/Goldens/tasks")
 TEACHER = "experiments/teachers/nano-1b-seed1"
 draw = random.Random(20)
 

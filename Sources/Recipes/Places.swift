@@ -2,6 +2,7 @@ import Foundation
 import Groundwork
 import LabKit
 import TokenData
+import Worlds
 
 /// Where a checkout keeps things: the folder with `experiments/`, found from the working folder upwards
 /// (or named by UPCYCLE_ROOT).

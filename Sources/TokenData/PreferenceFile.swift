@@ -1,6 +1,22 @@
 import Foundation
 import Groundwork
 
+/// A prompt with a better and a worse reply: right and well-formed against wrong, off-topic or malformed.
+public struct PreferencePair: Codable, Equatable, Sendable {
+  /// Up to where a reply begins.
+  public var prompt: String
+  /// Replies begin with their own space, so `prompt + reply` is the full text.
+  public var chosen: String
+  /// The worse reply.
+  public var rejected: String
+
+  public init(prompt: String, chosen: String, rejected: String) {
+    self.prompt = prompt
+    self.chosen = chosen
+    self.rejected = rejected
+  }
+}
+
 extension PreferencePair {
   /// Reads JSON Lines of `{"prompt": ..., "chosen": ..., "rejected": ...}` (texts; further keys are ignored,
   /// blank lines skipped), each pair with the number of its line. A line that cannot be trained on is an

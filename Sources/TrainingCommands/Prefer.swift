@@ -5,6 +5,7 @@ import Foundation
 import Groundwork
 import Recipes
 import TokenData
+import Worlds
 
 /// `prefer`, which every method's executable offers: preference training of a distilled model.
 public struct Prefer: ParsableCommand {

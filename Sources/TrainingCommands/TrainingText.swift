@@ -1,6 +1,7 @@
 import Foundation
 import Recipes
 import TokenData
+import Worlds
 
 /// Token shards by their folders: the text that a model trains on and the text that it is measured on. Without `data`
 /// models of the ladder have the microworld's, of this mixture.

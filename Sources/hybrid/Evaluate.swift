@@ -5,7 +5,9 @@ import Foundation
 import Groundwork
 import ModelCore
 import Recipes
+import PublishedTasks
 import TokenData
+import Worlds
 
 /// `hybrid evaluate`: task scores.
 struct Evaluate: ParsableCommand {

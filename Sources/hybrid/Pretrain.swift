@@ -7,6 +7,7 @@ import ModelCore
 import Recipes
 import TokenData
 import TrainingCommands
+import Worlds
 
 extension MicroworldCorpus.Mixture: ExpressibleByArgument {}
 extension Edition: ExpressibleByArgument {}

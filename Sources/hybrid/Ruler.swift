@@ -7,6 +7,7 @@ import LabKit
 import ModelCore
 import Recipes
 import TokenData
+import Worlds
 
 extension RulerScale: ExpressibleByArgument {}
 extension RulerScore.Metric: ExpressibleByArgument {}

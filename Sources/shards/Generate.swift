@@ -2,7 +2,7 @@ import ArgumentParser
 import Commands
 import Foundation
 import Groundwork
-import TokenData
+import Worlds
 
 extension Edition: ExpressibleByArgument {}
 

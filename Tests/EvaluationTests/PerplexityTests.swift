@@ -2,7 +2,7 @@ import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
-import TokenData
+import Worlds
 import XCTest
 
 final class PerplexityTests: XCTestCase {

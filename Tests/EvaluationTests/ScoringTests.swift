@@ -3,6 +3,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
+import Worlds
 import XCTest
 
 @testable import Evaluation

@@ -9,8 +9,6 @@ import XCTest
 
 /// `--shots` from a file: documents of published tasks, and task items.
 final class SolvedExamplesTests: XCTestCase {
-  private static let tasks = repositoryRoot().appendingPathComponent("Tests/EvaluationTests/Goldens/tasks")
-
   func testANumberAFileOrSoManyOfAFile() throws {
     XCTAssertEqual(try SolvedExamples("5").count, 5)
     XCTAssertNil(try SolvedExamples("5").file)
@@ -20,39 +18,6 @@ final class SolvedExamplesTests: XCTestCase {
     XCTAssertEqual(try SolvedExamples("a:b.jsonl").file?.relativePath, "a:b.jsonl")
     for text in ["-1", "3:", ""] {
       XCTAssertThrowsError(try SolvedExamples(text), text) { XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2) }
-    }
-  }
-
-  /// The file of the split that a task takes its examples from gives lm-evaluation-harness's numbers for that split.
-  func testExamplesOfAFileAreTheHarnesss() throws {
-    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")
-    let model = try LanguageModel(folder: teacher)
-    let tokenizer = try Tokenizer.load(from: teacher).addingBeginning(true)
-    let golden = try JSONValue(contentsOf: Self.tasks.appendingPathComponent("results.json"))
-    func samples(_ name: String, _ shots: String) throws -> [TaskSample] {
-      var options = TaskOptions()
-      options.shots = try SolvedExamples(shots)
-      let task = try PublishedTask(contentsOf: Self.tasks.appendingPathComponent("\(name).yaml"))
-      return try evaluate([task], model: model, tokenizer: tokenizer, options: options)[0].samples
-    }
-    for (name, count, file) in [
-      ("science", 3, "science/train"), ("goal", 6, "goal/train"), ("story", 3, "story/train"), ("fact", 3, "fact/dev"),
-    ] {
-      let rows = try XCTUnwrap(golden["\(name), bos, \(count) shots"]?["logLikelihoods"]?.array)
-      let own = try samples(name, "\(count):\(Self.tasks.path)/\(file).jsonl")
-      XCTAssertEqual(own.count, rows.count, name)
-      for (sample, row) in zip(own, rows) {
-        for (value, other) in zip(sample.logLikelihoods, try XCTUnwrap(row.array).compactMap(\.double)) {
-          XCTAssertEqual(value, other, accuracy: 1e-3 * max(1, abs(other)), name)
-        }
-      }
-    }
-    // All five of them in their order, which is what the task's own sampler takes.
-    XCTAssertEqual(
-      try samples("fact", "\(Self.tasks.path)/fact/dev.jsonl").map(\.logLikelihoods),
-      try samples("fact", "5").map(\.logLikelihoods))
-    XCTAssertThrowsError(try samples("science", "31:\(Self.tasks.path)/science/train.jsonl")) {
-      XCTAssertTrue("\($0)".contains("too few documents"), "\($0)")
     }
   }
 

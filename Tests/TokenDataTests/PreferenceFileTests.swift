@@ -28,21 +28,6 @@ final class PreferenceFileTests: XCTestCase {
     XCTAssertEqual(found[1].pair, PreferencePair(prompt: "p", chosen: " ä", rejected: "\nb"))
   }
 
-  /// What the microworld's export writes comes back the same.
-  func testExportedPairsComeBack() throws {
-    var export = MicroworldExport(seed: 1)
-    export.pretrainingTokens = 0
-    export.instructionTokens = 0
-    export.validationTokens = 0
-    export.itemsPerTask = 0
-    export.preferencePairs = 30
-    try export.write(to: folder)
-    let world = World(seed: 1)
-    XCTAssertEqual(
-      try PreferencePair.read(folder.appendingPathComponent("preferences.jsonl")).map(\.pair),
-      (0..<30).map { PreferencePair.pair($0, world: world, seed: 1) })
-  }
-
   func testBadLinesAreRefusedWithTheirPlace() throws {
     let lines = [
       (#"{"prompt": "Q:", "chosen": " yes"}"#, #"no key "rejected""#),

@@ -5,7 +5,7 @@ import TokenData
 
 /// Greedy continuations of several prompts, decoded side by side, each until one of its stop texts, an end token or
 /// `maximumTokens` or the model's last position. A continuation holds everything generated, the stop text included.
-func greedyTexts(
+public func greedyTexts(
   _ model: LanguageModel, _ tokenizer: Tokenizer, _ prompts: [(text: String, stops: [String])], maximumTokens: Int
 ) throws -> [String] {
   struct Writer {

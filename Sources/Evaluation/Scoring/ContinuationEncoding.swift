@@ -40,7 +40,7 @@ extension Tokenizer {
 
 extension ContinuationGroup {
   /// One group per distinct context, in order, plus where each pair went.
-  static func grouping(_ pairs: [(context: [Int32], continuation: [Int32])]) -> (
+  public static func grouping(_ pairs: [(context: [Int32], continuation: [Int32])]) -> (
     groups: [ContinuationGroup], places: [(group: Int, index: Int)]
   ) {
     var groups: [ContinuationGroup] = []

@@ -1,6 +1,7 @@
 import Groundwork
 import ModelCore
 import TokenData
+import Worlds
 
 /// How items are scored.
 public struct EvaluationOptions: Sendable {

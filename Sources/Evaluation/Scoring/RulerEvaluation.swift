@@ -2,6 +2,7 @@ import Foundation
 import Groundwork
 import ModelCore
 import TokenData
+import Worlds
 
 /// A model's score on one task of RULER at one length, in fractions.
 public struct RulerScore: Codable, Equatable, Sendable {

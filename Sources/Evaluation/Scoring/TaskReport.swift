@@ -1,6 +1,6 @@
 import Foundation
 import Groundwork
-import TokenData
+import Worlds
 
 /// What one item came to.
 public struct ItemResult: Codable, Equatable, Sendable {

@@ -1,6 +1,6 @@
 import Foundation
 import Groundwork
-import TokenData
+import Worlds
 
 /// Which items to score, as a user names them.
 public struct TaskSelection: Sendable {

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import TokenData
+import Worlds
 
 /// Training and held-out text for a model where none is named: the microworld's, for models with the ladder's
 /// tokenizer.

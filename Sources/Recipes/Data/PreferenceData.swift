@@ -4,6 +4,7 @@ import Foundation
 import Groundwork
 import ModelCore
 import TokenData
+import Worlds
 
 /// Preference pairs to train on, and others to measure on, with where each came from.
 public struct PreferenceData: Sendable {

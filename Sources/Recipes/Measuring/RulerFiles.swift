@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import TokenData
+import Worlds
 
 /// Samples on disk, task by task and length by length: LENGTH/TASK.jsonl as ours are written, or LENGTH/data/TASK/validation.jsonl
 /// as NVIDIA's prepare.py lays them out; where there is one length, its folder may be left out.

@@ -3,7 +3,7 @@ import Foundation
 import Groundwork
 import LabKit
 import ModelCore
-import TokenData
+import Worlds
 
 /// Scores a model on RULER, task by task and length by length, shortest first.
 ///

@@ -3,6 +3,7 @@ import Foundation
 import Groundwork
 import ModelCore
 import TokenData
+import Worlds
 
 /// When a training stops before its last step (FarSkip-Collective: a validation task every 1000 steps, patience 20, delta
 /// 2 %).

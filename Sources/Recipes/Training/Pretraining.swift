@@ -5,6 +5,7 @@ import ModelCore
 import Published
 import TensorCore
 import TokenData
+import Worlds
 
 /// Pretrains a ladder model on the microworld from random weights: half pretraining mixture, half
 /// instruction mixture, so that the result stands for an instruction-tuned base model. Or goes on from a pretrained

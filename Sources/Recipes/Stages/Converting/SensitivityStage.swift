@@ -4,6 +4,7 @@ import LabKit
 import ModelCore
 import TokenData
 import Upcycling
+import Worlds
 
 /// How much text the scores rest on.
 struct SensitivityParameters: StageParameters {

@@ -4,6 +4,7 @@ import Groundwork
 import LabKit
 import ModelCore
 import TokenData
+import Worlds
 
 /// What is asked of a model.
 struct EvaluateParameters: StageParameters {

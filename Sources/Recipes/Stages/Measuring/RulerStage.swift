@@ -4,6 +4,7 @@ import Groundwork
 import LabKit
 import ModelCore
 import TokenData
+import Worlds
 
 /// Which of RULER's tasks, at which lengths in tokens.
 struct RulerParameters: StageParameters {

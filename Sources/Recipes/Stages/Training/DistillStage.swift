@@ -3,6 +3,7 @@ import Foundation
 import Groundwork
 import LabKit
 import TokenData
+import Worlds
 
 /// How a student follows its teacher.
 struct DistillParameters: StageParameters {

@@ -5,6 +5,7 @@ import LabKit
 import ModelCore
 import TokenData
 import Upcycling
+import Worlds
 
 /// Of one stage at a longer context.
 struct ExtendParameters: StageParameters {

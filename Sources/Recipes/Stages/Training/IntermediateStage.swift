@@ -5,6 +5,7 @@ import LabKit
 import ModelCore
 import TokenData
 import Upcycling
+import Worlds
 
 /// What takes attention's place: `mixer` is mla (with `output_gate` and `position_free` for HyLo's Table 5, and `rope_init`, the
 /// paper's unless said otherwise), mamba2, gdn (Gated DeltaNet, with HyLo's starts as `init`), jet (JetBlock) or lightning

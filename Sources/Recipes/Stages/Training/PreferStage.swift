@@ -3,6 +3,7 @@ import Foundation
 import Groundwork
 import LabKit
 import TokenData
+import Worlds
 
 /// How a model learns preferences.
 struct PreferParameters: StageParameters {

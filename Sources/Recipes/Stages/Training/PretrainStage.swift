@@ -4,6 +4,7 @@ import Groundwork
 import LabKit
 import ModelCore
 import TokenData
+import Worlds
 
 /// Of a model from scratch.
 struct PretrainParameters: StageParameters {

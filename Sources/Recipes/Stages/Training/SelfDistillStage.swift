@@ -4,6 +4,7 @@ import Groundwork
 import LabKit
 import ModelCore
 import TokenData
+import Worlds
 
 /// How a rewired model learns from itself.
 struct SelfDistillParameters: StageParameters {

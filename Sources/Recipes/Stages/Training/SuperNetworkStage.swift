@@ -4,6 +4,7 @@ import LabKit
 import ModelCore
 import TokenData
 import Upcycling
+import Worlds
 
 /// How the linear blocks of a super-network start and learn.
 struct SuperNetworkParameters: StageParameters {

@@ -2,7 +2,7 @@ import Foundation
 import XCTest
 
 @testable import Groundwork
-@testable import TokenData
+@testable import Worlds
 
 /// The second edition of the microworld, and that the first one stays as it was.
 final class SecondEditionTests: XCTestCase {

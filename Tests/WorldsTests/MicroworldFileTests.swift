@@ -3,6 +3,7 @@ import XCTest
 
 @testable import Groundwork
 @testable import TokenData
+@testable import Worlds
 
 final class MicroworldFileTests: XCTestCase {
   private var folder = URL(fileURLWithPath: NSTemporaryDirectory())
@@ -12,6 +13,21 @@ final class MicroworldFileTests: XCTestCase {
     try makeDirectory(folder)
   }
   override func tearDown() { try? FileManager.default.removeItem(at: folder) }
+
+  /// What the microworld's export writes comes back the same.
+  func testExportedPairsComeBack() throws {
+    var export = MicroworldExport(seed: 1)
+    export.pretrainingTokens = 0
+    export.instructionTokens = 0
+    export.validationTokens = 0
+    export.itemsPerTask = 0
+    export.preferencePairs = 30
+    try export.write(to: folder)
+    let world = World(seed: 1)
+    XCTAssertEqual(
+      try PreferencePair.read(folder.appendingPathComponent("preferences.jsonl")).map(\.pair),
+      (0..<30).map { PreferencePair.pair($0, world: world, seed: 1) })
+  }
 
   func testTaskFilesRoundTrip() throws {
     let world = World(seed: 1)

@@ -1,6 +1,6 @@
 import XCTest
 
-@testable import TokenData
+@testable import Worlds
 
 final class TinyProgramTests: XCTestCase {
   private func output(_ program: String, _ input: String) -> String? {

@@ -4,6 +4,7 @@ import XCTest
 
 @testable import Groundwork
 @testable import TokenData
+@testable import Worlds
 
 /// RULER's samples: lengths, references, frequencies, chains, places and the hold-out.
 final class RulerTests: XCTestCase {

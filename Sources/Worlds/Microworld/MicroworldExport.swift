@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TokenData
 
 /// Writes a whole microworld to a folder: texts of both mixtures, held-out texts, preference pairs, task
 /// files, the world itself and a manifest.

@@ -3,6 +3,7 @@ import XCTest
 
 @testable import Groundwork
 @testable import TokenData
+@testable import Worlds
 
 /// No evaluation string occurs in training text: neither a context (or a filled context), nor a context
 /// with any of its choices.

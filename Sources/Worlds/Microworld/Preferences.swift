@@ -1,15 +1,8 @@
 import Foundation
 import Groundwork
+import TokenData
 
-/// A prompt with a better and a worse reply: right and well-formed against wrong, off-topic or malformed.
-public struct PreferencePair: Codable, Equatable, Sendable {
-  /// Up to where a reply begins.
-  public var prompt: String
-  /// Replies begin with their own space, so `prompt + reply` is the full text.
-  public var chosen: String
-  /// The worse reply.
-  public var rejected: String
-
+extension PreferencePair {
   /// Pair `index` of an endless deterministic sequence. Prompts come from the training side of the hold-out.
   public static func pair(_ index: Int, world: World, seed: UInt64) -> PreferencePair {
     let stream = RandomStream(seed: seed ^ world.seed &* 0x9e37_79b9, "preferences").substream(UInt64(index))

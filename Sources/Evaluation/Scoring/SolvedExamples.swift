@@ -1,6 +1,6 @@
 import Foundation
 import Groundwork
-import TokenData
+import Worlds
 
 /// Which solved examples stand before every question, as a user names them: how many ("5"), a file that holds them
 /// ("examples.jsonl"), or how many of a file ("5:examples.jsonl").

@@ -2,7 +2,7 @@ import Foundation
 import XCTest
 
 @testable import Groundwork
-@testable import TokenData
+@testable import Worlds
 
 final class MicroworldWorldTests: XCTestCase {
   func testTheWorldHasTheSizeTheDesignAsksFor() {

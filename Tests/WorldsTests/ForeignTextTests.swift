@@ -2,7 +2,7 @@ import Foundation
 import XCTest
 
 @testable import Groundwork
-@testable import TokenData
+@testable import Worlds
 
 /// The other author's text.
 final class ForeignTextTests: XCTestCase {

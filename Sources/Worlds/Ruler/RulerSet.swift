@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TokenData
 
 /// Samples of a task at a length, made from seeds and fitted with a tokenizer: input, answer prefix and the answer's
 /// budget together take at most `length` tokens, and as close to it as the haystack's units allow.

@@ -2,7 +2,7 @@ import Foundation
 import XCTest
 
 @testable import Groundwork
-@testable import TokenData
+@testable import Worlds
 
 /// Every item is checked against the world, or against its own text, by other code than wrote it.
 final class MicroworldAnswerTests: XCTestCase {

@@ -4,6 +4,7 @@ import TestKit
 import XCTest
 
 @testable import TokenData
+@testable import Worlds
 
 /// Tasks of one long text, whose answers are written: everything is read off the text again by other code than wrote it.
 final class ReadingTaskTests: XCTestCase {

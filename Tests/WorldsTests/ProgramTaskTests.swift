@@ -2,7 +2,7 @@ import Foundation
 import Groundwork
 import XCTest
 
-@testable import TokenData
+@testable import Worlds
 
 /// Programs as answers: judged by what they do.
 final class ProgramTaskTests: XCTestCase {

@@ -3,6 +3,7 @@ import Groundwork
 import XCTest
 
 @testable import TokenData
+@testable import Worlds
 
 /// Puzzles, riddles and concepts: one answer is right by the world's facts, the others are wrong.
 final class PuzzleTaskTests: XCTestCase {

@@ -5,11 +5,12 @@ import TestKit
 import XCTest
 
 @testable import Evaluation
+@testable import PublishedTasks
 @testable import TokenData
 
 /// Published tasks give lm-evaluation-harness's numbers (Scripts/goldens/make_tasks.py).
 final class PublishedTaskTests: XCTestCase {
-  private static let goldens = repositoryRoot().appendingPathComponent("Tests/EvaluationTests/Goldens/tasks")
+  private static let goldens = repositoryRoot().appendingPathComponent("Tests/PublishedTasksTests/Goldens/tasks")
   private let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")
 
   private func task(_ name: String) throws -> PublishedTask {
@@ -178,5 +179,37 @@ final class PublishedTaskTests: XCTestCase {
     }
     XCTAssertGreaterThan(differing, 0)
     XCTAssertNotNil(report.tasks[0].byteAccuracy)
+  }
+
+  /// The file of the split that a task takes its examples from gives lm-evaluation-harness's numbers for that split.
+  func testExamplesOfAFileAreTheHarnesss() throws {
+    let model = try LanguageModel(folder: teacher)
+    let tokenizer = try Tokenizer.load(from: teacher).addingBeginning(true)
+    let golden = try JSONValue(contentsOf: Self.goldens.appendingPathComponent("results.json"))
+    func samples(_ name: String, _ shots: String) throws -> [TaskSample] {
+      var options = TaskOptions()
+      options.shots = try SolvedExamples(shots)
+      let task = try PublishedTask(contentsOf: Self.goldens.appendingPathComponent("\(name).yaml"))
+      return try evaluate([task], model: model, tokenizer: tokenizer, options: options)[0].samples
+    }
+    for (name, count, file) in [
+      ("science", 3, "science/train"), ("goal", 6, "goal/train"), ("story", 3, "story/train"), ("fact", 3, "fact/dev"),
+    ] {
+      let rows = try XCTUnwrap(golden["\(name), bos, \(count) shots"]?["logLikelihoods"]?.array)
+      let own = try samples(name, "\(count):\(Self.goldens.path)/\(file).jsonl")
+      XCTAssertEqual(own.count, rows.count, name)
+      for (sample, row) in zip(own, rows) {
+        for (value, other) in zip(sample.logLikelihoods, try XCTUnwrap(row.array).compactMap(\.double)) {
+          XCTAssertEqual(value, other, accuracy: 1e-3 * max(1, abs(other)), name)
+        }
+      }
+    }
+    // All five of them in their order, which is what the task's own sampler takes.
+    XCTAssertEqual(
+      try samples("fact", "\(Self.goldens.path)/fact/dev.jsonl").map(\.logLikelihoods),
+      try samples("fact", "5").map(\.logLikelihoods))
+    XCTAssertThrowsError(try samples("science", "31:\(Self.goldens.path)/science/train.jsonl")) {
+      XCTAssertTrue("\($0)".contains("too few documents"), "\($0)")
+    }
   }
 }
