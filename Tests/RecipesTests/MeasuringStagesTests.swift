@@ -61,4 +61,26 @@ final class MeasuringStagesTests: XCTestCase {
     XCTAssertNotNil(both["acc.recall"])
     XCTAssertNil(both["acc_norm.studies"], "no choices, no lengths")
   }
+
+  /// Times are means of five, with their error: claims on them need one.
+  func testTimesAreRepeated() throws {
+    let shape: [String: JSONValue] = ["preset": .string("nano-1b"), "new_tokens": .int(1), "memory_gb": .int(1)]
+    let speed = try run(speedStage, shape.merging(["batch": .int(2), "context": .int(16)]) { $1 }).metrics
+    for name in ["throughput", "ms_per_step"] {
+      let metric = try XCTUnwrap(speed[name])
+      XCTAssertGreaterThan(metric.value, 0)
+      XCTAssertGreaterThan(try XCTUnwrap(metric.stderr, name), 0)
+    }
+    func latency(_ prefills: Int) throws -> [String: Metric] {
+      let reading: [String: JSONValue] = [
+        "context": .int(16), "chunk": .int(8), "longest_prefill": .int(16), "prefills": .int(prefills),
+      ]
+      return try run(latencyStage, shape.merging(reading) { $1 }).metrics
+    }
+    XCTAssertNil(try latency(1)["seconds_to_first_token"]?.stderr, "read once")
+    let twice = try latency(2)
+    XCTAssertNotNil(twice["seconds_to_first_token"]?.stderr)
+    XCTAssertNotNil(twice["ms_per_token"]?.stderr)
+    XCTAssertThrowsError(try latency(0))
+  }
 }

@@ -11,12 +11,14 @@ public struct DecodingPoint: Codable, Equatable, Sendable {
   public var batch: Int
   /// Tokens in each cache before the first step.
   public var context: Int
-  /// Timed steps.
+  /// Timed steps, of each repeat.
   public var newTokens: Int
   /// Over all sequences.
   public var tokensPerSecond: Double
-  /// Wall-clock of one step, which makes one token of every sequence.
+  /// Wall-clock of one step, which makes one token of every sequence; the mean of `timings`.
   public var millisecondsPerStep: Double
+  /// The same in each repeat, one after another on the growing caches.
+  public var timings: [Double]
   /// Bytes of all caches at the end, by what they hold.
   public var cacheBytes: Int
   /// Highest sum of tensor bytes held at once: weights, caches, activations.
@@ -37,20 +39,22 @@ public struct DecodingPoint: Codable, Equatable, Sendable {
 
 /// Decodes `newTokens` single tokens after a context, as the papers' speed script does (protocol A sweeps
 /// the batch from a one-token prompt, protocol B the context): the caches are filled with random numbers unless
-/// `prefill`, since what they hold does not change the work.
+/// `prefill`, since what they hold does not change the work. With `repeats` that many tokens are timed so often.
 /// - Throws: usage errors for numbers below 1, and for more than there is memory
 public func measureDecoding(
-  of model: LanguageModel, named name: String, batch: Int, context: Int, newTokens: Int, prefill: Bool = false
+  of model: LanguageModel, named name: String, batch: Int, context: Int, newTokens: Int, prefill: Bool = false,
+  repeats: Int = 1
 ) throws -> DecodingPoint {
-  for (what, value) in [("batch", batch), ("context", context), ("tokens", newTokens)] where value < 1 {
+  for (what, value) in [("batch", batch), ("context", context), ("tokens", newTokens), ("repeats", repeats)]
+  where value < 1 {
     throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
   }
   StoragePool.trim()  // caches of other sizes, which earlier points left
   try requireServingMemory(
-    model, sequences: batch, context: cappedSum(context, newTokens, 1), rows: prefill ? min(context, 512) : batch,
+    model, sequences: batch, context: cappedSum(context, cappedProduct(repeats, newTokens), 1), rows: prefill ? min(context, 512) : batch,
     at: "batch, contexts")
   StoragePool.resetPeak()
-  let caches = (0..<batch).map { _ in model.makeCache(capacity: context + newTokens + 1, positions: .max) }
+  let caches = (0..<batch).map { _ in model.makeCache(capacity: context + repeats * newTokens + 1, positions: .max) }
   for (row, cache) in caches.enumerated() {
     if prefill {
       for start in stride(from: 0, to: context, by: 512) {
@@ -69,11 +73,14 @@ public func measureDecoding(
     next = greedyTokens(model, hidden, rows: Array(0..<batch))
   }
   try step()  // warms the buffers up
-  let began = monotonicSeconds()
-  for _ in 0..<newTokens { try step() }
-  let seconds = monotonicSeconds() - began
+  let timings = try (0..<repeats).map { _ in
+    let began = monotonicSeconds()
+    for _ in 0..<newTokens { try step() }
+    return 1000 * (monotonicSeconds() - began) / Double(newTokens)
+  }
+  let milliseconds = timings.reduce(0, +) / Double(repeats)
   return DecodingPoint(
     model: name, batch: batch, context: context, newTokens: newTokens,
-    tokensPerSecond: Double(batch * newTokens) / seconds, millisecondsPerStep: 1000 * seconds / Double(newTokens),
+    tokensPerSecond: 1000 * Double(batch) / milliseconds, millisecondsPerStep: milliseconds, timings: timings,
     cacheBytes: caches.reduce(0) { $0 + $1.bytes }, peakBytes: StoragePool.peakBytes + model.parameters.storedBytes)
 }
