@@ -150,7 +150,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "PublishedTasksTests",
-      dependencies: ["Groundwork", "ModelCore", "TokenData", "Evaluation", "PublishedTasks", "TestKit"],
+      dependencies: ["Groundwork", "ModelCore", "TokenData", "Worlds", "Evaluation", "PublishedTasks", "TestKit"],
       exclude: ["Goldens"]),
     .testTarget(
       name: "UpcyclingTests",

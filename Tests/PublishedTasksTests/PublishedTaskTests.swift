@@ -7,6 +7,7 @@ import XCTest
 @testable import Evaluation
 @testable import PublishedTasks
 @testable import TokenData
+@testable import Worlds
 
 /// Published tasks give lm-evaluation-harness's numbers (Scripts/goldens/make_tasks.py).
 final class PublishedTaskTests: XCTestCase {
