@@ -7,6 +7,5 @@ import Upcycling
 extension IntermediatePlan.Loss: ExpressibleByArgument {}
 extension IntermediatePlan.Trained: ExpressibleByArgument {}
 extension LatentConversion.Rope: ExpressibleByArgument {}
-extension MambaConversion.Start: ExpressibleByArgument {}
+extension MixerStart: ExpressibleByArgument {}
 extension DeltaConversion.Start: ExpressibleByArgument {}
-extension JetConversion.Start: ExpressibleByArgument {}

@@ -77,10 +77,7 @@ public struct Distill: ParsableCommand {
           report: stepReport("distill", plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if let first = curve.first, let last = curve.last {
-        try printResult(
-          String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
-      }
+      if let line = heldOutLine(curve) { try printResult(line) }
       try printResult("model: \(output.out)")
     }
   }

@@ -39,31 +39,25 @@ struct HALOCommand: ParsableCommand {
   @Option(help: "Token shards for the layers' errors and the held-out loss.") var heldOut: String?
   @Option(help: "Training tokens of both stages, such as 4M.") var tokens: String
   @Option(help: "Parts of the tokens for the linear layers and the hybrid.") var shares = "25,75"
-  @OptionGroup var output: OutputFolder
-  @Option(help: "Folder of the stages before the last (default: OUT.stages).") var work: String?
   @Option(help: "Number of layers that keep attention.") var count: Int
   @Option(help: "Windows of 256 tokens to choose layers on.") var windows = 16
   @Option(help: "Peak learning rate of the first stage.") var layerLr = 2e-3
   @Option(help: "Peak learning rate of the last stage.") var lr = 1e-3
-  @Option(help: "Sequences per step.") var batch = 8
-  @Option(help: "Tokens per sequence.") var sequence = 256
   @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
-  @Option(help: "Seed of the order of the data and of random starts.") var seed: UInt64 = 1
-  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
-  @OptionGroup var stored: StoredType
-  @OptionGroup var onRanks: RankOptions
-  @Flag(help: "No progress line.") var quiet = false
+  @OptionGroup var staged: StagedOptions
   @Flag(help: "Print the losses, the layers and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(onRanks) { ranks in
-      let isQuiet = quiet || !ranks.writes
+    runOnRanks(staged.onRanks) { ranks in
+      let isQuiet = staged.quiet || !ranks.writes
       let recipe: HALO = try ranks.inTurn { try self.recipe(on: ranks) }
-      try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: recipe.base, frozen: recipe.teacher) }
+      try ranks.agreeing {
+        try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
+      }
       Interrupt.listen()
-      let outcome = try output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
         try recipe.run(
-          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportAlignment: intermediateReport(recipe.plans.alignment, label: "aligned step", quiet: isQuiet),
           reportSwaps: searchReport("swapped layer", quiet: isQuiet),
           report: stepReport("distill", recipe.plans.distillation, quiet: isQuiet), shouldStop: { Interrupt.isRaised })
@@ -76,13 +70,13 @@ struct HALOCommand: ParsableCommand {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
     let plans = try HALO.Plans(
       tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1), shares: parsedShares(shares, such: "25,75"),
-      batch: batch, time: sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: seed
+      batch: staged.batch, time: staged.sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: staged.seed
     ).dealt(to: ranks.size)
-    let text = try trainingText(for: folder(base), data: data, heldOut: heldOut, quiet: quiet || !ranks.writes)
+    let text = try trainingText(for: folder(base), data: data, heldOut: heldOut, quiet: staged.quiet || !ranks.writes)
     var recipe = HALO(
       base: folder(base), teacher: teacher.map(folder), count: count, windows: windows, data: text.training,
-      heldOut: text.heldOut, plans: plans, work: folder(work ?? output.out + ".stages"))
-    recipe.type = try stored.type(of: folder(base))
+      heldOut: text.heldOut, plans: plans, work: staged.workFolder)
+    recipe.type = try staged.type(from: folder(base))
     return recipe
   }
 
@@ -92,10 +86,7 @@ struct HALOCommand: ParsableCommand {
       let kept = outcome.attentionLayers.contains(layer) ? "  attention" : ""
       try printResult(String(format: "layer %2d  KL without its attention %.4f%@", layer, loss, kept))
     }
-    if let first = outcome.heldOut.first, let last = outcome.heldOut.last {
-      try printResult(
-        String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
-    }
-    try printResult("model: \(output.out)")
+    if let line = heldOutLine(outcome.heldOut) { try printResult(line) }
+    try printResult("model: \(staged.output.out)")
   }
 }

@@ -41,36 +41,30 @@ struct PostNASCommand: ParsableCommand {
   @Option(help: "Training tokens of all stages, such as 4M.") var tokens: String
   @Option(help: "Parts of the tokens for the super-network, frozen feed-forwards and the whole model.")
   var shares = "20,10,70"
-  @OptionGroup var output: OutputFolder
-  @Option(help: "Folder of the stages before the last (default: OUT.stages).") var work: String?
   @Option(help: "Number of layers that keep attention (default: 2).") var count: Int?
   @Option(help: "Layers that keep attention, such as 5,11, instead of a search.") var layers: String?
   @Option(help: "Sets of layers that a round of the search hands on (1: greedy).") var beam = 4
   @Option(help: "Windows of 256 tokens to search on.") var windows = 16
   @Option(
     name: .customLong("init"), help: "Start of the JetBlocks: structured (from attention's weights), random.")
-  var start = JetConversion.Start.structured
+  var start = MixerStart.structured
   @Option(help: "Peak learning rate of the super-network.") var blockLr = 2e-3
   @Option(help: "Peak learning rate of the other stages.") var lr = 1e-3
-  @Option(help: "Sequences per step.") var batch = 8
-  @Option(help: "Tokens per sequence.") var sequence = 256
   @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
-  @Option(help: "Seed of the order of the data, of paths and of random starts.") var seed: UInt64 = 1
-  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
-  @OptionGroup var stored: StoredType
-  @OptionGroup var onRanks: RankOptions
-  @Flag(help: "No progress line.") var quiet = false
+  @OptionGroup var staged: StagedOptions
   @Flag(help: "Print the layers, the search and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(onRanks) { ranks in
-      let isQuiet = quiet || !ranks.writes
+    runOnRanks(staged.onRanks) { ranks in
+      let isQuiet = staged.quiet || !ranks.writes
       let recipe: PostNAS = try ranks.inTurn { try self.recipe(on: ranks) }
-      try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: recipe.base, frozen: recipe.teacher) }
+      try ranks.agreeing {
+        try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
+      }
       Interrupt.listen()
-      let outcome = try output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
         try recipe.run(
-          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportBlocks: recipe.plans.superNetwork.map { superNetworkReport($0, quiet: isQuiet) } ?? { _, _ in },
           reportSearch: searchReport("search path", quiet: isQuiet),
           report: { stepReport($0, $1, quiet: isQuiet) }, shouldStop: { Interrupt.isRaised })
@@ -84,13 +78,13 @@ struct PostNASCommand: ParsableCommand {
     let plans = try PostNAS.Plans(
       tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1), shares: parsedShares(shares, such: "20,10,70"),
       searches: layers == nil,
-      batch: batch, time: sequence, blockRate: blockLr, rate: lr, warmup: warmup, seed: seed
+      batch: staged.batch, time: staged.sequence, blockRate: blockLr, rate: lr, warmup: warmup, seed: staged.seed
     ).dealt(to: ranks.size)
-    let text = try trainingText(for: folder(base), data: data, heldOut: heldOut, quiet: quiet || !ranks.writes)
+    let text = try trainingText(for: folder(base), data: data, heldOut: heldOut, quiet: staged.quiet || !ranks.writes)
     var recipe = PostNAS(
       base: folder(base), teacher: teacher.map(folder), placement: try placement(), start: start, data: text.training,
-      heldOut: text.heldOut, plans: plans, work: folder(work ?? output.out + ".stages"))
-    recipe.type = try stored.type(of: folder(base))
+      heldOut: text.heldOut, plans: plans, work: staged.workFolder)
+    recipe.type = try staged.type(from: folder(base))
     return recipe
   }
 
@@ -114,13 +108,8 @@ struct PostNASCommand: ParsableCommand {
     }
     try printResult("attention layers: \(list(outcome.attentionLayers))")
     for (name, curve) in [("frozen feed-forwards", outcome.frozen), ("whole", outcome.heldOut)] {
-      if let first = curve.first, let last = curve.last {
-        try printResult(
-          String(
-            format: "%@: held-out loss %.4f -> %.4f after %@ tokens", name, first[1], last[1], formatCount(Int(last[0]))
-          ))
-      }
+      if let line = heldOutLine(curve) { try printResult("\(name): \(line)") }
     }
-    try printResult("model: \(output.out)")
+    try printResult("model: \(staged.output.out)")
   }
 }

@@ -40,7 +40,7 @@ struct ILD: ParsableCommand {
   @Option(
     name: .customLong("init"),
     help: "mla, mamba2, jet: start of the new mixers: structured (from attention's weights), random.")
-  var start = MambaConversion.Start.structured
+  var start = MixerStart.structured
   @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random.") var gdnInit = DeltaConversion
     .Start.corner
   @Option(help: "gdn: heads (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?

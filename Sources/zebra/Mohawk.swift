@@ -34,45 +34,38 @@ struct Mohawk: ParsableCommand {
   @Option(help: "Token shards for the layers' errors and the held-out loss.") var heldOut: String?
   @Option(help: "Training tokens of all stages, such as 4M.") var tokens: String
   @Option(help: "Parts of the tokens for matrices, outputs and the whole model.") var shares = "3.75,33.75,62.5"
-  @OptionGroup var output: OutputFolder
-  @Option(help: "Folder of the first two stages' models (default: OUT.stages).") var work: String?
   @Option(
     name: .customLong("init"), help: "Start of the new mixers: structured (from attention's weights), random.")
-  var start = MambaConversion.Start.structured
+  var start = MixerStart.structured
   @Option(help: "Peak learning rate of the first two stages.") var layerLr = 2e-3
   @Option(help: "Peak learning rate of the last stage.") var lr = 1e-3
-  @Option(help: "Sequences per step.") var batch = 8
-  @Option(help: "Tokens per sequence.") var sequence = 256
   @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
-  @Option(help: "Seed of the order of the data and of random starts.") var seed: UInt64 = 1
-  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
-  @OptionGroup var stored: StoredType
-  @OptionGroup var onRanks: RankOptions
-  @Flag(help: "No progress line.") var quiet = false
+  @OptionGroup var staged: StagedOptions
   @Flag(help: "Print the layers' errors and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(onRanks) { ranks in
+    runOnRanks(staged.onRanks) { ranks in
       let recipe = try ranks.agreeing {
         func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
         let plans = try MohawkDistilling.Plans(
           tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1),
-          shares: parsedShares(shares, such: "4,34,62"), batch: batch,
-          time: sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: seed
+          shares: parsedShares(shares, such: "4,34,62"), batch: staged.batch,
+          time: staged.sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: staged.seed
         ).dealt(to: ranks.size)
         var recipe = MohawkDistilling(
-          base: folder(base), teacher: teacher.map(folder), conversion: MambaConversion(start: start, seed: seed),
+          base: folder(base), teacher: teacher.map(folder),
+          conversion: MambaConversion(start: start, seed: staged.seed),
           data: try TokenShards(folder(data)), heldOut: try heldOut.map { try TokenShards(folder($0)) }, plans: plans,
-          work: folder(work ?? output.out + ".stages"))
-        recipe.type = try stored.type(of: folder(base))
-        try ranks.tellShares(of: batch, "sequences", student: folder(base), frozen: recipe.teacher)
+          work: staged.workFolder)
+        recipe.type = try staged.type(from: folder(base))
+        try ranks.tellShares(of: staged.batch, "sequences", student: folder(base), frozen: recipe.teacher)
         return recipe
       }
       Interrupt.listen()
-      let isQuiet = quiet || !ranks.writes
-      let outcome = try output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let isQuiet = staged.quiet || !ranks.writes
+      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
         try recipe.run(
-          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           report: { intermediateReport($1, label: "\($0) step", quiet: isQuiet) },
           reportLast: stepReport("distill", recipe.plans.distillation, quiet: isQuiet),
           shouldStop: { Interrupt.isRaised })
@@ -85,11 +78,8 @@ struct Mohawk: ParsableCommand {
             format: "layer %2d  relative error %.3f -> %.3f (matrices) -> %.3f (outputs)", layer, start,
             outcome.matrices.after[layer], outcome.mixers.after[layer]))
       }
-      if let first = outcome.heldOut.first, let last = outcome.heldOut.last {
-        try printResult(
-          String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
-      }
-      try printResult("model: \(output.out)")
+      if let line = heldOutLine(outcome.heldOut) { try printResult(line) }
+      try printResult("model: \(staged.output.out)")
     }
   }
 }

@@ -35,37 +35,31 @@ struct Upcycle: ParsableCommand {
   @Option(help: "Token shards for the layers' errors and the held-out loss.") var heldOut: String?
   @Option(help: "KV cache of the hybrid against the model's, at most.") var kv = "5%"
   @Option(help: "Training tokens of all stages, such as 4M (default: as many as the text has).") var tokens: String?
-  @OptionGroup var output: OutputFolder
-  @Option(help: "Folder of the stages before the last (default: OUT.stages).") var work: String?
   @Option(help: "Windows of 256 tokens to score layers on.") var windows = 64
   @Option(help: "Peak learning rate of the two students.") var layerLr = 2e-3
   @Option(help: "Peak learning rate of the hybrid.") var lr = 1e-3
-  @Option(help: "Sequences per step.") var batch = 8
-  @Option(help: "Tokens per sequence.") var sequence = 256
   @Option(help: "Fraction of the steps that warm up.") var warmup = 0.02
-  @Option(help: "Seed of the order of the data and of random starts.") var seed: UInt64 = 1
-  @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
-  @OptionGroup var stored: StoredType
-  @OptionGroup var onRanks: RankOptions
+  @OptionGroup var staged: StagedOptions
   @Flag(help: "Print the plan and stop.") var plan = false
-  @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print the plan, the layers' scores and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(onRanks, renamed: ["base": "model"]) { ranks in
+    runOnRanks(staged.onRanks, renamed: ["base": "model"]) { ranks in
       let (recipe, outline) = try ranks.agreeing {
         let recipe = try self.recipe(on: ranks)
         let laboratory = (try? Places()).map { Laboratory(root: $0.root) }
-        return (recipe, try recipe.outline(out: output.url, citing: laboratory))
+        return (recipe, try recipe.outline(out: staged.output.url, citing: laboratory))
       }
       if plan { return try printResult(json ? outline.json.text(pretty: true) : outline.summary, on: ranks) }
       if !json { try printResult(outline.summary, on: ranks) }
-      let isQuiet = quiet || !ranks.writes
-      try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: recipe.base, frozen: recipe.teacher) }
+      let isQuiet = staged.quiet || !ranks.writes
+      try ranks.agreeing {
+        try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
+      }
       Interrupt.listen()
-      let outcome = try output.train(from: [model, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(from: [model, teacher, data, heldOut], on: ranks) { out, force in
         try recipe.run(
-          in: out, force: force, on: ranks, saveEvery: saveEvery,
+          in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportLayers: { intermediateReport(recipe.plans.layers, label: "\($0) step", quiet: isQuiet) },
           reportScores: searchReport("scored batch", quiet: isQuiet),
           report: stepReport("distill", recipe.plans.distillation, quiet: isQuiet), shouldStop: { Interrupt.isRaised })
@@ -79,13 +73,14 @@ struct Upcycle: ParsableCommand {
     let shards = try TokenShards(folder(data))
     let tokens = try tokens.map { try parsedCount($0, "--tokens", such: "4M", atLeast: 1) } ?? shards.count
     let plans = try BestRecipe.Plans(
-      tokens: tokens, batch: batch, time: sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: seed
+      tokens: tokens, batch: staged.batch, time: staged.sequence, layerRate: layerLr, rate: lr, warmup: warmup,
+      seed: staged.seed
     ).dealt(to: ranks.size)
     var recipe = BestRecipe(
       base: folder(model), teacher: teacher.map(folder), kvPercent: try parsedPercent(kv, "--kv", such: "5%"),
       windows: windows, data: shards, heldOut: try heldOut.map { try TokenShards(folder($0)) }, plans: plans,
-      work: folder(work ?? output.out + ".stages"))
-    recipe.type = try stored.type(of: folder(model))
+      work: staged.workFolder)
+    recipe.type = try staged.type(from: folder(model))
     return recipe
   }
 
@@ -98,10 +93,7 @@ struct Upcycle: ParsableCommand {
       let chosen = outcome.latentLayers.contains(layer) ? "  latent" : ""
       try printResult(String(format: "layer %2d  KL that latent attention takes off %.4f%@", layer, score, chosen))
     }
-    if let first = outcome.heldOut.first, let last = outcome.heldOut.last {
-      try printResult(
-        String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
-    }
-    try printResult("model: \(output.out)")
+    if let line = heldOutLine(outcome.heldOut) { try printResult(line) }
+    try printResult("model: \(staged.output.out)")
   }
 }

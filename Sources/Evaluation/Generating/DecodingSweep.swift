@@ -51,7 +51,8 @@ public func measureDecoding(
   }
   StoragePool.trim()  // caches of other sizes, which earlier points left
   try requireServingMemory(
-    model, sequences: batch, context: cappedSum(context, cappedProduct(repeats, newTokens), 1), rows: prefill ? min(context, 512) : batch,
+    model, sequences: batch, context: cappedSum(context, cappedProduct(repeats, newTokens), 1),
+    rows: prefill ? min(context, 512) : batch,
     at: "batch, contexts")
   StoragePool.resetPeak()
   let caches = (0..<batch).map { _ in model.makeCache(capacity: context + repeats * newTokens + 1, positions: .max) }

@@ -42,10 +42,7 @@ extension Extending {
     /// What a user reads at the end.
     public var summary: String {
       var lines: [String] = []
-      if let first = heldOut.first, let last = heldOut.last {
-        lines.append(
-          String(format: "held-out loss %.4f -> %.4f after %@ tokens", first[1], last[1], formatCount(Int(last[0]))))
-      }
+      if let line = heldOutLine(heldOut) { lines.append(line) }
       lines.append("positions: \(positions)")
       if tokens > 0 { lines.append("peak memory of tensors: \(formatBytes(peakBytes))") }
       lines.append("model: \(model)")

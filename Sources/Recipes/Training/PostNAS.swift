@@ -19,7 +19,7 @@ public struct PostNAS {
   /// Which layers keep attention.
   public var placement: Placement
   /// How the others' blocks start.
-  public var start: JetConversion.Start
+  public var start: MixerStart
   /// Text that all stages train on.
   public var data: TokenShards
   /// Text for the held-out loss; nil: not measured.
@@ -44,7 +44,7 @@ public struct PostNAS {
   ///   - heldOut: nil: nothing is measured on the way
   ///   - work: holds what the stages before the last leave
   public init(
-    base: URL, teacher: URL? = nil, placement: Placement, start: JetConversion.Start = .structured, data: TokenShards,
+    base: URL, teacher: URL? = nil, placement: Placement, start: MixerStart = .structured, data: TokenShards,
     heldOut: TokenShards? = nil, plans: Plans, work: URL
   ) {
     self.base = base

@@ -45,7 +45,8 @@ let latencyStage = Stage(
     let model = try LanguageModel(config, seed: 1)
     if length <= parameters.longestPrefill {
       if parameters.prefills < 1 {
-        throw UpcycleError.usage("must be positive", at: "prefills", expected: "1 or more", found: "\(parameters.prefills)")
+        throw UpcycleError.usage(
+          "must be positive", at: "prefills", expected: "1 or more", found: "\(parameters.prefills)")
       }
       metrics["seconds_to_first_token"] = try Metric(
         repeated: (0..<parameters.prefills).map { _ in

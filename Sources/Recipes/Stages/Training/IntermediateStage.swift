@@ -38,17 +38,17 @@ struct ReplacementParameters: StageParameters {
     }
     switch try box.decode(OneOf<Mixer>.self, forKey: .mixer).wrappedValue {
     case .mamba2:
-      replacement = MambaConversion(layers: layers, start: try start(MambaConversion.Start.self))
+      replacement = MambaConversion(layers: layers, start: try start(MixerStart.self))
     case .gdn:
       replacement = DeltaConversion(
         layers: layers, start: try start(DeltaConversion.Start.self),
         heads: try box.decodeIfPresent(Int.self, forKey: .heads))
     case .lightning: replacement = LightningConversion(layers: layers)
-    case .jet: replacement = JetConversion(layers: layers, start: try start(JetConversion.Start.self))
+    case .jet: replacement = JetConversion(layers: layers, start: try start(MixerStart.self))
     case .mla:
       _ = try box.decode(Int.self, forKey: .kvRank)  // no rule chooses it here
       var conversion = try LatentShape(from: decoder).conversion(layers: layers)
-      conversion.start = try start(MambaConversion.Start.self) == .random ? .random : .svd
+      conversion.start = try start(MixerStart.self) == .random ? .random : .svd
       conversion.sharesUpProjection = true
       conversion.rope =
         try box.decodeIfPresent(OneOf<LatentConversion.Rope>.self, forKey: .rope)?.wrappedValue ?? .paper

@@ -8,7 +8,7 @@ import Worlds
 
 /// How the linear blocks of a super-network start and learn.
 struct SuperNetworkParameters: StageParameters {
-  @OneOf var start: JetConversion.Start
+  @OneOf var start: MixerStart
   var tokens: Int
   @OneOf var loss: IntermediatePlan.Loss
   var learningRate: Double

@@ -10,22 +10,15 @@ import TensorCore
 /// depend on the input at first (W_2 = 0). Biases, norms on queries and keys, and rotary positions have no counterpart
 /// and are dropped.
 public struct JetConversion: Codable, Equatable, Sendable {
-  /// What becomes of the teacher's projections.
-  public enum Start: String, Codable, CaseIterable, Sendable {
-    case structured
-    /// The baseline: the whole mixer starts as an untrained one.
-    case random
-  }
-
   /// Which attention layers are converted.
   public var layers: LayerSelection
   /// Where the new projections come from.
-  public var start: Start
+  public var start: MixerStart
   /// Seed of everything that starts at random.
   public var seed: UInt64
 
   /// Every layer unless said otherwise.
-  public init(layers: LayerSelection = .all, start: Start = .structured, seed: UInt64 = 0) {
+  public init(layers: LayerSelection = .all, start: MixerStart = .structured, seed: UInt64 = 0) {
     self.layers = layers
     self.start = start
     self.seed = seed

@@ -1,0 +1,27 @@
+import ArgumentParser
+import Commands
+import Foundation
+import ModelCore
+
+/// What the commands that train in several stages ask alike, beside their models, their text and their rates.
+public struct StagedOptions: ParsableArguments {
+  @OptionGroup public var output: OutputFolder
+  @Option(help: "Folder of the stages before the last (default: OUT.stages).") var work: String?
+  @Option(help: "Sequences per step.") public var batch = 8
+  @Option(help: "Tokens per sequence.") public var sequence = 256
+  @Option(help: "Seed of the order of the data and of random starts.") public var seed: UInt64 = 1
+  @Option(help: "Seconds between checkpoints.") public var saveEvery = 60.0
+  @OptionGroup var stored: StoredType
+  @OptionGroup public var onRanks: RankOptions
+  @Flag(help: "No progress line.") public var quiet = false
+
+  /// For the argument parser.
+  public init() {}
+
+  /// Where the stages before the last stand.
+  public var workFolder: URL { URL(fileURLWithPath: work ?? output.out + ".stages") }
+
+  /// The type of the finished model's numbers.
+  /// - Throws: failures of reading the model that the run begins with
+  public func type(from base: URL) throws -> ElementType { try stored.type(of: base) }
+}
