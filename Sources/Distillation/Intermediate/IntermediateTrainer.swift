@@ -75,15 +75,13 @@ public final class IntermediateTrainer {
 
   /// All layers of the next batch, then one update.
   public func trainStep() throws -> StepMetrics {
-    let all = try batches.batch(step: step).ids
-    let rows = loop.ranks.part(of: plan.batch)
-    let ids = Array(all[rows.lowerBound * plan.time..<rows.upperBound * plan.time])
+    let part = LayerwiseStep(try batches.batch(step: step).ids, plan, loop.ranks)
     student.parameters.zeroGradients()
     var (loss, mixerLoss) = (0.0, 0.0)
-    forEachLayer(ids, batch: rows.count) { layer in
+    forEachLayer(part.ids, batch: part.batch) { layer in
       let tape = Tape(recording: true)
       loop.ranks.attend(tape)
-      let compared = compare(tape, layer, tokens: all.count)
+      let compared = compare(tape, layer, tokens: part.tokens)
       loss += compared.loss
       mixerLoss += compared.mixerLoss
       tape.backward(from: compared.variable)
@@ -91,12 +89,7 @@ public final class IntermediateTrainer {
     }
     let (totals, norm) = try loop.reduce([loss, mixerLoss])
     (loss, mixerLoss) = (totals[0] + totals[1], totals[1])
-    let rate = try loop.update(loss: loss, norm: norm) {
-      if let fault = base.firstNonFiniteLayer(ids: ids, batch: rows.count, time: plan.time) {
-        return Fault("the base's \(fault.place)", hint: "the base is damaged, or its states overflow")
-      }
-      return student.firstNonFiniteLayer(ids: ids, batch: rows.count, time: plan.time)
-    }
+    let rate = try loop.update(loss: loss, norm: norm) { part.fault(base: base, student: student) }
     return StepMetrics(step: step, loss: loss, mixerLoss: mixerLoss, gradientNorm: norm, rate: rate)
   }
 

@@ -64,28 +64,22 @@ public final class SuperNetworkTrainer {
 
   /// The next batch along a path, then one update.
   public func trainStep() throws -> StepMetrics {
-    let all = try batches.batch(step: step).ids
-    let rows = loop.ranks.part(of: plan.batch)
-    let ids = Array(all[rows.lowerBound * plan.time..<rows.upperBound * plan.time])
+    let part = LayerwiseStep(try batches.batch(step: step).ids, plan, loop.ranks)
     let path = network.path(step: step, seed: plan.seed)
     for (parameter, tensor) in zip(network.linear.parameters.parameters, network.linear.tensors) where tensor.isMixers {
       parameter.isTrainable = !path.contains(tensor.layer!)
     }
     network.linear.parameters.zeroGradients()
-    let (totals, norm) = try loop.reduce([accumulate(ids, batch: rows.count, tokens: all.count, path)])
+    let (totals, norm) = try loop.reduce([accumulate(part, path)])
     let rate = try loop.update(loss: totals[0], norm: norm) {
-      if let fault = network.base.firstNonFiniteLayer(ids: ids, batch: rows.count, time: plan.time) {
-        return Fault("the base's \(fault.place)", hint: "the base is damaged, or its states overflow")
-      }
-      return network.linear.firstNonFiniteLayer(ids: ids, batch: rows.count, time: plan.time)
+      part.fault(base: network.base, student: network.linear)
     }
     return StepMetrics(step: step, loss: totals[0], attentionLayers: path.count, gradientNorm: norm, rate: rate)
   }
 
   /// Adds the gradients of a part of the batch; returns its part of the loss.
-  /// - Parameter tokens: of the whole batch, on all ranks
-  private func accumulate(_ ids: [Int32], batch: Int, tokens: Int, _ path: Set<Int>) -> Double {
-    let (base, last, scale) = (network.base, network.layerCount - 1, 1 / Double(tokens))
+  private func accumulate(_ part: LayerwiseStep, _ path: Set<Int>) -> Double {
+    let (base, last, scale) = (network.base, network.layerCount - 1, 1 / Double(part.tokens))
     /// The last layer's output is compared behind the final norm.
     func compared(_ tape: Tape, _ layer: Int, _ x: Variable) -> Variable {
       layer < last
@@ -93,7 +87,7 @@ public final class SuperNetworkTrainer {
     }
     var wanted: [Tensor] = []
     let quiet = Tape(recording: false)
-    _ = network.output(quiet, ids: ids, batch: batch, time: plan.time, attention: Set(0...last)) {
+    _ = network.output(quiet, ids: part.ids, batch: part.batch, time: part.time, attention: Set(0...last)) {
       wanted.append(compared(quiet, $0, $1).value)
     }
     let tape = Tape(recording: true)
@@ -103,7 +97,7 @@ public final class SuperNetworkTrainer {
       preconditionFailure("a path without a block")
     }
     var (loss, sum): (Variable?, Double) = (nil, 0)
-    _ = network.output(tape, ids: ids, batch: batch, time: plan.time, attention: path) { layer, x in
+    _ = network.output(tape, ids: part.ids, batch: part.batch, time: part.time, attention: path) { layer, x in
       if layer < first { return }
       let (term, distance) = tape.distance(
         compared(tape, layer, x), to: wanted[layer], squared: plan.loss == .squared, scale: Float(scale))
