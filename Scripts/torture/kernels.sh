@@ -9,6 +9,8 @@ cd "$(dirname "$0")/../.."
 clang=$(dirname "$(readlink -f "$(command -v swift)")")/clang
 [ -x "$clang" ] || clang=clang
 work=$(mktemp -d)
+rounds=${1:-200}
+export work rounds
 trap 'rm -rf "$work"' EXIT
 sources=$(find Sources/CKernels -name "*.c")
 swift=$(dirname "$clang")/../lib/swift/linux
@@ -24,15 +26,17 @@ build() {
     2> >(grep -v "Cannot export local symbol" >&2)
 }
 build Scripts/torture/kernels.c "$work/kernels" -fsanitize=address,undefined -fno-sanitize-recover=undefined
-for isa in portable avx2 avx512; do
-  echo -n "$isa: "
-  status=0
-  UPCYCLE_ISA=$isa "$work/kernels" "${1:-200}" 2>"$work/said" || status=$?
+# Instruction sets side by side.
+check() {
+  local status=0 said
+  said=$(UPCYCLE_ISA=$1 "$work/kernels" "$rounds" 2>&1) || status=$?
   case $status in
-    0) ;;
-    2) echo "not on this processor" ;;
-    *) cat "$work/said" >&2; exit 1 ;;
+    0) echo "$1: $said" ;;
+    2) echo "$1: not on this processor" ;;
+    *) echo "$1: $said" >&2; return 1 ;;
   esac
-done
+}
+export -f check
+printf '%s\n' portable avx2 avx512 | xargs -P "$(nproc)" -I ISA bash -c 'check ISA'
 build Scripts/torture/threads.c "$work/threads" -fsanitize=thread
-TSAN_OPTIONS=halt_on_error=1 "$work/threads" "${1:-200}"
+TSAN_OPTIONS=halt_on_error=1 "$work/threads" "$rounds"
