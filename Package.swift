@@ -196,7 +196,7 @@ let package = Package(
 // optimising these took a third of a build and bought next to nothing.
 for target in package.targets
 where [.executable, .test].contains(target.type)
-  || ["Collectives", "Commands", "LabKit", "Recipes", "TrainingCommands", "Worlds"].contains(target.name)
+  || ["Commands", "LabKit", "Recipes", "TrainingCommands", "Worlds"].contains(target.name)
 {
   let hot = ["bench", "TensorCoreTests"]
   if !hot.contains(target.name) { target.swiftSettings = [.unsafeFlags(["-Onone"])] }

@@ -5,6 +5,7 @@ import ModelCore
 
 /// What the commands that train in several stages ask alike, beside their models, their text and their rates.
 public struct StagedOptions: ParsableArguments {
+  /// Where the finished model goes.
   @OptionGroup public var output: OutputFolder
   @Option(help: "Folder of the stages before the last (default: OUT.stages).") var work: String?
   @Option(help: "Sequences per step.") public var batch = 8
@@ -12,7 +13,9 @@ public struct StagedOptions: ParsableArguments {
   @Option(help: "Seed of the order of the data and of random starts.") public var seed: UInt64 = 1
   @Option(help: "Seconds between checkpoints.") public var saveEvery = 60.0
   @OptionGroup var stored: StoredType
+  /// How processes share the batches.
   @OptionGroup public var onRanks: RankOptions
+  /// As the flag says.
   @Flag(help: "No progress line.") public var quiet = false
 
   /// For the argument parser.
