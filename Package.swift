@@ -198,7 +198,7 @@ for target in package.targets
 where [.executable, .test].contains(target.type)
   || ["Commands", "LabKit", "Recipes", "TrainingCommands", "Worlds"].contains(target.name)
 {
-  let hot = ["bench", "TensorCoreTests"]
+  let hot = ["bench", "TensorCoreTests", "WorldsTests"]
   if !hot.contains(target.name) { target.swiftSettings = [.unsafeFlags(["-Onone"])] }
 }
 
