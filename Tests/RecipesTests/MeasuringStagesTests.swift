@@ -71,16 +71,5 @@ final class MeasuringStagesTests: XCTestCase {
       XCTAssertGreaterThan(metric.value, 0)
       XCTAssertGreaterThan(try XCTUnwrap(metric.stderr, name), 0)
     }
-    func latency(_ prefills: Int) throws -> [String: Metric] {
-      let reading: [String: JSONValue] = [
-        "context": .int(16), "chunk": .int(8), "longest_prefill": .int(16), "prefills": .int(prefills),
-      ]
-      return try run(latencyStage, shape.merging(reading) { $1 }).metrics
-    }
-    XCTAssertNil(try latency(1)["seconds_to_first_token"]?.stderr, "read once")
-    let twice = try latency(2)
-    XCTAssertNotNil(twice["seconds_to_first_token"]?.stderr)
-    XCTAssertNotNil(twice["ms_per_token"]?.stderr)
-    XCTAssertThrowsError(try latency(0))
   }
 }

@@ -12,8 +12,6 @@ struct LatencyParameters: StageParameters {
   var chunk: Int
   /// Longer prompts are not read.
   var longestPrefill: Int
-  /// How often the prompt is read.
-  var prefills: Int
   /// No measurement where cache and states pass so many gigabytes.
   var memoryGB: Double
 
@@ -22,17 +20,16 @@ struct LatencyParameters: StageParameters {
     case newTokens = "new_tokens"
     case chunk
     case longestPrefill = "longest_prefill"
-    case prefills
     case memoryGB = "memory_gb"
   }
 }
 
 /// `latency`: one text of `context` tokens, of a preset with other mixers (as `info` names them) and random weights.
-/// Metrics `seconds_to_first_token` (the prompt really read, `chunk` tokens at a time and `prefills` times; absent above
-/// `longest_prefill`), `ms_per_token` (from a cache of random numbers, timed five times), `cache_gb`, `state_gb`, `context`; only the last three where the
+/// Metrics `seconds_to_first_token` (the prompt really read, `chunk` tokens at a time; absent above `longest_prefill`),
+/// `ms_per_token` (from a cache of random numbers), `cache_gb`, `state_gb`, `context`; only the last three where the
 /// cache would pass `memory_gb`.
 let latencyStage = Stage(
-  name: "latency", version: 2, parameters: (HybridShape.self, LatencyParameters.self), seeded: false, isTimed: true,
+  name: "latency", version: 1, parameters: (HybridShape.self, LatencyParameters.self), seeded: false, isTimed: true,
   run: { _, shape, parameters in
     let config = try shape.config()
     let length = parameters.context
@@ -44,18 +41,11 @@ let latencyStage = Stage(
     if Double(cache + state) > 1e9 * parameters.memoryGB { return StageResult(metrics: metrics) }
     let model = try LanguageModel(config, seed: 1)
     if length <= parameters.longestPrefill {
-      if parameters.prefills < 1 {
-        throw UpcycleError.usage(
-          "must be positive", at: "prefills", expected: "1 or more", found: "\(parameters.prefills)")
-      }
-      metrics["seconds_to_first_token"] = try Metric(
-        repeated: (0..<parameters.prefills).map { _ in
-          try measurePrefill(of: model, tokens: length, chunk: parameters.chunk)
-        })
+      metrics["seconds_to_first_token"] = Metric(
+        try measurePrefill(of: model, tokens: length, chunk: parameters.chunk))
     }
     let point = try measureDecoding(
-      of: model, named: "latency", batch: 1, context: length, newTokens: parameters.newTokens,
-      repeats: Metric.timings)
-    metrics["ms_per_token"] = Metric(repeated: point.timings)
+      of: model, named: "latency", batch: 1, context: length, newTokens: parameters.newTokens)
+    metrics["ms_per_token"] = Metric(point.millisecondsPerStep)
     return StageResult(metrics: metrics)
   })
