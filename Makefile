@@ -111,7 +111,7 @@ bench: build
 # Under a sanitizer only the tests that it is for are built, apart, with what they stand on. What the address sanitizer
 # holds back would count as memory of the readers.
 SANITIZED = swift build -c release --no-color-diagnostics -Xswiftc -enable-testing --product upcyclePackageTests
-fuzzed := GroundworkTests,TokenDataTests,WorldsTests,ModelCoreTests,DistillationTests,EvaluationTests,LabKitTests
+fuzzed := GroundworkTests,TokenDataTests,WorldsTests,ModelCoreTests,DistillationTests,EvaluationTests,PublishedTasksTests,LabKitTests
 fuzz: FUZZ_BUILD = $(if $(SANITIZE),UPCYCLE_TEST_TARGETS=$(fuzzed) $(SANITIZED) --scratch-path .build-address \
   --sanitize address -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined,$(TEST_BUILD))
 fuzz: setup
