@@ -7,7 +7,7 @@
 # (Reproducing the paper) the experiments run in their smoke profile, which is told to them in the environment.
 #
 #   Scripts/first-hour.sh FOLDER [--all | --rest]     FOLDER: where the Debian goes; it is kept, for another look
-#                                                     --rest: only what --all adds, in the clone that lies there
+#                                                     --rest: what comes after the first, in the clone that lies there
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=${1:?usage: Scripts/first-hour.sh FOLDER [--all | --rest]}
@@ -82,21 +82,19 @@ if [ "$what" != --rest ]; then
   git clone --quiet --no-hardlinks . "$root$home"
   timed root "make reproduce-table3" "make reproduce-table3"
   tail -25 "$root.log"
-  chroot "$root" chown -R stranger:stranger "$home" /home/stranger
-  timed stranger "$(heading README.md 2)" "$(block README.md 2)"
-  tail -3 "$root.log"
 fi
+chroot "$root" chown -R stranger:stranger "$home" /home/stranger
+rm -f "$root"/tmp/*.lock  # the Swift package manager's, which were root's
+for ((n = 2; ; n++)); do
+  commands=$(block README.md "$n")
+  if [ -z "$commands" ] || { [ -z "$what" ] && [ "$n" -gt 2 ]; }; then break; fi
+  name=$(heading README.md "$n")
+  profile=
+  if [ "$name" = "Reproducing the paper" ]; then profile=smoke; fi
+  timed stranger "$name" "$commands"
+  tail -3 "$root.log"
+done
 if [ -n "$what" ]; then
-  chroot "$root" chown -R stranger:stranger "$home" /home/stranger
-  for ((n = 3; ; n++)); do
-    commands=$(block README.md "$n")
-    if [ -z "$commands" ]; then break; fi
-    name=$(heading README.md "$n")
-    profile=
-    if [ "$name" = "Reproducing the paper" ]; then profile=smoke; fi
-    timed stranger "$name" "$commands"
-    tail -3 "$root.log"
-  done
   for ((n = 1; ; n++)); do
     commands=$(block examples/README.md "$n")
     if [ -z "$commands" ]; then break; fi
