@@ -124,7 +124,7 @@ let package = Package(
       name: "bench",
       dependencies: [
         .argumentParser, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData",
-        "Distillation", "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
+        "Worlds", "Distillation", "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
       ]),
 
     .target(name: "TestKit", dependencies: ["Groundwork", "TensorCore", "Autograd"], path: "Tests/TestKit"),

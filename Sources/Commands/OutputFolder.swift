@@ -45,7 +45,11 @@ public struct OutputFolder: ParsableArguments {
     try keepApart(from: inputs)
     let contents = try FolderContents(of: url)
     // A large checkpoint is read for its digest beside the work on it.
-    let origin = Pending { try FolderOrigin(command: commandLine(), inputs: inputs) }
+    let origin = Pending { isWanted in
+      try FolderOrigin(command: commandLine(), inputs: inputs, isWanted: isWanted)
+    }
+    // No thread may be at work when the process ends.
+    defer { origin.cancel() }
     if contents != .nothing {
       if try FolderOrigin(of: url) == origin.get(), let report = finishedReport {
         // A kill may have come before the clean-up.
@@ -116,10 +120,12 @@ public struct OutputFolder: ParsableArguments {
 private final class Pending<Value: Sendable>: Sendable {
   private let group = DispatchGroup()
   private let result = Mutex<Result<Value, any Error>?>(nil)
+  private let isWanted = Atomic(true)
 
-  init(_ make: @escaping @Sendable () throws -> Value) {
+  /// - Parameter make: asks its argument now and then whether to go on
+  init(_ make: @escaping @Sendable (() -> Bool) throws -> Value) {
     DispatchQueue.global().async(group: group) {
-      let made = Result { try make() }
+      let made = Result { try make { self.isWanted.load(ordering: .relaxed) } }
       self.result.withLock { $0 = made }
     }
   }
@@ -128,6 +134,12 @@ private final class Pending<Value: Sendable>: Sendable {
   func get() throws -> Value {
     group.wait()
     return try result.withLock { try $0!.get() }
+  }
+
+  /// Ends the work on it, and waits for that.
+  func cancel() {
+    isWanted.store(false, ordering: .relaxed)
+    group.wait()
   }
 }
 
