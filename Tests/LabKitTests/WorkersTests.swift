@@ -45,14 +45,21 @@ final class WorkersTests: XCTestCase {
     }
     let plan = try lab.plan(seeds: [1])
     try lab.sweep(plan).run()
-    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
-    for var record in try file.read() {
-      (record.seconds, record.tokens) = (60, record.tokens + 1)
-      _ = try file.put(record)
-    }
     try FileManager.default.removeItem(at: lab.laboratory.cache)
-    let text = try Outline([plan], in: lab.laboratory, jobs: 2).text
-    XCTAssertTrue(text.contains("to do: 4, about 1m35s of work, 1m05s by 2 jobs"), text)
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    func outline(_ change: (inout Record) -> Void) throws -> String {
+      for var record in try file.read() {
+        record.tokens += 1
+        change(&record)
+        _ = try file.put(record)
+      }
+      return try Outline([plan], in: lab.laboratory, jobs: 2).text
+    }
+    let cells = try outline { ($0.seconds, $0.stages) = (60, nil) }
+    XCTAssertTrue(cells.contains("to do: 4, about 1m35s of work, 1m05s by 2 jobs"), cells)
+    let costs = ["make": 2.0, "score": 30, "train": 100].mapValues { Record.Cost(seconds: $0, tokens: 0) }
+    let stages = try outline { $0.stages = $0.stages ?? costs }
+    XCTAssertTrue(stages.contains("to do: 4, about 2m42s of work, 2m12s by 2 jobs"), stages)
     XCTAssertFalse(try Outline([plan], in: lab.laboratory).text.contains("jobs"))
   }
 
