@@ -80,6 +80,34 @@ final class CheckpointConversionTests: XCTestCase {
     XCTAssertEqual(try type(), .float32)
   }
 
+  /// What no conversion touches has the base's own 16-bit numbers, and the same ones when written wider.
+  func testUntouchedTensorsKeepTheirNumbers() throws {
+    let root = try folder()
+    let base = try tinyBase()
+    var conversion = tinyConversion()
+    conversion.layers = .list([1])
+    for (name, type) in [("brain", ElementType.bfloat16), ("half", .float16)] {
+      let (source, out) = (root.appendingPathComponent(name), root.appendingPathComponent("out"))
+      try base.save(to: source, type: type)
+      let before = try CheckpointReader(source)
+      for written in [type, .float32] {
+        _ = try convertCheckpoint(from: source, to: out, conversion, type: written)
+        let (config, after) = (try ModelConfig(contentsOf: out), try CheckpointReader(out))
+        let untouched = config.tensors.filter { tensor in
+          if tensor.layer == 1, case .mixer = tensor.role { return false }
+          return true
+        }
+        XCTAssertEqual(untouched.count, base.config.tensors.count - 4, "all but q, k, v and o of one layer")
+        for tensor in untouched {
+          XCTAssertEqual(after.type(of: tensor), written)
+          XCTAssertEqual(
+            try after.readFloats(tensor.name, shape: tensor.shape),
+            try before.readFloats(tensor.name, shape: tensor.shape), "\(name) as \(written): \(tensor.name)")
+        }
+      }
+    }
+  }
+
   func testRefusalsLeaveNothingBehind() throws {
     let root = try folder()
     let source = root.appendingPathComponent("base")

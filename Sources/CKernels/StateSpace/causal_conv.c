@@ -10,18 +10,23 @@ static inline __attribute__((always_inline)) void add_tap(const float *restrict 
 }
 
 #define VECTOR(p) (*(up_float16 *)(p))
-enum { lanes = 16 };
+// Rows lie pages apart, where no hardware looks ahead: lines are asked for `ahead` rows early.
+enum { lanes = 16, ahead = 8 };
+#define EXPECT(p, written) __builtin_prefetch(p, written), __builtin_prefetch((p) + lanes - 1, written)
 
 // Four taps of sixteen channels: the window of rows stays in registers.
 static inline __attribute__((always_inline)) void four_taps(const float *x, ptrdiff_t x_stride, const float *history,
-                                                            const float *w, const float *bias, float *y,
-                                                            ptrdiff_t y_stride, ptrdiff_t rows, ptrdiff_t width) {
+                                                            const float *w, ptrdiff_t w_stride,
+                                                            const float *bias, float *y, ptrdiff_t y_stride,
+                                                            ptrdiff_t rows) {
   UP_RELAXED
-  const up_float16 w0 = VECTOR(w), w1 = VECTOR(w + width), w2 = VECTOR(w + 2 * width), w3 = VECTOR(w + 3 * width);
+  const up_float16 w0 = VECTOR(w), w1 = VECTOR(w + w_stride), w2 = VECTOR(w + 2 * w_stride), w3 = VECTOR(w + 3 * w_stride);
   up_float16 start = {}, x0 = {}, x1 = {}, x2 = {};
   if (bias) start = VECTOR(bias);
-  if (history) x0 = VECTOR(history), x1 = VECTOR(history + width), x2 = VECTOR(history + 2 * width);
+  if (history) x0 = VECTOR(history), x1 = VECTOR(history + w_stride), x2 = VECTOR(history + 2 * w_stride);
   for (ptrdiff_t t = 0; t < rows; t++) {
+    EXPECT(x + (t + ahead) * x_stride, 0);
+    EXPECT(y + (t + ahead) * y_stride, 1);
     const up_float16 x3 = VECTOR(x + t * x_stride);
     const up_float16 z = start + w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3;
     up_float16 s;
@@ -42,6 +47,9 @@ static inline __attribute__((always_inline)) void four_taps_backward(const float
   up_float16 start = {}, x0 = {}, x1 = {}, x2 = {}, d0 = {}, d1 = {}, d2 = {}, g0 = {}, g1 = {}, g2 = {}, g3 = {}, g = {};
   if (bias) start = VECTOR(bias);
   for (ptrdiff_t t = 0; t < rows; t++) {
+    EXPECT(x + (t + ahead) * x_stride, 0);
+    EXPECT(dy + (t + ahead) * dy_stride, 0);
+    EXPECT(dx + (t + ahead) * dx_stride, 1);
     const up_float16 x3 = VECTOR(x + t * x_stride);
     up_float16 z = start + w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3, s;
     up_sigmoid16(&z, &s);
@@ -59,13 +67,13 @@ static inline __attribute__((always_inline)) void four_taps_backward(const float
 }
 
 UP_CLONES void up_causal_conv(const float *x, ptrdiff_t x_stride, const float *history, const float *w,
-                              const float *bias, float *y, ptrdiff_t y_stride, ptrdiff_t rows,
+                              ptrdiff_t w_stride, const float *bias, float *y, ptrdiff_t y_stride, ptrdiff_t rows,
                               ptrdiff_t width, ptrdiff_t K) {
   UP_RELAXED
   ptrdiff_t done = 0;
   for (; K == 4 && done + lanes <= width; done += lanes) {
-    four_taps(x + done, x_stride, history ? history + done : NULL, w + done, bias ? bias + done : NULL, y + done, y_stride,
-              rows, width);
+    four_taps(x + done, x_stride, history ? history + done : NULL, w + done, w_stride, bias ? bias + done : NULL,
+              y + done, y_stride, rows);
   }
   for (ptrdiff_t t = 0; done < width && t < rows; t++) {
     const ptrdiff_t rest = width - done;
@@ -74,9 +82,9 @@ UP_CLONES void up_causal_conv(const float *x, ptrdiff_t x_stride, const float *h
     for (ptrdiff_t j = 0; j < K; j++) {
       const ptrdiff_t from = t - (K - 1) + j;
       if (from >= 0) {
-        add_tap(w + j * width + done, x + from * x_stride + done, z, rest);
+        add_tap(w + j * w_stride + done, x + from * x_stride + done, z, rest);
       } else if (history) {
-        add_tap(w + j * width + done, history + (K - 1 + from) * width + done, z, rest);
+        add_tap(w + j * w_stride + done, history + (K - 1 + from) * w_stride + done, z, rest);
       }
     }
     for (ptrdiff_t c = 0; c < rest; c++) z[c] = z[c] * up_sigmoidf(z[c]);

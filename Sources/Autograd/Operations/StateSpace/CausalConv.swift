@@ -17,15 +17,19 @@ extension Tape {
     let byTap = tapsFirst(weights.map(\.value))
     let biasPointer = bias?.value.pointer
     let y = Tensor(x.shape.dropLast() + [width])
-    Threads.parallel(batch) { b in
+    // Blocks of channels: one long sequence keeps all threads busy too.
+    let blocks = (width + 63) / 64
+    Threads.parallel(batch * blocks) { index in
+      let (b, channel) = (index / blocks, index % blocks * 64)
       up_causal_conv(
-        x.value.pointer + b * time * x.width + columns.lowerBound, x.width, nil, byTap.pointer, biasPointer,
-        y.pointer + b * time * width, width, time, width, taps)
+        x.value.pointer + b * time * x.width + columns.lowerBound + channel, x.width, nil, byTap.pointer + channel,
+        width,
+        biasPointer.map { $0 + channel }, y.pointer + b * time * width + channel, width, time, min(64, width - channel),
+        taps)
     }
     return record(y, inputs: [x], parameters: weights + (bias.map { [$0] } ?? [])) { dy in
       let (dyPointer, weightGradient) = (dy.pointer, Tensor.zeros([taps + 1, width]))
-      // Blocks of channels, each with all sequences in order: the sums do not depend on the thread count.
-      let blocks = (width + 63) / 64
+      // Each block with all sequences in order: the sums do not depend on the thread count.
       let scratch = Tensor([blocks, 64])
       func run(_ dx: Tensor) {
         Threads.parallel(blocks) { block in

@@ -31,17 +31,20 @@ struct ShortConvolution {
   func extend(_ rows: Tensor, _ segments: [CacheSegment]) -> Tensor {
     let byTap = tapsFirst(weights.map(\.value))
     let convolved = Tensor([rows.rowCount, width])
-    Threads.parallel(segments.count) { convolve(rows, segments[$0], byTap, into: convolved) }
+    let blocks = (width + 63) / 64
+    Threads.parallel(segments.count * blocks) { index in
+      let (segment, channel) = (segments[index / blocks], index % blocks * 64)
+      let (row, history) = (segment.rows.lowerBound, segment.cache.state + channel)
+      up_causal_conv(
+        rows.pointer + row * rows.width + columns.lowerBound + channel, rows.width, history, byTap.pointer + channel,
+        width, bias.map { $0.value.pointer + channel }, convolved.pointer + row * width + channel, width,
+        segment.rows.count, min(64, width - channel), taps)
+    }
+    for segment in segments {
+      let start = rows.pointer + segment.rows.lowerBound * rows.width + columns.lowerBound
+      segment.remember(start, stride: rows.width, width: width, kept: taps - 1)
+    }
     return convolved
-  }
-
-  private func convolve(_ rows: Tensor, _ segment: CacheSegment, _ byTap: Tensor, into convolved: Tensor) {
-    let (kept, count, history) = (taps - 1, segment.rows.count, segment.cache.state)
-    let start = rows.pointer + segment.rows.lowerBound * rows.width + columns.lowerBound
-    up_causal_conv(
-      start, rows.width, history, byTap.pointer, bias?.value.pointer,
-      convolved.pointer + segment.rows.lowerBound * width, width, count, width, taps)
-    segment.remember(start, stride: rows.width, width: width, kept: kept)
   }
 }
 
