@@ -31,7 +31,7 @@ let package = Package(
     .target(name: "Groundwork", dependencies: ["CCrypto", "CSystem"]),
     .target(name: "TensorCore", dependencies: ["COpenBLAS", "CKernels", "CSystem", "Groundwork"]),
     .target(name: "Autograd", dependencies: ["CKernels", "Groundwork", "TensorCore"]),
-    .target(name: "ModelCore", dependencies: ["CKernels", "Groundwork", "TensorCore", "Autograd"]),
+    .target(name: "ModelCore", dependencies: ["CKernels", "CSystem", "Groundwork", "TensorCore", "Autograd"]),
     // Presets and facts of the papers: Data links to the files below experiments, which are compiled in, so that programs
     // know them wherever they run.
     .target(
@@ -124,7 +124,7 @@ let package = Package(
       name: "bench",
       dependencies: [
         .argumentParser, "CKernels", "Groundwork", "TensorCore", "Autograd", "ModelCore", "Published", "TokenData",
-        "Distillation", "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
+        "Worlds", "Distillation", "Evaluation", "Upcycling", "LabKit", "Recipes", "Commands",
       ]),
 
     .target(name: "TestKit", dependencies: ["Groundwork", "TensorCore", "Autograd"], path: "Tests/TestKit"),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Groundwork
+import Synchronization
 
 /// `--out` and `--force`: the folder that a command writes. What lies there is never destroyed by accident: the same
 /// command on its own finished result says so and ends well; any other one names what it would destroy and stops, unless
@@ -43,9 +44,14 @@ public struct OutputFolder: ParsableArguments {
     let inputs = inputs.compactMap { $0 }
     try keepApart(from: inputs)
     let contents = try FolderContents(of: url)
-    let origin = try FolderOrigin(command: commandLine(), inputs: inputs)
+    // A large checkpoint is read for its digest beside the work on it.
+    let origin = Pending { isWanted in
+      try FolderOrigin(command: commandLine(), inputs: inputs, isWanted: isWanted)
+    }
+    // No thread may be at work when the process ends.
+    defer { origin.cancel() }
     if contents != .nothing {
-      if try FolderOrigin(of: url) == origin, let report = finishedReport {
+      if try FolderOrigin(of: url) == origin.get(), let report = finishedReport {
         // A kill may have come before the clean-up.
         AtomicFolder.removeLeftovers(of: url)
         printNote(finishedNote)
@@ -55,7 +61,7 @@ public struct OutputFolder: ParsableArguments {
     }
     let folder = try AtomicFolder(url)
     let report = try body(folder.work)
-    try origin.write(to: folder.work)
+    try origin.get().write(to: folder.work)
     try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
     try folder.commit()
     try show(report, json: json)
@@ -107,6 +113,33 @@ public struct OutputFolder: ParsableArguments {
     if inputs.contains(where: { place($0) == place(out) }) {
       throw UpcycleError.usage("is what the command reads", at: "--out", expected: "another folder", found: out)
     }
+  }
+}
+
+/// A value that is made beside what goes on.
+private final class Pending<Value: Sendable>: Sendable {
+  private let group = DispatchGroup()
+  private let result = Mutex<Result<Value, any Error>?>(nil)
+  private let isWanted = Atomic(true)
+
+  /// - Parameter make: asks its argument now and then whether to go on
+  init(_ make: @escaping @Sendable (() -> Bool) throws -> Value) {
+    DispatchQueue.global().async(group: group) {
+      let made = Result { try make { self.isWanted.load(ordering: .relaxed) } }
+      self.result.withLock { $0 = made }
+    }
+  }
+
+  /// Waits for it.
+  func get() throws -> Value {
+    group.wait()
+    return try result.withLock { try $0!.get() }
+  }
+
+  /// Ends the work on it, and waits for that.
+  func cancel() {
+    isWanted.store(false, ordering: .relaxed)
+    group.wait()
   }
 }
 

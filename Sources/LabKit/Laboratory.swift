@@ -5,6 +5,9 @@ import Groundwork
 public struct Laboratory: Sendable {
   /// The repository's root.
   public let root: URL
+  /// What a matrix product makes on one thread of this machine, GFLOP/s, by which times of records made elsewhere are
+  /// scaled. Whoever runs stages measures it: nothing here multiplies matrices.
+  public var gflops: Double?
 
   /// - Parameter root: the folder with `experiments/`
   public init(root: URL) { self.root = root }

@@ -40,6 +40,11 @@ public func writeModelFolder(
   defer { values.deallocate() }
   for spec in specs {
     guard let start = values.baseAddress else { continue }
+    // The same bytes as those that are read.
+    if !spec.isTransposed, let matrix = try source.stored(spec), matrix.element.storedType == type {
+      try writer.write(spec.name, matrix)
+      continue
+    }
     try source.read(spec, into: start)
     try writer.write(spec.name, UnsafeBufferPointer(start: start, count: spec.count))
   }

@@ -12,6 +12,8 @@ public protocol WeightSource {
   func check(_ tensor: TensorSpec) throws
   /// The numbers where they lie in memory, if they are a matrix of 16-bit floats that may be read there; nil: `read` them.
   func stored(_ tensor: TensorSpec) throws -> WeightMatrix?
+  /// Says that these will be read soon, for a source that a disk is behind.
+  func prefetch(_ tensors: [TensorSpec])
   /// Every name the source holds, to report tensors that nobody asked for; nil when it makes them up.
   var names: Set<String>? { get }
 }
@@ -20,6 +22,7 @@ extension WeightSource {
   /// Sources that make their tensors up have nothing to compare.
   public func check(_ tensor: TensorSpec) throws {}
   public func stored(_ tensor: TensorSpec) throws -> WeightMatrix? { nil }
+  public func prefetch(_ tensors: [TensorSpec]) {}
 
   /// The tensor's values, [shape].
   public func read(_ tensor: TensorSpec) throws -> Tensor {

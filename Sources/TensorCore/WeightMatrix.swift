@@ -81,6 +81,13 @@ public struct WeightMatrix: @unchecked Sendable {
   /// Bytes of all numbers and scales.
   public var bytes: Int { outputs * inputs * element.size + (scales == nil ? 0 : 4 * outputs) }
 
+  /// The numbers as they lie in memory, without scales.
+  public func withBytes<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T {
+    try withExtendedLifetime(owner) {
+      try body(UnsafeRawBufferPointer(start: start, count: outputs * inputs * element.size))
+    }
+  }
+
   private func row(_ output: Int) -> UnsafeRawPointer { start + output * inputs * element.size }
 
   /// Writes `rows` as float32, [rows.count, inputs].

@@ -41,6 +41,13 @@ struct Place: ParsableArguments {
     return laboratory
   }
 
+  /// The same for commands that say how long something takes.
+  func measuredLaboratory() throws -> Laboratory {
+    var laboratory = try laboratory()
+    laboratory.gflops = productSpeed()
+    return laboratory
+  }
+
   private func named() throws -> Laboratory {
     if let root {
       let folder = URL(fileURLWithPath: root)

@@ -63,7 +63,7 @@ struct PlanCommand: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      let laboratory = try place.laboratory()
+      let laboratory = try place.measuredLaboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
       if let makefile {
         let arguments = Dictionary(uniqueKeysWithValues: plans.map { ($0.spec.name, selection.arguments(for: $0)) })
@@ -123,7 +123,7 @@ struct RunCommand: ParsableCommand {
 
   private func runSweep() throws {
     Interrupt.listen()
-    let laboratory = try place.laboratory()
+    let laboratory = try place.measuredLaboratory()
     let plans = try selection.plans(in: laboratory, registry: standardStages())
     if let plan = plans.first(where: { $0.profile.consent != nil }), !yes {
       try printResult(Outline(plans, in: laboratory, jobs: selection.jobs).text, terminator: "")

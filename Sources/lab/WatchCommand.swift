@@ -27,7 +27,7 @@ struct WatchCommand: ParsableCommand {
       if !(0.2...3600).contains(every) {
         throw UpcycleError.usage("is out of range", at: "--every", expected: "0.2 to 3600 seconds", found: "\(every)")
       }
-      let laboratory = try place.laboratory()
+      let laboratory = try place.measuredLaboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
       let size = terminalSize()
       if once || size == nil {

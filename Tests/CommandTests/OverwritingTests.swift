@@ -148,6 +148,20 @@ final class OverwritingTests: XCTestCase {
       saying: ["is what the command reads"])
   }
 
+  /// The digest of a large input, which is taken beside the work on it, neither keeps a refusal waiting nor breaks its end.
+  func testARefusalEndsTheDigestOfALargeInput() throws {
+    let model = repositoryRoot().appendingPathComponent("experiments/teachers/nano-qwen-seed1")
+    try FileManager.default.copyItem(atPath: model.path, toPath: path("large"))
+    // 64 gigabytes, of which the disk holds nothing.
+    XCTAssertTrue(FileManager.default.createFile(atPath: path("large/notes.bin"), contents: nil))
+    XCTAssertEqual(truncate(path("large/notes.bin"), 64 << 30), 0)
+    let start = monotonicSeconds()
+    try assertRefused(
+      "xecomla", ["palu", "--model", path("large"), "--calibration", path("shards"), "--out", path("refused")],
+      status: 2, saying: ["--model", "qk_norm"])
+    XCTAssertLessThan(monotonicSeconds() - start, 20, "64 gigabytes take longer")
+  }
+
   /// A single file is replaced where it is of the same kind.
   func testFilesOfAnotherKindStay() throws {
     let scores = path("scores.csv")

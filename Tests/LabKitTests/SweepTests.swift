@@ -141,7 +141,7 @@ final class SweepTests: XCTestCase {
     try lab.sweep(plan).run()
     let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
     for var record in try file.read() {
-      (record.seconds, record.tokens) = (record.cell == "base" ? 4 : 60, record.tokens + 1)
+      (record.seconds, record.tokens, record.stages) = (record.cell == "base" ? 4 : 60, record.tokens + 1, nil)
       _ = try file.put(record)
     }
     try FileManager.default.removeItem(at: lab.laboratory.cache)
@@ -152,6 +152,37 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try seconds(0, "score"), 2)
     XCTAssertEqual(try seconds(1, "train"), 20)
     XCTAssertEqual(try seconds(0, "make"), 11, "both cells share it")
+  }
+
+  /// Records that say what each stage took are scaled by the machines' speed, and by what finished stages took here.
+  func testRecordedStagesAreScaledToThisMachine() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      record.stages = record.stages!.mapValues { Record.Cost(seconds: 50, tokens: $0.tokens) }
+      record.stages!["train"]?.seconds = 200
+      record.host.gflops = 100
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    func seconds(_ alias: String, gflops: Double?) throws -> Double? {
+      var laboratory = lab.laboratory
+      laboratory.gflops = gflops
+      let estimates = try Sweep([plan], in: laboratory).estimates()
+      return try XCTUnwrap(estimates[plan.jobs[1].steps.first { $0.alias == alias }!.key])
+    }
+    let cache = StageCache(folder: lab.laboratory.cache)
+    let make = plan.jobs[1].steps.first { $0.alias == "make" }!.key
+    var entry = try XCTUnwrap(cache.entry(make))
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    XCTAssertEqual(try seconds("train", gflops: 50), 400, "half as fast")
+    XCTAssertEqual(try seconds("train", gflops: nil), 200, "of unknown speed")
+    entry.seconds = 150
+    try makeDirectory(cache.output(make))
+    try cache.finish(make, entry)
+    XCTAssertEqual(try seconds("train", gflops: 50), 600, "and what is finished took half as long again as foretold")
   }
 
   /// Seen from outside: what is done, what waits, and how far a training is.

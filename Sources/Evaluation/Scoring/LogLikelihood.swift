@@ -97,18 +97,6 @@ private func scores(_ model: LanguageModel, _ sequences: [ScoredSequence], _ tok
   var caches = [SequenceCache?](repeating: nil, count: tree.nodes.count)
   var sums = [Double](repeating: 0, count: sequences.count)
   for level in tree.levels {
-    for number in level {
-      let node = tree.nodes[number]
-      guard let parent = node.parent else {
-        let longest = sequences[node.sequences].reduce(0) { max($0, $1.ids.count) }
-        caches[number] = model.makeCache(capacity: longest)
-        continue
-      }
-      // The last child goes on in its parent's cache.
-      childrenLeft[parent] -= 1
-      caches[number] = childrenLeft[parent] > 0 ? caches[parent]!.snapshot() : caches[parent]
-      if childrenLeft[parent] == 0 { caches[parent] = nil }
-    }
     var first = level.lowerBound
     while first < level.upperBound {
       var (end, tokens) = (first, 0)
@@ -116,6 +104,18 @@ private func scores(_ model: LanguageModel, _ sequences: [ScoredSequence], _ tok
         tokens += tree.nodes[end].tokens.count
         end += 1
       } while end < level.upperBound && tokens + tree.nodes[end].tokens.count <= tokensPerBatch
+      for number in first..<end {
+        let node = tree.nodes[number]
+        guard let parent = node.parent else {
+          let longest = sequences[node.sequences].reduce(0) { max($0, $1.ids.count) }
+          caches[number] = model.makeCache(capacity: longest)
+          continue
+        }
+        // The last child goes on in its parent's cache.
+        childrenLeft[parent] -= 1
+        caches[number] = childrenLeft[parent] > 0 ? caches[parent]!.snapshot() : caches[parent]
+        if childrenLeft[parent] == 0 { caches[parent] = nil }
+      }
       try addScores(model, tree, first..<end, caches, sequences, to: &sums)
       for number in first..<end where childrenLeft[number] == 0 { caches[number] = nil }
       first = end

@@ -1,3 +1,4 @@
+import CSystem
 import Foundation
 import Synchronization
 
@@ -21,6 +22,8 @@ public final class AtomicFile {
   /// What the hidden file is renamed to; nil: written in place.
   private let destination: String?
   private var descriptor: Int32
+  /// Bytes that the disk was not yet told to write.
+  private var unwritten = 0
 
   /// - Throws: where the file cannot be written, with the system's reason
   public init(_ url: URL) throws {
@@ -61,6 +64,12 @@ public final class AtomicFile {
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
     if let code = writeAll(bytes, to: descriptor) {
       throw UpcycleError("cannot write: \(systemReason(code))", at: url.path)
+    }
+    // A large file is on the disk by and by, while its maker computes, not in one piece at the end.
+    unwritten += bytes.count
+    if unwritten >= 1 << 26 && destination != nil {
+      up_begin_writeback(descriptor)
+      unwritten = 0
     }
   }
 

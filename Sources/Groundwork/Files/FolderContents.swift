@@ -100,9 +100,11 @@ public struct FolderOrigin: Codable, Equatable, Sendable {
   /// - Parameters:
   ///   - command: without what only decides how results are shown
   ///   - inputs: files and folders, of which subfolders do not count
-  public init(command: String, inputs: [String]) throws {
+  ///   - isWanted: asked while large files are read
+  /// - Throws: where an input cannot be read; `CancellationError` once this is not wanted any more
+  public init(command: String, inputs: [String], isWanted: () -> Bool = { true }) throws {
     self.command = command
-    self.inputs = try inputs.reduce(into: [:]) { $0[$1] = try contentHash(URL(fileURLWithPath: $1)) }
+    self.inputs = try inputs.reduce(into: [:]) { $0[$1] = try contentHash(URL(fileURLWithPath: $1), isWanted) }
   }
 
   /// Of a folder; nil where nothing is written down.
@@ -120,11 +122,11 @@ public struct FolderOrigin: Codable, Equatable, Sendable {
 
 /// SHA-256 of a file, or of the names and contents of a folder's files. What can be read but once, such as a pipe, is
 /// never the same; what is absent is, and fails where it is read.
-private func contentHash(_ url: URL) throws -> String {
+private func contentHash(_ url: URL, _ isWanted: () -> Bool) throws -> String {
   var status = stat()
   guard url.lastPathComponent != "-", stat(url.path, &status) == 0 else { return UUID().uuidString }
   switch status.st_mode & S_IFMT {
-  case S_IFREG: return try sha256(fileAt: url)
+  case S_IFREG: return try sha256(fileAt: url, isWanted: isWanted)
   case S_IFDIR: break
   default: return UUID().uuidString
   }
@@ -132,7 +134,7 @@ private func contentHash(_ url: URL) throws -> String {
   let files = try names.compactMap { name -> String? in
     let file = url.appendingPathComponent(name)
     guard stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-    return try "\(name) \(sha256(fileAt: file))"
+    return try "\(name) \(sha256(fileAt: file, isWanted: isWanted))"
   }
   return sha256(files.joined(separator: "\n"))
 }

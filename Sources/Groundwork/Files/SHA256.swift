@@ -43,11 +43,14 @@ public func sha256(_ data: Data) -> String { data.withUnsafeBytes { sha256($0) }
 public func sha256(_ text: String) -> String { sha256(Data(text.utf8)) }
 
 /// Digest of a file's bytes, read in 1 MiB pieces.
-public func sha256(fileAt url: URL) throws -> String {
+/// - Parameter isWanted: asked before every piece
+/// - Throws: where the file cannot be read; `CancellationError` once the digest is not wanted any more
+public func sha256(fileAt url: URL, isWanted: () -> Bool = { true }) throws -> String {
   let handle = try openForReading(url)
   defer { try? handle.close() }
   let hasher = SHA256Hasher()
   while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
+    if !isWanted() { throw CancellationError() }
     piece.withUnsafeBytes { hasher.update($0) }
   }
   return hasher.finish()

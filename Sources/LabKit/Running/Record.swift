@@ -9,6 +9,9 @@ public struct Record: Codable, Equatable, Sendable {
     public var cpu: String
     /// Processors in use.
     public var cores: Int
+    /// What a matrix product made on one thread as the run began, GFLOP/s: how the times of machines compare. nil in
+    /// records of before.
+    public var gflops: Double?
   }
 
   /// What one stage of a cell took.

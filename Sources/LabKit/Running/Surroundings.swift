@@ -8,9 +8,12 @@ public struct Surroundings: Sendable {
   /// Abbreviated commit, `-dirty` when the sources differ from it; `unknown` outside git.
   public let commit: String
 
-  /// - Parameter root: the checkout whose commit is named
-  public init(root: URL) {
-    host = Record.Host(cpu: processorName(), cores: ProcessInfo.processInfo.activeProcessorCount)
+  /// - Parameters:
+  ///   - root: the checkout whose commit is named
+  ///   - gflops: the speed that records hold
+  public init(root: URL, gflops: Double? = nil) {
+    host = Record.Host(
+      cpu: processorName(), cores: ProcessInfo.processInfo.activeProcessorCount, gflops: gflops)
     commit = sourceCommit(of: root)
   }
 

@@ -58,7 +58,7 @@ public struct Sweep: Sendable {
   @discardableResult
   public func run() throws -> Summary {
     var summary = Summary()
-    let surroundings = Surroundings(root: laboratory.root)
+    let surroundings = Surroundings(root: laboratory.root, gflops: laboratory.gflops)
     let todo = try estimates()
     let board = SweepProgress(todo: todo, quiet: quiet)
     defer { board.finish() }
@@ -262,40 +262,57 @@ public struct Sweep: Sendable {
 
   // MARK: Time to expect
 
-  /// Seconds expected for every unfinished stage of the plans: the mean of like stages that are finished here, or else a
-  /// stage's share of what the committed record of its cell took; nil where nothing tells.
+  /// Seconds expected for every unfinished stage of the plans; nil where nothing tells.
+  ///
+  /// What the committed record of its cell says of this stage, times how much longer this machine took so far than
+  /// records say; or the mean of like stages that are finished here; or its share of what a record says of the whole
+  /// cell.
   public func estimates() throws -> [String: Double?] {
+    let (stages, shares) = try recordedSeconds()
     var finished: [String: (seconds: Double, count: Int)] = [:]
+    var (here, recorded) = (0.0, 0.0)
     var todo: [Plan.Node] = []
-    for plan in plans {
-      for key in plan.order {
-        let node = plan.nodes[key]!
-        guard let entry = try cache.entry(key) else {
-          todo.append(node)
-          continue
-        }
-        let sum = finished[node.stage.name] ?? (0, 0)
-        finished[node.stage.name] = (sum.seconds + entry.seconds, sum.count + 1)
+    for key in Set(plans.flatMap(\.order)).sorted() {
+      let node = plans.lazy.compactMap { $0.nodes[key] }.first!
+      guard let entry = try cache.entry(key) else {
+        todo.append(node)
+        continue
       }
+      let sum = finished[node.stage.name] ?? (0, 0)
+      finished[node.stage.name] = (sum.seconds + entry.seconds, sum.count + 1)
+      if let seconds = stages[key] { (here, recorded) = (here + entry.seconds, recorded + seconds) }
     }
-    let shares = try sharesOfRecords()
+    // A few seconds of work tell nothing of a machine's pace.
+    let pace = min(here, recorded) > 10 ? here / recorded : 1
     return todo.reduce(into: [:]) { result, node in
-      result[node.key] = .some(finished[node.stage.name].map { $0.seconds / Double($0.count) } ?? shares[node.key])
+      let like = finished[node.stage.name].map { $0.seconds / Double($0.count) }
+      result[node.key] = .some(stages[node.key].map { $0 * pace } ?? like ?? shares[node.key])
     }
   }
 
-  /// Stage key -> seconds, as if all stages of a recorded cell had taken as long; the mean over the cells that share it.
-  private func sharesOfRecords() throws -> [String: Double] {
+  /// By stage key: seconds that records hold of the stage itself, and its share where a record knows only the whole cell's,
+  /// as if all of its stages had taken as long. The mean over the cells that have the stage, on a machine of this speed.
+  private func recordedSeconds() throws -> (stages: [String: Double], shares: [String: Double]) {
+    var stages: [String: [Double]] = [:]
     var shares: [String: [Double]] = [:]
     for plan in plans {
       let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
       for job in plan.jobs {
         let like = records.filter { $0.cell == job.cell.id }
         guard let record = like.first(where: { $0.seed == job.seed }) ?? like.first else { continue }
-        for step in job.steps { shares[step.key, default: []].append(record.seconds / Double(job.steps.count)) }
+        var speedup = 1.0
+        if let here = laboratory.gflops, let there = record.host.gflops { speedup = here / there }
+        for step in job.steps {
+          if let cost = record.stages?[step.alias] {
+            stages[step.key, default: []].append(cost.seconds / speedup)
+          } else {
+            shares[step.key, default: []].append(record.seconds / Double(job.steps.count) / speedup)
+          }
+        }
       }
     }
-    return shares.mapValues { $0.reduce(0, +) / Double($0.count) }
+    func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+    return (stages.mapValues(mean), shares.mapValues(mean))
   }
 
   /// Whether a stage's output is finished.

@@ -180,6 +180,14 @@ public final class CheckpointReader: WeightSource {
     return try files[place.file].storedMatrix(place.name, part: start..<start + tensor.count, width: width)
   }
 
+  /// Starts reading what the files hold of these.
+  public func prefetch(_ tensors: [TensorSpec]) {
+    for tensor in tensors {
+      guard let place = places[tensor.storedName] else { continue }
+      files[place.file].prefetch(place.name)
+    }
+  }
+
   /// Reads a float tensor of exactly this shape as float32.
   public func readFloats(_ name: String, shape: [Int]) throws -> [Float] {
     let place = try place(name, shape: shape)

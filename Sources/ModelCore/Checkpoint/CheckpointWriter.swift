@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TensorCore
 
 /// Writes a model folder's weights: `model.safetensors`, or shards with an index above `shardBytes`.
 /// Values stream through; the files appear together at `commit()`.
@@ -47,6 +48,13 @@ public final class CheckpointWriter {
 
   /// Writes the next tensor in the announced order.
   public func write(_ name: String, _ values: UnsafeBufferPointer<Float>) throws {
+    precondition(next < specs.count, "more tensors than announced")
+    try writers[writerOfTensor[next]].write(name, values)
+    next += 1
+  }
+
+  /// The same of numbers that are stored as the file's are.
+  public func write(_ name: String, _ values: WeightMatrix) throws {
     precondition(next < specs.count, "more tensors than announced")
     try writers[writerOfTensor[next]].write(name, values)
     next += 1

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Element types of safetensors files. All are recognised in a header; floats and integers can be read.
 public enum ElementType: String, CaseIterable, Sendable {
   case float32 = "F32"
@@ -32,6 +34,18 @@ public enum ElementType: String, CaseIterable, Sendable {
     case .bfloat16: "bfloat16"
     case .float16: "float16"
     default: "float32"
+    }
+  }
+}
+
+extension WeightMatrix.Element {
+  /// The type of a file's numbers that lie like these; nil for ours alone.
+  var storedType: ElementType? {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    case .float16: .float16
+    case .int8: nil
     }
   }
 }

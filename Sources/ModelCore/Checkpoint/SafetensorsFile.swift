@@ -1,3 +1,4 @@
+import CSystem
 import Foundation
 import Groundwork
 import TensorCore
@@ -109,6 +110,12 @@ public struct SafetensorsFile: Sendable {
     else { return nil }
     return WeightMatrix(
       element, at: start + part.lowerBound * element.size, outputs: part.count / width, inputs: width, owner: map)
+  }
+
+  /// Starts reading a tensor from the disk; nothing for an unknown one.
+  public func prefetch(_ name: String) {
+    guard let info = info(name), let start = bytes(info).baseAddress else { return }
+    up_prefetch(start, bytes(info).count)
   }
 
   /// An integer tensor.

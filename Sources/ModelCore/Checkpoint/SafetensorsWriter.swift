@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TensorCore
 
 /// Writes one safetensors file tensor by tensor; names and shapes are known first, the values follow in the
 /// same order. Nothing appears under the name before `commit()`.
@@ -52,6 +53,15 @@ public final class SafetensorsWriter {
     var header = Data(("{" + parts.joined(separator: ",") + "}").utf8)
     header.append(Data(repeating: 0x20, count: (8 - header.count % 8) % 8))
     return header
+  }
+
+  /// Writes the next tensor, whose numbers are stored as this file's are, and as its shape says.
+  public func write(_ name: String, _ values: WeightMatrix) throws {
+    precondition(next < specs.count && specs[next].name == name, "tensors are written in the announced order")
+    precondition(values.element.storedType == type && !specs[next].isTransposed, "\(name): stored otherwise")
+    precondition(values.outputs * values.inputs == specs[next].count, "\(name): values for another shape")
+    next += 1
+    try values.withBytes { try file.write($0) }
   }
 
   /// Writes the next tensor; `values` must hold as many numbers as its shape says.

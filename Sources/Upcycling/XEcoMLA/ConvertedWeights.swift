@@ -49,6 +49,11 @@ final class ConvertedWeights: WeightSource {
 
   var names: Set<String>? { nil }
 
+  func stored(_ tensor: TensorSpec) throws -> WeightMatrix? {
+    if let layer = tensor.layer, case .mixer = tensor.role, config.mixers[layer] == .latentAttention { return nil }
+    return try source.stored(base.counterpart(of: tensor))
+  }
+
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
     guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .latentAttention else {
       return try source.read(base.counterpart(of: tensor), into: destination)
@@ -88,6 +93,9 @@ final class ConvertedWeights: WeightSource {
   private func make(from layer: Int) throws {
     let pending = Array(config.layers(of: .latentAttention).filter { $0 >= layer }.prefix(Threads.count))
     let (base, config, conversion, covariances, factors) = (base, config, conversion, covariances, factors)
+    // What will be passed through, and what the next layers are made of, comes from the disk meanwhile.
+    source.prefetch(
+      (layer..<min(layer + 2 * pending.count, base.layerCount)).flatMap { base.layerTensors($0) })
     let made = try Self.eachLayer(pending, source: source, base: base, except: Set(factors.keys)) { layer, weights in
       let began = monotonicSeconds()
       let ranks = config.latent!.ranks(layer: layer)

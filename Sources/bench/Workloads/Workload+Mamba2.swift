@@ -10,7 +10,8 @@ extension Workload {
     [
       recurrence("ssd_chunked_4k", chunk: 64, "chunks of 64 as matrix products"),
       recurrence("ssd_naive_4k", chunk: nil, "token by token, all states stored"),
-      layer("layer_mamba2_512", { try $0.withMamba2() }, "Mamba2"), layer("layer_attention_512", { $0 }, "attention"),
+      layer("layer_mamba2_512", { try $0.withMamba2() }, "Mamba2"),
+      layer("layer_gated_delta_512", { try $0.withGatedDeltaNet() }, "Gated DeltaNet"),
     ]
   }
 
@@ -64,15 +65,11 @@ extension Workload {
     -> Workload
   {
     let (batch, time) = (4, 512)
-    return Workload(
-      name: name, summary: "one layer with \(what), forward and backward, d 256, 16 heads, 4 x 512 tokens",
-      unit: "tokens/s",
-      amount: Double(batch * time)
-    ) {
+    func pass(_ mixer: (ModelConfig) throws -> ModelConfig) throws -> () -> Void {
       let base = ModelConfig(
         hiddenSize: 256, layerCount: 1, attentionHeads: 16, keyValueHeads: 16, intermediateSize: 16, vocabularySize: 16,
         tieWordEmbeddings: true, maxPosition: time)
-      let model = try! LanguageModel(mixer(base), seed: 1)
+      let model = try LanguageModel(mixer(base), seed: 1)
       let stream = RandomStream(seed: 3, "bench")
       let x = Tensor([batch, time, 256], values: (0..<batch * time * 256).map { Float(stream.normal(at: UInt64($0))) })
       let positions = (0..<batch * time).map { Int32($0 % time) }
@@ -83,5 +80,11 @@ extension Workload {
         tape.backward(from: y, seed: x)
       }
     }
+    return Workload(
+      name: name,
+      summary:
+        "one layer with \(what), forward and backward, d 256, 16 heads, 4 x 512 tokens; in the peer's place attention",
+      unit: "tokens/s", amount: Double(batch * time), beside: { try pass { $0 } }
+    ) { try pass(mixer) }
   }
 }
