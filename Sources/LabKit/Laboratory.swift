@@ -71,20 +71,18 @@ public struct Laboratory: Sendable {
   /// Removes the items of a record that is no more, unless another experiment's record has the same key.
   func dropItems(of key: String, from plan: Plan) throws {
     let file = itemFile(plan.spec, plan.profile, key: key)
-    guard file.exists, try records(inProfile: plan.profile.name)[key] == nil else { return }
+    guard file.exists, try !records(inProfile: plan.profile.name).contains(where: { $0.key == key }) else { return }
     try FileManager.default.removeItem(at: file.url)
   }
 
-  /// Committed records of all specs in profiles of this name, by key.
-  func records(inProfile name: String) throws -> [String: Record] {
+  /// Committed records of all specs in profiles of this name.
+  func records(inProfile name: String) throws -> [Record] {
     let files = try Self.entries(experiments).flatMap { paper -> [URL] in
       let folder = paper.appendingPathComponent("records")
       guard FileManager.default.fileExists(atPath: folder.path) else { return [] }
       return try Self.entries(folder).filter { $0.lastPathComponent.hasSuffix(".\(name).jsonl") }
     }
-    return try files.reduce(into: [:]) { found, file in
-      for record in try RecordFile(url: file).read() where found[record.key] == nil { found[record.key] = record }
-    }
+    return try files.flatMap { try RecordFile(url: $0).read() }
   }
 
   /// Committed records of the experiment `PAPER/ITEM` in a profile; none where there are none.

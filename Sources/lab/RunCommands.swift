@@ -91,7 +91,10 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
-  @Flag(help: "Leave out cells recorded with exactly these settings; take over such records of other experiments.")
+  @Flag(
+    help: """
+      Leave out cells recorded with these settings, on any number of threads; take over such records of other experiments.
+      """)
   var skipRecorded = false
   @Flag(help: "Write the records over the committed ones, under experiments/.") var updateRecords = false
   @Flag(help: "Print only errors.") var quiet = false
@@ -183,13 +186,7 @@ struct StatusCommand: ParsableCommand {
       var selection = selection
       if selection.specs.isEmpty { selection.all = true }
       let plans = try selection.plans(in: laboratory, registry: standardStages())
-      let states = try plans.map { plan in
-        try RunState(plan, in: laboratory) { threads in
-          var same = selection
-          (same.specs, same.all, same.threads) = ([plan.spec.name], false, threads)
-          return try same.plans(in: laboratory, registry: standardStages())[0]
-        }
-      }
+      let states = try plans.map { try RunState($0, in: laboratory) }
       if json {
         try printJSON(.array(states.map(\.json)))
         return

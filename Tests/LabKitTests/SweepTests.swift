@@ -292,16 +292,20 @@ final class SweepTests: XCTestCase {
   func testRecordsOfOtherThreadCountsAreCurrent() throws {
     let lab = try TestLaboratory()
     try lab.sweep(lab.plan(threads: 1)).run()
-    let state = try RunState(lab.plan(), in: lab.laboratory) { try lab.plan(threads: $0) }
+    let state = try RunState(lab.plan(), in: lab.laboratory)
     XCTAssertEqual(state.json["recorded"]?.int, 3)
     XCTAssertEqual(state.json["stale"]?.int, 0)
-    let newer = try RunState(lab.plan(trainVersion: 2), in: lab.laboratory) {
-      try lab.plan(trainVersion: 2, threads: $0)
-    }
+    let newer = try RunState(lab.plan(trainVersion: 2), in: lab.laboratory)
     XCTAssertEqual(newer.json["stale"]?.int, 2)
     let spec = try lab.laboratory.spec("demo/t")
     let page = try Publication(lab.laboratory).table(spec).markdown([])
     XCTAssertTrue(page.contains("`lab run demo/t --profile micro --threads 1`"), page)
+    var sweep = lab.sweep(try lab.plan())
+    sweep.trustsRecords = true
+    XCTAssertEqual(try sweep.run().skipped.count, 3)
+    sweep = lab.sweep(try lab.plan(trainVersion: 2))
+    sweep.trustsRecords = true
+    XCTAssertEqual(try sweep.run().skipped.count, 1, "another version of a stage is run")
   }
 
   func testARecordOfAnotherSpecIsTakenOver() throws {

@@ -93,15 +93,14 @@ public struct RunState {
   private let stale: Int
   private let waiting: Int
 
-  /// `replan`: the same plan on another number of threads, which is part of a key.
-  public init(_ plan: Plan, in laboratory: Laboratory, replan: (Int) throws -> Plan) throws {
+  /// - Throws: where the records cannot be read
+  public init(_ plan: Plan, in laboratory: Laboratory) throws {
     spec = plan.spec
     profile = plan.profile.name
     runs = plan.jobs.count
     let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
-    let recorded = Set(records.map(\.key))
-    let keys = try Set(records.map(\.threads)).map { try replan($0).jobs.map(\.key) }
-    let isCurrent = plan.jobs.indices.map { job in keys.contains { recorded.contains($0[job]) } }
+    let index = RecordIndex(records)
+    let isCurrent = plan.jobs.map { index.record(of: $0, in: plan) != nil }
     current = isCurrent.filter { $0 }.count
     stale =
       zip(plan.jobs, isCurrent).filter { job, isCurrent in

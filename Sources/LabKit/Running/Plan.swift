@@ -109,7 +109,7 @@ public struct Plan: Sendable {
           if !nodes[key]!.cells.contains(cell.id) { nodes[key]!.cells.append(cell.id) }
           steps.append((use.alias, key))
         }
-        let key = sha256(steps.map { "\($0.alias)=\($0.key)" }.joined(separator: "\n"))
+        let key = Self.key(of: steps)
         if !seen.insert(key).inserted { continue }
         jobs.append(Job(cell: cell, seed: depends ? seed : nil, steps: steps, key: key))
       }
@@ -117,6 +117,19 @@ public struct Plan: Sendable {
     self.nodes = nodes
     self.order = order
     self.jobs = jobs
+  }
+
+  /// The key that a job would have on another number of threads.
+  func key(of job: Job, threads: Int) -> String {
+    var keys: [String: String] = [:]
+    let steps = job.steps.map { step in
+      let node = nodes[step.key]!
+      keys[step.key] = Self.key(
+        stage: node.stage, config: node.config, parents: node.parents.mapValues { keys[$0]! }, seed: node.seed,
+        threads: threads, inputs: node.inputs)
+      return (alias: step.alias, key: keys[step.key]!)
+    }
+    return Self.key(of: steps)
   }
 
   /// Refuses what a stage does not know.
@@ -142,6 +155,10 @@ public struct Plan: Sendable {
       named.location = spec.file.path
       throw named
     }
+  }
+
+  private static func key(of steps: [(alias: String, key: String)]) -> String {
+    sha256(steps.map { "\($0.alias)=\($0.key)" }.joined(separator: "\n"))
   }
 
   /// SHA-256 over everything that decides a stage's output.

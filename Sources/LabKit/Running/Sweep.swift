@@ -8,8 +8,8 @@ public struct Sweep: Sendable {
   public let laboratory: Laboratory
   /// What is run, in order.
   public let plans: [Plan]
-  /// Skip cells whose record already carries the planned key, even without cached outputs; where another spec's record
-  /// does, it is taken over, with the commit, machine and time that it names.
+  /// Skip cells whose record already carries the planned key, on any number of threads and even without cached outputs;
+  /// where another spec's record does, it is taken over, with the commit, machine and time that it names.
   public var trustsRecords = false
   /// Where results go: to this checkout's own records, or over the committed ones.
   public var records = Laboratory.RecordSet.own
@@ -69,19 +69,19 @@ public struct Sweep: Sendable {
     for plan in plans {
       let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records))
       let committed = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
-      let known = trustsRecords ? Set(try file.read().map(\.key)) : []
-      let elsewhere = trustsRecords ? try laboratory.records(inProfile: plan.profile.name) : [:]
+      let known = RecordIndex(trustsRecords ? try file.read() : [])
+      let elsewhere = RecordIndex(trustsRecords ? try laboratory.records(inProfile: plan.profile.name) : [])
       for job in plan.jobs {
         let name = Self.name(plan, job)
-        if known.contains(job.key) {
+        if known.record(of: job, in: plan) != nil {
           summary.skipped.append(name)
           job.steps.forEach { board.passed($0.key) }
           continue
         }
-        if var record = elsewhere[job.key] {
+        if var record = elsewhere.record(of: job, in: plan) {
           (record.spec, record.cell, record.seed) = (plan.spec.name, job.cell.id, job.seed)
           _ = try file.put(record)
-          try laboratory.copyItems(of: job.key, to: plan, records)
+          try laboratory.copyItems(of: record.key, to: plan, records)
           summary.adopted.append(name)
           job.steps.forEach { board.passed($0.key) }
           continue
@@ -112,9 +112,9 @@ public struct Sweep: Sendable {
   /// The jobs of a plan that no trusted record settles.
   func unrecorded(of plan: Plan) throws -> [Plan.Job] {
     if !trustsRecords { return plan.jobs }
-    let known = Set(try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records)).read().map(\.key))
-    let elsewhere = try laboratory.records(inProfile: plan.profile.name)
-    return plan.jobs.filter { !known.contains($0.key) && elsewhere[$0.key] == nil }
+    let known = RecordIndex(try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records)).read())
+    let elsewhere = RecordIndex(try laboratory.records(inProfile: plan.profile.name))
+    return plan.jobs.filter { known.record(of: $0, in: plan) == nil && elsewhere.record(of: $0, in: plan) == nil }
   }
 
   static func name(_ plan: Plan, _ job: Plan.Job) -> String {
