@@ -68,13 +68,10 @@ timed() { # user name command
   inside "$1" "$3" >"$root.log" 2>&1 </dev/null || { say "$2: failed"; tail -20 "$root.log" >&2; exit 1; }
   say "$2: $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
 }
-block() { # file number: the lines of a fenced block of commands
-  awk -v wanted="$2" '/^```/ { if (inside) inside = 0; else { inside = 1; if ($0 == "```") count++; else inside = 2 }; next }
-                      inside == 1 && count == wanted' "$1"
-}
-heading() { # file number: the heading that a block stands under
-  awk -v wanted="$2" '/^#+ / && !inside { sub(/^#+ /, ""); name = $0 }
-                      /^```/ { if (inside) inside = 0; else { inside = 1; if ($0 == "```" && ++count == wanted) { print name; exit } } }' "$1"
+block() { # file number: the heading that a fenced block of commands stands under, and the lines of the block
+  awk -v wanted="$2" '/^#+ / && !fence { heading = $0; sub(/^#+ /, "", heading) }
+                      /^```/ { fence = !fence; ours = fence && $0 == "```"; if (ours && ++count == wanted) print heading; next }
+                      ours && count == wanted' "$1"
 }
 
 if [ "$what" != --rest ]; then
@@ -86,19 +83,19 @@ fi
 chroot "$root" chown -R stranger:stranger "$home" /home/stranger
 rm -f "$root"/tmp/*.lock  # the Swift package manager's, which were root's
 for ((n = 2; ; n++)); do
-  commands=$(block README.md "$n")
-  if [ -z "$commands" ] || { [ -z "$what" ] && [ "$n" -gt 2 ]; }; then break; fi
-  name=$(heading README.md "$n")
+  text=$(block README.md "$n")
+  if [ -z "$text" ] || { [ -z "$what" ] && [ "$n" -gt 2 ]; }; then break; fi
+  name=${text%%$'\n'*}
   profile=
   if [ "$name" = "Reproducing the paper" ]; then profile=smoke; fi
-  timed stranger "$name" "$commands"
+  timed stranger "$name" "${text#*$'\n'}"
   tail -3 "$root.log"
 done
 if [ -n "$what" ]; then
   for ((n = 1; ; n++)); do
-    commands=$(block examples/README.md "$n")
-    if [ -z "$commands" ]; then break; fi
-    timed stranger "examples, block $n" "$commands"
+    text=$(block examples/README.md "$n")
+    if [ -z "$text" ]; then break; fi
+    timed stranger "examples, block $n" "${text#*$'\n'}"
     tail -3 "$root.log"
   done
   timed stranger "make test" "make test"
