@@ -6,7 +6,7 @@ load "style.gp"
 set xrange [-0.2:8.2]
 set xtics 1
 set multiplot layout 2,2 margins 0.08,0.98,0.11,0.94 spacing 0.08,0.13
-on(s) = strcol("model_ours") eq "nano-qwen-moe" && (strcol("which_ours") eq s || strcol("which_ours") eq "none" || strcol("which_ours") eq "all")
+on(n, s) = strcol("model_ours") eq sprintf("nano-qwen-moe (pretraining %d)", n) && (strcol("which_ours") eq s || strcol("which_ours") eq "none" || strcol("which_ours") eq "all")
 do for [k=1:4] {
   value = word("loss avg mmlu humaneval", k)
   set title word("'held-out loss, nats per token' 'average of ten tasks, %' 'quiz [MMLU], %' 'programs [HumanEval+], %'", k)
@@ -22,8 +22,10 @@ do for [k=1:4] {
     # Guessing among four choices; HumanEval+ of the paper's fully rewired model.
     level = k == 3 ? 25 : NaN
     if (k == 3) { set arrow 1 from graph 0, first level to graph 1, first level nohead lt 6; set label 2 "guessing" at graph 0.99, first 27.5 right textcolor rgb grey font ",11" } else { unset label 2 }
-    plot csv using (column("layers_ours")):(keep(on("first"), column(value."_ours"))) smooth unique with linespoints lt 2 title "first N layers", \
-      csv using (column("layers_ours")):(keep(on("last"), column(value."_ours"))) smooth unique with linespoints lt 1 title "last N layers"
+    plot csv using (column("layers_ours")):(keep(on(1, "first"), column(value."_ours"))) smooth unique with linespoints lt 2 title "first N layers", \
+      csv using (column("layers_ours")):(keep(on(1, "last"), column(value."_ours"))) smooth unique with linespoints lt 1 title "last N layers", \
+      csv using (column("layers_ours")):(keep(on(2, "first"), column(value."_ours"))) smooth unique with lines lt 2 dt 2 title "of a second pretraining", \
+      csv using (column("layers_ours")):(keep(on(2, "last"), column(value."_ours"))) smooth unique with lines lt 1 dt 2 notitle
   }
 }
 unset multiplot
