@@ -58,6 +58,7 @@ struct PlanCommand: ParsableCommand {
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
+  @Flag(help: "Leave out cells recorded with these settings, on any number of threads.") var skipRecorded = false
   @Option(help: ArgumentHelp("Write the stages as a makefile instead.", valueName: "file")) var makefile: String?
   @Flag(help: "Print JSON.") var json = false
 
@@ -72,7 +73,7 @@ struct PlanCommand: ParsableCommand {
         let stages = Set(plans.flatMap(\.order)).count
         return try printResult("\(makefile): \(stages) stages; make -f \(makefile) -j2")
       }
-      let outline = try Outline(plans, in: laboratory, jobs: selection.jobs)
+      let outline = try Outline(plans, in: laboratory, jobs: selection.jobs, trustsRecords: skipRecorded)
       if json { try printJSON(outline.json) } else { try printResult(outline.text, terminator: "") }
     }
   }

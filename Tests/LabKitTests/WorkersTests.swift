@@ -61,6 +61,8 @@ final class WorkersTests: XCTestCase {
     let stages = try outline { $0.stages = $0.stages ?? costs }
     XCTAssertTrue(stages.contains("to do: 4, about 2m42s of work, 2m12s by 2 jobs"), stages)
     XCTAssertFalse(try Outline([plan], in: lab.laboratory).text.contains("jobs"))
+    let settled = try Outline([lab.plan(seeds: [1], trainVersion: 2)], in: lab.laboratory, trustsRecords: true).text
+    XCTAssertTrue(settled.contains("1 run (1 recorded), 3 stages, 0 done"), settled)
   }
 
   func testAWorkerMeasuresNoTime() throws {

@@ -12,18 +12,27 @@ public struct Outline {
   private let plans: [Plan]
   private let lines: [[Line]]
   private let walls: [Double]
+  private let runs: [Int]
   private let processes: Int
 
-  /// - Parameter jobs: processes that would run stages at once
-  /// - Throws: where the cache cannot be read
-  public init(_ plans: [Plan], in laboratory: Laboratory, jobs: Int = 1) throws {
+  /// - Parameters:
+  ///   - jobs: processes that would run stages at once
+  ///   - trustsRecords: leave out what committed records settle, as `Sweep.trustsRecords`
+  /// - Throws: where the cache or records cannot be read
+  public init(_ plans: [Plan], in laboratory: Laboratory, jobs: Int = 1, trustsRecords: Bool = false) throws {
     self.plans = plans
     processes = jobs
-    let sweep = Sweep(plans, in: laboratory)
+    var sweep = Sweep(plans, in: laboratory)
+    (sweep.trustsRecords, sweep.records) = (trustsRecords, .committed)
+    let open = try plans.map { try sweep.unrecorded(of: $0) }
+    let needed = open.map { Set($0.flatMap { $0.steps.map(\.key) }) }
     let estimates = try sweep.estimates()
-    walls = plans.map { Forecast($0, estimates: estimates, jobs: jobs).wall }
-    lines = plans.map { plan in
-      plan.order.map { key in
+    runs = open.map(\.count)
+    walls = zip(plans, needed).map { plan, needed in
+      Forecast(plan, estimates: estimates.filter { needed.contains($0.key) }, jobs: jobs).wall
+    }
+    lines = zip(plans, needed).map { plan, needed in
+      plan.order.filter(needed.contains).map { key in
         let node = plan.nodes[key]!
         guard let seconds = estimates[key] else { return Line(node: node, done: true, seconds: nil) }
         return Line(node: node, done: false, seconds: seconds)
@@ -49,7 +58,9 @@ public struct Outline {
       }
       let known = todo.compactMap(\.seconds).reduce(0, +)
       let unknown = todo.filter { $0.seconds == nil }.count
-      text += "  \(plan.jobs.count) runs, \(lines.count) stages, \(lines.count - todo.count) done"
+      let recorded = plan.jobs.count - runs[index]
+      text += "  \(runs[index]) \(runs[index] == 1 ? "run" : "runs")\(recorded > 0 ? " (\(recorded) recorded)" : ""), "
+      text += "\(lines.count) stages, \(lines.count - todo.count) done"
       if !todo.isEmpty {
         text += "; to do: \(todo.count)"
         if known > 0 { text += ", about \(formatDuration(known))" }
@@ -67,7 +78,7 @@ public struct Outline {
       plans.indices.map { index in
         let (plan, lines) = (plans[index], lines[index])
         return .object([
-          "spec": .string(plan.spec.name), "profile": .string(plan.profile.name), "runs": .int(plan.jobs.count),
+          "spec": .string(plan.spec.name), "profile": .string(plan.profile.name), "runs": .int(runs[index]),
           "jobs": .int(processes), "wall_seconds": .double(walls[index]),
           "stages": .array(
             lines.map { line in
