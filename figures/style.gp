@@ -2,7 +2,7 @@
 # output_file. A script's line `caption = "…"` is set below the picture, and `tooltips = "…"` says which of its coordinates
 # marks show when pointed at: y (where it is left out), x, xy or none.
 set encoding utf8
-set datafile separator ","
+set datafile separator "\t"
 set datafile columnheaders
 set datafile missing NaN
 if (!exists("width")) width = 760

@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TestKit
 import XCTest
 
 @testable import LabKit
@@ -55,6 +56,30 @@ final class FigureTests: XCTestCase {
     XCTAssertTrue(both.contains("<title>1, 50.5</title>"), both)
     XCTAssertFalse(FigureTooltips(table: table, script: "tooltips = \"none\"").added(to: picture).contains("50.5"))
     XCTAssertFalse(FigureTooltips(table: "", script: "").added(to: picture).contains("50.5"))
+  }
+
+  /// gnuplot takes a quoted "a, b" for a.
+  func testNamesWithCommasAreOneName() throws {
+    let folder = try memoryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile("cell,y\n\"a, b\",5.25\na,7.5\n", to: folder.appendingPathComponent("f.csv"))
+    try writeFile(
+      """
+      set terminal svg size 300,200 name "figure"
+      set datafile separator "\\t"
+      set datafile columnheaders
+      set output output_file
+      if (exists("table_file")) { set table table_file }
+      plot for [name in "'a' 'a, b'"] csv using (strcol("cell") eq name ? 1 : NaN):(column("y")) with points title name
+      """, to: folder.appendingPathComponent("f.gp"))
+    let svg = folder.appendingPathComponent("f.svg")
+    try FigureScript(file: folder.appendingPathComponent("f.gp")).draw(
+      csv: folder.appendingPathComponent("f.csv"), to: svg, ours: 2)
+    let picture = String(decoding: try readFile(svg), as: UTF8.self)
+    XCTAssertEqual(picture.matches(of: /<title>a: 7.5<\/title>/).count, 1, picture)
+    XCTAssertEqual(picture.matches(of: /<title>a, b: 5.25<\/title>/).count, 1)
+    XCTAssertEqual(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted(), ["f.csv", "f.gp", "f.svg"])
   }
 
   /// The caption stands in a strip of its own, and whoever writes a figure without one is told.

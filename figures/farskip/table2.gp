@@ -16,6 +16,6 @@ set ylabel "points against the original"
 set key bottom left Left reverse
 plot for [i=1:13] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_published"))):(0.36) with boxes lc rgb grey notitle, \
   for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(0.36) with boxes lc rgb blue notitle, \
-  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours")) - column("avg_vs_base_interval")):(0):(2 * column("avg_vs_base_interval")) with vectors nohead lw 1.5 lc rgb "#333333" notitle, \
+  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours")) - column("avg_vs_base_interval")):(0):(2 * column("avg_vs_base_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle, \
   keyentry with boxes lc rgb grey title "paper: Qwen3-30B-A3B", \
   keyentry with boxes lc rgb blue title (ours == 0 ? "ours: not run yet" : "ours: nano-qwen-moe")

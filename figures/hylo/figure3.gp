@@ -24,8 +24,8 @@ do for [side in "published ours"] {
       interval(name) = keep(side eq "ours", of(name, measure."_interval"))
       plot csv using (at(-0.2)):(of("1B-4MLA12M2", value)):(0.36) with boxes lt 1 title "4MLA12M2", \
         csv using (at(0.2)):(of("1B-8MLA8M2", value)):(0.36) with boxes lt 2 title "8MLA8M2", \
-        csv using (at(-0.2)):(of("1B-4MLA12M2", value) - interval("1B-4MLA12M2")):(0):(2 * interval("1B-4MLA12M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle, \
-        csv using (at(0.2)):(of("1B-8MLA8M2", value) - interval("1B-8MLA8M2")):(0):(2 * interval("1B-8MLA8M2")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
+        csv using (at(-0.2)):(of("1B-4MLA12M2", value) - interval("1B-4MLA12M2")):(0):(2 * interval("1B-4MLA12M2")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle, \
+        csv using (at(0.2)):(of("1B-8MLA8M2", value) - interval("1B-8MLA8M2")):(0):(2 * interval("1B-8MLA8M2")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle
     }
   }
 }

@@ -24,8 +24,8 @@ do for [side in "published ours"] {
       interval(name) = keep(side eq "ours", of(name, measure."_interval"))
       plot csv using (at(-0.2)):(of("8K+YaRN", value)):(0.36) with boxes lt 2 title "8K + YaRN", \
         csv using (at(0.2)):(of("64K", value)):(0.36) with boxes lt 1 title "64K", \
-        csv using (at(-0.2)):(of("8K+YaRN", value) - interval("8K+YaRN")):(0):(2 * interval("8K+YaRN")) with vectors nohead lw 1.5 lc rgb "#333333" notitle, \
-        csv using (at(0.2)):(of("64K", value) - interval("64K")):(0):(2 * interval("64K")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
+        csv using (at(-0.2)):(of("8K+YaRN", value) - interval("8K+YaRN")):(0):(2 * interval("8K+YaRN")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle, \
+        csv using (at(0.2)):(of("64K", value) - interval("64K")):(0):(2 * interval("64K")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle
     }
   }
 }

@@ -26,7 +26,7 @@ do for [size in "53.1 15.6"] {
     set key top right
     plot for [i=1:5] csv using (i - 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_before_ours"))):(0.36) with boxes lc rgb grey title (i == 1 ? "before distillation" : ""), \
       for [i=1:5] csv using (i + 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_after_ours"))):(0.36) with boxes lc rgb blue title (i == 1 ? "after distillation" : ""), \
-      for [i=1:5] csv using (i + 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_after_ours")) - column("loss_after_interval")):(0):(2 * column("loss_after_interval")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
+      for [i=1:5] csv using (i + 0.19):(keep(strcol("cell") eq size." % ".word(names, i), column("loss_after_ours")) - column("loss_after_interval")):(0):(2 * column("loss_after_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle
   }
 }
 unset multiplot

@@ -23,7 +23,7 @@ if (ours == 0) {
     at(cell) = cell eq size." % paper" ? 1 : cell eq size." % paper + covariance" ? 2 : \
       cell eq size." % aligned" ? 3 : cell eq size." % aligned + covariance" ? 4 : NaN
     plot csv using (at(strcol("cell"))):(column("after_ours")):(0.6) with boxes lc rgb blue, \
-      csv using (at(strcol("cell"))):(column("after_ours") - column("after_interval")):(0):(2 * column("after_interval")) with vectors nohead lw 1.5 lc rgb "#333333", \
+      csv using (at(strcol("cell"))):(column("after_ours") - column("after_interval")):(0):(2 * column("after_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333", \
       csv using (at(strcol("cell"))):(column("after_ours")):(sprintf("%.2f", column("after_ours"))) with labels offset 0,1.1 font ",11"
   }
   unset multiplot

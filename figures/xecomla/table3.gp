@@ -19,6 +19,6 @@ do for [k=1:2] {
   set title target . (k == 1 ? "  (ours: nano-8b seed 2, r_kv 32)" : "  (ours: nano-8b seed 1, r_kv 20)")
   plot for [i=1:10] csv using (i - 0.19):(keep(strcol("cell") eq target, column(word(columns, i)."_vs_base_published"))):(0.36) with boxes lc rgb grey title (i == 1 ? "paper" : ""), \
     for [i=1:10] csv using (i + 0.19):(keep(strcol("cell") eq target, column(word(columns, i)."_vs_base_ours"))):(0.36) with boxes lc rgb blue title (i == 1 ? (ours == 0 ? "ours: not run yet" : "ours") : ""), \
-    for [i=1:10] csv using (i + 0.19):(keep(strcol("cell") eq target, column(word(columns, i)."_vs_base_ours")) - column(word(columns, i)."_vs_base_interval")):(0):(2 * column(word(columns, i)."_vs_base_interval")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
+    for [i=1:10] csv using (i + 0.19):(keep(strcol("cell") eq target, column(word(columns, i)."_vs_base_ours")) - column(word(columns, i)."_vs_base_interval")):(0):(2 * column(word(columns, i)."_vs_base_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle
 }
 unset multiplot

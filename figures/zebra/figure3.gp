@@ -36,7 +36,7 @@ if (exists("score")) {
     plot NaN notitle
   } else {
     plot csv using "layer":"score_ours":(0.7) with boxes lc rgb orange notitle, \
-      csv using "layer":(column("score_ours") - column("score_interval")):(0):(2 * column("score_interval")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
+      csv using "layer":(column("score_ours") - column("score_interval")):(0):(2 * column("score_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle
   }
   unset multiplot
 }

@@ -5,6 +5,8 @@ set title "initialisation"
 set ylabel "average of eight tasks, %"
 mixers = "MLA Mamba2 hybrid"
 starts = "'random' 'structured' 'structured + ILD'"
+# Numbers stand above their intervals, where there are any.
+half(interval) = interval == interval ? interval : 0
 set style fill solid 0.9 noborder
 set xrange [0.4:3.6]
 set xtics ("latent attention" 1, "Mamba2" 2, "hybrid" 3) scale 0
@@ -16,6 +18,6 @@ if (ours == 0) {
   set yrange [0:72]
   set key top center horizontal
   plot for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(0.24) with boxes lt s title (m == 1 ? word(starts, s) : ""), \
-    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours"))):(sprintf("%.1f", column("avg_ours"))) with labels offset 0,0.6 font ",11" notitle, \
-    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours")) - column("avg_interval")):(0):(2 * column("avg_interval")) with vectors nohead lw 1.5 lc rgb "#333333" notitle
+    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours") + half(column("avg_interval")))):(sprintf("%.1f", column("avg_ours"))) with labels offset 0,0.6 font ",11" notitle, \
+    for [s=1:3] for [m=1:3] csv using (m + 0.26 * (s - 2)):(keep(strcol("mixers_ours") eq word(mixers, m) && strcol("start_ours") eq word(starts, s), column("avg_ours")) - column("avg_interval")):(0):(2 * column("avg_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle
 }

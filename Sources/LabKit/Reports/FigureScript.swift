@@ -1,8 +1,8 @@
 import Foundation
 import Groundwork
 
-/// A gnuplot script below `figures/`: it draws a CSV file, reading `csv`, `ours`, `output_file` and whatever settings
-/// it documents.
+/// A gnuplot script below `figures/`: it draws a CSV file, of which it is given a copy with tabs, reading `csv`, `ours`,
+/// `output_file` and whatever settings it documents.
 public struct FigureScript: Sendable {
   /// The gnuplot script.
   public let file: URL
@@ -22,8 +22,16 @@ public struct FigureScript: Sendable {
   public func draw(csv: URL, to svg: URL, ours: Int, settings: [String: String] = [:], png: Bool = false) throws {
     let temporary = svg.deletingLastPathComponent().appendingPathComponent(".\(svg.lastPathComponent).\(getpid()).tmp")
     defer { try? FileManager.default.removeItem(at: temporary) }
+    // gnuplot cuts a quoted field at its first comma: it is given tabs, and nothing to quote.
+    let tabbed = temporary.appendingPathExtension("tsv")
+    defer { try? FileManager.default.removeItem(at: tabbed) }
+    let data = try CSV(contentsOf: csv)
+    let lines = ([data.header] + data.rows).map { fields in
+      fields.map { $0.map { "\t\n\r\"".contains($0) ? " " : String($0) }.joined() }.joined(separator: "\t")
+    }
+    try writeFile(lines.joined(separator: "\n") + "\n", to: tabbed)
     let quote = { (text: String) in "'" + text.replacingOccurrences(of: "'", with: "''") + "'" }
-    var assignments = ["csv=\(quote(csv.path))", "ours=\(ours)", "output_file=\(quote(temporary.path))"]
+    var assignments = ["csv=\(quote(tabbed.path))", "ours=\(ours)", "output_file=\(quote(temporary.path))"]
     assignments += settings.sorted { $0.key < $1.key }.map { "\($0.key)=\(quote($0.value))" }
     try makeDirectory(svg.deletingLastPathComponent())
     try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
