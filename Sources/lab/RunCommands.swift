@@ -67,6 +67,7 @@ struct PlanCommand: ParsableCommand {
       let laboratory = try place.measuredLaboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
       if let makefile {
+        if skipRecorded { throw UpcycleError.usage("a makefile holds every stage", hint: "leave out --skip-recorded") }
         let arguments = Dictionary(uniqueKeysWithValues: plans.map { ($0.spec.name, selection.arguments(for: $0)) })
         let text = SweepMakefile(plans, in: laboratory, arguments: arguments).text(program: try ownPath())
         try writeFile(text, to: URL(fileURLWithPath: makefile))

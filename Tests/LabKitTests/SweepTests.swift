@@ -306,6 +306,9 @@ final class SweepTests: XCTestCase {
     sweep = lab.sweep(try lab.plan(trainVersion: 2))
     sweep.trustsRecords = true
     XCTAssertEqual(try sweep.run().skipped.count, 1, "another version of a stage is run")
+    let timed = try lab.plan(threads: 3, scoreIsTimed: true)
+    let records = try RecordFile(url: lab.laboratory.recordFile(spec, timed.profile)).read()
+    XCTAssertTrue(timed.jobs.allSatisfy { RecordIndex(records).record(of: $0, in: timed) == nil }, "other times")
   }
 
   func testARecordOfAnotherSpecIsTakenOver() throws {

@@ -31,14 +31,16 @@ struct ShortConvolution {
   func extend(_ rows: Tensor, _ segments: [CacheSegment]) -> Tensor {
     let byTap = tapsFirst(weights.map(\.value))
     let convolved = Tensor([rows.rowCount, width])
-    let blocks = (width + 63) / 64
+    // Blocks of channels for long segments, which keep all threads busy; a few rows are not worth waking them.
+    let block = rows.rowCount < 64 ? width : 64
+    let blocks = (width + block - 1) / block
     Threads.parallel(segments.count * blocks) { index in
-      let (segment, channel) = (segments[index / blocks], index % blocks * 64)
+      let (segment, channel) = (segments[index / blocks], index % blocks * block)
       let (row, history) = (segment.rows.lowerBound, segment.cache.state + channel)
       up_causal_conv(
         rows.pointer + row * rows.width + columns.lowerBound + channel, rows.width, history, byTap.pointer + channel,
         width, bias.map { $0.value.pointer + channel }, convolved.pointer + row * width + channel, width,
-        segment.rows.count, min(64, width - channel), taps)
+        segment.rows.count, min(block, width - channel), taps)
     }
     for segment in segments {
       let start = rows.pointer + segment.rows.lowerBound * rows.width + columns.lowerBound
