@@ -68,6 +68,7 @@ test: setup verify-teachers
 # The layout of .swift-format, and Package.swift declaring every module that a target imports.
 lint: setup
 	swift format lint --strict $(FORMATTED)
+	Scripts/torture/kernels.sh 0
 	$(TEST_BUILD) --explicit-target-dependency-import-check error
 
 format:

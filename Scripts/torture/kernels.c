@@ -138,7 +138,8 @@ static void attention(void) {
 static void recurrences(void) {
   ptrdiff_t T = size(65), K = size(33), V = size(33), N = size(33), P = size(17), width = size(65), taps = size(5);
   ptrdiff_t s = width + below(5);
-  up_causal_conv(strided(T, width, s), s, below(2) ? floats((taps - 1) * width) : 0, floats(taps * width),
+  ptrdiff_t ws = width + below(3);
+  up_causal_conv(strided(T, width, s), s, below(2) ? strided(taps - 1, width, ws) : 0, strided(taps, width, ws), ws,
                  below(2) ? floats(width) : 0, strided(T, width, s), s, T, width, taps);
   up_causal_conv_backward(strided(T, width, s), s, strided(taps, width, width), width, floats(width),
                           strided(T, width, s), s, strided(T, width, s), s, strided(taps, width, width), width,
