@@ -97,7 +97,7 @@ final class ReportTests: XCTestCase {
       Claims
 
       - **D-C1 undecided**: Small stays within two points.
-        - needs base: 1 of 2 pretrainings, small: 2 of 9 seeds
+        - needs base: 1 of 2 pretrainings, small: 2 of 6 seeds
         - so far [small] - [base] = -0.750, wanted above -2: undecided
 
       """)

@@ -57,7 +57,7 @@ public final class Trainer {
       }
     }
     self.student = student
-    self.teacher = plan.klWeight > 0 ? teacher : nil
+    self.teacher = plan.klWeight > 0 || plan.hiddenWeight != nil ? teacher : nil
     self.batches = batches
     self.plan = plan
     loop = TrainingLoop(student, plan, ranks: ranks)

@@ -56,11 +56,16 @@ public struct RunDirectory {
     ranks: any TrainingRanks = SingleRank(), recall: () throws -> Outcome,
     train: () throws -> (model: LanguageModel, outcome: Outcome)
   ) throws -> Outcome {
-    if force { try ranks.agreeing { if ranks.writes { try removeOthers(plan: plan, identity: identity) } } }
+    if force { try ranks.agreeing { if ranks.writes { try removeOthers(plan: plan, identity: identity, type) } } }
     let isFinished = try ranks.agreeing {
       // config.json is written last: where it stands, the model is complete.
       let hasModel = FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path)
       if try !holds(plan: plan, identity: identity), hasModel { throw try FolderContents(of: url).inTheWay(at: url) }
+      if hasModel, try storedType() != type {
+        throw UpcycleError.usage(
+          "holds this model in another type", at: url.path, expected: type.rawValue, found: try storedType().rawValue,
+          hint: "name another `out`, or replace it with `force`")
+      }
       return hasModel
     }
     // What one rank sees, others of other machines may see later.
@@ -68,7 +73,7 @@ public struct RunDirectory {
       // A kill may have come before the clean-up.
       try ranks.agreeing {
         guard ranks.writes else { return }
-        try finish()
+        finish()
         FileLock.clear(lockFile)
       }
       return try recall()
@@ -78,19 +83,24 @@ public struct RunDirectory {
       if !ranks.writes { return }
       try tokenizer.save(to: url)
       try model.save(to: url, type: type)
-      try finish()
+      finish()
     }
     return outcome
   }
 
+  /// Of the finished model's numbers.
+  private func storedType() throws -> ElementType {
+    try CheckpointReader(url).writableType(of: ModelConfig(contentsOf: url))
+  }
+
   /// Clears the folder unless this very run stands there.
-  private func removeOthers<Plan: Codable & Equatable>(plan: Plan, identity: RunIdentity) throws {
+  private func removeOthers<Plan: Codable & Equatable>(plan: Plan, identity: RunIdentity, _ type: ElementType) throws {
     let contents = try FolderContents(of: url)
     switch contents {
     case .training, .model: break
     default: return
     }
-    if (try? holds(plan: plan, identity: identity)) == true { return }
+    if (try? holds(plan: plan, identity: identity)) == true, (try? storedType()) ?? type == type { return }
     // A process that trains there keeps its folder.
     let lock = contents == .model ? nil : try FileLock(lockFile, of: url)
     defer { withExtendedLifetime(lock) {} }
@@ -132,7 +142,7 @@ public struct RunDirectory {
   }
 
   /// Called once the finished model is on disk: removes the training state, which is three times its size.
-  func finish() throws { try? FileManager.default.removeItem(at: checkpoint) }
+  func finish() { try? FileManager.default.removeItem(at: checkpoint) }
 
   // MARK: The loss curve
 

@@ -46,10 +46,10 @@ public func evaluateRuler(
 ) throws -> RulerScore {
   try requireMatch(model.config, tokenizer)
   let longest = samples.map { $0.length }.max() ?? 0
-  if longest > model.config.maxPosition {
+  if longest > model.config.readablePositions {
     throw UpcycleError.usage(
       "is longer than the model's positions", at: "length \(longest) of \(task)",
-      expected: "at most max_position_embeddings \(model.config.maxPosition)", found: "\(longest)",
+      expected: "at most \(model.config.readablePositions) positions", found: "\(longest)",
       hint: "extend the model (hylo extend), or measure beyond its training with `beyond_positions`")
   }
   // Prompts read in one call: their tokens take memory, their answers are written side by side.

@@ -81,8 +81,11 @@ extension ModelConfig {
 
   /// The most tokens a sequence may have: `max_position_embeddings`, or nil where no layer keeps rows of them.
   public var positionLimit: Int? {
-    kvNumbersPerToken > 0 ? min(maxPosition, rope.positionLimit ?? .max) : nil
+    kvNumbersPerToken > 0 ? readablePositions : nil
   }
+
+  /// Tokens to which texts are cut that a model only reads: its positions, of two ropes by length those of the first.
+  public var readablePositions: Int { min(maxPosition, rope.positionLimit ?? .max) }
 
   /// Refuses sequences beyond the positions that a model has learned; rotary positions go on.
   /// - Parameter field: what asks for such sequences

@@ -60,7 +60,9 @@ public struct Preferring {
         printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
       }
       let identity = RunIdentity(
-        student: try ranks.fromFirst { try modelIdentity(model) }, teacher: nil, data: data.identity, on: ranks)
+        student: try ranks.fromFirst { try modelIdentity(model) }, teacher: nil,
+        data: PreferenceData.identity(of: data.training),
+        heldOut: data.heldOut.isEmpty ? nil : PreferenceData.identity(of: data.heldOut), on: ranks)
       return (tokenizer, pairs, identity)
     }
     let outcomeFile = directory.run.appendingPathComponent("heldout.json")

@@ -71,6 +71,11 @@ public struct Pretraining: Sendable {
     tokenizer: Tokenizer, quiet: Bool = false,
     report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
   ) throws {
+    if let start, try Tokenizer.load(from: start).fingerprint != tokenizer.fingerprint {
+      throw UpcycleError.usage(
+        "has another tokenizer than the text", field: "from", expected: "a model of the microworld's tokenizer",
+        found: start.path)
+    }
     // One pass over each mixture.
     let mixtures = [(start == nil ? .pretraining : mixture, batch - instructionRows), (instructions, instructionRows)]
     let parts = try ranks.inTurn {

@@ -60,7 +60,8 @@ extension Tape {
     let valueColumn = rows.width - layout.valueWidth
     precondition(valueColumn >= 0)
     let form = layout.chunks(valueStride: rows.width)
-    let isKept = isRecording && (keys.id >= 0 || rows.id >= 0 || gates.id >= 0 || stepBias.isTrainable)
+    let isKept =
+      isRecording && (keys.id >= 0 || rows.id >= 0 || gates.id >= 0 || stepBias.isTrainable || logRate.isTrainable)
     let out = Tensor([batch, time, layout.valueWidth])
     // g and beta.
     let scalars = Tensor([batch, heads, 2, time])

@@ -1,5 +1,6 @@
 import CKernels
 import Glibc
+import Groundwork
 import TensorCore
 
 /// The heads of Mamba2's recurrence inside rows [x | B | C]: head h uses x head, B group and C group
@@ -34,8 +35,8 @@ public struct StateSpaceLayout: Equatable, Sendable {
 
   /// Width of [x | B | C].
   public var width: Int { xHeads * headDim + (bGroups + cGroups) * stateSize }
-  /// Heads of different shares have no input in common.
-  public var shares: Int { min(xHeads, bGroups, cGroups) }
+  /// Heads of different shares have no input in common: their borders are borders of all groups.
+  public var shares: Int { greatestDivisor(greatestDivisor(xHeads, bGroups), cGroups) }
   /// The chunked form over rows [x | B | C].
   public var chunks: StateSpaceChunks {
     StateSpaceChunks(stateSize: stateSize, headDim: headDim, chunk: chunk, stride: width)
@@ -63,7 +64,8 @@ extension Tape {
     let (heads, P, N) = (layout.heads, layout.headDim, layout.stateSize)
     let chunks = layout.chunks
     let perShare = heads / layout.shares
-    let isKept = isRecording && (rows.id >= 0 || steps.id >= 0 || stepBias.isTrainable)
+    let isKept =
+      isRecording && (rows.id >= 0 || steps.id >= 0 || [stepBias, logRate, skip].contains(where: \.isTrainable))
     let y = Tensor([batch, time, heads * P])
     let dt = Tensor([batch, heads, time])
     let entries = Tensor([isKept ? batch * heads * chunks.chunkCount(time) : 0, N, P])
