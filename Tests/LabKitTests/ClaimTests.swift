@@ -121,6 +121,19 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try verdict(exact, once).answer, .holds)
   }
 
+  /// Models that cannot show an effect say nothing of the method: their numbers stand, the claim is out of reach.
+  func testBehindAMissedGateNothingIsDecided() throws {
+    let spec = try spec(
+      difference, extra: "gate: \"retrieval\",", chance: "gates: { retrieval: \"the base finds nothing\" },")
+    let found = try verdict(spec, records(["a": [50, 51, 50.4], "b": [52, 53, 52.5]]))
+    XCTAssertEqual(found.answer, .outOfReach)
+    XCTAssertEqual(found.lines[0], "gate missed: the base finds nothing")
+    XCTAssertEqual(found.tests[0].answer, .fails)
+    XCTAssertThrowsError(try self.spec(difference, extra: "gate: \"other\",")) {
+      XCTAssertTrue("\($0)".contains("unknown gate"), "\($0)")
+    }
+  }
+
   func testAClaimOfOnePretrainingAsksForASecond() throws {
     let spec = try spec(difference, extra: "pretrainings: 2,")
     let found = try verdict(spec, records(["a": [60, 60.1, 60.2], "b": [50, 50.1, 50.3]]))

@@ -61,6 +61,11 @@ final class ExpertParallelTests: XCTestCase {
     }
   }
 
+  func testNumbersThatAreNoneAreFarFromAll() {
+    XCTAssertEqual(States.distance([.nan, 1], [1, 1]), .infinity)
+    XCTAssertEqual(States.distance([1, 1.5], [1, 1]), 0.5)
+  }
+
   func testOverlapChangesNoBit() throws {
     for (name, config) in try TinyFamilies.all(.farskip) {
       let blocking = try pass(config, ranks: 2, overlaps: false)

@@ -49,9 +49,19 @@ extension TokenShards {
 extension TokenShards {
   /// Refuses text that models cannot train on: packed with another tokenizer than theirs, or with ids that an embedding has no
   /// rows for, which a training reads and writes unchecked.
+  /// - Parameters:
+  ///   - tokenizer: the student's
+  ///   - models: those that read the text; one without a tokenizer of its own is asked for its rows alone
   func require(_ tokenizer: Tokenizer, of models: [URL]) throws {
     try require(tokenizer)
-    for model in models { try requireMatch(ModelConfig(contentsOf: model), tokenizer, at: model.path) }
+    for model in models {
+      try requireMatch(ModelConfig(contentsOf: model), tokenizer, at: model.path)
+      if let own = try? Tokenizer.load(from: model), own.fingerprint != tokenizer.fingerprint {
+        throw UpcycleError.usage(
+          "has another tokenizer than the student", at: model.path,
+          hint: "distillation compares predictions token by token")
+      }
+    }
   }
 
   /// The first windows of 256 tokens, or of as many as the model has positions for: fewer where the text is short.
