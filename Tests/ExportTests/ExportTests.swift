@@ -287,6 +287,29 @@ final class ExportTests: XCTestCase {
     }
   }
 
+  /// Half precision is also that of the factors of 8-bit blocks.
+  func testGGUFRefusesNumbersBeyondHalf() throws {
+    let none = RandomWeights(seed: 1, deviation: 1, layers: 1)
+    let url = folder.appendingPathComponent("loud.gguf")
+    let cases: [(storage: GGUFFile.Storage, value: Float, fits: Bool)] = [
+      (.float16, 65504, true), (.float16, 70_000, false), (.q8, 70_000, true), (.q8, 9_000_000, false),
+      (.bfloat16, 9_000_000, true),
+    ]
+    for (storage, value, fits) in cases {
+      var file = GGUFFile()
+      file.tensors = [(tensor: ExportedTensor("loud", filled: 32, with: value), storage: storage)]
+      if fits {
+        XCTAssertNoThrow(try file.write(none, to: url))
+        continue
+      }
+      XCTAssertThrowsError(try file.write(none, to: url)) { error in
+        for word in ["does not fit float16", "loud", "bfloat16"] {
+          XCTAssertTrue("\(error)".contains(word), "\(error)")
+        }
+      }
+    }
+  }
+
   func testGGUFRefusesWhatLlamaCppDoesNotCompute() throws {
     for (name, word) in [("all-mixers", "MLA"), ("plain", "latent_norm"), ("normed-heads", "latent attention alone")] {
       XCTAssertThrowsError(
