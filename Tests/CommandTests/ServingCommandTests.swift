@@ -113,5 +113,8 @@ final class ServingCommandTests: XCTestCase {
     XCTAssertEqual(result.status, 0, result.error)
     for word in ["peak ", "cache ", "state "] { XCTAssertTrue(result.error.contains(word), result.error) }
     try assertRefused("hybrid", generate + ["--prompt", "x"], status: 2, saying: ["two prompts"])
+    try assertRefused(
+      "hybrid", ["generate", "--model", model, "--chat", "--prompt", "x", "--special-tokens", "text"], status: 2,
+      saying: ["--special-tokens", "--chat"])
   }
 }

@@ -183,6 +183,11 @@ final class SafetensorsTests: XCTestCase {
         XCTAssertTrue("\($0)".contains("is not a safetensors file"), "\($0)")
       }
     }
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 2471645608\n"
+    try Data(pointer.utf8).write(to: url)
+    XCTAssertThrowsError(try SafetensorsFile(url)) {
+      XCTAssertTrue("\($0)".contains("Git LFS pointer") && "\($0)".contains("git lfs pull"), "\($0)")
+    }
     try (Data([200, 0, 0, 0, 0, 0, 0, 0]) + Data("{}".utf8)).write(to: url)
     XCTAssertThrowsError(try SafetensorsFile(url)) { XCTAssertTrue("\($0)".contains("truncated"), "\($0)") }
   }
