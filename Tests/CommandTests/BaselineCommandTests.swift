@@ -44,7 +44,7 @@ final class BaselineCommandTests: XCTestCase {
     try packSentences(for: other.path, in: folder)
     let small = ["--calibration-tokens", "256", "--out", path("x"), "--model", smol]
     let convert = ["convert", "--kv-rank", "16", "--rope-dim", "4", "--nope-dim", "4"]
-    for (tool, command) in [
+    let commands: [(tool: String, words: [String])] = [
       ("xecomla", convert + ["--data", path("shards")]),
       ("xecomla", convert + ["--svd", "covariance", "--calibration", path("shards")]),
       ("xecomla", ["palu", "--calibration", path("shards")]),
@@ -53,8 +53,9 @@ final class BaselineCommandTests: XCTestCase {
         ["mha2mla", "--kv-rank", "16", "--rope-dim", "2", "--keep", "high", "--data", path("shards")]
       ),
       ("zebra", ["prune", "--intermediate-size", "100", "--calibration", path("shards")]),
-    ] {
-      try assertRefused(tool, command + small, status: 1, saying: ["packed with another tokenizer", path("shards")])
+    ]
+    for (tool, words) in commands {
+      try assertRefused(tool, words + small, status: 1, saying: ["packed with another tokenizer", path("shards")])
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
   }

@@ -102,7 +102,10 @@ final class PerplexityTests: XCTestCase {
     XCTAssertEqual(try TaskComparison.all(of: reports[0], reports[0]).map(\.task), ["goals"])
     // Reports of before kept neither.
     var older = reports[0].items
-    for index in older.indices { (older[index].answer, older[index].endingBytes) = (nil, nil) }
+    for index in older.indices {
+      older[index].answer = nil
+      older[index].endingBytes = nil
+    }
     XCTAssertEqual(try PairedComparison(older, reports[0].items).items, 12)
     var other = reports[0].items
     for index in other.indices { other[index].task = "rules" }

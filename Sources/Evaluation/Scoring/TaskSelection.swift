@@ -34,8 +34,8 @@ public struct TaskSelection: Sendable {
   ///   - items: items per task; at most so many of each task of a file.
   ///   - shots: solved exercises before every item of the other tasks, as far as the model's context reaches:
   ///     their number (microworld tasks only), or the first of a file's items of the same task.
-  /// - Throws: a usage error that lists the known names for an unknown one, and for a task that is named twice, whose items
-  ///   would count as one task.
+  /// - Throws: a usage error that lists the known names for an unknown one, and for a task that is named twice,
+  ///   whose items would count as one task.
   public init(
     _ text: String, seed: UInt64 = 1, edition: Edition = .first, set: String = "a", items: Int,
     shots examples: SolvedExamples = SolvedExamples()

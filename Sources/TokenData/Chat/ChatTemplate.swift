@@ -92,8 +92,9 @@ public struct ChatTemplate {
     try self.init(source, file: file.path, variables: try Self.variables(folder))
   }
 
-  /// The Jinja text of a model folder's template and the file that it stands in: chat_template.jinja, chat_template.json,
-  /// or `chat_template` of tokenizer_config.json (of several, the one named "default"); nil without one.
+  /// The Jinja text of a model folder's template and the file that it stands in: chat_template.jinja,
+  /// chat_template.json, or `chat_template` of tokenizer_config.json (of several, the one named "default"); nil without
+  /// one.
   public static func source(in folder: URL) throws -> (text: String, file: URL)? {
     let jinja = folder.appendingPathComponent("chat_template.jinja")
     if FileManager.default.fileExists(atPath: jinja.path) {

@@ -30,7 +30,8 @@ public struct StopTexts: Sendable {
     return String(decoding: held, as: UTF8.self)
   }
 
-  /// What was held back when no more text comes: it may have been the beginning of one text while it holds all of another.
+  /// What was held back when no more text comes: it may have been the beginning of one text while it holds
+  /// all of another.
   public mutating func finish() -> String {
     defer { held = [] }
     if isDone { return "" }
