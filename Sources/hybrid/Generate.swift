@@ -77,6 +77,11 @@ struct Generate: ParsableCommand {
     if Tokenizer.SpecialTokens(rawValue: specialTokens) == nil {
       throw UpcycleError.usage("is unknown", at: "--special-tokens", expected: "parse or text", found: specialTokens)
     }
+    if chat, specialTokens == Tokenizer.SpecialTokens.text.rawValue {
+      throw UpcycleError.usage(
+        "cannot be text with --chat, whose template writes special tokens", at: "--special-tokens", expected: "parse",
+        found: specialTokens)
+    }
     if let bos, bos != "on", bos != "off" {
       throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
     }

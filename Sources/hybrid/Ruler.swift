@@ -74,6 +74,9 @@ struct Ruler: ParsableCommand {
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
+    if model != nil && tokenizer != nil {
+      throw UpcycleError.usage("is the model's own", at: "--tokenizer", expected: "it or --model")
+    }
     for (option, folder) in [("--predictions", predictions), ("--read", read)] where folder != nil && model == nil {
       throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
     }

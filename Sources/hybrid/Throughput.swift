@@ -31,7 +31,7 @@ struct Throughput: ParsableCommand {
   @Option(help: "Another model to measure beside it.") var vs: String?
   @Option(help: "Sequences decoded side by side: a number, or a list to sweep.") var batch = "1"
   @Option(help: "Tokens in every cache before the first step, a list such as 1k,4k,16k.") var contexts: String?
-  @Option(help: "Prompt tokens per sequence (without --contexts).") var prompt = 64
+  @Option(help: "Prompt tokens per sequence (without --contexts; default: 64, of several points 1).") var prompt: Int?
   @Option(help: "New tokens per sequence.") var tokens = 64
   @Flag(help: "Fill caches by reading tokens, not with random numbers.") var prefill = false
   @OptionGroup var requests: RequestsOption
@@ -44,6 +44,11 @@ struct Throughput: ParsableCommand {
   func run() throws { runReportingErrors { try measure() } }
 
   private func measure() throws {
+    try requests.requireFile()
+    if prompt != nil, contexts != nil || requests.file != nil {
+      throw UpcycleError.usage(
+        "says nothing with --contexts or --requests, which have lengths of their own", at: "--prompt")
+    }
     if let file = requests.file {
       if vs != nil || contexts != nil || plot != nil {
         throw UpcycleError.usage(
@@ -57,7 +62,7 @@ struct Throughput: ParsableCommand {
       (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("throughput.gp"))
     }
     if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }
-    let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [1]
+    let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [prompt ?? 1]
     var models = [(name: name(of: model.path), model: try model.load())]
     if let vs {
       let other = URL(fileURLWithPath: vs)
@@ -112,7 +117,7 @@ struct Throughput: ParsableCommand {
   private func name(of path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
 
   private func measureOne(_ batch: Int) throws {
-    let report = try measureThroughput(of: model.load(), batch: batch, promptTokens: prompt, newTokens: tokens)
+    let report = try measureThroughput(of: model.load(), batch: batch, promptTokens: prompt ?? 64, newTokens: tokens)
     if json {
       try printResult(report.json().text(pretty: true))
       return

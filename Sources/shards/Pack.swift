@@ -118,10 +118,10 @@ struct Pack: ParsableCommand {
         )
       }
       if let template {
-        try file.forEachConversation { conversation, position in
-          var (ids, answers) = try template.document(conversation, tokenizer)
+        try file.forEachConversation(as: { try template.document($0, tokenizer) }) { document, position in
+          var ids = document.ids
           if appendEnd, let eos = tokenizer.eos, ids.last != eos { ids.append(eos) }
-          try add(ids, answers)
+          try add(ids, document.answers)
           report(position)
         }
       } else {

@@ -48,6 +48,33 @@ final class PackCommandTests: XCTestCase {
       saying: ["a Parquet file", "read_parquet('d.parquet').to_json('d.jsonl'"])
   }
 
+  /// A conversation that the template refuses is a bad line like any other, named and counted.
+  func testConversationsThatTheTemplateRefusesAreBadLines() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    func chat(_ role: String) -> String {
+      #"{"messages": [{"role": "\#(role)", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}"#
+    }
+    try writeFile(
+      [chat("user"), chat("tool"), chat("user")].joined(separator: "\n"),
+      to: folder.appendingPathComponent("chats.jsonl"))
+    try writeFile(
+      "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"
+        + "<|bos|>{{ m.role }}: {{ m.content }}<|eos|>{% endfor %}"
+        + "{% if add_generation_prompt %}<|bos|>assistant: {% endif %}", to: folder.appendingPathComponent("t.jinja"))
+    let pack = [
+      "pack", "--input", path("chats.jsonl"), "--chat", "--chat-template", path("t.jinja"), "--tokenizer",
+      repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path,
+    ]
+    try assertRefused(
+      "shards", pack + ["--out", path("no")], status: 2,
+      saying: ["chats.jsonl:2", "t.jinja: template line 1", "no tools"])
+    let result = try assertSucceeds("shards", pack + ["--out", path("shards"), "--skip-bad-lines", "1"])
+    XCTAssertTrue(result.error.contains("1 lines left out, the first: \(path("chats.jsonl")):2"), result.error)
+    XCTAssertEqual(try TokenShards(URL(fileURLWithPath: path("shards"))).manifest.documents.count, 2)
+  }
+
   func testPackShufflesAndHoldsOut() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

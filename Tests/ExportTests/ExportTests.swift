@@ -287,6 +287,56 @@ final class ExportTests: XCTestCase {
     }
   }
 
+  /// Wherever a folder keeps its chat template, the file carries it.
+  func testGGUFCarriesEveryFormOfChatTemplate() throws {
+    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")
+    let config = try ModelConfig(contentsOf: teacher)
+    let tokens = #""bos_token": "<|bos|>", "eos_token": "<|eos|>""#
+    let list =
+      #"[{"name": "tools", "template": "no"}, {"name": "default", "template": "{{ messages[0].content }}"}]"#
+    let cases: [(name: String, text: String)] = [
+      ("tokenizer_config.json", "{\(tokens), \"chat_template\": \(list)}"),
+      ("tokenizer_config.json", "{\(tokens), \"chat_template\": \"{{ messages[0].content }}\"}"),
+      ("chat_template.json", #"{"chat_template": "{{ messages[0].content }}"}"#),
+      ("chat_template.jinja", "{{ messages[0].content }}"),
+    ]
+    for (index, (name, text)) in cases.enumerated() {
+      let place = folder.appendingPathComponent("chat-\(index)")
+      try makeDirectory(place)
+      try giveTokenizer(to: place)
+      try writeFile(text, to: place.appendingPathComponent(name))
+      let values = try GGUFTokenizer.values(folder: place, config, addsBeginning: true)
+      guard case .text(let template)? = values.first(where: { $0.key == "tokenizer.chat_template" })?.value else {
+        XCTFail("no template: case \(index), \(name)")
+        continue
+      }
+      XCTAssertEqual(template, "{{ messages[0].content }}", name)
+    }
+  }
+
+  /// Half precision is also that of the factors of 8-bit blocks.
+  func testGGUFRefusesNumbersBeyondHalf() throws {
+    let none = RandomWeights(seed: 1, deviation: 1, layers: 1)
+    let url = folder.appendingPathComponent("loud.gguf")
+    let cases: [(storage: GGUFFile.Storage, value: Float, fits: Bool)] = [
+      (.float16, 65504, true), (.float16, 70_000, false), (.q8, 70_000, true), (.q8, 9_000_000, false),
+      (.bfloat16, 9_000_000, true),
+    ]
+    for (storage, value, fits) in cases {
+      var file = GGUFFile()
+      file.tensors = [(tensor: ExportedTensor("loud", filled: 32, with: value), storage: storage)]
+      if fits {
+        XCTAssertNoThrow(try file.write(none, to: url))
+        continue
+      }
+      XCTAssertThrowsError(try file.write(none, to: url)) { error in
+        for word in ["does not fit float16", "loud", "bfloat16"] {
+          XCTAssertTrue("\(error)".contains(word), "\(error)")
+        }
+      }
+    }
+  }
+
   func testGGUFRefusesWhatLlamaCppDoesNotCompute() throws {
     for (name, word) in [("all-mixers", "MLA"), ("plain", "latent_norm"), ("normed-heads", "latent attention alone")] {
       XCTAssertThrowsError(

@@ -53,7 +53,9 @@ enum GGUFTokenizer {
     ]
     if let bos = config.bosTokenId { values.append(("tokenizer.ggml.bos_token_id", .count(bos))) }
     if let eos = config.eosTokenIds.first { values.append(("tokenizer.ggml.eos_token_id", .count(eos))) }
-    if let template = try chatTemplate(folder) { values.append(("tokenizer.chat_template", .text(template))) }
+    if let template = try ChatTemplate.source(in: folder) {
+      values.append(("tokenizer.chat_template", .text(template.text)))
+    }
     return values
   }
 
@@ -75,13 +77,5 @@ enum GGUFTokenizer {
       throw refuse("splits text in another way", splits.first ?? step?["type"]?.string)
     }
     return name
-  }
-
-  private static func chatTemplate(_ folder: URL) throws -> String? {
-    let file = folder.appendingPathComponent("chat_template.jinja")
-    if FileManager.default.fileExists(atPath: file.path) { return String(decoding: try readFile(file), as: UTF8.self) }
-    let config = folder.appendingPathComponent("tokenizer_config.json")
-    guard FileManager.default.fileExists(atPath: config.path) else { return nil }
-    return try JSONValue(contentsOf: config)["chat_template"]?.string
   }
 }
