@@ -56,7 +56,7 @@ extension TokenShards {
     try require(tokenizer)
     for model in models {
       try requireMatch(ModelConfig(contentsOf: model), tokenizer, at: model.path)
-      if let own = try? Tokenizer.load(from: model), own.fingerprint != tokenizer.fingerprint {
+      if Tokenizer.isPresent(in: model), try Tokenizer.load(from: model).fingerprint != tokenizer.fingerprint {
         throw UpcycleError.usage(
           "has another tokenizer than the student", at: model.path,
           hint: "distillation compares predictions token by token")
