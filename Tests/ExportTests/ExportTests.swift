@@ -314,6 +314,40 @@ final class ExportTests: XCTestCase {
     }
   }
 
+  /// Pieces in our own format, which no other program reads, are written as the Hub's.
+  func testPiecesBecomeATokenizerOfTheHub() throws {
+    let model = try model("llama")
+    try writeFile(
+      #"""
+      {"type": "llama2c", "pieces": ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab"],
+       "scores": [0, 0, 0, -2, -3, -4, -1]}
+      """#, to: model.appendingPathComponent("tokenizer.json"))
+    for format in [ExportFormat.transformers, .mlx] {
+      let place = folder.appendingPathComponent("pieces-\(format.rawValue)")
+      let report = try exportModel(from: model, to: place, as: format)
+      XCTAssertEqual(report.notes.count, 1, "\(report.notes)")
+      let json = try JSONValue(contentsOf: place.appendingPathComponent("tokenizer.json"))
+      XCTAssertEqual(json["added_tokens"]?.array?.count, 3)
+      XCTAssertEqual(json["model"]?["merges"]?.array?.compactMap(\.string), ["a b"])
+      let settings = try JSONValue(contentsOf: place.appendingPathComponent("tokenizer_config.json"))
+      XCTAssertEqual(settings["bos_token"]?.string, "<s>")
+    }
+  }
+
+  func testGGUFRefusesATokenizerInAFileOfItsOwn() throws {
+    let place = folder.appendingPathComponent("sentencepiece")
+    try makeDirectory(place)
+    try FileManager.default.copyItem(
+      at: sharedFolder("data/checkpoints/stories260K/tok512.model"),
+      to: place.appendingPathComponent("tokenizer.model"))
+    let config = try ModelConfig(contentsOf: Self.goldens.appendingPathComponent("llama.config.json"))
+    XCTAssertThrowsError(try GGUFTokenizer.values(folder: place, config, addsBeginning: true)) {
+      XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
+      XCTAssertTrue("\($0)".contains("is another kind of tokenizer"), "\($0)")
+      XCTAssertTrue("\($0)".contains("scored pieces"), "\($0)")
+    }
+  }
+
   /// Half precision is also that of the factors of 8-bit blocks.
   func testGGUFRefusesNumbersBeyondHalf() throws {
     let none = RandomWeights(seed: 1, deviation: 1, layers: 1)

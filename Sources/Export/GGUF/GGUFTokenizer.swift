@@ -20,13 +20,14 @@ enum GGUFTokenizer {
     key: String, value: GGUFFile.Value
   )] {
     let file = folder.appendingPathComponent("tokenizer.json")
-    let json = try read(file)
+    let place = FileManager.default.fileExists(atPath: file.path) ? file : folder
     func refuse(_ what: String, _ found: String?) -> UpcycleError {
       .usage(
-        what, at: file.path,
+        what, at: place.path,
         expected: "byte-level BPE with the pattern of \(patterns.values.sorted().joined(separator: ", ")) or GPT-2",
         found: found, hint: "`format` gguf writes no other tokenizer")
     }
+    let json = try place == file ? JSONValue(contentsOf: file) : read(folder, refuse)
     guard json["model"]?["type"]?.string ?? "BPE" == "BPE", let vocabulary = json["model"]?["vocab"]?.object,
       let merges = json["model"]?["merges"]?.array
     else { throw refuse("is another kind of tokenizer", json["model"]?["type"]?.string) }
@@ -59,12 +60,11 @@ enum GGUFTokenizer {
     return values
   }
 
-  private static func read(_ file: URL) throws -> JSONValue {
-    let folder = file.deletingLastPathComponent()
-    if !FileManager.default.fileExists(atPath: file.path), let text = try Tokenizer.load(from: folder).huggingFaceText {
-      return try JSONValue(parsing: Data(text.utf8), file: folder.path)
-    }
-    return try JSONValue(contentsOf: file)
+  /// What the tokenizer of a folder without tokenizer.json would be as one.
+  private static func read(_ folder: URL, _ refuse: (String, String?) -> UpcycleError) throws -> JSONValue {
+    let tokenizer = try Tokenizer.load(from: folder)
+    guard let text = tokenizer.huggingFaceText else { throw refuse("is another kind of tokenizer", tokenizer.summary) }
+    return try JSONValue(parsing: Data(text.utf8), file: folder.path)
   }
 
   private static func pattern(_ step: JSONValue?, _ refuse: (String, String?) -> UpcycleError) throws -> String {

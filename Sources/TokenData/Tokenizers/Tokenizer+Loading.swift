@@ -87,6 +87,11 @@ extension Tokenizer {
     }
   }
 
+  /// Whether a file holds pieces in our own format, which no other program reads.
+  static func isPieceFile(_ file: TokenizerFile) -> Bool {
+    (try? format(of: file.content, file: file.path)) == .pieces
+  }
+
   private enum Format { case huggingFace, pieces, vocabulary }
 
   /// Decides by the top-level keys: `model` with an object, `pieces` with an array, else words to ids.
