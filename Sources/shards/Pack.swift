@@ -74,7 +74,8 @@ struct Pack: ParsableCommand {
     // "vocab.json,merges.txt,PATTERN" names two files.
     let tokenizerFiles = self.tokenizer.split(separator: ",").map(String.init)
       .filter(FileManager.default.fileExists(atPath:))
-    try output.write(from: paths + tokenizerFiles + [chatTemplate], json: json) { folder in
+    let beside = share == nil ? [] : [heldOutFolder]
+    try output.write(from: paths + tokenizerFiles + [chatTemplate], beside: beside, json: json) { folder in
       let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
       let heldOut = try share.map { _ in
         try ShardWriter(folder: emptyHeldOutFolder(), tokenizer: tokenizer, options: options)

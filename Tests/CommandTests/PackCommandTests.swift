@@ -106,4 +106,29 @@ final class PackCommandTests: XCTestCase {
     try assertRefused(
       "shards", base + ["--hold-out", "1%"], status: 2, saying: ["leaves one of the two folders empty"])
   }
+
+  /// A result is finished with the folder beside it: one that is gone is made again, one that was changed stays.
+  func testAHeldOutFolderBelongsToTheResult() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let input = folder.appendingPathComponent("in.txt")
+    try writeFile((0..<400).map { "document number \($0) of many" }.joined(separator: "\n"), to: input)
+    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
+    let pack = [
+      "pack", "--input", input.path, "--document-separator", "line", "--tokenizer", tokenizer, "--hold-out", "10%",
+      "--quiet", "--out", folder.appendingPathComponent("out").path,
+    ]
+    let heldOut = folder.appendingPathComponent("out-held-out")
+    func manifest() throws -> Data { try readFile(heldOut.appendingPathComponent("manifest.json")) }
+    try assertSucceeds("shards", pack)
+    let made = try manifest()
+    XCTAssertTrue(try assertSucceeds("shards", pack).error.contains("finished already"))
+    try FileManager.default.removeItem(at: heldOut)
+    XCTAssertFalse(try assertSucceeds("shards", pack).error.contains("finished already"))
+    XCTAssertEqual(try manifest(), made)
+    try writeFile("mine", to: heldOut.appendingPathComponent("shard-00000.zst"))
+    try assertRefused("shards", pack, status: 2, saying: ["out-held-out", "token shards already", "--force"])
+    try assertSucceeds("shards", pack + ["--force"])
+    XCTAssertTrue(try assertSucceeds("shards", pack).error.contains("finished already"))
+  }
 }
