@@ -50,13 +50,17 @@ public struct RunDirectory {
   ///   - recall: what a finished run measured, from the files it left
   ///   - train: the training, through a trainer's `run(in:)` on this folder; gives the model to keep
   /// - Returns: what `train` or `recall` measured
-  /// - Throws: usage errors when the folder holds a model that this run did not make, or another run
+  /// - Throws: usage errors when the folder holds a model that this run did not make, or another run that has a state
   public func complete<Plan: Codable & Equatable, Outcome>(
     plan: Plan, identity: RunIdentity, tokenizer: Tokenizer, type: ElementType = .float32,
     ranks: any TrainingRanks = SingleRank(), recall: () throws -> Outcome,
     train: () throws -> (model: LanguageModel, outcome: Outcome)
   ) throws -> Outcome {
-    if force { try ranks.agreeing { if ranks.writes { try removeOthers(plan: plan, identity: identity, type) } } }
+    try ranks.agreeing {
+      if !ranks.writes { return }
+      if force { try removeOthers(plan: plan, identity: identity, type) }
+      try removeFailed(plan: plan, identity: identity)
+    }
     let isFinished = try ranks.agreeing {
       // config.json is written last: where it stands, the model is complete.
       let hasModel = FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path)
@@ -108,6 +112,30 @@ public struct RunDirectory {
     do { try FileManager.default.removeItem(at: place) } catch {
       throw UpcycleError("cannot be removed: \(error.localizedDescription)", at: place.path)
     }
+  }
+
+  /// Clears what another run left that ended before its first state; a teacher's states are of use to any.
+  private func removeFailed<Plan: Codable & Equatable>(plan: Plan, identity: RunIdentity) throws {
+    if !holdsNothingOfWorth || (try? holds(plan: plan, identity: identity)) == true { return }
+    // A process that trains there keeps its folder.
+    let lock = try FileLock(lockFile, of: url)
+    defer { withExtendedLifetime(lock) {} }
+    // It may have saved a state before it let go.
+    if !holdsNothingOfWorth { return }
+    let names = try FileManager.default.contentsOfDirectory(atPath: run.path)
+    for name in names where !["lock", "teacher"].contains(name) {
+      try FileManager.default.removeItem(at: run.appendingPathComponent(name))
+    }
+  }
+
+  /// Whether a run stands here that has neither a state nor a part of its model.
+  private var holdsNothingOfWorth: Bool {
+    let files = FileManager.default
+    guard files.fileExists(atPath: plan.path), (try? files.contentsOfDirectory(atPath: url.path)) == ["run"] else {
+      return false
+    }
+    let names = files.enumerator(atPath: checkpoint.path)?.compactMap { $0 as? String } ?? []
+    return !names.contains { $0.hasSuffix(".safetensors") }
   }
 
   /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
