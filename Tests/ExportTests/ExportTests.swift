@@ -139,6 +139,21 @@ final class ExportTests: XCTestCase {
     }
   }
 
+  /// Rewired experts and direct queries, under our own names, are read as what they were.
+  func testModellingFilesReadBack() throws {
+    let ids = (0..<40).map { Int32($0 * 7 % 48) }
+    for name in ["farskip-qwen", "farskip-deepseek", "farskip-scout", "free-and-gated"] {
+      let model = try model(name)
+      let exported = try exported(model)
+      let (read, was) = try (ModelConfig(contentsOf: exported), ModelConfig(contentsOf: model))
+      XCTAssertEqual(read.architecture, .hybrid, name)
+      XCTAssertEqual(read.connectivities, was.connectivities, name)
+      XCTAssertEqual(read.experts?.rule, was.experts?.rule, name)
+      XCTAssertEqual(try ModelConfig(json: read.json, file: name), read, "\(name): written and read again")
+      XCTAssertLessThan(try difference(logits(exported, ids), logits(model, ids)), 1e-5, name)
+    }
+  }
+
   func testElementTypeIsTheModelsUnlessAsked() throws {
     let model = try model("plain")
     for (type, name) in [(nil, "float32"), (ExportedType.bfloat16, "bfloat16")] {
