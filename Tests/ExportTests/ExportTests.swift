@@ -218,6 +218,12 @@ final class ExportTests: XCTestCase {
     try refused("direct-queries", .mlx, ["neighbouring dimensions"])
     let llama = try model("llama")
     XCTAssertThrowsError(try exportModel(from: llama, to: llama, as: .transformers))
+    let hypeNet = try ModelConfig(contentsOf: llama).withLightningAttention(layers: [0])
+    XCTAssertThrowsError(try ExportedModel.transformers(hypeNet, type: .float32, source: llama)) { error in
+      for word in ["has layers that the modelling file does not compute", "lightning-attn"] {
+        XCTAssertTrue("\(error)".contains(word), "\(error)")
+      }
+    }
   }
 
   /// With a Python that has llama.cpp, its greedy text is ours.

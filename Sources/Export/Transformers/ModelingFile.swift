@@ -17,6 +17,11 @@ extension ExportedModel {
         "has parts that the modelling file does not compute", at: "`format` transformers",
         found: config.architecture.rawValue)
     }
+    if let other = hybrid.mixers.first(where: { !computed.contains($0) }) {
+      throw UpcycleError.usage(
+        "has layers that the modelling file does not compute", at: "`format` transformers",
+        expected: computed.map(\.rawValue).joined(separator: ", "), found: other.rawValue)
+    }
     var object = (hybrid.json.object ?? [:]).filter { $0.value != .null }
     // The modelling file is of one type, rewired or not.
     object["model_type"] = .string(Architecture.hybrid.rawValue)
@@ -91,6 +96,9 @@ extension ExportedModel {
     }
     return .object(tables)
   }
+
+  /// Mixers that the file has.
+  private static let computed: [MixerKind] = [.attention, .latentAttention, .mamba2, .gatedDeltaNet]
 
   /// Keys of our own configurations that the file reads, or that change nothing.
   private static let known: Set<String> = [
