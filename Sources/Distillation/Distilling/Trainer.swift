@@ -109,9 +109,7 @@ public final class Trainer {
       let (part, distance) = try accumulate(
         index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)),
         completes: index == parts.last)
-      sums.crossEntropy += part.crossEntropy
-      sums.divergence += part.divergence
-      sums.tokens += part.tokens
+      sums += part
       hiddenDistance += distance
     }
     let loads = plan.balance == nil ? [] : student.routing.records.map(\.loads)

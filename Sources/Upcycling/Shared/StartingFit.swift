@@ -27,18 +27,13 @@ public struct StartingFit: Codable, Equatable, Sendable {
       let tape = Tape(recording: false)
       let states = base.hidden(tape, ids: ids, batch: part.count, time: time)
       let own = model.hidden(tape, ids: ids, batch: part.count, time: time)
-      func add(_ sums: HeadLossSums, to total: inout HeadLossSums) {
-        total.crossEntropy += sums.crossEntropy
-        total.divergence += sums.divergence
-        total.tokens += sums.tokens
-      }
-      add(tape.headLoss(states, head: base.head, targets: targets, scale: 1, cap: base.logitCap).sums, to: &teacher)
-      add(
+      teacher += tape.headLoss(states, head: base.head, targets: targets, scale: 1, cap: base.logitCap).sums
+      student +=
         tape.headLoss(
           own, head: model.head, targets: targets,
           teacher: TeacherHead(hidden: states.value, weight: base.head.value, cap: base.logitCap), ceWeight: 1,
           klWeight: 1, scale: 1, cap: model.logitCap
-        ).sums, to: &student)
+        ).sums
     }
     let count = Double(max(student.tokens, 1))
     loss = student.crossEntropy / count

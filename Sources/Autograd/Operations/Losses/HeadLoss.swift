@@ -30,6 +30,13 @@ public struct HeadLossSums: Sendable {
 
   /// Nothing measured.
   public init() {}
+
+  /// Adds what other tokens measured.
+  public static func += (sums: inout HeadLossSums, part: HeadLossSums) {
+    sums.crossEntropy += part.crossEntropy
+    sums.divergence += part.divergence
+    sums.tokens += part.tokens
+  }
 }
 
 extension Tape {
