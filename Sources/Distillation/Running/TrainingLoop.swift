@@ -181,6 +181,8 @@ public struct Fault {
 
 /// What a step leaves in metrics.csv; seconds since the start are added.
 public protocol MetricsRow {
+  /// The step, from 1.
+  var step: Int { get }
   /// Names of the fields, between commas.
   static var columns: String { get }
   /// As many, as text.
