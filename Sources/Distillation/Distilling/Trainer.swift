@@ -4,7 +4,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// Trains a student by cross-entropy and by forward KL from a frozen teacher (X-EcoMLA stage A): one loop,
+/// Trains a student by cross-entropy and by forward KL from a frozen teacher (X-EcoMLA's "SFT"): one loop,
 /// from batch to loss to update, resumable bit for bit.
 ///
 /// loss = mean over the step's tokens of (ceWeight CE + klWeight KL(teacher || student)). The mean is per

@@ -6,7 +6,7 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// Preference training of a distilled model (X-EcoMLA stage B, Zebra-Llama 2.6: the "+DPO" of their tables): a
+/// Preference training of a distilled model (the last stage of X-EcoMLA and Zebra-Llama, the "+DPO" of their tables): a
 /// model folder and pairs in, a model folder out, resumable; the frozen reference is the model as it came.
 public struct Preferring {
   /// Folder of the model that trains.

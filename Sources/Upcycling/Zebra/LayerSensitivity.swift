@@ -1,8 +1,8 @@
 import Autograd
 import ModelCore
 
-/// SMART's scores (Zebra-Llama 2.5): how much one ILD-trained latent-attention layer, put into the all-linear model,
-/// lowers the divergence from the base. Larger: latent attention is more useful there.
+/// SMART's scores (Zebra-Llama, section 3.3): how much one ILD-trained latent-attention layer, put into the all-linear
+/// model, lowers the divergence from the base. Larger: latent attention is more useful there.
 ///
 ///   s_i = KL(base || all linear) - KL(base || all linear with layer i latent),  mean per token
 ///

@@ -40,7 +40,7 @@ public struct HeadLossSums: Sendable {
 }
 
 extension Tape {
-  /// Language-model head fused with cross-entropy and forward KL from a teacher (X-EcoMLA, stage A:
+  /// Language-model head fused with cross-entropy and forward KL from a teacher (X-EcoMLA's "SFT":
   /// temperature 1, all positions), computed in chunks of tokens so that [tokens, vocab] logits never exist:
   ///   loss = sum over tokens of (ceWeight CE + klWeight KL) * scale.
   ///
