@@ -126,6 +126,7 @@ public final class TrainingLoop {
       curve = try ranks.agreeing {
         ranks.keepsStates ? try TrainingCheckpoint.load(states, step: last, into: model, optimizer) : ""
       }
+      // Of ranks that keep no state too.
       (optimizer.step, step, lastSaved) = (last, last, last)
     }
     try ranks.gather(model.parameters.values)
