@@ -126,8 +126,8 @@ final class BaselineTests: XCTestCase {
     }
   }
 
-  /// A factor on the embedding (Granite's) is part of what the first layer reads too: it does what weights multiplied by
-  /// it do. A power of two, so that both round alike; eps is large, since a norm takes most of a factor away.
+  /// A factor on the embedding (Granite's) is part of what the first layer reads too: it does what weights multiplied
+  /// by it do. A power of two, so that both round alike; eps is large, since a norm takes most of a factor away.
   func testPairNormsSeeWhatTheFirstLayerReads() throws {
     var config = try tinyBase().config
     config.rmsNormEps = 0.1

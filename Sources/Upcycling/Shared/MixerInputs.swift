@@ -6,7 +6,7 @@ extension LanguageModel {
   /// - Parameters:
   ///   - windows: token ids, equally long
   ///   - batch: windows of a forward pass
-  ///   - body: called with a tape that does not record, the layer and its input; from the first layer up, batch by batch
+  ///   - body: called with a tape that does not record, the layer and its input; batch by batch, bottom to top
   /// - Returns: how many tokens there were
   func eachMixerInput(
     of chosen: [Int], windows: [[Int32]], batch: Int, _ body: @escaping (Tape, Int, Variable) -> Void

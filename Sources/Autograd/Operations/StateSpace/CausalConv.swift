@@ -62,7 +62,7 @@ public struct ConvolvedRows {
   }
 }
 
-/// Depthwise causal convolution and SiLU over columns of x [.., *], as `Tape.causalConv` trains it: [.., columns.count].
+/// Depthwise causal convolution and SiLU over columns of x [.., *]: [.., columns.count], as `Tape.causalConv` has it.
 /// - Parameters:
 ///   - byTap: [K, columns.count] (`tapsFirst`)
 ///   - sequences: all rows of x, each one once
@@ -84,8 +84,8 @@ public func causalConvolution(
   return y
 }
 
-/// Calls `body` for every sequence and block of channels, side by side: one long sequence keeps all threads busy too, and
-/// none writes what another one does.
+/// Calls `body` for every sequence and block of channels, side by side: one long sequence keeps all threads busy too,
+/// and none writes what another one does.
 func parallelChannels(
   _ sequences: Int, _ width: Int, block: Int = 64, _ body: (_ sequence: Int, _ channels: Range<Int>) -> Void
 ) {
