@@ -99,12 +99,7 @@ public struct RulerReport: Codable, Equatable, Sendable {
 
   /// RULER's number: the plain mean over tasks.
   public func average(length: Int) -> Estimate? {
-    let own = scores.filter { $0.length == length }.map { $0.score(metric) }
-    if own.isEmpty { return nil }
-    let n = Double(own.count)
-    return Estimate(
-      value: own.reduce(0) { $0 + $1.value } / n,
-      standardError: own.reduce(0) { $0 + $1.standardError * $1.standardError }.squareRoot() / n)
+    Estimate(meanOf: scores.filter { $0.length == length }.map { $0.score(metric) })
   }
 
   /// For people, in percent.

@@ -145,11 +145,5 @@ func intermediateDetail(_ metrics: IntermediateTrainer.StepMetrics, _ rate: Doub
 public func intermediateReport(_ plan: IntermediatePlan, label: String = "ild step", quiet: Bool) -> (
   IntermediateTrainer.StepMetrics, Double
 ) -> Void {
-  var progress: ProgressLine?
-  return { metrics, rate in
-    let line = progress ?? ProgressLine(label, total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
-    progress = line
-    line.update(metrics.step, intermediateDetail(metrics, rate))
-    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
-  }
+  progressReport(label, plan, quiet: quiet, intermediateDetail)
 }

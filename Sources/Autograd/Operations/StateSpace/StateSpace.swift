@@ -101,20 +101,22 @@ extension Tape {
         let (b, share) = index.quotientAndRemainder(dividingBy: layout.shares)
         let (dState, ddt) = (Tensor([N, P]), Tensor([time]))
         for h in share * perShare..<(share + 1) * perShare {
+          let head = head(b, h)
           let at = layout.columns(h)
           let dRow = dRows.pointer + b * time * layout.width
           var gradients = StateSpaceChunks.Gradients(
             dc: dRow + at.c, db: dRow + at.b, dx: dRow + at.x, ddt: ddt.pointer)
           dState.fill(0)
           chunks.backward(
-            head(b, h), time: time, entries: entries.pointer + (b * heads + h) * entryCount,
+            head, time: time, entries: entries.pointer + (b * heads + h) * entryCount,
             dy: dyPointer + b * time * y.width + h * P, dyStride: y.width, dState: dState.pointer, &gradients)
+          // A = -e^{logRate}: dA/dlogRate = A.
           gathered.take(
-            b, h, ddt: ddt.pointer, rate: gradients.rate, skip: gradients.skip, steps: steps, column: stepColumn,
-            stepBias: stepBias, logRate: logRate)
+            b, h, ddt: ddt.pointer, logRate: gradients.rate * Double(head.rate), skip: gradients.skip, steps: steps,
+            column: stepColumn, stepBias: stepBias)
         }
       }
-      gathered.hand(to: stepBias, logRate, skip)
+      gathered.hand(to: [stepBias, logRate, skip])
       self.accumulate(dRows, into: rows)
       gathered.hand(to: steps, column: stepColumn, on: self)
     }
