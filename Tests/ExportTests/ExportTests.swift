@@ -184,6 +184,24 @@ final class ExportTests: XCTestCase {
       let latent = try JSONValue(
         contentsOf: exported.appendingPathComponent(file == "MLA_config.json" ? "mla_layer_config.json" : file))
       XCTAssertEqual(latent["kv_lora_rank"]?.int.map { $0 % 8 }, 0, line: line)
+      // The papers' code has another model's sizes for what is left out, and asks for the rope's type within.
+      let (sizes, made) = (
+        try JSONValue(contentsOf: exported.appendingPathComponent(file)), try ModelConfig(contentsOf: model)
+      )
+      for (key, value) in [
+        ("n_layer", made.layerCount), ("d_model", made.hiddenSize),
+        ("intermediate_size", made.intermediateSize),
+      ] { XCTAssertEqual(sizes[key]?.int, value, key, line: line) }
+      XCTAssertEqual(latent["num_attention_heads"]?.int, made.attentionHeads, line: line)
+      XCTAssertEqual(latent["hidden_size"]?.int, made.hiddenSize, line: line)
+      if let scaling = latent["rope_scaling"], scaling.object != nil {
+        XCTAssertEqual(scaling["type"]?.string, scaling["rope_type"]?.string, line: line)
+        XCTAssertNotNil(scaling["type"], line: line)
+      }
+      if made.kinds.contains(.mamba2) {
+        XCTAssertNil(sizes["linear_type"], "unknown to Zebra-Llama's reader", line: line)
+        XCTAssertNil(sizes["mla_qk_norm"], line: line)
+      }
     }
     // Ranks that are multiples of 8 stay what they are, to the bit.
     try check("plain", "MLA_config.json", accuracy: 0) {
@@ -192,12 +210,15 @@ final class ExportTests: XCTestCase {
     }
     try check("plain", "MLA_config.json")
     try check("latent-norm", "MLA_config.json")
-    try check("shared-heads", "MLA_config.json") { $0.latent?.attentionScale = nil }
+    XCTAssertThrowsError(try exported(model("shared-heads") { $0.latent?.attentionScale = nil }, .official)) {
+      XCTAssertTrue("\($0)".contains("up-projections of key heads"), "\($0)")
+    }
     func hybrid(_ kind: MixerKind) -> (inout ModelConfig) -> Void {
       {
         $0.mixers = [kind, .latentAttention, kind, kind]
         $0.rope = RopeConfig()
         $0.attention = AttentionConfig()
+        $0.latent?.layerRanks = [:]
         if kind == .mamba2 { $0.delta = nil } else { ($0.mamba, $0.delta) = (nil, try! DeltaConfig(replacing: $0)) }
       }
     }
