@@ -24,6 +24,8 @@ public struct OutputFolder: ParsableArguments {
     public var text: String
     /// For scripts; nil: the command has no `--json`.
     public var json: JSONValue?
+    /// Path -> SHA-256 of what the command wrote beside the folder; nil: nothing.
+    var beside: [String: String]?
 
     /// See the properties.
     public init(_ text: String, json: JSONValue? = nil) {
@@ -37,10 +39,13 @@ public struct OutputFolder: ParsableArguments {
   /// Writes the folder and prints the report; finds it finished where the same command wrote it from the same contents.
   /// - Parameters:
   ///   - inputs: files and folders that the command reads, as given
+  ///   - beside: further folders that the body writes; the output is finished where they are as it left them
   ///   - json: prints the report's JSON
   ///   - body: writes into a folder that becomes the output when it is done
   /// - Throws: usage errors for a folder that holds something else
-  public func write(from inputs: [String?], json: Bool = false, _ body: (URL) throws -> Report) throws {
+  public func write(
+    from inputs: [String?], beside: [String] = [], json: Bool = false, _ body: (URL) throws -> Report
+  ) throws {
     let inputs = inputs.compactMap { $0 }
     try keepApart(from: inputs)
     let contents = try FolderContents(of: url)
@@ -51,16 +56,20 @@ public struct OutputFolder: ParsableArguments {
     // No thread may be at work when the process ends.
     defer { origin.cancel() }
     if contents != .nothing {
-      if try FolderOrigin(of: url) == origin.get(), let report = finishedReport {
+      let isOwn = try FolderOrigin(of: url) == origin.get()
+      if isOwn, let report = finishedReport, try beside.isEmpty || report.beside == FolderOrigin.digests(of: beside) {
         // A kill may have come before the clean-up.
         AtomicFolder.removeLeftovers(of: url)
         printNote(finishedNote)
         return try show(report, json: json)
       }
-      guard force, contents.isOurs else { throw contents.inTheWay(at: url) }
+      // Of an own result that lost a part nothing goes that is not made again.
+      let hasLost = isOwn && !beside.isEmpty
+      guard force || hasLost, contents.isOurs else { throw contents.inTheWay(at: url) }
     }
     let folder = try AtomicFolder(url)
-    let report = try body(folder.work)
+    var report = try body(folder.work)
+    if !beside.isEmpty { report.beside = try FolderOrigin.digests(of: beside) }
     try origin.get().write(to: folder.work)
     try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
     try folder.commit()

@@ -55,7 +55,8 @@ public struct ExportReport: Sendable {
 }
 
 /// Writes a model folder as other programs read it: a folder, or one file of GGUF. Weights stream tensor by tensor; what
-/// is written appears complete or not at all, with the tokenizer, chat template and generation settings as they were.
+/// is written appears complete or not at all, with chat template and generation settings as they were, and the tokenizer
+/// too unless nobody else reads its format.
 /// - Parameter type: of the numbers; nil: as the model's are stored
 /// - Throws: usage errors for a model that the format cannot hold: what it has, and what holds it
 public func exportModel(from source: URL, to destination: URL, as format: ExportFormat, type: ExportedType? = nil)
@@ -82,12 +83,14 @@ public func exportModel(from source: URL, to destination: URL, as format: Export
     case .mlx: try ExportedModel.mlx(config, type: type)
     case .transformers, .gguf: try ExportedModel.transformers(config, type: type, source: source)
     }
+  let tokenizer = try TokenizerFile.forOtherPrograms(in: source)
   let output = try outputFolder(destination, keepingApartFrom: source)
   try exported.write(reader, type: element, to: output.work)
-  for file in try TokenizerFile.all(in: source) where exported.files[file.name] == nil {
+  for file in tokenizer.files where exported.files[file.name] == nil {
     try writeFile(file.content, to: output.work.appendingPathComponent(file.name))
   }
   try output.commit()
   return ExportReport(
-    layout: exported.layout, parameters: exported.tensors.reduce(0) { $0 + $1.count }, type: type)
+    layout: exported.layout, parameters: exported.tensors.reduce(0) { $0 + $1.count }, type: type,
+    notes: tokenizer.notes)
 }

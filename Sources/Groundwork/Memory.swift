@@ -70,6 +70,9 @@ public func cappedProduct(_ factors: Int...) -> Int {
   }
 }
 
+/// The greatest common divisor.
+public func greatestDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestDivisor(b, a % b) }
+
 /// The sum of numbers of things, or `Int.max` where it is larger.
 public func cappedSum(_ terms: Int...) -> Int {
   terms.reduce(0) { sum, term in

@@ -75,9 +75,10 @@ public struct Laboratory: Sendable {
     try FileManager.default.removeItem(at: file.url)
   }
 
-  /// Committed records of all specs in profiles of this name.
-  func records(inProfile name: String) throws -> [Record] {
-    let files = try Self.entries(experiments).flatMap { paper -> [URL] in
+  /// Committed records of a paper's specs, or of all, in profiles of this name.
+  func records(inProfile name: String, paper: String? = nil) throws -> [Record] {
+    let papers = try paper.map { [experiments.appendingPathComponent($0)] } ?? Self.entries(experiments)
+    let files = try papers.flatMap { paper -> [URL] in
       let folder = paper.appendingPathComponent("records")
       guard FileManager.default.fileExists(atPath: folder.path) else { return [] }
       return try Self.entries(folder).filter { $0.lastPathComponent.hasSuffix(".\(name).jsonl") }

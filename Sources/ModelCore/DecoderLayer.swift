@@ -148,6 +148,11 @@ public struct DecoderLayer {
     tape.add(full, added(tape, mixed, mixerOutputNorm))
   }
 
+  /// What a layer with a dense feed-forward hands on: `attended` is R + a, `made` the feed-forward's output.
+  public func transformed(_ tape: Tape, _ transform: Transform, attended: Variable, made: Variable) -> Variable {
+    tape.add(attended, added(tape, made, transform.outputNorm))
+  }
+
   /// R + a, then the layer's second half.
   private func joined(_ tape: Tape, _ full: Variable, _ mixed: Variable) -> ResidualStreams {
     let attended = attended(tape, full, mixed)
@@ -155,7 +160,8 @@ public struct DecoderLayer {
     let input = transformInput(tape, transform, full: full, attended: attended)
     switch transform.body {
     case .dense(let dense):
-      return ResidualStreams(tape.add(attended, added(tape, dense.forward(tape, input), transform.outputNorm)))
+      let made = dense.forward(tape, input)
+      return ResidualStreams(transformed(tape, transform, attended: attended, made: made))
     case .experts(let experts):
       let routed = experts.routed(tape, input)
       let routedFree = experts.shared.map { tape.add(attended, $0.forward(tape, input)) } ?? attended

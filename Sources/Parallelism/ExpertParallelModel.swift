@@ -73,7 +73,7 @@ public final class ExpertParallelModel {
     let positionIds = (0..<batch * time).map { Int32($0 % time) }
     tape.isRowwise = true
     tape.betweenOperations = { [progress = context.progress] in progress.poll() }
-    var stream = Stream(value: tape.embedding(model.embedding, ids: ids, leading: [batch, time]))
+    var stream = Stream(value: model.embedded(tape, ids, positionIds: positionIds, leading: [batch, time]))
     for (index, layer) in model.layers.enumerated() {
       tape.section = 4 * index
       tape.whenPassed { passed(index) }
@@ -128,13 +128,14 @@ public final class ExpertParallelModel {
       mark(tape, .core, run.index)
     }
     let full = completed(tape, &stream)
-    let attended = tape.add(full, mixed)
+    let attended = run.layer.attended(tape, full, mixed)
     context.finish(.core, layer: run.index, .forward)
     guard let transform = run.layer.transform else { return Stream(value: attended) }
     guard case .experts(let experts) = transform.body else {
       mark(tape, "M", run.index)
       let input = run.layer.transformInput(tape, transform, full: full, attended: attended)
-      let sum = tape.add(attended, transform.feedForward!.forward(tape, input))
+      let made = transform.feedForward!.forward(tape, input)
+      let sum = run.layer.transformed(tape, transform, attended: attended, made: made)
       context.finish("M", layer: run.index, .forward)
       return Stream(value: sum)
     }

@@ -41,9 +41,10 @@ public struct ParallelComparison {
     /// What every rank did when, where experts are shared.
     public var logs: [EventLog] = []
 
-    /// Largest difference, as a share of the largest number.
+    /// Largest difference, as a share of the largest number; infinite where one is not a number.
     public static func distance(_ a: [Float], _ b: [Float]) -> Double {
       precondition(a.count == b.count)
+      if zip(a, b).contains(where: { !($0 - $1).isFinite }) { return .infinity }
       let largest = b.reduce(0) { max($0, abs($1)) }
       return Double(zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) } / max(largest, 1e-30))
     }

@@ -68,10 +68,14 @@ public final class RankContext {
     let pass: Pass
     fileprivate var ticket: MessageProgress.Ticket?
     private let buffers: [Tensor]
+    private let progress: MessageProgress
     /// Whether waiting for it costs nothing: it has come to its end, has landed, or never started.
-    var isOver: Bool { ticket == nil || ticket!.end != nil }
+    var isOver: Bool { ticket.map(progress.isOver) ?? true }
 
-    fileprivate init(_ operation: String, _ layer: Int, _ pass: Pass, _ buffers: [Tensor]) {
+    fileprivate init(
+      _ operation: String, _ layer: Int, _ pass: Pass, _ buffers: [Tensor], _ progress: MessageProgress
+    ) {
+      self.progress = progress
       self.operation = operation
       self.layer = layer
       self.pass = pass
@@ -82,7 +86,7 @@ public final class RankContext {
   func start(
     _ operation: String, layer: Int, _ pass: Pass, keeping buffers: [Tensor], _ body: () throws -> any Request
   ) -> Flight {
-    let flight = Flight(operation, layer, pass, buffers)
+    let flight = Flight(operation, layer, pass, buffers, progress)
     flight.ticket = attempt { try progress.start(body) }
     if !overlaps { land(flight) }
     return flight

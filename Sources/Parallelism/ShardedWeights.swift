@@ -63,5 +63,3 @@ extension ModelConfig {
     return part
   }
 }
-
-private func greatestDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestDivisor(b, a % b) }

@@ -46,7 +46,8 @@ public final class TensorParallelModel {
     let tape = Tape(recording: false)
     tape.betweenOperations = { [progress = context.progress] in progress.poll() }
     let positionIds = tokens.indices.map { Int32(cache.length + $0) }
-    var stream = Stream(value: tape.embedding(model.embedding, ids: tokens, leading: [tokens.count]).value)
+    let embedded = model.embedded(tape, tokens, positionIds: positionIds, leading: [tokens.count])
+    var stream = Stream(value: embedded.value)
     for index in model.layers.indices {
       stream = extend(tape, index, stream, cache, positionIds)
     }
@@ -65,7 +66,12 @@ public final class TensorParallelModel {
     let mixed = layer.extend(tape, mixing: input, cache, layer: index, positionIds: positionIds).value
     context.finish(.core, layer: index, .prefill)
     let full = completed(&stream)
-    guard let transform = layer.transform else { return Stream(value: whole(index, full, mixed)) }
+    /// R + a, waiting.
+    func attend() -> Tensor {
+      let reduced = tape.constant(arrived(index, mixed, .dispatch))
+      return layer.attended(tape, tape.constant(full), reduced).value
+    }
+    guard let transform = layer.transform else { return Stream(value: attend()) }
     func read(_ attended: Tensor) -> Variable {
       layer.transformInput(tape, transform, full: tape.constant(full), attended: tape.constant(attended))
     }
@@ -73,17 +79,21 @@ public final class TensorParallelModel {
       let input = read(full)
       let partial = dense(tape, transform, input).map { sum(mixed, $0) } ?? mixed
       context.finish(.shared, layer: index, .prefill)
-      guard let experts = transform.experts else { return Stream(value: whole(index, full, partial)) }
+      guard let experts = transform.experts else { return Stream(value: whole(index, full, partial, .dispatch)) }
       let merged = reduce(.dispatch, index, partial)
       let routed = routed(tape, experts, input)
       context.finish(.experts, layer: index, .prefill)
       context.land(merged)
       return Stream(value: sum(full, partial), reduction: reduction(layer, index, routed))
     }
-    let attended = whole(index, full, mixed)
+    let attended = attend()
     let input2 = read(attended)
     let partial = dense(tape, transform, input2)
-    guard let experts = transform.experts else { return Stream(value: whole(index, attended, partial!, .combine)) }
+    guard let experts = transform.experts else {
+      let made = tape.constant(arrived(index, partial!, .combine))
+      return Stream(
+        value: layer.transformed(tape, transform, attended: tape.constant(attended), made: made).value)
+    }
     context.finish(.shared, layer: index, .prefill)
     // Where the next attention reads N, the shared expert's part is summed apart from the routed one.
     let apart = layer.withholdsRouted ? partial.map { reduce(.dispatch, index, $0) } : nil
@@ -130,10 +140,15 @@ public final class TensorParallelModel {
     Reduction(flight: reduce(.combine, index, routed), sum: routed, isWithheld: layer.withholdsRouted)
   }
 
-  /// x + AR(partial), waiting.
-  private func whole(_ layer: Int, _ x: Tensor, _ partial: Tensor, _ kind: SubOperation.Kind = .dispatch) -> Tensor {
+  /// AR(partial), waiting.
+  private func arrived(_ layer: Int, _ partial: Tensor, _ kind: SubOperation.Kind) -> Tensor {
     context.land(reduce(kind, layer, partial))
-    return sum(x, partial)
+    return partial
+  }
+
+  /// x + AR(partial), waiting.
+  private func whole(_ layer: Int, _ x: Tensor, _ partial: Tensor, _ kind: SubOperation.Kind) -> Tensor {
+    sum(x, arrived(layer, partial, kind))
   }
 
   /// R: waits for the all-reduce where one is under way.

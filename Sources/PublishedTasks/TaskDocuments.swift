@@ -39,6 +39,11 @@ struct TaskDocuments {
     let folders = [folder, task.file.deletingLastPathComponent()].compactMap { $0 }
     var names: [String] = []
     if let files = task.values["dataset_kwargs"]?["data_files"] {
+      if let several = files[split]?.array, several.count > 1 {
+        throw UpcycleError(
+          "names \(several.count) files of the split \(split)", at: "\(task.file.path): dataset_kwargs.data_files",
+          expected: "one", hint: "join them")
+      }
       let own = files.string ?? files[split]?.string ?? files[split]?.array?.first?.string
       guard let own else {
         throw UpcycleError("names no file of the split \(split)", at: "\(task.file.path): dataset_kwargs.data_files")

@@ -43,6 +43,10 @@ struct TaskMetric: Sendable {
     if let key = options.keys.sorted().first(where: { !Self.known.contains($0) }) {
       throw UpcycleError.usage("is not known in a metric", at: "\(file): metric_list", found: key)
     }
+    if let name = options["aggregation"], name.string != "mean" {
+      throw UpcycleError.usage(
+        "is not known", at: "\(file): metric_list.aggregation", expected: "mean", found: name.text())
+    }
   }
 
   private static let known: Set<String> = [

@@ -91,6 +91,8 @@ public struct TaskProvenance: Sendable {
   public var addsBeginning: Bool
   /// "float32", which 16-bit weights are computed in, or "int8".
   public var weights: String
+  /// How keys and values are evicted, such as "h2o:25%"; nil: all are kept.
+  public var cache: String?
   /// Limits, seed and places.
   public var options: TaskOptions
 
@@ -100,15 +102,17 @@ public struct TaskProvenance: Sendable {
   ///   - tokenizerHash: the tokenizer's fingerprint
   ///   - addsBeginning: the beginning token stands in front of every text
   ///   - weights: "float32" or "int8"
+  ///   - cache: how keys and values are evicted; nil: all are kept
   public init(
     model: String, modelHash: String, tokenizerHash: String, addsBeginning: Bool, weights: String = "float32",
-    options: TaskOptions
+    cache: String? = nil, options: TaskOptions
   ) {
     self.model = model
     self.modelHash = modelHash
     self.tokenizerHash = tokenizerHash
     self.addsBeginning = addsBeginning
     self.weights = weights
+    self.cache = cache
     self.options = options
   }
 }
@@ -128,12 +132,13 @@ extension [TaskResult] {
       },
       "task_hashes": byTask { .object(["task": .string($0.hashes.task), "data": .string($0.hashes.data)]) },
     ]
+    var arguments: [String: JSONValue] = [
+      "pretrained": .string(provenance.model), "add_bos_token": .bool(provenance.addsBeginning),
+      "dtype": .string(provenance.weights),
+    ]
+    if let cache = provenance.cache { arguments["cache"] = .string(cache) }
     object["config"] = .object([
-      "model": .string("upcycle"),
-      "model_args": .object([
-        "pretrained": .string(provenance.model), "add_bos_token": .bool(provenance.addsBeginning),
-        "dtype": .string(provenance.weights),
-      ]),
+      "model": .string("upcycle"), "model_args": .object(arguments),
       "model_sha256": .string(provenance.modelHash), "tokenizer_sha256": .string(provenance.tokenizerHash),
       "fewshot_seed": .int(provenance.options.seed), "limit": provenance.options.limit.map { .int($0) } ?? .null,
     ])

@@ -75,7 +75,7 @@ public struct Prefer: ParsableCommand {
           report: preferenceReport(plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(jsonText(outcome, pretty: true)) }
+      if json { return try printResult(outcome.json().text(pretty: true)) }
       try printResult(outcome.summary)
       try printResult("model: \(output.out)")
     }
@@ -102,6 +102,15 @@ public struct Prefer: ParsableCommand {
 }
 
 extension Preferring.Outcome {
+  /// As `--json` prints it: the means are null without held-out pairs.
+  func json() throws -> JSONValue {
+    var object = try jsonValue(self, snakeCase: true).object ?? [:]
+    if heldOutPairs == 0 {
+      for key in ["loss", "margin", "accuracy", "chosen", "rejected"] { object[key] = .null }
+    }
+    return .object(object)
+  }
+
   /// What a user reads at the end.
   var summary: String {
     guard heldOutPairs > 0 else { return "\(formatCount(tokens)) tokens" }

@@ -57,12 +57,12 @@ struct Evaluate: ParsableCommand {
       items (default: 0, of .yaml tasks their own number).
       """)
   var shots: String?
-  @Option(help: "Which set of items of the microworld: a, b, ...") var set = "a"
+  @Option(help: "Which set of items of the microworld: a, b, ... (default: a)") var set: String?
   @Option(help: "Evict keys and values: h2o:PERCENT% (default: keep all).") var cache: String?
   @Option(
     help: "Edition of the microworld: 1 or 2 (default: the one whose ladder has the model's tokenizer, or else 1).")
   var world: Edition?
-  @Option(help: "Seed of the microworld.") var seed: UInt64 = 1
+  @Option(help: "Seed of the microworld (default: 1).") var seed: UInt64?
   @Option(help: "Seed of the choice of examples of .yaml tasks.") var fewshotSeed = TaskOptions().seed
   @Option(help: "Folder with the data of .yaml tasks.") var dataDir: String?
   @Option(help: "The beginning token in front of every text: on or off (default: as the tokenizer says).")
@@ -91,10 +91,11 @@ struct Evaluate: ParsableCommand {
         throw UpcycleError.usage(
           "mixes .yaml tasks with others, whose reports differ", at: "--tasks", hint: "score them by two commands")
       }
-      return try score(published, examples)
+      return try score(published, examples, heavyHitters)
     }
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
-    var selection = try TaskSelection(tasks, seed: seed, set: set, items: items ?? 200, shots: examples)
+    var selection = try TaskSelection(
+      tasks, seed: seed ?? 1, set: set ?? "a", items: items ?? 200, shots: examples)
     let (model, tokenizer) = try loaded()
     selection.edition = world ?? Edition(of: tokenizer)
     let chosen = try selection.items()
@@ -102,10 +103,22 @@ struct Evaluate: ParsableCommand {
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish("\(formatCount(chosen.count)) items")
+    // What cannot be compared is said after the scores, which are not lost.
+    let paired: Result<[TaskComparison]?, any Error> = Result {
+      try baseline.map { try TaskComparison.all(of: $0, report) }
+    }
     if let file { try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: file) }
-    try printResult(json ? report.json(withItems: false).text(pretty: true) : report.table)
+    if json {
+      var object = try report.json(withItems: false).object ?? [:]
+      if let tasks = try? paired.get() {
+        object["paired"] = try jsonValue(Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.paired) }))
+      }
+      try printResult(JSONValue.object(object).text(pretty: true))
+    } else {
+      try printResult(report.table)
+    }
     if let file { sayWritten(file) }
-    if let baseline { try printComparison(baseline, report) }
+    if let tasks = try paired.get(), !json { try printComparison(tasks) }
   }
 
   private func loaded() throws -> (model: LanguageModel, tokenizer: Tokenizer) {
@@ -114,7 +127,16 @@ struct Evaluate: ParsableCommand {
   }
 
   /// Tasks of lm-evaluation-harness.
-  private func score(_ files: [String], _ examples: SolvedExamples) throws {
+  private func score(_ files: [String], _ examples: SolvedExamples, _ heavyHitters: HeavyHitters?) throws {
+    for (name, isGiven) in [("--world", world != nil), ("--seed", seed != nil), ("--set", set != nil)] where isGiven {
+      throw UpcycleError.usage("is the microworld's and says nothing of .yaml tasks", at: name)
+    }
+    if let dataDir {
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: dataDir, isDirectory: &isFolder), isFolder.boolValue else {
+        throw UpcycleError.usage("is no folder", at: "--data-dir", found: dataDir)
+      }
+    }
     if against != nil {
       throw UpcycleError.usage("is not there for .yaml tasks", at: "--against", hint: "compare the two results files")
     }
@@ -128,6 +150,7 @@ struct Evaluate: ParsableCommand {
       throw UpcycleError.usage("must not be negative", at: "--fewshot-seed", found: "\(fewshotSeed)")
     }
     let (model, tokenizer) = try loaded()
+    if let heavyHitters { try model.evict(by: heavyHitters) }
     var progress: ProgressLine?
     let results = try evaluate(tasks, model: model, tokenizer: tokenizer, options: options) { done, total in
       if progress == nil { progress = ProgressLine("evaluate", total: total, quiet: quiet || json) }
@@ -138,7 +161,7 @@ struct Evaluate: ParsableCommand {
       let provenance = TaskProvenance(
         model: self.model.path, modelHash: try modelHash(self.model.folder), tokenizerHash: tokenizer.fingerprint,
         addsBeginning: !tokenizer.documentStart.isEmpty,
-        weights: self.model.weights == .int8 ? "int8" : "float32", options: options)
+        weights: self.model.weights == .int8 ? "int8" : "float32", cache: cache, options: options)
       if let out {
         let text = results.json(provenance, withSamples: true).text(pretty: true, keepingFloats: true)
         try writeFile(text + "\n", to: URL(fileURLWithPath: out))
@@ -156,12 +179,10 @@ struct Evaluate: ParsableCommand {
     return sha256(try names.map { try sha256(fileAt: folder.appendingPathComponent($0)) }.joined())
   }
 
-  private func printComparison(_ first: EvaluationReport, _ second: EvaluationReport) throws {
-    if json { return }
+  private func printComparison(_ tasks: [TaskComparison]) throws {
     try printResult("\npaired with \(against ?? "")")
-    for task in second.tasks where first[task.task] != nil {
-      let paired = try PairedComparison(
-        first.items.filter { $0.task == task.task }, second.items.filter { $0.task == task.task })
+    for task in tasks {
+      let paired = task.paired
       try printResult(
         String(
           format: "%@  %+.1f +- %.1f points  (%d won, %d lost of %d, p %.3f)",

@@ -12,10 +12,12 @@ struct ExportCommand: ParsableCommand {
     abstract: "Writes a model for other programs: transformers, the papers' code, llama.cpp, mlx-lm.",
     discussion: """
       transformers: a model of latent attention alone becomes stock DeepSeek-V3; one of the Hub's families stays what \
-      it is; any other gets modeling_upcycle.py beside its weights, which AutoModelForCausalLM runs with \
-      trust_remote_code=True. official: the layout of the papers' released checkpoints. gguf: --out is one file for \
+      it is; mixes of attention, latent attention, Mamba2 and Gated DeltaNet get modeling_upcycle.py beside their \
+      weights, which AutoModelForCausalLM runs with trust_remote_code=True; layers of Palu, MHA2MLA, HypeNet and Jet \
+      are refused. official: the layout of the papers' released checkpoints. gguf: --out is one file for \
       llama.cpp, of Llama, Qwen2, Qwen3, and of latent attention alone if its latents are normed (convert \
-      --latent-norm). mlx: a folder for mlx-lm, of the same models, latents normed or not. Tokenizer, chat template and generation settings are carried along.
+      --latent-norm). mlx: a folder for mlx-lm, of the same models, latents normed or not. Tokenizer, chat template \
+      and generation settings are carried along; pieces of llama2.c's kind become a tokenizer.json of the Hub.
 
       Example:
         hybrid export --model runs/mla-dpo --format transformers \\

@@ -77,8 +77,16 @@ struct Generate: ParsableCommand {
     if Tokenizer.SpecialTokens(rawValue: specialTokens) == nil {
       throw UpcycleError.usage("is unknown", at: "--special-tokens", expected: "parse or text", found: specialTokens)
     }
+    if chat, specialTokens == Tokenizer.SpecialTokens.text.rawValue {
+      throw UpcycleError.usage(
+        "cannot be text with --chat, whose template writes special tokens", at: "--special-tokens", expected: "parse",
+        found: specialTokens)
+    }
     if let bos, bos != "on", bos != "off" {
       throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
+    }
+    if chat, bos != nil {
+      throw UpcycleError.usage("says nothing with --chat, whose template writes the beginning", at: "--bos")
     }
     for (name, value) in [("--system", system), ("--chat-template", chatTemplate)] where value != nil && !chat {
       throw UpcycleError.usage("says nothing without --chat", at: name)
@@ -142,14 +150,16 @@ struct Generate: ParsableCommand {
     if !opening.isEmpty { return try finish(reply(to: opening), model) }
     let isTerminal = isatty(0) == 1
     if isTerminal && !quiet { printNote("Say something; Ctrl-D ends.") }
+    var last: GenerationReport?
     while true {
       if isTerminal { printNote("> ", terminator: "") }
       guard let line = readLine() else { break }
       if line.allSatisfy(\.isWhitespace) { continue }
-      _ = try reply(to: line)
+      last = try reply(to: line)
       try printResult("")
     }
     if isTerminal { printNote("") }
+    if reportMemory, let last { printNote(memory(last), terminator: "") }
   }
 
   // MARK: Measurements

@@ -15,27 +15,40 @@ struct RequestsOption: ParsableArguments {
       "Serve requests together: JSON Lines of prompt or prompt_tokens, max_tokens and, if wanted, arrival (seconds) and id."
   )
   var file: String?
-  @Option(help: "With --requests: most requests at once.") var slots = 8
-  @Option(help: "With --requests: tokens of one page of the cache.") var page = 128
+  @Option(help: "With --requests: most requests at once (default: 8).") var slots: Int?
+  @Option(help: "With --requests: tokens of one page of the cache (default: 128).") var page: Int?
   @Option(help: "With --requests: memory for pages, such as 64MiB (default: as much as the slots can need).") var pool:
     String?
-  @Option(help: "With --requests: prompt tokens read in one step.") var chunk = 256
+  @Option(help: "With --requests: prompt tokens read in one step (default: 256).") var chunk: Int?
   @Flag(help: "With --requests: serve texts longer than the positions that the model was trained for.")
   var beyondPositions = false
 
+  /// Refuses options that say nothing without --requests.
+  func requireFile() throws {
+    if file != nil { return }
+    let given = [
+      ("--slots", slots != nil), ("--page", page != nil), ("--pool", pool != nil), ("--chunk", chunk != nil),
+      ("--beyond-positions", beyondPositions),
+    ]
+    if let (name, _) = given.first(where: { $0.1 }) {
+      throw UpcycleError.usage("says nothing without --requests", at: name)
+    }
+  }
+
   func serve(_ file: String, from model: ModelOption, csv: String?, json: Bool, quiet: Bool) throws {
+    let (slots, page, chunk) = (self.slots ?? 8, self.page ?? 128, self.chunk ?? 256)
     for (name, value) in [("--slots", slots), ("--page", page), ("--chunk", chunk)] where value < 1 {
       throw UpcycleError.usage("must be positive", at: name, expected: "1 or more", found: "\(value)")
     }
-    let hasTokenizer = FileManager.default.fileExists(
-      atPath: model.folder.appendingPathComponent("tokenizer.json").path)
-    let (language, tokenizer) = hasTokenizer ? try model.loadWithTokenizer() : (try model.load(), nil as Tokenizer?)
+    let (language, tokenizer) =
+      Tokenizer.isPresent(in: model.folder) ? try model.loadWithTokenizer() : (try model.load(), nil as Tokenizer?)
     let requests = try ServingRequest.read(
       URL(fileURLWithPath: file), vocabulary: language.config.vocabularySize,
       encode: tokenizer.map { tokenizer in { tokenizer.prompt($0) } })
     let ends = (tokenizer?.endTokens ?? []).union(language.config.eosTokenIds.map { Int32($0) })
     let memory = try CachePool(
-      language, pageTokens: page, pages: try pages(for: requests, language.config), slots: slots)
+      language, pageTokens: page, pages: try pages(of: page, for: requests, slots: slots, language.config),
+      slots: slots)
     let positions = beyondPositions ? Int.max : nil
     let batch = try ContinuousBatch(language, memory, promptTokens: chunk, ends: ends, positions: positions)
     let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
@@ -54,7 +67,10 @@ struct RequestsOption: ParsableArguments {
     if let table { sayWritten(table) }
   }
 
-  private func pages(for requests: [ServingRequest], _ config: ModelConfig) throws -> Int {
+  /// - Parameter page: tokens of one
+  private func pages(
+    of page: Int, for requests: [ServingRequest], slots: Int, _ config: ModelConfig
+  ) throws -> Int {
     guard let pool else {
       let longest = requests.map { ContinuousBatch.tokens(of: $0) }.max() ?? 0
       let tokens = min(longest, beyondPositions ? .max : config.positionLimit ?? .max)

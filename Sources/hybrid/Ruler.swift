@@ -74,7 +74,13 @@ struct Ruler: ParsableCommand {
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
-    for (option, folder) in [("--predictions", predictions), ("--read", read)] where folder != nil && model == nil {
+    if model != nil && tokenizer != nil {
+      throw UpcycleError.usage("is the model's own", at: "--tokenizer", expected: "it or --model")
+    }
+    for (option, isGiven) in [
+      ("--predictions", predictions != nil), ("--read", read != nil), ("--csv", csv != nil), ("--plot", plot != nil),
+      ("--json", json), ("--grid", grid), ("--beyond-positions", beyondPositions),
+    ] where isGiven && model == nil {
       throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
     }
     if predictions != nil && grid {

@@ -29,10 +29,10 @@ struct Throughput: ParsableCommand {
 
   @OptionGroup var model: ModelOption
   @Option(help: "Another model to measure beside it.") var vs: String?
-  @Option(help: "Sequences decoded side by side: a number, or a list to sweep.") var batch = "1"
+  @Option(help: "Sequences decoded side by side: a number, or a list to sweep (default: 1).") var batch: String?
   @Option(help: "Tokens in every cache before the first step, a list such as 1k,4k,16k.") var contexts: String?
-  @Option(help: "Prompt tokens per sequence (without --contexts).") var prompt = 64
-  @Option(help: "New tokens per sequence.") var tokens = 64
+  @Option(help: "Prompt tokens per sequence (without --contexts; default: 64, of several points 1).") var prompt: Int?
+  @Option(help: "New tokens per sequence (default: 64).") var tokens: Int?
   @Flag(help: "Fill caches by reading tokens, not with random numbers.") var prefill = false
   @OptionGroup var requests: RequestsOption
   @Option(help: "Write the sweep, or what each request waited for, as CSV.") var csv: String?
@@ -44,20 +44,31 @@ struct Throughput: ParsableCommand {
   func run() throws { runReportingErrors { try measure() } }
 
   private func measure() throws {
+    try requests.requireFile()
+    if prompt != nil, contexts != nil || requests.file != nil {
+      throw UpcycleError.usage(
+        "says nothing with --contexts or --requests, which have lengths of their own", at: "--prompt")
+    }
     if let file = requests.file {
+      for (option, isGiven) in [("--batch", batch != nil), ("--tokens", tokens != nil), ("--prefill", prefill)]
+      where isGiven { throw UpcycleError.usage("says nothing with --requests, which says it for each", at: option) }
       if vs != nil || contexts != nil || plot != nil {
         throw UpcycleError.usage(
           "serves one model and draws nothing", at: "--requests", hint: "leave --vs, --contexts and --plot out")
       }
       return try requests.serve(file, from: model, csv: csv, json: json, quiet: quiet)
     }
-    let batches = try numbers(batch, "--batch")
+    let batches = try numbers(batch ?? "1", "--batch")
+    let isSweep = contexts != nil || batches.count > 1 || vs != nil
+    for (option, isGiven) in [("--csv", csv != nil), ("--plot", plot != nil)] where isGiven && !isSweep {
+      throw UpcycleError.usage("is of a sweep", at: option, hint: "--contexts or a list of --batch makes one")
+    }
     let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     let picture = try plot.map {
       (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("throughput.gp"))
     }
-    if contexts == nil, batches.count == 1, vs == nil { return try measureOne(batches[0]) }
-    let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [1]
+    if !isSweep { return try measureOne(batches[0]) }
+    let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [prompt ?? 1]
     var models = [(name: name(of: model.path), model: try model.load())]
     if let vs {
       let other = URL(fileURLWithPath: vs)
@@ -76,7 +87,7 @@ struct Throughput: ParsableCommand {
         for (name, model) in models {
           try Interrupt.check()
           let point = try measureDecoding(
-            of: model, named: name, batch: batch, context: context, newTokens: tokens, prefill: prefill)
+            of: model, named: name, batch: batch, context: context, newTokens: tokens ?? 64, prefill: prefill)
           points.append(point)
           progress.update(points.count, "\(name) \(batch) x \(formatCount(context))")
         }
@@ -112,7 +123,8 @@ struct Throughput: ParsableCommand {
   private func name(of path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
 
   private func measureOne(_ batch: Int) throws {
-    let report = try measureThroughput(of: model.load(), batch: batch, promptTokens: prompt, newTokens: tokens)
+    let report = try measureThroughput(
+      of: model.load(), batch: batch, promptTokens: prompt ?? 64, newTokens: tokens ?? 64)
     if json {
       try printResult(report.json().text(pretty: true))
       return

@@ -81,6 +81,15 @@ struct Extend: ParsableCommand {
         try ranks.tellShares(of: plan.batch, "sequences", student: recipe.student, frozen: recipe.teacher)
       }
     }
+    if recipe.plan == nil {
+      return try ranks.onFirst {
+        try output.write(from: [model], json: json) { folder in
+          _ = try recipe.run(in: folder)
+          let report = Extending.Report(recipe, model: output.out, heldOut: [])
+          return .init(report.summary, json: try jsonValue(report, snakeCase: true))
+        }
+      }
+    }
     if let budget = recipe.budget { endProcess(above: budget, "--budget") }
     Interrupt.listen()
     let quiet = quiet || !ranks.writes

@@ -74,7 +74,8 @@ struct Pack: ParsableCommand {
     // "vocab.json,merges.txt,PATTERN" names two files.
     let tokenizerFiles = self.tokenizer.split(separator: ",").map(String.init)
       .filter(FileManager.default.fileExists(atPath:))
-    try output.write(from: paths + tokenizerFiles + [chatTemplate], json: json) { folder in
+    let beside = share == nil ? [] : [heldOutFolder]
+    try output.write(from: paths + tokenizerFiles + [chatTemplate], beside: beside, json: json) { folder in
       let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
       let heldOut = try share.map { _ in
         try ShardWriter(folder: emptyHeldOutFolder(), tokenizer: tokenizer, options: options)
@@ -118,10 +119,10 @@ struct Pack: ParsableCommand {
         )
       }
       if let template {
-        try file.forEachConversation { conversation, position in
-          var (ids, answers) = try template.document(conversation, tokenizer)
+        try file.forEachConversation(as: { try template.document($0, tokenizer) }) { document, position in
+          var ids = document.ids
           if appendEnd, let eos = tokenizer.eos, ids.last != eos { ids.append(eos) }
-          try add(ids, answers)
+          try add(ids, document.answers)
           report(position)
         }
       } else {

@@ -201,6 +201,22 @@ final class StateSpaceTests: XCTestCase {
     }
   }
 
+  /// Threads take whole shares: no two of them may add to one group's gradient.
+  func testSharesHaveNoGroupInCommon() {
+    for (x, b, c) in [(4, 4, 6), (6, 4, 12), (2, 2, 4), (12, 1, 1), (3, 4, 12)] {
+      let layout = StateSpaceLayout(heads: 12, headDim: 3, stateSize: 5, xHeads: x, bGroups: b, cGroups: c, chunk: 4)
+      let perShare = 12 / layout.shares
+      func groups(_ share: Int, _ column: (Int) -> Int) -> Set<Int> {
+        Set((share * perShare..<(share + 1) * perShare).map(column))
+      }
+      for (one, other) in zip(0..<layout.shares, 1..<max(1, layout.shares)) {
+        for column in [{ layout.columns($0).x }, { layout.columns($0).b }, { layout.columns($0).c }] {
+          XCTAssertTrue(groups(one, column).isDisjoint(with: groups(other, column)), "\(x) \(b) \(c)")
+        }
+      }
+    }
+  }
+
   /// Heads that share x and B (the papers' variant), and B and C (stock).
   func testStateSpaceMatchesDifferences() {
     for layout in [

@@ -32,6 +32,34 @@ final class BaselineCommandTests: XCTestCase {
       saying: ["--cache", "latent_attention"])
   }
 
+  /// As many ids do not make the same tokenizer.
+  func testShardsOfAnotherTokenizerAreRefused() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let other = folder.appendingPathComponent("other")
+    try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+    try giveTokenizer(to: other)
+    try exchangeTwoPieces(ofTokenizerIn: other)
+    try packSentences(for: other.path, in: folder)
+    let small = ["--calibration-tokens", "256", "--out", path("x"), "--model", smol]
+    let convert = ["convert", "--kv-rank", "16", "--rope-dim", "4", "--nope-dim", "4"]
+    let commands: [(tool: String, words: [String])] = [
+      ("xecomla", convert + ["--data", path("shards")]),
+      ("xecomla", convert + ["--svd", "covariance", "--calibration", path("shards")]),
+      ("xecomla", ["palu", "--calibration", path("shards")]),
+      (
+        "xecomla",
+        ["mha2mla", "--kv-rank", "16", "--rope-dim", "2", "--keep", "high", "--data", path("shards")]
+      ),
+      ("zebra", ["prune", "--intermediate-size", "100", "--calibration", path("shards")]),
+    ]
+    for (tool, words) in commands {
+      try assertRefused(tool, words + small, status: 1, saying: ["packed with another tokenizer", path("shards")])
+    }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
+  }
+
   func testPALUAndMHA2MLAConvertReportAndRefuse() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -53,6 +53,7 @@ final class HelpTests: XCTestCase {
         "xecomla", ["distill", "--student", "a", "--teacher", "b", "--data", "c", "--out", "d", "--tokens", "-5"],
         ["--tokens", "0 or more", "-5"]
       ),
+      ("hybrid", ["generate", "--model", "a", "--prompt", "-5"], ["--prompt=-5"]),
     ] {
       let result = try launch(tool, words)
       XCTAssertEqual(result.status, 2, "\(words)")

@@ -152,6 +152,34 @@ final class MainJobTests: XCTestCase {
     try assertRefused("shards", ["verify", path("shards")], status: 1, saying: [frame])
   }
 
+  /// As many ids do not make the same words: what such a teacher says would be nonsense.
+  func testATeacherOfAnotherTokenizerIsRefused() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let student = repositoryRoot().appendingPathComponent("experiments/teachers/nano-smol-seed1")
+    let teacher = folder.appendingPathComponent("teacher")
+    try makeDirectory(teacher)
+    try giveTokenizer(to: teacher)
+    try exchangeTwoPieces(ofTokenizerIn: teacher)
+    for name in ["config.json", "model.safetensors"] {
+      try FileManager.default.copyItem(
+        at: student.appendingPathComponent(name), to: teacher.appendingPathComponent(name))
+    }
+    try packSentences(for: student.path, in: folder)
+    let out = folder.appendingPathComponent("out")
+    let result = try launch(
+      "xecomla",
+      [
+        "distill", "--student", student.path, "--teacher", teacher.path, "--data",
+        folder.appendingPathComponent("shards").path, "--tokens", "256", "--batch", "2", "--sequence", "64", "--out",
+        out.path, "--quiet",
+      ])
+    XCTAssertTrue([1, 2].contains(result.status), "status \(result.status) \(result.error)")
+    XCTAssertEqual(result.errorLines.count, 1, result.error)
+    XCTAssertTrue(result.error.contains("tokenizer"), result.error)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: out.path + "/model.safetensors"))
+  }
+
   func testInfoPrintsThePublishedNumbersOfAPreset() throws {
     let text = try succeed(
       "hybrid",

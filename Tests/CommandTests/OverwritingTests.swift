@@ -162,6 +162,17 @@ final class OverwritingTests: XCTestCase {
     XCTAssertLessThan(monotonicSeconds() - start, 20, "64 gigabytes take longer")
   }
 
+  /// What fails on the way names the folder as it was given, not the hidden one that is written meanwhile.
+  func testAFailureNamesTheFolderThatWasAskedFor() throws {
+    try writeLlama2C("tiny3.bin", seed: 3)
+    let tokenizer = try sharedFolder("data/checkpoints/babyllama/tok361.json").path
+    let result = try launch(
+      "hybrid", ["import", "--llama2c", path("tiny3.bin"), "--tokenizer", tokenizer, "--out", path("cx")])
+    XCTAssertEqual(result.status, 1)
+    XCTAssertTrue(result.error.contains("\(path("cx")): the tokenizer does not belong"), result.error)
+    XCTAssertFalse(result.error.contains(".tmp"), result.error)
+  }
+
   /// A single file is replaced where it is of the same kind.
   func testFilesOfAnotherKindStay() throws {
     let scores = path("scores.csv")

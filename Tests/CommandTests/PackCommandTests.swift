@@ -48,6 +48,33 @@ final class PackCommandTests: XCTestCase {
       saying: ["a Parquet file", "read_parquet('d.parquet').to_json('d.jsonl'"])
   }
 
+  /// A conversation that the template refuses is a bad line like any other, named and counted.
+  func testConversationsThatTheTemplateRefusesAreBadLines() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    func chat(_ role: String) -> String {
+      #"{"messages": [{"role": "\#(role)", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}"#
+    }
+    try writeFile(
+      [chat("user"), chat("tool"), chat("user")].joined(separator: "\n"),
+      to: folder.appendingPathComponent("chats.jsonl"))
+    try writeFile(
+      "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"
+        + "<|bos|>{{ m.role }}: {{ m.content }}<|eos|>{% endfor %}"
+        + "{% if add_generation_prompt %}<|bos|>assistant: {% endif %}", to: folder.appendingPathComponent("t.jinja"))
+    let pack = [
+      "pack", "--input", path("chats.jsonl"), "--chat", "--chat-template", path("t.jinja"), "--tokenizer",
+      repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path,
+    ]
+    try assertRefused(
+      "shards", pack + ["--out", path("no")], status: 2,
+      saying: ["chats.jsonl:2", "t.jinja: template line 1", "no tools"])
+    let result = try assertSucceeds("shards", pack + ["--out", path("shards"), "--skip-bad-lines", "1"])
+    XCTAssertTrue(result.error.contains("1 lines left out, the first: \(path("chats.jsonl")):2"), result.error)
+    XCTAssertEqual(try TokenShards(URL(fileURLWithPath: path("shards"))).manifest.documents.count, 2)
+  }
+
   func testPackShufflesAndHoldsOut() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -78,5 +105,30 @@ final class PackCommandTests: XCTestCase {
     try assertRefused("shards", base + ["--hold-out", "120%"], status: 2, saying: ["--hold-out", "such as 1%"])
     try assertRefused(
       "shards", base + ["--hold-out", "1%"], status: 2, saying: ["leaves one of the two folders empty"])
+  }
+
+  /// A result is finished with the folder beside it: one that is gone is made again, one that was changed stays.
+  func testAHeldOutFolderBelongsToTheResult() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let input = folder.appendingPathComponent("in.txt")
+    try writeFile((0..<400).map { "document number \($0) of many" }.joined(separator: "\n"), to: input)
+    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
+    let pack = [
+      "pack", "--input", input.path, "--document-separator", "line", "--tokenizer", tokenizer, "--hold-out", "10%",
+      "--quiet", "--out", folder.appendingPathComponent("out").path,
+    ]
+    let heldOut = folder.appendingPathComponent("out-held-out")
+    func manifest() throws -> Data { try readFile(heldOut.appendingPathComponent("manifest.json")) }
+    try assertSucceeds("shards", pack)
+    let made = try manifest()
+    XCTAssertTrue(try assertSucceeds("shards", pack).error.contains("finished already"))
+    try FileManager.default.removeItem(at: heldOut)
+    XCTAssertFalse(try assertSucceeds("shards", pack).error.contains("finished already"))
+    XCTAssertEqual(try manifest(), made)
+    try writeFile("mine", to: heldOut.appendingPathComponent("shard-00000.zst"))
+    try assertRefused("shards", pack, status: 2, saying: ["out-held-out", "token shards already", "--force"])
+    try assertSucceeds("shards", pack + ["--force"])
+    XCTAssertTrue(try assertSucceeds("shards", pack).error.contains("finished already"))
   }
 }

@@ -43,7 +43,7 @@ final class PostNASCommandTests: XCTestCase {
     XCTAssertTrue(again.error.contains("finished already"), again.error)
     try assertRefused(
       "hybrid", ["export", "--model", path("jet"), "--format", "transformers", "--out", path("x")], status: 2,
-      saying: ["efficient_attention_config"])
+      saying: ["modelling file does not compute", "found jet"])
   }
 
   func testGivenLayersAndRefusals() throws {

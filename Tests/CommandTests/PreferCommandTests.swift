@@ -36,7 +36,7 @@ final class PreferCommandTests: XCTestCase {
       "--data", path("pairs.jsonl"), "--held-out", path("pairs.jsonl"), "--batch", "2", "--lr", "1e-3", "--json",
     ]
     let outcome = try JSONValue(parsing: Data(try succeed("xecomla", prefer("calm", data)).utf8), file: "prefer --json")
-    XCTAssertEqual(outcome["heldOutPairs"]?.int, 24)
+    XCTAssertEqual(outcome["held_out_pairs"]?.int, 24)
     XCTAssertGreaterThan(try XCTUnwrap(outcome["accuracy"]?.double), 0.9)
     XCTAssertLessThan(try XCTUnwrap(outcome["loss"]?.double), 0.6)
     for _ in 0..<2 {
@@ -71,6 +71,16 @@ final class PreferCommandTests: XCTestCase {
       _ = try succeed("xecomla", prefer(out, data + more))
       XCTAssertEqual(Set(try storedTypes(URL(fileURLWithPath: path("\(out)/model.safetensors")))), [type], out)
     }
+  }
+
+  /// Nothing was measured without held-out pairs, and no number says so.
+  func testMeansOfNoPairsAreLeftOut() throws {
+    let data = ["--data", path("pairs.jsonl"), "--pairs", "4", "--batch", "2", "--json"]
+    let printed = try succeed("xecomla", prefer("unmeasured", data))
+    let outcome = try JSONValue(parsing: Data(printed.utf8), file: "prefer --json")
+    XCTAssertEqual(outcome["held_out_pairs"]?.int, 0)
+    XCTAssertGreaterThan(outcome["tokens"]?.int ?? 0, 0)
+    for key in ["loss", "margin", "accuracy", "chosen", "rejected"] { XCTAssertEqual(outcome[key], .null, key) }
   }
 
   /// The element types that a safetensors file's header names.

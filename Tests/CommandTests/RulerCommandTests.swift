@@ -98,6 +98,9 @@ final class RulerCommandTests: XCTestCase {
     try assertRefused(
       "hybrid", ["ruler", "--model", model, "--tasks", "niah_single_1", "--lengths", "1k", "--samples", "1"], status: 2,
       saying: ["positions", "--beyond-positions"])
+    try assertRefused(
+      "hybrid", ["ruler", "--model", model, "--tokenizer", "experiments/teachers/tokenizer"], status: 2,
+      saying: ["--tokenizer", "it or --model"])
     try assertRefused("hybrid", ["ruler", "--lengths", "256"], status: 2, saying: ["--model", "--write"])
     try assertRefused(
       "hybrid", ["ruler", "--write", samples, "--tasks", "nonsense"], status: 2, saying: ["nonsense", "vt"])

@@ -37,10 +37,53 @@ final class ServingCommandTests: XCTestCase {
     try assertRefused("hybrid", serve + ["--pool", "much"], status: 2, saying: ["--pool", "64MiB"])
     try assertRefused("hybrid", serve + ["--slots", "0"], status: 2, saying: ["--slots"])
     try assertRefused("hybrid", serve + ["--vs", model], status: 2, saying: ["--requests"])
+    try assertRefused("hybrid", serve + ["--prompt", "9"], status: 2, saying: ["--prompt", "lengths of their own"])
+    for (option, value) in [("--slots", "4"), ("--page", "16"), ("--pool", "1MiB"), ("--chunk", "8")] {
+      try assertRefused(
+        "hybrid", ["throughput", "--model", model, option, value], status: 2,
+        saying: [option, "says nothing without --requests"])
+    }
     try writeFile("{\"prompt\": \"a\"}\n", to: file)
     try assertRefused("hybrid", serve, status: 2, saying: ["requests.jsonl:1", "no max_tokens"])
     try assertRefused(
       "hybrid", ["throughput", "--model", model, "--requests", "nowhere.jsonl"], status: 1, saying: ["nowhere.jsonl"])
+  }
+
+  /// A sweep of batch sizes begins where --prompt says, as a single point does.
+  func testAPromptIsThatOfEveryPoint() throws {
+    let result = try assertSucceeds(
+      "hybrid",
+      ["throughput", "--model", model, "--batch", "1,2", "--prompt", "9", "--tokens", "1", "--json", "--quiet"])
+    let points = try JSONValue(parsing: Data(result.output.utf8), file: "throughput --json").array
+    XCTAssertEqual(points?.compactMap { $0["context"]?.int }, [9, 9], result.output)
+  }
+
+  /// Texts of requests are read with whatever tokenizer the folder has.
+  func testRequestsAreReadWithAnyKindOfTokenizer() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let own = folder.appendingPathComponent("model")
+    try makeDirectory(own)
+    let teacher = repositoryRoot().appendingPathComponent(model)
+    for name in ["config.json", "model.safetensors"] {
+      try FileManager.default.copyItem(at: teacher.appendingPathComponent(name), to: own.appendingPathComponent(name))
+    }
+    let json = try JSONValue(contentsOf: teacher.appendingPathComponent("tokenizer.json"))
+    let vocabulary = try XCTUnwrap(json["model"]?["vocab"])
+    let merges = try XCTUnwrap(json["model"]?["merges"]?.array).map { merge in
+      merge.string ?? (merge.array ?? []).compactMap(\.string).joined(separator: " ")
+    }
+    try writeFile(
+      "{\"tokenizer_class\": \"Qwen2Tokenizer\", \"bos_token\": \"<|bos|>\", \"eos_token\": \"<|eos|>\"}",
+      to: own.appendingPathComponent("tokenizer_config.json"))
+    try writeFile(vocabulary.text(), to: own.appendingPathComponent("vocab.json"))
+    try writeFile(merges.joined(separator: "\n") + "\n", to: own.appendingPathComponent("merges.txt"))
+    let file = folder.appendingPathComponent("requests.jsonl")
+    try writeFile("{\"prompt\": \"The town of\", \"max_tokens\": 2}\n", to: file)
+    let result = try assertSucceeds(
+      "hybrid", ["throughput", "--model", own.path, "--requests", file.path, "--json", "--quiet"])
+    let report = try JSONValue(parsing: Data(result.output.utf8), file: "throughput --json")
+    XCTAssertEqual(report["requests"]?.array?.count, 1)
   }
 
   func testTheLongestContextOfABudget() throws {
@@ -70,5 +113,8 @@ final class ServingCommandTests: XCTestCase {
     XCTAssertEqual(result.status, 0, result.error)
     for word in ["peak ", "cache ", "state "] { XCTAssertTrue(result.error.contains(word), result.error) }
     try assertRefused("hybrid", generate + ["--prompt", "x"], status: 2, saying: ["two prompts"])
+    try assertRefused(
+      "hybrid", ["generate", "--model", model, "--chat", "--prompt", "x", "--special-tokens", "text"], status: 2,
+      saying: ["--special-tokens", "--chat"])
   }
 }

@@ -23,15 +23,23 @@ final class RunDirectoryTests: XCTestCase {
   /// What a call of the ritual did.
   private enum Outcome: Equatable { case trained([Float]), recalled }
 
-  private func complete(_ name: String, until last: Int? = nil, plan: TrainingPlan = TinyTraining.plan()) throws
-    -> Outcome
-  {
+  private struct Failure: Error {}
+
+  /// - Parameters:
+  ///   - last: the step after which the run is interrupted
+  ///   - failing: the step after which it fails
+  private func complete(
+    _ name: String, until last: Int? = nil, failing: Int? = nil, plan: TrainingPlan = TinyTraining.plan()
+  ) throws -> Outcome {
     let directory = RunDirectory(folder.appendingPathComponent(name))
     return try directory.complete(plan: plan, identity: TinyTraining.identity, tokenizer: Self.tokenizer.get()) {
       .recalled
     } train: {
       let trainer = try TinyTraining.trainer(plan)
-      try trainer.run(in: directory, identity: TinyTraining.identity, shouldStop: { trainer.step == last })
+      try trainer.run(
+        in: directory, identity: TinyTraining.identity,
+        report: { metrics, _ in if metrics.step == failing { throw Failure() } },
+        shouldStop: { trainer.step == last })
       return (trainer.student, .trained(trainer.student.parameters.values.toArray()))
     }
   }
@@ -84,6 +92,33 @@ final class RunDirectoryTests: XCTestCase {
       XCTAssertThrowsError(try complete(name, plan: TinyTraining.plan { $0.seed = 2 })) {
         XCTAssert("\($0)".contains("holds a run with other settings"), "\($0)")
       }
+    }
+  }
+
+  /// What failed before its first state gives way to another run, unless it is going on.
+  func testARunWithoutAStateGivesWay() throws {
+    let other = TinyTraining.plan { $0.seed = 2 }
+    XCTAssertThrowsError(try complete("failed", failing: 3)) { XCTAssertTrue($0 is Failure, "\($0)") }
+    let directory = RunDirectory(folder.appendingPathComponent("failed"))
+    XCTAssertEqual(try directory.readMetrics().rows.count, 3)
+    let states = directory.run.appendingPathComponent("teacher")
+    try makeDirectory(states)
+    do {
+      let lock = try FileLock(directory.run.appendingPathComponent("lock"), of: directory.url)
+      defer { withExtendedLifetime(lock) {} }
+      XCTAssertThrowsError(try complete("failed", plan: other)) {
+        XCTAssertTrue("\($0)".contains("is being written by another process"), "\($0)")
+      }
+      XCTAssertEqual(try directory.readMetrics().rows.count, 3)
+    }
+    XCTAssertEqual(try complete("failed", plan: other), try complete("fresh", plan: other))
+    XCTAssertEqual(try directory.readMetrics().rows.count, 10)
+    XCTAssertTrue(FileManager.default.fileExists(atPath: states.path))
+    // With anything beside the run it stays.
+    XCTAssertThrowsError(try complete("kept", failing: 3))
+    try writeFile("mine", to: folder.appendingPathComponent("kept/notes.txt"))
+    XCTAssertThrowsError(try complete("kept", plan: other)) {
+      XCTAssertTrue("\($0)".contains("holds a run with other settings"), "\($0)")
     }
   }
 }

@@ -86,4 +86,31 @@ final class PerplexityTests: XCTestCase {
     XCTAssertEqual(changed.onlyFirst + changed.onlySecond, 6)
     XCTAssertThrowsError(try PairedComparison(report.items, []))
   }
+
+  /// Items of another seed have the same ids.
+  func testOtherQuestionsOfTheSameIdsAreNotCompared() throws {
+    let tokenizer = try ScoringTests.tokenizer()
+    let model = try ScoringTests.model(tokenizer, seed: 2)
+    let reports = try [1, 7].map { (seed: UInt64) -> EvaluationReport in
+      let items = try MicroworldTask.goals.items(world: World(seed: seed), set: "a", count: 12)
+      return try evaluate(model: model, tokenizer: tokenizer, items: items)
+    }
+    XCTAssertEqual(reports[0].items.map(\.id), reports[1].items.map(\.id))
+    XCTAssertThrowsError(try TaskComparison.all(of: reports[0], reports[1])) {
+      XCTAssertTrue("\($0)".contains("asked different questions"), "\($0)")
+    }
+    XCTAssertEqual(try TaskComparison.all(of: reports[0], reports[0]).map(\.task), ["goals"])
+    // Reports of before kept neither.
+    var older = reports[0].items
+    for index in older.indices {
+      older[index].answer = nil
+      older[index].endingBytes = nil
+    }
+    XCTAssertEqual(try PairedComparison(older, reports[0].items).items, 12)
+    var other = reports[0].items
+    for index in other.indices { other[index].task = "rules" }
+    XCTAssertThrowsError(try TaskComparison.all(of: reports[0], EvaluationReport(other))) {
+      XCTAssertTrue("\($0)".contains("share no task"), "\($0)")
+    }
+  }
 }

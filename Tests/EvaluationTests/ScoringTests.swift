@@ -238,6 +238,12 @@ final class ScoringTests: XCTestCase {
     XCTAssertThrowsError(try TaskSelection("recal", items: 5)) { XCTAssertTrue("\($0)".contains("recall"), "\($0)") }
     XCTAssertThrowsError(try TaskSelection("", items: 5))
     XCTAssertThrowsError(try TaskSelection("recall:x", items: 5)) { XCTAssertTrue("\($0)".contains("shots"), "\($0)") }
+    for text in ["recall:0,recall:5", "recall,recall", "all,recall", "a/x.jsonl,a/x.jsonl"] {
+      XCTAssertThrowsError(try TaskSelection(text, items: 5), text) { error in
+        XCTAssertTrue("\(error)".contains("names a task twice"), "\(error)")
+        XCTAssertEqual((error as? UpcycleError)?.kind, .usage)
+      }
+    }
     let shown = try TaskSelection("recall:2,goals", items: 1, shots: SolvedExamples(count: 1)).items().map(\.context)
     XCTAssertEqual(shown.map { $0.components(separatedBy: "\n\n").count }, [3, 2], "two solved examples, and one")
     XCTAssertThrowsError(try TaskSelection("/nowhere/x.jsonl", items: 5).items())

@@ -194,6 +194,21 @@ final class ServingTests: XCTestCase {
     }
   }
 
+  /// Caches of layers with a window stop growing: with one such layer of two twice as much fits, with all of them anything.
+  func testTheLongestContextOfLayersWithAWindow() throws {
+    func longest(_ windowed: Range<Int>?) throws -> Int? {
+      let config = try TinyModels.config {
+        $0.attention.windows = windowed.map { .init(layers: Array($0), size: 16) }
+      }
+      return try ContextBudget(of: TinyModels.model(config), budget: 8 << 20, chunk: 64).longest
+    }
+    let config = try TinyModels.config()
+    let plain = try XCTUnwrap(longest(nil))
+    let last = try XCTUnwrap(longest(0..<config.layerCount - 1))
+    XCTAssertGreaterThan(Double(last), 0.8 * Double(config.layerCount * plain))
+    XCTAssertNil(try longest(0..<config.layerCount))
+  }
+
   func testRequestFilesAreReadAndBadLinesNamed() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -139,6 +139,22 @@ final class ExportTests: XCTestCase {
     }
   }
 
+  /// Rewired experts and direct queries, under our own names, are read as what they were.
+  func testModellingFilesReadBack() throws {
+    let ids = (0..<40).map { Int32($0 * 7 % 48) }
+    for name in ["farskip-qwen", "farskip-deepseek", "farskip-scout", "free-and-gated"] {
+      let model = try model(name)
+      let exported = try exported(model)
+      let (read, was) = try (ModelConfig(contentsOf: exported), ModelConfig(contentsOf: model))
+      XCTAssertEqual(read.architecture, .hybrid, name)
+      XCTAssertEqual(read.connectivities, was.connectivities, name)
+      XCTAssertEqual(read.experts?.count, was.experts?.count, name)
+      XCTAssertEqual(read.experts?.layers, was.experts?.layers, name)
+      XCTAssertEqual(try ModelConfig(json: read.json, file: name), read, "\(name): written and read again")
+      XCTAssertLessThan(try difference(logits(exported, ids), logits(model, ids)), 1e-5, name)
+    }
+  }
+
   func testElementTypeIsTheModelsUnlessAsked() throws {
     let model = try model("plain")
     for (type, name) in [(nil, "float32"), (ExportedType.bfloat16, "bfloat16")] {
@@ -168,6 +184,24 @@ final class ExportTests: XCTestCase {
       let latent = try JSONValue(
         contentsOf: exported.appendingPathComponent(file == "MLA_config.json" ? "mla_layer_config.json" : file))
       XCTAssertEqual(latent["kv_lora_rank"]?.int.map { $0 % 8 }, 0, line: line)
+      // The papers' code has another model's sizes for what is left out, and asks for the rope's type within.
+      let (sizes, made) = (
+        try JSONValue(contentsOf: exported.appendingPathComponent(file)), try ModelConfig(contentsOf: model)
+      )
+      for (key, value) in [
+        ("n_layer", made.layerCount), ("d_model", made.hiddenSize),
+        ("intermediate_size", made.intermediateSize),
+      ] { XCTAssertEqual(sizes[key]?.int, value, key, line: line) }
+      XCTAssertEqual(latent["num_attention_heads"]?.int, made.attentionHeads, line: line)
+      XCTAssertEqual(latent["hidden_size"]?.int, made.hiddenSize, line: line)
+      if let scaling = latent["rope_scaling"], scaling.object != nil {
+        XCTAssertEqual(scaling["type"]?.string, scaling["rope_type"]?.string, line: line)
+        XCTAssertNotNil(scaling["type"], line: line)
+      }
+      if made.kinds.contains(.mamba2) {
+        XCTAssertNil(sizes["linear_type"], "unknown to Zebra-Llama's reader", line: line)
+        XCTAssertNil(sizes["mla_qk_norm"], line: line)
+      }
     }
     // Ranks that are multiples of 8 stay what they are, to the bit.
     try check("plain", "MLA_config.json", accuracy: 0) {
@@ -176,12 +210,15 @@ final class ExportTests: XCTestCase {
     }
     try check("plain", "MLA_config.json")
     try check("latent-norm", "MLA_config.json")
-    try check("shared-heads", "MLA_config.json") { $0.latent?.attentionScale = nil }
+    XCTAssertThrowsError(try exported(model("shared-heads") { $0.latent?.attentionScale = nil }, .official)) {
+      XCTAssertTrue("\($0)".contains("up-projections of key heads"), "\($0)")
+    }
     func hybrid(_ kind: MixerKind) -> (inout ModelConfig) -> Void {
       {
         $0.mixers = [kind, .latentAttention, kind, kind]
         $0.rope = RopeConfig()
         $0.attention = AttentionConfig()
+        $0.latent?.layerRanks = [:]
         if kind == .mamba2 { $0.delta = nil } else { ($0.mamba, $0.delta) = (nil, try! DeltaConfig(replacing: $0)) }
       }
     }
@@ -203,6 +240,12 @@ final class ExportTests: XCTestCase {
     try refused("direct-queries", .mlx, ["neighbouring dimensions"])
     let llama = try model("llama")
     XCTAssertThrowsError(try exportModel(from: llama, to: llama, as: .transformers))
+    let hypeNet = try ModelConfig(contentsOf: llama).withLightningAttention(layers: [0])
+    XCTAssertThrowsError(try ExportedModel.transformers(hypeNet, type: .float32, source: llama)) { error in
+      for word in ["has layers that the modelling file does not compute", "lightning-attn"] {
+        XCTAssertTrue("\(error)".contains(word), "\(error)")
+      }
+    }
   }
 
   /// With a Python that has llama.cpp, its greedy text is ours.
@@ -284,6 +327,90 @@ final class ExportTests: XCTestCase {
       XCTAssertEqual(data[8], 146)
       XCTAssertEqual(data.count % 32, 0)
       XCTAssertNotNil(data.range(of: Data("blk.15.ffn_down.weight".utf8)))
+    }
+  }
+
+  /// Wherever a folder keeps its chat template, the file carries it.
+  func testGGUFCarriesEveryFormOfChatTemplate() throws {
+    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")
+    let config = try ModelConfig(contentsOf: teacher)
+    let tokens = #""bos_token": "<|bos|>", "eos_token": "<|eos|>""#
+    let list =
+      #"[{"name": "tools", "template": "no"}, {"name": "default", "template": "{{ messages[0].content }}"}]"#
+    let cases: [(name: String, text: String)] = [
+      ("tokenizer_config.json", "{\(tokens), \"chat_template\": \(list)}"),
+      ("tokenizer_config.json", "{\(tokens), \"chat_template\": \"{{ messages[0].content }}\"}"),
+      ("chat_template.json", #"{"chat_template": "{{ messages[0].content }}"}"#),
+      ("chat_template.jinja", "{{ messages[0].content }}"),
+    ]
+    for (index, (name, text)) in cases.enumerated() {
+      let place = folder.appendingPathComponent("chat-\(index)")
+      try makeDirectory(place)
+      try giveTokenizer(to: place)
+      try writeFile(text, to: place.appendingPathComponent(name))
+      let values = try GGUFTokenizer.values(folder: place, config, addsBeginning: true)
+      guard case .text(let template)? = values.first(where: { $0.key == "tokenizer.chat_template" })?.value else {
+        XCTFail("no template: case \(index), \(name)")
+        continue
+      }
+      XCTAssertEqual(template, "{{ messages[0].content }}", name)
+    }
+  }
+
+  /// Pieces in our own format, which no other program reads, are written as the Hub's.
+  func testPiecesBecomeATokenizerOfTheHub() throws {
+    let model = try model("llama")
+    try writeFile(
+      #"""
+      {"type": "llama2c", "pieces": ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab"],
+       "scores": [0, 0, 0, -2, -3, -4, -1]}
+      """#, to: model.appendingPathComponent("tokenizer.json"))
+    for format in [ExportFormat.transformers, .mlx] {
+      let place = folder.appendingPathComponent("pieces-\(format.rawValue)")
+      let report = try exportModel(from: model, to: place, as: format)
+      XCTAssertEqual(report.notes.count, 1, "\(report.notes)")
+      let json = try JSONValue(contentsOf: place.appendingPathComponent("tokenizer.json"))
+      XCTAssertEqual(json["added_tokens"]?.array?.count, 3)
+      XCTAssertEqual(json["model"]?["merges"]?.array?.compactMap(\.string), ["a b"])
+      let settings = try JSONValue(contentsOf: place.appendingPathComponent("tokenizer_config.json"))
+      XCTAssertEqual(settings["bos_token"]?.string, "<s>")
+    }
+  }
+
+  func testGGUFRefusesATokenizerInAFileOfItsOwn() throws {
+    let place = folder.appendingPathComponent("sentencepiece")
+    try makeDirectory(place)
+    try FileManager.default.copyItem(
+      at: sharedFolder("data/checkpoints/stories260K/tok512.model"),
+      to: place.appendingPathComponent("tokenizer.model"))
+    let config = try ModelConfig(contentsOf: Self.goldens.appendingPathComponent("llama.config.json"))
+    XCTAssertThrowsError(try GGUFTokenizer.values(folder: place, config, addsBeginning: true)) {
+      XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
+      XCTAssertTrue("\($0)".contains("is another kind of tokenizer"), "\($0)")
+      XCTAssertTrue("\($0)".contains("scored pieces"), "\($0)")
+    }
+  }
+
+  /// Half precision is also that of the factors of 8-bit blocks.
+  func testGGUFRefusesNumbersBeyondHalf() throws {
+    let none = RandomWeights(seed: 1, deviation: 1, layers: 1)
+    let url = folder.appendingPathComponent("loud.gguf")
+    let cases: [(storage: GGUFFile.Storage, value: Float, fits: Bool)] = [
+      (.float16, 65504, true), (.float16, 70_000, false), (.q8, 70_000, true), (.q8, 9_000_000, false),
+      (.bfloat16, 9_000_000, true),
+    ]
+    for (storage, value, fits) in cases {
+      var file = GGUFFile()
+      file.tensors = [(tensor: ExportedTensor("loud", filled: 32, with: value), storage: storage)]
+      if fits {
+        XCTAssertNoThrow(try file.write(none, to: url))
+        continue
+      }
+      XCTAssertThrowsError(try file.write(none, to: url)) { error in
+        for word in ["does not fit float16", "loud", "bfloat16"] {
+          XCTAssertTrue("\(error)".contains(word), "\(error)")
+        }
+      }
     }
   }
 

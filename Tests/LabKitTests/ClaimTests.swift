@@ -80,9 +80,10 @@ final class ClaimTests: XCTestCase {
     let spec = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 1.6 }")
     let found = try verdict(spec, records(["a": [52], "b": [50, 51]]))
     XCTAssertEqual(found.answer, .undecided)
-    let seeds = try XCTUnwrap(Power(perSeed: 1, items: 0, cells: 2, freedom: 1).seeds(for: 1.6))
+    let seeds = try XCTUnwrap(Power(perSeed: 1, items: 0, cells: 2, freedom: 1).seeds(for: (1.6, .infinity)))
     XCTAssertEqual(
-      found.tests[0].seedsForPublished, .number(Power(perSeed: 1, items: 0, cells: 2, freedom: 1).seeds(for: 1.6)!))
+      found.tests[0].seedsForPublished,
+      .number(Power(perSeed: 1, items: 0, cells: 2, freedom: 1).seeds(for: (1.6, .infinity))!))
     XCTAssertEqual(found.needs, ["a: 1 of \(seeds) seeds", "b: 2 of \(seeds) seeds"])
   }
 
@@ -120,11 +121,71 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try verdict(exact, once).answer, .holds)
   }
 
+  /// Models that cannot show an effect say nothing of the method: their numbers stand, the claim is out of reach.
+  func testBehindAMissedGateNothingIsDecided() throws {
+    let spec = try spec(
+      difference, extra: "gate: \"retrieval\",", chance: "gates: { retrieval: \"the base finds nothing\" },")
+    let found = try verdict(spec, records(["a": [50, 51, 50.4], "b": [52, 53, 52.5]]))
+    XCTAssertEqual(found.answer, .outOfReach)
+    XCTAssertEqual(found.lines[0], "gate missed: the base finds nothing")
+    XCTAssertEqual(found.tests[0].answer, .fails)
+    XCTAssertThrowsError(try self.spec(difference, extra: "gate: \"other\",")) {
+      XCTAssertTrue("\($0)".contains("unknown gate"), "\($0)")
+    }
+  }
+
   func testAClaimOfOnePretrainingAsksForASecond() throws {
     let spec = try spec(difference, extra: "pretrainings: 2,")
     let found = try verdict(spec, records(["a": [60, 60.1, 60.2], "b": [50, 50.1, 50.3]]))
     XCTAssertEqual(found.answer, .undecided)
     XCTAssertEqual(found.needs, ["a: 1 of 2 pretrainings", "b: 1 of 2 pretrainings"])
+  }
+
+  /// Terms of several pretrainings share them: the quantity is taken pretraining by pretraining, with one degree of freedom
+  /// for two, whatever else the experiment repeats.
+  func testPretrainingsAreComparedOneByOne() throws {
+    let spec = try spec(
+      "{ let: { x: { cells: [\"a\", \"b\"] }, y: { cells: [\"c\", \"d\"] } }, quantity: \"x - y\", above: 0 }",
+      extra: "pretrainings: 2,")
+    func interval(_ cells: [String: [Double]]) throws -> ClosedRange<Double> {
+      try XCTUnwrap(verdict(spec, records(cells)).tests[0].estimate).interval()
+    }
+    // Differences of 1 and 1.2: 1.1 +- 12.706 x 0.1.
+    let together = try interval(["a": [50], "b": [60], "c": [49], "d": [58.8]])
+    XCTAssertEqual(together.lowerBound, 1.1 - 1.2706, accuracy: 1e-3)
+    XCTAssertEqual(together.upperBound, 1.1 + 1.2706, accuracy: 1e-3)
+    // Of 9 and -6.8 with the same means.
+    XCTAssertLessThan(try interval(["a": [50], "b": [60], "c": [41], "d": [66.8]]).lowerBound, -90)
+  }
+
+  /// Slopes that differ by rounding alone share a pool, whose degrees of freedom count once.
+  func testASumOfMetricsHasOnePool() throws {
+    let metrics = ["score.x", "score.y", "score.z"]
+    let both = "abcd".flatMap { cell in
+      (1...3).map { seed in
+        record(
+          String(cell), seed,
+          Dictionary(uniqueKeysWithValues: metrics.map { ($0, Metric(50 + Double((seed * 7 + $0.count) % 3))) }))
+      }
+    }
+    func sum(_ cell: String) -> String {
+      metrics.enumerated().map { "\(cell)\($0.offset): { cell: \"\(cell)\", metric: \"\($0.element)\" }" }
+        .joined(separator: ", ")
+    }
+    let spec = try spec(
+      "{ let: { \(sum("a")), \(sum("b")) }, quantity: \"mean(a0, a1, a2) - mean(b0, b1, b2)\", above: 0 }")
+    let estimate = try XCTUnwrap(spec.claims[0].tests[0].estimate(from: ClaimEvidence(spec, records: both)))
+    XCTAssertEqual(estimate.uncertainty.seeds.map(\.freedom), [8], "four cells of three seeds")
+  }
+
+  /// None of the items right in any repeat: how far the truth is from that nothing tells.
+  func testScoresWithoutAnyErrorDecideNothing() throws {
+    let cells: [String: [Double]] = ["a": [0, 0, 0]]
+    let test = "{ let: { a: \"a\" }, quantity: \"a\", below: 1 }"
+    let scores = try verdict(spec(test, chance: "chance: { avg: 0 },"), records(cells, stderr: 0))
+    XCTAssertEqual(scores.answer, .undecided)
+    XCTAssertTrue(scores.lines[0].contains("tells no error"), scores.lines[0])
+    XCTAssertEqual(try verdict(spec(test), records(cells)).answer, .holds, "no score of items")
   }
 
   // MARK: Kinds of tests
@@ -255,6 +316,31 @@ final class ClaimTests: XCTestCase {
     let cooled = try answer(accuracy: 0.05, graded: 2, calibrated: 0.1)
     XCTAssertEqual(cooled.answer, .undecided)
     XCTAssertTrue(cooled.lines[0].contains("only the calibration moves"))
+  }
+
+  /// A graded score that one repeat lacks would decide on fewer repeats than the test asks for; and its points are not those
+  /// in which margins and bounds other than 0 are given.
+  func testTheGradedScoreDecidesOnlyWithAllRepeatsAndBoundsOfZero() throws {
+    func records(_ graded: Set<Int>) -> [Record] {
+      ["a": 1.0, "b": 0].flatMap { cell, sign in
+        (1...3).map { seed -> Record in
+          var metrics = ["score.avg": Metric(50 + 2 * sign + 0.1 * Double(seed))]
+          if graded.contains(seed) { metrics["score.graded.avg"] = Metric(45 + 0.4 * sign + 0.01 * Double(seed)) }
+          return record(cell, seed, metrics)
+        }
+      }
+    }
+    func isGraded(_ test: String, _ graded: Set<Int>) throws -> Bool {
+      try verdict(spec(test), records(graded)).lines[0].hasPrefix("graded")
+    }
+    XCTAssertTrue(try isGraded(difference, [1, 2, 3]))
+    XCTAssertFalse(try isGraded(difference, [2, 3]))
+    let near = difference.replacingOccurrences(
+      of: "above: 0", with: "equivalent: { margin: 1, reason: \"a point of accuracy\" }")
+    XCTAssertFalse(try isGraded(near, [1, 2, 3]))
+    XCTAssertEqual(
+      try verdict(spec(near), records([1, 2, 3])).answer, .fails, "two points of accuracy, 0.4 of the graded score")
+    XCTAssertFalse(try isGraded(difference.replacingOccurrences(of: "above: 0", with: "above: 0.5"), [1, 2, 3]))
   }
 
   func testItemFilesKeepEveryItem() throws {

@@ -97,7 +97,7 @@ final class ReportTests: XCTestCase {
       Claims
 
       - **D-C1 undecided**: Small stays within two points.
-        - needs base: 1 of 2 pretrainings, small: 2 of 9 seeds
+        - needs base: 1 of 2 pretrainings, small: 2 of 6 seeds
         - so far [small] - [base] = -0.750, wanted above -2: undecided
 
       """)
@@ -369,6 +369,11 @@ final class ReportTests: XCTestCase {
     XCTAssertEqual(signed(-0.04, 1), "0.0")
     XCTAssertEqual(plain(2.5000, 4), "2.5")
     XCTAssertEqual(plain(100, 3), "100")
+    for (setting, shown) in [
+      ("0.0048828125", "0.004883"), ("0.048828125", "0.04883"), ("-12.34567", "-12.35"), ("12345.75", "12346"),
+      ("0.1250", "0.1250"), ("1e-4", "1e-4"), ("1572864", "1572864"), ("2048.0", "2048.0"), ("53.125 %", "53.125 %"),
+      ("dynamic", "dynamic"),
+    ] { XCTAssertEqual(Table.shown(setting), shown) }
   }
 
   func testRecordsRejectForeignLines() throws {

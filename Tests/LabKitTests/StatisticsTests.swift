@@ -179,9 +179,9 @@ final class StatisticsTests: XCTestCase {
 
   func testPowerFindsTheSeedsThatSimulationsNeed() throws {
     let power = Power(perSeed: 2, items: 0.05, cells: 2, freedom: 20)
-    let seeds = try XCTUnwrap(power.seeds(for: 2))
-    XCTAssertGreaterThanOrEqual(power.probability(of: 2, seeds: seeds), 0.8)
-    XCTAssertLessThan(power.probability(of: 2, seeds: seeds - 1), 0.8)
+    let seeds = try XCTUnwrap(power.seeds(for: (2, .infinity)))
+    XCTAssertGreaterThanOrEqual(power.probability(of: (2, .infinity), seeds: seeds), 0.8)
+    XCTAssertLessThan(power.probability(of: (2, .infinity), seeds: seeds - 1), 0.8)
     var random = RandomStream(seed: 4, "power")
     func normal() -> Double {
       defer { random.counter += 2 }
@@ -198,9 +198,21 @@ final class StatisticsTests: XCTestCase {
         value: value, seeds: [.init(variance: power.perSeed / Double(seeds) * estimated, freedom: 20)], items: 0.05
       ).interval().lowerBound > 0
     }
-    XCTAssertEqual(Double(found) / 2000, power.probability(of: 2, seeds: seeds), accuracy: 0.03)
-    XCTAssertNil(power.seeds(for: 0.1), "the items alone are too few")
-    XCTAssertNil(power.seeds(for: 0))
-    XCTAssertEqual(power.seeds(for: 50), 3, "three at least")
+    XCTAssertEqual(Double(found) / 2000, power.probability(of: (2, .infinity), seeds: seeds), accuracy: 0.03)
+    XCTAssertNil(power.seeds(for: (0.1, .infinity)), "the items alone are too few")
+    XCTAssertNil(power.seeds(for: (0, .infinity)))
+    XCTAssertEqual(power.seeds(for: (50, .infinity)), 3, "three at least")
+  }
+
+  /// An equivalence wants the interval inside both bounds.
+  func testPowerOfAnEquivalenceCountsBothBounds() throws {
+    let power = Power(perSeed: 1, items: 0, cells: 2, freedom: 30)
+    let one = try XCTUnwrap(power.seeds(for: (0.5, .infinity)))
+    let both = try XCTUnwrap(power.seeds(for: (0.5, 0.5)))
+    XCTAssertGreaterThan(both, one)
+    XCTAssertEqual(power.seeds(for: (0.5, .infinity)), power.seeds(for: (.infinity, 0.5)))
+    XCTAssertEqual(
+      power.probability(of: (0.5, 0.5), seeds: both), 2 * power.probability(of: (0.5, .infinity), seeds: both) - 1,
+      accuracy: 1e-12)
   }
 }

@@ -185,6 +185,38 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try seconds("train", gflops: 50), 600, "and what is finished took half as long again as foretold")
   }
 
+  /// An experiment without records takes as long as the stages of its paper's others, tokens by tokens; a record that knows
+  /// the whole cell alone is shared out as those stand to one another.
+  func testOtherExperimentsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      let costs = ["make": 10.0, "score": 30, "train": 200].mapValues { Record.Cost(seconds: $0, tokens: 0) }
+      record.stages = record.stages!.mapValues { Record.Cost(seconds: 0, tokens: $0.tokens) }
+      for alias in record.stages!.keys { record.stages![alias]!.seconds = costs[alias]!.seconds }
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    try lab.write("u.json5", TestLaboratory.spec.replacingOccurrences(of: "budget: 1", with: "budget: 3"))
+    let other = try Plan(
+      lab.laboratory.spec("demo/u"), profile: "micro", seeds: [1], threads: 2, registry: lab.registry(trainVersion: 2))
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    func seconds(_ alias: String) throws -> Double? {
+      let estimates = try lab.sweep(other).estimates()
+      return try XCTUnwrap(estimates[other.jobs[1].steps.first { $0.alias == alias }!.key])
+    }
+    XCTAssertEqual(try seconds("make"), 10)
+    XCTAssertEqual(try seconds("train"), 600, "three times the tokens")
+    XCTAssertFalse(try Outline([other], in: lab.laboratory).text.contains("unknown length"))
+    var whole = try XCTUnwrap(file.read().last)
+    (whole.spec, whole.seconds, whole.stages) = ("demo/u", 64, nil)
+    _ = try RecordFile(url: lab.laboratory.recordFile(other.spec, other.profile)).put(whole)
+    XCTAssertEqual(try XCTUnwrap(seconds("train")), 60, accuracy: 1e-9, "600 of 640 parts")
+    XCTAssertEqual(try XCTUnwrap(seconds("score")), 3, accuracy: 1e-9)
+  }
+
   /// Seen from outside: what is done, what waits, and how far a training is.
   func testAViewOfASweepShowsItsState() throws {
     let lab = try TestLaboratory()

@@ -55,4 +55,21 @@ final class AccountingTests: XCTestCase {
       config.parameterCount - config.embeddingParameterCount + config.vocabularySize * config.hiddenSize)
     XCTAssertEqual(config.trainingFLOPsPerToken(context: 1) / (6 * weights), 1, accuracy: 0.01)
   }
+
+  /// Of 8 tokens with windows of 3 each sees 1, 2, 3, 3, ..., with chunks of 3 it sees 1, 2, 3, 1, 2, 3, 1, 2.
+  func testWindowsAndChunksSeeFewerPositions() throws {
+    let plain = ModelConfig(
+      hiddenSize: 24, layerCount: 2, attentionHeads: 6, keyValueHeads: 3, headDim: 4, intermediateSize: 36,
+      vocabularySize: 41, tieWordEmbeddings: true, maxPosition: 256)
+    let one = plain.forwardFLOPsPerToken(context: 1)
+    let position = (plain.forwardFLOPsPerToken(context: 3) - one) / 1
+    func work(_ change: (inout ModelConfig) -> Void) -> Double {
+      var config = plain
+      change(&config)
+      return (config.forwardFLOPsPerToken(context: 8) - one) / position
+    }
+    XCTAssertEqual(work { _ in }, 36.0 / 8 - 1, accuracy: 1e-12)
+    XCTAssertEqual(work { $0.attention.windows = .init(layers: [0, 1], size: 3) }, 21.0 / 8 - 1, accuracy: 1e-12)
+    XCTAssertEqual(work { $0.attention.chunks = .init(layers: [0, 1], size: 3) }, 15.0 / 8 - 1, accuracy: 1e-12)
+  }
 }

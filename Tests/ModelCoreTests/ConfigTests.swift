@@ -101,6 +101,12 @@ final class ConfigTests: XCTestCase {
     XCTAssertEqual(asked.attention.windows, .init(layers: [1], size: 16))
     XCTAssertEqual(try small(["model_type": .string("mistral")]).attention.windows?.size, 4096)
     XCTAssertNil(try small(["model_type": .string("mistral"), "sliding_window": .null]).attention.windows)
+    let silent: [String: JSONValue] = [
+      "model_type": .string("qwen2"), "use_sliding_window": .bool(true), "max_window_layers": .int(0),
+      "max_position_embeddings": .int(8192),
+    ]
+    XCTAssertEqual(try small(silent).attention.windows?.size, 4096, "as transformers has it")
+    XCTAssertNil(try small(silent.merging(["sliding_window": .null]) { $1 }).attention.windows)
   }
 
   /// What Python writes: constants that JSON does not have, and a key twice, of which the last counts.

@@ -67,6 +67,30 @@ final class SafetensorsTests: XCTestCase {
     }
   }
 
+  /// What was infinite stays so; what would become so is refused.
+  func testNumbersBeyondHalfAreRefused() throws {
+    let url = folder.appendingPathComponent("loud.safetensors")
+    let cases: [(value: Float, fits: Bool)] = [
+      (65504, true), (65519, true), (65520, false), (-70000, false), (.greatestFiniteMagnitude, false),
+      (.infinity, true), (.nan, true), (0, true),
+    ]
+    for (value, fits) in cases {
+      XCTAssertEqual(Half.isTooLarge(value), !fits, "\(value)")
+      let writer = try SafetensorsWriter(url, tensors: [TensorSpec("loud", [2, 2])], type: .float16)
+      if fits {
+        XCTAssertNoThrow(try writer.write("loud", [1, 2, 3, value]))
+        continue
+      }
+      XCTAssertThrowsError(try writer.write("loud", [1, 2, 3, value])) { error in
+        for word in ["does not fit float16", "loud.safetensors: loud", "65504", "bfloat16"] {
+          XCTAssertTrue("\(error)".contains(word), "\(error)")
+        }
+      }
+    }
+    let whole = try SafetensorsWriter(url, tensors: [TensorSpec("loud", [1])], type: .bfloat16)
+    XCTAssertNoThrow(try whole.write("loud", [70000]))
+  }
+
   func testRoundingIsToNearestEven() {
     let stream = RandomStream(seed: 1, "rounding")
     for i in 0..<200_000 {
@@ -158,6 +182,11 @@ final class SafetensorsTests: XCTestCase {
       XCTAssertThrowsError(try SafetensorsFile(url)) {
         XCTAssertTrue("\($0)".contains("is not a safetensors file"), "\($0)")
       }
+    }
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 2471645608\n"
+    try Data(pointer.utf8).write(to: url)
+    XCTAssertThrowsError(try SafetensorsFile(url)) {
+      XCTAssertTrue("\($0)".contains("Git LFS pointer") && "\($0)".contains("git lfs pull"), "\($0)")
     }
     try (Data([200, 0, 0, 0, 0, 0, 0, 0]) + Data("{}".utf8)).write(to: url)
     XCTAssertThrowsError(try SafetensorsFile(url)) { XCTAssertTrue("\($0)".contains("truncated"), "\($0)") }

@@ -61,6 +61,23 @@ final class ExpertParallelTests: XCTestCase {
     }
   }
 
+  /// Constant factors on embedding and sums, as Granite has them: no family with experts does today.
+  func testConstantFactorsCount() throws {
+    for connectivity in Connectivity.allCases {
+      var config = try TinyFamilies.all(connectivity)[0].config
+      config.block.embeddingMultiplier = 3
+      config.block.residualMultiplier = 0.5
+      let expected = try comparison(config).plain()
+      let got = try pass(config, ranks: 2, overlaps: true)
+      XCTAssertTrue(got.hidden == expected.hidden, connectivity.rawValue)
+    }
+  }
+
+  func testNumbersThatAreNoneAreFarFromAll() {
+    XCTAssertEqual(States.distance([.nan, 1], [1, 1]), .infinity)
+    XCTAssertEqual(States.distance([1, 1.5], [1, 1]), 0.5)
+  }
+
   func testOverlapChangesNoBit() throws {
     for (name, config) in try TinyFamilies.all(.farskip) {
       let blocking = try pass(config, ranks: 2, overlaps: false)

@@ -53,6 +53,20 @@ final class TensorParallelTests: XCTestCase {
     }
   }
 
+  /// A constant factor on the embedding, and on sums where the mixer's output is reduced alone, as Granite has them: no
+  /// family with experts does today.
+  func testConstantFactorsCount() throws {
+    for connectivity in Connectivity.allCases {
+      var config = try TinyFamilies.all(connectivity)[0].config
+      config.block.embeddingMultiplier = 3
+      if !connectivity.skipsAttentionOutput { config.block.residualMultiplier = 0.5 }
+      let plain = try LanguageModel(config, weights: RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount))
+      let expected = try plain.extend(plain.makeCache(), tokens).toArray()
+      let got = try states(config, ranks: 2, overlaps: true)[0]
+      XCTAssertLessThan(relativeError(got, expected), 1e-5, connectivity.rawValue)
+    }
+  }
+
   func testReductionsFlyInFarSkipsWindows() throws {
     let config = try TinyFamilies.all(.farskip)[2].config
     try ThreadRanks.run(2) { ranks in

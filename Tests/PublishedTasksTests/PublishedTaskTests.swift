@@ -89,14 +89,17 @@ final class PublishedTaskTests: XCTestCase {
     options.limit = 2
     let results = try evaluate(
       [task("goal")], model: LanguageModel(folder: teacher), tokenizer: Tokenizer.load(from: teacher), options: options)
-    let provenance = TaskProvenance(
+    var provenance = TaskProvenance(
       model: "m", modelHash: "h", tokenizerHash: "t", addsBeginning: true, options: options)
+    XCTAssertNil(results.json(provenance, withSamples: false)["config"]?["model_args"]?["cache"])
+    provenance.cache = "h2o:25%"
     let json = results.json(provenance, withSamples: true)
     XCTAssertEqual(json["results"]?["goal"]?["sample_len"]?.int, 2)
     XCTAssertNotNil(json["results"]?["goal"]?["acc_stderr,none"]?.double)
     XCTAssertEqual(json["versions"]?["goal"]?.double, 1)
     XCTAssertEqual(json["n-samples"]?["goal"], .object(["original": .int(40), "effective": .int(2)]))
     XCTAssertEqual(json["config"]?["model_args"]?["add_bos_token"]?.bool, true)
+    XCTAssertEqual(json["config"]?["model_args"]?["cache"]?.string, "h2o:25%")
     XCTAssertEqual(json["samples"]?["goal"]?.array?.count, 2)
     XCTAssertEqual(json["configs"]?["goal"]?["doc_to_target"]?.string, "label")
     XCTAssertEqual(json["task_hashes"]?["goal"]?["data"]?.string?.count, 64)

@@ -135,6 +135,16 @@ public func giveTokenizer(to model: URL) throws {
   }
 }
 
+/// Exchanges two pieces of a folder's tokenizer: another one with as many ids.
+public func exchangeTwoPieces(ofTokenizerIn folder: URL) throws {
+  let file = folder.appendingPathComponent("tokenizer.json")
+  let text = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+  let changed = text.replacingOccurrences(of: "\"!\": 35,", with: "\"!\": 37,")
+    .replacingOccurrences(of: "\"#\": 37,", with: "\"#\": 35,")
+  XCTAssertNotEqual(changed, text, "the pieces to exchange stand where they are looked for")
+  try Data(changed.utf8).write(to: file)
+}
+
 /// 400 short documents in `folder`/shards, packed with a model's tokenizer.
 public func packSentences(for model: String, in folder: URL) throws {
   let lines = (0..<400).map { "The key number \($0) opens the \(["red", "old", "tall"][$0 % 3]) gate of the town." }

@@ -192,6 +192,11 @@ final class ChatTemplateTests: XCTestCase {
       XCTAssertEqual(shown + stops.finish(), "a < b </b>\nUse it.", "pieces of \(size)")
       XCTAssertTrue(stops.isDone)
     }
+    // The beginning of one that was not decided holds all of another.
+    var within = StopTexts(["xyzw", "yz"])
+    XCTAssertEqual(within.append("wxyz"), "w")
+    XCTAssertEqual(within.finish(), "x")
+    XCTAssertTrue(within.isDone)
     var open = StopTexts(["xyz"])
     XCTAssertEqual(open.append("wxy") + "|" + open.finish(), "w|xy")
   }

@@ -33,7 +33,7 @@ final class DocumentFuzzTests: XCTestCase {
   func testMutatedLines() throws {
     try fuzz("documents and chats", [Data(Self.lines.utf8)], ending: "jsonl") { url in
       do { try DocumentReader(url).forEachDocument { _, _ in } } catch { Fuzz.isClear(error, url.path) }
-      try DocumentReader(url).forEachConversation { _, _ in }
+      try DocumentReader(url).forEachConversation(as: { $0 }) { _, _ in }
     }
   }
 

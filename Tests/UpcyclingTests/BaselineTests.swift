@@ -126,6 +126,24 @@ final class BaselineTests: XCTestCase {
     }
   }
 
+  /// A factor on the embedding (Granite's) is part of what the first layer reads too: it does what weights multiplied
+  /// by it do. A power of two, so that both round alike; eps is large, since a norm takes most of a factor away.
+  func testPairNormsSeeWhatTheFirstLayerReads() throws {
+    var config = try tinyBase().config
+    config.rmsNormEps = 0.1
+    let weights = RandomWeights(seed: 5, deviation: 0.25, layers: 3)
+    let multiplied = try LanguageModel(config, weights: weights)
+    for i in 0..<multiplied.embedding.value.count { multiplied.embedding.value.pointer[i] *= 8 }
+    config.block.embeddingMultiplier = 8
+    let scaling = try LanguageModel(config, weights: weights)
+    let layers = [0, 1, 2]
+    XCTAssertEqual(
+      rotaryPairNorms(of: scaling, layers: layers, windows: [tinyIds]),
+      rotaryPairNorms(of: multiplied, layers: layers, windows: [tinyIds]))
+    let covariances = [scaling, multiplied].map { inputCovariances(of: $0, layers: layers, windows: [tinyIds]) }
+    for layer in layers { XCTAssertEqual(covariances[0][layer]!.values, covariances[1][layer]!.values, "\(layer)") }
+  }
+
   func testWithAllPairsAndTheFullRankMHA2MLAIsItsBase() throws {
     let base = try tinyBase()
     let baseline = Baseline.mha2mla(PartialRopeConversion(kvRank: 16, ropeHeadDim: 8))

@@ -96,6 +96,12 @@ final class HypeNetTests: XCTestCase {
     }
     var gated = base.config
     gated.attention.outputGate = true
+    // The rows of its queries stand between those of the gates: no method may take them for queries.
+    let replacements: [any MixerReplacement] = [
+      LightningConversion(), MambaConversion(), DeltaConversion(), JetConversion(),
+      LatentConversion(kvRank: 4, nopeHeadDim: 2, ropeHeadDim: 2),
+    ]
+    for replacement in replacements { refuse("attn_output_gate") { try replacement.config(base: gated) } }
     refuse("attn_output_gate") {
       try PositionFreeHybrid(attentionLayers: [0]).config(base: gated, linear: linear.config)
     }

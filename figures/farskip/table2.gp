@@ -1,4 +1,5 @@
-# FarSkip Table 2 as a picture: points lost or won against the original, averages of the paper and of ours.
+# FarSkip Table 2 as a picture: what of the original's average is lost or won, in percent
+# (the share kept, less 100): the paper's of the paper's, ours of ours.
 caption = "Ours at micro scale (nano-qwen-moe); the paper: Qwen3-30B-A3B. Thin lines: 95 % intervals, where there are several seeds."
 width = 1240; height = 440
 load "style.gp"
@@ -10,12 +11,12 @@ set xtics () scale 0
 do for [i=1:13] { set xtics add (labels[i] i) }
 set xzeroaxis lt 1 lw 1 lc rgb "#333333"
 set bmargin 4
-set yrange [*:6]
-set title "average against the original, by what is rewired and how it is trained"
-set ylabel "points against the original"
+set yrange [*:12]
+set title "what of the original's average is lost or won, by what is rewired and how it is trained"
+set ylabel "% of the original's average"
 set key bottom left Left reverse
-plot for [i=1:13] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_published"))):(0.36) with boxes lc rgb grey notitle, \
-  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours"))):(0.36) with boxes lc rgb blue notitle, \
-  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_vs_base_ours")) - column("avg_vs_base_interval")):(0):(2 * column("avg_vs_base_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle, \
+plot for [i=1:13] csv using (i - 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_kept_published") - 100)):(0.36) with boxes lc rgb grey notitle, \
+  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_kept_ours") - 100)):(0.36) with boxes lc rgb blue notitle, \
+  for [i=1:13] csv using (i + 0.19):(keep(strcol("cell") eq word(cells, i), column("avg_kept_ours") - 100) - column("avg_kept_interval")):(0):(2 * column("avg_kept_interval")) with vectors nohead lw 1.5 dt 1 lc rgb "#333333" notitle, \
   keyentry with boxes lc rgb grey title "paper: Qwen3-30B-A3B", \
   keyentry with boxes lc rgb blue title (ours == 0 ? "ours: not run yet" : "ours: nano-qwen-moe")

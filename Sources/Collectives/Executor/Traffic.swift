@@ -34,7 +34,13 @@ final class Traffic {
         "a collective of \(milliseconds) ms is shorter than the latency of its messages", field: "link",
         expected: "ALPHA below \(1e6 * seconds) us")
     }
-    return Int(((seconds - rate.alpha) * rate.beta).rounded())
+    let bytes = ((seconds - rate.alpha) * rate.beta).rounded()
+    guard bytes <= Double(1 << 40) else {
+      throw UpcycleError.usage(
+        "a collective of \(milliseconds) ms would carry more than a TiB", field: "durations",
+        expected: "at most \(formatCount(Int(1000 * Double(1 << 40) / rate.beta))) ms on this link")
+    }
+    return Int(bytes)
   }
 
   /// Starts a collective that takes `milliseconds` where the link has nothing else to carry.

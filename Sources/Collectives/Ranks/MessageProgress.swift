@@ -60,6 +60,9 @@ public final class MessageProgress: @unchecked Sendable {
     if mode == .poll { _ = advance(stopping: false) }
   }
 
+  /// Whether the operation was seen to be done.
+  public func isOver(_ ticket: Ticket) -> Bool { lock.withLock { ticket.end != nil } }
+
   /// Blocks until the operation is done.
   public func wait(_ ticket: Ticket) throws {
     while true {

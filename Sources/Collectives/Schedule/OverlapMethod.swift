@@ -5,12 +5,12 @@ public enum OverlapMethod: String, CaseIterable, Sendable {
   case standard
   /// The ordinary block with the shared expert running while the combine is in flight (Megatron's option): exact.
   case sharedExpert = "shared-expert"
-  /// FarSkip with the published placement: the dispatch behind the core attention; the combine behind the
-  /// shared expert and the next projections. Backward with the windows swapped. At inference (1.7) the merged
-  /// all-reduce behind router and routed experts, the routed one behind the next attention.
+  /// FarSkip with the placement of its paper (section 4.1): the dispatch behind the core attention; the combine behind
+  /// the shared expert and the next projections. Backward with the windows swapped. At inference (section 4.2) the
+  /// merged all-reduce behind router and routed experts, the routed one behind the next attention.
   case farskip
   /// FarSkip's function with A, B and S divisible and free to move between windows, as the dependencies
-  /// allow: router and experts run the moment their input is there, everything else fills what is left (E12).
+  /// allow: router and experts run the moment their input is there, everything else fills what is left.
   case farskipFree = "farskip-free"
   /// Two half batches in turns (SGLang's TBO, vLLM's DBO): a collective of one half behind the computation of the
   /// other. Exact; pays the latency of twice as many messages.

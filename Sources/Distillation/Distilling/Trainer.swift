@@ -4,7 +4,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// Trains a student by cross-entropy and by forward KL from a frozen teacher (X-EcoMLA stage A): one loop,
+/// Trains a student by cross-entropy and by forward KL from a frozen teacher (X-EcoMLA's "SFT"): one loop,
 /// from batch to loss to update, resumable bit for bit.
 ///
 /// loss = mean over the step's tokens of (ceWeight CE + klWeight KL(teacher || student)). The mean is per
@@ -57,7 +57,7 @@ public final class Trainer {
       }
     }
     self.student = student
-    self.teacher = plan.klWeight > 0 ? teacher : nil
+    self.teacher = plan.klWeight > 0 || plan.hiddenWeight != nil ? teacher : nil
     self.batches = batches
     self.plan = plan
     loop = TrainingLoop(student, plan, ranks: ranks)
@@ -109,9 +109,7 @@ public final class Trainer {
       let (part, distance) = try accumulate(
         index, Array(ids[range]), Array(targets[range]), scale: 1 / Float(max(1, counted)),
         completes: index == parts.last)
-      sums.crossEntropy += part.crossEntropy
-      sums.divergence += part.divergence
-      sums.tokens += part.tokens
+      sums += part
       hiddenDistance += distance
     }
     let loads = plan.balance == nil ? [] : student.routing.records.map(\.loads)

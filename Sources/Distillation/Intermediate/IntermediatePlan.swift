@@ -1,8 +1,8 @@
 import Foundation
 import Groundwork
 
-/// Everything that decides an intermediate-layer distillation (ILD, Zebra-Llama 2.4), complete; it stands beside
-/// the result as `run/plan.json`.
+/// Everything that decides an intermediate-layer distillation (ILD; Zebra-Llama, equation 11), complete; it stands
+/// beside the result as `run/plan.json`.
 public struct IntermediatePlan: UpdatePlan {
   /// What is compared between a student layer and the base's, both fed with the base's input of that layer.
   public enum Loss: String, Codable, CaseIterable, Sendable {

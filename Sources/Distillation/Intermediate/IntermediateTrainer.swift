@@ -5,10 +5,11 @@ import Groundwork
 import ModelCore
 import TensorCore
 
-/// Intermediate-layer distillation (Zebra-Llama 2.4): every layer of a student with other mixers learns the output
-/// of the base's layer, fed with the base's own input of that layer. So layers learn independently, and one layer's
-/// activations are in memory at a time, whatever the depth. The last layers are compared behind the final norms. The first
-/// two stages of MOHAWK (arXiv 2408.10189) compare what a layer's mixer makes of that input, or by which matrices.
+/// Intermediate-layer distillation (ILD; Zebra-Llama, equation 11): every layer of a student with other mixers learns
+/// the output of the base's layer, fed with the base's own input of that layer. So layers learn independently, and one
+/// layer's activations are in memory at a time, whatever the depth. The last layers are compared behind the final norms.
+/// The first two stages of MOHAWK (arXiv 2408.10189) compare what a layer's mixer makes of that input, or by which
+/// matrices.
 ///
 /// Embedding and head get no gradient.
 public final class IntermediateTrainer {

@@ -5,8 +5,8 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// Trains a policy by direct preference optimisation against a frozen copy of its start (X-EcoMLA stage B,
-/// Zebra-Llama 2.6; the loss is `Tape.preferenceLoss`), mean per pair; resumable bit for bit.
+/// Trains a policy by direct preference optimisation against a frozen copy of its start (the last
+/// stage of X-EcoMLA and Zebra-Llama; the loss is `Tape.preferenceLoss`), mean per pair; resumable bit for bit.
 ///
 /// Every pair is seen once, so the reference is asked for a pair's log-probabilities when the pair comes up:
 /// the same work as asking for all of them at the start, and nothing to store or to resume.

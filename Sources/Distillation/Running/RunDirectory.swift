@@ -50,17 +50,26 @@ public struct RunDirectory {
   ///   - recall: what a finished run measured, from the files it left
   ///   - train: the training, through a trainer's `run(in:)` on this folder; gives the model to keep
   /// - Returns: what `train` or `recall` measured
-  /// - Throws: usage errors when the folder holds a model that this run did not make, or another run
+  /// - Throws: usage errors when the folder holds a model that this run did not make, or another run that has a state
   public func complete<Plan: Codable & Equatable, Outcome>(
     plan: Plan, identity: RunIdentity, tokenizer: Tokenizer, type: ElementType = .float32,
     ranks: any TrainingRanks = SingleRank(), recall: () throws -> Outcome,
     train: () throws -> (model: LanguageModel, outcome: Outcome)
   ) throws -> Outcome {
-    if force { try ranks.agreeing { if ranks.writes { try removeOthers(plan: plan, identity: identity) } } }
+    try ranks.agreeing {
+      if !ranks.writes { return }
+      if force { try removeOthers(plan: plan, identity: identity, type) }
+      try removeFailed(plan: plan, identity: identity)
+    }
     let isFinished = try ranks.agreeing {
       // config.json is written last: where it stands, the model is complete.
       let hasModel = FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path)
       if try !holds(plan: plan, identity: identity), hasModel { throw try FolderContents(of: url).inTheWay(at: url) }
+      if hasModel, try storedType() != type {
+        throw UpcycleError.usage(
+          "holds this model in another type", at: url.path, expected: type.rawValue, found: try storedType().rawValue,
+          hint: "name another `out`, or replace it with `force`")
+      }
       return hasModel
     }
     // What one rank sees, others of other machines may see later.
@@ -68,7 +77,7 @@ public struct RunDirectory {
       // A kill may have come before the clean-up.
       try ranks.agreeing {
         guard ranks.writes else { return }
-        try finish()
+        finish()
         FileLock.clear(lockFile)
       }
       return try recall()
@@ -78,19 +87,24 @@ public struct RunDirectory {
       if !ranks.writes { return }
       try tokenizer.save(to: url)
       try model.save(to: url, type: type)
-      try finish()
+      finish()
     }
     return outcome
   }
 
+  /// Of the finished model's numbers.
+  private func storedType() throws -> ElementType {
+    try CheckpointReader(url).writableType(of: ModelConfig(contentsOf: url))
+  }
+
   /// Clears the folder unless this very run stands there.
-  private func removeOthers<Plan: Codable & Equatable>(plan: Plan, identity: RunIdentity) throws {
+  private func removeOthers<Plan: Codable & Equatable>(plan: Plan, identity: RunIdentity, _ type: ElementType) throws {
     let contents = try FolderContents(of: url)
     switch contents {
     case .training, .model: break
     default: return
     }
-    if (try? holds(plan: plan, identity: identity)) == true { return }
+    if (try? holds(plan: plan, identity: identity)) == true, (try? storedType()) ?? type == type { return }
     // A process that trains there keeps its folder.
     let lock = contents == .model ? nil : try FileLock(lockFile, of: url)
     defer { withExtendedLifetime(lock) {} }
@@ -98,6 +112,30 @@ public struct RunDirectory {
     do { try FileManager.default.removeItem(at: place) } catch {
       throw UpcycleError("cannot be removed: \(error.localizedDescription)", at: place.path)
     }
+  }
+
+  /// Clears what another run left that ended before its first state; a teacher's states are of use to any.
+  private func removeFailed<Plan: Codable & Equatable>(plan: Plan, identity: RunIdentity) throws {
+    if !holdsNothingOfWorth || (try? holds(plan: plan, identity: identity)) == true { return }
+    // A process that trains there keeps its folder.
+    let lock = try FileLock(lockFile, of: url)
+    defer { withExtendedLifetime(lock) {} }
+    // It may have saved a state before it let go.
+    if !holdsNothingOfWorth { return }
+    let names = try FileManager.default.contentsOfDirectory(atPath: run.path)
+    for name in names where !["lock", "teacher"].contains(name) {
+      try FileManager.default.removeItem(at: run.appendingPathComponent(name))
+    }
+  }
+
+  /// Whether a run stands here that has neither a state nor a part of its model.
+  private var holdsNothingOfWorth: Bool {
+    let files = FileManager.default
+    guard files.fileExists(atPath: plan.path), (try? files.contentsOfDirectory(atPath: url.path)) == ["run"] else {
+      return false
+    }
+    let names = files.enumerator(atPath: checkpoint.path)?.compactMap { $0 as? String } ?? []
+    return !names.contains { $0.hasSuffix(".safetensors") }
   }
 
   /// Whether a run stands here; throws when it is another one: a run resumes only under the plan it began with.
@@ -132,7 +170,7 @@ public struct RunDirectory {
   }
 
   /// Called once the finished model is on disk: removes the training state, which is three times its size.
-  func finish() throws { try? FileManager.default.removeItem(at: checkpoint) }
+  func finish() { try? FileManager.default.removeItem(at: checkpoint) }
 
   // MARK: The loss curve
 

@@ -26,7 +26,7 @@ public enum TrainingCheckpoint {
     for old in states(folder) where old.step != last { try? FileManager.default.removeItem(at: old.url) }
     let count = optimizer.share.count
     let values = pointers(model, optimizer).map { UnsafeBufferPointer(start: $0, count: count) }
-    var metadata = ["step": String(step), "optimizer_step": String(optimizer.step), "curve": curve]
+    var metadata = ["step": String(step), "curve": curve]
     for (name, digest) in zip(tensors, digests(values.map { UnsafeRawBufferPointer($0) })) {
       metadata["sha256_\(name)"] = digest
     }
@@ -125,7 +125,7 @@ public enum TrainingCheckpoint {
         found: file.info(name).map { "\($0.shape)" } ?? "nothing")
     }
     for (name, values) in zip(tensors, pointers(model, optimizer)) { try file.readFloats(name, into: values) }
-    optimizer.step = file.metadata["optimizer_step"].flatMap(Int.init) ?? step
+    optimizer.step = step
     return file.metadata["curve"] ?? ""
   }
 

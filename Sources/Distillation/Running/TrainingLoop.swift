@@ -126,6 +126,7 @@ public final class TrainingLoop {
       curve = try ranks.agreeing {
         ranks.keepsStates ? try TrainingCheckpoint.load(states, step: last, into: model, optimizer) : ""
       }
+      // Of ranks that keep no state too.
       (optimizer.step, step, lastSaved) = (last, last, last)
     }
     try ranks.gather(model.parameters.values)
@@ -181,6 +182,8 @@ public struct Fault {
 
 /// What a step leaves in metrics.csv; seconds since the start are added.
 public protocol MetricsRow {
+  /// The step, from 1.
+  var step: Int { get }
   /// Names of the fields, between commas.
   static var columns: String { get }
   /// As many, as text.

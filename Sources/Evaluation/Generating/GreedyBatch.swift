@@ -15,7 +15,7 @@ public func greedyTexts(
     var text = ""
     var isDone = false
   }
-  let room = max(1, model.config.maxPosition - maximumTokens)
+  let room = max(1, model.config.readablePositions - maximumTokens)
   let ends = tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) })
   var writers = prompts.map { prompt in
     let ids = tokenizer.prompt(prompt.text)

@@ -50,7 +50,7 @@ private struct ScoredSequence {
 private func scoredSequences(_ model: LanguageModel, _ groups: [ContinuationGroup]) -> [ScoredSequence] {
   var sequences: [ScoredSequence] = []
   for (g, group) in groups.enumerated() {
-    let fitting = group.fitting(model.config.maxPosition)
+    let fitting = group.fitting(model.config.readablePositions)
     for (c, continuation) in fitting.continuations.enumerated() {
       sequences.append(
         ScoredSequence(

@@ -24,11 +24,19 @@ public struct PairedComparison: Codable, Equatable, Sendable {
   }
 
   /// - Parameters: results of both models, matched by task and id.
-  /// - Throws: when they share no item.
+  /// - Throws: when they share no item, or an item of one is another question of the same id.
   public init(_ first: [ItemResult], _ second: [ItemResult]) throws {
     func key(_ item: ItemResult) -> String { "\(item.task)\u{0}\(item.id)" }
     let known = Dictionary(second.map { (key($0), $0) }) { $1 }
-    let pairs = first.compactMap { item in known[key(item)].map { (item.points, $0.points) } }
+    let pairs = try first.compactMap { item -> (Double, Double)? in
+      guard let other = known[key(item)] else { return nil }
+      guard item.canBeTheQuestion(of: other) else {
+        throw UpcycleError(
+          "the two evaluations asked different questions", at: "task \(item.task), item \(item.id)",
+          expected: item.question, found: other.question, hint: "score both with the same `seed`, `set` and `world`")
+      }
+      return (item.points, other.points)
+    }
     if pairs.isEmpty { throw UpcycleError("the two evaluations share no item") }
     items = pairs.count
     difference = Estimate(pairs.map { $1 - $0 })
@@ -45,5 +53,18 @@ public struct PairedComparison: Codable, Equatable, Sendable {
       tail += exp(lgamma(Double(n + 1)) - lgamma(Double(k + 1)) - lgamma(Double(n - k + 1)) - Double(n) * log(2))
     }
     return min(1, 2 * tail)
+  }
+}
+
+extension ItemResult {
+  /// Whether what is kept of the two questions is the same; reports of before keep less, and generated answers nothing.
+  fileprivate func canBeTheQuestion(of other: ItemResult) -> Bool {
+    func agree<T: Equatable>(_ a: T?, _ b: T?) -> Bool { a == nil || b == nil || a == b }
+    return agree(answer, other.answer) && agree(endingBytes, other.endingBytes)
+  }
+
+  /// What is kept of the question, for errors.
+  fileprivate var question: String {
+    "answer \(answer.map { "\($0)" } ?? "unknown") of choices of \(endingBytes.map { "\($0)" } ?? "unknown") bytes"
   }
 }

@@ -46,10 +46,10 @@ public func evaluateRuler(
 ) throws -> RulerScore {
   try requireMatch(model.config, tokenizer)
   let longest = samples.map { $0.length }.max() ?? 0
-  if longest > model.config.maxPosition {
+  if longest > model.config.readablePositions {
     throw UpcycleError.usage(
       "is longer than the model's positions", at: "length \(longest) of \(task)",
-      expected: "at most max_position_embeddings \(model.config.maxPosition)", found: "\(longest)",
+      expected: "at most \(model.config.readablePositions) positions", found: "\(longest)",
       hint: "extend the model (hylo extend), or measure beyond its training with `beyond_positions`")
   }
   // Prompts read in one call: their tokens take memory, their answers are written side by side.
@@ -99,12 +99,7 @@ public struct RulerReport: Codable, Equatable, Sendable {
 
   /// RULER's number: the plain mean over tasks.
   public func average(length: Int) -> Estimate? {
-    let own = scores.filter { $0.length == length }.map { $0.score(metric) }
-    if own.isEmpty { return nil }
-    let n = Double(own.count)
-    return Estimate(
-      value: own.reduce(0) { $0 + $1.value } / n,
-      standardError: own.reduce(0) { $0 + $1.standardError * $1.standardError }.squareRoot() / n)
+    Estimate(meanOf: scores.filter { $0.length == length }.map { $0.score(metric) })
   }
 
   /// For people, in percent.

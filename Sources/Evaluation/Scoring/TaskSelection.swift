@@ -7,6 +7,13 @@ public struct TaskSelection: Sendable {
   private enum Part: Sendable {
     case microworld(MicroworldTask, shots: Int)
     case file(URL)
+
+    var name: String {
+      switch self {
+      case .microworld(let task, _): task.rawValue
+      case .file(let url): url.path
+      }
+    }
   }
   private let parts: [Part]
   private let examples: SolvedExamples
@@ -27,7 +34,8 @@ public struct TaskSelection: Sendable {
   ///   - items: items per task; at most so many of each task of a file.
   ///   - shots: solved exercises before every item of the other tasks, as far as the model's context reaches:
   ///     their number (microworld tasks only), or the first of a file's items of the same task.
-  /// - Throws: a usage error that lists the known names for an unknown one.
+  /// - Throws: a usage error that lists the known names for an unknown one, and for a task that is named twice,
+  ///   whose items would count as one task.
   public init(
     _ text: String, seed: UInt64 = 1, edition: Edition = .first, set: String = "a", items: Int,
     shots examples: SolvedExamples = SolvedExamples()
@@ -44,6 +52,10 @@ public struct TaskSelection: Sendable {
     parts = try text.split(separator: ",").flatMap { name -> [Part] in
       if name == "all" { return (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) } }
       return [try TaskSelection.part(String(name), shots: shots)]
+    }
+    var named: Set<String> = []
+    for part in parts where !named.insert(part.name).inserted {
+      throw UpcycleError.usage("names a task twice", field: "tasks", expected: "each once", found: part.name)
     }
     if parts.isEmpty { throw UpcycleError.usage("no task named", field: "tasks", expected: "all, or a list") }
   }

@@ -15,6 +15,8 @@ public struct ContextBudget: Codable, Equatable, Sendable {
   public var workingBytes: Int
   /// Of one sequence over all layers, float32.
   public var cacheBytesPerToken: Int
+  /// A context that fits this far is taken to be without end.
+  private static let endless = 1 << 40
   /// Tokens; nil when nothing grows with the length.
   public var longest: Int?
   /// What the model was trained for; nil when it has no positions.
@@ -48,6 +50,11 @@ public struct ContextBudget: Codable, Equatable, Sendable {
     }
     if cacheBytesPerToken == 0 { return }
     var (fits, fails) = (1, budget / cacheBytesPerToken + 1)
+    // Caches of layers with a window stop growing.
+    while bytes(config, tokens: fails) <= budget {
+      (fits, fails) = (fails, 2 * fails)
+      if fails > Self.endless { return }
+    }
     while fits + 1 < fails {
       let middle = (fits + fails) / 2
       if bytes(config, tokens: middle) <= budget { fits = middle } else { fails = middle }

@@ -46,7 +46,7 @@ struct GGUFFile {
     for (tensor, storage) in tensors {
       let values = try tensor.values(source)
       try tensor.check(values)
-      var data = Self.encoded(UnsafeBufferPointer(start: values.pointer, count: values.count), storage)
+      var data = try Self.encoded(UnsafeBufferPointer(start: values.pointer, count: values.count), storage, tensor.name)
       data.append(Data(count: Self.padding(data.count)))
       try file.write(data)
     }
@@ -78,16 +78,22 @@ struct GGUFFile {
     return data
   }
 
-  private static func encoded(_ values: UnsafeBufferPointer<Float>, _ storage: Storage) -> Data {
+  /// - Throws: for finite numbers that the storage cannot hold
+  private static func encoded(
+    _ values: UnsafeBufferPointer<Float>, _ storage: Storage, _ name: String
+  ) throws -> Data {
     switch storage {
     case .float32: return Data(buffer: values)
-    case .float16: return values.map(Half.encode).withUnsafeBufferPointer { Data(buffer: $0) }
+    case .float16:
+      try Half.requireFit(values, at: name)
+      return values.map(Half.encode).withUnsafeBufferPointer { Data(buffer: $0) }
     case .bfloat16: return values.map(BFloat16.encode).withUnsafeBufferPointer { Data(buffer: $0) }
     case .q8:
       var data = Data(capacity: storage.bytes(values.count))
       for start in stride(from: 0, to: values.count, by: 32) {
         let block = values[start..<start + 32]
         let factor = block.reduce(0) { max($0, abs($1)) } / 127
+        if Half.isTooLarge(factor) { try Half.requireFit(UnsafeBufferPointer(rebasing: block), at: name) }
         data.append(number: Half.encode(factor))
         let inverse = factor > 0 ? 1 / factor : 0
         data.append(contentsOf: block.map { UInt8(bitPattern: Int8(($0 * inverse).rounded())) })

@@ -26,6 +26,15 @@ struct GGUFModel {
         throw refuse(
           "llama.cpp norms the latents", "latent attention without norms", "convert with latent norms (`latent_norm`)")
       }
+      // llama.cpp tells DeepSeek-V2-Lite, which has no latent for queries, by its number of layers.
+      let isLite =
+        [26, 27].contains(config.layerCount) || (config.layerCount == 48 && config.vocabularySize == 128_256)
+      if isLite != (latent.queryWidth == nil) {
+        throw refuse(
+          isLite
+            ? "llama.cpp takes \(config.layerCount) layers for DeepSeek-V2-Lite's, whose queries have no latent"
+            : "llama.cpp wants a latent for queries", "q_lora_rank \(latent.queryWidth.map(String.init) ?? "null")")
+      }
       guard latent.latent.ropeInterleaved else { throw refuse("llama.cpp turns neighbouring dimensions", "halves") }
     } else {
       architecture = config.architecture.rawValue

@@ -20,13 +20,14 @@ enum GGUFTokenizer {
     key: String, value: GGUFFile.Value
   )] {
     let file = folder.appendingPathComponent("tokenizer.json")
-    let json = try read(file)
+    let place = FileManager.default.fileExists(atPath: file.path) ? file : folder
     func refuse(_ what: String, _ found: String?) -> UpcycleError {
       .usage(
-        what, at: file.path,
+        what, at: place.path,
         expected: "byte-level BPE with the pattern of \(patterns.values.sorted().joined(separator: ", ")) or GPT-2",
         found: found, hint: "`format` gguf writes no other tokenizer")
     }
+    let json = try place == file ? JSONValue(contentsOf: file) : read(folder, refuse)
     guard json["model"]?["type"]?.string ?? "BPE" == "BPE", let vocabulary = json["model"]?["vocab"]?.object,
       let merges = json["model"]?["merges"]?.array
     else { throw refuse("is another kind of tokenizer", json["model"]?["type"]?.string) }
@@ -53,16 +54,17 @@ enum GGUFTokenizer {
     ]
     if let bos = config.bosTokenId { values.append(("tokenizer.ggml.bos_token_id", .count(bos))) }
     if let eos = config.eosTokenIds.first { values.append(("tokenizer.ggml.eos_token_id", .count(eos))) }
-    if let template = try chatTemplate(folder) { values.append(("tokenizer.chat_template", .text(template))) }
+    if let template = try ChatTemplate.source(in: folder) {
+      values.append(("tokenizer.chat_template", .text(template.text)))
+    }
     return values
   }
 
-  private static func read(_ file: URL) throws -> JSONValue {
-    let folder = file.deletingLastPathComponent()
-    if !FileManager.default.fileExists(atPath: file.path), let text = try Tokenizer.load(from: folder).huggingFaceText {
-      return try JSONValue(parsing: Data(text.utf8), file: folder.path)
-    }
-    return try JSONValue(contentsOf: file)
+  /// What the tokenizer of a folder without tokenizer.json would be as one.
+  private static func read(_ folder: URL, _ refuse: (String, String?) -> UpcycleError) throws -> JSONValue {
+    let tokenizer = try Tokenizer.load(from: folder)
+    guard let text = tokenizer.huggingFaceText else { throw refuse("is another kind of tokenizer", tokenizer.summary) }
+    return try JSONValue(parsing: Data(text.utf8), file: folder.path)
   }
 
   private static func pattern(_ step: JSONValue?, _ refuse: (String, String?) -> UpcycleError) throws -> String {
@@ -75,13 +77,5 @@ enum GGUFTokenizer {
       throw refuse("splits text in another way", splits.first ?? step?["type"]?.string)
     }
     return name
-  }
-
-  private static func chatTemplate(_ folder: URL) throws -> String? {
-    let file = folder.appendingPathComponent("chat_template.jinja")
-    if FileManager.default.fileExists(atPath: file.path) { return String(decoding: try readFile(file), as: UTF8.self) }
-    let config = folder.appendingPathComponent("tokenizer_config.json")
-    guard FileManager.default.fileExists(atPath: config.path) else { return nil }
-    return try JSONValue(contentsOf: config)["chat_template"]?.string
   }
 }

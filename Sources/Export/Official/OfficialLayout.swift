@@ -47,6 +47,12 @@ struct OfficialLayout {
         throw refuse("latent attention with biases", "mla_qkv_bias", "`format` transformers has them")
       }
       if latent.latentNormEps != 1e-6 { throw refuse("latent norms with this epsilon", "\(latent.latentNormEps)") }
+      if linear == nil, latent.upProjectionHeads != config.attentionHeads {
+        throw refuse("X-EcoMLA's latents with up-projections of key heads", "\(latent.upProjectionHeads) heads")
+      }
+      if linear != nil, !latent.layerRanks.isEmpty {
+        throw refuse("ranks of single layers beside a linear mixer", "layer_rank_list")
+      }
       guard latent.ropeInterleaved else { throw refuse("rotary pairs in halves", "rope_interleave false") }
       if case .llama3 = config.latentRope.scaling {
         throw refuse("Llama-3's rope scaling", "llama3", "convert with the paper's rope, or from a base without it")
@@ -74,9 +80,13 @@ struct OfficialLayout {
       var files = ["config.json": JSONValue.configuration(config.baseModel.json.object ?? [:])]
       let latentLayers = JSONValue.array(config.layers(of: .latentAttention).map { .int($0) })
       if let linear {
-        var object = try latentKeys
+        var object = try latentKeys.merging(modelKeys) { own, _ in own }
         object["mla_layers"] = latentLayers
-        object["linear_type"] = .string(linear == .mamba2 ? "mamba" : "gdn")
+        object["num_attention_heads"] = .int(config.attentionHeads)
+        object["num_key_value_heads"] = .int(config.keyValueHeads)
+        // Zebra-Llama's reader knows neither key.
+        if linear == .gatedDeltaNet { object["linear_type"] = .string("gdn") }
+        if object["mla_qk_norm"] == .bool(false), !config.attention.qkNorm { object["mla_qk_norm"] = nil }
         if let mamba = config.mamba, linear == .mamba2 {
           object["d_inner"] = .int(mamba.innerWidth)
           object["d_xb"] = mamba.groupedWidth.map { .int($0) }
@@ -87,15 +97,32 @@ struct OfficialLayout {
         }
         files["hybrid_config.json"] = JSONValue.configuration(object)
       } else {
-        files["MLA_config.json"] = JSONValue.configuration([
-          "attn_layers": .array(config.layers(of: .attention).map { .int($0) })
-        ])
-        files["mla_layer_config.json"] = JSONValue.configuration(try latentKeys)
+        var model = modelKeys
+        model["attn_layers"] = .array(config.layers(of: .attention).map { .int($0) })
+        model["vocab_size"] = .int(config.vocabularySize)
+        for key in ["hidden_size", "max_position_embeddings"] { model[key] = nil }
+        files["MLA_config.json"] = JSONValue.configuration(model)
+        var layer = try latentKeys
+        layer["num_attention_heads"] = .int(config.attentionHeads)
+        layer["llama_num_key_value_heads"] = .int(config.keyValueHeads)
+        layer["mla_num_key_value_heads"] = .int(config.keyValueHeads)
+        for key in ["hidden_size", "intermediate_size", "max_position_embeddings"] { layer[key] = modelKeys[key] }
+        files["mla_layer_config.json"] = JSONValue.configuration(layer)
       }
       return ExportedModel(
         layout: linear == nil ? "MLA_config.json" : "hybrid_config.json", tensors: config.tensors.map(tensor),
         files: files)
     }
+  }
+
+  /// What the papers' code builds its layers from: it has defaults of other models for each of them.
+  private var modelKeys: [String: JSONValue] {
+    [
+      "n_layer": .int(config.layerCount), "d_model": .int(config.hiddenSize), "hidden_size": .int(config.hiddenSize),
+      "intermediate_size": .int(config.intermediateSize), "hidden_act": .string("silu"),
+      "rms_norm_eps": .double(config.rmsNormEps), "max_position_embeddings": .int(config.maxPosition),
+      "d_inner": .int(config.attentionHeads * config.headDim), "d_xb": .int(config.keyValueHeads * config.headDim),
+    ]
   }
 
   private var latentKeys: [String: JSONValue] {
@@ -122,14 +149,17 @@ struct OfficialLayout {
       case .none, .llama3: break
       case .linear(let factor):
         object["rope_type"] = .string("linear")
-        object["rope_scaling"] = .object(["factor": .double(factor)])
+        object["rope_scaling"] = .object(scaling("linear", ["factor": .double(factor)]))
       case .yarn(let yarn):
         object["rope_type"] = .string("yarn")
-        object["rope_scaling"] = .object([
-          "factor": .double(yarn.factor), "original_max_position_embeddings": .int(yarn.originalMaxPosition),
-          "beta_fast": .double(yarn.betaFast), "beta_slow": .double(yarn.betaSlow),
-          "mscale": .double(yarn.mscale ?? 1), "mscale_all_dim": .double(yarn.mscaleAllDim ?? 0),
-        ])
+        object["rope_scaling"] = .object(
+          scaling(
+            "yarn",
+            [
+              "factor": .double(yarn.factor), "original_max_position_embeddings": .int(yarn.originalMaxPosition),
+              "beta_fast": .double(yarn.betaFast), "beta_slow": .double(yarn.betaSlow),
+              "mscale": .double(yarn.mscale ?? 1), "mscale_all_dim": .double(yarn.mscaleAllDim ?? 0),
+            ]))
       case .longRope:
         throw UpcycleError.usage(
           "the papers' layout has no word for LongRoPE", at: "`format` official",
@@ -148,6 +178,11 @@ struct OfficialLayout {
       }
       return object
     }
+  }
+
+  /// X-EcoMLA's module asks `rope_scaling` for its `type`, Zebra-Llama's for its `rope_type`.
+  private func scaling(_ name: String, _ numbers: [String: JSONValue]) -> [String: JSONValue] {
+    numbers.merging(["type": .string(name), "rope_type": .string(name)]) { $1 }
   }
 
   // MARK: Ranks

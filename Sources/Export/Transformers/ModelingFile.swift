@@ -17,6 +17,11 @@ extension ExportedModel {
         "has parts that the modelling file does not compute", at: "`format` transformers",
         found: config.architecture.rawValue)
     }
+    if let other = hybrid.mixers.first(where: { !computed.contains($0) }) {
+      throw UpcycleError.usage(
+        "has layers that the modelling file does not compute", at: "`format` transformers",
+        expected: computed.map(\.rawValue).joined(separator: ", "), found: other.rawValue)
+    }
     var object = (hybrid.json.object ?? [:]).filter { $0.value != .null }
     // The modelling file is of one type, rewired or not.
     object["model_type"] = .string(Architecture.hybrid.rawValue)
@@ -35,7 +40,6 @@ extension ExportedModel {
     object["rotary"] = rotary(hybrid)
     object["attention_traits"] = hybrid.attentionTraits
     object["block_traits"] = hybrid.blockTraits
-    object["routing"] = config.experts?.routing
     if let latent = hybrid.latent {
       object["latent_scale"] = .double(hybrid.latentScale)
       // A key that is not there is None to the modelling file only where it says so.
@@ -93,10 +97,13 @@ extension ExportedModel {
     return .object(tables)
   }
 
+  /// Mixers that the file has.
+  private static let computed: [MixerKind] = [.attention, .latentAttention, .mamba2, .gatedDeltaNet]
+
   /// Keys of our own configurations that the file reads, or that change nothing.
   private static let known: Set<String> = [
-    "architectures", "attention_bias", "attention_multiplier", "attn_logit_softcapping", "attn_output_gate",
-    "bos_token_id", "dtype", "embedding_multiplier", "eos_token_id", "farskip_connectivity",
+    "architectures", "attention_bias", "attention_multiplier", "attention_traits", "attn_logit_softcapping",
+    "attn_output_gate", "bos_token_id", "dtype", "embedding_multiplier", "eos_token_id", "farskip_connectivity",
     "final_logit_softcapping", "head_dim", "hidden_act", "hidden_size", "intermediate_size", "kv_lora_rank",
     "latent_norm_eps", "layer_rank_list", "layer_types", "linear_chunk_size", "linear_conv_kernel_dim",
     "linear_key_head_dim", "linear_norm_eps", "linear_num_key_heads", "linear_num_value_heads", "linear_qkv_bias",
@@ -106,7 +113,7 @@ extension ExportedModel {
     "mla_qk_norm", "mla_qkv_bias", "mla_rope_parameters", "model_type", "no_rope_layers", "norm_offset",
     "norm_placement", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "q_lora_rank",
     "qk_nope_head_dim", "qk_norm", "qk_norm_spans_heads", "qk_rope_head_dim", "qkv_bias", "residual_multiplier",
-    "rms_norm_eps", "rope_interleave", "rope_parameters", "sliding_rope_parameters", "sliding_window",
+    "rms_norm_eps", "rope_interleave", "rope_parameters", "routing", "sliding_rope_parameters", "sliding_window",
     "sliding_window_layers", "tie_word_embeddings", "use_full_kv_head", "use_lora_layer_norm", "v_head_dim",
     "vocab_size",
   ]
@@ -162,18 +169,5 @@ extension ModelConfig {
       if windows.rope != nil { object["own_rope"] = .array(windows.layers.map { .string(String($0)) }) }
     }
     return .object(object)
-  }
-}
-
-extension ExpertConfig {
-  /// The experts and their rule, as the modelling file reads them.
-  fileprivate var routing: JSONValue {
-    .object([
-      "experts": .int(count), "per_token": .int(perToken), "width": .int(width), "shared_width": .int(sharedWidth),
-      "layers": .array(layers.map { .int($0) }), "has_bias": .bool(hasCorrectionBias),
-      "weighs_input": .bool(weighsInput), "score": .string(rule.score.rawValue), "groups": .int(rule.groups),
-      "kept_groups": .int(rule.keptGroups), "group_best": .int(rule.groupScore == .best ? 1 : 2),
-      "normalized": .bool(rule.isNormalized), "scale": .double(rule.scale),
-    ])
   }
 }

@@ -60,6 +60,13 @@ public final class AtomicFolder {
     return parts.count >= 2 && Int(parts[0]) != nil && parts[1] == "tmp"
   }
 
+  /// A text, such as an error of what writes into `work`, with every folder under the name that it will have.
+  public static func destinations(in text: String) -> String {
+    let ending = ".\(getpid()).tmp"
+    return text.split(separator: "/", omittingEmptySubsequences: false)
+      .filter { !($0.hasPrefix(".") && $0.hasSuffix(ending)) }.joined(separator: "/")
+  }
+
   deinit { end() }
 
   /// Removes what is left under the hidden name and lets others write.

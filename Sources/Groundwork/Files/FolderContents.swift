@@ -104,7 +104,12 @@ public struct FolderOrigin: Codable, Equatable, Sendable {
   /// - Throws: where an input cannot be read; `CancellationError` once this is not wanted any more
   public init(command: String, inputs: [String], isWanted: () -> Bool = { true }) throws {
     self.command = command
-    self.inputs = try inputs.reduce(into: [:]) { $0[$1] = try contentHash(URL(fileURLWithPath: $1), isWanted) }
+    self.inputs = try Self.digests(of: inputs, isWanted: isWanted)
+  }
+
+  /// Path as given -> SHA-256 of what lies there; see `init(command:inputs:isWanted:)`.
+  public static func digests(of paths: [String], isWanted: () -> Bool = { true }) throws -> [String: String] {
+    try paths.reduce(into: [:]) { $0[$1] = try contentHash(URL(fileURLWithPath: $1), isWanted) }
   }
 
   /// Of a folder; nil where nothing is written down.

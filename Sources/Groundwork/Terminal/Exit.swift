@@ -7,13 +7,13 @@ public func tellError(_ error: any Error, spelling: (String) -> String = { $0 })
   StatusLine.clearStanding()
   switch error {
   case let known as UpcycleError:
-    printNote((known.kind == .interrupted ? "" : "error: ") + spelling("\(known)"))
+    printNote((known.kind == .interrupted ? "" : "error: ") + spelling(AtomicFolder.destinations(in: "\(known)")))
     return known.exitCode
   case let stop as Interrupted:
     printNote("\(stop)")
     return UpcycleError.Kind.interrupted.rawValue
   default:
-    printNote("error: \(error.localizedDescription)")
+    printNote("error: \(AtomicFolder.destinations(in: error.localizedDescription))")
     return UpcycleError.Kind.failure.rawValue
   }
 }

@@ -1,12 +1,13 @@
 import Groundwork
 
 extension Claim {
-  init(_ value: JSONValue, path: String, file: String) throws {
+  /// - Parameter gates: of the experiment, by name: what it misses
+  init(_ value: JSONValue, path: String, file: String, gates: [String: JSONValue]) throws {
     let object = try JSONObject(
       value, at: path, in: file,
       known: [
         "id", "statement", "evidence", "metric", "measured", "pretrainings", "pairs_seeds", "tests", "pending",
-        "headline", "scale",
+        "headline", "scale", "gate",
       ])
     id = try object.required("id", object.string)
     statement = try object.required("statement", object.string)
@@ -14,6 +15,13 @@ extension Claim {
     pending = try object.string("pending")
     isHeadline = try object.bool("headline") ?? false
     scale = try object.string("scale")
+    let name = try object.string("gate")
+    gate = name.flatMap { gates[$0]?.string }
+    if let name, gate == nil {
+      throw UpcycleError(
+        "\(path) (\(id)) stands behind an unknown gate \"\(name)\"", at: file,
+        hint: "\"gates\" holds \(gates.isEmpty ? "none" : gates.keys.sorted().joined(separator: ", "))")
+    }
     let shared = (
       metric: try object.string("metric"), measured: try object.string("measured"),
       pretrainings: try object.int("pretrainings") ?? 1, pairsSeeds: try object.bool("pairs_seeds") ?? false

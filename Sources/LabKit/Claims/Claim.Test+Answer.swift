@@ -6,6 +6,20 @@ extension Claim.Test {
   /// How far inside the region a value lies; negative outside.
   func distance(of value: Double) -> Double { min(value - region.0, region.1 - value) }
 
+  /// How far a value lies from the bound below and from the one above, where it lies between them; from the bound that it is
+  /// beyond, where it does not.
+  func distances(of value: Double) -> (Double, Double) {
+    let distance = distance(of: value)
+    return distance < 0 ? (-distance, .infinity) : (value - region.0, region.1 - value)
+  }
+
+  /// Whether the graded score may decide: its points are not those of the accuracy, in which bounds other than 0 and margins
+  /// are given.
+  var isGradable: Bool {
+    guard case .bounds = kind, measurement == .seeds else { return false }
+    return [lower, upper].allSatisfy { $0 == nil || $0 == 0 }
+  }
+
   /// The 95 % interval inside the region, outside it, or across a bound. An equivalence is decided by the same
   /// interval: two one-sided tests at 2.5 % each.
   func answer(_ estimate: Uncertainty) -> ClaimVerdict.Answer {
@@ -42,13 +56,18 @@ extension Claim.Test {
 
   /// Floor or ceiling, where a comparison's cells all stand at the same one.
   func limit(_ source: ClaimEvidence) -> ClaimEvidence.Limit? {
-    guard case .bounds = kind, Set(terms.values).count > 1 else { return nil }
+    guard Set(terms.values).count > 1 else { return nil }
     let limits = Set(
       terms.values.map { term -> ClaimEvidence.Limit? in
         let values = source.values(source.repeats(term.cells), [term.metric: 1])
         return values.isEmpty ? nil : source.limit(term.metric, Sample(values: values).mean)
       })
     return limits.count == 1 ? limits.first! : nil
+  }
+
+  /// Whether all of its numbers are shares of items answered right, of which none or all leave no error to see.
+  func measuresScores(_ source: ClaimEvidence) -> Bool {
+    measurement == .seeds && terms.values.allSatisfy { source.spec.chance(of: $0.metric) != nil }
   }
 
   /// Runs without which nothing is decided: cell -> what is there of what is wanted.

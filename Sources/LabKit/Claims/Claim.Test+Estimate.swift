@@ -30,13 +30,18 @@ extension Claim.Test {
   }
 
   /// The quantity of the cells' means, with the variance of its linear part: seeds (pooled over the experiment's
-  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed where the claim says so) and items
-  /// (paired, or the recorded standard errors).
-  /// - Returns: nil when a cell has no record with the metric.
+  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed where the claim says so, and pretraining
+  /// by pretraining where terms are of several) and items (paired, or the recorded standard errors).
+  /// - Returns: nil when a cell has no record with the metric, or one that has it as named and not in this reading: an
+  ///   answer rests on all repeats that there are
   func estimate(from source: ClaimEvidence, _ reading: Reading = .asNamed) throws -> TestEstimate? {
     var means: [String: Double] = [:]
     for (name, term) in terms {
-      let values = source.values(source.repeats(term.cells), [reading.metric(term.metric): 1])
+      let (repeats, metric) = (source.repeats(term.cells), reading.metric(term.metric))
+      if repeats.joined().contains(where: { $0.metrics[term.metric] != nil && $0.metrics[metric] == nil }) {
+        return nil
+      }
+      let values = source.values(repeats, [metric: 1])
       if values.isEmpty { return nil }
       means[name] = Sample(values: values).mean
     }
@@ -59,7 +64,8 @@ extension Claim.Test {
     }
     let paired = try source.pairedItemVariance(subjects)
     let items = paired ?? subjects.reduce(0) { $0 + $1.recordedVariance }
-    let pairedNoise = pairsSeeds ? source.pairedSeedNoise(subjects) : nil
+    let isOfPretrainings = subjects.contains { $0.cells.count > 1 }
+    let pairedNoise = pairsSeeds || isOfPretrainings ? source.pairedNoise(subjects) : nil
     let noise = pairedNoise ?? source.seedNoise(subjects)
     return TestEstimate(
       uncertainty: Uncertainty(value: value, seeds: noise.parts, items: items),

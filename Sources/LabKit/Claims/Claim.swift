@@ -9,6 +9,9 @@ public struct Claim: Sendable {
   public let statement: String
   /// The published evidence.
   public let evidence: String
+  /// What the models of its tests miss to show what it speaks of; nil: nothing. Whatever the tests come to then says
+  /// nothing of the method.
+  public let gate: String?
   /// All must hold for the claim to hold.
   public let tests: [Test]
   /// Why nothing here can test it: the stand-in that does not exist; nil when its cells run.

@@ -28,18 +28,23 @@ struct WeightedCell {
 extension ClaimEvidence {
   // MARK: Seeds
 
-  /// The variance of the quantity's linear part over seeds that all cells have.
-  /// - Returns: nil for fewer than two such seeds, and for models of several pretrainings
-  func pairedSeedNoise(
+  /// The variance of the quantity's linear part over repeats that all cells have: the seeds that they share, or the
+  /// pretrainings of the base, which all lists name in one order.
+  /// - Returns: nil for fewer than two such repeats, for lists of which a cell is not run, and for lists beside single cells
+  func pairedNoise(
     _ subjects: [WeightedCell]
   ) -> (parts: [Uncertainty.Part], perSeed: Double?, freedom: Double)? {
-    if subjects.contains(where: { $0.cells.count > 1 }) { return nil }
+    if Set(subjects.map(\.cells.count)).count != 1 { return nil }
+    let areLists = subjects[0].cells.count > 1
+    if areLists && subjects.contains(where: { $0.repeats.count < $0.cells.count }) { return nil }
     var sums: [Int: Double] = [:]
     for (index, subject) in subjects.enumerated() {
       var values: [Int: Double] = [:]
-      for repeats in subject.repeats {
-        guard let seed = repeats[0].seed, let value = self.values([repeats], subject.weights).first else { continue }
-        values[seed] = value
+      for (place, repeats) in subject.repeats.enumerated() {
+        guard let name = areLists ? place : repeats[0].seed,
+          let value = self.values([repeats], subject.weights).first
+        else { continue }
+        values[name] = value
       }
       sums =
         index == 0
@@ -52,7 +57,8 @@ extension ClaimEvidence {
   }
 
   /// The variance over seeds: pooled over what is repeated, or a cell's own where Bartlett's test rejects.
-  /// - Returns: its parts; the variance with one seed a cell, nil where nothing tells it; and degrees of freedom
+  /// - Returns: its parts; the variance with one seed a cell, nil where nothing tells it (a base that is given has no seeds of
+  ///   which more could be run); and degrees of freedom
   func seedNoise(
     _ subjects: [WeightedCell]
   ) -> (parts: [Uncertainty.Part], perSeed: Double?, freedom: Double) {
@@ -66,25 +72,30 @@ extension ClaimEvidence {
     var (perSeed, freedom) = (Double?(0), 0.0)
     for subject in subjects {
       let scale = subject.weights.max { ($0.value.magnitude, $1.key) < ($1.value.magnitude, $0.key) }!.value
-      let direction = subject.weights.mapValues { $0 / scale }
+      // Slopes are differences of numbers: rounded, those that are one by meaning are one.
+      let direction = subject.weights.mapValues { ($0 / scale * 1e9).rounded() / 1e9 }
       let kind = Kind(direction: direction, isPretrained: subject.cells.count > 1)
       let pool = pools[kind]?.pool ?? pooled(direction, pretrainings: kind.isPretrained)
       let values = self.values(subject.repeats, subject.weights)
       let own = Sample(values: values).variance
+      let isGiven = subject.cells.count == 1 && subject.seeds == 0 && !subject.repeats.isEmpty
+      func count(_ variance: Double?) {
+        if !isGiven { perSeed = perSeed.flatMap { sum in variance.map { sum + $0 } } }
+      }
       if let pool, pool.isShared || own == nil {
         let squares = scale * scale / Double(max(values.count, 1))
         pools[kind] = (pool, (pools[kind]?.squares ?? 0) + squares)
-        perSeed = perSeed.map { $0 + pool.variance * scale * scale }
+        count(pool.variance * scale * scale)
         freedom = max(freedom, pool.freedom)
       } else if let own {
         parts.append(Uncertainty.Part(variance: own / Double(values.count), freedom: Double(values.count - 1)))
-        perSeed = perSeed.map { $0 + own }
+        count(own)
         freedom = max(freedom, Double(values.count - 1))
       } else {
         let known = subject.weights.sorted { $0.key < $1.key }.map { metric, weight in
           spec.noise(of: metric).map { $0 * $0 * weight * weight }
         }
-        perSeed = known.contains { $0 == nil } ? nil : perSeed.map { $0 + known.reduce(0) { $0 + $1! } }
+        count(known.contains { $0 == nil } ? nil : known.reduce(0) { $0 + $1! })
       }
     }
     for (pool, squares) in pools.values {
@@ -93,22 +104,29 @@ extension ClaimEvidence {
     return (parts.sorted { $0.variance < $1.variance }, perSeed, freedom)
   }
 
-  /// Half the width of the 95 % interval of a sum of cells' metrics, over seeds and items as in claims. A cell at floor or
+  /// Half the width of the 95 % interval of a sum of cells' metrics, over seeds and items as in claims: seed by seed where those
+  /// take them so. A cell at floor or
   /// ceiling keeps its own variance over seeds; a cell without seeds (a base that is given) adds that of its items alone.
   /// - Parameter subjects: first the cell whose seeds it is about
   /// - Returns: nil for fewer than two of them
   func halfWidth(of subjects: [WeightedCell]) throws -> Double? {
     guard subjects[0].seeds > 1 else { return nil }
     let seeded = subjects.filter { $0.seeds > 0 }
+    let items = try pairedItemVariance(subjects) ?? subjects.reduce(0) { $0 + $1.recordedVariance }
+    func width(_ parts: [Uncertainty.Part]) -> Double {
+      let interval = Uncertainty(value: 0, seeds: parts, items: items).interval()
+      return (interval.upperBound - interval.lowerBound) / 2
+    }
+    if spec.claims.contains(where: { $0.tests.contains(where: \.pairsSeeds) }), let paired = pairedNoise(seeded) {
+      return width(paired.parts)
+    }
     var parts = seedNoise(seeded.filter { !isLimited($0) }).parts
     for subject in seeded where isLimited(subject) {
       let own = Sample(values: values(subject.repeats, subject.weights))
       guard let variance = own.variance else { continue }
       parts.append(Uncertainty.Part(variance: variance / Double(own.count), freedom: Double(own.count - 1)))
     }
-    let items = try pairedItemVariance(subjects) ?? subjects.reduce(0) { $0 + $1.recordedVariance }
-    let interval = Uncertainty(value: 0, seeds: parts, items: items).interval()
-    return (interval.upperBound - interval.lowerBound) / 2
+    return width(parts)
   }
 
   private func isLimited(_ subject: WeightedCell) -> Bool {

@@ -38,13 +38,15 @@ public struct ClaimVerdict: Sendable {
     needs = missing.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
     let answers = Set(tests.map(\.answer))
     answer =
-      answers.contains(.fails)
-      ? .fails : answers.contains(.outOfReach) ? .outOfReach : answers.contains(.undecided) ? .undecided : .holds
+      claim.gate != nil
+      ? .outOfReach
+      : answers.contains(.fails)
+        ? .fails : answers.contains(.outOfReach) ? .outOfReach : answers.contains(.undecided) ? .undecided : .holds
   }
 
-  /// A line for the runs that are missing, and one for each test.
+  /// A line for a gate that is missed, one for the runs that are missing, and one for each test.
   public var lines: [String] {
-    (needs.isEmpty ? [] : [needsText]) + tests.map(\.text)
+    (claim.gate.map { ["gate missed: \($0)"] } ?? []) + (needs.isEmpty ? [] : [needsText]) + tests.map(\.text)
   }
 
   /// "needs small: 2 of 3 seeds and 4 more".

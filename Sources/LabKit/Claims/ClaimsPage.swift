@@ -69,7 +69,8 @@ public struct ClaimsPage: Sendable {
   private static let legend = """
     A claim **holds** when every one of its tests does, **fails** when one does (several tests: by Holm's procedure), by \
     the 95 % interval over seeds and items. It is **undecided** while runs are missing or an interval straddles its \
-    bound, and **out of reach** when nothing here stands for what it speaks of or when the published effect would need \
+    bound, and **out of reach** when nothing here stands for what it speaks of, when the models of its tests miss the gate \
+    behind which it could show (what they measured stands below), or when the published effect would need \
     more than \(Power.mostSeeds) seeds a cell. \
     A model trained once and a single timing decide nothing. *Unpaired items*: what each item came to was not stored, so \
     every cell carries its own item error. *Power*: the seeds that find an effect four times in five. \
@@ -100,6 +101,7 @@ public struct ClaimsPage: Sendable {
     let (claim, verdict) = (entry.verdict.claim, entry.verdict)
     var lines = ["### \(claim.id): \(verdict.answer.rawValue)", "", claim.statement, ""]
     if !claim.evidence.isEmpty { lines.append("- Paper: \(claim.evidence)") }
+    if let gate = claim.gate { lines.append("- Gate missed: \(gate)") }
     if !verdict.needs.isEmpty { lines.append("- Needs: \(verdict.needs.joined(separator: "; "))") }
     for test in verdict.tests {
       lines.append("- \(test.text)")
@@ -138,6 +140,7 @@ extension ClaimVerdict {
     .object([
       "claim": .string(claim.id), "spec": .string(spec.name), "answer": .string(answer.rawValue),
       "statement": .string(claim.statement), "headline": .bool(claim.isHeadline),
+      "gate": claim.gate.map(JSONValue.string) ?? .null,
       "needs": .array(needs.map { .string($0) }), "tests": .array(tests.map(\.json)),
     ])
   }

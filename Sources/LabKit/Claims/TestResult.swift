@@ -7,7 +7,7 @@ public struct TestResult: Sendable {
   public let label: String
   /// Before Holm's correction changes it: see `ClaimVerdict`.
   public private(set) var answer = ClaimVerdict.Answer.undecided
-  /// Of the deciding metric: the graded score where every cell has one, else the metric as named.
+  /// Of the deciding metric: the graded score where every repeat has one and the bounds are 0, else the metric as named.
   private(set) var estimate: Uncertainty?
   /// The metric as named, where the graded score decides.
   private(set) var accuracy: Uncertainty?
@@ -17,6 +17,8 @@ public struct TestResult: Sendable {
   public private(set) var seedsForPublished = SeedCount.unknown
   /// Seeds a cell to decide the effect that was observed so far.
   public private(set) var seedsForObserved = SeedCount.unknown
+  /// Whether seeds are counted as if every item's result were stored, which is not so.
+  private var isUnpaired = false
   /// Runs that it needs: cell -> "1 of 3 seeds".
   private(set) var missing: [String: String] = [:]
   /// Why it is undecided or out of reach, or what else a reader must know.
@@ -47,13 +49,18 @@ public struct TestResult: Sendable {
     label = test.quantity.described { name in test.terms[name].map { $0.label(withMetric: metrics) } ?? name }
     published = try test.published ?? source.published(test)
     let plain = try test.estimate(from: source)
-    let graded = test.measurement == .seeds ? try test.estimate(from: source, .graded) : nil
+    let graded = test.isGradable ? try test.estimate(from: source, .graded) : nil
     let deciding = graded ?? plain
     estimate = deciding?.uncertainty
     if graded != nil { accuracy = plain?.uncertainty }
+    isUnpaired = deciding.map { !$0.isPaired && $0.uncertainty.items > 0 } ?? false
     if let power = deciding?.power {
-      seedsForPublished = published.map { Self.seeds(for: test.distance(of: $0), power) } ?? .unknown
-      seedsForObserved = Self.seeds(for: test.distance(of: deciding!.uncertainty.value).magnitude, power)
+      // A published effect is one of the metric as named.
+      if let published, let plain = plain?.power {
+        let isInside = test.distance(of: published) > 0
+        seedsForPublished = isInside ? Self.seeds(for: test.distances(of: published), plain) : .never
+      }
+      seedsForObserved = Self.seeds(for: test.distances(of: deciding!.uncertainty.value), power)
     }
 
     let absent = Set(test.terms.values.flatMap(\.cells).compactMap { source.absence(of: $0) })
@@ -70,16 +77,17 @@ public struct TestResult: Sendable {
     }
   }
 
-  private static func seeds(for distance: Double, _ power: Power) -> SeedCount {
-    power.seeds(for: distance).map(SeedCount.number) ?? .never
+  private static func seeds(for distances: (Double, Double), _ power: Power) -> SeedCount {
+    power.seeds(for: distances).map(SeedCount.number) ?? .never
   }
 
   /// Seeds to run: for the published effect, or else for the observed one; what the test asks for at least. Effects
   /// that are out of reach ask for no more.
   var wantedSeeds: Int {
-    guard case .number(let seeds) = seedsForPublished == .unknown ? seedsForObserved : seedsForPublished,
-      seeds <= Power.mostSeeds
-    else { return test.seeds }
+    let isUntold = seedsForPublished == .unknown || (accuracy != nil && seedsForPublished.isOutOfReach)
+    guard case .number(let seeds) = isUntold ? seedsForObserved : seedsForPublished, seeds <= Power.mostSeeds else {
+      return test.seeds
+    }
     return max(seeds, test.seeds)
   }
 
@@ -88,6 +96,10 @@ public struct TestResult: Sendable {
   private mutating func decide(_ deciding: TestEstimate, _ source: ClaimEvidence) {
     if let limit = test.limit(source) {
       remarks = ["every cell stands at the \(limit.rawValue) of the metric, which cannot tell them apart"]
+      return
+    }
+    if test.measuresScores(source) && deciding.uncertainty.variance == 0 {
+      remarks = ["all repeats and items agree, which tells no error"]
       return
     }
     answer = test.answer(deciding.uncertainty)
@@ -102,6 +114,8 @@ public struct TestResult: Sendable {
 
   private mutating func giveUpIfOutOfReach() {
     guard test.measurement == .seeds, seedsForPublished.isOutOfReach, let published else { return }
+    // Published effects are of the accuracy; the graded score may show as much with fewer seeds.
+    if accuracy != nil && !seedsForObserved.isOutOfReach { return }
     answer = .outOfReach
     let effect = "the published \(LabKit.plain(published, 3))"
     if case .number(let seeds) = seedsForPublished {
@@ -173,6 +187,7 @@ public struct TestResult: Sendable {
       published.flatMap { words(seedsForPublished, "the published \(plain($0, 3))") },
       estimate.flatMap { words(seedsForObserved, "the observed \(plain($0.value, 3))") },
     ].compactMap { $0 }
-    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    let condition = isUnpaired && missing.isEmpty ? ", once the results of all items are stored" : ""
+    return parts.isEmpty ? nil : parts.joined(separator: ", ") + condition
   }
 }

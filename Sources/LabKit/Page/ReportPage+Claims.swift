@@ -37,6 +37,7 @@ extension ReportPage {
 
       """
     if !claim.evidence.isEmpty { text += "<p class=\"muted\">Paper: \(HTML.escaped(claim.evidence))</p>\n" }
+    if let gate = claim.gate { text += "<p>Gate missed: \(HTML.escaped(gate))</p>\n" }
     if !verdict.needs.isEmpty {
       text +=
         "<details><summary>needs \(verdict.needs.count == 1 ? "one thing" : "\(verdict.needs.count) things")</summary><ul>\n"

@@ -69,8 +69,18 @@ struct Table {
   /// other rows have the paper's names.
   func setting(_ row: Row, at index: Int) -> String? {
     let own = row.values[index].setting
-    guard index == 0, row.cell.row == nil, own != row.cell.id, own == nil || spec.published != nil else { return own }
-    return own.map { "\(row.cell.id): \($0)" } ?? row.cell.id
+    guard index == 0, row.cell.row == nil, own != row.cell.id, own == nil || spec.published != nil else {
+      return own.map(Self.shown)
+    }
+    return own.map { "\(row.cell.id): \(Self.shown($0))" } ?? row.cell.id
+  }
+
+  /// A setting that is a number of more than four significant digits with four; whole numbers are counts and stay.
+  static func shown(_ setting: String) -> String {
+    guard let number = Double(setting), number.isFinite, number != number.rounded() else { return setting }
+    let digits = setting.prefix { $0 != "e" && $0 != "E" }.filter(\.isNumber).drop { $0 == "0" }
+    if digits.count <= 4 { return setting }
+    return abs(number) < 1000 ? String(format: "%.4g", number) : String(format: "%.0f", number)
   }
 
   let spec: Spec

@@ -24,7 +24,7 @@ public struct Outline {
     processes = jobs
     var sweep = Sweep(plans, in: laboratory)
     (sweep.trustsRecords, sweep.records) = (trustsRecords, .committed)
-    let open = try plans.map { try sweep.unrecorded(of: $0) }
+    let open = try sweep.unrecorded()
     let needed = open.map { Set($0.flatMap { $0.steps.map(\.key) }) }
     let estimates = try sweep.estimates()
     runs = open.map(\.count)

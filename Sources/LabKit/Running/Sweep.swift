@@ -66,11 +66,11 @@ public struct Sweep: Sendable {
       jobs > 1 && todo.count > 1 ? try Workers(min(jobs, todo.count), todo: Set(todo.keys), start: start) : nil
     }
     defer { workers?.stop() }
+    let elsewhere = try committedRecords()
     for plan in plans {
       let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records))
       let committed = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
       let known = RecordIndex(trustsRecords ? try file.read() : [])
-      let elsewhere = RecordIndex(trustsRecords ? try laboratory.records(inProfile: plan.profile.name) : [])
       for job in plan.jobs {
         let name = Self.name(plan, job)
         if known.record(of: job, in: plan) != nil {
@@ -78,7 +78,7 @@ public struct Sweep: Sendable {
           job.steps.forEach { board.passed($0.key) }
           continue
         }
-        if var record = elsewhere.record(of: job, in: plan) {
+        if var record = elsewhere[plan.profile.name]!.record(of: job, in: plan) {
           (record.spec, record.cell, record.seed) = (plan.spec.name, job.cell.id, job.seed)
           _ = try file.put(record)
           try laboratory.copyItems(of: record.key, to: plan, records)
@@ -109,12 +109,23 @@ public struct Sweep: Sendable {
     return summary
   }
 
-  /// The jobs of a plan that no trusted record settles.
-  func unrecorded(of plan: Plan) throws -> [Plan.Job] {
-    if !trustsRecords { return plan.jobs }
-    let known = RecordIndex(try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records)).read())
-    let elsewhere = RecordIndex(try laboratory.records(inProfile: plan.profile.name))
-    return plan.jobs.filter { known.record(of: $0, in: plan) == nil && elsewhere.record(of: $0, in: plan) == nil }
+  /// By plan: the jobs that no trusted record settles.
+  func unrecorded() throws -> [[Plan.Job]] {
+    if !trustsRecords { return plans.map(\.jobs) }
+    let elsewhere = try committedRecords()
+    return try plans.map { plan in
+      let known = RecordIndex(try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records)).read())
+      return plan.jobs.filter {
+        known.record(of: $0, in: plan) == nil && elsewhere[plan.profile.name]!.record(of: $0, in: plan) == nil
+      }
+    }
+  }
+
+  /// By profile: the committed records of all specs, in the profiles of the plans; read once, for there are many.
+  private func committedRecords() throws -> [String: RecordIndex] {
+    try Set(plans.map(\.profile.name)).reduce(into: [:]) {
+      $0[$1] = RecordIndex(trustsRecords ? try laboratory.records(inProfile: $1) : [])
+    }
   }
 
   static func name(_ plan: Plan, _ job: Plan.Job) -> String {
@@ -258,61 +269,6 @@ public struct Sweep: Sendable {
     case .withinErrors: return "replaces the record made on \(old.host.cpu), from which it differs within its errors"
     case .differs(let what): return "differs from the record made on \(old.host.cpu): \(what)"
     }
-  }
-
-  // MARK: Time to expect
-
-  /// Seconds expected for every unfinished stage of the plans; nil where nothing tells.
-  ///
-  /// What the committed record of its cell says of this stage, times how much longer this machine took so far than
-  /// records say; or the mean of like stages that are finished here; or its share of what a record says of the whole
-  /// cell.
-  public func estimates() throws -> [String: Double?] {
-    let (stages, shares) = try recordedSeconds()
-    var finished: [String: (seconds: Double, count: Int)] = [:]
-    var (here, recorded) = (0.0, 0.0)
-    var todo: [Plan.Node] = []
-    for key in Set(plans.flatMap(\.order)).sorted() {
-      let node = plans.lazy.compactMap { $0.nodes[key] }.first!
-      guard let entry = try cache.entry(key) else {
-        todo.append(node)
-        continue
-      }
-      let sum = finished[node.stage.name] ?? (0, 0)
-      finished[node.stage.name] = (sum.seconds + entry.seconds, sum.count + 1)
-      if let seconds = stages[key] { (here, recorded) = (here + entry.seconds, recorded + seconds) }
-    }
-    // A few seconds of work tell nothing of a machine's pace.
-    let pace = min(here, recorded) > 10 ? here / recorded : 1
-    return todo.reduce(into: [:]) { result, node in
-      let like = finished[node.stage.name].map { $0.seconds / Double($0.count) }
-      result[node.key] = .some(stages[node.key].map { $0 * pace } ?? like ?? shares[node.key])
-    }
-  }
-
-  /// By stage key: seconds that records hold of the stage itself, and its share where a record knows only the whole cell's,
-  /// as if all of its stages had taken as long. The mean over the cells that have the stage, on a machine of this speed.
-  private func recordedSeconds() throws -> (stages: [String: Double], shares: [String: Double]) {
-    var stages: [String: [Double]] = [:]
-    var shares: [String: [Double]] = [:]
-    for plan in plans {
-      let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
-      for job in plan.jobs {
-        let like = records.filter { $0.cell == job.cell.id }
-        guard let record = like.first(where: { $0.seed == job.seed }) ?? like.first else { continue }
-        var speedup = 1.0
-        if let here = laboratory.gflops, let there = record.host.gflops { speedup = here / there }
-        for step in job.steps {
-          if let cost = record.stages?[step.alias] {
-            stages[step.key, default: []].append(cost.seconds / speedup)
-          } else {
-            shares[step.key, default: []].append(record.seconds / Double(job.steps.count) / speedup)
-          }
-        }
-      }
-    }
-    func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-    return (stages.mapValues(mean), shares.mapValues(mean))
   }
 
   /// Whether a stage's output is finished.

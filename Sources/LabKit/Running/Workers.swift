@@ -50,7 +50,7 @@ extension Sweep {
   public func work() throws {
     let master = getppid()
     let board = SweepProgress(todo: [:], quiet: true)
-    var jobs = try plans.flatMap { plan in try unrecorded(of: plan).map { (plan, $0) } }
+    var jobs = try zip(plans, unrecorded()).flatMap { plan, jobs in jobs.map { (plan, $0) } }
     while !jobs.isEmpty {
       let before = jobs.count
       var ran = false

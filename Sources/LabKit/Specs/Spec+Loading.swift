@@ -10,7 +10,7 @@ extension Spec {
       tree, at: "", in: path,
       known: [
         "title", "place", "pending", "defaults", "profiles", "pipelines", "fragments", "matrix", "column_sets",
-        "note_sets", "report", "claims", "chance", "noise",
+        "note_sets", "report", "claims", "gates", "chance", "noise",
       ])
     self.name = name
     self.file = file
@@ -50,7 +50,8 @@ extension Spec {
     report = try Report(
       object.required("report") { object.values[$0] }, columnSets: object.object("column_sets")?.values ?? [:],
       noteSets: object.object("note_sets")?.values ?? [:], path: "report", file: path)
-    claims = try object.list("claims") { try Claim($0, path: $1, file: path) }
+    let gates = try object.object("gates")?.values ?? [:]
+    claims = try object.list("claims") { try Claim($0, path: $1, file: path, gates: gates) }
     chance = try Self.numbers(object, "chance", in: 0...100)
     noise = try Self.numbers(object, "noise", in: 0...Double.greatestFiniteMagnitude)
     try check()

@@ -1,3 +1,4 @@
+import Groundwork
 import TensorCore
 
 /// Element types of safetensors files. All are recognised in a header; floats and integers can be read.
@@ -89,5 +90,26 @@ public enum Half {
     }
     let rounded = magnitude &+ 0x0FFF &+ ((magnitude >> 13) & 1)
     return sign | UInt16(truncatingIfNeeded: (rounded &- 0x3800_0000) >> 13)
+  }
+
+  /// The largest finite number.
+  public static let largest: Float = 65504
+
+  /// Whether a finite number rounds to infinity: from 65520 on.
+  @inlinable public static func isTooLarge(_ value: Float) -> Bool {
+    (value.bitPattern & 0x7FFF_FFFF) &- 0x477F_F000 < 0x7F80_0000 - 0x477F_F000
+  }
+
+  /// Refuses finite numbers that would become infinity; infinity and NaN stay what they are.
+  /// - Parameter location: file and tensor, for the error
+  public static func requireFit(_ values: UnsafeBufferPointer<Float>, at location: @autoclosure () -> String) throws {
+    guard let start = values.baseAddress else { return }
+    // Without a branch, so that it is one pass of vectors.
+    var anyTooLarge: UInt32 = 0
+    for i in 0..<values.count { anyTooLarge |= isTooLarge(start[i]) ? 1 : 0 }
+    guard anyTooLarge > 0, let first = values.first(where: isTooLarge) else { return }
+    throw UpcycleError(
+      "does not fit float16", at: location(), expected: "magnitudes of at most \(Int(largest))", found: "\(first)",
+      hint: "choose `dtype` bfloat16")
   }
 }

@@ -21,6 +21,10 @@ public struct SafetensorsFile: Sendable {
     self.url = url
     map = try MappedFile(url)
     let bytes = map.bytes
+    if bytes.starts(with: "version https://git-lfs".utf8) {
+      throw UpcycleError(
+        "is a Git LFS pointer instead of the weights", at: url.path, hint: "git lfs pull fetches them")
+    }
     guard bytes.count >= 8 else {
       throw UpcycleError(
         "is not a safetensors file", at: url.path, expected: "at least 8 bytes", found: "\(bytes.count)")

@@ -65,12 +65,13 @@ public final class SafetensorsWriter {
   }
 
   /// Writes the next tensor; `values` must hold as many numbers as its shape says.
+  /// - Throws: failures of writing, and for finite numbers that float16 cannot hold
   public func write(_ name: String, _ values: UnsafeBufferPointer<Float>) throws {
     precondition(next < specs.count && specs[next].name == name, "tensors are written in the announced order")
     let spec = specs[next]
     precondition(values.count == spec.count, "\(name): \(values.count) values for shape \(spec.shape)")
     next += 1
-    guard spec.isTransposed else { return try write(values) }
+    guard spec.isTransposed else { return try write(values, of: name) }
     gathered += values
     let (inputs, outputs) = (spec.storedShape[0], spec.storedShape[1])
     if gathered.count < inputs * outputs { return }
@@ -79,15 +80,16 @@ public final class SafetensorsWriter {
       for column in 0..<inputs { transposed[column * outputs + row] = gathered[row * inputs + column] }
     }
     gathered = []
-    try transposed.withUnsafeBufferPointer(write)
+    try transposed.withUnsafeBufferPointer { try write($0, of: name) }
   }
 
-  private func write(_ values: UnsafeBufferPointer<Float>) throws {
+  private func write(_ values: UnsafeBufferPointer<Float>, of name: String) throws {
     if type == .float32 { return try file.write(UnsafeRawBufferPointer(values)) }
     let chunk = 1 << 18
     var halves = [UInt16](repeating: 0, count: min(chunk, values.count))
     for start in stride(from: 0, to: values.count, by: chunk) {
       let part = UnsafeBufferPointer(rebasing: values[start..<min(start + chunk, values.count)])
+      if type == .float16 { try Half.requireFit(part, at: "\(url.path): \(name)") }
       halves.withUnsafeMutableBufferPointer { output in
         if type == .bfloat16 {
           for i in part.indices { output[i] = BFloat16.encode(part[i]) }

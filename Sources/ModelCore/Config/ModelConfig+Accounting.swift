@@ -81,8 +81,11 @@ extension ModelConfig {
 
   /// The most tokens a sequence may have: `max_position_embeddings`, or nil where no layer keeps rows of them.
   public var positionLimit: Int? {
-    kvNumbersPerToken > 0 ? min(maxPosition, rope.positionLimit ?? .max) : nil
+    kvNumbersPerToken > 0 ? readablePositions : nil
   }
+
+  /// Tokens to which texts are cut that a model only reads: its positions, of two ropes by length those of the first.
+  public var readablePositions: Int { min(maxPosition, rope.positionLimit ?? .max) }
 
   /// Refuses sequences beyond the positions that a model has learned; rotary positions go on.
   /// - Parameter field: what asks for such sequences
@@ -109,9 +112,23 @@ extension ModelConfig {
       let costs = mixers[layer].mixer.costs(self, layer: layer)
       weights += Double(
         matrices.reduce(costs.productsPerToken) { $0 + $1.count } - idleParameterCount(layer: layer))
-      perPosition += Double(costs.productsPerPosition)
+      perPosition += Double(costs.productsPerPosition) * meanPositions(context, layer: layer)
     }
-    return 2 * weights + 2 * perPosition * Double(context + 1) / 2
+    return 2 * (weights + perPosition)
+  }
+
+  /// Positions that a token of a sequence sees in a layer, the mean over its tokens: all before it, those of its window, or
+  /// those of its chunk.
+  private func meanPositions(_ context: Int, layer: Int) -> Double {
+    func upTo(_ count: Int) -> Double { Double(count) * Double(count + 1) / 2 }
+    if let windows = attention.windows, windows.layers.contains(layer), windows.size < context {
+      return (upTo(windows.size) + Double(context - windows.size) * Double(windows.size)) / Double(context)
+    }
+    if let chunks = attention.chunks, chunks.layers.contains(layer), chunks.size < context {
+      let (whole, rest) = context.quotientAndRemainder(dividingBy: chunks.size)
+      return (Double(whole) * upTo(chunks.size) + upTo(rest)) / Double(context)
+    }
+    return Double(context + 1) / 2
   }
 
   /// Forward and backward: three times the forward pass.

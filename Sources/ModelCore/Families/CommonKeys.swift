@@ -232,7 +232,12 @@ extension Family {
       }
     }
     if !known.contains("sliding_window") { try refuseSlidingWindow(model) }
-    for key in ["num_experts", "num_local_experts", "n_routed_experts"] where !hasExperts && !known.contains(key) {
+    if !hasExperts { try refuseExperts(model, except: known) }
+  }
+
+  /// Refuses experts in the keys of the Hub.
+  func refuseExperts(_ model: JSONObject, except known: Set<String> = []) throws {
+    for key in ["num_experts", "num_local_experts", "n_routed_experts"] where !known.contains(key) {
       if let count = model[key]?.int, count > 0 { throw model.unsupported(key, "mixture of experts") }
     }
   }

@@ -6,6 +6,7 @@ struct Hybrid: Family {
   let architecture = Architecture.hybrid
   let className = "UpcycleHybridForCausalLM"
   let rotatesPartOfHeads = true
+  let hasExperts = true
   private static let mixersKey = "mixer_types"
 
   var names: TensorNames {
@@ -18,6 +19,7 @@ struct Hybrid: Family {
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model, except: Set(Self.factorKeys + ["hidden_act", "sliding_window"]))
+    try refuseExperts(model)
     let layers = try layerCount(model)
     // transformers refuses names of mixers that it does not know in layer_types, where our earlier folders have them.
     let listed = try layerTypes(model, layerCount: layers, key: Self.mixersKey) ?? layerTypes(model, layerCount: layers)
@@ -27,7 +29,9 @@ struct Hybrid: Family {
     var config = try readCommonKeys(model, mixers: mixers)
     config.normOffset = Float(try model.double("norm_offset") ?? 0)
     config.attention = try AttentionConfig(model: model, config: config)
+    try readTraits(model, layers, into: &config.attention)
     try readMixerShapes(model, into: &config)
+    config.experts = try experts(model, layers)
     return config
   }
 
@@ -35,7 +39,17 @@ struct Hybrid: Family {
     var object = commonJSON(config).merging(config.attention.json(layerCount: config.layerCount)) { $1 }
     if config.normOffset != 0 { object["norm_offset"] = .double(Double(config.normOffset)) }
     object[Self.mixersKey] = layerTypesJSON(config)
+    object[Self.traitsKey] = traits(config.attention)
+    object[Self.routingKey] = config.experts.map(routing)
     return object
+  }
+
+  /// Experts are those of FarSkip's models in the modelling file of exports; no conversion makes others.
+  func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
+    guard let experts = config.experts else { return }
+    try check.require(
+      !config.rewiredLayers.isEmpty && !experts.isStacked, "num_experts", "none", experts.count,
+      "\(architecture.rawValue) models with experts are not implemented")
   }
 }
 

@@ -23,7 +23,10 @@ struct Llama4: Family {
     // Its layer types say where attention is chunked.
     let layers = try layerCount(model)
     var config = try readCommonKeys(
-      model, feedForwardKey: "intermediate_size_mlp", mixers: Array(repeating: .attention, count: layers))
+      model, feedForwardKey: "intermediate_size_mlp",
+      defaults: FamilyDefaults {
+        ($0.normEps, $0.theta, $0.maxPosition) = (1e-5, 500_000, 131_072)
+      }, mixers: Array(repeating: .attention, count: layers))
     config.attention = try attention(model, layers)
     config.experts = try experts(model, layers)
     return config

@@ -21,7 +21,8 @@ struct Qwen2: Family {
 /// Qwen's windows: asked for by `use_sliding_window`, in the layers from `max_window_layers` on.
 extension Family {
   private func usesWindows(_ model: JSONObject) throws -> Bool {
-    try model.bool("use_sliding_window") ?? false && model["sliding_window"] != nil
+    try model.bool("use_sliding_window") ?? false
+      && (model.values["sliding_window"] == nil || model["sliding_window"] != nil)
   }
 
   /// Attention everywhere where `layer_types` says no more than which layers have windows.
@@ -32,7 +33,7 @@ extension Family {
   func qwenWindows(_ model: JSONObject, layerCount: Int) throws -> AttentionConfig.Windows? {
     guard try usesWindows(model) else { return nil }
     let first = try model.int("max_window_layers", in: 0...4096) ?? 28
-    return try windows(model, layerCount: layerCount) { $0 >= first }
+    return try windows(model, layerCount: layerCount, size: 4096) { $0 >= first }
   }
 
   func qwenWindowsJSON(_ config: ModelConfig) -> [String: JSONValue] {

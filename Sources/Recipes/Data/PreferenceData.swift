@@ -109,9 +109,9 @@ public struct PreferenceData: Sendable {
     return (training, heldOut, shortened)
   }
 
-  /// What the training pairs are, for a run's identity.
-  var identity: String {
-    let texts = training.flatMap { [$0.pair.prompt, $0.pair.chosen, $0.pair.rejected] }
-    return "\(training.count) pairs \(sha256(texts.joined(separator: "\u{0}")).prefix(16))"
+  /// What pairs are, for a run's identity.
+  static func identity(of items: [Item]) -> String {
+    let texts = items.flatMap { [$0.pair.prompt, $0.pair.chosen, $0.pair.rejected] }
+    return "\(items.count) pairs \(sha256(texts.joined(separator: "\u{0}")).prefix(16))"
   }
 }

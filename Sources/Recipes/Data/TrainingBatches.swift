@@ -1,4 +1,6 @@
 import Distillation
+import Evaluation
+import Foundation
 import Groundwork
 import ModelCore
 import TokenData
@@ -45,9 +47,31 @@ extension TokenShards {
 }
 
 extension TokenShards {
+  /// Refuses text that models cannot train on: packed with another tokenizer than theirs, or with ids that an embedding has no
+  /// rows for, which a training reads and writes unchecked.
+  /// - Parameters:
+  ///   - tokenizer: the student's
+  ///   - models: those that read the text; one without a tokenizer of its own is asked for its rows alone
+  func require(_ tokenizer: Tokenizer, of models: [URL]) throws {
+    try require(tokenizer)
+    for model in models {
+      try requireMatch(ModelConfig(contentsOf: model), tokenizer, at: model.path)
+      if Tokenizer.isPresent(in: model), try Tokenizer.load(from: model).fingerprint != tokenizer.fingerprint {
+        throw UpcycleError.usage(
+          "has another tokenizer than the student", at: model.path,
+          hint: "distillation compares predictions token by token")
+      }
+    }
+  }
+
   /// The first windows of 256 tokens, or of as many as the model has positions for: fewer where the text is short.
-  /// - Throws: a failure for less text than one window
+  /// - Throws: failures for text of a larger vocabulary, and for less than one window
   func firstWindows(_ count: Int, for config: ModelConfig) throws -> [[Int32]] {
+    guard vocabularySize <= config.vocabularySize else {
+      throw UpcycleError(
+        "the shards' vocabulary is not the model's", at: folder.path, expected: "at most \(config.vocabularySize) ids",
+        found: "\(vocabularySize)")
+    }
     let length = min(256, config.maxPosition)
     let available = min(count, self.count / length)
     guard available > 0 else {

@@ -104,9 +104,10 @@ public struct Distilling {
   /// What can be checked before anything long begins.
   private func checked(on ranks: any TrainingRanks) throws -> (Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: student)
-    try data.require(tokenizer)
+    let models = [student, teacher].compactMap { $0 }
+    try data.require(tokenizer, of: models)
     try heldOut?.require(tokenizer)
-    for model in [student, teacher].compactMap({ $0 }) {
+    for model in models {
       try ModelConfig(contentsOf: model).requirePositions(plan.time, field: "sequence")
     }
     return (
@@ -125,6 +126,10 @@ public struct Distilling {
 /// as in training.
 public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double
 {
+  guard shards.count > 1 else {
+    throw UpcycleError(
+      "too little text", at: shards.folder.path, expected: "at least 2 tokens", found: "\(shards.count)")
+  }
   let length = min(time, shards.count - 1)
   let windows = max(1, min((shards.count - 1) / length, tokens / length))
   return try perplexity(
@@ -134,14 +139,13 @@ public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int
   ).loss
 }
 
-/// Identity of a model folder: the hash of its weights (of the index, when sharded) and its config.
+/// Identity of a model folder: the hash of its weights, in one file or several, and its config.
 public func modelIdentity(_ folder: URL) throws -> String {
-  let single = folder.appendingPathComponent(CheckpointReader.singleName)
-  let weights =
-    FileManager.default.fileExists(atPath: single.path)
-    ? single : folder.appendingPathComponent(CheckpointReader.indexName)
+  let weights = try CheckpointReader(folder).fileNames.sorted().map {
+    try sha256(fileAt: folder.appendingPathComponent($0))
+  }
   let config = try sha256(fileAt: folder.appendingPathComponent("config.json"))
-  return String(sha256(try sha256(fileAt: weights) + config).prefix(16))
+  return String(sha256(weights.joined() + config).prefix(16))
 }
 
 /// `tokens,loss` lines, kept when a run resumes.

@@ -58,11 +58,11 @@ public struct Extending {
     warmup: Double = 0.01, ceWeight: Double = 0, klWeight: Double = 1, seed: UInt64 = 1, checkpointing: Bool? = nil
   ) -> TrainingPlan {
     let batch = batch ?? max(1, tokensPerStep / context)
-    let together = microBatch ?? (1...max(1, batch)).last { batch % $0 == 0 && $0 * context <= tokensTogether } ?? 1
+    let together = microBatch ?? (1...max(1, min(batch, tokensTogether / context))).last { batch % $0 == 0 } ?? 1
     return TrainingPlan(
       tokens: tokens, batch: batch, time: context, microBatch: together, learningRate: learningRate, warmup: warmup,
       ceWeight: ceWeight, klWeight: klWeight, seed: seed,
-      checkpointing: checkpointing ?? (together * context > tokensTogether))
+      checkpointing: checkpointing ?? (cappedProduct(together, context) > tokensTogether))
   }
 
   // MARK: Checks
@@ -158,7 +158,7 @@ public struct Extending {
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Distilling.Curve {
     guard let plan, let data else {
-      try ranks.onFirst { try extendPositions(in: folder, force: force) }
+      try ranks.onFirst { try extendPositions(in: folder) }
       return []
     }
     var recipe = Distilling(student: student, teacher: teacher, data: data, heldOut: heldOut, plan: plan)
@@ -171,13 +171,8 @@ public struct Extending {
       shouldStop: shouldStop)
   }
 
-  private func extendPositions(in folder: URL, force: Bool) throws {
+  private func extendPositions(in folder: URL) throws {
     let config = positions.applied(to: try ModelConfig(contentsOf: student))
-    if let found = try? ModelConfig(contentsOf: folder) {
-      if found == config { return }
-      guard force else { throw try FolderContents(of: folder).inTheWay(at: folder) }
-      try FileManager.default.removeItem(at: folder)
-    }
     let model = try LanguageModel(config, weights: CheckpointReader(student), file: student.path)
     try Tokenizer.load(from: student).save(to: folder)
     try model.save(to: folder, type: type)

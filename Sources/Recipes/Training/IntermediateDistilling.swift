@@ -72,7 +72,7 @@ public struct IntermediateDistilling {
     let directory = RunDirectory(folder, force: force)
     let (tokenizer, identity) = try ranks.agreeing {
       let tokenizer = try Tokenizer.load(from: base)
-      try data.require(tokenizer)
+      try data.require(tokenizer, of: [base])
       try heldOut?.require(tokenizer)
       let identity = RunIdentity(
         student: try student.identity(on: ranks), teacher: try ranks.fromFirst { try modelIdentity(base) },
@@ -130,9 +130,11 @@ extension MixerReplacement {
   }
 }
 
-/// The first windows of held-out text, at most 32.
+/// The first windows of held-out text, at most 32; of what there is, where that is less than one.
 private func errorWindows(_ shards: TokenShards, _ time: Int) throws -> [[Int32]] {
-  try (0..<min(32, max(1, shards.count / time))).map { try shards.read($0 * time..<($0 + 1) * time) }
+  let length = min(time, shards.count)
+  guard length > 0 else { throw UpcycleError("too little text", at: shards.folder.path, found: "no token") }
+  return try (0..<min(32, shards.count / length)).map { try shards.read($0 * length..<($0 + 1) * length) }
 }
 
 func intermediateDetail(_ metrics: IntermediateTrainer.StepMetrics, _ rate: Double) -> String {
@@ -143,11 +145,5 @@ func intermediateDetail(_ metrics: IntermediateTrainer.StepMetrics, _ rate: Doub
 public func intermediateReport(_ plan: IntermediatePlan, label: String = "ild step", quiet: Bool) -> (
   IntermediateTrainer.StepMetrics, Double
 ) -> Void {
-  var progress: ProgressLine?
-  return { metrics, rate in
-    let line = progress ?? ProgressLine(label, total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
-    progress = line
-    line.update(metrics.step, intermediateDetail(metrics, rate))
-    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
-  }
+  progressReport(label, plan, quiet: quiet, intermediateDetail)
 }

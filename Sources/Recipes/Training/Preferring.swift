@@ -6,7 +6,7 @@ import ModelCore
 import TensorCore
 import TokenData
 
-/// Preference training of a distilled model (X-EcoMLA stage B, Zebra-Llama 2.6: the "+DPO" of their tables): a
+/// Preference training of a distilled model (the last stage of X-EcoMLA and Zebra-Llama, the "+DPO" of their tables): a
 /// model folder and pairs in, a model folder out, resumable; the frozen reference is the model as it came.
 public struct Preferring {
   /// Folder of the model that trains.
@@ -60,7 +60,9 @@ public struct Preferring {
         printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
       }
       let identity = RunIdentity(
-        student: try ranks.fromFirst { try modelIdentity(model) }, teacher: nil, data: data.identity, on: ranks)
+        student: try ranks.fromFirst { try modelIdentity(model) }, teacher: nil,
+        data: PreferenceData.identity(of: data.training),
+        heldOut: data.heldOut.isEmpty ? nil : PreferenceData.identity(of: data.heldOut), on: ranks)
       return (tokenizer, pairs, identity)
     }
     let outcomeFile = directory.run.appendingPathComponent("heldout.json")
@@ -96,13 +98,7 @@ public struct Preferring {
 
 /// The progress line of a preference training: loss, reward margin and accuracy, pairs per second, ETA.
 public func preferenceReport(_ plan: PreferencePlan, quiet: Bool) -> (PreferenceTrainer.StepMetrics, Double) -> Void {
-  var progress: ProgressLine?
-  return { metrics, rate in
-    let line = progress ?? ProgressLine("prefer step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
-    progress = line
-    line.update(metrics.step, preferenceDetail(metrics, rate))
-    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch)) pairs") }
-  }
+  progressReport("prefer step", plan, units: "pairs", quiet: quiet, preferenceDetail)
 }
 
 func preferenceDetail(_ metrics: PreferenceTrainer.StepMetrics, _ rate: Double) -> String {

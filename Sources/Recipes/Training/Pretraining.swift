@@ -71,6 +71,11 @@ public struct Pretraining: Sendable {
     tokenizer: Tokenizer, quiet: Bool = false,
     report: ((Trainer.StepMetrics, Double) -> Void)? = nil, shouldStop: () -> Bool = { false }
   ) throws {
+    if let start, try Tokenizer.load(from: start).fingerprint != tokenizer.fingerprint {
+      throw UpcycleError.usage(
+        "has another tokenizer than the text", field: "from", expected: "a model of the microworld's tokenizer",
+        found: start.path)
+    }
     // One pass over each mixture.
     let mixtures = [(start == nil ? .pretraining : mixture, batch - instructionRows), (instructions, instructionRows)]
     let parts = try ranks.inTurn {
@@ -133,13 +138,7 @@ public struct Pretraining: Sendable {
 
 /// The progress line of a training run: loss, KL, learning rate, tokens per second, ETA.
 public func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (Trainer.StepMetrics, Double) -> Void {
-  var progress: ProgressLine?
-  return { metrics, rate in
-    let line = progress ?? ProgressLine("\(label) step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
-    progress = line
-    line.update(metrics.step, stepDetail(metrics, plan, rate))
-    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
-  }
+  progressReport("\(label) step", plan, quiet: quiet) { stepDetail($0, plan, $1) }
 }
 
 /// The progress line of a teacher whose states are recorded before a training: steps.

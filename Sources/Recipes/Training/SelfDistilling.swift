@@ -84,10 +84,10 @@ public struct SelfDistilling {
     let directory = RunDirectory(folder, force: force)
     // The first rank validates.
     let stopping = ranks.writes ? self.stopping : nil
-    let history = try ranks.agreeing { try ValidationHistory(directory.run, stopping) }
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
-      history.outcome(lastStep: plan.steps)
+      try ValidationHistory(directory.run, stopping).outcome(lastStep: plan.steps)
     } train: {
+      let history = try ranks.agreeing { try ValidationHistory(directory.run, stopping) }
       let shards = try ranks.agreeing { try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed) }
       // Where the teacher's states are kept the first rank makes them.
       let guide: (any Teacher)? =
@@ -130,7 +130,7 @@ public struct SelfDistilling {
   /// What can be checked before anything long begins.
   private func checked(on ranks: any TrainingRanks) throws -> (Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: student)
-    try data.require(tokenizer)
+    try data.require(tokenizer, of: [student, teacher])
     try heldOut?.require(tokenizer)
     try stopping?.validate()
     if stopping?.metric == .loss && heldOut == nil {

@@ -12,7 +12,7 @@ import ModelCore
 func tokensOfStages(
   _ tokens: Int, shares: [Double], count: Int, skipped: Int = 0, such: String, batch: Int, time: Int
 ) throws -> [Int] {
-  guard shares.count == count, shares.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+  guard shares.count == count, shares.allSatisfy({ $0 > 0 }), shares.reduce(0, +).isFinite else {
     throw UpcycleError.usage(
       "are not those of \(count) stages", field: "shares", expected: "\(count) positive numbers, such as \(such)",
       found: shares.map { "\($0)" }.joined(separator: ","))

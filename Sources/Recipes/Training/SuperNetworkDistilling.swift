@@ -33,7 +33,7 @@ public struct SuperNetworkDistilling {
   ) throws {
     let (tokenizer, identity) = try ranks.agreeing {
       let tokenizer = try Tokenizer.load(from: base)
-      try data.require(tokenizer)
+      try data.require(tokenizer, of: [base])
       _ = try replacement.config(base: ModelConfig(contentsOf: base))
       return (
         tokenizer,
@@ -69,12 +69,5 @@ func superNetworkDetail(_ metrics: SuperNetworkTrainer.StepMetrics, _ rate: Doub
 public func superNetworkReport(_ plan: IntermediatePlan, quiet: Bool) -> (SuperNetworkTrainer.StepMetrics, Double) ->
   Void
 {
-  var progress: ProgressLine?
-  return { metrics, rate in
-    let line =
-      progress ?? ProgressLine("super-network step", total: plan.steps, startingAt: metrics.step - 1, quiet: quiet)
-    progress = line
-    line.update(metrics.step, superNetworkDetail(metrics, rate))
-    if metrics.step == plan.steps { line.finish("\(formatCount(plan.steps * plan.unitsPerStep)) tokens") }
-  }
+  progressReport("super-network step", plan, quiet: quiet, superNetworkDetail)
 }

@@ -2,11 +2,24 @@ import Foundation
 import Groundwork
 
 extension DocumentReader {
-  /// Calls `body` with each conversation of a file of JSON Lines and the position behind it. Lines that are none count
-  /// as bad lines. Once only.
-  public func forEachConversation(_ body: (Conversation, Int) throws -> Void) throws {
+  /// Calls `body` with what `make` makes of each conversation of a file of JSON Lines and the position behind it. Lines
+  /// that are no conversation, or one that nothing can be made of, count as bad lines. Once only.
+  /// - Parameter make: a template's text or ids, say; its errors are said of the line
+  public func forEachConversation<Made>(
+    as make: (Conversation) throws -> Made, _ body: (Made, Int) throws -> Void
+  ) throws {
     try forEachLine { line, number, position in
-      try countingBadLines { try body(Conversation(line: UnsafeRawBufferPointer(line), number, of: name), position) }
+      var made: Made?
+      try countingBadLines {
+        let conversation = try Conversation(line: UnsafeRawBufferPointer(line), number, of: name)
+        do { made = try make(conversation) } catch var error as UpcycleError {
+          let place = "\(name):\(number)"
+          error.location = error.location.map { "\(place), \($0)" } ?? place
+          error.kind = .usage
+          throw error
+        }
+      }
+      if let made { try body(made, position) }
     }
   }
 }

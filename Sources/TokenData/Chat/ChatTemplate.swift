@@ -80,29 +80,34 @@ public struct ChatTemplate {
   private let variables: TemplateDictionary
   private let now: Date
 
-  /// The template of a model folder: chat_template.jinja, chat_template.json, or `chat_template` of
-  /// tokenizer_config.json (of several, the one named "default").
+  /// The template of a model folder, where `source(in:)` finds it.
   /// - Throws: when there is none, or it uses what is not known.
   public init(folder: URL) throws {
-    let variables = try Self.variables(folder)
-    func url(_ name: String) -> URL { folder.appendingPathComponent(name) }
-    if FileManager.default.fileExists(atPath: url("chat_template.jinja").path) {
-      try self.init(file: url("chat_template.jinja"), folder: folder)
-      return
+    guard let (source, file) = try Self.source(in: folder) else {
+      throw UpcycleError.usage(
+        "has no chat template", at: folder.path,
+        expected: "chat_template.jinja, or \"chat_template\" in tokenizer_config.json",
+        hint: "give one with `chat_template`")
+    }
+    try self.init(source, file: file.path, variables: try Self.variables(folder))
+  }
+
+  /// The Jinja text of a model folder's template and the file that it stands in: chat_template.jinja,
+  /// chat_template.json, or `chat_template` of tokenizer_config.json (of several, the one named "default"); nil without
+  /// one.
+  public static func source(in folder: URL) throws -> (text: String, file: URL)? {
+    let jinja = folder.appendingPathComponent("chat_template.jinja")
+    if FileManager.default.fileExists(atPath: jinja.path) {
+      return (String(decoding: try readFile(jinja), as: UTF8.self), jinja)
     }
     for name in ["chat_template.json", "tokenizer_config.json"] {
-      guard FileManager.default.fileExists(atPath: url(name).path) else { continue }
-      let value = try JSONValue(contentsOf: url(name), dialect: .nonFinite)["chat_template"]
+      let file = folder.appendingPathComponent(name)
+      guard FileManager.default.fileExists(atPath: file.path) else { continue }
+      let value = try JSONValue(contentsOf: file, dialect: .nonFinite)["chat_template"]
       let named = value?.array?.first { $0["name"]?.string == "default" } ?? value?.array?.first
-      if let source = value?.string ?? named?["template"]?.string {
-        try self.init(source, file: url(name).path, variables: variables)
-        return
-      }
+      if let text = value?.string ?? named?["template"]?.string { return (text, file) }
     }
-    throw UpcycleError.usage(
-      "has no chat template", at: folder.path,
-      expected: "chat_template.jinja, or \"chat_template\" in tokenizer_config.json",
-      hint: "give one with `chat_template`")
+    return nil
   }
 
   /// A template of its own file, for the model in `folder`.

@@ -30,9 +30,13 @@ public struct StopTexts: Sendable {
     return String(decoding: held, as: UTF8.self)
   }
 
-  /// What was held back when no more text comes.
+  /// What was held back when no more text comes: it may have been the beginning of one text while it holds
+  /// all of another.
   public mutating func finish() -> String {
     defer { held = [] }
-    return isDone ? "" : String(decoding: held, as: UTF8.self)
+    if isDone { return "" }
+    let end = held.indices.first { index in stops.contains { held[index...].starts(with: $0) } }
+    isDone = end != nil
+    return String(decoding: held[..<(end ?? held.count)], as: UTF8.self)
   }
 }

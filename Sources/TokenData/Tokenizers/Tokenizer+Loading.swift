@@ -29,11 +29,19 @@ extension Tokenizer {
   /// The same, by URL.
   public static func load(from url: URL) throws -> Tokenizer { try load(from: url.path) }
 
+  /// The files that a folder's tokenizer is read from, the first that can be read.
+  private static let fileNames = ["tokenizer.json", "tokenizer.bin", "tokenizer.model", "vocab.json", "encoder.json"]
+
+  /// Whether a folder has a file that its tokenizer would be read from.
+  public static func isPresent(in folder: URL) -> Bool {
+    fileNames.contains { FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path) }
+  }
+
   /// The first of the known files that can be read: where a tokenizer.json is of an unknown kind, the SentencePiece
   /// model that it came from often lies beside it.
   private static func load(folder: URL) throws -> Tokenizer {
     var problem: Error?
-    for name in ["tokenizer.json", "tokenizer.bin", "tokenizer.model", "vocab.json", "encoder.json"] {
+    for name in fileNames {
       let url = folder.appendingPathComponent(name)
       guard FileManager.default.fileExists(atPath: url.path) else { continue }
       do {
@@ -77,6 +85,11 @@ extension Tokenizer {
       return try VocabularyMergesPair.load(
         vocabulary: file, merges: VocabularyMergesPair.merges(beside: file))
     }
+  }
+
+  /// Whether a file holds pieces in our own format, which no other program reads.
+  static func isPieceFile(_ file: TokenizerFile) -> Bool {
+    (try? format(of: file.content, file: file.path)) == .pieces
   }
 
   private enum Format { case huggingFace, pieces, vocabulary }

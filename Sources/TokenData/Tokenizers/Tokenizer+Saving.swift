@@ -16,17 +16,21 @@ extension Tokenizer {
     case .pieces(let vocabulary): try writeFile(PieceFile.text(vocabulary, bos: bos, eos: eos), to: file)
     case .byteLevel(let bpe):
       try writeFile(text(bpe), to: file)
-      func name(_ id: Int32?) -> JSONValue {
-        id.flatMap { id in addedTokens.first { $0.id == id } }.map { .string($0.text) } ?? .null
-      }
-      let configuration: [String: JSONValue] = [
-        "tokenizer_class": .string("PreTrainedTokenizerFast"), "bos_token": name(bos), "eos_token": name(eos),
-        "clean_up_tokenization_spaces": .bool(false),
-      ]
       try writeFile(
         JSONValue.object(configuration).text(pretty: true) + "\n",
         to: folder.appendingPathComponent("tokenizer_config.json"))
     }
+  }
+
+  /// The tokenizer_config.json that goes with a tokenizer.json which says all the rest.
+  var configuration: [String: JSONValue] {
+    func name(_ id: Int32?) -> JSONValue {
+      id.flatMap { id in addedTokens.first { $0.id == id } }.map { .string($0.text) } ?? .null
+    }
+    return [
+      "tokenizer_class": .string("PreTrainedTokenizerFast"), "bos_token": name(bos), "eos_token": name(eos),
+      "clean_up_tokenization_spaces": .bool(false),
+    ]
   }
 
   /// Hugging Face's tokenizer.json of byte-level BPE whose text is cut by a pattern that we know by name, whatever files
@@ -37,14 +41,7 @@ extension Tokenizer {
   }
 
   private func text(_ bpe: ByteLevelBPE) -> String {
-    var hidden = Set<Int32>()
-    let added = addedTokens.map { token -> String in
-      hidden.insert(token.id)
-      let content = JSONValue.string(token.text).text()
-      return "{\"id\": \(token.id), \"content\": \(content), \"single_word\": \(token.isSingleWord), "
-        + "\"lstrip\": \(token.stripsLeft), \"rstrip\": \(token.stripsRight), "
-        + "\"normalized\": \(token.isNormalized), \"special\": \(token.isSpecial)}"
-    }
+    let hidden = Set(addedTokens.map(\.id))
     let vocabulary = (0..<bpe.pieces.count).compactMap { id -> String? in
       let bytes = bpe.pieces[id]
       if bytes.isEmpty { return nil }
@@ -56,7 +53,7 @@ extension Tokenizer {
       "[\(spelled(bpe.pieces[Int($0.left)])), \(spelled(bpe.pieces[Int($0.right)]))]"
     }
     var text = "{\n\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n"
-    text += "\"added_tokens\": [\n\(added.joined(separator: ",\n"))\n],\n"
+    text += "\"added_tokens\": [\n\(addedTokensText)\n],\n"
     text += "\"normalizer\": \(normalizer.steps.isEmpty ? "null" : "{\"type\": \"NFC\"}"),\n"
     text += "\"pre_tokenizer\": \(Self.preTokenizer(bpe.preTokenizer).text()),\n"
     text += "\"post_processor\": \(postProcessor.text()),\n"
@@ -67,6 +64,16 @@ extension Tokenizer {
     text += "\"vocab\": {\n\(vocabulary.joined(separator: ",\n"))\n},\n"
     text += "\"merges\": [\n\(merges.joined(separator: ",\n"))\n]\n}\n}\n"
     return text
+  }
+
+  /// The added tokens as tokenizer.json has them, between commas.
+  var addedTokensText: String {
+    addedTokens.map { token in
+      let content = JSONValue.string(token.text).text()
+      return "{\"id\": \(token.id), \"content\": \(content), \"single_word\": \(token.isSingleWord), "
+        + "\"lstrip\": \(token.stripsLeft), \"rstrip\": \(token.stripsRight), "
+        + "\"normalized\": \(token.isNormalized), \"special\": \(token.isSpecial)}"
+    }.joined(separator: ",\n")
   }
 
   /// A piece in the byte alphabet, quoted; of what JSON escapes, only two characters are in it.
@@ -80,7 +87,7 @@ extension Tokenizer {
   }
 
   /// Puts in front of every text what this tokenizer puts there; null where that is nothing.
-  private var postProcessor: JSONValue {
+  var postProcessor: JSONValue {
     if documentStart.isEmpty && documentEnd.isEmpty { return .null }
     func part(_ id: Int32) -> JSONValue {
       .object(["SpecialToken": .object(["id": .string(spelling(id)), "type_id": .int(0)])])

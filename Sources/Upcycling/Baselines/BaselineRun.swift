@@ -94,18 +94,16 @@ public struct BaselineRun {
         "is needed", field: "calibration", expected: "token shards", hint: "shards pack makes them")
     }
     let output = try outputFolder(out, keepingApartFrom: model)
-    let base = try LanguageModel(folder: model)
     let count = max(1, calibrationTokens / min(windowLength, config.maxPosition))
-    let windows = try calibration.map { try textWindows($0, config, count: count) } ?? []
+    let windows = try calibration.map { try textWindows($0, of: model, config, count: count) } ?? []
+    let measured = try data.map { try textWindows($0, of: model, config, count: ConversionRun.fitWindows) }
+    let base = try LanguageModel(folder: model)
     let (converted, lost) = try baseline.convert(base, calibration: windows)
     try converted.save(to: output.work)
     try copyTokenizer(from: model, to: output.work)
     try output.commit()
     var report = BaselineReport(converted.config, base: config, lost: lost)
-    report.fit = try data.map {
-      try StartingFit(
-        converted, base: base, windows: textWindows($0, config, count: ConversionRun.fitWindows))
-    }
+    report.fit = try measured.map { try StartingFit(converted, base: base, windows: $0) }
     report.seconds = monotonicSeconds() - began
     return report
   }

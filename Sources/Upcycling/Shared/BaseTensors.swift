@@ -18,14 +18,20 @@ extension ModelConfig {
   }
 }
 
-/// The layers of a selection, all attention.
-/// - Throws: usage errors for layers out of range, and for one that has another mixer
+/// The layers of a selection, all attention without gates.
+/// - Throws: usage errors for layers out of range, for one that has another mixer, and for gated attention
 func attentionLayers(_ selection: LayerSelection, of base: ModelConfig) throws -> [Int] {
   let layers = try selection.resolve(layerCount: base.layerCount)
   for layer in layers where base.mixers[layer] != .attention {
     throw UpcycleError.usage(
       "is not an attention layer", field: "layers", expected: "attention",
       found: "layer \(layer): \(base.mixers[layer].rawValue)")
+  }
+  // The rows of its queries stand between those of its gates.
+  if base.attention.outputGate {
+    throw UpcycleError.usage(
+      "has gates behind its attention, for which the method has no place", field: "model",
+      expected: "attention without gates", found: "attn_output_gate")
   }
   return layers
 }

@@ -1,5 +1,4 @@
 import Autograd
-import Groundwork
 import ModelCore
 
 /// How far a converted model is from its base before any training, in nats per token.
@@ -15,30 +14,15 @@ public struct StartingFit: Codable, Equatable, Sendable {
 
   /// - Parameter windows: token ids, equally long; every position but the last is scored on the next id.
   public init(_ model: LanguageModel, base: LanguageModel, windows: [[Int32]], batch: Int = 8) throws {
-    guard let time = windows.first?.count, time > 1 else {
-      throw UpcycleError("no window of at least two tokens to measure on")
-    }
+    let compared = try TeacherWindows(base, windows: windows, batch: batch)
     var student = HeadLossSums()
     var teacher = HeadLossSums()
-    for start in stride(from: 0, to: windows.count, by: batch) {
-      let part = windows[start..<min(start + batch, windows.count)]
-      let ids = part.flatMap { $0 }
-      let targets = part.flatMap { $0.dropFirst() + [-1] }
+    for part in compared.batches {
       let tape = Tape(recording: false)
-      let states = base.hidden(tape, ids: ids, batch: part.count, time: time)
-      let own = model.hidden(tape, ids: ids, batch: part.count, time: time)
-      func add(_ sums: HeadLossSums, to total: inout HeadLossSums) {
-        total.crossEntropy += sums.crossEntropy
-        total.divergence += sums.divergence
-        total.tokens += sums.tokens
-      }
-      add(tape.headLoss(states, head: base.head, targets: targets, scale: 1, cap: base.logitCap).sums, to: &teacher)
-      add(
-        tape.headLoss(
-          own, head: model.head, targets: targets,
-          teacher: TeacherHead(hidden: states.value, weight: base.head.value, cap: base.logitCap), ceWeight: 1,
-          klWeight: 1, scale: 1, cap: model.logitCap
-        ).sums, to: &student)
+      let taught = compared.taught(part)
+      let own = model.hidden(tape, ids: part.ids, batch: part.count, time: part.time)
+      teacher += part.sums(tape, tape.constant(taught.hidden), of: base)
+      student += part.sums(tape, own, of: model, against: taught)
     }
     let count = Double(max(student.tokens, 1))
     loss = student.crossEntropy / count

@@ -7,9 +7,11 @@ import TokenData
 let windowLength = 256
 
 /// The first windows of a folder of shards, each of at most `windowLength` ids and as the model has positions.
-/// - Parameter count: at most so many; fewer where the text is short
-/// - Throws: failures for shards of a larger vocabulary, and for less text than one window
-func textWindows(_ folder: URL, _ config: ModelConfig, count: Int) throws -> [[Int32]] {
+/// - Parameters:
+///   - model: the folder of the model that reads them; where it has a tokenizer, that one made the shards
+///   - count: at most so many; fewer where the text is short
+/// - Throws: failures for shards of a larger vocabulary or another tokenizer, and for less text than one window
+func textWindows(_ folder: URL, of model: URL, _ config: ModelConfig, count: Int) throws -> [[Int32]] {
   let length = min(windowLength, config.maxPosition)
   let shards = try TokenShards(folder)
   guard shards.vocabularySize <= config.vocabularySize else {
@@ -17,6 +19,8 @@ func textWindows(_ folder: URL, _ config: ModelConfig, count: Int) throws -> [[I
       "the shards' vocabulary is not the model's", at: folder.path, expected: "at most \(config.vocabularySize) ids",
       found: "\(shards.vocabularySize)")
   }
+  // Ids of another vocabulary of the same size would be other words.
+  if Tokenizer.isPresent(in: model) { try shards.require(Tokenizer.load(from: model)) }
   let available = min(count, shards.count / length)
   guard available > 0 else {
     throw UpcycleError(

@@ -50,13 +50,13 @@ public struct ConversionRun {
     if covariance && calibration == nil {
       throw UpcycleError.usage("needs calibration text", at: "`svd`", hint: "give `calibration` SHARDS")
     }
-    let measured = try data.map { try textWindows($0, config, count: Self.fitWindows) }
+    let measured = try data.map { try textWindows($0, of: model, config, count: Self.fitWindows) }
     let base = covariance || measured != nil ? try LanguageModel(folder: model) : nil
     var covariances: [Int: Matrix] = [:]
     if covariance, let base, let calibration {
       let count = max(1, calibrationTokens / min(windowLength, config.maxPosition))
       covariances = inputCovariances(
-        of: base, layers: layers, windows: try textWindows(calibration, config, count: count))
+        of: base, layers: layers, windows: try textWindows(calibration, of: model, config, count: count))
     }
     var report = try convertCheckpoint(from: model, to: out, conversion, covariances: covariances, type: type)
     if let base, let measured {

@@ -13,26 +13,16 @@ public func inputCovariances(
 ) -> [Int: Matrix] {
   let width = model.config.hiddenSize
   var sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, Matrix.zeros(width, width)) })
-  var tokens = 0
-  for start in stride(from: 0, to: windows.count, by: batch) {
-    let part = windows[start..<min(start + batch, windows.count)]
-    let ids = part.flatMap { $0 }
-    let tape = Tape(recording: false)
-    func add(_ x: Variable, layer: Int) {
-      guard var sum = sums[layer] else { return }
-      let normed = model.layers[layer].mixerInput(tape, ResidualStreams(x)).value
-      let part = Tensor([width, width])
-      gemm(
-        transA: true, m: width, n: width, k: normed.rowCount, a: normed.pointer, lda: width, b: normed.pointer,
-        ldb: width, c: part.pointer, ldc: width)
-      sums[layer] = nil
-      for i in 0..<part.count { sum.values[i] += Double(part.pointer[i]) }
-      sums[layer] = sum
-    }
-    let positions = ids.indices.map { Int32($0 % part.first!.count) }
-    add(model.embedded(tape, ids, positionIds: positions, leading: [ids.count]), layer: 0)
-    _ = model.hidden(tape, ids: ids, batch: part.count, time: part.first!.count) { add($1, layer: $0 + 1) }
-    tokens += ids.count
+  let tokens = model.eachMixerInput(of: layers, windows: windows, batch: batch) { _, layer, input in
+    guard var sum = sums[layer] else { return }
+    let normed = input.value
+    let part = Tensor([width, width])
+    gemm(
+      transA: true, m: width, n: width, k: normed.rowCount, a: normed.pointer, lda: width, b: normed.pointer,
+      ldb: width, c: part.pointer, ldc: width)
+    sums[layer] = nil
+    for i in 0..<part.count { sum.values[i] += Double(part.pointer[i]) }
+    sums[layer] = sum
   }
   return sums.mapValues { sum in
     var mean = sum

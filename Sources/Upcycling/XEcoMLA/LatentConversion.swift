@@ -140,7 +140,7 @@ extension LatentConversion {
         base.rope.frequencyDim == nil, "needs whole rotary heads", "`rope_init`", "a plain base",
         "frequency_dim")
     }
-    try require(granule >= 1, "impossible granule", "`granule`", "at least 1", granule)
+    try require((1...1 << 20).contains(granule), "impossible granule", "`granule`", "1...\(1 << 20)", granule)
     for (option, share) in [("`delta_q`", queryEnergy), ("`delta_kv`", keyValueEnergy)] {
       try require(
         share > 0 && share <= 1, "impossible share of energy", option, "a number above 0 and at most 1", share)
@@ -172,6 +172,7 @@ extension LatentConversion {
     }
     for (what, isThere, key) in [
       ("norms over all heads at once have no place in latent attention", base.attention.qkNormSpansHeads, "olmo2"),
+      ("a base's gates behind attention have no place here", base.attention.outputGate, "attn_output_gate"),
       (
         "capped scores are not implemented in latent attention", base.attention.scoreCap != nil,
         "attn_logit_softcapping"

@@ -1,10 +1,8 @@
 import Autograd
-import Groundwork
 import ModelCore
-import TensorCore
 
-/// SMART's scores (Zebra-Llama 2.5): how much one ILD-trained latent-attention layer, put into the all-linear model,
-/// lowers the divergence from the base. Larger: latent attention is more useful there.
+/// SMART's scores (Zebra-Llama, section 3.3): how much one ILD-trained latent-attention layer, put into the all-linear
+/// model, lowers the divergence from the base. Larger: latent attention is more useful there.
 ///
 ///   s_i = KL(base || all linear) - KL(base || all linear with layer i latent),  mean per token
 ///
@@ -21,32 +19,19 @@ public func layerSensitivities(
 ) throws -> (divergence: Double, scores: [Double]) {
   let count = base.layers.count
   let layers = (0..<count).map { chosen.contains($0) ? latent.layers[$0] : linear.layers[$0] }
-  guard let time = windows.first?.count, time > 1 else {
-    throw UpcycleError("no window of at least two tokens to measure on")
-  }
+  let compared = try TeacherWindows(base, windows: windows, batch: batch)
   var startingSum = 0.0
   var swappedSums = [Double](repeating: 0, count: count)
-  var tokens = 0
-  let batches = (windows.count + batch - 1) / batch
-  for index in 0..<batches {
-    let part = windows[index * batch..<min((index + 1) * batch, windows.count)]
-    let ids = part.flatMap { $0 }
-    let positions = (0..<ids.count).map { Int32($0 % time) }
+  for (index, part) in compared.batches.enumerated() {
     let tape = Tape(recording: false)
-    let targets = part.flatMap { $0.dropFirst() + [-1] }
-    let teacher = TeacherHead(
-      hidden: base.hidden(tape, ids: ids, batch: part.count, time: time).value, weight: base.head.value,
-      cap: base.logitCap)
+    let (taught, positions) = (compared.taught(part), part.positionIds)
     func divergence(_ x: Variable) -> Double {
-      return tape.headLoss(
-        linear.normed(tape, x), head: linear.head, targets: targets, teacher: teacher, ceWeight: 0, klWeight: 1,
-        scale: 1, cap: linear.logitCap
-      ).sums.divergence
+      part.sums(tape, linear.normed(tape, x), of: linear, against: taught).divergence
     }
     func pass(_ layer: DecoderLayer, _ x: Variable) -> Variable {
-      layer.forward(tape, x, batch: part.count, time: time, positionIds: positions)
+      layer.forward(tape, x, batch: part.count, time: part.time, positionIds: positions)
     }
-    var below = linear.embedded(tape, ids, positionIds: positions, leading: [part.count, time])
+    var below = linear.embedded(tape, part.ids, positionIds: positions, leading: [part.count, part.time])
     for layer in 0..<count {
       if !chosen.contains(layer) {
         var x = pass(latent.layers[layer], below)
@@ -56,10 +41,9 @@ public func layerSensitivities(
       below = pass(layers[layer], below)
     }
     startingSum += divergence(below)
-    tokens += targets.count { $0 >= 0 }
-    try progress(index + 1, batches)
+    try progress(index + 1, compared.batches.count)
   }
-  let perToken = 1 / Double(tokens)
+  let perToken = 1 / Double(compared.tokens)
   return (
     startingSum * perToken,
     swappedSums.enumerated().map { chosen.contains($0) ? 0 : (startingSum - $1) * perToken }

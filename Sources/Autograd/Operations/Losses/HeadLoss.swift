@@ -30,10 +30,17 @@ public struct HeadLossSums: Sendable {
 
   /// Nothing measured.
   public init() {}
+
+  /// Adds what other tokens measured.
+  public static func += (sums: inout HeadLossSums, part: HeadLossSums) {
+    sums.crossEntropy += part.crossEntropy
+    sums.divergence += part.divergence
+    sums.tokens += part.tokens
+  }
 }
 
 extension Tape {
-  /// Language-model head fused with cross-entropy and forward KL from a teacher (X-EcoMLA, stage A:
+  /// Language-model head fused with cross-entropy and forward KL from a teacher (X-EcoMLA's "SFT":
   /// temperature 1, all positions), computed in chunks of tokens so that [tokens, vocab] logits never exist:
   ///   loss = sum over tokens of (ceWeight CE + klWeight KL) * scale.
   ///

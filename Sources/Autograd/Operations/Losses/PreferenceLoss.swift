@@ -31,7 +31,7 @@ public struct PreferenceSums: Sendable {
 }
 
 extension Tape {
-  /// Direct preference optimisation (Rafailov et al. 2023; X-EcoMLA stage B), with c and r the chosen and the
+  /// Direct preference optimisation (Rafailov et al. 2023; X-EcoMLA's "DPO"), with c and r the chosen and the
   /// rejected reply of a pair and log p(y) the sum over a reply's tokens:
   ///   margin = beta ((log p(c) - log ref(c)) - (log p(r) - log ref(r)))
   ///   loss   = sum over pairs of -log sigmoid(margin) * scale.

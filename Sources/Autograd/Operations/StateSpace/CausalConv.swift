@@ -15,33 +15,23 @@ extension Tape {
     precondition(weights.reduce(0) { $0 + $1.shape[0] } == width && x.rowCount == batch * time)
     precondition(bias.map { $0.shape == [width] } ?? true)
     let byTap = tapsFirst(weights.map(\.value))
-    let biasPointer = bias?.value.pointer
-    let y = Tensor(x.shape.dropLast() + [width])
-    // Blocks of channels: one long sequence keeps all threads busy too.
-    let blocks = (width + 63) / 64
-    Threads.parallel(batch * blocks) { index in
-      let (b, channel) = (index / blocks, index % blocks * 64)
-      up_causal_conv(
-        x.value.pointer + b * time * x.width + columns.lowerBound + channel, x.width, nil, byTap.pointer + channel,
-        width,
-        biasPointer.map { $0 + channel }, y.pointer + b * time * width + channel, width, time, min(64, width - channel),
-        taps)
-    }
+    let sequences = (0..<batch).map { ConvolvedRows($0 * time..<($0 + 1) * time) }
+    let y = causalConvolution(of: x.value, columns: columns, byTap, bias: bias?.value, sequences)
     return record(y, inputs: [x], parameters: weights + (bias.map { [$0] } ?? [])) { dy in
       let (dyPointer, weightGradient) = (dy.pointer, Tensor.zeros([taps + 1, width]))
       // Each block with all sequences in order: the sums do not depend on the thread count.
-      let scratch = Tensor([blocks, 64])
+      let scratch = Tensor([width])
+      let biasPointer = bias?.value.pointer
       func run(_ dx: Tensor) {
-        Threads.parallel(blocks) { block in
-          let channel = block * 64
-          let count = min(64, width - channel)
+        parallelChannels(1, width) { _, channels in
+          let channel = channels.lowerBound
           for b in 0..<batch {
             let row = b * time * x.width + columns.lowerBound + channel
             up_causal_conv_backward(
               x.value.pointer + row, x.width, byTap.pointer + channel, width, biasPointer.map { $0 + channel },
               dyPointer + b * time * width + channel, width, dx.pointer + row, x.width,
               weightGradient.pointer + channel, width, weightGradient.pointer + taps * width + channel,
-              scratch.pointer + block * 64, time, count, taps)
+              scratch.pointer + channel, time, channels.count, taps)
           }
         }
       }
@@ -55,6 +45,54 @@ extension Tape {
         up_axpy(1, weightGradient.pointer + taps * width, bias.gradientBuffer().pointer, width)
       }
     }
+  }
+}
+
+/// Rows of a sequence among those of several.
+public struct ConvolvedRows {
+  /// Where they stand.
+  public var rows: Range<Int>
+  /// The K - 1 inputs before them, [K - 1, channels]; nil: zeros.
+  public var history: UnsafePointer<Float>?
+
+  /// - Parameter history: [K - 1, channels]; nil: zeros
+  public init(_ rows: Range<Int>, history: UnsafePointer<Float>? = nil) {
+    self.rows = rows
+    self.history = history
+  }
+}
+
+/// Depthwise causal convolution and SiLU over columns of x [.., *]: [.., columns.count], as `Tape.causalConv` has it.
+/// - Parameters:
+///   - byTap: [K, columns.count] (`tapsFirst`)
+///   - sequences: all rows of x, each one once
+///   - block: channels of a task
+public func causalConvolution(
+  of x: Tensor, columns: Range<Int>, _ byTap: Tensor, bias: Tensor?, _ sequences: [ConvolvedRows], block: Int = 64
+) -> Tensor {
+  let width = columns.count
+  let y = Tensor(x.shape.dropLast() + [width])
+  let biasPointer = bias?.pointer
+  parallelChannels(sequences.count, width, block: block) { index, channels in
+    let (sequence, channel) = (sequences[index], channels.lowerBound)
+    let row = sequence.rows.lowerBound
+    up_causal_conv(
+      x.pointer + row * x.width + columns.lowerBound + channel, x.width, sequence.history.map { $0 + channel },
+      byTap.pointer + channel, width, biasPointer.map { $0 + channel }, y.pointer + row * width + channel, width,
+      sequence.rows.count, channels.count, byTap.shape[0])
+  }
+  return y
+}
+
+/// Calls `body` for every sequence and block of channels, side by side: one long sequence keeps all threads busy too,
+/// and none writes what another one does.
+func parallelChannels(
+  _ sequences: Int, _ width: Int, block: Int = 64, _ body: (_ sequence: Int, _ channels: Range<Int>) -> Void
+) {
+  let blocks = (width + block - 1) / block
+  Threads.parallel(sequences * blocks) { index in
+    let (sequence, number) = index.quotientAndRemainder(dividingBy: blocks)
+    body(sequence, number * block..<min((number + 1) * block, width))
   }
 }
 

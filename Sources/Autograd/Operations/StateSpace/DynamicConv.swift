@@ -13,13 +13,8 @@ extension Tape {
     let count = taps.width / width
     precondition(count * width == taps.width && x.rowCount == batch * time && taps.rowCount == batch * time)
     let y = Tensor(x.shape.dropLast() + [width])
-    // Sequences and blocks of channels: none writes what another one does.
-    let blocks = (width + 63) / 64
     func parallel(_ body: (_ row: Int, _ channel: Int, _ channels: Int) -> Void) {
-      Threads.parallel(batch * blocks) { index in
-        let (b, block) = index.quotientAndRemainder(dividingBy: blocks)
-        body(b * time, block * 64, min(64, width - block * 64))
-      }
+      parallelChannels(batch, width) { b, channels in body(b * time, channels.lowerBound, channels.count) }
     }
     func input(_ row: Int, _ channel: Int) -> Int { row * x.width + columns.lowerBound + channel }
     parallel { row, channel, channels in

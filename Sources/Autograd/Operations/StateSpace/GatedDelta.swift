@@ -60,7 +60,8 @@ extension Tape {
     let valueColumn = rows.width - layout.valueWidth
     precondition(valueColumn >= 0)
     let form = layout.chunks(valueStride: rows.width)
-    let isKept = isRecording && (keys.id >= 0 || rows.id >= 0 || gates.id >= 0 || stepBias.isTrainable)
+    let isKept =
+      isRecording && (keys.id >= 0 || rows.id >= 0 || gates.id >= 0 || stepBias.isTrainable || logRate.isTrainable)
     let out = Tensor([batch, time, layout.valueWidth])
     // g and beta.
     let scalars = Tensor([batch, heads, 2, time])
@@ -91,10 +92,8 @@ extension Tape {
     }
     return record(out, inputs: [keys, rows, gates], parameters: [stepBias, logRate]) { dOut in
       let (dKeys, dRows) = (Tensor.zeros(keys.shape), Tensor.zeros(rows.shape))
-      // Columns [step | beta], and [batch, heads] sums for the step bias and A_log.
-      let (dGates, sums, dOutPointer) = (
-        Tensor.zeros([batch, time, 2 * heads]), Tensor([2, batch, heads]), dOut.pointer
-      )
+      let gathered = HeadGradients(batch: batch, time: time, heads: heads)
+      let (dBeta, dOutPointer) = (Tensor.zeros([batch, time, heads]), dOut.pointer)
       Threads.parallel(batch * layout.keyHeads) { index in
         let (b, keyHead) = index.quotientAndRemainder(dividingBy: layout.keyHeads)
         let (dState, dScalars) = (Tensor([K, V]), Tensor([2, time]))
@@ -109,27 +108,19 @@ extension Tape {
             GatedDeltaChunks.Gradients(
               dq: dKey, dk: dKey + layout.keyWidth,
               dv: dRows.pointer + b * time * rows.width + valueColumn + h * V, dg: dg, dbeta: dbeta))
-          let dGate = dGates.pointer + b * time * 2 * heads + h
-          up_sigmoid_column_backward(head.beta, dbeta, dGate + heads, 2 * heads, time)
+          up_sigmoid_column_backward(head.beta, dbeta, dBeta.pointer + b * time * heads + h, heads, time)
           // g = -e^{logRate} softplus: dg/dlogRate = g.
-          sums.pointer[(batch + b) * heads + h] = Float(up_dot(dg, head.g, time))
+          let dLogRate = up_dot(dg, head.g, time)
           up_scale(stateSpaceRate(logRate.value.pointer[h]), dg, time)
-          sums.pointer[b * heads + h] = Float(
-            up_softplus_column_backward(
-              gates.value.pointer + b * time * gates.width + stepColumn + h, gates.width, stepBias.value.pointer[h], dg,
-              dGate, 2 * heads, time))
+          gathered.take(b, h, ddt: dg, logRate: dLogRate, steps: gates, column: stepColumn, stepBias: stepBias)
         }
       }
-      for (index, parameter) in [stepBias, logRate].enumerated() where parameter.isTrainable {
-        for b in 0..<batch {
-          up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads)
-        }
-      }
+      gathered.hand(to: [stepBias, logRate])
       self.accumulate(dKeys, into: keys)
       self.accumulate(dRows, into: rows)
+      gathered.hand(to: gates, column: stepColumn, on: self)
       self.addingGradient(of: gates) {
-        up_add_block(dGates.pointer, 2 * heads, $0.pointer + stepColumn, gates.width, batch * time, heads)
-        up_add_block(dGates.pointer + heads, 2 * heads, $0.pointer + betaColumn, gates.width, batch * time, heads)
+        up_add_block(dBeta.pointer, heads, $0.pointer + betaColumn, gates.width, batch * time, heads)
       }
     }
   }

@@ -1,7 +1,7 @@
 import CKernels
 import TensorCore
 
-/// Gradients of the heads' step sizes, rates and skips, which threads gather head by head.
+/// Gradients of the heads' step sizes, rates and, where they have them, skips, which threads gather head by head.
 struct HeadGradients {
   private let steps: Tensor  // [batch, T, heads]
   private let sums: Tensor  // [3, batch, heads]: of step bias, A_log, D
@@ -18,23 +18,23 @@ struct HeadGradients {
   /// Of head h of sequence b, each once.
   /// - Parameters:
   ///   - ddt: d loss / d dt, [T]
-  ///   - rate: d loss / d A
+  ///   - logRate: d loss / d A_log
   ///   - skip: d loss / d D
   func take(
-    _ b: Int, _ h: Int, ddt: UnsafePointer<Float>, rate: Double, skip: Double, steps source: Variable, column: Int,
-    stepBias: Parameter, logRate: Parameter
+    _ b: Int, _ h: Int, ddt: UnsafePointer<Float>, logRate: Double, skip: Double = 0, steps source: Variable,
+    column: Int, stepBias: Parameter
   ) {
     let bias = up_softplus_column_backward(
       source.value.pointer + b * time * source.width + column + h, source.width, stepBias.value.pointer[h], ddt,
       steps.pointer + b * time * heads + h, heads, time)
     sums.pointer[b * heads + h] = Float(bias)
-    // A = -e^{logRate}: dA/dlogRate = A.
-    sums.pointer[(batch + b) * heads + h] = Float(rate * Double(stateSpaceRate(logRate.value.pointer[h])))
+    sums.pointer[(batch + b) * heads + h] = Float(logRate)
     sums.pointer[(2 * batch + b) * heads + h] = Float(skip)
   }
 
-  func hand(to stepBias: Parameter, _ logRate: Parameter, _ skip: Parameter) {
-    for (index, parameter) in [stepBias, logRate, skip].enumerated() where parameter.isTrainable {
+  /// - Parameter parameters: step bias, A_log and, where heads have it, D
+  func hand(to parameters: [Parameter]) {
+    for (index, parameter) in parameters.enumerated() where parameter.isTrainable {
       for b in 0..<batch {
         up_axpy(1, sums.pointer + (index * batch + b) * heads, parameter.gradientBuffer().pointer, heads)
       }

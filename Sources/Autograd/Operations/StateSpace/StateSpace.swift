@@ -1,5 +1,6 @@
 import CKernels
 import Glibc
+import Groundwork
 import TensorCore
 
 /// The heads of Mamba2's recurrence inside rows [x | B | C]: head h uses x head, B group and C group
@@ -34,8 +35,8 @@ public struct StateSpaceLayout: Equatable, Sendable {
 
   /// Width of [x | B | C].
   public var width: Int { xHeads * headDim + (bGroups + cGroups) * stateSize }
-  /// Heads of different shares have no input in common.
-  public var shares: Int { min(xHeads, bGroups, cGroups) }
+  /// Heads of different shares have no input in common: their borders are borders of all groups.
+  public var shares: Int { greatestDivisor(greatestDivisor(xHeads, bGroups), cGroups) }
   /// The chunked form over rows [x | B | C].
   public var chunks: StateSpaceChunks {
     StateSpaceChunks(stateSize: stateSize, headDim: headDim, chunk: chunk, stride: width)
@@ -63,7 +64,8 @@ extension Tape {
     let (heads, P, N) = (layout.heads, layout.headDim, layout.stateSize)
     let chunks = layout.chunks
     let perShare = heads / layout.shares
-    let isKept = isRecording && (rows.id >= 0 || steps.id >= 0 || stepBias.isTrainable)
+    let isKept =
+      isRecording && (rows.id >= 0 || steps.id >= 0 || [stepBias, logRate, skip].contains(where: \.isTrainable))
     let y = Tensor([batch, time, heads * P])
     let dt = Tensor([batch, heads, time])
     let entries = Tensor([isKept ? batch * heads * chunks.chunkCount(time) : 0, N, P])
@@ -99,20 +101,22 @@ extension Tape {
         let (b, share) = index.quotientAndRemainder(dividingBy: layout.shares)
         let (dState, ddt) = (Tensor([N, P]), Tensor([time]))
         for h in share * perShare..<(share + 1) * perShare {
+          let head = head(b, h)
           let at = layout.columns(h)
           let dRow = dRows.pointer + b * time * layout.width
           var gradients = StateSpaceChunks.Gradients(
             dc: dRow + at.c, db: dRow + at.b, dx: dRow + at.x, ddt: ddt.pointer)
           dState.fill(0)
           chunks.backward(
-            head(b, h), time: time, entries: entries.pointer + (b * heads + h) * entryCount,
+            head, time: time, entries: entries.pointer + (b * heads + h) * entryCount,
             dy: dyPointer + b * time * y.width + h * P, dyStride: y.width, dState: dState.pointer, &gradients)
+          // A = -e^{logRate}: dA/dlogRate = A.
           gathered.take(
-            b, h, ddt: ddt.pointer, rate: gradients.rate, skip: gradients.skip, steps: steps, column: stepColumn,
-            stepBias: stepBias, logRate: logRate)
+            b, h, ddt: ddt.pointer, logRate: gradients.rate * Double(head.rate), skip: gradients.skip, steps: steps,
+            column: stepColumn, stepBias: stepBias)
         }
       }
-      gathered.hand(to: stepBias, logRate, skip)
+      gathered.hand(to: [stepBias, logRate, skip])
       self.accumulate(dRows, into: rows)
       gathered.hand(to: steps, column: stepColumn, on: self)
     }

@@ -89,12 +89,13 @@ extension Tape {
             ddt[t] += rate * sum
             dRate += Double(sum * step[t])
           }
+          // dA/dlogRate = A.
           gathered.take(
-            b, h, ddt: ddt, rate: dRate, skip: dSkip, steps: steps, column: stepColumn, stepBias: stepBias,
-            logRate: logRate)
+            b, h, ddt: ddt, logRate: dRate * Double(rate), skip: dSkip, steps: steps, column: stepColumn,
+            stepBias: stepBias)
         }
       }
-      gathered.hand(to: stepBias, logRate, skip)
+      gathered.hand(to: [stepBias, logRate, skip])
       self.accumulate(dRows, into: rows)
       gathered.hand(to: steps, column: stepColumn, on: self)
     }

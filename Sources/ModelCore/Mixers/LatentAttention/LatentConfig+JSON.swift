@@ -8,7 +8,8 @@ extension LatentConfig {
   init(model: JSONObject, config: ModelConfig, isNative: Bool = false) throws {
     let width = Self.width
     self.isNative = isNative
-    qRank = try model.int("q_lora_rank", in: width)
+    // Our exports write 0 for queries without a latent.
+    qRank = try model.int("q_lora_rank", in: isNative ? width : 0...width.upperBound).flatMap { $0 == 0 ? nil : $0 }
     kvRank = try model.required("kv_lora_rank", in: width)
     ropeHeadDim = try model.required("qk_rope_head_dim", in: width)
     nopeHeadDim = try model.required("qk_nope_head_dim", in: 0...width.upperBound)

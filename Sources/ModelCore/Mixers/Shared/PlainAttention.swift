@@ -8,6 +8,7 @@ extension ModelConfig {
       (traits.normsRotated, "use_qk_norm"), (traits.ropeInterleaved, "rope_interleave"),
       (traits.outputBias, "o_proj.bias"), (!traits.unrotatedLayers.isEmpty, "no_rope_layers"),
       (traits.chunks != nil, "attention_chunk_size"),
+      (traits.scoreCap != nil, "attn_logit_softcapping"),
       (rope.rotatedShare != 1, "partial_rotary_factor"), (rope.frequencyDim != nil, "frequency_dim"),
     ]
     return extras.first { $0.0 }?.1

@@ -29,19 +29,10 @@ struct ShortConvolution {
 
   /// Decoding: rows [N, *] of several sequences -> [N, width]; the sequences' last inputs move on.
   func extend(_ rows: Tensor, _ segments: [CacheSegment]) -> Tensor {
-    let byTap = tapsFirst(weights.map(\.value))
-    let convolved = Tensor([rows.rowCount, width])
-    // Blocks of channels for long segments, which keep all threads busy; a few rows are not worth waking them.
-    let block = rows.rowCount < 64 ? width : 64
-    let blocks = (width + block - 1) / block
-    Threads.parallel(segments.count * blocks) { index in
-      let (segment, channel) = (segments[index / blocks], index % blocks * block)
-      let (row, history) = (segment.rows.lowerBound, segment.cache.state + channel)
-      up_causal_conv(
-        rows.pointer + row * rows.width + columns.lowerBound + channel, rows.width, history, byTap.pointer + channel,
-        width, bias.map { $0.value.pointer + channel }, convolved.pointer + row * width + channel, width,
-        segment.rows.count, min(block, width - channel), taps)
-    }
+    // Blocks of channels for long segments; a few rows are not worth waking threads.
+    let convolved = causalConvolution(
+      of: rows, columns: columns, tapsFirst(weights.map(\.value)), bias: bias?.value,
+      segments.map { ConvolvedRows($0.rows, history: $0.cache.state) }, block: rows.rowCount < 64 ? width : 64)
     for segment in segments {
       let start = rows.pointer + segment.rows.lowerBound * rows.width + columns.lowerBound
       segment.remember(start, stride: rows.width, width: width, kept: taps - 1)

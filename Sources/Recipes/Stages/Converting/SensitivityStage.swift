@@ -1,5 +1,6 @@
 import Distillation
 import Foundation
+import Groundwork
 import LabKit
 import ModelCore
 import TokenData
@@ -89,6 +90,9 @@ func scoreFile(in folder: URL) -> URL { folder.appendingPathComponent("scores.cs
 
 /// `count` windows of 256 tokens from the end of the corpus, which short trainings do not reach.
 func scoredWindows(_ count: Int, _ context: StageContext) throws -> [[Int32]] {
+  guard count > 0 else {
+    throw UpcycleError.usage("is out of range", field: "windows", expected: "at least 1", found: "\(count)")
+  }
   let tokenizer = try Tokenizer.load(from: try context.parent("base").folder)
   let shards = try MicroworldText(for: tokenizer).training(.instruction, tokenizer: tokenizer)
   return try (1...count).map { try shards.read(shards.count - $0 * 256..<shards.count - ($0 - 1) * 256) }

@@ -95,10 +95,15 @@ enum PieceFile {
       lines.append("\"scores\": [\(scores.map { "\($0)" }.joined(separator: ", "))],")
     }
     let pieces = (0..<vocabulary.pieces.count).map { id in
-      quoted(String(decoding: vocabulary.pieces[id].flatMap { $0 == 0x20 ? space : [$0] }, as: UTF8.self))
+      quoted(spelled(vocabulary.pieces[id]))
     }
     lines.append("\"pieces\": [\n\(pieces.joined(separator: ",\n"))\n]")
     lines.append("}")
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// A piece as files have it: U+2581 for a space.
+  static func spelled(_ piece: ArraySlice<UInt8>) -> String {
+    String(decoding: piece.flatMap { $0 == 0x20 ? space : [$0] }, as: UTF8.self)
   }
 }

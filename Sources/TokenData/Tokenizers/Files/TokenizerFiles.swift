@@ -25,6 +25,13 @@ public struct TokenizerFile: Sendable {
     }
   }
 
+  /// A file that is not there yet, made from one at `path`.
+  init(name: String, content: Data, path: String) {
+    self.name = name
+    self.content = content
+    self.path = path
+  }
+
   /// All files of a model folder that make or accompany its tokenizer: vocabulary, merges, settings, chat template and
   /// generation settings. A conversion carries them byte for byte.
   public static func all(in folder: URL) throws -> [TokenizerFile] {

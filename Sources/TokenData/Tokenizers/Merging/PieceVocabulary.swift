@@ -54,7 +54,8 @@ struct PieceVocabulary: Sendable {
   let settings: Settings
   /// The id of each byte, -1 where the vocabulary has none.
   private let byteIDs: [Int32]
-  private let byteOfID: [Int32: UInt8]
+  /// What each byte piece stands for.
+  let byteOfID: [Int32: UInt8]
   private let table: MergeTable
   /// Symbols that are taken whole before anything merges.
   private let userDefined: AddedTokenMatcher?
@@ -124,7 +125,7 @@ struct PieceVocabulary: Sendable {
   }
 
   /// Every way to make a piece out of two; the better the score, the lower the priority number.
-  private static func merges(_ pieces: ByteStringTable, scores: [Float]) -> [MergeTable.Merge] {
+  static func merges(_ pieces: ByteStringTable, scores: [Float]) -> [MergeTable.Merge] {
     let distinct = Set(scores).sorted(by: >)
     var priority: [Float: UInt32] = [:]
     for (rank, score) in distinct.enumerated() { priority[score] = UInt32(rank) }

@@ -12,7 +12,7 @@ import TensorCore
 public func rotaryPairNorms(
   of model: LanguageModel, layers: [Int], windows: [[Int32]], batch: Int = 8
 ) -> [Int: [[Double]]] {
-  let (config, wanted) = (model.config, Set(layers))
+  let config = model.config
   let (groups, half) = (config.keyValueHeads, config.headDim / 2)
   let perGroup = config.attentionHeads / groups
   /// Sums over tokens of the norms of every head's pairs.
@@ -30,12 +30,10 @@ public func rotaryPairNorms(
     return sums
   }
   var sums: [Int: (query: [Double], key: [Double])] = [:]
-  var tokens = 0
-  func add(_ x: Variable, layer: Int, _ tape: Tape) {
-    guard wanted.contains(layer), let query = model.parameter(.query, layer: layer),
-      let key = model.parameter(.key, layer: layer)
-    else { return }
-    let normed = model.layers[layer].mixerInput(tape, ResidualStreams(x))
+  let tokens = model.eachMixerInput(of: layers, windows: windows, batch: batch) { tape, layer, normed in
+    guard let query = model.parameter(.query, layer: layer), let key = model.parameter(.key, layer: layer) else {
+      return
+    }
     let own = (
       query: norms(tape.linear(normed, query).value, config.attentionHeads),
       key: norms(tape.linear(normed, key).value, groups)
@@ -45,14 +43,6 @@ public func rotaryPairNorms(
       return
     }
     sums[layer] = (zip(before.query, own.query).map { $0 + $1 }, zip(before.key, own.key).map { $0 + $1 })
-  }
-  for start in stride(from: 0, to: windows.count, by: batch) {
-    let part = windows[start..<min(start + batch, windows.count)]
-    let ids = part.flatMap { $0 }
-    let tape = Tape(recording: false)
-    add(tape.embedding(model.embedding, ids: ids, leading: [ids.count]), layer: 0, tape)
-    _ = model.hidden(tape, ids: ids, batch: part.count, time: part.first!.count) { add($1, layer: $0 + 1, tape) }
-    tokens += ids.count
   }
   let squared = Double(max(1, tokens)) * Double(max(1, tokens))
   return sums.mapValues { sum in

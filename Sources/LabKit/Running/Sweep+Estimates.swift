@@ -1,0 +1,104 @@
+import Foundation
+import Groundwork
+
+extension Sweep {
+  /// What stages of one kind took together.
+  private struct Pace {
+    private var seconds = 0.0
+    private var tokens = 0
+    private var count = 0
+
+    mutating func add(_ seconds: Double, tokens: Int) {
+      self.seconds += seconds
+      self.tokens += tokens
+      count += 1
+    }
+
+    /// Of a stage of that kind: in proportion to its tokens, where it trains on a number of them.
+    func seconds(of node: Plan.Node) -> Double {
+      if tokens > 0, let planned = node.config["tokens"]?.int { return seconds * Double(planned) / Double(tokens) }
+      return seconds / Double(count)
+    }
+  }
+
+  /// What committed records tell of stages, by key, in seconds of a machine of this speed.
+  private struct Recorded {
+    /// The stage itself in the record of its cell; the mean over the cells that have it.
+    var stages: [String: Double] = [:]
+    /// Its part of a cell whose record knows only the whole, or stages of its name in the other experiments of its paper.
+    var likely: [String: Double] = [:]
+  }
+
+  /// Seconds expected for every unfinished stage of the plans; nil where nothing tells.
+  ///
+  /// What the committed record of its cell says of this stage, times how much longer this machine took so far than
+  /// records say; or what like stages took that are finished here; or what records tell of stages like it.
+  public func estimates() throws -> [String: Double?] {
+    let nodes: [String: Plan.Node] = plans.reduce(into: [:]) { all, plan in all.merge(plan.nodes) { node, _ in node } }
+    let recorded = try recorded()
+    var finished: [String: Pace] = [:]
+    var (here, there) = (0.0, 0.0)
+    var todo: [Plan.Node] = []
+    for node in nodes.values.sorted(by: { $0.key < $1.key }) {
+      guard let entry = try cache.entry(node.key) else {
+        todo.append(node)
+        continue
+      }
+      finished[node.stage.name, default: Pace()].add(entry.seconds, tokens: entry.result.tokens)
+      if let seconds = recorded.stages[node.key] { (here, there) = (here + entry.seconds, there + seconds) }
+    }
+    // A few seconds of work tell nothing of a machine's pace.
+    let pace = min(here, there) > 10 ? here / there : 1
+    return todo.reduce(into: [:]) { result, node in
+      result[node.key] = .some(
+        recorded.stages[node.key].map { $0 * pace } ?? finished[node.stage.name]?.seconds(of: node)
+          ?? recorded.likely[node.key])
+    }
+  }
+
+  private func recorded() throws -> Recorded {
+    var (stages, parts): ([String: [Double]], [String: [Double]]) = ([:], [:])
+    var likely: [String: Double] = [:]
+    var paces: [String: [String: Pace]] = [:]
+    for plan in plans {
+      let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
+      let source = "\(plan.spec.paper) \(plan.profile.name)"
+      let alike = try paces[source] ?? self.paces(inPaper: plan.spec.paper, profile: plan.profile.name)
+      paces[source] = alike
+      for job in plan.jobs {
+        let usual = job.steps.map { step in alike[step.alias]?.seconds(of: plan.nodes[step.key]!) }
+        for (step, seconds) in zip(job.steps, usual) where likely[step.key] == nil { likely[step.key] = seconds }
+        let ofCell = records.filter { $0.cell == job.cell.id }
+        guard let record = ofCell.first(where: { $0.seed == job.seed }) ?? ofCell.first else { continue }
+        // A record that knows the whole alone is shared out as such stages usually stand to one another.
+        let weights = usual.contains(where: { $0 == nil }) ? usual.map { _ in 1 } : usual.map { $0! }
+        let total = weights.reduce(0, +)
+        for (step, weight) in zip(job.steps, weights) {
+          if let cost = record.stages?[step.alias] {
+            stages[step.key, default: []].append(cost.seconds / speedup(over: record))
+          } else if total > 0 {
+            parts[step.key, default: []].append(record.seconds * weight / total / speedup(over: record))
+          }
+        }
+      }
+    }
+    func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+    return Recorded(
+      stages: stages.mapValues(mean), likely: parts.mapValues(mean).merging(likely) { part, _ in part })
+  }
+
+  /// By the stage's name in its pipeline: what records of a paper say of stages, where they hold the times of stages.
+  private func paces(inPaper paper: String, profile: String) throws -> [String: Pace] {
+    try laboratory.records(inProfile: profile, paper: paper).reduce(into: [:]) { paces, record in
+      for (alias, cost) in record.stages ?? [:] {
+        paces[alias, default: Pace()].add(cost.seconds / speedup(over: record), tokens: cost.tokens)
+      }
+    }
+  }
+
+  /// How many times as fast as the record's this machine is; 1 where either is not known.
+  private func speedup(over record: Record) -> Double {
+    guard let here = laboratory.gflops, let there = record.host.gflops else { return 1 }
+    return here / there
+  }
+}

@@ -1,0 +1,142 @@
+import Distillation
+import Foundation
+import Groundwork
+import ModelCore
+import TestKit
+import TokenData
+import Upcycling
+import XCTest
+
+@testable import Recipes
+
+/// What trainings refuse before anything long begins, and what a folder's finished run may not be taken for.
+final class RefusalTests: XCTestCase {
+  private var fixture: RecipeFixture!
+
+  override func setUpWithError() throws { fixture = try RecipeFixture(preset: "nano-1b", layers: 2) }
+  override func tearDown() { fixture.remove() }
+
+  private let plan = TrainingPlan(tokens: 128, batch: 2, time: 16)
+
+  private func assertRefused(
+    _ words: String, line: UInt = #line, _ body: () throws -> Void
+  ) {
+    XCTAssertThrowsError(try body(), line: line) { XCTAssertTrue("\($0)".contains(words), "\($0)", line: line) }
+  }
+
+  /// A copy of the base with another vocabulary or tokenizer.
+  private func model(
+    _ name: String, _ tokenizer: Tokenizer? = nil, change: (inout ModelConfig) -> Void = { _ in }
+  ) throws -> URL {
+    var config = try ModelConfig(contentsOf: fixture.base)
+    change(&config)
+    try LanguageModel(config, seed: 3).save(to: fixture[name])
+    try (tokenizer ?? Tokenizer.load(from: fixture.base)).save(to: fixture[name])
+    return fixture[name]
+  }
+
+  /// Such as a chat token beyond `vocab_size`: its row would be read and written behind the embedding's end.
+  func testTokensWithoutRowsAreRefused() throws {
+    let narrow = try model("narrow") { $0.vocabularySize -= 8 }
+    let mamba = MambaConversion(layers: .all)
+    let trainings: [(URL) throws -> Void] = [
+      { _ = try Distilling(student: narrow, teacher: nil, data: self.fixture.shards, plan: self.plan).run(in: $0) },
+      {
+        _ = try Distilling(student: self.fixture.base, teacher: narrow, data: self.fixture.shards, plan: self.plan)
+          .run(in: $0)
+      },
+      {
+        try IntermediateDistilling(
+          base: narrow, student: .replacing(mamba), data: self.fixture.shards,
+          plan: IntermediatePlan(tokens: 128, batch: 2, time: 16)
+        ).run(in: $0)
+      },
+      {
+        try SuperNetworkDistilling(
+          base: narrow, replacement: mamba, data: self.fixture.shards,
+          plan: IntermediatePlan(tokens: 128, batch: 2, time: 16, trained: .mixers)
+        ).run(in: $0)
+      },
+    ]
+    for training in trainings {
+      assertRefused("the tokenizer does not match the model") { try training(fixture["out"]) }
+    }
+    let config = try ModelConfig(contentsOf: narrow)
+    assertRefused("vocabulary is not the model's") { _ = try fixture.shards.firstWindows(1, for: config) }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: fixture["out"].path))
+  }
+
+  /// Two vocabularies of one size are not one.
+  func testATeacherOfAnotherTokenizerIsRefused() throws {
+    let other = try Tokenizer.load(
+      from: repositoryRoot().appendingPathComponent("experiments/teachers/world2/nano-1b-seed1"))
+    let teacher = try model("other", other)
+    var plan = plan
+    (plan.klWeight, plan.ceWeight) = (1, 0)
+    assertRefused("another tokenizer than the student") {
+      try Distilling(student: fixture.base, teacher: teacher, data: fixture.shards, plan: plan).run(in: fixture["out"])
+    }
+  }
+
+  func testAFinishedRunIsNotTakenForOneInAnotherType() throws {
+    var recipe = Distilling(student: fixture.base, teacher: nil, data: fixture.shards, plan: plan)
+    try recipe.run(in: fixture["out"])
+    recipe.type = .float16
+    assertRefused("holds this model in another type") { try recipe.run(in: fixture["out"]) }
+    try recipe.run(in: fixture["out"], force: true)
+    XCTAssertEqual(
+      try CheckpointReader(fixture["out"]).writableType(of: ModelConfig(contentsOf: fixture["out"])), .float16)
+  }
+
+  func testPreferencesAreMeasuredOnTheHeldOutPairsThatWereAskedFor() throws {
+    let plan = PreferencePlan(pairs: 4, batch: 2)
+    func measured(_ pairs: Int) throws -> Int {
+      try Preferring(model: fixture.base, data: PreferenceData(microworldPairs: 4, heldOut: pairs), plan: plan)
+        .run(in: fixture["out"]).heldOutPairs
+    }
+    XCTAssertEqual(try measured(2), 2)
+    assertRefused("holds a run with other settings") { _ = try measured(3) }
+  }
+
+  /// Two models in several files have indices that say the same.
+  func testTheIdentityOfAModelInSeveralFilesIsThatOfItsWeights() throws {
+    let config = try ModelConfig(contentsOf: fixture.base)
+    let identities = try [UInt64(1), 2].map { seed in
+      let folder = fixture["sharded \(seed)"]
+      try LanguageModel(config, seed: seed).save(to: folder, shardBytes: 100_000)
+      XCTAssertTrue(
+        FileManager.default.fileExists(atPath: folder.appendingPathComponent(CheckpointReader.indexName).path))
+      return try modelIdentity(folder)
+    }
+    XCTAssertNotEqual(identities[0], identities[1])
+  }
+
+  func testHeldOutTextOfOneTokenIsTooLittle() throws {
+    let folder = fixture["one"]
+    let tokenizer = try Tokenizer.load(from: fixture.base)
+    let writer = try ShardWriter(folder: folder, tokenizer: tokenizer)
+    try writer.append(document: [5])
+    _ = try writer.finish()
+    let one = try TokenShards(folder, tokenizer: tokenizer)
+    let model = try LanguageModel(folder: fixture.base)
+    assertRefused("too little text") { _ = try heldOutLoss(model, one, time: 16) }
+  }
+
+  /// `--force` over another run begins with an empty history of validations.
+  func testAForcedRunForgetsTheValidationsOfTheFormer() throws {
+    let moe = try RecipeFixture(preset: "nano-qwen-moe", layers: 2)
+    defer { moe.remove() }
+    func run(seed: UInt64, force: Bool) throws -> SelfDistilling.Outcome {
+      var recipe = SelfDistilling(
+        student: moe.base, teacher: moe.base, data: moe.shards, heldOut: moe.shards,
+        plan: TrainingPlan(tokens: 128, batch: 2, time: 16, seed: seed))
+      recipe.answersOnly = false
+      recipe.stopping = EarlyStopping(metric: .loss, every: 1)
+      return try recipe.run(in: moe["out"], force: force)
+    }
+    let fresh = try run(seed: 2, force: false)
+    try FileManager.default.removeItem(at: moe["out"])
+    _ = try run(seed: 1, force: false)
+    XCTAssertEqual(try run(seed: 2, force: true).validation.map(\.value), fresh.validation.map(\.value))
+  }
+}
