@@ -108,7 +108,7 @@ struct RunCommand: ParsableCommand {
     runReportingErrors { try runSweep() }
   }
 
-  /// Set for the processes that `--jobs` starts.
+  /// Set for the processes that `--jobs` starts: the id of the one that starts them.
   private static let workerVariable = "UPCYCLE_SWEEP_WORKER"
 
   /// This command once more, as a worker that says nothing.
@@ -116,7 +116,7 @@ struct RunCommand: ParsableCommand {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try ownPath())
     process.arguments = Array(CommandLine.arguments.dropFirst())
-    process.environment = ProcessInfo.processInfo.environment.merging([workerVariable: "1"]) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging([workerVariable: "\(getpid())"]) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
@@ -128,6 +128,8 @@ struct RunCommand: ParsableCommand {
 
   private func runSweep() throws {
     Interrupt.listen()
+    let master = ProcessInfo.processInfo.environment[Self.workerVariable].flatMap { Int32($0) }
+    if let master { Interrupt.raise(whenGone: master) }
     let laboratory = try place.measuredLaboratory()
     let plans = try selection.plans(in: laboratory, registry: standardStages())
     if let plan = plans.first(where: { $0.profile.consent != nil }), !yes {
@@ -143,7 +145,7 @@ struct RunCommand: ParsableCommand {
     sweep.quiet = quiet
     sweep.useThreads = { Threads.set($0) }  // what the key says, whatever the machine has
     sweep.jobs = selection.jobs
-    if ProcessInfo.processInfo.environment[Self.workerVariable] != nil { return try sweep.work() }
+    if master != nil { return try sweep.work() }
     if let stage { return try sweep.run(stage: stage) }
     sweep.startWorker = Self.startWorker
     let start = monotonicSeconds()

@@ -28,6 +28,16 @@ final class JobsTests: XCTestCase {
     XCTAssertGreaterThan(metrics[0].count, 3)
   }
 
+  /// A worker whose master was killed as it started, by its id: it leaves the work to the next run.
+  func testAWorkerWithoutItsMasterStops() throws {
+    let root = try laboratory()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let result = try launch(
+      "lab", ["run", "xecomla/table12", "--profile", "smoke", "--root", root.path, "--threads", "1"] + cells,
+      environment: ["UPCYCLE_SWEEP_WORKER": "\(Int32.max)"])
+    XCTAssertEqual(result.status, 130, result.error)
+  }
+
   /// Stages as targets: what is finished stays, what is missing is made, in any order that the parents allow.
   func testAMakefileRunsTheSweep() throws {
     let root = try laboratory()
