@@ -127,6 +127,25 @@ final class SpecTests: XCTestCase {
     XCTAssertEqual(spec.claims.count, 0)
   }
 
+  /// What is named is read once, and nothing that is not named: an editor's lock, a file that is being written.
+  func testOtherFilesStopNoSpec() throws {
+    let lab = try TestLaboratory()
+    let demo = lab.laboratory.experiments.appendingPathComponent("demo")
+    try FileManager.default.createSymbolicLink(
+      atPath: demo.appendingPathComponent(".#t.json5").path, withDestinationPath: "somebody@somewhere.1")
+    XCTAssertEqual(try lab.laboratory.specNames(), ["demo/t"])
+    XCTAssertEqual(try lab.laboratory.specs(["demo/t", "demo", "demo/t"]).map(\.name), ["demo/t"])
+    try lab.write("broken.json5", "{ title: ")
+    XCTAssertEqual(try lab.laboratory.specs(["demo/t"]).map(\.name), ["demo/t"])
+    assertError("broken.json5", "is not valid JSON5") { _ = try lab.laboratory.specs(["demo"]) }
+    let other = lab.laboratory.experiments.appendingPathComponent("other")
+    try makeDirectory(other)
+    try FileManager.default.moveItem(
+      at: demo.appendingPathComponent("broken.json5"), to: other.appendingPathComponent("broken.json5"))
+    XCTAssertEqual(try lab.laboratory.specs(["demo"]).map(\.name), ["demo/t"])
+    assertError("no experiment is called \"\"") { _ = try lab.laboratory.specs([""]) }
+  }
+
   /// `use` stands for the stages of another pipeline, also one that uses others.
   func testPipelinesUsePipelines() throws {
     let lab = try TestLaboratory()
