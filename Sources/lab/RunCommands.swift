@@ -68,11 +68,12 @@ struct PlanCommand: ParsableCommand {
       let plans = try selection.plans(in: laboratory, registry: standardStages())
       if let makefile {
         if skipRecorded { throw UpcycleError.usage("a makefile holds every stage", hint: "leave out --skip-recorded") }
-        let arguments = Dictionary(uniqueKeysWithValues: plans.map { ($0.spec.name, selection.arguments(for: $0)) })
-        let text = SweepMakefile(plans, in: laboratory, arguments: arguments).text(program: try ownPath())
+        let arguments = try Dictionary(
+          uniqueKeysWithValues: plans.map { ($0.spec.name, try selection.arguments(for: $0)) })
+        let text = try SweepMakefile(plans, in: laboratory, arguments: arguments).text(program: ownPath())
         try writeFile(text, to: URL(fileURLWithPath: makefile))
         let stages = Set(plans.flatMap(\.order)).count
-        return try printResult("\(makefile): \(stages) stages; make -f \(makefile) -j2")
+        return try printResult("\(makefile): \(stages) stages; make -f \(shellQuoted(makefile)) -j2")
       }
       let outline = try Outline(plans, in: laboratory, jobs: selection.jobs, trustsRecords: skipRecorded)
       if json { try printJSON(outline.json) } else { try printResult(outline.text, terminator: "") }

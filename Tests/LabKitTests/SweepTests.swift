@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TestKit
 import XCTest
 
 @testable import LabKit
@@ -379,6 +380,48 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(lab.log.count("train 1"), 1)
     XCTAssertEqual(lab.log.count("step"), 20)
     XCTAssertEqual(try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")).count, 3)
+  }
+
+  /// Folders, programs and cells with signs that mean something to make or to a shell.
+  func testAMakefileSpellsNamesAsMakeReadsThem() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan()
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let root = folder.appendingPathComponent("a# b:c $d")
+    let program = root.appendingPathComponent("lab's #1")
+    try makeDirectory(root)
+    // Stands for run --root ROOT EXPERIMENT --cell CELL --stage KEY.
+    try writeFile(
+      """
+      #!/bin/sh
+      echo "$6" >>"$3/cells"
+      [ "$7" = --stage ] || exit 0
+      mkdir -p "$3/runs/cache/$8" && touch "$3/runs/cache/$8/done.json"
+
+      """, to: program)
+    XCTAssertEqual(chmod(program.path, 0o755), 0)
+    let cell = "50% of $HOME #1"
+    func text(in root: URL, cell: String) throws -> String {
+      let arguments = ["demo/t": "demo/t --cell \(shellQuoted(cell))"]
+      return try SweepMakefile([plan], in: Laboratory(root: root), arguments: arguments).text(program: program.path)
+    }
+    let file = root.appendingPathComponent("sweep.mk")
+    try writeFile(text(in: root, cell: cell), to: file)
+    var runs = 0
+    for stages in [plan.order.count, 0] {
+      let result = try launch("/usr/bin/make", ["-f", file.path])
+      XCTAssertEqual(result.status, 0, result.error)
+      runs += stages + 1
+      let cells = String(decoding: try readFile(root.appendingPathComponent("cells")), as: UTF8.self)
+      XCTAssertEqual(cells, String(repeating: cell + "\n", count: runs), "every stage once, the records always")
+    }
+    for sign in ["%", ";", "|", "*", "\\"] {
+      assertError("a makefile has no spelling", "with \(sign) in its path") {
+        _ = try text(in: folder.appendingPathComponent("a\(sign)b"), cell: cell)
+      }
+    }
+    assertError("a name with a line break", "one two") { _ = try text(in: root, cell: "one\ntwo") }
   }
 
   func testAFailingStageLeavesNoDoneMarker() throws {
