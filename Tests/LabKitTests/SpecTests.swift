@@ -73,6 +73,20 @@ final class SpecTests: XCTestCase {
     assertError("without cycles") { _ = try lab.laboratory.spec("demo/loop") }
   }
 
+  /// What a run would stumble over later.
+  func testListsAndLimitsOfNothingAreRefused() throws {
+    let base = #"base: [ { stage: "make", with: { size: "$size" } }, { stage: "score", from: { model: "make" } } ]"#
+    assertError("t.json5", "pipelines.base is empty") { _ = try spec(base, "base: []") }
+    for limit in ["-1", "0"] {
+      assertError("profiles.smoke.limit", "expected 1 or more cells, found \(limit)") {
+        _ = try spec("limit: 1", "limit: \(limit)")
+      }
+    }
+    assertError("report.columns[2].mean_of", "each once") {
+      _ = try spec(#"metric: "score.avg", kept"#, #"mean_of: ["score.avg", "score.avg"], kept"#)
+    }
+  }
+
   /// Numbers that are none, in a spec and in what was published, and a matrix without end.
   func testNumbersThatAreNone() throws {
     for number in ["NaN", "Infinity", "1e999", "-1"] {
