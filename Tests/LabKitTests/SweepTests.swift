@@ -438,6 +438,47 @@ final class SweepTests: XCTestCase {
     XCTAssertFalse(try lab.sweep(plan).isDone(plan.order[0]))
   }
 
+  /// As a makefile runs it, by its key.
+  func testAStageWithoutItsInputSaysWhatItNeeds() throws {
+    let lab = try TestLaboratory()
+    var registry = StageRegistry()
+    registry.register(
+      Stage(name: "make", version: 1, parameters: ["size"]) { _ in throw InputAbsent("data/text.txt") })
+    for name in ["train", "score"] {
+      registry.register(
+        Stage(name: name, version: 1, parents: ["model"], parameters: ["tokens", "rank"]) { _ in StageResult() })
+    }
+    let plan = try Plan(lab.laboratory.spec("demo/t"), profile: "micro", threads: 1, registry: registry)
+    assertError("demo/t base, make: an input is absent", "expected data/text.txt") {
+      try lab.sweep(plan).run(stage: plan.order[0])
+    }
+  }
+
+  func testParametersThatAreNoNumbersAreNamed() throws {
+    let lab = try TestLaboratory()
+    for (old, new, words) in [
+      ("= budget * unit", "= budget / 0", "\"= budget / 0\" is not a finite number"),
+      ("budget: 1,", "budget: Infinity,", "the variable \"budget\" is not a finite number"),
+      ("size: \"$size\"", "size: NaN", "a parameter is not a finite number"),
+    ] {
+      try lab.write("t.json5", TestLaboratory.spec.replacingOccurrences(of: old, with: new))
+      assertError("t.json5", "cell \"", words) { _ = try lab.plan() }
+    }
+  }
+
+  /// What others write is looked at from outside, whatever it is.
+  func testATrainingWhoseTableIsDamagedIsNotShown() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile(
+      #"{"plan": {"batch": 4611686018427387904, "time": 5, "tokens": 100}}"#,
+      to: folder.appendingPathComponent("run/plan.json"))
+    for (step, isShown) in [("1", true), ("nan", false), ("1e300", false), ("1.5", false)] {
+      try writeFile("step,loss,seconds\n\(step),4,1.0\n", to: folder.appendingPathComponent("run/metrics.csv"))
+      XCTAssertEqual(SweepView.Training(in: folder) != nil, isShown, step)
+    }
+  }
+
   func testNumbersThatCannotBeRecordedAreNamed() throws {
     let lab = try TestLaboratory()
     var registry = StageRegistry()

@@ -111,8 +111,16 @@ extension Sweep {
     let name = "\(plan.spec.name) \(node.cells[0])"
     let board = SweepProgress(todo: try isDone(node.key) ? [:] : [node.key: nil], quiet: quiet)
     defer { board.finish() }
-    try cache.withLock(node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }) {
-      try runLocked(node, of: name, board)
+    do {
+      try cache.withLock(
+        node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }
+      ) {
+        try runLocked(node, of: name, board)
+      }
+    } catch let absent as InputAbsent {
+      throw UpcycleError(
+        "an input is absent", at: "\(name), \(node.stage.name)", expected: absent.what, found: "nothing",
+        hint: "bring it along; lab run leaves out the cells that lack it")
     }
   }
 }
