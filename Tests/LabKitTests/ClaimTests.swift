@@ -62,6 +62,12 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try verdict(spec, records(steady)).answer, .holds)
   }
 
+  /// Beside a pole an error has no width.
+  func testAQuantityBesideAPoleIsUndecided() throws {
+    let spec = try spec(#"{ let: { a: "a" }, quantity: "1 / (a - 0.9999)", above: 0 }"#)
+    XCTAssertEqual(try verdict(spec, records(["a": [1, 1, 1]])).answer, .undecided)
+  }
+
   /// Where a seed stands for the same batches in all cells, cells rise and fall together and the difference is steady.
   func testPairedSeedsAreComparedSeedBySeed() throws {
     let together = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]])
