@@ -163,6 +163,26 @@ final class DocumentReaderTests: XCTestCase {
     XCTAssertEqual(try inputPaths([folder.path + "/*.txt"]), [folder.path + "/b.txt"])
   }
 
+  /// Of a folder, files and links to files; a link to nothing that is named is told as one.
+  func testOnlyFilesOfAFolderAreInputs() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.path + "/" + name }
+    for name in ["a.txt", "sub.txt/b.txt", "old.parquet/c.txt"] {
+      try writeFile("x", to: URL(fileURLWithPath: path(name)))
+    }
+    for (link, target) in [("link.txt", "a.txt"), ("nothing.txt", "nowhere"), ("folder.txt", "sub.txt")] {
+      try FileManager.default.createSymbolicLink(atPath: path(link), withDestinationPath: target)
+    }
+    XCTAssertEqual(mkfifo(path("pipe.txt"), 0o600), 0)
+    XCTAssertEqual(
+      try inputPaths([folder.path]), ["a.txt", "link.txt", "old.parquet/c.txt", "sub.txt/b.txt"].map(path))
+    XCTAssertEqual(try inputPaths([path("nothing.txt")]), [path("nothing.txt")])
+    XCTAssertThrowsError(try documents(path("nothing.txt"))) {
+      XCTAssertTrue("\($0)".contains("nothing.txt: no such file; found a link to nowhere"), "\($0)")
+    }
+  }
+
   func testALongLineIsReadInItsOwnMemory() throws {
     let text = String(repeating: "word ", count: 4_000_000)
     let path = try write(Array("{\"skip\": [\"\(text)\"], \"text\": \"short\"}\n".utf8), "long.jsonl")
