@@ -60,8 +60,10 @@ final class PackCommandTests: XCTestCase {
     func run(_ command: String) throws -> CommandResult {
       try launch("/bin/bash", ["-c", "ulimit -n 100; exec '\(program)' \(command)"], in: folder)
     }
-    let packed = try run("pack --input corpus --tokenizer '\(tokenizer)' --out out --quiet")
+    let packed = try run("pack --input corpus --tokenizer '\(tokenizer)' --out out --shard-tokens 4 --quiet")
     XCTAssertEqual(packed.status, 0, packed.error)
+    let verified = try run("verify out --quiet")
+    XCTAssertEqual(verified.status, 0, verified.error)
     XCTAssertEqual(try TokenShards(folder.appendingPathComponent("out")).manifest.documents.count, 150)
     let trained = try run("train-tokenizer --input corpus --vocabulary-size 270 --out tokens --quiet")
     XCTAssertEqual(trained.status, 0, trained.error)
