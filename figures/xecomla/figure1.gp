@@ -8,9 +8,8 @@ set xtics ("1.9×" 1, "3.6×" 2, "6.4×" 3, "10.6×" 4, "12.8×" 5)
 unset key
 teachers = "1B 3B 8B"
 on(panel, t) = strcol("panel") eq panel && strcol("teacher") eq t
-our_base = NaN
-stats csv using (strcol("cell") eq "base" ? column("avg_ours") : NaN) nooutput
-if (STATS_records > 0) { our_base = STATS_mean }
+stats csv using (strcol("cell") eq "base" && strcol("avg_ours") ne "" ? column("avg_ours") : 0) nooutput
+our_base = STATS_max > 0 ? STATS_max : NaN
 set multiplot layout 2,2 margins 0.09,0.98,0.10,0.94 spacing 0.07,0.13
 
 do for [side in "avg_published avg_ours"] {

@@ -11,11 +11,11 @@ unset key
 teachers = "Llama3.2-1B Llama3.2-3B Llama3.1-8B"
 short = "1B 3B 8B"
 on(i, tokens) = strcol("stage") eq "SFT" && strcol("teacher") eq word(teachers, i) && strcol("tokens") eq tokens
-their_base = our_base = NaN
-stats csv using (strcol("cell") eq "- - - -" ? column("avg_published") : NaN) nooutput
-if (STATS_records > 0) { their_base = STATS_mean }
-stats csv using (strcol("cell") eq "- - - -" ? column("avg_ours") : NaN) nooutput
-if (STATS_records > 0) { our_base = STATS_mean }
+base(side) = strcol("cell") eq "- - - -" && strcol(side) ne "" ? column(side) : 0
+stats csv using (base("avg_published")) nooutput
+their_base = STATS_max
+stats csv using (base("avg_ours")) nooutput
+our_base = STATS_max
 set multiplot layout 1,2 margins 0.09,0.985,0.17,0.91 spacing 0.07
 do for [side in "avg_published avg_ours"] {
   theirs = side eq "avg_published"
@@ -27,10 +27,10 @@ do for [side in "avg_published avg_ours"] {
     plot NaN
   } else {
     set yrange [48:58]
-    base = theirs ? their_base : our_base
-    if (base == base) {
-      set label 2 "base" at first 5.15, first base left font ",11" textcolor rgb grey
-      set arrow 2 from graph 0, first base to first 5.08, first base nohead lt 6
+    level = theirs ? their_base : our_base
+    if (level > 0) {
+      set label 2 "base" at first 5.15, first level left font ",11" textcolor rgb grey
+      set arrow 2 from graph 0, first level to first 5.08, first level nohead lt 6
     }
     plot for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "3.4B"), column(side))) with linespoints lt i, \
       for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B"), column(side))) with linespoints lt i dt 2, \
