@@ -164,7 +164,7 @@ final class SweepTests: XCTestCase {
     for var record in try file.read() {
       record.stages = record.stages!.mapValues { Record.Cost(seconds: 50, tokens: $0.tokens) }
       record.stages!["train"]?.seconds = 200
-      record.host.gflops = 100
+      (record.host.cpu, record.host.gflops) = ("another", 100)
       record.tokens += 1
       _ = try file.put(record)
     }
@@ -184,6 +184,32 @@ final class SweepTests: XCTestCase {
     try makeDirectory(cache.output(make))
     try cache.finish(make, entry)
     XCTAssertEqual(try seconds("train", gflops: 50), 600, "and what is finished took half as long again as foretold")
+  }
+
+  /// Of a cell's records the nearest tell: of this processor before those of another whose speed nobody measured, and scaled
+  /// to the threads of the plan.
+  func testTheNearestRecordsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1, 2, 3])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    let records = try file.read()
+    for var record in records where record.seed != nil {
+      record.tokens += 1
+      switch record.seed {
+      case 1: (record.host.cpu, record.seconds, record.stages) = ("another", 6, nil)
+      case 2: record.stages!["train"]!.seconds = 300
+      default: record.stages!["train"]!.seconds = 500
+      }
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    func train(_ plan: Plan) throws -> Double? {
+      let job = try XCTUnwrap(plan.jobs.first { $0.seed == 1 })
+      return try XCTUnwrap(lab.sweep(plan).estimates()[job.steps.first { $0.alias == "train" }!.key])
+    }
+    XCTAssertEqual(try train(plan), 400, "the mean of seeds 2 and 3")
+    XCTAssertEqual(try train(lab.plan(seeds: [1, 2, 3], threads: 1)), 800, "on one thread of two")
   }
 
   /// An experiment without records takes as long as the stages of its paper's others, tokens by tokens; a record that knows
