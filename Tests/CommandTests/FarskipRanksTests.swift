@@ -186,6 +186,8 @@ final class FarskipRanksTests: XCTestCase {
       try launchRanks(2, "farskip", arguments + ["--tensor-parallel", "2", "--expert-parallel", "2"]))
     XCTAssertEqual(one, two)
     XCTAssertFalse(one.isEmpty)
+    let long = ["infer", "--model", path("far"), "--prompt", String(repeating: "a cat ", count: 2000)]
+    try assertRefused("farskip", long, status: 2, saying: ["--prompt", "longer than the model's positions", "at most"])
   }
 
   /// Ranks that were started differently would wait for each other; all end with one line and exit 2.
