@@ -81,6 +81,7 @@ public struct SelfDistilling {
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let (tokenizer, identity) = try ranks.agreeing { try checked(on: ranks) }
+    let batches = try ranks.agreeing { try self.batches(tokenizer) }
     let directory = RunDirectory(folder, force: force)
     // The first rank validates.
     let stopping = ranks.writes ? self.stopping : nil
@@ -88,7 +89,6 @@ public struct SelfDistilling {
       try ValidationHistory(directory.run, stopping).outcome(lastStep: plan.steps)
     } train: {
       let history = try ranks.agreeing { try ValidationHistory(directory.run, stopping) }
-      let batches = try ranks.agreeing { try self.batches(tokenizer) }
       // Where the teacher's states are kept the first rank makes them.
       let guide: (any Teacher)? =
         if plan.klWeight == 0 { nil } else if let shared, plan.hiddenWeight == nil {
