@@ -91,7 +91,7 @@ final class OverwritingTests: XCTestCase {
       Writer(
         command: [
           "farskip", "distill", "--student", path("far"), "--teacher", path("moe"), "--data", path("shards"),
-          "--tokens", "128",
+          "--tokens", "128", "--all-tokens",
         ] + train, change: ["--lr", "1e-4"], holds: "a run with other settings"),
       Writer(
         command: ["farskip", "train", "--model", path("moe"), "--data", path("shards"), "--tokens", "128"] + train,

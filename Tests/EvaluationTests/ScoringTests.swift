@@ -175,6 +175,24 @@ final class ScoringTests: XCTestCase {
     XCTAssertEqual(report.tasks[0].score.value, 0.5)
   }
 
+  /// H2O's share is of the tokens that are read: what a prompt beyond the positions loses changes no budget.
+  func testACutPromptKeepsTheShareOfWhatIsRead() throws {
+    let tokenizer = try Self.tokenizer()
+    let config = try TinyModels.config {
+      $0.vocabularySize = tokenizer.vocabularySize
+      $0.maxPosition = 32
+    }
+    let model = try TinyModels.model(config, seed: 4)
+    try model.evict(by: HeavyHitters(share: 0.05))
+    func texts(_ times: Int) throws -> [String] {
+      let prompts = ["The old cat sat down. ", "A red key opens it. ", "Every moon is new, ", "One, two, three: "].map {
+        (text: String(repeating: $0, count: times), stops: [String]())
+      }
+      return try greedyTexts(model, tokenizer, prompts, maximumTokens: 8)
+    }
+    XCTAssertEqual(try texts(200), try texts(20))
+  }
+
   func testAnUntrainedModelIsAtChanceOnEveryTask() throws {
     let tokenizer = try Self.tokenizer()
     let model = try Self.model(tokenizer, seed: 11)
