@@ -45,7 +45,7 @@ help:
 	@echo "make report                  figures/index.html: every claim, table and figure on one page"
 	@echo "make check-figures           fails if a committed table or figure differs from its records"
 	@echo "make smoke                   one cell of every experiment, a few steps each"
-	@echo "make teachers                pretrain the ladder models anew (about an hour)"
+	@echo "make teachers                pretrain the ladder models whose folders are gone (six hours and more for all)"
 	@echo "make bench                   speed beside PyTorch (when installed) and the machine's ceiling"
 	@echo "make fuzz                    100,000 mutated files for every reader (FILES=1000000 SANITIZE=address)"
 	@echo "make races                   pool, prefetching and ranks under the thread sanitizer"

@@ -31,7 +31,8 @@ struct Ruler: ParsableCommand {
           --plot needles.svg
         hybrid ruler --tasks niah_single_1,vt --lengths 1k,4k --samples 500 \\
           --write samples
-        hybrid ruler --model runs/hylo-2k --read samples --lengths 1k
+        hybrid ruler --model runs/hylo-2k --tasks niah_single_1,vt \\
+          --read samples --lengths 1k
         hybrid ruler --model runs/hylo-2k --read RULER/benchmark/synthetic \\
           --lengths 4096 --samples 500 --predictions runs/predictions
       """)

@@ -10,7 +10,8 @@ struct FigureList {
     var lines = [
       "# Every table and figure", "",
       "\(items.count) experiments. Minutes are those of the committed records: the work of all seeds, on the machines that the "
-        + "tables name; stages that cells share count in each.",
+        + "tables name; stages that cells share count in each. Rows are those that show numbers of ours, of whatever seeds; the "
+        + "README counts runs of all seeds, without those made with other settings (`lab status --all`).",
       "",
       "The same with every number, on one page: [index.html](index.html). The papers' claims: [claims.md](claims.md).",
       "",
