@@ -99,6 +99,12 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try halfWidth(paired, ["a": 1]), try halfWidth("", ["a": 1]))
   }
 
+  /// Errors that are no numbers give no interval.
+  func testAnIntervalWithoutAFiniteWidthIsNone() throws {
+    let source = ClaimEvidence(try spec(difference), records: records(["a": [51, 52, 53]]))
+    XCTAssertNil(try source.halfWidth(of: [WeightedCell(["a"], weights: ["score.avg": .infinity], from: source)]))
+  }
+
   func testMissingRunsAreNamedWithTheSeedsThatPowerAsksFor() throws {
     let spec = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 1.6 }")
     let found = try verdict(spec, records(["a": [52], "b": [50, 51]]))

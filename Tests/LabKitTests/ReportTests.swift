@@ -123,6 +123,26 @@ final class ReportTests: XCTestCase {
     XCTAssertGreaterThan(try XCTUnwrap(table.rows[2].values[2].interval), 10)
   }
 
+  /// Nothing is a share of nothing, with one seed or several, in the paper or here.
+  func testNoShareIsKeptOfABaseAtZero() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "published/t.csv", "# source: a paper\nmethod,kv,avg\nbase,100,0\nsmall,15.63,48.5\nlater,9.4,0\n")
+    let spec = try lab.laboratory.spec("demo/t")
+    let base = record("base", nil, avg: 0, kv: 100)
+    for seeds in [1...1, 1...2] {
+      let table = try table(spec, [base] + seeds.map { record("small", $0, avg: 38 + Double($0)) })
+      let value = table.rows[1].values[2]
+      XCTAssertEqual(value.kept, Table.Pair())
+      XCTAssertNil(value.keptInterval)
+      XCTAssertEqual(value.againstBaseline?.ours, seeds.count == 1 ? 39 : 39.5)
+      XCTAssertEqual(value.keptText.paper + value.keptText.ours, "")
+      XCTAssertEqual(table.rows[2].values[2].kept, Table.Pair(), "0 of 0")
+    }
+    let nothing = try table(spec, [base, record("small", 1, avg: 0)]).rows[1].values[2]
+    XCTAssertNil(nothing.kept?.ours, "0 of 0")
+  }
+
   /// The paper's benchmark and our task are no numbers to subtract; a simulated speed-up and a measured one are.
   func testOnlyNumbersOnOneScaleAreSubtracted() throws {
     let records = [record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39)]

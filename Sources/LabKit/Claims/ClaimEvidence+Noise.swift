@@ -108,14 +108,14 @@ extension ClaimEvidence {
   /// seed where those take them so. A cell at floor or
   /// ceiling keeps its own variance over seeds; a cell without seeds (a base that is given) adds that of its items alone.
   /// - Parameter subjects: first the cell whose seeds it is about
-  /// - Returns: nil for fewer than two of them
+  /// - Returns: nil for fewer than two of them, and where it has no finite width
   func halfWidth(of subjects: [WeightedCell]) throws -> Double? {
     guard subjects[0].seeds > 1 else { return nil }
     let seeded = subjects.filter { $0.seeds > 0 }
     let items = try pairedItemVariance(subjects) ?? subjects.reduce(0) { $0 + $1.recordedVariance }
-    func width(_ parts: [Uncertainty.Part]) -> Double {
-      let interval = Uncertainty(value: 0, seeds: parts, items: items).interval()
-      return (interval.upperBound - interval.lowerBound) / 2
+    func width(_ parts: [Uncertainty.Part]) -> Double? {
+      let half = Uncertainty(value: 0, seeds: parts, items: items).halfWidth()
+      return half.isFinite ? half : nil
     }
     let arePaired = seeded.count > 1 && spec.claims.contains { $0.tests.contains(where: \.pairsSeeds) }
     if arePaired, let paired = pairedNoise(seeded) {

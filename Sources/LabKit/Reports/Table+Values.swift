@@ -38,8 +38,8 @@ extension Table {
       ours: value.ours.flatMap { mine in reference.map { mine.mean - $0 } })
     if column.kept {
       value.kept = Pair(
-        published: mine.flatMap { mine in theirs.map { 100 * mine / $0 } },
-        ours: value.ours.flatMap { mine in reference.map { 100 * mine.mean / $0 } })
+        published: mine.flatMap { mine in theirs.flatMap { share(mine, of: $0) } },
+        ours: value.ours.flatMap { mine in reference.flatMap { share(mine.mean, of: $0) } })
     }
     guard let ours = value.ours, let reference, value.seeds != nil, !column.metrics.isEmpty else { return value }
     func halfWidth(_ mine: Double, _ theirs: Double) throws -> Double? {
@@ -50,10 +50,16 @@ extension Table {
     }
     value.againstBaselineInterval = try halfWidth(1, -1)
     // The linear part of 100 a / b.
-    if column.kept {
+    if value.kept?.ours != nil {
       value.keptInterval = try halfWidth(100 / reference, -100 * ours.mean / (reference * reference))
     }
     return value
+  }
+
+  /// In percent; nil of a base that scores nothing.
+  private static func share(_ mine: Double, of base: Double) -> Double? {
+    let share = 100 * mine / base
+    return share.isFinite ? share : nil
   }
 
   private static func sample(_ column: Column, _ own: [Record], baseline: [Record]) -> Sample? {

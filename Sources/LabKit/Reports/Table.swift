@@ -25,7 +25,7 @@ struct Table {
     var againstBaseline: Pair?
     /// Half the width of our difference's 95 % interval.
     var againstBaselineInterval: Double?
-    /// Shares of the baseline's value in percent, each side's of its own.
+    /// Shares of the baseline's value in percent, each side's of its own; none of a baseline at 0.
     var kept: Pair?
     /// Half the width of our share's 95 % interval.
     var keptInterval: Double?
