@@ -96,9 +96,9 @@ extension Sweep {
     }
   }
 
-  /// How many times as fast as the record's this machine is; 1 where either is not known.
+  /// How many times as fast as the record's this machine is; 1 where either is not known, or rounds to 0.
   private func speedup(over record: Record) -> Double {
-    guard let here = laboratory.gflops, let there = record.host.gflops else { return 1 }
+    guard let here = laboratory.gflops, let there = record.host.gflops, min(here, there) > 0 else { return 1 }
     return here / there
   }
 }
