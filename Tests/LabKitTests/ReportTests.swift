@@ -143,6 +143,33 @@ final class ReportTests: XCTestCase {
     XCTAssertNil(nothing.kept?.ours, "0 of 0")
   }
 
+  /// A difference and its interval are of the seeds that both cells have, where claims take cells seed by seed.
+  func testPairedDifferencesAreOfSharedSeeds() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(of: "id: \"D-C1\",", with: "id: \"D-C1\", pairs_seeds: true,")
+        .replacingOccurrences(
+          of: "baseline: \"base\",",
+          with:
+            "baseline: \"base\", cells: [{ id: \"more\", set: { rank: 8 }, pipeline: \"train\", baseline: \"small\" }],"
+        ))
+    let spec = try lab.laboratory.spec("demo/t")
+    func value(seeds: Int) throws -> Table.Value {
+      let more = zip(1...seeds, [40.0, 42.2, 30]).map { record("more", $0, avg: $1) }
+      let table = try table(spec, [record("small", 1, avg: 39), record("small", 2, avg: 41)] + more)
+      return try XCTUnwrap(table.rows.first { $0.cell.id == "more" }).values[2]
+    }
+    let (shared, all) = (try value(seeds: 2), try value(seeds: 3))
+    XCTAssertEqual(try XCTUnwrap(all.ours).mean, 37.4, accuracy: 1e-9)
+    XCTAssertEqual(try XCTUnwrap(all.againstBaseline?.ours), 1.1, accuracy: 1e-9)
+    XCTAssertEqual(all.againstBaseline, shared.againstBaseline)
+    XCTAssertNotNil(all.againstBaselineInterval)
+    XCTAssertEqual(all.againstBaselineInterval, shared.againstBaselineInterval)
+    XCTAssertEqual(all.kept, shared.kept)
+    XCTAssertEqual(all.keptInterval, shared.keptInterval)
+  }
+
   /// The paper's benchmark and our task are no numbers to subtract; a simulated speed-up and a measured one are.
   func testOnlyNumbersOnOneScaleAreSubtracted() throws {
     let records = [record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39)]

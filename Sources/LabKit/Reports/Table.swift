@@ -21,7 +21,7 @@ struct Table {
     var stderr: Double?
     /// Ours when it is a setting.
     var setting: String?
-    /// Differences to the baseline cell.
+    /// Differences to the baseline cell; where claims pair seeds, ours is of the seeds that both have, as is the share.
     var againstBaseline: Pair?
     /// Half the width of our difference's 95 % interval.
     var againstBaselineInterval: Double?
