@@ -180,6 +180,7 @@ final class SweepTests: XCTestCase {
     try FileManager.default.removeItem(at: lab.laboratory.cache)
     XCTAssertEqual(try seconds("train", gflops: 50), 400, "half as fast")
     XCTAssertEqual(try seconds("train", gflops: nil), 200, "of unknown speed")
+    XCTAssertEqual(try seconds("train", gflops: 0), 200, "too slow to be told")
     entry.seconds = 150
     try makeDirectory(cache.output(make))
     try cache.finish(make, entry)

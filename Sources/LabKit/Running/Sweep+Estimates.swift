@@ -121,12 +121,13 @@ extension Sweep {
   }
 
   /// How many times as long as a record says its stages take here on so many threads; work is taken to share out evenly.
-  /// Processors of one name count as equally fast, since what a product makes in a moment follows the load.
+  /// Processors of one name count as equally fast, since what a product makes in a moment follows the load; so do
+  /// those whose speed is not known, or rounds to 0.
   private func slowdown(from record: Record, threads: Int) -> Double {
     let share = Double(record.threads) / Double(threads)
-    guard record.host.cpu != Self.processor, let here = laboratory.gflops, let there = record.host.gflops else {
-      return share
-    }
+    guard record.host.cpu != Self.processor, let here = laboratory.gflops, let there = record.host.gflops,
+      min(here, there) > 0
+    else { return share }
     return share * there / here
   }
 }
