@@ -143,6 +143,14 @@ final class ReportTests: XCTestCase {
     XCTAssertNil(nothing.kept?.ours, "0 of 0")
   }
 
+  /// The share that a cell at 0 keeps does not depend on its base, and has the cell's error alone.
+  func testACellAtZeroKeepsNothingOfItsBase() throws {
+    let records = [record("base", 1, avg: 40), record("small", 1, avg: 0), record("small", 2, avg: 0)]
+    let value = try table(spec(), records).rows[1].values[2]
+    XCTAssertEqual(value.kept?.ours, 0)
+    XCTAssertEqual(try XCTUnwrap(value.keptInterval), 100 / 40 * 0.5 * 1.96, accuracy: 1e-3)
+  }
+
   /// A difference and its interval are of the seeds that both cells have, where claims take cells seed by seed.
   func testPairedDifferencesAreOfSharedSeeds() throws {
     let lab = try TestLaboratory()

@@ -75,6 +75,8 @@ extension ClaimEvidence {
     var (perSeed, freedom) = (Double?(0), 0.0)
     for subject in subjects {
       let scale = subject.weights.max { ($0.value.magnitude, $1.key) < ($1.value.magnitude, $0.key) }!.value
+      // What does not move the quantity adds nothing.
+      if scale == 0 { continue }
       // Slopes are differences of numbers: rounded, those that are one by meaning are one.
       let direction = subject.weights.mapValues { ($0 / scale * 1e9).rounded() / 1e9 }
       let kind = Kind(direction: direction, isPretrained: subject.cells.count > 1)
