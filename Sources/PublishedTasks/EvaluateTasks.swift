@@ -134,13 +134,12 @@ private func generated(
         if let end = answer.range(of: stop) { answer = String(answer[..<end.lowerBound]) }
       }
       var sample = TaskSample(question, answer: answer)
-      let right = (question.target.array ?? [question.target]).map { $0.string ?? $0.text() }
       for filter in task.task.filters {
         let filtered = filter.apply(answer)
         sample.filtered[filter.name] = filtered
         for metric in task.task.metrics {
           sample.values["\(metric.kind.rawValue),\(filter.name)"] =
-            right.contains { metric.matches(filtered, $0) } ? 1 : 0
+            question.answers.contains { metric.matches(filtered, $0) } ? 1 : 0
         }
       }
       samples.append(sample)

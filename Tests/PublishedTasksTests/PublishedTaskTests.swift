@@ -153,6 +153,34 @@ final class PublishedTaskTests: XCTestCase {
       form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r'"), ["doc_to_text", "cannot be read"])
   }
 
+  /// Where answers are generated, a number as the target stands for that choice's text (SuperGLUE's seq2seq forms).
+  func testNumberedAnswersAreTheChoicesTexts() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("t.yaml")
+    try writeFile(
+      "task: t\ntest_split: test\ndoc_to_text: q\ndoc_to_choice: c\ndoc_to_target: a\n"
+        + "generation_kwargs:\n  max_gen_toks: 3\n", to: file)
+    let model = try LanguageModel(folder: teacher)
+    let tokenizer = try Tokenizer.load(from: teacher)
+    func sample(_ choices: [String], _ target: JSONValue) throws -> TaskSample {
+      let document = JSONValue.object([
+        "q": .string("The old cat sat down and"), "c": .array(choices.map { .string($0) }), "a": target,
+      ])
+      try writeFile(document.text() + "\n", to: folder.appendingPathComponent("test.jsonl"))
+      return try evaluate([PublishedTask(contentsOf: file)], model: model, tokenizer: tokenizer)[0].samples[0]
+    }
+    let answer = try XCTUnwrap(sample(["x", "y"], .int(0)).answer)
+    XCTAssertEqual(try sample(["x", answer], .int(1)).values["exact_match,none"], 1)
+    XCTAssertEqual(try sample([answer, "x"], .int(1)).values["exact_match,none"], 0)
+    let others: [JSONValue] = [.int(2), .int(-1), .array([.int(0)]), .string("x")]
+    for target in others {
+      XCTAssertThrowsError(try sample(["x", "y"], target)) {
+        XCTAssertTrue("\($0)".contains("test.jsonl:1: `doc_to_target` is no choice's number"), "\($0)")
+      }
+    }
+  }
+
   /// acc_norm divides by characters as the harness does, acc_bytes by bytes: outside of ASCII they differ.
   func testItemsAreNormedByCharactersAndByBytes() throws {
     let places = ["Zürich", "café au lait", "мост", "東京です", "naïve", "garden"]
