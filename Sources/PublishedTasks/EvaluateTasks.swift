@@ -115,14 +115,12 @@ private func chosen(
 private func generated(
   _ task: AskedTask, _ model: LanguageModel, _ tokenizer: Tokenizer, _ options: TaskOptions, progress: (Int) -> Void
 ) throws -> [TaskSample] {
-  let settings = task.task.values["generation_kwargs"]
-  let until = settings?["until"]
-  let stops = until?.array?.compactMap(\.string) ?? until?.string.map { [$0] } ?? [task.task.shotDelimiter]
-  let most = settings?["max_gen_toks"]?.int ?? 256
+  let stops = task.task.answerSettings.stops ?? [task.task.shotDelimiter]
+  let most = task.task.answerSettings.maximumTokens
   guard (1..<model.config.maxPosition).contains(most) else {
     throw UpcycleError.usage(
-      "leaves no room for the question", at: "\(task.task.file.path): generation_kwargs.max_gen_toks",
-      expected: "1 to \(model.config.maxPosition - 1), the model's positions", found: "\(most)")
+      "leaves no room for the question", at: "\(task.task.file.path): generation_kwargs",
+      expected: "answers of 1 to \(model.config.maxPosition - 1) tokens, the model's positions", found: "\(most)")
   }
   var samples: [TaskSample] = []
   while samples.count < task.questions.count {
