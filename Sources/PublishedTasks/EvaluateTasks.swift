@@ -25,11 +25,12 @@ public struct TaskOptions: Sendable {
 
 /// Scores tasks as lm-evaluation-harness does: log-likelihoods of choices, or answers generated greedily.
 /// - Parameter progress: called with the number of questions done and their number
-/// - Throws: one line for a task or document that cannot be scored
+/// - Throws: one line for a task or document that cannot be scored; a usage error for two tasks of one name
 public func evaluate(
   _ tasks: [PublishedTask], model: LanguageModel, tokenizer: Tokenizer, options: TaskOptions = TaskOptions(),
   progress: (Int, Int) -> Void = { _, _ in }
 ) throws -> [TaskResult] {
+  try requireDistinctNames(tasks)
   try requireMatch(model.config, tokenizer)
   let asked = try tasks.map { try AskedTask($0, options) }
   let total = asked.reduce(0) { $0 + $1.questions.count }
@@ -39,6 +40,16 @@ public func evaluate(
     let samples = try score(task, model, tokenizer, options) { progress(done + $0, total) }
     done += task.questions.count
     return TaskResult(task.task, shots: task.shots, data: task.data, samples: samples)
+  }
+}
+
+/// Refuses tasks of one name, by which their results are told apart.
+private func requireDistinctNames(_ tasks: [PublishedTask]) throws {
+  for (index, task) in tasks.enumerated() {
+    guard let other = tasks[..<index].first(where: { $0.name == task.name }) else { continue }
+    throw UpcycleError.usage(
+      "is the name of two tasks", at: "\(task.file.path): task", expected: "another than in \(other.file.path)",
+      found: task.name, hint: "name each file once, or score them by two commands")
   }
 }
 

@@ -105,6 +105,26 @@ final class PublishedTaskTests: XCTestCase {
     XCTAssertEqual(json["task_hashes"]?["goal"]?["data"]?.string?.count, 64)
   }
 
+  /// Results are told apart by the tasks' names.
+  func testTwoTasksOfOneNameAreRefused() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("other.yaml")
+    try writeFile("task: goal\ntest_split: test\ndoc_to_text: question\ndoc_to_target: answer\n", to: file)
+    try writeFile(
+      "{\"question\": \"1 + 1 =\", \"answer\": \"2\"}\n", to: folder.appendingPathComponent("test.jsonl"))
+    var options = TaskOptions()
+    options.limit = 1
+    XCTAssertThrowsError(
+      try evaluate(
+        [task("goal"), task("science"), PublishedTask(contentsOf: file)], model: LanguageModel(folder: teacher),
+        tokenizer: Tokenizer.load(from: teacher), options: options)
+    ) { error in
+      for word in ["other.yaml", "goal.yaml", "two tasks"] { XCTAssertTrue("\(error)".contains(word), "\(error)") }
+      XCTAssertEqual((error as? UpcycleError)?.exitCode, 2)
+    }
+  }
+
   /// `random.Random(seed).sample(range(n), k)` of CPython 3.11.
   func testExamplesAreDrawnAsPythonDrawsThem() {
     for (seed, count, population, drawn) in PythonDraws.all {
