@@ -81,14 +81,28 @@ final class ScoringTests: XCTestCase {
     }
   }
 
+  /// Each as far as its own continuation needs it, not as far as the longest does.
   func testLongContextsLoseTheirLeftEnd() throws {
     let model = try TinyModels.model(TinyModels.config { $0.maxPosition = 32 })
     let ids = TinyModels.ids(60)
     let tail = [Int32](arrayLiteral: 4, 5, 6, 7)
     let long = try logLikelihoods(model, [ContinuationGroup(context: ids, continuations: [tail, [9]])])
     let short = try logLikelihoods(
-      model, [ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail, [9]])])
-    XCTAssertEqual(long, short)
+      model,
+      [
+        ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail]),
+        ContinuationGroup(context: Array(ids.suffix(32)), continuations: [[9]]),
+      ])
+    XCTAssertEqual(long, [short.flatMap { $0 }])
+    // H2O's share is of what is read for each.
+    try model.evict(by: HeavyHitters(share: 0.25))
+    let group = ContinuationGroup(context: Array(ids.suffix(31)), continuations: [tail, [9]])
+    let alone = try group.continuations.map { continuation in
+      try logLikelihoods(model, [ContinuationGroup(context: group.context, continuations: [continuation])])[0][0]
+    }
+    for (score, expected) in zip(try logLikelihoods(model, [group])[0], alone) {
+      XCTAssertEqual(score, expected, accuracy: 1e-4 * abs(expected))
+    }
   }
 
   // MARK: Text to ids
