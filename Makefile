@@ -50,6 +50,7 @@ help:
 	@echo "make fuzz                    100,000 mutated files for every reader (FILES=1000000 SANITIZE=address)"
 	@echo "make races                   pool, prefetching and ranks under the thread sanitizer"
 	@echo "make torture                 kills and failing disks, kernels under sanitizers (TRIES=5)"
+	@echo "make clean                   removes what was built and all of runs/: models, caches, your records"
 	@echo "make docs                    the reference of the main modules, under .build/documentation"
 
 setup:
