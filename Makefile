@@ -7,8 +7,8 @@ SEEDS ?=
 # Mutated files of each kind, and which.
 FILES ?= 100000
 FUZZ_SEED ?= 1
-# Cells at a time, one thread each.
-JOBS ?= $(shell nproc)
+# Cells at a time, one thread each; lab takes 256 at most.
+JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 256 ? cores : 256)))
 BIN := .build/release
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -45,11 +45,12 @@ help:
 	@echo "make report                  figures/index.html: every claim, table and figure on one page"
 	@echo "make check-figures           fails if a committed table or figure differs from its records"
 	@echo "make smoke                   one cell of every experiment, a few steps each"
-	@echo "make teachers                pretrain the ladder models anew (about an hour)"
+	@echo "make teachers                pretrain the ladder models whose folders are gone (six hours and more for all)"
 	@echo "make bench                   speed beside PyTorch (when installed) and the machine's ceiling"
 	@echo "make fuzz                    100,000 mutated files for every reader (FILES=1000000 SANITIZE=address)"
 	@echo "make races                   pool, prefetching and ranks under the thread sanitizer"
 	@echo "make torture                 kills and failing disks, kernels under sanitizers (TRIES=5)"
+	@echo "make clean                   removes what was built and all of runs/: models, caches, your records"
 	@echo "make docs                    the reference of the main modules, under .build/documentation"
 
 setup:

@@ -3,7 +3,8 @@
 # three with experts, which also learn to write programs (nano-qwen-moe from two seeds), nano-8b and nano-1b continued at
 # 2,048 tokens, and nano-qwen (from nano-1b's second seed on with one thread each: the thread count is part of a result's
 # identity).
-# Each folder gets the weights (bfloat16), the plan, the loss curve, the machine and the scores. Resumable.
+# Each folder gets the weights (bfloat16), the plan, the loss curve, the machine and the scores. Resumable; a folder with
+# scores.json is done, so delete one to make it anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 hybrid=.build/release/hybrid

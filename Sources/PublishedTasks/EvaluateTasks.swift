@@ -25,11 +25,12 @@ public struct TaskOptions: Sendable {
 
 /// Scores tasks as lm-evaluation-harness does: log-likelihoods of choices, or answers generated greedily.
 /// - Parameter progress: called with the number of questions done and their number
-/// - Throws: one line for a task or document that cannot be scored
+/// - Throws: one line for a task or document that cannot be scored; a usage error for two tasks of one name
 public func evaluate(
   _ tasks: [PublishedTask], model: LanguageModel, tokenizer: Tokenizer, options: TaskOptions = TaskOptions(),
   progress: (Int, Int) -> Void = { _, _ in }
 ) throws -> [TaskResult] {
+  try requireDistinctNames(tasks)
   try requireMatch(model.config, tokenizer)
   let asked = try tasks.map { try AskedTask($0, options) }
   let total = asked.reduce(0) { $0 + $1.questions.count }
@@ -39,6 +40,16 @@ public func evaluate(
     let samples = try score(task, model, tokenizer, options) { progress(done + $0, total) }
     done += task.questions.count
     return TaskResult(task.task, shots: task.shots, data: task.data, samples: samples)
+  }
+}
+
+/// Refuses tasks of one name, by which their results are told apart.
+private func requireDistinctNames(_ tasks: [PublishedTask]) throws {
+  for (index, task) in tasks.enumerated() {
+    guard let other = tasks[..<index].first(where: { $0.name == task.name }) else { continue }
+    throw UpcycleError.usage(
+      "is the name of two tasks", at: "\(task.file.path): task", expected: "another than in \(other.file.path)",
+      found: task.name, hint: "name each file once, or score them by two commands")
   }
 }
 
@@ -115,14 +126,12 @@ private func chosen(
 private func generated(
   _ task: AskedTask, _ model: LanguageModel, _ tokenizer: Tokenizer, _ options: TaskOptions, progress: (Int) -> Void
 ) throws -> [TaskSample] {
-  let settings = task.task.values["generation_kwargs"]
-  let until = settings?["until"]
-  let stops = until?.array?.compactMap(\.string) ?? until?.string.map { [$0] } ?? [task.task.shotDelimiter]
-  let most = settings?["max_gen_toks"]?.int ?? 256
+  let stops = task.task.answerSettings.stops ?? [task.task.shotDelimiter]
+  let most = task.task.answerSettings.maximumTokens
   guard (1..<model.config.maxPosition).contains(most) else {
     throw UpcycleError.usage(
-      "leaves no room for the question", at: "\(task.task.file.path): generation_kwargs.max_gen_toks",
-      expected: "1 to \(model.config.maxPosition - 1), the model's positions", found: "\(most)")
+      "leaves no room for the question", at: "\(task.task.file.path): generation_kwargs",
+      expected: "answers of 1 to \(model.config.maxPosition - 1) tokens, the model's positions", found: "\(most)")
   }
   var samples: [TaskSample] = []
   while samples.count < task.questions.count {
@@ -134,13 +143,12 @@ private func generated(
         if let end = answer.range(of: stop) { answer = String(answer[..<end.lowerBound]) }
       }
       var sample = TaskSample(question, answer: answer)
-      let right = (question.target.array ?? [question.target]).map { $0.string ?? $0.text() }
       for filter in task.task.filters {
         let filtered = filter.apply(answer)
         sample.filtered[filter.name] = filtered
         for metric in task.task.metrics {
           sample.values["\(metric.kind.rawValue),\(filter.name)"] =
-            right.contains { metric.matches(filtered, $0) } ? 1 : 0
+            question.answers.contains { metric.matches(filtered, $0) } ? 1 : 0
         }
       }
       samples.append(sample)

@@ -18,6 +18,7 @@ public struct PublishedTask: Sendable {
   let form: Form
   let metrics: [TaskMetric]
   let filters: [AnswerFilter]
+  let answerSettings: AnswerSettings
 
   /// Keys that say nothing about scores, or that are read below.
   private static let known: Set<String> = [
@@ -66,15 +67,14 @@ public struct PublishedTask: Sendable {
         "chooses examples in a way that is not known", at: "\(file): fewshot_config",
         expected: "split, samples, and sampler default or first_n", found: values["fewshot_config"]?.text())
     }
-    if values["generation_kwargs"]?["do_sample"]?.bool == true {
-      throw UpcycleError.usage("answers are sampled", at: "\(file): generation_kwargs", expected: "do_sample: false")
-    }
     self.name = name
     self.file = url
     self.values = values
     self.form = form
     metrics = try TaskMetric.read(values["metric_list"], form, file)
     filters = try AnswerFilter.read(values["filter_list"], file)
+    // The settings say nothing of choices, where some files have them all the same.
+    answerSettings = try AnswerSettings(form == .choice ? nil : values["generation_kwargs"], file)
   }
 
   /// - Parameter including: the files that include this one

@@ -16,6 +16,8 @@ struct TaskQuestion {
   var choices: [String]
   /// The right alternatives; outside of the choices where the document says so.
   var right: [Int]
+  /// What a generated answer may be; empty for choices.
+  var answers: [String]
   /// `doc_to_target` as the document gives it.
   var target: JSONValue
 }
@@ -75,6 +77,19 @@ private struct TaskFields {
     return target.string ?? target.text()
   }
 
+  /// What a generated answer may be: the target's texts, or the choice whose number it is.
+  func answers(_ index: Int) throws -> [String] {
+    let target = targets[index]
+    let texts = try choices(index)
+    if texts.isEmpty { return (target.array ?? [target]).map { $0.string ?? $0.text() } }
+    guard let number = target.int, texts.indices.contains(number) else {
+      throw UpcycleError(
+        "`doc_to_target` is no choice's number", at: name(index), expected: "0 to \(texts.count - 1)",
+        found: target.text(), hint: "without `doc_to_choice` the target is the answer itself")
+    }
+    return [texts[number]]
+  }
+
   /// Numbers of the right choices.
   func right(_ index: Int) throws -> [Int] {
     let choices = try choices(index)
@@ -119,7 +134,7 @@ extension PublishedTask {
     guard form == .choice else {
       return TaskQuestion(
         document: index, contexts: [before + (try fields.text(index))], continuations: [], choices: [], right: [],
-        target: target)
+        answers: try fields.answers(index), target: target)
     }
     let choices = try fields.choices(index)
     let several = fields.hasSeveralContexts
@@ -128,7 +143,7 @@ extension PublishedTask {
     return TaskQuestion(
       document: index, contexts: several ? contexts : choices.map { _ in contexts[0] },
       continuations: several ? choices.map { _ in targetDelimiter + ending } : choices.map { targetDelimiter + $0 },
-      choices: choices, right: try fields.right(index), target: target)
+      choices: choices, right: try fields.right(index), answers: [], target: target)
   }
 
   /// Numbers of the examples before a question.

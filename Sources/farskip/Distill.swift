@@ -48,7 +48,7 @@ struct Distill: ParsableCommand {
   var teacherStates: String?
   @Flag(help: "Embedding and head do not train.") var frozenEmbeddings = false
   @Flag(help: "Learn on every token, not on answers alone.") var allTokens = false
-  @Option(help: "Peak learning rate.") var lr = 1e-3
+  @Option(help: "Peak learning rate.") var lr = 5e-4
   @Option(help: "Sequences per step.") var batch = 8
   @Option(help: "Sequences per forward pass (a divisor of --batch).") var microBatch: Int?
   @Option(help: "Tokens per sequence.") var sequence = 256

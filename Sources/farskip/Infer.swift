@@ -39,7 +39,7 @@ struct Infer: ParsableCommand {
         try ranks.agreeing {
           _ = try rate.get()
           try validate(ranks)
-          _ = try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
+          _ = try timeline.map(timelineFile)
         }
         try ranks.requireSame(options: [
           ("--prompt", prompt), ("--tokens", "\(tokens)"), ("--overlap", overlap.rawValue),

@@ -53,7 +53,7 @@ struct Overlap: ParsableCommand {
         let (measurement, file) = try ranks.agreeing {
           (
             try self.measurement(try rate.get(), ranks: ranks.size),
-            try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
+            try timeline.map(timelineFile)
           )
         }
         try ranks.requireSame(options: [

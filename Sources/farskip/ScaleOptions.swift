@@ -23,7 +23,8 @@ struct ScaleOptions: ParsableArguments {
   @Option(
     help: "Sequences: of a GPU's micro-batch in training (1), of the whole batch in prefill (16) and decode (1024).")
   var batch: Int?
-  @Option(help: "Tokens of a sequence: trained on (4k), of the prompt (2k), in the cache (4k).") var sequence: String?
+  @Option(help: "Tokens of a sequence: trained on (4096), of the prompt (2048), in the cache (4096).")
+  var sequence: String?
   @Option(help: "Share of the peak that products reach (default: fitted).") var efficiency: Double?
   @Option(help: "Dense peak in TFLOP/s (default 1307.4, an MI300X in bfloat16; in FP8 2614.9).") var peak: Double?
   @Option(help: "Microseconds before the first byte, inside a node and between nodes (default 0,0; decode 20,40).")

@@ -55,7 +55,7 @@ struct Train: ParsableCommand {
       try runRanks(threads: 1, link: (try? rate.get()) ?? nil, spelling: Flags(of: Self.self).spelling) { ranks in
         let plan = try ranks.agreeing {
           _ = try rate.get()
-          _ = try timeline.map { try outputFile($0, "--timeline", replacing: "json") }
+          _ = try timeline.map(timelineFile)
           return try self.plan(ranks)
         }
         try ranks.requireSame(options: [
@@ -82,8 +82,12 @@ struct Train: ParsableCommand {
         output.noteFinished(since: before)
         line.finish("\(plan.steps) steps")
         if let timeline {
-          try outcome.timeline.write(to: URL(fileURLWithPath: timeline))
-          sayWritten(URL(fileURLWithPath: timeline))
+          if outcome.timeline.runs.isEmpty {
+            printNote("note: a training that was finished already has no events: --timeline writes nothing")
+          } else {
+            try outcome.timeline.write(to: URL(fileURLWithPath: timeline))
+            sayWritten(URL(fileURLWithPath: timeline))
+          }
         }
         try printResult(
           json

@@ -42,8 +42,8 @@ struct Evaluate: ParsableCommand {
         hybrid evaluate --model runs/mla-sft --tasks recall,mine.jsonl \\
           --out mla.json --against teacher.json
         hybrid evaluate --model runs/babyllama --cache h2o:15.6%
-        hybrid evaluate --model runs/qwen --tasks tasks/arc_easy.yaml,tasks/gsm8k.yaml \\
-          --data-dir data --out scores.json
+        hybrid evaluate --model runs/qwen --data-dir data --out scores.json \\
+          --tasks tasks/arc_easy.yaml,tasks/gsm8k.yaml
         hybrid evaluate --model runs/qwen --tasks tasks/gsm8k.yaml \\
           --shots 8:examples.jsonl
       """)

@@ -31,7 +31,8 @@ struct Ruler: ParsableCommand {
           --plot needles.svg
         hybrid ruler --tasks niah_single_1,vt --lengths 1k,4k --samples 500 \\
           --write samples
-        hybrid ruler --model runs/hylo-2k --read samples --lengths 1k
+        hybrid ruler --model runs/hylo-2k --tasks niah_single_1,vt \\
+          --read samples --lengths 1k
         hybrid ruler --model runs/hylo-2k --read RULER/benchmark/synthetic \\
           --lengths 4096 --samples 500 --predictions runs/predictions
       """)
@@ -50,7 +51,7 @@ struct Ruler: ParsableCommand {
       "One needle task at every length and depth instead of all tasks (HyLo's Figure 2); --tasks names another than niah_single_2."
   )
   var grid = false
-  @Option(help: "Depths of the grid, in percent.") var depths = "0,25,50,75,100"
+  @Option(help: "Depths of the grid, in percent (default: 0,25,50,75,100).") var depths: String?
   @Flag(help: "Measure lengths beyond max_position_embeddings too.") var beyondPositions = false
   @Option(help: "Write the samples here as JSON Lines.") var write: String?
   @Option(help: "Score the samples of this folder, ours or NVIDIA's.") var read: String?
@@ -83,8 +84,15 @@ struct Ruler: ParsableCommand {
     ] where isGiven && model == nil {
       throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
     }
-    if predictions != nil && grid {
-      throw UpcycleError.usage("keeps one file a task and length", at: "--predictions", expected: "it or --grid")
+    for (option, isGiven) in [("--predictions", predictions != nil), ("--write", write != nil)] where isGiven && grid {
+      throw UpcycleError.usage("keeps one file a task and length", at: option, expected: "it or --grid")
+    }
+    if grid && tasks.count != 1 {
+      throw UpcycleError.usage(
+        "a grid is of one task", at: "--tasks", expected: "one with --grid", found: self.tasks)
+    }
+    if self.depths != nil && !grid {
+      throw UpcycleError.usage("says where a grid has its needles", at: "--depths", expected: "--grid with it")
     }
     if read != nil && grid {
       throw UpcycleError.usage("says at which depths needles are made", at: "--grid", expected: "it or --read")
@@ -140,10 +148,10 @@ struct Ruler: ParsableCommand {
   }
 
   private func percents() throws -> [Double?] {
-    try depths.split(separator: ",").map { part in
+    try (depths ?? "0,25,50,75,100").split(separator: ",", omittingEmptySubsequences: false).map { part in
       guard let depth = Double(part), (0...100).contains(depth) else {
         throw UpcycleError.usage(
-          "is not a place in percent", at: "--depths", expected: "such as 0,50,100", found: String(part))
+          "is not a place in percent", at: "--depths", expected: "such as 0,50,100", found: "\"\(part)\"")
       }
       return depth
     }

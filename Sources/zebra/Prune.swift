@@ -15,8 +15,8 @@ struct Prune: ParsableCommand {
       Llama; depth is left alone.
 
       Example:
-        zebra prune --model runs/babyllama --hidden-size 192 \\
-          --intermediate-size 512 --calibration shards/text --out runs/pruned
+        zebra prune --model runs/babyllama --hidden-size 96 \\
+          --intermediate-size 192 --calibration shards/text --out runs/pruned
       """)
 
   @Option(help: "Base model folder.") var model: String

@@ -145,6 +145,30 @@ final class OverlapTests: XCTestCase {
     XCTAssertTrue(lines[1].hasPrefix("standard,0,prefill,A,1,0,computation,"), String(lines[1]))
   }
 
+  /// What stands beside the trace was named by nobody.
+  func testATimelineReplacesItsOwnFilesAlone() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func place(_ name: String) throws {
+      try Timeline.requirePlace(folder.appendingPathComponent(name), at: "--timeline")
+    }
+    for name in ["run", "run.csv", "run.txt"] {
+      XCTAssertThrowsError(try place(name), name) {
+        XCTAssertTrue("\($0)".contains("--timeline") && "\($0)".contains(".json"), "\($0)")
+        XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+      }
+    }
+    try place("run.json")
+    try Timeline([.init(name: "one", logs: [EventLog(origin: 0)])]).write(to: folder.appendingPathComponent("run.json"))
+    try place("run.json")
+    for text in ["layer,score\n1,2\n", "no \"table", "\n"] {
+      try writeFile(text, to: folder.appendingPathComponent("scores.csv"))
+      XCTAssertThrowsError(try place("scores.json"), text) {
+        XCTAssertTrue("\($0)".contains("scores.csv") && "\($0)".contains("no timeline"), "\($0)")
+      }
+    }
+  }
+
   func testWhatCannotBeMeasuredIsRefused() throws {
     var measurement = OverlapMeasurement(
       durations: LayerDurations(projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1),

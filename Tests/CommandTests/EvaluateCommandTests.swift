@@ -27,6 +27,7 @@ final class EvaluateCommandTests: XCTestCase {
     let kept = try logLikelihoods()
     XCTAssertEqual(kept.count, 6)
     XCTAssertNotEqual(try logLikelihoods(["--cache", "h2o:6%"]), kept)
+    try assertRefused("hybrid", evaluate("\(task),\(task)"), status: 2, saying: ["goal.yaml", "two tasks"])
     for (option, value) in [("--world", "1"), ("--seed", "2"), ("--set", "b"), ("--data-dir", "/nowhere/at/all")] {
       try assertRefused("hybrid", evaluate(task, [option, value]), status: 2, saying: [option])
     }

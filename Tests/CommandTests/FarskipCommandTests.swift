@@ -127,6 +127,13 @@ final class FarskipCommandTests: XCTestCase {
       saying: ["--patience"])
     try assertRefused("farskip", distill("bad", ["--patience", "2"], student: "far2"), status: 2, saying: ["held-out"])
     try assertRefused("farskip", distill("bad", ["--objective", "mse"], student: "far2"), status: 2, saying: ["mse"])
+    let lines = (0..<200).map { "The cat number \($0) sat on the mat." }
+    try writeFile(lines.joined(separator: "\n\n"), to: URL(fileURLWithPath: path("plain.txt")))
+    try assertSucceeds(
+      "shards", ["pack", "--input", path("plain.txt"), "--tokenizer", path("nano-1b"), "--out", path("plain")])
+    try assertRefused(
+      "farskip", distill("bad", ["--data", path("plain")], student: "far2"), status: 2,
+      saying: ["plain", "holds no answers", "--all-tokens"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("bad/config.json")))
   }
 }

@@ -108,6 +108,23 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertGreaterThan(text.count, "User: Where".count, text)
   }
 
+  /// The finished command has no events to write, and leaves those that are there; nobody's CSV goes.
+  func testAFinishedTrainingKeepsItsTimeline() throws {
+    let (command, file) = (train("told", ["--timeline", path("told.json")]), URL(fileURLWithPath: path("told.json")))
+    let first = try assertSucceeds("farskip", command)
+    XCTAssertTrue(first.error.contains("wrote"), first.error)
+    let trace = try readFile(file)
+    let again = try assertSucceeds("farskip", command)
+    XCTAssertFalse(again.error.contains("wrote"), again.error)
+    XCTAssertEqual(try readFile(file), trace)
+    try writeFile("layer,score\n1,2\n", to: URL(fileURLWithPath: path("scores.csv")))
+    for command in [short, train("untold", []), ["infer", "--model", path("far"), "--prompt", "a"]] {
+      for name in ["scores.json", "scores.csv"] {
+        try assertRefused("farskip", command + ["--timeline", path(name)], status: 2, saying: ["--timeline"])
+      }
+    }
+  }
+
   /// Stopped after two steps, killed in the next save (one rank has written, the other has not), gone on with: the same
   /// bits.
   func testTrainingOnRanksResumesToTheSameBits() throws {
@@ -186,6 +203,8 @@ final class FarskipRanksTests: XCTestCase {
       try launchRanks(2, "farskip", arguments + ["--tensor-parallel", "2", "--expert-parallel", "2"]))
     XCTAssertEqual(one, two)
     XCTAssertFalse(one.isEmpty)
+    let long = ["infer", "--model", path("far"), "--prompt", String(repeating: "a cat ", count: 2000)]
+    try assertRefused("farskip", long, status: 2, saying: ["--prompt", "longer than the model's positions", "at most"])
   }
 
   /// Ranks that were started differently would wait for each other; all end with one line and exit 2.

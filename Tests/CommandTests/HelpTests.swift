@@ -29,9 +29,9 @@ final class HelpTests: XCTestCase {
         for line in prose.split(separator: "\n") {
           XCTAssertLessThanOrEqual(line.count, 80, "\(tool) \(command): \(line)")
         }
-        let parts = prose.components(separatedBy: "Example:\n")
+        let parts = prose.split(separator: /Examples?:\n/)
         guard parts.count == 2 else { continue }
-        let lines = parts[1].replacingOccurrences(of: "\\\n", with: " ").split(separator: "\n")
+        let lines = String(parts[1]).replacingOccurrences(of: "\\\n", with: " ").split(separator: "\n")
         for line in lines {
           let words = line.split(separator: " ").map(String.init)
           let program = words.first == "mpirun" ? words[3] : words[0]

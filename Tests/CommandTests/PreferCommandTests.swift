@@ -73,6 +73,21 @@ final class PreferCommandTests: XCTestCase {
     }
   }
 
+  /// Pairs that fill no step are told of, and their tokens are not counted.
+  func testPairsBehindTheLastStepAreTold() throws {
+    let data = ["--data", path("pairs.jsonl"), "--pairs", "13", "--json"]
+    func run(_ batch: Int) throws -> (tokens: Int, error: String) {
+      let result = try assertSucceeds("xecomla", prefer("by \(batch)", data + ["--batch", "\(batch)"]))
+      let outcome = try JSONValue(parsing: Data(result.output.utf8), file: "prefer --json")
+      return (try XCTUnwrap(outcome["tokens"]?.int), result.error)
+    }
+    let (part, whole) = (try run(8), try run(13))
+    XCTAssertTrue(part.error.contains("pairs too few for another step of 8 train nothing: 5"), part.error)
+    XCTAssertFalse(whole.error.contains("train nothing"), whole.error)
+    // Every pair has about as many tokens as another.
+    XCTAssertEqual(Double(part.tokens) / Double(whole.tokens), 8.0 / 13, accuracy: 0.1)
+  }
+
   /// Nothing was measured without held-out pairs, and no number says so.
   func testMeansOfNoPairsAreLeftOut() throws {
     let data = ["--data", path("pairs.jsonl"), "--pairs", "4", "--batch", "2", "--json"]

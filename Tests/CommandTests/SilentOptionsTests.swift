@@ -33,6 +33,29 @@ final class SilentOptionsTests: XCTestCase {
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("one.csv")))
   }
 
+  /// A grid is of one task, at one depth or more, and its samples would go over each other.
+  func testAGridKeepsAndShowsWhatItMeasures() throws {
+    let ruler = ["ruler", "--model", model, "--lengths", "256", "--samples", "1", "--quiet"]
+    let refused: [(more: [String], words: [String])] = [
+      (["--grid", "--write", path("samples")], ["--write", "it or --grid"]),
+      (["--grid", "--tasks", "niah_single_1,niah_single_2"], ["--tasks", "one with --grid", "niah_single_1"]),
+      (["--grid", "--depths", ""], ["--depths", "is not a place in percent"]),
+      (["--grid", "--depths", "0,,100"], ["--depths", "is not a place in percent"]),
+      (["--tasks", "niah_single_1", "--depths", "50"], ["--depths", "--grid with it"]),
+    ]
+    for (more, words) in refused { try assertRefused("hybrid", ruler + more, status: 2, saying: words) }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("samples")))
+  }
+
+  /// Each set is a folder: no set is missing, written twice, hidden or out of its place.
+  func testSetsOfTasksAreNames() throws {
+    for sets in ["", "a,,b", "a,a", "a,..", ".a", "a/../../b", "/tmp/a"] {
+      let generate = ["generate", "--pretraining-tokens", "0", "--items", "1", "--out", path("world"), "--sets", sets]
+      try assertRefused("shards", generate, status: 2, saying: ["--sets", "expected different names", "'\(sets)'"])
+    }
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [])
+  }
+
   /// A conversation tells what memory its last answer took.
   func testAConversationReportsMemory() throws {
     let template = folder.appendingPathComponent("template.jinja")

@@ -81,14 +81,28 @@ final class ScoringTests: XCTestCase {
     }
   }
 
+  /// Each as far as its own continuation needs it, not as far as the longest does.
   func testLongContextsLoseTheirLeftEnd() throws {
     let model = try TinyModels.model(TinyModels.config { $0.maxPosition = 32 })
     let ids = TinyModels.ids(60)
     let tail = [Int32](arrayLiteral: 4, 5, 6, 7)
     let long = try logLikelihoods(model, [ContinuationGroup(context: ids, continuations: [tail, [9]])])
     let short = try logLikelihoods(
-      model, [ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail, [9]])])
-    XCTAssertEqual(long, short)
+      model,
+      [
+        ContinuationGroup(context: Array(ids.suffix(29)), continuations: [tail]),
+        ContinuationGroup(context: Array(ids.suffix(32)), continuations: [[9]]),
+      ])
+    XCTAssertEqual(long, [short.flatMap { $0 }])
+    // H2O's share is of what is read for each.
+    try model.evict(by: HeavyHitters(share: 0.25))
+    let group = ContinuationGroup(context: Array(ids.suffix(31)), continuations: [tail, [9]])
+    let alone = try group.continuations.map { continuation in
+      try logLikelihoods(model, [ContinuationGroup(context: group.context, continuations: [continuation])])[0][0]
+    }
+    for (score, expected) in zip(try logLikelihoods(model, [group])[0], alone) {
+      XCTAssertEqual(score, expected, accuracy: 1e-4 * abs(expected))
+    }
   }
 
   // MARK: Text to ids
@@ -173,6 +187,24 @@ final class ScoringTests: XCTestCase {
     XCTAssertEqual(report.items.map(\.isCorrect), [false, true])
     XCTAssertNil(report.average)
     XCTAssertEqual(report.tasks[0].score.value, 0.5)
+  }
+
+  /// H2O's share is of the tokens that are read: what a prompt beyond the positions loses changes no budget.
+  func testACutPromptKeepsTheShareOfWhatIsRead() throws {
+    let tokenizer = try Self.tokenizer()
+    let config = try TinyModels.config {
+      $0.vocabularySize = tokenizer.vocabularySize
+      $0.maxPosition = 32
+    }
+    let model = try TinyModels.model(config, seed: 4)
+    try model.evict(by: HeavyHitters(share: 0.05))
+    func texts(_ times: Int) throws -> [String] {
+      let prompts = ["The old cat sat down. ", "A red key opens it. ", "Every moon is new, ", "One, two, three: "].map {
+        (text: String(repeating: $0, count: times), stops: [String]())
+      }
+      return try greedyTexts(model, tokenizer, prompts, maximumTokens: 8)
+    }
+    XCTAssertEqual(try texts(200), try texts(20))
   }
 
   func testAnUntrainedModelIsAtChanceOnEveryTask() throws {

@@ -62,6 +62,12 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try verdict(spec, records(steady)).answer, .holds)
   }
 
+  /// Beside a pole an error has no width.
+  func testAQuantityBesideAPoleIsUndecided() throws {
+    let spec = try spec(#"{ let: { a: "a" }, quantity: "1 / (a - 0.9999)", above: 0 }"#)
+    XCTAssertEqual(try verdict(spec, records(["a": [1, 1, 1]])).answer, .undecided)
+  }
+
   /// Where a seed stands for the same batches in all cells, cells rise and fall together and the difference is steady.
   func testPairedSeedsAreComparedSeedBySeed() throws {
     let together = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]])
@@ -74,6 +80,45 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(interval.upperBound, 0.7484, accuracy: 1e-4)
     let apart = records(["a": [51.2, 53.4, 49.0], "b": [52.8, 48.6, 50.7]])
     XCTAssertEqual(try verdict(spec(difference, extra: "pairs_seeds: true,"), apart).answer, .undecided)
+  }
+
+  /// Seeds that one cell has alone tell nothing of a difference seed by seed; cells that share none are compared as they are.
+  func testPairedSeedsAreThoseThatAllCellsHave() throws {
+    let paired = try spec(difference, extra: "pairs_seeds: true,")
+    func estimate(_ spec: Spec, _ records: [Record]) throws -> Uncertainty {
+      try XCTUnwrap(verdict(spec, records).tests[0].estimate)
+    }
+    let shared = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]], stderr: 0.01)
+    let more = shared + [record("a", 4, ["score.avg": Metric(45.1)]), record("a", 5, ["score.avg": Metric(44.8)])]
+    XCTAssertEqual(try verdict(paired, more).answer, .holds)
+    XCTAssertEqual(try estimate(paired, more), try estimate(paired, shared))
+    let apart =
+      shared.filter { $0.cell == "a" }
+      + [50.7, 52.8, 48.6].enumerated().map { record("b", $0 + 4, ["score.avg": Metric($1)]) }
+    XCTAssertEqual(try estimate(paired, apart), try estimate(spec(difference), apart))
+  }
+
+  /// In tables too; a cell by itself has none to be compared with and keeps the pooled interval.
+  func testTablesPairSeedsWhereClaimsDo() throws {
+    let together = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]])
+    func halfWidth(_ extra: String, _ weights: [String: Double]) throws -> Double {
+      let source = ClaimEvidence(try spec(difference, extra: extra), records: together)
+      return try XCTUnwrap(
+        source.halfWidth(
+          of: weights.sorted { $0.key < $1.key }.map {
+            WeightedCell([$0.key], weights: ["score.avg": $0.value], from: source)
+          }))
+    }
+    let paired = "pairs_seeds: true,"
+    XCTAssertEqual(try halfWidth(paired, ["a": 1, "b": -1]), 0.2484, accuracy: 1e-4)
+    XCTAssertGreaterThan(try halfWidth("", ["a": 1, "b": -1]), 4)
+    XCTAssertEqual(try halfWidth(paired, ["a": 1]), try halfWidth("", ["a": 1]))
+  }
+
+  /// Errors that are no numbers give no interval.
+  func testAnIntervalWithoutAFiniteWidthIsNone() throws {
+    let source = ClaimEvidence(try spec(difference), records: records(["a": [51, 52, 53]]))
+    XCTAssertNil(try source.halfWidth(of: [WeightedCell(["a"], weights: ["score.avg": .infinity], from: source)]))
   }
 
   func testMissingRunsAreNamedWithTheSeedsThatPowerAsksFor() throws {
@@ -156,6 +201,16 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(together.upperBound, 1.1 + 1.2706, accuracy: 1e-3)
     // Of 9 and -6.8 with the same means.
     XCTAssertLessThan(try interval(["a": [50], "b": [60], "c": [41], "d": [66.8]]).lowerBound, -90)
+  }
+
+  /// A pretraining without the metric pairs none: the means would be of others than the differences.
+  func testPretrainingsThatAreNotAllMeasuredAreNotCompared() throws {
+    let spec = try spec(
+      "{ let: { x: { cells: [\"a\", \"b\", \"c\"] }, y: { cells: [\"d\", \"e\", \"f\"] } }, quantity: \"x - y\", above: 0 }",
+      extra: "pretrainings: 2,")
+    let measured = records(["a": [50], "b": [60], "c": [70], "d": [49], "e": [58.8]])
+    let other = record("f", 1, ["score.other": Metric(1)])
+    XCTAssertEqual(try verdict(spec, measured + [other]).answer, .undecided)
   }
 
   /// Slopes that differ by rounding alone share a pool, whose degrees of freedom count once.

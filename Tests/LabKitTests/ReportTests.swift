@@ -123,6 +123,61 @@ final class ReportTests: XCTestCase {
     XCTAssertGreaterThan(try XCTUnwrap(table.rows[2].values[2].interval), 10)
   }
 
+  /// Nothing is a share of nothing, with one seed or several, in the paper or here.
+  func testNoShareIsKeptOfABaseAtZero() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "published/t.csv", "# source: a paper\nmethod,kv,avg\nbase,100,0\nsmall,15.63,48.5\nlater,9.4,0\n")
+    let spec = try lab.laboratory.spec("demo/t")
+    let base = record("base", nil, avg: 0, kv: 100)
+    for seeds in [1...1, 1...2] {
+      let table = try table(spec, [base] + seeds.map { record("small", $0, avg: 38 + Double($0)) })
+      let value = table.rows[1].values[2]
+      XCTAssertEqual(value.kept, Table.Pair())
+      XCTAssertNil(value.keptInterval)
+      XCTAssertEqual(value.againstBaseline?.ours, seeds.count == 1 ? 39 : 39.5)
+      XCTAssertEqual(value.keptText.paper + value.keptText.ours, "")
+      XCTAssertEqual(table.rows[2].values[2].kept, Table.Pair(), "0 of 0")
+    }
+    let nothing = try table(spec, [base, record("small", 1, avg: 0)]).rows[1].values[2]
+    XCTAssertNil(nothing.kept?.ours, "0 of 0")
+  }
+
+  /// The share that a cell at 0 keeps does not depend on its base, and has the cell's error alone.
+  func testACellAtZeroKeepsNothingOfItsBase() throws {
+    let records = [record("base", 1, avg: 40), record("small", 1, avg: 0), record("small", 2, avg: 0)]
+    let value = try table(spec(), records).rows[1].values[2]
+    XCTAssertEqual(value.kept?.ours, 0)
+    XCTAssertEqual(try XCTUnwrap(value.keptInterval), 100 / 40 * 0.5 * 1.96, accuracy: 1e-3)
+  }
+
+  /// A difference and its interval are of the seeds that both cells have, where claims take cells seed by seed.
+  func testPairedDifferencesAreOfSharedSeeds() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(of: "id: \"D-C1\",", with: "id: \"D-C1\", pairs_seeds: true,")
+        .replacingOccurrences(
+          of: "baseline: \"base\",",
+          with:
+            "baseline: \"base\", cells: [{ id: \"more\", set: { rank: 8 }, pipeline: \"train\", baseline: \"small\" }],"
+        ))
+    let spec = try lab.laboratory.spec("demo/t")
+    func value(seeds: Int) throws -> Table.Value {
+      let more = zip(1...seeds, [40.0, 42.2, 30]).map { record("more", $0, avg: $1) }
+      let table = try table(spec, [record("small", 1, avg: 39), record("small", 2, avg: 41)] + more)
+      return try XCTUnwrap(table.rows.first { $0.cell.id == "more" }).values[2]
+    }
+    let (shared, all) = (try value(seeds: 2), try value(seeds: 3))
+    XCTAssertEqual(try XCTUnwrap(all.ours).mean, 37.4, accuracy: 1e-9)
+    XCTAssertEqual(try XCTUnwrap(all.againstBaseline?.ours), 1.1, accuracy: 1e-9)
+    XCTAssertEqual(all.againstBaseline, shared.againstBaseline)
+    XCTAssertNotNil(all.againstBaselineInterval)
+    XCTAssertEqual(all.againstBaselineInterval, shared.againstBaselineInterval)
+    XCTAssertEqual(all.kept, shared.kept)
+    XCTAssertEqual(all.keptInterval, shared.keptInterval)
+  }
+
   /// The paper's benchmark and our task are no numbers to subtract; a simulated speed-up and a measured one are.
   func testOnlyNumbersOnOneScaleAreSubtracted() throws {
     let records = [record("base", nil, avg: 40, kv: 100), record("small", 1, avg: 39)]

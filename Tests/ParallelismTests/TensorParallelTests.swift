@@ -112,6 +112,35 @@ final class TensorParallelTests: XCTestCase {
     XCTAssertEqual(texts[0], Array(ids.suffix(6)))
   }
 
+  func testPositionsEndATextAndRefuseAPrompt() throws {
+    var limited = try TinyFamilies.all(.farskip)[1].config
+    limited.maxPosition = 8
+    let config = limited
+    /// How many tokens follow a prompt of so many.
+    func follow(_ prompt: Int, damaged: Bool = false) throws -> Int {
+      var count = 0
+      let lock = NSLock()
+      try ThreadRanks.run(2) { ranks in
+        let model = try TensorParallelModel(
+          config, weights: RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount),
+          on: RankContext(ranks, overlaps: true))
+        XCTAssertThrowsError(try model.extend(model.makeCache(), Array(self.tokens.prefix(9))), "too long")
+        XCTAssertThrowsError(try model.extend(model.makeCache(), [Int32(TinyFamilies.vocabulary)]), "no such token")
+        if damaged { model.model.finalNorm.value.fill(.nan) }
+        let made = try model.generate(prompt: Array(self.tokens.prefix(prompt)), maximum: .max, ends: [])
+        lock.withLock { count = made.tokens.count }
+      }
+      return count
+    }
+    // The last position's prediction is the last token.
+    XCTAssertEqual(try follow(6), 3)
+    XCTAssertThrowsError(try follow(9)) {
+      XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+      XCTAssertTrue("\($0)".contains("`prompt`: is longer than the model's positions"), "\($0)")
+    }
+    XCTAssertThrowsError(try follow(6, damaged: true)) { XCTAssertTrue("\($0)".contains("not finite"), "\($0)") }
+  }
+
   func testUnevenHeadsAndDenseModelsAreRefused() throws {
     let config = try TinyFamilies.all(.farskip)[1].config
     XCTAssertThrowsError(try config.sharded(over: 4)) {

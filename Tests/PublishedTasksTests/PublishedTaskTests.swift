@@ -105,6 +105,26 @@ final class PublishedTaskTests: XCTestCase {
     XCTAssertEqual(json["task_hashes"]?["goal"]?["data"]?.string?.count, 64)
   }
 
+  /// Results are told apart by the tasks' names.
+  func testTwoTasksOfOneNameAreRefused() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("other.yaml")
+    try writeFile("task: goal\ntest_split: test\ndoc_to_text: question\ndoc_to_target: answer\n", to: file)
+    try writeFile(
+      "{\"question\": \"1 + 1 =\", \"answer\": \"2\"}\n", to: folder.appendingPathComponent("test.jsonl"))
+    var options = TaskOptions()
+    options.limit = 1
+    XCTAssertThrowsError(
+      try evaluate(
+        [task("goal"), task("science"), PublishedTask(contentsOf: file)], model: LanguageModel(folder: teacher),
+        tokenizer: Tokenizer.load(from: teacher), options: options)
+    ) { error in
+      for word in ["other.yaml", "goal.yaml", "two tasks"] { XCTAssertTrue("\(error)".contains(word), "\(error)") }
+      XCTAssertEqual((error as? UpcycleError)?.exitCode, 2)
+    }
+  }
+
   /// `random.Random(seed).sample(range(n), k)` of CPython 3.11.
   func testExamplesAreDrawnAsPythonDrawsThem() {
     for (seed, count, population, drawn) in PythonDraws.all {
@@ -139,6 +159,15 @@ final class PublishedTaskTests: XCTestCase {
     try refused(form + fields + "process_docs: !function utils.other\n", ["test.jsonl"])
     try refused(form + fields + "metric_list:\n  - metric: f1\n", ["f1", "acc_norm"])
     try refused(form + fields + "include: t.yaml\n", ["circle"])
+    let generated = "task: t\ntest_split: test\ndoc_to_text: q\ndoc_to_target: a\n"
+    try refused(generated + "generation_kwargs: greedy\n", ["generation_kwargs", "greedy"])
+    for (setting, words) in [
+      ("do_sample: true", ["do_sample", "sampled"]), ("temperature: 0.7", ["temperature", "sampled", "0.7"]),
+      ("num_beams: 4", ["num_beams", "beams"]), ("repetition_penalty: 1.2", ["repetition_penalty", "not known"]),
+      ("max_new_tokens: many", ["max_new_tokens", "many"]), ("until: [x, 5]", ["until", "no text"]),
+    ] {
+      try refused(generated + "generation_kwargs:\n  \(setting)\n", ["t.yaml: generation_kwargs"] + words)
+    }
     let data = folder.appendingPathComponent("test.parquet")
     try writeFile("PAR1", to: data)
     try refused(form + fields, ["parquet", "JSON Lines", "to_json"])
@@ -146,11 +175,61 @@ final class PublishedTaskTests: XCTestCase {
       "{\"q\": \"Q\", \"c\": [\"x\", \"y\"], \"a\": 0}\n{\"q\": \"Q\", \"c\": [\"x\"], \"a\": 0}\n",
       to: folder.appendingPathComponent("test.jsonl"))
     try refused(form + fields, ["test.jsonl:2", "doc_to_choice"])
+    try refused(generated + "generation_kwargs:\n  max_tokens: 123456\n", ["leaves no room", "123456"])
     try refused(form + fields + "process_docs: !function utils.other\n", ["utils.other", "process_docs"])
     try refused(
       form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r }}'"), ["'r' is undefined", "test.jsonl:1"])
     try refused(
       form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r'"), ["doc_to_text", "cannot be read"])
+  }
+
+  /// The names of an answer's length that the harness knows, and settings that change no greedy answer.
+  func testSettingsOfGreedyAnswersAreRead() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func read(_ settings: [String]) throws -> AnswerSettings {
+      let file = folder.appendingPathComponent("t.yaml")
+      let lines = ["task: t", "doc_to_text: q", "doc_to_target: a", "generation_kwargs:"] + settings.map { "  " + $0 }
+      try writeFile(lines.joined(separator: "\n") + "\n", to: file)
+      return try PublishedTask(contentsOf: file).answerSettings
+    }
+    for name in ["max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens"] {
+      XCTAssertEqual(try read(["\(name): 7"]).maximumTokens, 7, name)
+    }
+    let several = try read(["max_tokens: 9", "max_new_tokens: 8", "until: x", "temperature: 0.0", "top_p: 0.95"])
+    XCTAssertEqual(several.maximumTokens, 8)
+    XCTAssertEqual(several.stops, ["x"])
+    let rest = try read(["do_sample: false", "temperature: 1", "num_beams: 1"])
+    XCTAssertEqual(rest.maximumTokens, 256)
+    XCTAssertNil(rest.stops)
+  }
+
+  /// Where answers are generated, a number as the target stands for that choice's text (SuperGLUE's seq2seq forms).
+  func testNumberedAnswersAreTheChoicesTexts() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("t.yaml")
+    try writeFile(
+      "task: t\ntest_split: test\ndoc_to_text: q\ndoc_to_choice: c\ndoc_to_target: a\n"
+        + "generation_kwargs:\n  max_gen_toks: 3\n", to: file)
+    let model = try LanguageModel(folder: teacher)
+    let tokenizer = try Tokenizer.load(from: teacher)
+    func sample(_ choices: [String], _ target: JSONValue) throws -> TaskSample {
+      let document = JSONValue.object([
+        "q": .string("The old cat sat down and"), "c": .array(choices.map { .string($0) }), "a": target,
+      ])
+      try writeFile(document.text() + "\n", to: folder.appendingPathComponent("test.jsonl"))
+      return try evaluate([PublishedTask(contentsOf: file)], model: model, tokenizer: tokenizer)[0].samples[0]
+    }
+    let answer = try XCTUnwrap(sample(["x", "y"], .int(0)).answer)
+    XCTAssertEqual(try sample(["x", answer], .int(1)).values["exact_match,none"], 1)
+    XCTAssertEqual(try sample([answer, "x"], .int(1)).values["exact_match,none"], 0)
+    let others: [JSONValue] = [.int(2), .int(-1), .array([.int(0)]), .string("x")]
+    for target in others {
+      XCTAssertThrowsError(try sample(["x", "y"], target)) {
+        XCTAssertTrue("\($0)".contains("test.jsonl:1: `doc_to_target` is no choice's number"), "\($0)")
+      }
+    }
   }
 
   /// acc_norm divides by characters as the harness does, acc_bytes by bytes: outside of ASCII they differ.

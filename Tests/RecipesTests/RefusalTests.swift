@@ -122,6 +122,28 @@ final class RefusalTests: XCTestCase {
     assertRefused("too little text") { _ = try heldOutLoss(model, one, time: 16) }
   }
 
+  /// Answers are what shards of chats record, whatever their text says, or what follows a marker.
+  func testTextWithoutAnswersIsRefused() throws {
+    let moe = try RecipeFixture(preset: "nano-qwen-moe", layers: 2)
+    defer { moe.remove() }
+    func run(_ data: TokenShards) throws {
+      _ = try SelfDistilling(student: moe.base, teacher: moe.base, data: data, plan: plan).run(in: moe["out"])
+    }
+    assertRefused("holds no answers to learn on") { try run(moe.shards) }
+    let tokenizer = try Tokenizer.load(from: moe.base)
+    var options = ShardWriter.Options()
+    options.recordsAnswers = true
+    let writer = try ShardWriter(folder: moe["chats"], tokenizer: tokenizer, options: options)
+    for number in 0..<60 {
+      let ids = tokenizer.encodeDocument("The cat \(number) sat on mat \(number * 7 % 13).")
+      try writer.append(document: ids, answers: [1..<ids.count])
+    }
+    _ = try writer.finish()
+    try run(TokenShards(moe["chats"], tokenizer: tokenizer))
+    let losses = try RunDirectory(moe["out"]).readMetrics().column("loss")
+    XCTAssertTrue(losses.count == plan.steps && losses.allSatisfy { $0 > 0 }, "\(losses)")
+  }
+
   /// `--force` over another run begins with an empty history of validations.
   func testAForcedRunForgetsTheValidationsOfTheFormer() throws {
     let moe = try RecipeFixture(preset: "nano-qwen-moe", layers: 2)

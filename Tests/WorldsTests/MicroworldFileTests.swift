@@ -47,6 +47,7 @@ final class MicroworldFileTests: XCTestCase {
       (good.replacingOccurrences(of: #""acc""#, with: #""bleu""#), "metric"),
       (good.replacingOccurrences(of: #"[" a"," b"]"#, with: #"[" a"]"#), "fewer than two"),
       (good.replacingOccurrences(of: #""acc""#, with: #""exact_match""#), "answer_text"),
+      (good.replacingOccurrences(of: #""context":"c""#, with: #""context":"d""#), "as in line 1"),
     ]
     for (line, word) in cases {
       let url = folder.appendingPathComponent("bad.jsonl")
@@ -55,6 +56,10 @@ final class MicroworldFileTests: XCTestCase {
         XCTAssertTrue("\(error)".contains("bad.jsonl:2") && "\(error)".contains(word), "\(error)")
       }
     }
+    // The same id in another task is another item.
+    let both = folder.appendingPathComponent("both.jsonl")
+    try writeFile(good + "\n" + good.replacingOccurrences(of: #""task":"t""#, with: #""task":"u""#) + "\n", to: both)
+    XCTAssertEqual(try TaskItem.read(both).map(\.task), ["t", "u"])
     let url = folder.appendingPathComponent("empty.jsonl")
     try writeFile("\n", to: url)
     XCTAssertThrowsError(try TaskItem.read(url))

@@ -113,6 +113,29 @@ public struct Timeline: Sendable {
 
   public init(_ runs: [Run]) { self.runs = runs }
 
+  /// Refuses places where `write` would replace what is no timeline.
+  /// - Parameter option: what named the place
+  /// - Throws: usage errors for another ending than .json, and for a CSV of other columns beside it
+  public static func requirePlace(_ url: URL, at option: String) throws {
+    if url.pathExtension != "json" {
+      throw UpcycleError.usage(
+        "is no place for a trace and a CSV beside it", at: option, expected: "a name that ends in .json",
+        found: url.relativePath)
+    }
+    let csv = table(beside: url)
+    if !FileManager.default.fileExists(atPath: csv.path) { return }
+    let held = try readFile(csv)
+    if held.isEmpty || (try? CSV(parsing: held, file: csv.path))?.header == EventLog.columns { return }
+    throw UpcycleError.usage(
+      "the CSV beside it is there already and is no timeline", at: option,
+      expected: "columns \(EventLog.columns.joined(separator: ","))", found: csv.relativePath,
+      hint: "name another file, or remove it")
+  }
+
+  private static func table(beside url: URL) -> URL {
+    url.deletingPathExtension().appendingPathExtension("csv")
+  }
+
   /// Writes Chrome trace JSON, and the same beside it as CSV for gnuplot.
   public func write(to url: URL) throws {
     var trace = ChromeTrace()
@@ -124,6 +147,6 @@ public struct Timeline: Sendable {
       }
     }
     try writeFile(trace.json.text() + "\n", to: url)
-    try writeFile(csv.text, to: url.deletingPathExtension().appendingPathExtension("csv"))
+    try writeFile(csv.text, to: Self.table(beside: url))
   }
 }

@@ -48,6 +48,8 @@ public struct PreferencePlan: UpdatePlan, MicroBatched {
 
   /// Optimizer steps: whole batches of the pairs.
   public var steps: Int { pairs / max(1, batch) }
+  /// Pairs that are too few for one more step, and train nothing.
+  public var unusedPairs: Int { pairs - steps * batch }
   public var unitsPerStep: Int { batch }
 
   /// - Parameter ranks: that share every batch

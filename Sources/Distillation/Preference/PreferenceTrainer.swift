@@ -22,6 +22,13 @@ public final class PreferenceTrainer {
   private let loop: TrainingLoop
   /// Steps done.
   public var step: Int { loop.step }
+  /// Tokens that went through the policy in these steps, without padding.
+  public var trainedTokens: Int {
+    (0..<step * plan.batch).reduce(0) { sum, place in
+      let pair = pairs[order[place]]
+      return sum + pair.chosen.inputCount + pair.rejected.inputCount
+    }
+  }
 
   /// - Parameters:
   ///   - pairs: the plan's pairs, in any order: each step takes the next of a permutation by seed.

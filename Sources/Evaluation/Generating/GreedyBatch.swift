@@ -1,4 +1,5 @@
 import Foundation
+import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
@@ -18,10 +19,11 @@ public func greedyTexts(
   let room = max(1, model.config.readablePositions - maximumTokens)
   let ends = tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) })
   var writers = prompts.map { prompt in
-    let ids = tokenizer.prompt(prompt.text)
+    let ids = tokenizer.prompt(prompt.text).suffix(room)
+    let capacity = min(model.config.positionLimit ?? .max, cappedSum(ids.count, maximumTokens))
     return Writer(
-      cache: model.makeCache(capacity: ids.count + maximumTokens), pending: Array(ids.suffix(room)),
-      stream: TextStream(tokenizer, continuing: true), isDone: ids.isEmpty)
+      cache: model.makeCache(capacity: capacity), pending: Array(ids), stream: TextStream(tokenizer, continuing: true),
+      isDone: ids.isEmpty)
   }
   for _ in 0..<maximumTokens {
     let active = writers.indices.filter { !writers[$0].isDone }

@@ -92,7 +92,9 @@ public func measureThroughput(
 ///   - sequences: whose caches stand side by side, each for `context` tokens
 ///   - rows: tokens of one step, over all sequences
 ///   - option: what asked for them
-func requireServingMemory(_ model: LanguageModel, sequences: Int, context: Int, rows: Int, at option: String) throws {
+public func requireServingMemory(
+  _ model: LanguageModel, sequences: Int, context: Int, rows: Int, at option: String
+) throws {
   let config = model.config
   let cache = cappedSum(cappedProduct(context, config.kvNumbersPerToken), config.stateNumbers)
   // Ids and positions, the residual stream and a layer's output; each sequence's next-token logits.

@@ -55,13 +55,10 @@ extension ContinuationGroup {
     return (groups, places)
   }
 
-  /// The group with the left end of its context cut off, where context and longest continuation exceed
-  /// `limit` tokens (as the harness does).
-  func fitting(_ limit: Int) -> ContinuationGroup {
-    let longest = continuations.map(\.count).max() ?? 0
-    let excess = context.count + longest - 1 - limit
-    if excess <= 0 { return self }
-    return ContinuationGroup(
-      context: Array(context.suffix(max(1, context.count - excess))), continuations: continuations)
+  /// The context without its left end, where it exceeds `limit` tokens together with all but the last token of the
+  /// continuation, which is only predicted. Cut for each continuation by itself, as the harness does:
+  /// `(context + continuation)[-(limit + 1):]`.
+  func context(before continuation: [Int32], limit: Int) -> [Int32] {
+    Array(context.suffix(max(1, limit - continuation.count + 1)))
   }
 }

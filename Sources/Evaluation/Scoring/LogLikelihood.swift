@@ -43,23 +43,24 @@ private struct ScoredSequence {
   var contextCount: Int
   /// All but the last id, which is only predicted.
   var tokens: ArraySlice<Int32> { ids.dropLast() }
+  /// What tells contexts apart: a group's are cut to several lengths where they exceed the model's positions.
+  var contextKey: (Int, Int) { (group, contextCount) }
 }
 
-/// Sorted, so that those with a common beginning stand together; group by group where caches are made for a context of
-/// one length (H2O).
+/// Sorted, so that those with a common beginning stand together; context by context where caches are made for a context
+/// of one length (H2O).
 private func scoredSequences(_ model: LanguageModel, _ groups: [ContinuationGroup]) -> [ScoredSequence] {
   var sequences: [ScoredSequence] = []
   for (g, group) in groups.enumerated() {
-    let fitting = group.fitting(model.config.readablePositions)
-    for (c, continuation) in fitting.continuations.enumerated() {
+    for (c, continuation) in group.continuations.enumerated() {
+      let context = group.context(before: continuation, limit: model.config.readablePositions)
       sequences.append(
-        ScoredSequence(
-          group: g, continuation: c, ids: fitting.context + continuation, contextCount: fitting.context.count))
+        ScoredSequence(group: g, continuation: c, ids: context + continuation, contextCount: context.count))
     }
   }
   let isApart = model.heavyHitters != nil
   return sequences.sorted {
-    if isApart && $0.group != $1.group { return $0.group < $1.group }
+    if isApart && $0.contextKey != $1.contextKey { return $0.contextKey < $1.contextKey }
     return $0.tokens.lexicographicallyPrecedes($1.tokens)
   }
 }
@@ -88,7 +89,7 @@ private struct Prediction {
 private func scores(_ model: LanguageModel, _ sequences: [ScoredSequence], _ tokensPerBatch: Int) throws -> [Double] {
   var trees = [sequences.indices]
   if model.heavyHitters != nil {
-    let starts = sequences.indices.filter { $0 == 0 || sequences[$0].group != sequences[$0 - 1].group }
+    let starts = sequences.indices.filter { $0 == 0 || sequences[$0].contextKey != sequences[$0 - 1].contextKey }
     trees = zip(starts, starts.dropFirst() + [sequences.count]).map { $0..<$1 }
   }
   let tree = PrefixTree(sequences.map(\.tokens), trees: trees)

@@ -43,12 +43,12 @@ struct GGUFModel {
       }
       guard [.llama, .qwen2, .qwen3].contains(config.architecture), config.kinds == [.attention] else {
         let mixers = config.kinds.map(\.shortName).joined(separator: ", ")
-        throw refuse("llama.cpp has no such model", "\(config.architecture.rawValue) of \(mixers)")
+        throw refuse("this model is not written as GGUF", "\(config.architecture.rawValue) of \(mixers)")
       }
       var plain = config.attention
       (plain.qkvBias, plain.qkNorm) = (false, false)
       guard plain == AttentionConfig(), config.rope.rotatedShare == 1, config.isKnownToExports else {
-        throw refuse("llama.cpp has no such attention", config.architecture.rawValue)
+        throw refuse("this attention is not written as GGUF", config.architecture.rawValue)
       }
     }
     let rope = latent?.rope ?? config.rope

@@ -28,7 +28,7 @@ extension ExportedModel {
         config.isKnownToExports
       else {
         let mixers = config.kinds.map(\.shortName).joined(separator: ", ")
-        throw refuse("mlx-lm has no such model", "\(name) of \(mixers)")
+        throw refuse("this model is not written for mlx-lm", "\(name) of \(mixers)")
       }
       if config.architecture == .qwen2, config.headDim * config.attentionHeads != config.hiddenSize {
         throw refuse("mlx-lm's Qwen2 has heads of hidden_size / num_attention_heads", "\(config.headDim)")

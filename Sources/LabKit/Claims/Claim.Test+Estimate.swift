@@ -30,11 +30,12 @@ extension Claim.Test {
   }
 
   /// The quantity of the cells' means, with the variance of its linear part: seeds (pooled over the experiment's
-  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed where the claim says so, and pretraining
-  /// by pretraining where terms are of several) and items (paired, or the recorded standard errors).
+  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed, of the seeds that all cells have, where the claim says so,
+  /// and pretraining by pretraining where terms are of several) and items (paired, or the recorded standard errors).
   /// - Returns: nil when a cell has no record with the metric, or one that has it as named and not in this reading: an
   ///   answer rests on all repeats that there are
-  func estimate(from source: ClaimEvidence, _ reading: Reading = .asNamed) throws -> TestEstimate? {
+  func estimate(from evidence: ClaimEvidence, _ reading: Reading = .asNamed) throws -> TestEstimate? {
+    let source = pairsSeeds ? evidence.sharingSeeds(Array(terms.values)) : evidence
     var means: [String: Double] = [:]
     for (name, term) in terms {
       let (repeats, metric) = (source.repeats(term.cells), reading.metric(term.metric))
@@ -50,9 +51,12 @@ extension Claim.Test {
     if measurement == .exact {
       return TestEstimate(uncertainty: Uncertainty(value: value, seeds: [], items: 0), power: nil, isPaired: false)
     }
+    let slopes = try quantity.gradient(means)
+    // Beside a pole, such as that of 1 / (a - b), no linear part tells the error.
+    guard slopes.values.allSatisfy(\.isFinite) else { return nil }
     // What every cell, or list of cells, enters with: a weight for each of its metrics.
     var weights: [[String]: [String: Double]] = [:]
-    for (name, slope) in try quantity.gradient(means).sorted(by: { $0.key < $1.key }) where slope != 0 {
+    for (name, slope) in slopes.sorted(by: { $0.key < $1.key }) where slope != 0 {
       let term = terms[name]!
       weights[term.cells, default: [:]][reading.metric(term.metric), default: 0] += slope
     }

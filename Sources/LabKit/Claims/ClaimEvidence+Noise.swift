@@ -28,15 +28,17 @@ struct WeightedCell {
 extension ClaimEvidence {
   // MARK: Seeds
 
-  /// The variance of the quantity's linear part over repeats that all cells have: the seeds that they share, or the
-  /// pretrainings of the base, which all lists name in one order.
-  /// - Returns: nil for fewer than two such repeats, for lists of which a cell is not run, and for lists beside single cells
+  /// Whether tables compare cells seed by seed: where claims do.
+  var pairsSeeds: Bool { spec.claims.contains { $0.tests.contains(where: \.pairsSeeds) } }
+
+  /// The variance of the quantity's linear part over repeats that all cells have: the seeds that they share (see
+  /// `sharingSeeds`), or the pretrainings of the base, which all lists name in one order.
+  /// - Returns: nil for fewer than two such repeats, for lists of which a cell is not measured, and for lists beside single cells
   func pairedNoise(
     _ subjects: [WeightedCell]
   ) -> (parts: [Uncertainty.Part], perSeed: Double?, freedom: Double)? {
     if Set(subjects.map(\.cells.count)).count != 1 { return nil }
     let areLists = subjects[0].cells.count > 1
-    if areLists && subjects.contains(where: { $0.repeats.count < $0.cells.count }) { return nil }
     var sums: [Int: Double] = [:]
     for (index, subject) in subjects.enumerated() {
       var values: [Int: Double] = [:]
@@ -46,6 +48,7 @@ extension ClaimEvidence {
         else { continue }
         values[name] = value
       }
+      if areLists && values.count < subject.cells.count { return nil }
       sums =
         index == 0
         ? values : sums.filter { values[$0.key] != nil }.reduce(into: [:]) { $0[$1.key] = $1.value + values[$1.key]! }
@@ -72,6 +75,8 @@ extension ClaimEvidence {
     var (perSeed, freedom) = (Double?(0), 0.0)
     for subject in subjects {
       let scale = subject.weights.max { ($0.value.magnitude, $1.key) < ($1.value.magnitude, $0.key) }!.value
+      // What does not move the quantity adds nothing.
+      if scale == 0 { continue }
       // Slopes are differences of numbers: rounded, those that are one by meaning are one.
       let direction = subject.weights.mapValues { ($0 / scale * 1e9).rounded() / 1e9 }
       let kind = Kind(direction: direction, isPretrained: subject.cells.count > 1)
@@ -104,20 +109,20 @@ extension ClaimEvidence {
     return (parts.sorted { $0.variance < $1.variance }, perSeed, freedom)
   }
 
-  /// Half the width of the 95 % interval of a sum of cells' metrics, over seeds and items as in claims: seed by seed where those
-  /// take them so. A cell at floor or
+  /// Half the width of the 95 % interval of a sum of cells' metrics, over seeds and items as in claims: of several cells seed by
+  /// seed where those take them so. A cell at floor or
   /// ceiling keeps its own variance over seeds; a cell without seeds (a base that is given) adds that of its items alone.
   /// - Parameter subjects: first the cell whose seeds it is about
-  /// - Returns: nil for fewer than two of them
+  /// - Returns: nil for fewer than two of them, and where it has no finite width
   func halfWidth(of subjects: [WeightedCell]) throws -> Double? {
     guard subjects[0].seeds > 1 else { return nil }
     let seeded = subjects.filter { $0.seeds > 0 }
     let items = try pairedItemVariance(subjects) ?? subjects.reduce(0) { $0 + $1.recordedVariance }
-    func width(_ parts: [Uncertainty.Part]) -> Double {
-      let interval = Uncertainty(value: 0, seeds: parts, items: items).interval()
-      return (interval.upperBound - interval.lowerBound) / 2
+    func width(_ parts: [Uncertainty.Part]) -> Double? {
+      let half = Uncertainty(value: 0, seeds: parts, items: items).halfWidth()
+      return half.isFinite ? half : nil
     }
-    if spec.claims.contains(where: { $0.tests.contains(where: \.pairsSeeds) }), let paired = pairedNoise(seeded) {
+    if seeded.count > 1, pairsSeeds, let paired = pairedNoise(seeded) {
       return width(paired.parts)
     }
     var parts = seedNoise(seeded.filter { !isLimited($0) }).parts

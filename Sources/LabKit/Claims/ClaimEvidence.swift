@@ -23,8 +23,27 @@ public struct ClaimEvidence {
     return recorded(cells[0]).map { [$0] }
   }
 
-  private func recorded(_ cell: String) -> [Record] {
+  /// The records of a cell by seed.
+  func recorded(_ cell: String) -> [Record] {
     records.filter { $0.cell == cell }.sorted { ($0.seed ?? -1) < ($1.seed ?? -1) }
+  }
+
+  /// What is taken seed by seed: of the terms' cells, the records of those seeds alone with which all terms are measured. A
+  /// quantity and its error are then of the same repeats: one that a single cell has would shift the quantity by what its batches
+  /// do, of which the error, that of the differences within a seed, knows nothing.
+  /// - Returns: all records where fewer than two seeds are shared (such repeats are taken as independent), and for lists of cells
+  func sharingSeeds(_ terms: [Claim.Term]) -> ClaimEvidence {
+    if terms.isEmpty || terms.contains(where: { $0.cells.count > 1 }) { return self }
+    let seeds = terms.map { term in
+      Set(recorded(term.cells[0]).filter { $0.metrics[term.metric] != nil }.compactMap(\.seed))
+    }
+    let shared = seeds.dropFirst().reduce(seeds[0]) { $0.intersection($1) }
+    if shared.count < 2 { return self }
+    let cells = Set(terms.map { $0.cells[0] })
+    let kept = records.filter { record in
+      !cells.contains(record.cell) || record.seed.map { shared.contains($0) } ?? false
+    }
+    return ClaimEvidence(spec, records: kept, items: items)
   }
 
   /// The weighted sum of metrics in each repeat that has them all.

@@ -10,7 +10,8 @@ struct FigureList {
     var lines = [
       "# Every table and figure", "",
       "\(items.count) experiments. Minutes are those of the committed records: the work of all seeds, on the machines that the "
-        + "tables name; stages that cells share count in each.",
+        + "tables name; stages that cells share count in each. Rows are those that show numbers of ours, of whatever seeds; the "
+        + "README counts runs of all seeds, without those made with other settings (`lab status --all`).",
       "",
       "The same with every number, on one page: [index.html](index.html). The papers' claims: [claims.md](claims.md).",
       "",
@@ -33,10 +34,11 @@ struct FigureList {
     }
     let page = "\(spec.name).\(spec.report.kind == .table ? "md" : "svg")"
     let seconds = table.records.reduce(0) { $0 + $1.seconds }
+    let minutes = Int(exactly: (seconds / 60).rounded(.down)).map(formatCount) ?? "?"
     let fields = [
       picture ?? "", "[\(spec.place)](\(page)): \(spec.title)", "\(table.rowsRun) of \(table.rows.count)",
       table.seeds.isEmpty ? "" : "\(table.seeds.count)",
-      table.records.isEmpty ? "" : seconds < 60 ? "< 1" : formatCount(Int(seconds / 60)),
+      table.records.isEmpty ? "" : seconds < 60 ? "< 1" : minutes,
       spec.pending == nil ? "`make reproduce PAPER=\(spec.paper) ITEM=\(spec.item)`" : "",
     ]
     return "| " + fields.map { $0.replacingOccurrences(of: "|", with: "\\|") }.joined(separator: " | ") + " |"

@@ -32,28 +32,39 @@ extension Table {
     }
     guard column.isMeasured, let base else { return value }
     let (mine, theirs) = (value.publishedNumber, published(base).flatMap(Double.init))
-    let reference = sample(column, byCell[base.id] ?? [], baseline: [])?.mean
+    let terms = column.metrics.flatMap { metric in
+      [cell, base].map { Claim.Term(cells: [$0.id], metric: metric) }
+    }
+    let source = evidence.pairsSeeds ? evidence.sharingSeeds(terms) : evidence
+    let ours = sample(column, source.recorded(cell.id), baseline: source.recorded(base.id))?.mean
+    let reference = sample(column, source.recorded(base.id), baseline: [])?.mean
     value.againstBaseline = Pair(
       published: mine.flatMap { mine in theirs.map { mine - $0 } },
-      ours: value.ours.flatMap { mine in reference.map { mine.mean - $0 } })
+      ours: ours.flatMap { ours in reference.map { ours - $0 } })
     if column.kept {
       value.kept = Pair(
-        published: mine.flatMap { mine in theirs.map { 100 * mine / $0 } },
-        ours: value.ours.flatMap { mine in reference.map { 100 * mine.mean / $0 } })
+        published: mine.flatMap { mine in theirs.flatMap { share(mine, of: $0) } },
+        ours: ours.flatMap { ours in reference.flatMap { share(ours, of: $0) } })
     }
-    guard let ours = value.ours, let reference, value.seeds != nil, !column.metrics.isEmpty else { return value }
+    guard let ours, let reference, value.seeds != nil, !column.metrics.isEmpty else { return value }
     func halfWidth(_ mine: Double, _ theirs: Double) throws -> Double? {
-      try evidence.halfWidth(of: [
-        WeightedCell([cell.id], weights: weights(column, mine), from: evidence),
-        WeightedCell([base.id], weights: weights(column, theirs), from: evidence),
+      try source.halfWidth(of: [
+        WeightedCell([cell.id], weights: weights(column, mine), from: source),
+        WeightedCell([base.id], weights: weights(column, theirs), from: source),
       ])
     }
     value.againstBaselineInterval = try halfWidth(1, -1)
     // The linear part of 100 a / b.
-    if column.kept {
-      value.keptInterval = try halfWidth(100 / reference, -100 * ours.mean / (reference * reference))
+    if value.kept?.ours != nil {
+      value.keptInterval = try halfWidth(100 / reference, -100 * ours / (reference * reference))
     }
     return value
+  }
+
+  /// In percent; nil of a base that scores nothing.
+  private static func share(_ mine: Double, of base: Double) -> Double? {
+    let share = 100 * mine / base
+    return share.isFinite ? share : nil
   }
 
   private static func sample(_ column: Column, _ own: [Record], baseline: [Record]) -> Sample? {

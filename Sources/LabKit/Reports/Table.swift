@@ -21,11 +21,11 @@ struct Table {
     var stderr: Double?
     /// Ours when it is a setting.
     var setting: String?
-    /// Differences to the baseline cell.
+    /// Differences to the baseline cell; where claims pair seeds, ours is of the seeds that both have, as is the share.
     var againstBaseline: Pair?
     /// Half the width of our difference's 95 % interval.
     var againstBaselineInterval: Double?
-    /// Shares of the baseline's value in percent, each side's of its own.
+    /// Shares of the baseline's value in percent, each side's of its own; none of a baseline at 0.
     var kept: Pair?
     /// Half the width of our share's 95 % interval.
     var keptInterval: Double?

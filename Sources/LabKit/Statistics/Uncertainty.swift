@@ -22,10 +22,14 @@ struct Uncertainty: Equatable, Sendable {
     return below > 0 ? variance * variance / below : .infinity
   }
 
+  /// Half the width of `interval(_:)`.
+  func halfWidth(_ coverage: Double = 0.95) -> Double {
+    variance == 0 ? 0 : studentQuantile(0.5 + coverage / 2, freedom: freedom) * standardError
+  }
+
   /// The two-sided interval that covers the truth with probability `coverage`.
   func interval(_ coverage: Double = 0.95) -> ClosedRange<Double> {
-    if variance == 0 { return value...value }
-    let half = studentQuantile(0.5 + coverage / 2, freedom: freedom) * standardError
+    let half = halfWidth(coverage)
     return (value - half)...(value + half)
   }
 

@@ -1,4 +1,5 @@
 import Collectives
+import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
@@ -50,6 +51,12 @@ public struct ParallelInference {
     try ranks.requireSame(identity, "checkpoint", field: "model")
     let ids = tokenizer.prompt(prompt)
     if ids.isEmpty { throw AgreedError(.usage("is empty", field: "prompt", expected: "some text")) }
+    try ranks.agreeing {
+      let length = try parallel.contextLength(prompt: ids.count, maximum: tokens)
+      // The prompt is read at once.
+      try requireServingMemory(
+        parallel.model, sequences: 1, context: length, rows: ids.count, at: "`prompt`, `tokens`")
+    }
     let ends = tokenizer.endTokens.union(parallel.model.config.eosTokenIds.map { Int32($0) })
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
     var text = ""

@@ -59,6 +59,10 @@ public struct Preferring {
       if pairs.shortened > 0 && ranks.writes {
         printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
       }
+      if plan.unusedPairs > 0 && ranks.writes {
+        printNote(
+          "note: pairs too few for another step of \(plan.batch) train nothing: \(formatCount(plan.unusedPairs))")
+      }
       let identity = RunIdentity(
         student: try ranks.fromFirst { try modelIdentity(model) }, teacher: nil,
         data: PreferenceData.identity(of: data.training),
@@ -79,8 +83,7 @@ public struct Preferring {
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop)
       try ranks.onFirst { after = trainer.score(pairs.heldOut) }
-      var outcome = Outcome(
-        tokens: pairs.training.reduce(0) { $0 + $1.chosen.inputCount + $1.rejected.inputCount })
+      var outcome = Outcome(tokens: trainer.trainedTokens)
       if after.pairs > 0 {
         let count = Double(after.pairs)
         outcome.heldOutPairs = after.pairs

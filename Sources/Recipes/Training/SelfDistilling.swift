@@ -81,6 +81,7 @@ public struct SelfDistilling {
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let (tokenizer, identity) = try ranks.agreeing { try checked(on: ranks) }
+    let batches = try ranks.agreeing { try self.batches(tokenizer) }
     let directory = RunDirectory(folder, force: force)
     // The first rank validates.
     let stopping = ranks.writes ? self.stopping : nil
@@ -88,19 +89,16 @@ public struct SelfDistilling {
       try ValidationHistory(directory.run, stopping).outcome(lastStep: plan.steps)
     } train: {
       let history = try ranks.agreeing { try ValidationHistory(directory.run, stopping) }
-      let shards = try ranks.agreeing { try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed) }
       // Where the teacher's states are kept the first rank makes them.
       let guide: (any Teacher)? =
         if plan.klWeight == 0 { nil } else if let shared, plan.hiddenWeight == nil {
           try ranks.inTurn {
             try shared.open(
-              teacher: teacher, data: data.identity, plan: plan, batches: shards, report: reportTeacher,
+              teacher: teacher, data: data.identity, plan: plan, batches: batches, report: reportTeacher,
               shouldStop: shouldStop)
           }
         } else { try ranks.load(teacher) }
       let (model, trainer) = try ranks.agreeing {
-        let batches: any BatchSource =
-          answersOnly ? ScoredBatches.answers(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
         let model = try ranks.load(student)
         return (model, try Trainer(student: model, teacher: guide, batches: batches, plan: plan, ranks: ranks))
       }
@@ -127,10 +125,30 @@ public struct SelfDistilling {
     }
   }
 
+  /// The text's batches, in which answers alone count where that is asked for: those that shards of chats record, in
+  /// other text what follows a marker.
+  /// - Throws: a usage error for text that would teach nothing
+  private func batches(_ tokenizer: Tokenizer) throws -> any BatchSource {
+    let shards = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
+    if !answersOnly { return shards }
+    let batches: any BatchSource =
+      data.manifest.answers == nil
+      ? ScoredBatches.answers(shards, mask: AnswerMask(tokenizer), time: plan.time) : shards
+    let tried = min(plan.steps, 8)
+    if try (0..<tried).contains(where: { step in try batches.batch(step: step).targets.contains { $0 >= 0 } }) {
+      return batches
+    }
+    throw UpcycleError.usage(
+      "holds no answers to learn on", at: data.folder.path,
+      expected: "chats, or lines with \(AnswerMask.markers.joined(separator: ", "))",
+      found: "none in the first \(tried == 1 ? "batch" : "\(tried) batches")",
+      hint: "`all_tokens` learns on every token")
+  }
+
   /// What can be checked before anything long begins.
   private func checked(on ranks: any TrainingRanks) throws -> (Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: student)
-    try data.require(tokenizer, of: [student, teacher])
+    try data.require(tokenizer, of: student, teacher)
     try heldOut?.require(tokenizer)
     try stopping?.validate()
     if stopping?.metric == .loss && heldOut == nil {

@@ -133,9 +133,15 @@ extension TaskItem {
   /// Reads a task file; errors name the line and what is wrong with it.
   public static func read(_ url: URL) throws -> [TaskItem] {
     let items = try JSONLines.read(TaskItem.self, from: url, what: "a task item")
+    var lines: [[String]: Int] = [:]
     for (line, item) in items {
-      guard let problem = item.problem else { continue }
-      throw UpcycleError("is not a usable task item", at: "\(url.path):\(line)", found: problem)
+      let place = "\(url.path):\(line)"
+      if let problem = item.problem { throw UpcycleError("is not a usable task item", at: place, found: problem) }
+      if let other = lines.updateValue(line, forKey: [item.task, item.id]) {
+        throw UpcycleError(
+          "repeats the id of an item of the task \(item.task)", at: place, expected: "an id of its own",
+          found: "\(item.id), as in line \(other)")
+      }
     }
     if items.isEmpty { throw UpcycleError("holds no task items", at: url.path) }
     return items.map(\.value)
