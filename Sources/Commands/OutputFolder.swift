@@ -15,8 +15,8 @@ public struct OutputFolder: ParsableArguments {
   /// For the argument parser.
   public init() {}
 
-  /// Where the folder will be.
-  public var url: URL { URL(fileURLWithPath: out) }
+  /// Where the folder will be, without `..`: what is looked at is what `AtomicFolder` replaces.
+  public var url: URL { URL(fileURLWithPath: out).standardizedFileURL }
 
   /// What a command that wrote a folder says; kept in it, for the next time it is asked for the same.
   public struct Report: Codable, Sendable {
@@ -39,15 +39,22 @@ public struct OutputFolder: ParsableArguments {
   /// Writes the folder and prints the report; finds it finished where the same command wrote it from the same contents.
   /// - Parameters:
   ///   - inputs: files and folders that the command reads, as given
-  ///   - beside: further folders that the body writes; the output is finished where they are as it left them
   ///   - json: prints the report's JSON
   ///   - body: writes into a folder that becomes the output when it is done
   /// - Throws: usage errors for a folder that holds something else
+  public func write(from inputs: [String?], json: Bool = false, _ body: (URL) throws -> Report) throws {
+    try write(from: inputs, beside: nil, json: json) { folder, _ in try body(folder) }
+  }
+
+  /// The same with a second folder, as given, that appears whole before the output does; the output is finished where it
+  /// is as the command left it.
+  /// - Parameter body: writes into the folders that become the output and, unless `beside` is nil, the one beside it
+  /// - Throws: usage errors for folders that hold something else
   public func write(
-    from inputs: [String?], beside: [String] = [], json: Bool = false, _ body: (URL) throws -> Report
+    from inputs: [String?], beside: String?, json: Bool = false, _ body: (URL, _ beside: URL?) throws -> Report
   ) throws {
     let inputs = inputs.compactMap { $0 }
-    try keepApart(from: inputs)
+    for case let folder? in [out, beside] { try keepApart(folder, from: inputs) }
     let contents = try FolderContents(of: url)
     // A large checkpoint is read for its digest beside the work on it.
     let origin = Pending { isWanted in
@@ -57,19 +64,35 @@ public struct OutputFolder: ParsableArguments {
     defer { origin.cancel() }
     if contents != .nothing {
       let isOwn = try FolderOrigin(of: url) == origin.get()
-      if isOwn, let report = finishedReport, try beside.isEmpty || report.beside == FolderOrigin.digests(of: beside) {
+      if isOwn, let report = finishedReport,
+        try report.beside == beside.map({ try FolderOrigin.digests(of: [$0]) })
+      {
         // A kill may have come before the clean-up.
         AtomicFolder.removeLeftovers(of: url)
         printNote(finishedNote)
         return try show(report, json: json)
       }
       // Of an own result that lost a part nothing goes that is not made again.
-      let hasLost = isOwn && !beside.isEmpty
+      let hasLost = isOwn && beside != nil
       guard force || hasLost, contents.isOurs else { throw contents.inTheWay(at: url) }
     }
+    let second = try beside.map { path -> AtomicFolder in
+      let place = URL(fileURLWithPath: path).standardizedFileURL
+      let there = try FolderContents(of: place)
+      // The same command may have been killed between the two folders' appearing.
+      let mayGo =
+        try there == .nothing || force && there.isOurs
+        || contents == .nothing && FolderOrigin(of: place) == origin.get()
+      guard mayGo else { throw there.inTheWay(at: place) }
+      return try AtomicFolder(place)
+    }
     let folder = try AtomicFolder(url)
-    var report = try body(folder.work)
-    if !beside.isEmpty { report.beside = try FolderOrigin.digests(of: beside) }
+    var report = try body(folder.work, second?.work)
+    if let second, let beside {
+      try origin.get().write(to: second.work)
+      try second.commit()
+      report.beside = try FolderOrigin.digests(of: [beside])
+    }
     try origin.get().write(to: folder.work)
     try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
     try folder.commit()
@@ -93,7 +116,7 @@ public struct OutputFolder: ParsableArguments {
   /// Makes room for a training: refuses what is neither a training nor a model, of which the training itself knows whether
   /// it is its own.
   public func prepare(for inputs: [String?]) throws {
-    try keepApart(from: inputs.compactMap { $0 })
+    try keepApart(out, from: inputs.compactMap { $0 })
     let contents = try FolderContents(of: url)
     switch contents {
     case .nothing, .training, .model: return
@@ -115,12 +138,12 @@ public struct OutputFolder: ParsableArguments {
     return (try? FileManager.default.attributesOfItem(atPath: file))?[.modificationDate] as? Date
   }
 
-  private func keepApart(from inputs: [String]) throws {
+  private func keepApart(_ folder: String, from inputs: [String]) throws {
     func place(_ path: String) -> String {
       URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
     }
-    if inputs.contains(where: { place($0) == place(out) }) {
-      throw UpcycleError.usage("is what the command reads", at: "--out", expected: "another folder", found: out)
+    if inputs.contains(where: { place($0) == place(folder) }) {
+      throw UpcycleError.usage("is what the command reads", at: "--out", expected: "another folder", found: folder)
     }
   }
 }

@@ -94,15 +94,21 @@ public struct Laboratory: Sendable {
 
   /// Names of all specs, sorted so that table2 comes before table10. A file without a title is a
   /// fragment for others to extend.
-  public func specNames() throws -> [String] {
-    let papers = try Self.entries(experiments).filter {
-      (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true
-    }
-    return try papers.flatMap { paper in
+  public func specNames() throws -> [String] { try specNames(in: papers()) }
+
+  private func specNames(in papers: [URL]) throws -> [String] {
+    try papers.flatMap { paper in
       try Self.entries(paper).filter { $0.pathExtension == "json5" }
         .filter { try JSONValue(contentsOf: $0, json5: true)["title"] != nil }
         .map { "\(paper.lastPathComponent)/\($0.deletingPathExtension().lastPathComponent)" }
     }.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
+  }
+
+  /// A folder a paper, and others, such as that of the teachers, that hold no spec.
+  private func papers() throws -> [URL] {
+    try Self.entries(experiments).filter {
+      (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true
+    }
   }
 
   /// The spec `PAPER/ITEM`.
@@ -121,23 +127,24 @@ public struct Laboratory: Sendable {
     return try Spec(name: name, contentsOf: file)
   }
 
-  /// The named specs; a paper's name stands for all of its specs, no name for all.
+  /// The named specs, each once; a paper's name stands for all of its specs, no name for all. Other files are not looked
+  /// into: one that is being written stops nobody.
   public func specs(_ names: [String]) throws -> [Spec] {
-    let all = try specNames()
-    return try
-      (names.isEmpty
-      ? all
-      : names.flatMap { name in
-        let inside = all.filter { $0.hasPrefix(name + "/") }
-        return inside.isEmpty ? [name] : inside
-      }).map(spec)
+    if names.isEmpty { return try specNames().map(spec) }
+    let papers = try papers()
+    var seen: Set<String> = []
+    return try names.flatMap { name -> [String] in
+      let inside = try specNames(in: papers.filter { $0.lastPathComponent == name })
+      return inside.isEmpty ? [name] : inside
+    }.filter { seen.insert($0).inserted }.map(spec)
   }
 
+  /// What a folder holds, sorted; hidden files are of editors and of writers under way.
   static func entries(_ folder: URL) throws -> [URL] {
     do {
       return try FileManager.default.contentsOfDirectory(
         at: folder, includingPropertiesForKeys: [.isDirectoryKey]
-      ).sorted { $0.path < $1.path }
+      ).filter { !$0.lastPathComponent.hasPrefix(".") }.sorted { $0.path < $1.path }
     } catch { throw UpcycleError("cannot list this folder", at: folder.path) }
   }
 }

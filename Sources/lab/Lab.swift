@@ -84,13 +84,25 @@ struct Selection: ParsableArguments {
   @Option(help: "Cells at a time, each in a process of its own.")
   var jobs = 1
 
-  /// What selects one of the plans again.
-  func arguments(for plan: Plan) -> String {
+  /// What runs one of the plans, in words of a shell. Whoever runs the makefile that it is written to has consented.
+  func arguments(for plan: Plan) throws -> String {
     let threads = plan.nodes.values.first?.threads ?? Plan.defaultThreads
-    let parts =
-      [plan.spec.name, "--profile", plan.profile.name, "--threads", "\(threads)"]
-      + (seeds.map { ["--seeds", $0.filter { $0 != " " }] } ?? []) + cells.flatMap { ["--cell", shellQuoted($0)] }
-    return parts.joined(separator: " ").replacingOccurrences(of: "$", with: "$$")
+    var words = [plan.spec.name, "--profile", plan.profile.name, "--threads", "\(threads)"]
+    if let seeds = try seedList() { words += ["--seeds", seeds.map(String.init).joined(separator: ",")] }
+    for cell in cells { words += ["--cell", cell] }
+    if plan.profile.consent != nil { words.append("--yes") }
+    return words.map(shellQuoted).joined(separator: " ")
+  }
+
+  private func seedList() throws -> [Int]? {
+    try seeds.map { text in
+      try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+        guard let seed = Int(part.trimmingCharacters(in: .whitespaces)), seed >= 0 else {
+          throw UpcycleError.usage("--seeds is not a list of numbers", expected: "such as 1,2,3", found: text)
+        }
+        return seed
+      }
+    }
   }
 
   func plans(in laboratory: Laboratory, registry: StageRegistry) throws -> [Plan] {
@@ -100,14 +112,7 @@ struct Selection: ParsableArguments {
     for (flag, value) in [("--threads", threads ?? 1), ("--jobs", jobs)] where !(1...256).contains(value) {
       throw UpcycleError.usage("\(flag) is out of range", expected: "1 to 256", found: "\(value)")
     }
-    let seeds = try self.seeds.map { text in
-      try text.split(separator: ",").map { part in
-        guard let seed = Int(part.trimmingCharacters(in: .whitespaces)), seed >= 0 else {
-          throw UpcycleError.usage("--seeds is not a list of numbers", expected: "such as 1,2,3", found: text)
-        }
-        return seed
-      }
-    }
+    let seeds = try seedList()
     return try laboratory.specs(specs).map { spec in
       func plan(threads: Int) throws -> Plan {
         try Plan(

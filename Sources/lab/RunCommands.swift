@@ -68,11 +68,12 @@ struct PlanCommand: ParsableCommand {
       let plans = try selection.plans(in: laboratory, registry: standardStages())
       if let makefile {
         if skipRecorded { throw UpcycleError.usage("a makefile holds every stage", hint: "leave out --skip-recorded") }
-        let arguments = Dictionary(uniqueKeysWithValues: plans.map { ($0.spec.name, selection.arguments(for: $0)) })
-        let text = SweepMakefile(plans, in: laboratory, arguments: arguments).text(program: try ownPath())
+        let arguments = try Dictionary(
+          uniqueKeysWithValues: plans.map { ($0.spec.name, try selection.arguments(for: $0)) })
+        let text = try SweepMakefile(plans, in: laboratory, arguments: arguments).text(program: ownPath())
         try writeFile(text, to: URL(fileURLWithPath: makefile))
         let stages = Set(plans.flatMap(\.order)).count
-        return try printResult("\(makefile): \(stages) stages; make -f \(makefile) -j2")
+        return try printResult("\(makefile): \(stages) stages; make -f \(shellQuoted(makefile)) -j2")
       }
       let outline = try Outline(plans, in: laboratory, jobs: selection.jobs, trustsRecords: skipRecorded)
       if json { try printJSON(outline.json) } else { try printResult(outline.text, terminator: "") }
@@ -108,7 +109,7 @@ struct RunCommand: ParsableCommand {
     runReportingErrors { try runSweep() }
   }
 
-  /// Set for the processes that `--jobs` starts.
+  /// Set for the processes that `--jobs` starts: the id of the one that starts them.
   private static let workerVariable = "UPCYCLE_SWEEP_WORKER"
 
   /// This command once more, as a worker that says nothing.
@@ -116,7 +117,7 @@ struct RunCommand: ParsableCommand {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try ownPath())
     process.arguments = Array(CommandLine.arguments.dropFirst())
-    process.environment = ProcessInfo.processInfo.environment.merging([workerVariable: "1"]) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging([workerVariable: "\(getpid())"]) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
@@ -128,6 +129,8 @@ struct RunCommand: ParsableCommand {
 
   private func runSweep() throws {
     Interrupt.listen()
+    let master = ProcessInfo.processInfo.environment[Self.workerVariable].flatMap { Int32($0) }
+    if let master { Interrupt.raise(whenGone: master) }
     let laboratory = try place.measuredLaboratory()
     let plans = try selection.plans(in: laboratory, registry: standardStages())
     if let plan = plans.first(where: { $0.profile.consent != nil }), !yes {
@@ -143,7 +146,7 @@ struct RunCommand: ParsableCommand {
     sweep.quiet = quiet
     sweep.useThreads = { Threads.set($0) }  // what the key says, whatever the machine has
     sweep.jobs = selection.jobs
-    if ProcessInfo.processInfo.environment[Self.workerVariable] != nil { return try sweep.work() }
+    if master != nil { return try sweep.work() }
     if let stage { return try sweep.run(stage: stage) }
     sweep.startWorker = Self.startWorker
     let start = monotonicSeconds()

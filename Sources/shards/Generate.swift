@@ -49,7 +49,7 @@ struct Generate: ParsableCommand {
     }
     export.preferencePairs = try count(preferences, "--preferences", most: 1_000_000)
     export.itemsPerTask = try count(items, "--items", most: 1_000_000)
-    export.itemSets = sets.split(separator: ",").map(String.init)
+    export.itemSets = try setNames()
     try output.write(from: [], json: json) { folder in
       let start = monotonicSeconds()
       let manifest = try export.write(to: folder) { file in
@@ -60,6 +60,18 @@ struct Generate: ParsableCommand {
           + " \(manifest.files.count) files in \(formatDuration(monotonicSeconds() - start))",
         json: try jsonValue(manifest))
     }
+  }
+
+  /// Each becomes a folder of its own.
+  private func setNames() throws -> [String] {
+    let names = sets.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let areNames = names.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") && !$0.utf8.contains(UInt8(ascii: "/")) }
+    guard areNames, Set(names).count == names.count else {
+      throw UpcycleError.usage(
+        "are no names of sets", at: "--sets",
+        expected: "different names, separated by commas, without a slash or a dot in front", found: "'\(sets)'")
+    }
+    return names
   }
 
   private func count(_ text: String, _ option: String, most: Int = .max) throws -> Int {

@@ -66,21 +66,19 @@ struct Pack: ParsableCommand {
     let options = try shardOptions()
     let parsing = try choice(specialTokens, Tokenizer.SpecialTokens.self, "--special-tokens") == .parse
     let badLines = BadLines(limit: skipBadLines)
-    let paths = try inputPaths(input)
-    let files = try readers(paths, badLines)
+    let documents = try documents(badLines)
     let tokenizer = try loadTokenizer()
     let template = chat ? try template() : nil
     let share = try heldOutShare()
     // "vocab.json,merges.txt,PATTERN" names two files.
     let tokenizerFiles = self.tokenizer.split(separator: ",").map(String.init)
       .filter(FileManager.default.fileExists(atPath:))
-    let beside = share == nil ? [] : [heldOutFolder]
-    try output.write(from: paths + tokenizerFiles + [chatTemplate], beside: beside, json: json) { folder in
+    let inputs: [String?] = documents.paths + tokenizerFiles + [chatTemplate]
+    let beside = share == nil ? nil : heldOutFolder
+    try output.write(from: inputs, beside: beside, json: json) { folder, beside in
       let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
-      let heldOut = try share.map { _ in
-        try ShardWriter(folder: emptyHeldOutFolder(), tokenizer: tokenizer, options: options)
-      }
-      try write(files, to: writer, share, heldOut, tokenizer, template, parsing)
+      let heldOut = try beside.map { try ShardWriter(folder: $0, tokenizer: tokenizer, options: options) }
+      try write(documents, to: writer, share, heldOut, tokenizer, template, parsing)
       let summary = ShardSummary(try writer.finish(), folder: output.out)
       let other = try heldOut.map { ShardSummary(try $0.finish(), folder: heldOutFolder) }
       if let first = badLines.first, !quiet {
@@ -93,7 +91,7 @@ struct Pack: ParsableCommand {
   /// - Parameters:
   ///   - share: of the documents, chosen by their numbers, that goes to `heldOut`
   private func write(
-    _ files: [DocumentReader], to writer: ShardWriter, _ share: Double?, _ heldOut: ShardWriter?,
+    _ inputs: DocumentInputs, to writer: ShardWriter, _ share: Double?, _ heldOut: ShardWriter?,
     _ tokenizer: Tokenizer, _ template: ChatTemplate?, _ parsing: Bool
   ) throws {
     let order = try shuffle.map { seed in
@@ -109,9 +107,10 @@ struct Pack: ParsableCommand {
       if let order { try order.add(ids, answers: answers) } else { try writer.append(document: ids, answers: answers) }
     }
     let began = monotonicSeconds()
-    let progress = ProgressLine("pack", total: files.reduce(0) { $0 + $1.size }, quiet: quiet)
+    let progress = ProgressLine("pack", total: inputs.bytes, quiet: quiet)
     var finished = 0
-    for file in files {
+    for path in inputs.paths {
+      let file = try inputs.open(path)
       func report(_ position: Int) {
         progress.update(
           finished + position,
@@ -144,16 +143,12 @@ struct Pack: ParsableCommand {
 
   // MARK: Options
 
+  /// Beside OUT, also where that ends in "/", "." or "..".
   private var heldOutFolder: String {
-    (output.out.hasSuffix("/") ? String(output.out.dropLast()) : output.out) + "-held-out"
-  }
-
-  /// The folder beside OUT, if nothing is there that would be lost.
-  private func emptyHeldOutFolder() throws -> URL {
-    let url = URL(fileURLWithPath: heldOutFolder)
-    let contents = try FolderContents(of: url)
-    guard contents == .nothing || (output.force && contents.isOurs) else { throw contents.inTheWay(at: url) }
-    return url
+    var folder = output.out
+    while folder.hasSuffix("/") { folder.removeLast() }
+    let hasName = ![".", ".."].contains((folder as NSString).lastPathComponent)
+    return (hasName ? folder : output.url.path) + "-held-out"
   }
 
   /// Between 0 and 1: "1%" or "0.01".
@@ -191,9 +186,9 @@ struct Pack: ParsableCommand {
       "is unknown", at: option, expected: T.allCases.map(\.rawValue).joined(separator: " or "), found: text)
   }
 
-  private func readers(_ paths: [String], _ badLines: BadLines) throws -> [DocumentReader] {
+  private func documents(_ badLines: BadLines) throws -> DocumentInputs {
     let format = chat ? DocumentFormat.jsonl : try choice(format, DocumentFormat.self, "--format")
-    return try paths.map {
+    return try DocumentInputs(input) {
       try DocumentReader($0, separator: .init(documentSeparator), format: format, field: field, badLines: badLines)
     }
   }

@@ -34,13 +34,12 @@ struct TrainTokenizer: ParsableCommand {
         "unknown --pattern", expected: SplitPattern.allCases.map(\.rawValue).joined(separator: ", "),
         found: pattern)
     }
-    let paths = try inputPaths(input)
+    let inputs = try DocumentInputs(input) {
+      try DocumentReader($0, separator: .init(documentSeparator), field: field)
+    }
     var trainer = try BPETrainer(vocabularySize: vocabularySize, pattern: pattern, specialTokens: special)
-    try output.write(from: paths) { folder in
-      for path in paths {
-        let reader = try DocumentReader(path, separator: .init(documentSeparator), field: field)
-        try reader.forEachDocument { text, _ in trainer.add(text) }
-      }
+    try output.write(from: inputs.paths) { folder in
+      for path in inputs.paths { try inputs.open(path).forEachDocument { text, _ in trainer.add(text) } }
       let progress = ProgressLine("train", total: vocabularySize, quiet: quiet)
       let tokenizer = try trainer.train { progress.update($0, "pieces") }
       try tokenizer.save(to: folder)

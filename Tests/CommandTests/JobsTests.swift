@@ -28,6 +28,16 @@ final class JobsTests: XCTestCase {
     XCTAssertGreaterThan(metrics[0].count, 3)
   }
 
+  /// A worker whose master was killed as it started, by its id: it leaves the work to the next run.
+  func testAWorkerWithoutItsMasterStops() throws {
+    let root = try laboratory()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let result = try launch(
+      "lab", ["run", "xecomla/table12", "--profile", "smoke", "--root", root.path, "--threads", "1"] + cells,
+      environment: ["UPCYCLE_SWEEP_WORKER": "\(Int32.max)"])
+    XCTAssertEqual(result.status, 130, result.error)
+  }
+
   /// Stages as targets: what is finished stays, what is missing is made, in any order that the parents allow.
   func testAMakefileRunsTheSweep() throws {
     let root = try laboratory()
@@ -91,8 +101,46 @@ final class JobsTests: XCTestCase {
     XCTAssertEqual(try finished(root), try finished(one))
   }
 
+  /// The makefile asks nobody: it says what the profile wants to hear. An experiment that is named twice is there once.
+  func testAMakefileRunsWhatAsksForConsent() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("sweep.mk")
+    try assertSucceeds(
+      "lab", ["plan", "xecomla/kv", "xecomla/kv", "--profile", "paper", "--makefile", file.path])
+    let runs = String(decoding: try readFile(file), as: UTF8.self).split(separator: "\n").filter {
+      $0.contains("$(LAB) run")
+    }
+    XCTAssertGreaterThan(runs.count, 1)
+    XCTAssertTrue(runs.allSatisfy { $0.contains(" --yes") }, "\(runs)")
+    XCTAssertEqual(runs.filter { !$0.contains("--stage") }.count, 1)
+  }
+
   func testJobsOutOfRangeAreRefused() throws {
     try assertRefused("lab", ["run", "xecomla/kv", "--jobs", "0"], status: 2, saying: ["--jobs", "1 to 256"])
+  }
+
+  /// A machine may have more processors than lab takes jobs.
+  func testMakeAsksForNoMoreJobsThanThereMayBe() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for (processors, jobs) in [(384, 256), (3, 3)] {
+      let nproc = folder.appendingPathComponent("nproc")
+      try writeFile("#!/bin/sh\necho \(processors)\n", to: nproc)
+      XCTAssertEqual(chmod(nproc.path, 0o755), 0)
+      let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+      let result = try launch(
+        "/usr/bin/env", ["-u", "JOBS", "-u", "MAKEFLAGS", "make", "-n", "smoke"],
+        environment: ["PATH": "\(folder.path):\(path)"])
+      XCTAssertTrue(result.output.contains("--jobs \(jobs)\n"), result.output + result.error)
+    }
+  }
+
+  func testSeedsThatAreNoneAreRefused() throws {
+    for seeds in [",", "1,"] {
+      try assertRefused(
+        "lab", ["run", "xecomla/kv", "--seeds", seeds], status: 2, saying: ["--seeds", "such as 1,2,3"])
+    }
   }
 
   /// A root with X-EcoMLA's experiments, without records, and the models that they start from.

@@ -148,6 +148,21 @@ final class OverwritingTests: XCTestCase {
       saying: ["is what the command reads"])
   }
 
+  /// What a path with `..` leads to is looked at before it is replaced, also where a folder on the way is not there yet
+  /// or is a link.
+  func testAPathThroughParentsDestroysNothing() throws {
+    for name in ["taken", "far/away"] { try makeDirectory(URL(fileURLWithPath: path("parents/\(name)"))) }
+    try FileManager.default.createSymbolicLink(atPath: path("parents/link"), withDestinationPath: "far/away")
+    let text = path("parents/taken/notes.txt")
+    try writeFile("The cat sat on the mat.", to: URL(fileURLWithPath: text))
+    let train = ["train-tokenizer", "--input", text, "--vocabulary-size", "260", "--quiet", "--out"]
+    for out in ["/taken/missing/..", "/link/../taken"] {
+      let words = ["taken: holds other files (notes.txt)"]
+      try assertRefused("shards", train + [path("parents") + out], status: 2, saying: words)
+      XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: path("parents/taken")), ["notes.txt"], out)
+    }
+  }
+
   /// The digest of a large input, which is taken beside the work on it, neither keeps a refusal waiting nor breaks its end.
   func testARefusalEndsTheDigestOfALargeInput() throws {
     let model = repositoryRoot().appendingPathComponent("experiments/teachers/nano-qwen-seed1")

@@ -48,6 +48,34 @@ final class PackCommandTests: XCTestCase {
       saying: ["a Parquet file", "read_parquet('d.parquet').to_json('d.jsonl'"])
   }
 
+  /// A process may hold fewer files open than a corpus has; one that is no text is told before the work on the others.
+  func testACorpusOfMoreFilesThanMayBeOpen() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for number in 0..<150 {
+      try writeFile("document \(number)", to: folder.appendingPathComponent("corpus/\(number).txt"))
+    }
+    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
+    let program = builtProducts().appendingPathComponent("shards").path
+    func run(_ command: String) throws -> CommandResult {
+      try launch("/bin/bash", ["-c", "ulimit -n 100; exec '\(program)' \(command)"], in: folder)
+    }
+    let packed = try run("pack --input corpus --tokenizer '\(tokenizer)' --out out --shard-tokens 4 --quiet")
+    XCTAssertEqual(packed.status, 0, packed.error)
+    let verified = try run("verify out --quiet")
+    XCTAssertEqual(verified.status, 0, verified.error)
+    XCTAssertEqual(try TokenShards(folder.appendingPathComponent("out")).manifest.documents.count, 150)
+    let trained = try run("train-tokenizer --input corpus --vocabulary-size 270 --out tokens --quiet")
+    XCTAssertEqual(trained.status, 0, trained.error)
+    try writeFile("PAR1", to: folder.appendingPathComponent("corpus/zz.txt"))
+    for command in ["pack --tokenizer '\(tokenizer)'", "train-tokenizer --vocabulary-size 270"] {
+      let refused = try run("\(command) --input corpus --out no --quiet")
+      XCTAssertEqual(refused.status, 2, refused.error)
+      XCTAssertTrue(refused.errorLines.count == 1 && refused.error.contains("zz.txt: is not text"), refused.error)
+    }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: folder.path + "/no"))
+  }
+
   /// A conversation that the template refuses is a bad line like any other, named and counted.
   func testConversationsThatTheTemplateRefusesAreBadLines() throws {
     let folder = try temporaryFolder()
@@ -130,5 +158,22 @@ final class PackCommandTests: XCTestCase {
     try assertRefused("shards", pack, status: 2, saying: ["out-held-out", "token shards already", "--force"])
     try assertSucceeds("shards", pack + ["--force"])
     XCTAssertTrue(try assertSucceeds("shards", pack).error.contains("finished already"))
+    // As a kill leaves it that comes between the two folders: the same command goes on, another one does not.
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("out"))
+    let words = ["out-held-out", "token shards already, made by `shards pack"]
+    try assertRefused("shards", pack + ["--append-end"], status: 2, saying: words)
+    try assertSucceeds("shards", pack)
+    XCTAssertEqual(try manifest(), made)
+    XCTAssertTrue(try assertSucceeds("shards", pack).error.contains("finished already"))
+    // Beside the folder also where its name ends in a slash or is that of the folder around.
+    try makeDirectory(folder.appendingPathComponent("here"))
+    for (number, out) in ["slashes//", "here/.", "here/inside/.."].enumerated() {
+      let name = number == 0 ? "slashes" : "here"
+      try assertSucceeds("shards", Array(pack.dropLast()) + [folder.path + "/" + out])
+      for place in [name, name + "-held-out"] {
+        XCTAssertNoThrow(try TokenShards(folder.appendingPathComponent(place)), out)
+        try FileManager.default.removeItem(at: folder.appendingPathComponent(place))
+      }
+    }
   }
 }

@@ -33,6 +33,15 @@ final class SilentOptionsTests: XCTestCase {
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("one.csv")))
   }
 
+  /// Each set is a folder: no set is missing, written twice, hidden or out of its place.
+  func testSetsOfTasksAreNames() throws {
+    for sets in ["", "a,,b", "a,a", "a,..", ".a", "a/../../b", "/tmp/a"] {
+      let generate = ["generate", "--pretraining-tokens", "0", "--items", "1", "--out", path("world"), "--sets", sets]
+      try assertRefused("shards", generate, status: 2, saying: ["--sets", "expected different names", "'\(sets)'"])
+    }
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [])
+  }
+
   /// A conversation tells what memory its last answer took.
   func testAConversationReportsMemory() throws {
     let template = folder.appendingPathComponent("template.jinja")

@@ -70,6 +70,16 @@ final class FilesTests: XCTestCase {
       refusal { try writeFile("y", to: URL(fileURLWithPath: "/proc/nowhere/file")) }.hasPrefix("/proc/nowhere"))
   }
 
+  /// As `mkdir -p` does: what stands before `..` is made too, and the path leads where it says.
+  func testFoldersBehindParentsThatAreNotThere() throws {
+    try makeDirectory(URL(fileURLWithPath: folder.path + "/missing/.."))
+    XCTAssertEqual(try contents, ["missing"])
+    try makeDirectory(URL(fileURLWithPath: folder.path + "/other/../made/inside"))
+    XCTAssertEqual(try contents, ["made", "missing", "other"])
+    try writeFile("x", to: URL(fileURLWithPath: folder.path + "/third/../file.txt"))
+    XCTAssertEqual(try readFile(folder.appendingPathComponent("file.txt")), Data("x".utf8))
+  }
+
   // MARK: Reading
 
   func testUnreadableFilesAreNamed() {
@@ -77,6 +87,29 @@ final class FilesTests: XCTestCase {
     XCTAssertEqual(refusal { _ = try readFile(missing) }, "\(missing.path): no such file")
     XCTAssertEqual(refusal { _ = try readFile(self.folder) }, "\(folder.path): is a folder, not a file")
     XCTAssertEqual(refusal { _ = try sha256(fileAt: missing) }, "\(missing.path): no such file")
+  }
+
+  func testALinkToNothingIsToldFromAFileThatIsNotThere() throws {
+    let link = folder.appendingPathComponent("link")
+    try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "nowhere")
+    for read in [{ _ = try readFile(link) }, { _ = try openRegularFile(link) }] as [() throws -> Void] {
+      XCTAssertEqual(
+        refusal(read),
+        "\(link.path): no such file; found a link to nowhere, where nothing is (mend the link, or name another file)")
+    }
+  }
+
+  func testKindsAreThoseBehindLinks() throws {
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    try writeFile("x", to: folder.appendingPathComponent("file"))
+    for (link, target) in [("to file", "file"), ("to folder", "."), ("to nothing", "nowhere")] {
+      try FileManager.default.createSymbolicLink(atPath: path(link), withDestinationPath: target)
+    }
+    XCTAssertEqual(mkfifo(path("pipe"), 0o600), 0)
+    XCTAssertEqual(["file", "to file"].map { fileKind(path($0)) }, [S_IFREG, S_IFREG])
+    XCTAssertEqual(fileKind(path("to folder")), S_IFDIR)
+    XCTAssertEqual(fileKind(path("pipe")), S_IFIFO)
+    XCTAssertNil(fileKind(path("to nothing")))
   }
 
   // MARK: Digests

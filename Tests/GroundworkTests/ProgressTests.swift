@@ -102,4 +102,21 @@ final class ProgressTests: XCTestCase {
     silent.clear()
     XCTAssertEqual(news(), "")
   }
+
+  /// A terminal that closes asks for a clean stop, however often it says so; under nohup it asks for nothing.
+  func testATerminalThatClosesAsksForACleanStop() {
+    let former = signal(SIGHUP, SIG_IGN)
+    defer {
+      for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+      signal(SIGHUP, former)
+      Interrupt.clear()
+    }
+    Interrupt.listen()
+    raise(SIGHUP)
+    XCTAssertFalse(Interrupt.isRaised)
+    signal(SIGHUP, SIG_DFL)
+    Interrupt.listen()
+    for _ in 0..<2 { raise(SIGHUP) }
+    XCTAssertTrue(Interrupt.isRaised)
+  }
 }

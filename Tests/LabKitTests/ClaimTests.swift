@@ -62,6 +62,12 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try verdict(spec, records(steady)).answer, .holds)
   }
 
+  /// Beside a pole an error has no width.
+  func testAQuantityBesideAPoleIsUndecided() throws {
+    let spec = try spec(#"{ let: { a: "a" }, quantity: "1 / (a - 0.9999)", above: 0 }"#)
+    XCTAssertEqual(try verdict(spec, records(["a": [1, 1, 1]])).answer, .undecided)
+  }
+
   /// Where a seed stands for the same batches in all cells, cells rise and fall together and the difference is steady.
   func testPairedSeedsAreComparedSeedBySeed() throws {
     let together = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]])
@@ -74,6 +80,23 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(interval.upperBound, 0.7484, accuracy: 1e-4)
     let apart = records(["a": [51.2, 53.4, 49.0], "b": [52.8, 48.6, 50.7]])
     XCTAssertEqual(try verdict(spec(difference, extra: "pairs_seeds: true,"), apart).answer, .undecided)
+  }
+
+  /// In tables too; a cell by itself has none to be compared with and keeps the pooled interval.
+  func testTablesPairSeedsWhereClaimsDo() throws {
+    let together = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]])
+    func halfWidth(_ extra: String, _ weights: [String: Double]) throws -> Double {
+      let source = ClaimEvidence(try spec(difference, extra: extra), records: together)
+      return try XCTUnwrap(
+        source.halfWidth(
+          of: weights.sorted { $0.key < $1.key }.map {
+            WeightedCell([$0.key], weights: ["score.avg": $0.value], from: source)
+          }))
+    }
+    let paired = "pairs_seeds: true,"
+    XCTAssertEqual(try halfWidth(paired, ["a": 1, "b": -1]), 0.2484, accuracy: 1e-4)
+    XCTAssertGreaterThan(try halfWidth("", ["a": 1, "b": -1]), 4)
+    XCTAssertEqual(try halfWidth(paired, ["a": 1]), try halfWidth("", ["a": 1]))
   }
 
   func testMissingRunsAreNamedWithTheSeedsThatPowerAsksFor() throws {

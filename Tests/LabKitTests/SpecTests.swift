@@ -73,6 +73,20 @@ final class SpecTests: XCTestCase {
     assertError("without cycles") { _ = try lab.laboratory.spec("demo/loop") }
   }
 
+  /// What a run would stumble over later.
+  func testListsAndLimitsOfNothingAreRefused() throws {
+    let base = #"base: [ { stage: "make", with: { size: "$size" } }, { stage: "score", from: { model: "make" } } ]"#
+    assertError("t.json5", "pipelines.base is empty") { _ = try spec(base, "base: []") }
+    for limit in ["-1", "0"] {
+      assertError("profiles.smoke.limit", "expected 1 or more cells, found \(limit)") {
+        _ = try spec("limit: 1", "limit: \(limit)")
+      }
+    }
+    assertError("report.columns[2].mean_of", "each once") {
+      _ = try spec(#"metric: "score.avg", kept"#, #"mean_of: ["score.avg", "score.avg"], kept"#)
+    }
+  }
+
   /// Numbers that are none, in a spec and in what was published, and a matrix without end.
   func testNumbersThatAreNone() throws {
     for number in ["NaN", "Infinity", "1e999", "-1"] {
@@ -125,6 +139,25 @@ final class SpecTests: XCTestCase {
     XCTAssertEqual(spec.profiles["micro"]?.seeds, [7])
     XCTAssertEqual(spec.profiles["micro"]?.about, "tiny")
     XCTAssertEqual(spec.claims.count, 0)
+  }
+
+  /// What is named is read once, and nothing that is not named: an editor's lock, a file that is being written.
+  func testOtherFilesStopNoSpec() throws {
+    let lab = try TestLaboratory()
+    let demo = lab.laboratory.experiments.appendingPathComponent("demo")
+    try FileManager.default.createSymbolicLink(
+      atPath: demo.appendingPathComponent(".#t.json5").path, withDestinationPath: "somebody@somewhere.1")
+    XCTAssertEqual(try lab.laboratory.specNames(), ["demo/t"])
+    XCTAssertEqual(try lab.laboratory.specs(["demo/t", "demo", "demo/t"]).map(\.name), ["demo/t"])
+    try lab.write("broken.json5", "{ title: ")
+    XCTAssertEqual(try lab.laboratory.specs(["demo/t"]).map(\.name), ["demo/t"])
+    assertError("broken.json5", "is not valid JSON5") { _ = try lab.laboratory.specs(["demo"]) }
+    let other = lab.laboratory.experiments.appendingPathComponent("other")
+    try makeDirectory(other)
+    try FileManager.default.moveItem(
+      at: demo.appendingPathComponent("broken.json5"), to: other.appendingPathComponent("broken.json5"))
+    XCTAssertEqual(try lab.laboratory.specs(["demo"]).map(\.name), ["demo/t"])
+    assertError("no experiment is called \"\"") { _ = try lab.laboratory.specs([""]) }
   }
 
   /// `use` stands for the stages of another pipeline, also one that uses others.

@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import TestKit
 import XCTest
 
 @testable import LabKit
@@ -163,7 +164,7 @@ final class SweepTests: XCTestCase {
     for var record in try file.read() {
       record.stages = record.stages!.mapValues { Record.Cost(seconds: 50, tokens: $0.tokens) }
       record.stages!["train"]?.seconds = 200
-      record.host.gflops = 100
+      (record.host.cpu, record.host.gflops) = ("another", 100)
       record.tokens += 1
       _ = try file.put(record)
     }
@@ -185,6 +186,32 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try seconds("train", gflops: 50), 600, "and what is finished took half as long again as foretold")
   }
 
+  /// Of a cell's records the nearest tell: of this processor before those of another whose speed nobody measured, and scaled
+  /// to the threads of the plan.
+  func testTheNearestRecordsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1, 2, 3])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    let records = try file.read()
+    for var record in records where record.seed != nil {
+      record.tokens += 1
+      switch record.seed {
+      case 1: (record.host.cpu, record.seconds, record.stages) = ("another", 6, nil)
+      case 2: record.stages!["train"]!.seconds = 300
+      default: record.stages!["train"]!.seconds = 500
+      }
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    func train(_ plan: Plan) throws -> Double? {
+      let job = try XCTUnwrap(plan.jobs.first { $0.seed == 1 })
+      return try XCTUnwrap(lab.sweep(plan).estimates()[job.steps.first { $0.alias == "train" }!.key])
+    }
+    XCTAssertEqual(try train(plan), 400, "the mean of seeds 2 and 3")
+    XCTAssertEqual(try train(lab.plan(seeds: [1, 2, 3], threads: 1)), 800, "on one thread of two")
+  }
+
   /// An experiment without records takes as long as the stages of its paper's others, tokens by tokens; a record that knows
   /// the whole cell alone is shared out as those stand to one another.
   func testOtherExperimentsTellTheTime() throws {
@@ -193,9 +220,9 @@ final class SweepTests: XCTestCase {
     try lab.sweep(plan).run()
     let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
     for var record in try file.read() {
-      let costs = ["make": 10.0, "score": 30, "train": 200].mapValues { Record.Cost(seconds: $0, tokens: 0) }
-      record.stages = record.stages!.mapValues { Record.Cost(seconds: 0, tokens: $0.tokens) }
-      for alias in record.stages!.keys { record.stages![alias]!.seconds = costs[alias]!.seconds }
+      for alias in record.stages!.keys {
+        record.stages![alias]!.seconds = ["make": 10, "score": 30, "train": 200][alias]!
+      }
       record.tokens += 1
       _ = try file.put(record)
     }
@@ -381,6 +408,48 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t")).count, 3)
   }
 
+  /// Folders, programs and cells with signs that mean something to make or to a shell.
+  func testAMakefileSpellsNamesAsMakeReadsThem() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan()
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let root = folder.appendingPathComponent("a# b:c $d")
+    let program = root.appendingPathComponent("lab's #1")
+    try makeDirectory(root)
+    // Stands for run --root ROOT EXPERIMENT --cell CELL --stage KEY.
+    try writeFile(
+      """
+      #!/bin/sh
+      echo "$6" >>"$3/cells"
+      [ "$7" = --stage ] || exit 0
+      mkdir -p "$3/runs/cache/$8" && touch "$3/runs/cache/$8/done.json"
+
+      """, to: program)
+    XCTAssertEqual(chmod(program.path, 0o755), 0)
+    let cell = "50% of $HOME #1"
+    func text(in root: URL, cell: String) throws -> String {
+      let arguments = ["demo/t": "demo/t --cell \(shellQuoted(cell))"]
+      return try SweepMakefile([plan], in: Laboratory(root: root), arguments: arguments).text(program: program.path)
+    }
+    let file = root.appendingPathComponent("sweep.mk")
+    try writeFile(text(in: root, cell: cell), to: file)
+    var runs = 0
+    for stages in [plan.order.count, 0] {
+      let result = try launch("/usr/bin/make", ["-f", file.path])
+      XCTAssertEqual(result.status, 0, result.error)
+      runs += stages + 1
+      let cells = String(decoding: try readFile(root.appendingPathComponent("cells")), as: UTF8.self)
+      XCTAssertEqual(cells, String(repeating: cell + "\n", count: runs), "every stage once, the records always")
+    }
+    for sign in ["%", ";", "|", "*", "\\"] {
+      assertError("a makefile has no spelling", "with \(sign) in its path") {
+        _ = try text(in: folder.appendingPathComponent("a\(sign)b"), cell: cell)
+      }
+    }
+    assertError("a name with a line break", "one two") { _ = try text(in: root, cell: "one\ntwo") }
+  }
+
   func testAFailingStageLeavesNoDoneMarker() throws {
     let lab = try TestLaboratory()
     var registry = StageRegistry()
@@ -393,6 +462,47 @@ final class SweepTests: XCTestCase {
     let plan = try Plan(lab.laboratory.spec("demo/t"), profile: "micro", threads: 1, registry: registry)
     assertError("no such model") { try lab.sweep(plan).run() }
     XCTAssertFalse(try lab.sweep(plan).isDone(plan.order[0]))
+  }
+
+  /// As a makefile runs it, by its key.
+  func testAStageWithoutItsInputSaysWhatItNeeds() throws {
+    let lab = try TestLaboratory()
+    var registry = StageRegistry()
+    registry.register(
+      Stage(name: "make", version: 1, parameters: ["size"]) { _ in throw InputAbsent("data/text.txt") })
+    for name in ["train", "score"] {
+      registry.register(
+        Stage(name: name, version: 1, parents: ["model"], parameters: ["tokens", "rank"]) { _ in StageResult() })
+    }
+    let plan = try Plan(lab.laboratory.spec("demo/t"), profile: "micro", threads: 1, registry: registry)
+    assertError("demo/t base, make: an input is absent", "expected data/text.txt") {
+      try lab.sweep(plan).run(stage: plan.order[0])
+    }
+  }
+
+  func testParametersThatAreNoNumbersAreNamed() throws {
+    let lab = try TestLaboratory()
+    for (old, new, words) in [
+      ("= budget * unit", "= budget / 0", "\"= budget / 0\" is not a finite number"),
+      ("budget: 1,", "budget: Infinity,", "the variable \"budget\" is not a finite number"),
+      ("size: \"$size\"", "size: NaN", "a parameter is not a finite number"),
+    ] {
+      try lab.write("t.json5", TestLaboratory.spec.replacingOccurrences(of: old, with: new))
+      assertError("t.json5", "cell \"", words) { _ = try lab.plan() }
+    }
+  }
+
+  /// What others write is looked at from outside, whatever it is.
+  func testATrainingWhoseTableIsDamagedIsNotShown() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile(
+      #"{"plan": {"batch": 4611686018427387904, "time": 5, "tokens": 100}}"#,
+      to: folder.appendingPathComponent("run/plan.json"))
+    for (step, isShown) in [("1", true), ("nan", false), ("1e300", false), ("1.5", false)] {
+      try writeFile("step,loss,seconds\n\(step),4,1.0\n", to: folder.appendingPathComponent("run/metrics.csv"))
+      XCTAssertEqual(SweepView.Training(in: folder) != nil, isShown, step)
+    }
   }
 
   func testNumbersThatCannotBeRecordedAreNamed() throws {

@@ -76,6 +76,15 @@ final class WorkersTests: XCTestCase {
     XCTAssertGreaterThan(lab.log.count("score"), 0)
   }
 
+  /// The process that started a worker may be gone before the worker looks.
+  func testAWorkerStopsWhenTheProcessThatStartedItIsGone() throws {
+    let lab = try TestLaboratory()
+    Interrupt.raise(whenGone: .max)
+    try waitUntil("it is noticed") { Interrupt.isRaised }
+    XCTAssertThrowsError(try lab.sweep(lab.plan()).work()) { XCTAssertTrue($0 is Interrupted, "\($0)") }
+    XCTAssertEqual(lab.log.entries, [])
+  }
+
   /// What a worker could not do fails in the process that started it, with its reason; a worker that dies costs no cell.
   func testTheSweepDoesWhatItsWorkersLeave() throws {
     let lab = try TestLaboratory()

@@ -68,6 +68,43 @@ final class DocumentReaderTests: XCTestCase {
     XCTAssertEqual(try documents(Self.files.appendingPathComponent("lines.jsonl.gz").path), expected)
   }
 
+  /// What `gzip` and `zstd` write and unpack: an empty member, zeros that fill a block, frames without content (pzstd). What
+  /// they call damaged is refused.
+  func testMembersPaddingAndSkippableFrames() throws {
+    func packed(_ ending: String) throws -> [UInt8] {
+      Array(try readFile(Self.files.appendingPathComponent("lines.txt.\(ending)")))
+    }
+    let (gzip, zstd) = try (packed("gz"), packed("zst"))
+    let empty: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    let zeros = [UInt8](repeating: 0, count: 3 << 20)
+    func skippable(_ kind: UInt8, _ count: UInt8) -> [UInt8] {
+      [0x50 + kind, 0x2A, 0x4D, 0x18, count, 0, 0, 0] + [UInt8](repeating: 7, count: Int(count))
+    }
+    func read(_ name: String, _ parts: [UInt8]...) throws -> [String] {
+      try documents(write(parts.flatMap { $0 }, name), separator: .everyLine)
+    }
+    func assertDamaged(_ name: String, _ parts: [UInt8]...) throws {
+      let path = try write(parts.flatMap { $0 }, name)
+      XCTAssertThrowsError(try documents(path, separator: .everyLine), name) {
+        XCTAssertTrue("\($0)".contains("\(name): is ") && !"\($0)".contains("\n"), "\($0)")
+      }
+    }
+    let lines = try read("whole.gz", gzip)
+    XCTAssertEqual(lines.count, 3000)
+    XCTAssertEqual(try read("padded.gz", gzip, zeros), lines)
+    XCTAssertEqual(try read("zero.gz", empty, gzip, empty, [0]), lines)
+    XCTAssertEqual(try read("twice.gz", gzip, empty, gzip), lines + lines)
+    XCTAssertEqual(try read("pzstd.zst", skippable(0, 4), zstd), lines)
+    XCTAssertEqual(try read("around.zst", skippable(15, 0), zstd, skippable(3, 200)), lines)
+    try assertDamaged("more.gz", gzip, zeros, [1])
+    try assertDamaged("member.gz", gzip, [0], gzip)
+    try assertDamaged("garbage.gz", gzip, [1, 2, 3])
+    try assertDamaged("cut.gz", gzip, Array(empty.dropLast()))
+    try assertDamaged("cut.zst", zstd, Array(skippable(0, 9).dropLast()))
+    try assertDamaged("frame.zst", skippable(0, 4), Array(zstd.dropLast(3)))
+    try assertDamaged("zeros.zst", zstd, [UInt8](repeating: 0, count: 8))
+  }
+
   func testChunksCutAnywhereGiveTheSameDocuments() throws {
     let text = Array("a\nb\n\n<|endoftext|>\r\n\nc é\n<|endoftext|>\nd".utf8)
     for separator in [DocumentSeparator.automatic, .everyLine, .blankLine, .file] {
@@ -124,6 +161,26 @@ final class DocumentReaderTests: XCTestCase {
       }
     }
     XCTAssertEqual(try inputPaths([folder.path + "/*.txt"]), [folder.path + "/b.txt"])
+  }
+
+  /// Of a folder, files and links to files; a link to nothing that is named is told as one.
+  func testOnlyFilesOfAFolderAreInputs() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.path + "/" + name }
+    for name in ["a.txt", "sub.txt/b.txt", "old.parquet/c.txt"] {
+      try writeFile("x", to: URL(fileURLWithPath: path(name)))
+    }
+    for (link, target) in [("link.txt", "a.txt"), ("nothing.txt", "nowhere"), ("folder.txt", "sub.txt")] {
+      try FileManager.default.createSymbolicLink(atPath: path(link), withDestinationPath: target)
+    }
+    XCTAssertEqual(mkfifo(path("pipe.txt"), 0o600), 0)
+    XCTAssertEqual(
+      try inputPaths([folder.path]), ["a.txt", "link.txt", "old.parquet/c.txt", "sub.txt/b.txt"].map(path))
+    XCTAssertEqual(try inputPaths([path("nothing.txt")]), [path("nothing.txt")])
+    XCTAssertThrowsError(try documents(path("nothing.txt"))) {
+      XCTAssertTrue("\($0)".contains("nothing.txt: no such file; found a link to nowhere"), "\($0)")
+    }
   }
 
   func testALongLineIsReadInItsOwnMemory() throws {

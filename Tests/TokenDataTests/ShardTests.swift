@@ -73,6 +73,24 @@ final class ShardTests: XCTestCase {
     }
   }
 
+  /// 64 files stay open; the others are read as well, and hold no descriptor.
+  func testAFolderOfMoreFilesThanStayOpen() throws {
+    let fixture = try ShardFixture(frameTokens: 2, shardTokens: 4)
+    defer { fixture.remove() }
+    func openFiles() throws -> Int {
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter { descriptor in
+        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+        return target?.hasPrefix(fixture.folder.path + "/") == true
+      }.count
+    }
+    let shards = try TokenShards(fixture.folder, cachedFrames: 1)
+    XCTAssertGreaterThan(shards.manifest.shards.count, 70)
+    XCTAssertEqual(try openFiles(), 64)
+    XCTAssertEqual(try shards.read(0..<shards.count), fixture.tokens)
+    try shards.verify()
+    XCTAssertEqual(try openFiles(), 64)
+  }
+
   func testThreadsReadSideBySide() throws {
     for vocabulary in [300, 70_000] {
       let fixture = try ShardFixture(vocabularySize: vocabulary)

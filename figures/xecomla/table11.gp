@@ -11,6 +11,11 @@ unset key
 teachers = "Llama3.2-1B Llama3.2-3B Llama3.1-8B"
 short = "1B 3B 8B"
 on(i, tokens) = strcol("stage") eq "SFT" && strcol("teacher") eq word(teachers, i) && strcol("tokens") eq tokens
+base(side) = strcol("cell") eq "- - - -" && strcol(side) ne "" ? column(side) : 0
+stats csv using (base("avg_published")) nooutput
+their_base = STATS_max
+stats csv using (base("avg_ours")) nooutput
+our_base = STATS_max
 set multiplot layout 1,2 margins 0.09,0.985,0.17,0.91 spacing 0.07
 do for [side in "avg_published avg_ours"] {
   theirs = side eq "avg_published"
@@ -21,11 +26,17 @@ do for [side in "avg_published avg_ours"] {
     set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN
   } else {
-    set yrange [48:57]
+    set yrange [48:58]
+    level = theirs ? their_base : our_base
+    if (level > 0) {
+      set label 2 "base" at first 5.15, first level left font ",11" textcolor rgb grey
+      set arrow 2 from graph 0, first level to first 5.08, first level nohead lt 6
+    }
     plot for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "3.4B"), column(side))) with linespoints lt i, \
       for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B"), column(side))) with linespoints lt i dt 2, \
       for [i=1:3] csv using (place(column("r_kv"))):(keep(!theirs && (on(i, "3.4B") || on(i, "6.8B")), column(side))):(column("avg_interval")) with yerrorbars lt i, \
       for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B") && column("r_kv") == 48, column(side))):(word(short, i)." teacher") with labels left offset 0.9,(i == 2 ? 0.4 : -0.4) font ",11" textcolor lt i
+    unset label 2; unset arrow 2
   }
 }
 unset multiplot

@@ -80,9 +80,8 @@ struct OfficialLayout {
       var files = ["config.json": JSONValue.configuration(config.baseModel.json.object ?? [:])]
       let latentLayers = JSONValue.array(config.layers(of: .latentAttention).map { .int($0) })
       if let linear {
-        var object = try latentKeys.merging(modelKeys) { own, _ in own }
+        var object = try latentKeys.merging(modelKeys) { $1 }.merging(attentionKeys) { $1 }
         object["mla_layers"] = latentLayers
-        object["num_attention_heads"] = .int(config.attentionHeads)
         object["num_key_value_heads"] = .int(config.keyValueHeads)
         // Zebra-Llama's reader knows neither key.
         if linear == .gatedDeltaNet { object["linear_type"] = .string("gdn") }
@@ -100,13 +99,10 @@ struct OfficialLayout {
         var model = modelKeys
         model["attn_layers"] = .array(config.layers(of: .attention).map { .int($0) })
         model["vocab_size"] = .int(config.vocabularySize)
-        for key in ["hidden_size", "max_position_embeddings"] { model[key] = nil }
         files["MLA_config.json"] = JSONValue.configuration(model)
-        var layer = try latentKeys
-        layer["num_attention_heads"] = .int(config.attentionHeads)
+        var layer = try latentKeys.merging(attentionKeys) { $1 }
         layer["llama_num_key_value_heads"] = .int(config.keyValueHeads)
         layer["mla_num_key_value_heads"] = .int(config.keyValueHeads)
-        for key in ["hidden_size", "intermediate_size", "max_position_embeddings"] { layer[key] = modelKeys[key] }
         files["mla_layer_config.json"] = JSONValue.configuration(layer)
       }
       return ExportedModel(
@@ -118,10 +114,17 @@ struct OfficialLayout {
   /// What the papers' code builds its layers from: it has defaults of other models for each of them.
   private var modelKeys: [String: JSONValue] {
     [
-      "n_layer": .int(config.layerCount), "d_model": .int(config.hiddenSize), "hidden_size": .int(config.hiddenSize),
+      "n_layer": .int(config.layerCount), "d_model": .int(config.hiddenSize),
       "intermediate_size": .int(config.intermediateSize), "hidden_act": .string("silu"),
-      "rms_norm_eps": .double(config.rmsNormEps), "max_position_embeddings": .int(config.maxPosition),
+      "rms_norm_eps": .double(config.rmsNormEps),
       "d_inner": .int(config.attentionHeads * config.headDim), "d_xb": .int(config.keyValueHeads * config.headDim),
+    ]
+  }
+
+  private var attentionKeys: [String: JSONValue] {
+    [
+      "hidden_size": .int(config.hiddenSize), "intermediate_size": .int(config.intermediateSize),
+      "num_attention_heads": .int(config.attentionHeads), "max_position_embeddings": .int(config.maxPosition),
     ]
   }
 

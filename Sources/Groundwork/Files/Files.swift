@@ -7,12 +7,27 @@ import Foundation
 /// What the system says about the last call that failed: "No space left on device".
 func systemReason(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
 
+/// What a path leads to, behind symbolic links: `S_IFREG`, `S_IFDIR`, `S_IFIFO` and so on; nil: nothing is there.
+public func fileKind(_ path: String) -> mode_t? {
+  var status = stat()
+  return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+}
+
+/// Why the last call could not open a file; a link to nothing is not a name that is not there.
+private func cannotOpen(_ url: URL) -> UpcycleError {
+  guard errno == ENOENT else { return UpcycleError("cannot be read: \(systemReason())", at: url.path) }
+  guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: url.path) else {
+    return UpcycleError("no such file", at: url.path)
+  }
+  return UpcycleError(
+    "no such file", at: url.path, found: "a link to \(target), where nothing is",
+    hint: "mend the link, or name another file")
+}
+
 /// Opens a file for reading; says which file and why when it cannot.
 public func openForReading(_ url: URL) throws -> FileHandle {
   let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else {
-    throw UpcycleError(errno == ENOENT ? "no such file" : "cannot be read: \(systemReason())", at: url.path)
-  }
+  guard descriptor >= 0 else { throw cannotOpen(url) }
   var status = stat()
   if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
     close(descriptor)
@@ -26,9 +41,7 @@ public func openForReading(_ url: URL) throws -> FileHandle {
 public func openRegularFile(_ url: URL) throws -> (descriptor: Int32, length: Int) {
   // Without O_NONBLOCK, opening a pipe waits for a writer.
   let descriptor = open(url.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-  guard descriptor >= 0 else {
-    throw UpcycleError(errno == ENOENT ? "no such file" : "cannot be read: \(systemReason())", at: url.path)
-  }
+  guard descriptor >= 0 else { throw cannotOpen(url) }
   var status = stat()
   guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
     close(descriptor)
@@ -47,11 +60,14 @@ public func readFile(_ url: URL) throws -> Data {
 }
 
 /// Creates a folder and its parents.
-public func makeDirectory(_ url: URL) throws {
-  let path = url.path
+public func makeDirectory(_ url: URL) throws { try makeDirectory(url.path) }
+
+private func makeDirectory(_ path: String) throws {
   if mkdir(path, 0o777) == 0 { return }
-  if errno == ENOENT, path != "/", !path.isEmpty {
-    try makeDirectory(url.deletingLastPathComponent())
+  if errno == ENOENT {
+    // Of a URL that ends in "..", the parent would be longer: it gets another "..".
+    let parent = (path as NSString).deletingLastPathComponent
+    if !parent.isEmpty, parent.utf8.count < path.utf8.count { try makeDirectory(parent) }
     if mkdir(path, 0o777) == 0 { return }
   }
   let reason = systemReason()

@@ -11,7 +11,8 @@ public enum Interrupt {
   /// Written by a signal handler on whatever thread, and read by polling.
   private static let flag = Atomic(false)
 
-  /// Starts listening for SIGINT and SIGTERM.
+  /// Starts listening for SIGINT and SIGTERM, and for the SIGHUP of a terminal that closes, unless it is ignored, as
+  /// nohup has it.
   public static func listen() {
     // Made before a handler touches it.
     _ = isRaised
@@ -20,6 +21,19 @@ public enum Interrupt {
         Interrupt.raise()
         signal(received, SIG_DFL)
       }
+    }
+    let former = signal(SIGHUP, SIG_IGN)
+    if unsafeBitCast(former, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { return }
+    // Shell and terminal may each send one: the second asks for nothing more.
+    signal(SIGHUP) { _ in Interrupt.raise() }
+  }
+
+  /// Asks for a clean stop once the process that started this one is gone.
+  /// - Parameter parent: that process's id, as it told it: asked for here it might be another's already
+  public static func raise(whenGone parent: Int32) {
+    Thread.detachNewThread {
+      while getppid() == parent { usleep(200_000) }
+      Interrupt.raise()
     }
   }
 

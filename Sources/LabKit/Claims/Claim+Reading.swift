@@ -96,7 +96,7 @@ extension Claim.Test {
       let ladder = try JSONObject(value, at: place, in: object.file, known: ["cells", "x", "metric"])
       let cells = try ladder.required("cells", ladder.strings)
       let xs = try ladder.required("x", ladder.array).map { item in
-        guard let x = item.double else {
+        guard let x = item.double, x.isFinite else {
           throw UpcycleError("\(place).x holds something else than numbers", at: object.file, found: item.kind)
         }
         return x

@@ -50,9 +50,12 @@ extension Claim.Test {
     if measurement == .exact {
       return TestEstimate(uncertainty: Uncertainty(value: value, seeds: [], items: 0), power: nil, isPaired: false)
     }
+    let slopes = try quantity.gradient(means)
+    // Beside a pole, such as that of 1 / (a - b), no linear part tells the error.
+    guard slopes.values.allSatisfy(\.isFinite) else { return nil }
     // What every cell, or list of cells, enters with: a weight for each of its metrics.
     var weights: [[String]: [String: Double]] = [:]
-    for (name, slope) in try quantity.gradient(means).sorted(by: { $0.key < $1.key }) where slope != 0 {
+    for (name, slope) in slopes.sorted(by: { $0.key < $1.key }) where slope != 0 {
       let term = terms[name]!
       weights[term.cells, default: [:]][reading.metric(term.metric), default: 0] += slope
     }

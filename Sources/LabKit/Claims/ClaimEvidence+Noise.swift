@@ -104,8 +104,8 @@ extension ClaimEvidence {
     return (parts.sorted { $0.variance < $1.variance }, perSeed, freedom)
   }
 
-  /// Half the width of the 95 % interval of a sum of cells' metrics, over seeds and items as in claims: seed by seed where those
-  /// take them so. A cell at floor or
+  /// Half the width of the 95 % interval of a sum of cells' metrics, over seeds and items as in claims: of several cells seed by
+  /// seed where those take them so. A cell at floor or
   /// ceiling keeps its own variance over seeds; a cell without seeds (a base that is given) adds that of its items alone.
   /// - Parameter subjects: first the cell whose seeds it is about
   /// - Returns: nil for fewer than two of them
@@ -117,7 +117,8 @@ extension ClaimEvidence {
       let interval = Uncertainty(value: 0, seeds: parts, items: items).interval()
       return (interval.upperBound - interval.lowerBound) / 2
     }
-    if spec.claims.contains(where: { $0.tests.contains(where: \.pairsSeeds) }), let paired = pairedNoise(seeded) {
+    let arePaired = seeded.count > 1 && spec.claims.contains { $0.tests.contains(where: \.pairsSeeds) }
+    if arePaired, let paired = pairedNoise(seeded) {
       return width(paired.parts)
     }
     var parts = seedNoise(seeded.filter { !isLimited($0) }).parts

@@ -106,9 +106,7 @@ public struct TestResult: Sendable {
     failing = test.failing(deciding.uncertainty)
     if answer != .undecided { return }
     remarks = ["the interval straddles the bound"]
-    if test.measurement == .seeds && !deciding.isPaired && deciding.uncertainty.items > 0 {
-      remarks.append("unpaired items")
-    }
+    if isUnpaired { remarks.append("unpaired items") }
     giveUpIfOutOfReach()
   }
 

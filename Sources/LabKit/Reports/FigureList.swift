@@ -33,10 +33,11 @@ struct FigureList {
     }
     let page = "\(spec.name).\(spec.report.kind == .table ? "md" : "svg")"
     let seconds = table.records.reduce(0) { $0 + $1.seconds }
+    let minutes = Int(exactly: (seconds / 60).rounded(.down)).map(formatCount) ?? "?"
     let fields = [
       picture ?? "", "[\(spec.place)](\(page)): \(spec.title)", "\(table.rowsRun) of \(table.rows.count)",
       table.seeds.isEmpty ? "" : "\(table.seeds.count)",
-      table.records.isEmpty ? "" : seconds < 60 ? "< 1" : formatCount(Int(seconds / 60)),
+      table.records.isEmpty ? "" : seconds < 60 ? "< 1" : minutes,
       spec.pending == nil ? "`make reproduce PAPER=\(spec.paper) ITEM=\(spec.item)`" : "",
     ]
     return "| " + fields.map { $0.replacingOccurrences(of: "|", with: "\\|") }.joined(separator: " | ") + " |"

@@ -149,6 +149,7 @@ public struct Column: Sendable {
     publishedBy = try object.string("published_by") ?? "paper"
     metric = try object.string("metric")
     meanOf = try object.strings("mean_of") ?? []
+    if Set(meanOf).count != meanOf.count { throw object.fail("mean_of", expected: "metrics, each once") }
     ours = try object.string("ours")
     digits = try object.int("digits") ?? 2
     scale = try object.double("scale") ?? 1

@@ -205,7 +205,9 @@ struct Scope {
         guard let number = try variable(name).double else { throw failure("\"\(name)\" is not a number") }
         return number
       }
+      guard number.isFinite else { throw failure("\"\(text)\" is not a finite number") }
       return Int(exactly: number).map(JSONValue.int) ?? .double(number)
+    case .double(let number) where !number.isFinite: throw failure("a parameter is not a finite number")
     case .array(let items): return .array(try items.map(resolve))
     case .object(let object):
       return .object(try object.mapValues(resolve).filter { $0.value != .null })
@@ -217,6 +219,7 @@ struct Scope {
     guard let value = values[name] else {
       throw failure("there is no variable \"\(name)\" (known: \(values.keys.sorted().joined(separator: ", ")))")
     }
+    if value.double?.isFinite == false { throw failure("the variable \"\(name)\" is not a finite number") }
     return value
   }
 

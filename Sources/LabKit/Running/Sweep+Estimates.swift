@@ -66,18 +66,24 @@ extension Sweep {
       let alike = try paces[source] ?? self.paces(inPaper: plan.spec.paper, profile: plan.profile.name)
       paces[source] = alike
       for job in plan.jobs {
-        let usual = job.steps.map { step in alike[step.alias]?.seconds(of: plan.nodes[step.key]!) }
+        let threads = plan.nodes[job.steps[0].key]!.threads
+        let usual = job.steps.map { step in
+          alike[step.alias].map { $0.seconds(of: plan.nodes[step.key]!) / Double(threads) }
+        }
         for (step, seconds) in zip(job.steps, usual) where likely[step.key] == nil { likely[step.key] = seconds }
-        let ofCell = records.filter { $0.cell == job.cell.id }
-        guard let record = ofCell.first(where: { $0.seed == job.seed }) ?? ofCell.first else { continue }
+        let knowsUsual = !usual.contains { $0 == nil }
         // A record that knows the whole alone is shared out as such stages usually stand to one another.
-        let weights = usual.contains(where: { $0 == nil }) ? usual.map { _ in 1 } : usual.map { $0! }
+        let weights = knowsUsual ? usual.map { $0! } : usual.map { _ in 1 }
         let total = weights.reduce(0, +)
-        for (step, weight) in zip(job.steps, weights) {
-          if let cost = record.stages?[step.alias] {
-            stages[step.key, default: []].append(cost.seconds / speedup(over: record))
-          } else if total > 0 {
-            parts[step.key, default: []].append(record.seconds * weight / total / speedup(over: record))
+        for record in nearest(records.filter { $0.cell == job.cell.id }, seed: job.seed, threads: threads) {
+          guard record.stages != nil || isComparable(record) || !knowsUsual else { continue }
+          let slowdown = slowdown(from: record, threads: threads)
+          for (step, weight) in zip(job.steps, weights) {
+            if let cost = record.stages?[step.alias] {
+              stages[step.key, default: []].append(cost.seconds * slowdown)
+            } else if total > 0 {
+              parts[step.key, default: []].append(record.seconds * weight / total * slowdown)
+            }
           }
         }
       }
@@ -87,18 +93,40 @@ extension Sweep {
       stages: stages.mapValues(mean), likely: parts.mapValues(mean).merging(likely) { part, _ in part })
   }
 
-  /// By the stage's name in its pipeline: what records of a paper say of stages, where they hold the times of stages.
+  /// Of a cell's records those that tell most of its time: with the times of stages, of this processor and as many threads,
+  /// then of the same seed.
+  private func nearest(_ records: [Record], seed: Int?, threads: Int) -> [Record] {
+    let worth = records.map { record in
+      (record.stages == nil ? 0 : 8) + (record.host.cpu == Self.processor ? 4 : 0)
+        + (record.threads == threads ? 2 : 0) + (record.seed == seed ? 1 : 0)
+    }
+    return zip(records, worth).filter { $1 == worth.max() }.map(\.0)
+  }
+
+  /// By the stage's name in its pipeline: what records of a paper say of stages, where they hold the times of stages; of
+  /// one thread.
   private func paces(inPaper paper: String, profile: String) throws -> [String: Pace] {
     try laboratory.records(inProfile: profile, paper: paper).reduce(into: [:]) { paces, record in
       for (alias, cost) in record.stages ?? [:] {
-        paces[alias, default: Pace()].add(cost.seconds / speedup(over: record), tokens: cost.tokens)
+        paces[alias, default: Pace()].add(cost.seconds * slowdown(from: record, threads: 1), tokens: cost.tokens)
       }
     }
   }
 
-  /// How many times as fast as the record's this machine is; 1 where either is not known.
-  private func speedup(over record: Record) -> Double {
-    guard let here = laboratory.gflops, let there = record.host.gflops else { return 1 }
-    return here / there
+  private static let processor = processorName()
+
+  /// Whether the speed of a record's machine is known beside this one's.
+  private func isComparable(_ record: Record) -> Bool {
+    record.host.cpu == Self.processor || laboratory.gflops != nil && record.host.gflops != nil
+  }
+
+  /// How many times as long as a record says its stages take here on so many threads; work is taken to share out evenly.
+  /// Processors of one name count as equally fast, since what a product makes in a moment follows the load.
+  private func slowdown(from record: Record, threads: Int) -> Double {
+    let share = Double(record.threads) / Double(threads)
+    guard record.host.cpu != Self.processor, let here = laboratory.gflops, let there = record.host.gflops else {
+      return share
+    }
+    return share * there / here
   }
 }

@@ -11,7 +11,7 @@ public struct SweepMakefile {
 
   /// - Parameters:
   ///   - plans: in the order in which they would run
-  ///   - arguments: of `lab run`, by spec, that give that plan again
+  ///   - arguments: of `lab run`, by spec, that give that plan again, in words of a shell
   public init(_ plans: [Plan], in laboratory: Laboratory, arguments: [String: String]) {
     self.plans = plans
     self.laboratory = laboratory
@@ -20,13 +20,25 @@ public struct SweepMakefile {
 
   /// The file.
   /// - Parameter program: the path of `lab`
-  public func text(program: String) -> String {
+  /// - Throws: a usage error for names that make has no spelling for
+  public func text(program: String) throws -> String {
+    let (root, cache) = (laboratory.root.standardizedFileURL.path, laboratory.cache.standardizedFileURL.path)
+    for text in [program, root] + arguments.values + plans.flatMap({ $0.nodes.values.map(\.cells[0]) })
+    where text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+      throw UpcycleError.usage(
+        "a makefile has no spelling for a name with a line break or a tab", found: text, hint: "give it another name")
+    }
+    if let sign = cache.first(where: { "%;|*?[\\".contains($0) }) {
+      throw UpcycleError.usage(
+        "a makefile has no spelling for a folder with \(sign) in its path", at: root,
+        hint: "move the checkout, or run it without --makefile")
+    }
     var lines = [
       "# Written by `lab plan --makefile`: a target a stage. From any folder:",
       "#   make -f FILE -j8                                      on this machine",
       "#   make -f FILE -j64 SRUN='srun --ntasks=1 --cpus-per-task=1'   on a cluster whose nodes share the folder",
-      "LAB := \(Self.quoted(program))", "ROOT := \(Self.quoted(laboratory.root.standardizedFileURL.path))",
-      "DONE := \(Self.escaped(laboratory.cache.standardizedFileURL.path))", "SRUN ?=", ".DELETE_ON_ERROR:",
+      "LAB := \(Self.value(shellQuoted(program)))", "ROOT := \(Self.value(shellQuoted(root)))",
+      "DONE := \(Self.value(Self.path(cache)))", "SRUN ?=", ".DELETE_ON_ERROR:",
       ".PHONY: records",
       "",
     ]
@@ -44,7 +56,7 @@ public struct SweepMakefile {
       lines += rule(item.plan, item.node, after: index == 0 ? others : [timed[index - 1].node.key])
     }
     lines.append("records: \(seen.sorted().map(target).joined(separator: " "))")
-    lines += plans.map { "\t$(LAB) run --root $(ROOT) \(arguments[$0.spec.name] ?? $0.spec.name)" }
+    lines += plans.map { "\t\(command($0))" }
     // The first target is what a bare `make` makes.
     lines.insert("all: records", at: lines.firstIndex(of: "")! + 1)
     return lines.joined(separator: "\n") + "\n"
@@ -52,23 +64,31 @@ public struct SweepMakefile {
 
   private func target(_ key: String) -> String { "$(DONE)/\(key)/done.json" }
 
+  private func command(_ plan: Plan) -> String {
+    "$(LAB) run --root $(ROOT) " + Self.expanded(arguments[plan.spec.name] ?? shellQuoted(plan.spec.name))
+  }
+
   private func rule(_ plan: Plan, _ node: Plan.Node, after earlier: [String]) -> [String] {
     let before = Set(node.parents.values).union(earlier).sorted().map { " \(target($0))" }.joined()
+    // A cell's name may end in a backslash, which would go on in the next line.
     return [
-      "# \(node.stage.name): \(node.cells[0])\(node.cells.count > 1 ? " and \(node.cells.count - 1) more" : "")",
+      "# \(node.cells[0])\(node.cells.count > 1 ? " and \(node.cells.count - 1) more" : ""): \(node.stage.name)",
       "\(target(node.key)):\(before.isEmpty ? "" : " |\(before)")",
-      "\t$(SRUN) $(LAB) run --root $(ROOT) \(arguments[plan.spec.name] ?? plan.spec.name) --stage \(node.key) --quiet",
+      "\t$(SRUN) \(command(plan)) --stage \(node.key) --quiet",
       "",
     ]
   }
 
-  /// For the shell of a recipe.
-  private static func quoted(_ text: String) -> String { shellQuoted(text).replacingOccurrences(of: "$", with: "$$") }
+  /// What make expands to this text.
+  private static func expanded(_ text: String) -> String { text.replacingOccurrences(of: "$", with: "$$") }
 
-  /// For a target's name.
-  private static func escaped(_ path: String) -> String {
-    path.replacingOccurrences(of: "$", with: "$$").replacingOccurrences(of: " ", with: "\\ ")
+  /// This text as a variable's value, where # begins a comment unless a backslash stands before it.
+  private static func value(_ text: String) -> String {
+    expanded(text).replacing(/(\\*)#/) { "\($0.output.1)\($0.output.1)\\#" }
   }
+
+  /// A path as make reads it among targets.
+  private static func path(_ path: String) -> String { path.replacing(/[ :]/) { "\\\($0.output)" } }
 }
 
 extension Sweep {
@@ -91,8 +111,16 @@ extension Sweep {
     let name = "\(plan.spec.name) \(node.cells[0])"
     let board = SweepProgress(todo: try isDone(node.key) ? [:] : [node.key: nil], quiet: quiet)
     defer { board.finish() }
-    try cache.withLock(node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }) {
-      try runLocked(node, of: name, board)
+    do {
+      try cache.withLock(
+        node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }
+      ) {
+        try runLocked(node, of: name, board)
+      }
+    } catch let absent as InputAbsent {
+      throw UpcycleError(
+        "an input is absent", at: "\(name), \(node.stage.name)", expected: absent.what, found: "nothing",
+        hint: "bring it along; lab run leaves out the cells that lack it")
     }
   }
 }

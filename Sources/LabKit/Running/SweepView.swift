@@ -24,13 +24,13 @@ public struct SweepView {
       let run = folder.appendingPathComponent("run")
       guard let plan = try? JSONValue(contentsOf: run.appendingPathComponent("plan.json"))["plan"],
         let table = try? CSV(contentsOf: run.appendingPathComponent("metrics.csv")), let rows = try? table.numbers(),
-        let last = rows.last, let step = last.first, let loss = table.header.firstIndex(of: "loss"),
-        let batch = plan["batch"]?.int
+        let last = rows.last, let step = last.first.flatMap({ Int(exactly: $0) }),
+        let loss = table.header.firstIndex(of: "loss"), let batch = plan["batch"]?.int
       else { return nil }
-      let perStep = batch * (plan["time"]?.int ?? 1)
+      let perStep = cappedProduct(batch, plan["time"]?.int ?? 1)
       let planned = plan["tokens"]?.int ?? plan["pairs"]?.int ?? 0
-      self.step = Int(step)
-      steps = max(Int(step), planned / max(1, perStep))
+      self.step = step
+      steps = max(step, planned / max(1, perStep))
       losses = rows.compactMap { $0.indices.contains(loss) ? $0[loss] : nil }
       seconds = table.header.firstIndex(of: "seconds").flatMap { last.indices.contains($0) ? last[$0] : nil } ?? 0
     }

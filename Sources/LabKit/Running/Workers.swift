@@ -46,18 +46,14 @@ struct Workers {
 extension Sweep {
   /// What a worker does: runs the stages of all cells, puts off those that another process works on, measures no time and
   /// records nothing.
-  /// - Throws: the first failure, and `Interrupted` after Ctrl-C or where the process that started this one is gone
+  /// - Throws: the first failure, and `Interrupted` after Ctrl-C
   public func work() throws {
-    let master = getppid()
     let board = SweepProgress(todo: [:], quiet: true)
     var jobs = try zip(plans, unrecorded()).flatMap { plan, jobs in jobs.map { (plan, $0) } }
     while !jobs.isEmpty {
       let before = jobs.count
       var ran = false
-      jobs = try jobs.filter { plan, job in
-        if getppid() != master { throw Interrupted() }
-        return try !advance(job, of: plan, board, &ran)
-      }
+      jobs = try jobs.filter { plan, job in try !advance(job, of: plan, board, &ran) }
       if jobs.count == before, !ran { usleep(100_000) }
     }
   }

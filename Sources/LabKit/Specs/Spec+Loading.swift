@@ -115,6 +115,7 @@ extension Spec {
   }
 
   private static func pipeline(_ list: [JSONValue], place: String, file: String) throws -> [StageUse] {
+    if list.isEmpty { throw UpcycleError("\(place) is empty", at: file, expected: "one stage or more") }
     var uses: [StageUse] = []
     for (index, value) in list.enumerated() {
       let use = try StageUse(value, path: "\(place)[\(index)]", file: file)

@@ -101,6 +101,7 @@ public struct Profile: Sendable {
     }
     set = try object.object("set")?.values ?? [:]
     limit = try object.int("limit")
+    if let limit, limit < 1 { throw object.fail("limit", expected: "1 or more cells") }
     consent = try object.string("consent")
     recorded = try object.bool("recorded") ?? true
   }

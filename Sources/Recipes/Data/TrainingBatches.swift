@@ -51,16 +51,17 @@ extension TokenShards {
   /// rows for, which a training reads and writes unchecked.
   /// - Parameters:
   ///   - tokenizer: the student's
-  ///   - models: those that read the text; one without a tokenizer of its own is asked for its rows alone
-  func require(_ tokenizer: Tokenizer, of models: [URL]) throws {
+  ///   - teacher: that reads the same text; one without a tokenizer of its own is asked for its rows alone
+  func require(_ tokenizer: Tokenizer, of student: URL, _ teacher: URL? = nil) throws {
     try require(tokenizer)
-    for model in models {
+    for model in [student, teacher].compactMap({ $0 }) {
       try requireMatch(ModelConfig(contentsOf: model), tokenizer, at: model.path)
-      if Tokenizer.isPresent(in: model), try Tokenizer.load(from: model).fingerprint != tokenizer.fingerprint {
-        throw UpcycleError.usage(
-          "has another tokenizer than the student", at: model.path,
-          hint: "distillation compares predictions token by token")
-      }
+    }
+    guard let teacher, Tokenizer.isPresent(in: teacher) else { return }
+    if try Tokenizer.load(from: teacher).fingerprint != tokenizer.fingerprint {
+      throw UpcycleError.usage(
+        "the teacher has another tokenizer than the student", at: teacher.path,
+        hint: "distillation compares predictions token by token")
     }
   }
 

@@ -104,10 +104,9 @@ public struct Distilling {
   /// What can be checked before anything long begins.
   private func checked(on ranks: any TrainingRanks) throws -> (Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: student)
-    let models = [student, teacher].compactMap { $0 }
-    try data.require(tokenizer, of: models)
+    try data.require(tokenizer, of: student, teacher)
     try heldOut?.require(tokenizer)
-    for model in models {
+    for model in [student, teacher].compactMap({ $0 }) {
       try ModelConfig(contentsOf: model).requirePositions(plan.time, field: "sequence")
     }
     return (

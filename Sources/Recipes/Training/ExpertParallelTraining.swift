@@ -87,7 +87,7 @@ public struct ExpertParallelTraining {
 
   private func prepare(_ context: RankContext) throws -> (ExpertParallelTrainer, Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: model)
-    try data.require(tokenizer, of: [model])
+    try data.require(tokenizer, of: model)
     let batches = try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed)
     let trainer = try ExpertParallelTrainer(
       context.ranks.load(ModelConfig(contentsOf: model), from: model), batches: batches, plan: plan, on: context)

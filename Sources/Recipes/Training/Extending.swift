@@ -84,11 +84,6 @@ public struct Extending {
         expected: "\(config.vocabularySize) tokens",
         found: "\(teacherConfig.vocabularySize)", hint: "distillation compares predictions token by token")
     }
-    if try Tokenizer.load(from: teacher).fingerprint != Tokenizer.load(from: student).fingerprint {
-      throw UpcycleError.usage(
-        "the teacher has another tokenizer than the student", at: teacher.path,
-        hint: "distillation compares predictions token by token")
-    }
     if teacherConfig.maxPosition < positions.context {
       warnings.append(
         "\(teacher.path): the teacher was made for \(teacherConfig.maxPosition) positions; beyond them its predictions "

@@ -72,7 +72,7 @@ public struct IntermediateDistilling {
     let directory = RunDirectory(folder, force: force)
     let (tokenizer, identity) = try ranks.agreeing {
       let tokenizer = try Tokenizer.load(from: base)
-      try data.require(tokenizer, of: [base])
+      try data.require(tokenizer, of: base)
       try heldOut?.require(tokenizer)
       let identity = RunIdentity(
         student: try student.identity(on: ranks), teacher: try ranks.fromFirst { try modelIdentity(base) },

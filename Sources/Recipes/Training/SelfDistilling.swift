@@ -130,7 +130,7 @@ public struct SelfDistilling {
   /// What can be checked before anything long begins.
   private func checked(on ranks: any TrainingRanks) throws -> (Tokenizer, RunIdentity) {
     let tokenizer = try Tokenizer.load(from: student)
-    try data.require(tokenizer, of: [student, teacher])
+    try data.require(tokenizer, of: student, teacher)
     try heldOut?.require(tokenizer)
     try stopping?.validate()
     if stopping?.metric == .loss && heldOut == nil {

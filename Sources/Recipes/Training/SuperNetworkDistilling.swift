@@ -33,7 +33,7 @@ public struct SuperNetworkDistilling {
   ) throws {
     let (tokenizer, identity) = try ranks.agreeing {
       let tokenizer = try Tokenizer.load(from: base)
-      try data.require(tokenizer, of: [base])
+      try data.require(tokenizer, of: base)
       _ = try replacement.config(base: ModelConfig(contentsOf: base))
       return (
         tokenizer,

@@ -147,7 +147,7 @@ final class ByteStream {
     }
     if starts([0x1F, 0x8B]) {
       packing = .gzip(try GzipDecoder(name))
-    } else if starts([0x28, 0xB5, 0x2F, 0xFD]) {
+    } else if starts([0x28, 0xB5, 0x2F, 0xFD]) || startsWithSkippableFrame {
       packing = .zstd(try ZstdDecoder(name))
     } else if starts(Array("PAR1".utf8)) {
       throw refuse("a Parquet file", parquetHint((path as NSString).lastPathComponent))
@@ -168,6 +168,11 @@ final class ByteStream {
     }
   }
 
+  /// A zstd frame without content, of which pzstd puts one in front of each frame.
+  private var startsWithSkippableFrame: Bool {
+    input.count >= 4 && 0x50...0x5F ~= input[input.startIndex] && input.dropFirst().starts(with: [0x2A, 0x4D, 0x18])
+  }
+
   /// Where the text stops being UTF-8; a character cut off at the end does not count.
   private static func firstInvalid(_ text: Data) -> Int? {
     text.withUnsafeBytes { raw in
@@ -183,12 +188,14 @@ final class ByteStream {
   }
 }
 
-/// Unpacks gzip, also several members in a row.
+/// Unpacks gzip, also several members in a row, and zeros behind the last one, which fill the blocks of a tape.
 private final class GzipDecoder {
   private var stream = z_stream()
   private let name: String
   /// Between members.
   private(set) var isWhole = true
+  /// Behind the last member.
+  private var isInPadding = false
 
   init(_ name: String) throws {
     self.name = name
@@ -200,6 +207,14 @@ private final class GzipDecoder {
   /// Unpacks from `input`, which loses what is consumed; at most `limit` bytes.
   func decode(_ input: inout Data, limit: Int) throws -> Data {
     if input.isEmpty { return Data() }
+    if isInPadding || isWhole && input.first == 0 {
+      isInPadding = true
+      guard input.allSatisfy({ $0 == 0 }) else {
+        throw UpcycleError("is damaged: zeros, and more behind them", at: name, hint: "gzip -t tells more")
+      }
+      input = Data()
+      return Data()
+    }
     var out = Data(count: limit)
     var code = Z_OK
     let (consumed, produced) = input.withUnsafeBytes { source in

@@ -2,7 +2,8 @@ import Foundation
 import Groundwork
 
 /// The files that inputs on a command line stand for: files themselves, "-" for standard input, the readable files of a
-/// folder and what is in it, and patterns with `*`, `?` or `[…]`; each in order of name.
+/// folder and what is in it (no pipes, devices and links to nothing), and patterns with `*`, `?` or `[…]`; each in order of
+/// name.
 public func inputPaths(_ inputs: [String]) throws -> [String] {
   try inputs.flatMap { input -> [String] in
     if input == "-" { return [input] }
@@ -27,7 +28,9 @@ private let endings = [".txt", ".text", ".md", ".jsonl", ".ndjson"]
 
 private func files(in folder: String) throws -> [String] {
   let all = (FileManager.default.subpaths(atPath: folder) ?? []).sorted()
-  if let parquet = all.first(where: { $0.lowercased().hasSuffix(".parquet") }) {
+  func path(_ name: String) -> String { folder + (folder.hasSuffix("/") ? "" : "/") + name }
+  func isFile(_ name: String) -> Bool { fileKind(path(name)) == S_IFREG }
+  if let parquet = all.first(where: { $0.lowercased().hasSuffix(".parquet") && isFile($0) }) {
     throw UpcycleError.usage(
       "holds Parquet files, which cannot be read", at: folder, expected: "text or JSON Lines", found: parquet,
       hint: "\(parquetHint(parquet)), or name the other files by a pattern")
@@ -36,13 +39,14 @@ private func files(in folder: String) throws -> [String] {
     var plain = name.lowercased()
     for packed in [".gz", ".zst", ".zstd"] where plain.hasSuffix(packed) { plain.removeLast(packed.count) }
     return endings.contains { plain.hasSuffix($0) } && !name.split(separator: "/").contains { $0.hasPrefix(".") }
+      && isFile(name)
   }
   if names.isEmpty {
     throw UpcycleError.usage(
       "holds no documents", at: folder,
       expected: "files named \(endings.map { "*\($0)" }.joined(separator: ", ")), also with .gz or .zst")
   }
-  return names.map { folder + (folder.hasSuffix("/") ? "" : "/") + $0 }
+  return names.map(path)
 }
 
 private func matching(_ pattern: String) -> [String] {

@@ -1,23 +1,25 @@
 import Foundation
 import Groundwork
 
-/// One shard file, open for reading frames by number.
+/// One shard file, for reading frames by number.
 final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
   let url: URL
   private let entry: ShardManifest.Shard
   private let dtype: ShardManifest.TokenType
   private let vocabularySize: Int
   private let table: SeekTable
-  private let descriptor: Int32
+  /// nil: the file is opened for each frame.
+  private let descriptor: Int32?
 
   /// Opens the file and checks its size and seek table against the manifest.
-  init(folder: URL, entry: ShardManifest.Shard, manifest: ShardManifest) throws {
+  /// - Parameter staysOpen: a process may hold only so many files open
+  init(folder: URL, entry: ShardManifest.Shard, manifest: ShardManifest, staysOpen: Bool) throws {
     url = folder.appendingPathComponent(entry.file)
     self.entry = entry
     dtype = manifest.dtype
     vocabularySize = manifest.tokenizer.vocabularySize
     let (descriptor, size) = try openRegularFile(url)
-    self.descriptor = descriptor
+    self.descriptor = staysOpen ? descriptor : nil
     do {
       if size != entry.bytes {
         throw UpcycleError(
@@ -30,10 +32,11 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
       close(descriptor)
       throw error
     }
+    if !staysOpen { close(descriptor) }
     try checkTable(frameTokens: manifest.frameTokens)
   }
 
-  deinit { close(descriptor) }
+  deinit { if let descriptor { close(descriptor) } }
 
   static func readTable(_ descriptor: Int32, size: Int, file: String) throws -> SeekTable {
     let footerSize = min(SeekTable.footerSize, size)
@@ -71,7 +74,7 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
     func broken(_ reason: String) -> UpcycleError {
       SeekTable.broken(url.path, at: offset, "frame \(number): \(reason)")
     }
-    let bytes = try Self.read(descriptor, from: offset, count: Int(frame.compressedSize), file: url.path)
+    let bytes = try read(from: offset, count: Int(frame.compressedSize))
     guard bytes.count >= 8 else { throw broken("only \(bytes.count) bytes long") }
     guard bytes.withUnsafeBytes({ FrameCompressor.checksum($0) }) == frame.checksum else {
       throw broken("its checksum is not the one in the seek table")
@@ -128,6 +131,13 @@ final class ShardFile: @unchecked Sendable {  // immutable; reads are positioned
         expected: "sha256 \(entry.sha256.prefix(16))…",
         found: "\(digest.prefix(16))…")
     }
+  }
+
+  private func read(from offset: Int, count: Int) throws -> [UInt8] {
+    if let descriptor { return try Self.read(descriptor, from: offset, count: count, file: url.path) }
+    let opened = try openRegularFile(url).descriptor
+    defer { close(opened) }
+    return try Self.read(opened, from: offset, count: count, file: url.path)
   }
 
   static func read(_ descriptor: Int32, from offset: Int, count: Int, file: String) throws -> [UInt8] {

@@ -45,8 +45,9 @@ public final class ShardWriter {
         "impossible frame or shard size", expected: "a frame of 1 to \(ShardManifest.largestFrame) tokens",
         found: "\(options.frameTokens) and \(options.shardTokens)")
     }
-    try Self.checkReplaceable(folder)
+    // Without "..": what is looked at is what `AtomicFolder` replaces.
     self.folder = folder.standardizedFileURL
+    try Self.checkReplaceable(self.folder)
     self.options = options
     vocabularySize = tokenizer.vocabularySize
     dtype = vocabularySize <= 1 << 16 ? .u16 : .u32

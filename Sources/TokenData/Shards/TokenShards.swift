@@ -14,6 +14,9 @@ public final class TokenShards: @unchecked Sendable {  // what changes is behind
   let shards: [ShardFile]
   /// First token of each shard, and the total.
   private let starts: [Int]
+  /// Files that stay open; those behind them are opened for each frame, since a folder may have more than a process may
+  /// hold open (often 1,024).
+  private static let mostOpenFiles = 64
   private let lock = NSLock()
   /// Those that no thread uses now.
   private var decompressors: [FrameDecompressor] = []
@@ -29,7 +32,8 @@ public final class TokenShards: @unchecked Sendable {  // what changes is behind
     var starts = [0]
     var shards: [ShardFile] = []
     for entry in manifest.shards {
-      shards.append(try ShardFile(folder: folder, entry: entry, manifest: manifest))
+      let staysOpen = shards.count < Self.mostOpenFiles
+      shards.append(try ShardFile(folder: folder, entry: entry, manifest: manifest, staysOpen: staysOpen))
       starts.append(starts.last! + entry.tokens)
     }
     self.shards = shards

@@ -52,22 +52,37 @@ extension Tokenizer {
     let merges = bpe.merges.map {
       "[\(spelled(bpe.pieces[Int($0.left)])), \(spelled(bpe.pieces[Int($0.right)]))]"
     }
+    return hubText(
+      normalizer: normalizer.steps.isEmpty ? "null" : "{\"type\": \"NFC\"}",
+      preTokenizer: Self.preTokenizer(bpe.preTokenizer), decoder: Self.byteLevel(usingRegex: true),
+      ignoresMerges: bpe.ignoresMerges, vocabulary: vocabulary, merges: merges)
+  }
+
+  /// A tokenizer.json of Hugging Face's BPE, in the order in which `tokenizers` writes it.
+  /// - Parameters:
+  ///   - normalizer: as JSON
+  ///   - unknown: the token for what no piece spells, as JSON; given, bytes are tried before it
+  ///   - vocabulary: entries `"piece": id`
+  ///   - merges: entries, as JSON
+  func hubText(
+    normalizer: String, preTokenizer: JSONValue = .null, decoder: JSONValue, unknown: String? = nil,
+    ignoresMerges: Bool = false, vocabulary: [String], merges: [String]
+  ) -> String {
+    let isPieces = unknown != nil
     var text = "{\n\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n"
     text += "\"added_tokens\": [\n\(addedTokensText)\n],\n"
-    text += "\"normalizer\": \(normalizer.steps.isEmpty ? "null" : "{\"type\": \"NFC\"}"),\n"
-    text += "\"pre_tokenizer\": \(Self.preTokenizer(bpe.preTokenizer).text()),\n"
-    text += "\"post_processor\": \(postProcessor.text()),\n"
-    text += "\"decoder\": \(Self.byteLevel(usingRegex: true).text()),\n"
-    text += "\"model\": {\n\"type\": \"BPE\",\n\"dropout\": null,\n\"unk_token\": null,\n"
-    text += "\"continuing_subword_prefix\": null,\n\"end_of_word_suffix\": null,\n\"fuse_unk\": false,\n"
-    text += "\"byte_fallback\": false,\n\"ignore_merges\": \(bpe.ignoresMerges),\n"
+    text += "\"normalizer\": \(normalizer),\n\"pre_tokenizer\": \(preTokenizer.text()),\n"
+    text += "\"post_processor\": \(postProcessor.text()),\n\"decoder\": \(decoder.text()),\n"
+    text += "\"model\": {\n\"type\": \"BPE\",\n\"dropout\": null,\n\"unk_token\": \(unknown ?? "null"),\n"
+    text += "\"continuing_subword_prefix\": null,\n\"end_of_word_suffix\": null,\n\"fuse_unk\": \(isPieces),\n"
+    text += "\"byte_fallback\": \(isPieces),\n\"ignore_merges\": \(ignoresMerges),\n"
     text += "\"vocab\": {\n\(vocabulary.joined(separator: ",\n"))\n},\n"
     text += "\"merges\": [\n\(merges.joined(separator: ",\n"))\n]\n}\n}\n"
     return text
   }
 
   /// The added tokens as tokenizer.json has them, between commas.
-  var addedTokensText: String {
+  private var addedTokensText: String {
     addedTokens.map { token in
       let content = JSONValue.string(token.text).text()
       return "{\"id\": \(token.id), \"content\": \(content), \"single_word\": \(token.isSingleWord), "
@@ -87,7 +102,7 @@ extension Tokenizer {
   }
 
   /// Puts in front of every text what this tokenizer puts there; null where that is nothing.
-  var postProcessor: JSONValue {
+  private var postProcessor: JSONValue {
     if documentStart.isEmpty && documentEnd.isEmpty { return .null }
     func part(_ id: Int32) -> JSONValue {
       .object(["SpecialToken": .object(["id": .string(spelling(id)), "type_id": .int(0)])])

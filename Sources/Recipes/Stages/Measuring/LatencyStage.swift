@@ -12,25 +12,27 @@ struct LatencyParameters: StageParameters {
   var chunk: Int
   /// Longer prompts are not read.
   var longestPrefill: Int
+  /// How often a prompt is read; once has no error.
+  var reads: Int
   /// No measurement where cache and states pass so many gigabytes.
   var memoryGB: Double
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case context
     case newTokens = "new_tokens"
-    case chunk
+    case chunk, reads
     case longestPrefill = "longest_prefill"
     case memoryGB = "memory_gb"
   }
 }
 
 /// `latency`: one text of `context` tokens, of a preset with other mixers (as `info` names them) and random weights.
-/// Metrics `seconds_to_first_token` (the prompt really read, `chunk` tokens at a time; absent above `longest_prefill`),
-/// `ms_per_token` (from a cache of random numbers), `cache_gb`, `state_gb`, `context`; only the last three where the
-/// cache would pass `memory_gb`.
+/// Metrics `seconds_to_first_token` (the prompt really read, `chunk` tokens at a time, `reads` times; absent above
+/// `longest_prefill`), `ms_per_token` (from a cache of random numbers, timed five times), `cache_gb`, `state_gb`,
+/// `context`; only the last three where the cache would pass `memory_gb`.
 let latencyStage = Stage(
-  name: "latency", version: 1, parameters: (HybridShape.self, LatencyParameters.self), seeded: false, isTimed: true,
-  run: { _, shape, parameters in
+  name: "latency", version: 2, parameters: (HybridShape.self, LatencyParameters.self), seeded: false, isTimed: true,
+  run: { context, shape, parameters in
     let config = try shape.config()
     let length = parameters.context
     let (cache, state) = (4 * length * config.kvNumbersPerToken, 4 * config.stateNumbers)
@@ -41,11 +43,18 @@ let latencyStage = Stage(
     if Double(cache + state) > 1e9 * parameters.memoryGB { return StageResult(metrics: metrics) }
     let model = try LanguageModel(config, seed: 1)
     if length <= parameters.longestPrefill {
+      guard parameters.reads >= 1 else {
+        throw UpcycleError("must be positive", at: "`reads`", expected: "1 or more", found: "\(parameters.reads)")
+      }
       metrics["seconds_to_first_token"] = Metric(
-        try measurePrefill(of: model, tokens: length, chunk: parameters.chunk))
+        repeated: try (0..<parameters.reads).map { _ in
+          try context.checkInterrupt()
+          return try measurePrefill(of: model, tokens: length, chunk: parameters.chunk)
+        })
     }
     let point = try measureDecoding(
-      of: model, named: "latency", batch: 1, context: length, newTokens: parameters.newTokens)
-    metrics["ms_per_token"] = Metric(point.millisecondsPerStep)
+      of: model, named: "latency", batch: 1, context: length, newTokens: parameters.newTokens,
+      repeats: Metric.timings)
+    metrics["ms_per_token"] = Metric(repeated: point.timings)
     return StageResult(metrics: metrics)
   })

@@ -22,16 +22,8 @@ enum HubPieceFile {
     let merges = try merges(vocabulary).map { merge in
       quoted("\(spellings[Int(merge.left)]) \(spellings[Int(merge.right)])")
     }
-    var text = "{\n\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n"
-    text += "\"added_tokens\": [\n\(tokenizer.addedTokensText)\n],\n"
-    text += "\"normalizer\": \(normalizer.text()),\n\"pre_tokenizer\": null,\n"
-    text += "\"post_processor\": \(tokenizer.postProcessor.text()),\n\"decoder\": \(decoder.text()),\n"
-    text += "\"model\": {\n\"type\": \"BPE\",\n\"dropout\": null,\n\"unk_token\": \(unknown),\n"
-    text += "\"continuing_subword_prefix\": null,\n\"end_of_word_suffix\": null,\n\"fuse_unk\": true,\n"
-    text += "\"byte_fallback\": true,\n\"ignore_merges\": false,\n"
-    text += "\"vocab\": {\n\(entries.joined(separator: ",\n"))\n},\n"
-    text += "\"merges\": [\n\(merges.joined(separator: ",\n"))\n]\n}\n}\n"
-    return text
+    return tokenizer.hubText(
+      normalizer: normalizer.text(), decoder: decoder, unknown: unknown, vocabulary: entries, merges: merges)
   }
 
   private static func quoted(_ text: String) -> String { JSONValue.string(text).text() }
