@@ -68,6 +68,11 @@ extension LanguageModel {
         found: "\(kept.kind.rawValue) with \(kept.width) and \(kept.stateNumbers)",
         hint: "caches come from this model's makeCache")
     }
+    try requireRoom(in: cache, for: tokens)
+  }
+
+  /// Refuses ids outside the vocabulary, and more tokens than the cache or the model's positions hold.
+  public func requireRoom(in cache: SequenceCache, for tokens: [Int32]) throws {
     if let limit = cache.positions, cache.length + tokens.count > limit {
       throw UpcycleError.usage(
         "the context is longer than the model's positions", expected: "at most \(limit) tokens",

@@ -45,16 +45,8 @@ public final class TensorParallelModel {
   /// - Throws: usage errors for ids outside the vocabulary and for more tokens than the cache's `positions`; the cache has
   ///   not changed then
   public func extend(_ cache: SequenceCache, _ tokens: [Int32]) throws -> Tensor {
-    if let limit = cache.positions, cache.length + tokens.count > limit {
-      throw AgreedError(
-        .usage(
-          "the context is longer than the model's positions", expected: "at most \(limit) tokens",
-          found: "\(cache.length) cached and \(tokens.count) new", hint: "max_position_embeddings in config.json"))
-    }
-    let vocabulary = model.config.vocabularySize
-    if let bad = tokens.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
-      throw AgreedError(.usage("a token outside the vocabulary", expected: "0..<\(vocabulary)", found: "\(bad)"))
-    }
+    // All ranks hold the same ids.
+    do { try model.requireRoom(in: cache, for: tokens) } catch let error as UpcycleError { throw AgreedError(error) }
     let tape = Tape(recording: false)
     tape.betweenOperations = { [progress = context.progress] in progress.poll() }
     let positionIds = tokens.indices.map { Int32(cache.length + $0) }

@@ -51,7 +51,8 @@ struct Ruler: ParsableCommand {
       "One needle task at every length and depth instead of all tasks (HyLo's Figure 2); --tasks names another than niah_single_2."
   )
   var grid = false
-  @Option(help: "Depths of the grid, in percent (default: 0,25,50,75,100).") var depths: String?
+  private static let usualDepths = "0,25,50,75,100"
+  @Option(help: "Depths of the grid, in percent (default: \(usualDepths)).") var depths: String?
   @Flag(help: "Measure lengths beyond max_position_embeddings too.") var beyondPositions = false
   @Option(help: "Write the samples here as JSON Lines.") var write: String?
   @Option(help: "Score the samples of this folder, ours or NVIDIA's.") var read: String?
@@ -148,7 +149,7 @@ struct Ruler: ParsableCommand {
   }
 
   private func percents() throws -> [Double?] {
-    try (depths ?? "0,25,50,75,100").split(separator: ",", omittingEmptySubsequences: false).map { part in
+    try (depths ?? Self.usualDepths).split(separator: ",", omittingEmptySubsequences: false).map { part in
       guard let depth = Double(part), (0...100).contains(depth) else {
         throw UpcycleError.usage(
           "is not a place in percent", at: "--depths", expected: "such as 0,50,100", found: "\"\(part)\"")

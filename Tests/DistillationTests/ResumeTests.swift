@@ -100,7 +100,7 @@ final class ResumeTests: XCTestCase {
     let first = try run("done")
     try assertWholeRun("done", try run("done"))
     XCTAssertEqual(values(try run("done")), values(first), "nothing left to do")
-    try directory("done").finish()
+    directory("done").finish()
     XCTAssertFalse(FileManager.default.fileExists(atPath: directory("done").checkpoint.path))
   }
 

@@ -30,8 +30,9 @@ extension Claim.Test {
   }
 
   /// The quantity of the cells' means, with the variance of its linear part: seeds (pooled over the experiment's
-  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed, of the seeds that all cells have, where the claim says so,
-  /// and pretraining by pretraining where terms are of several) and items (paired, or the recorded standard errors).
+  /// cells, or the cells' own where Bartlett's test rejects; taken seed by seed, of the seeds that all cells have, where
+  /// the claim says so, and pretraining by pretraining where terms are of several) and items (paired, or the recorded
+  /// standard errors).
   /// - Returns: nil when a cell has no record with the metric, or one that has it as named and not in this reading: an
   ///   answer rests on all repeats that there are
   func estimate(from evidence: ClaimEvidence, _ reading: Reading = .asNamed) throws -> TestEstimate? {

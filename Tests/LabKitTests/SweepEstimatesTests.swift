@@ -1,0 +1,120 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+@testable import LabKit
+
+/// How long a sweep is foretold to take.
+final class SweepEstimatesTests: XCTestCase {
+  /// On a fresh clone the committed records tell how long a run takes.
+  func testCommittedRecordsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    XCTAssertTrue(try lab.sweep(plan).estimates().values.allSatisfy { $0 == nil }, "nothing tells")
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      (record.seconds, record.tokens, record.stages) = (record.cell == "base" ? 4 : 60, record.tokens + 1, nil)
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let estimates = try lab.sweep(plan).estimates()
+    func seconds(_ job: Int, _ alias: String) throws -> Double? {
+      try XCTUnwrap(estimates[plan.jobs[job].steps.first { $0.alias == alias }!.key])
+    }
+    XCTAssertEqual(try seconds(0, "score"), 2)
+    XCTAssertEqual(try seconds(1, "train"), 20)
+    XCTAssertEqual(try seconds(0, "make"), 11, "both cells share it")
+  }
+
+  /// Records that say what each stage took are scaled by the machines' speed, and by what finished stages took here.
+  func testRecordedStagesAreScaledToThisMachine() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      record.stages = record.stages!.mapValues { Record.Cost(seconds: 50, tokens: $0.tokens) }
+      record.stages!["train"]?.seconds = 200
+      (record.host.cpu, record.host.gflops) = ("another", 100)
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    func seconds(_ alias: String, gflops: Double?) throws -> Double? {
+      var laboratory = lab.laboratory
+      laboratory.gflops = gflops
+      let estimates = try Sweep([plan], in: laboratory).estimates()
+      return try XCTUnwrap(estimates[plan.jobs[1].steps.first { $0.alias == alias }!.key])
+    }
+    let cache = StageCache(folder: lab.laboratory.cache)
+    let make = plan.jobs[1].steps.first { $0.alias == "make" }!.key
+    var entry = try XCTUnwrap(cache.entry(make))
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    XCTAssertEqual(try seconds("train", gflops: 50), 400, "half as fast")
+    XCTAssertEqual(try seconds("train", gflops: nil), 200, "of unknown speed")
+    XCTAssertEqual(try seconds("train", gflops: 0), 200, "too slow to be told")
+    entry.seconds = 150
+    try makeDirectory(cache.output(make))
+    try cache.finish(make, entry)
+    XCTAssertEqual(try seconds("train", gflops: 50), 600, "and what is finished took half as long again as foretold")
+  }
+
+  /// Of a cell's records the nearest tell: of this processor before those of another whose speed nobody measured, and scaled
+  /// to the threads of the plan.
+  func testTheNearestRecordsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1, 2, 3])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    let records = try file.read()
+    for var record in records where record.seed != nil {
+      record.tokens += 1
+      switch record.seed {
+      case 1: (record.host.cpu, record.seconds, record.stages) = ("another", 6, nil)
+      case 2: record.stages!["train"]!.seconds = 300
+      default: record.stages!["train"]!.seconds = 500
+      }
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    func train(_ plan: Plan) throws -> Double? {
+      let job = try XCTUnwrap(plan.jobs.first { $0.seed == 1 })
+      return try XCTUnwrap(lab.sweep(plan).estimates()[job.steps.first { $0.alias == "train" }!.key])
+    }
+    XCTAssertEqual(try train(plan), 400, "the mean of seeds 2 and 3")
+    XCTAssertEqual(try train(lab.plan(seeds: [1, 2, 3], threads: 1)), 800, "on one thread of two")
+  }
+
+  /// An experiment without records takes as long as the stages of its paper's others, tokens by tokens; a record that knows
+  /// the whole cell alone is shared out as those stand to one another.
+  func testOtherExperimentsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      for alias in record.stages!.keys {
+        record.stages![alias]!.seconds = ["make": 10, "score": 30, "train": 200][alias]!
+      }
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    try lab.write("u.json5", TestLaboratory.spec.replacingOccurrences(of: "budget: 1", with: "budget: 3"))
+    let other = try Plan(
+      lab.laboratory.spec("demo/u"), profile: "micro", seeds: [1], threads: 2, registry: lab.registry(trainVersion: 2))
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    func seconds(_ alias: String) throws -> Double? {
+      let estimates = try lab.sweep(other).estimates()
+      return try XCTUnwrap(estimates[other.jobs[1].steps.first { $0.alias == alias }!.key])
+    }
+    XCTAssertEqual(try seconds("make"), 10)
+    XCTAssertEqual(try seconds("train"), 600, "three times the tokens")
+    XCTAssertFalse(try Outline([other], in: lab.laboratory).text.contains("unknown length"))
+    var whole = try XCTUnwrap(file.read().last)
+    (whole.spec, whole.seconds, whole.stages) = ("demo/u", 64, nil)
+    _ = try RecordFile(url: lab.laboratory.recordFile(other.spec, other.profile)).put(whole)
+    XCTAssertEqual(try XCTUnwrap(seconds("train")), 60, accuracy: 1e-9, "600 of 640 parts")
+    XCTAssertEqual(try XCTUnwrap(seconds("score")), 3, accuracy: 1e-9)
+  }
+}

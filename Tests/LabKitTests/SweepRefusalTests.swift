@@ -1,0 +1,83 @@
+import Foundation
+import Groundwork
+import TestKit
+import XCTest
+
+@testable import LabKit
+
+/// What a sweep does with stages, inputs and numbers that are wrong.
+final class SweepRefusalTests: XCTestCase {
+  /// Whose first stage does this.
+  private func plan(in lab: TestLaboratory, making: @escaping @Sendable () throws -> StageResult) throws -> Plan {
+    var registry = StageRegistry()
+    registry.register(Stage(name: "make", version: 1, parameters: ["size"]) { _ in try making() })
+    for name in ["train", "score"] {
+      registry.register(
+        Stage(name: name, version: 1, parents: ["model"], parameters: ["tokens", "rank"]) { _ in StageResult() })
+    }
+    return try Plan(lab.laboratory.spec("demo/t"), profile: "micro", threads: 1, registry: registry)
+  }
+
+  func testAFailingStageLeavesNoDoneMarker() throws {
+    let lab = try TestLaboratory()
+    let plan = try plan(in: lab) { throw UpcycleError("no such model") }
+    assertError("no such model") { try lab.sweep(plan).run() }
+    XCTAssertFalse(try lab.sweep(plan).isDone(plan.order[0]))
+  }
+
+  /// As a makefile runs it, by its key.
+  func testAStageWithoutItsInputSaysWhatItNeeds() throws {
+    let lab = try TestLaboratory()
+    let plan = try plan(in: lab) { throw InputAbsent("data/text.txt") }
+    assertError("demo/t base, make: an input is absent", "expected data/text.txt") {
+      try lab.sweep(plan).run(stage: plan.order[0])
+    }
+  }
+
+  func testParametersThatAreNoNumbersAreNamed() throws {
+    let lab = try TestLaboratory()
+    for (old, new, words) in [
+      ("= budget * unit", "= budget / 0", "\"= budget / 0\" is not a finite number"),
+      ("budget: 1,", "budget: Infinity,", "the variable \"budget\" is not a finite number"),
+      ("size: \"$size\"", "size: NaN", "a parameter is not a finite number"),
+    ] {
+      try lab.write("t.json5", TestLaboratory.spec.replacingOccurrences(of: old, with: new))
+      assertError("t.json5", "cell \"", words) { _ = try lab.plan() }
+    }
+  }
+
+  /// What others write is looked at from outside, whatever it is.
+  func testATrainingWhoseTableIsDamagedIsNotShown() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile(
+      #"{"plan": {"batch": 4611686018427387904, "time": 5, "tokens": 100}}"#,
+      to: folder.appendingPathComponent("run/plan.json"))
+    for (step, isShown) in [("1", true), ("nan", false), ("1e300", false), ("1.5", false)] {
+      try writeFile("step,loss,seconds\n\(step),4,1.0\n", to: folder.appendingPathComponent("run/metrics.csv"))
+      XCTAssertEqual(SweepView.Training(in: folder) != nil, isShown, step)
+    }
+  }
+
+  func testNumbersThatCannotBeRecordedAreNamed() throws {
+    let lab = try TestLaboratory()
+    let plan = try plan(in: lab) { StageResult(metrics: ["loss": Metric(.nan)]) }
+    assertError("not a finite number", "found loss") { try lab.sweep(plan).run() }
+  }
+
+  func testStagesThatAreUnknownOrMisusedAreNamedBeforeAnythingRuns() throws {
+    let lab = try TestLaboratory()
+    let spec = try lab.laboratory.spec("demo/t")
+    assertError("no stage is called \"make\"", "no stages are registered") {
+      _ = try Plan(spec, profile: "micro", threads: 1, registry: StageRegistry())
+    }
+    var registry = StageRegistry()
+    registry.register(Stage(name: "make", version: 1, parameters: ["width"]) { _ in StageResult() })
+    assertError("unknown parameter \"size\"", "known: width") {
+      _ = try Plan(spec, profile: "micro", threads: 1, registry: registry)
+    }
+    assertError("no profile \"huge\"", "micro, smoke") {
+      _ = try Plan(spec, profile: "huge", threads: 1, registry: registry)
+    }
+  }
+}
