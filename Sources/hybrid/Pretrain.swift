@@ -31,7 +31,10 @@ struct Pretrain: ParsableCommand {
       """)
 
   @Option(
-    help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol; with experts nano-dsv2, nano-qwen-moe, nano-scout.")
+    help: """
+      Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol, the smaller nano-smol-135m, nano-smol-360m and \
+      nano-qwen-0.5b; with experts nano-dsv2, nano-qwen-moe, nano-scout.
+      """)
   var preset: String?
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
