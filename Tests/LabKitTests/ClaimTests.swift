@@ -115,10 +115,15 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try halfWidth(paired, ["a": 1]), try halfWidth("", ["a": 1]))
   }
 
-  /// Errors that are no numbers give no interval.
+  /// Errors that are no numbers give no interval, nor do repeats that agree in every item.
   func testAnIntervalWithoutAFiniteWidthIsNone() throws {
-    let source = ClaimEvidence(try spec(difference), records: records(["a": [51, 52, 53]]))
-    XCTAssertNil(try source.halfWidth(of: [WeightedCell(["a"], weights: ["score.avg": .infinity], from: source)]))
+    func halfWidth(_ values: [Double], stderr: Double? = nil, weight: Double = 1) throws -> Double? {
+      let source = ClaimEvidence(try spec(difference), records: records(["a": values], stderr: stderr))
+      return try source.halfWidth(of: [WeightedCell(["a"], weights: ["score.avg": weight], from: source)])
+    }
+    XCTAssertNil(try halfWidth([51, 52, 53], weight: .infinity))
+    XCTAssertNil(try halfWidth([0, 0, 0], stderr: 0), "none right of twenty, three times")
+    XCTAssertNotNil(try halfWidth([5, 5, 5], stderr: 5))
   }
 
   func testMissingRunsAreNamedWithTheSeedsThatPowerAsksFor() throws {

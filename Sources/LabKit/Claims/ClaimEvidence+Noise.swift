@@ -115,14 +115,15 @@ extension ClaimEvidence {
   /// seed where those take them so. A cell at floor or
   /// ceiling keeps its own variance over seeds; a cell without seeds (a base that is given) adds that of its items alone.
   /// - Parameter subjects: first the cell whose seeds it is about
-  /// - Returns: nil for fewer than two of them, and where it has no finite width
+  /// - Returns: nil for fewer than two of them, where it has no finite width, and where all repeats and items agree, which tells
+  ///   no error
   func halfWidth(of subjects: [WeightedCell]) throws -> Double? {
     guard subjects[0].seeds > 1 else { return nil }
     let seeded = subjects.filter { $0.seeds > 0 }
     let items = try pairedItemVariance(subjects) ?? subjects.reduce(0) { $0 + $1.recordedVariance }
     func width(_ parts: [Uncertainty.Part]) -> Double? {
       let half = Uncertainty(value: 0, seeds: parts, items: items).halfWidth()
-      return half.isFinite ? half : nil
+      return half.isFinite && half > 0 ? half : nil
     }
     if seeded.count > 1, pairsSeeds, let paired = pairedNoise(seeded) {
       return width(paired.parts)
