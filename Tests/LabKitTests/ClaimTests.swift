@@ -96,6 +96,12 @@ final class ClaimTests: XCTestCase {
       shared.filter { $0.cell == "a" }
       + [50.7, 52.8, 48.6].enumerated().map { record("b", $0 + 4, ["score.avg": Metric($1)]) }
     XCTAssertEqual(try estimate(paired, apart), try estimate(spec(difference), apart))
+    // Three seeds each, of which two are shared: differences of 5 and 5.1 alone decide nothing.
+    let two =
+      shared.filter { $0.cell == "a" }
+      + [48.4, 43.9, 40].enumerated().map { record("b", $0 + 2, ["score.avg": Metric($1)]) }
+    XCTAssertEqual(try verdict(paired, two).needs, ["a: 2 of 3 seeds", "b: 2 of 3 seeds"])
+    XCTAssertEqual(try verdict(paired, two).answer, .undecided)
   }
 
   /// In tables too; a cell by itself has none to be compared with and keeps the pooled interval.
