@@ -180,7 +180,7 @@ public struct Sweep: Sendable {
     let folder = cache.output(node.key)
     try makeDirectory(folder)
     let before = cache.secondsSpent(node.key)
-    let (start, begin, started) = (monotonicSeconds(), workSeconds(), Surroundings.timestamp())
+    let (start, started) = (workSeconds(), Surroundings.timestamp())
     useThreads(node.threads)
     board.begin(node.key, "\(node.stage.name)  \(name)")
     // Of a former attempt.
@@ -194,7 +194,7 @@ public struct Sweep: Sendable {
       show: { pace.update($0, $1, later: $2, $3) })
     let result: StageResult
     do { result = try node.stage.run(context) } catch {
-      cache.noteSpent(node.key, seconds: before + workSeconds() - begin)
+      cache.noteSpent(node.key, seconds: before + workSeconds() - start)
       throw error
     }
     if let name = result.firstNonFinite {
@@ -207,8 +207,8 @@ public struct Sweep: Sendable {
       StageCache.Entry(
         stage: node.stage.name, version: node.stage.version, config: node.config, parents: node.parents,
         seed: node.seed, threads: node.threads, inputs: node.inputs,
-        seconds: before + workSeconds() - begin, started: started, result: result))
-    board.end(node.key, seconds: monotonicSeconds() - start)
+        seconds: before + workSeconds() - start, started: started, result: result))
+    board.end(node.key)
   }
 
   /// Whether a like stage that is not finished, of the same seed, has the same output in that role.
