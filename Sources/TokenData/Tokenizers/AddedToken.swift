@@ -88,11 +88,11 @@ struct AddedTokenMatcher: Sendable {
       if token.isSingleWord, Self.touchesWord(text, start, stop) { continue }
       if token.stripsLeft { start = Self.spaceStart(text, from: done, before: start) }
       if token.stripsRight { stop = Self.spaceEnd(text, from: stop) }
-      if start < done { continue }
       if start > done { body(done..<start, nil) }
       body(start..<stop, token.id)
+      // White space that a token takes still counts for the tokens behind it, as in `tokenizers`: one that begins in it
+      // is found, and text goes on at its end.
       done = stop
-      index = stop
     }
     if done < text.count { body(done..<text.count, nil) }
   }
