@@ -46,6 +46,29 @@ final class ChatTemplateTests: XCTestCase {
     return try ChatTemplate(source, file: "t.jinja").text(chat, addingPrompt: true)
   }
 
+  /// As Jinja and transformers' `tojson` write them.
+  func testFiltersHeedAllTheirArguments() throws {
+    let cases: [(String, String)] = [
+      ("{{ {'b': 1, 'a': ['é']} | tojson(separators=(',', ':')) }}", #"{"b":1,"a":["é"]}"#),
+      ("{{ ['é', '🦙\u{7F}'] | tojson(ensure_ascii=true) }}", #"["\u00e9", "\ud83e\udd99\u007f"]"#),
+      ("{{ {'a': 1} | tojson(4) }}", #"{"a": 1}"#),
+      ("{{ {'a': [1, 2]} | tojson(indent=1, separators=(';', '=')) }}", "{\n \"a\"=[\n  1;\n  2\n ]\n}"),
+      ("{{ ['b', 'A', 'a', 'B'] | sort | join }}", "AabB"),
+      ("{{ ['b', 'A', 'a', 'B'] | sort(case_sensitive=true) | join }}", "ABab"),
+      ("{{ ['b', 'A', 'a', 'B'] | unique | join }}", "bA"),
+      ("{{ [{'n': 'b'}, {'n': 'A'}] | min(attribute='n') }}", "{'n': 'A'}"),
+      ("{{ {'b': 1, 'A': 2, 'C': 0} | dictsort(by='value') | map('first') | join }}", "CbA"),
+      ("{{ {'b': 1, 'A': 2, 'C': 0} | dictsort(reverse=true) | map('first') | join }}", "CbA"),
+      ("{{ {'b': 1, 'A': 2, 'C': 0} | dictsort(true) | map('first') | join }}", "ACb"),
+      ("{{ 'a\\r\\nb\\n\\nc\\n' | indent(2) }}", "a\n  b\n\n  c\n"),
+      ("{{ 'a\u{2028}b'.splitlines() | join('|') }}", "a|b"),
+      ("{{ \"they're foo-bar\" | title }}", "They're Foo-Bar"), ("{{ 'foo-bar baz' | wordcount }}", "3"),
+      ("{{ ['\u{2028}\u{A0}é'] }}", #"['\u2028\xa0é']"#),
+    ]
+    for (source, expected) in cases { XCTAssertEqual(try text(source), expected, source) }
+    XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}"))
+  }
+
   func testExtremeNumbersAndGrowingTextsEndInOneLine() throws {
     let least = "(0 - 9223372036854775807 - 1)"
     XCTAssertEqual(try text("{{ [1] | tojson(indent=-1) }}"), "[\n1\n]")
