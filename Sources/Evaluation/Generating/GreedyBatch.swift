@@ -13,6 +13,7 @@ public func greedyTexts(
     var cache: SequenceCache
     var pending: [Int32]
     var stream: TextStream
+    var stops: StopTexts
     var text = ""
     var isDone = false
   }
@@ -23,7 +24,7 @@ public func greedyTexts(
     let capacity = min(model.config.positionLimit ?? .max, cappedSum(ids.count, maximumTokens))
     return Writer(
       cache: model.makeCache(capacity: capacity), pending: Array(ids), stream: TextStream(tokenizer, continuing: true),
-      isDone: ids.isEmpty)
+      stops: StopTexts(prompt.stops), isDone: ids.isEmpty)
   }
   for _ in 0..<maximumTokens {
     let active = writers.indices.filter { !writers[$0].isDone }
@@ -39,10 +40,10 @@ public func greedyTexts(
       writers[writer].pending = [next]
       let cache = writers[writer].cache
       if let positions = cache.positions, cache.length >= positions { writers[writer].isDone = true }
-      writers[writer].text += writers[writer].stream.append(next)
-      if prompts[writer].stops.contains(where: { !$0.isEmpty && writers[writer].text.contains($0) }) {
-        writers[writer].isDone = true
-      }
+      let piece = writers[writer].stream.append(next)
+      writers[writer].text += piece
+      _ = writers[writer].stops.append(piece)
+      if writers[writer].stops.isDone { writers[writer].isDone = true }
     }
   }
   return writers.map { writer in
