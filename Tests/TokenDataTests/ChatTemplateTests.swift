@@ -69,6 +69,15 @@ final class ChatTemplateTests: XCTestCase {
     XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}"))
   }
 
+  /// White space is all that Python takes for such, and raw text may begin with a tag.
+  func testTagsTakeNoMoreThanTheWhiteSpaceAroundThem() throws {
+    for (source, expected) in [
+      ("a\u{3000}{{- 'b' -}}\u{A0}\u{2028} c", "abc"), ("a\u{200B}{{- 'b' }}", "a\u{200B}b"),
+      ("a{% raw %}{% if %}{% endraw %}b", "a{% if %}b"), ("a{% raw -%}  {% if %}\n{%- endraw %}b", "a{% if %}b"),
+      ("a\n\u{A0}{% if true %}b{% endif %}", "a\nb"), ("a\u{A0}{% if true %}b{% endif %}", "a\u{A0}b"),
+    ] { XCTAssertEqual(try text(source), expected, source) }
+  }
+
   func testExtremeNumbersAndGrowingTextsEndInOneLine() throws {
     let least = "(0 - 9223372036854775807 - 1)"
     XCTAssertEqual(try text("{{ [1] | tojson(indent=-1) }}"), "[\n1\n]")
