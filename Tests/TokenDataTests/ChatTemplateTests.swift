@@ -63,10 +63,12 @@ final class ChatTemplateTests: XCTestCase {
       ("{{ 'a\\r\\nb\\n\\nc\\n' | indent(2) }}", "a\n  b\n\n  c\n"),
       ("{{ 'a\u{2028}b'.splitlines() | join('|') }}", "a|b"),
       ("{{ \"they're foo-bar\" | title }}", "They're Foo-Bar"), ("{{ 'foo-bar baz' | wordcount }}", "3"),
-      ("{{ ['\u{2028}\u{A0}é'] }}", #"['\u2028\xa0é']"#),
+      ("{{ ['\u{2028}\u{A0}é'] }}", #"['\u2028\xa0é']"#), ("{{ 7 | round }}{{ 2.5 | round }}", "72.0"),
+      ("{{ '' is upper }}{{ 'A1' is upper }}{{ '1' is lower }}", "FalseTrueFalse"),
     ]
     for (source, expected) in cases { XCTAssertEqual(try text(source), expected, source) }
     XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}"))
+    XCTAssertThrowsError(try text("{{ ['a', 1] | sum }}"))
   }
 
   /// White space is all that Python takes for such, and raw text may begin with a tag.

@@ -62,9 +62,12 @@ enum TemplateFilters {
       return .double(number.magnitude)
     case "round":
       guard let number = value.number else { throw failure("round takes a number") }
-      let scale = pow(10, Double(arguments.value(0, "precision")?.integer ?? 0))
+      let precision = arguments.value(0, "precision")?.integer ?? 0
+      let scale = pow(10, Double(precision))
       let rule: FloatingPointRoundingRule
-      switch arguments.value(1, "method")?.text ?? "common" {
+      let method = arguments.value(1, "method")?.text ?? "common"
+      if same(method, "common"), precision >= 0, let whole = value.integer { return .int(whole) }
+      switch method {
       case "ceil": rule = .up
       case "floor": rule = .down
       default: rule = .toNearestOrEven
@@ -97,10 +100,11 @@ enum TemplateFilters {
       where !kept.contains(where: { $0.key.equals(pair.key) }) { kept.append(pair) }
       return .list(kept.map(\.item))
     case "sum":
-      return .double(0).sum(
-        try items().map { item in
-          try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
-        })
+      let numbers = try items().map { item in
+        try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
+      }
+      if let other = numbers.first(where: { $0.number == nil }) { throw failure("sum cannot add a \(other.typeName)") }
+      return .double(0).sum(numbers)
     case "min", "max":
       let all = try keyed(items(), arguments, case: 0, attribute: 1, interpreter, line)
       guard var best = all.first else { return .undefined("the \(name) of nothing") }

@@ -97,12 +97,15 @@ enum TemplateMethods {
     case "isalpha": return all { $0.properties.generalCategory.isLetter }
     case "isalnum": return all(isAlphanumeric)
     case "isspace": return all { ScalarSet.isSpace($0.value) }
-    case "islower": return .bool(same(text.lowercased(), text) && !same(text.uppercased(), text))
-    case "isupper": return .bool(same(text.uppercased(), text) && !same(text.lowercased(), text))
+    case "islower": return .bool(isLower(text))
+    case "isupper": return .bool(isUpper(text))
     case "format": return .string(try braces(text, arguments, line))
     default: throw TemplateError(what: "a text has no method '\(name)'", line: line)
     }
   }
+
+  static func isLower(_ text: String) -> Bool { same(text.lowercased(), text) && !same(text.uppercased(), text) }
+  static func isUpper(_ text: String) -> Bool { same(text.uppercased(), text) && !same(text.lowercased(), text) }
 
   static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool {
     scalar.properties.generalCategory.isLetter || scalar.properties.numericType != nil
