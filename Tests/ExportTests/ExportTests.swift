@@ -131,6 +131,19 @@ final class ExportTests: XCTestCase {
     XCTAssertEqual(config["attention_bias"]?.bool, true)
   }
 
+  /// transformers before 5 and many others know no `rope_parameters`.
+  func testOlderProgramsFindTheRope() throws {
+    let model = try model("llama") {
+      $0.rope = RopeConfig(theta: 500_000, scaling: .llama3(.init(factor: 8, originalMaxPosition: 64)))
+    }
+    let exported = try exported(model)
+    let config = try JSONValue(contentsOf: exported.appendingPathComponent("config.json"))
+    XCTAssertEqual(config["rope_theta"]?.double, 500_000)
+    XCTAssertEqual(config["rope_scaling"]?["factor"]?.double, 8)
+    XCTAssertEqual(config["rope_scaling"], config["rope_parameters"])
+    XCTAssertEqual(try ModelConfig(contentsOf: exported), try ModelConfig(contentsOf: model))
+  }
+
   /// A stock DeepSeek-V3 folder without biases is one that we read ourselves.
   func testLatentNormExportsReadBack() throws {
     let ids = (0..<40).map { Int32($0 * 7 % 48) }
