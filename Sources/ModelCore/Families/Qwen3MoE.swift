@@ -21,7 +21,7 @@ struct Qwen3MoE: Family {
   /// Its windows are in every layer, whatever `max_window_layers` says; an explicit null is none.
   private func refuseWindows(_ model: JSONObject, context: Int) throws {
     guard try model.bool("use_sliding_window") ?? false else { return }
-    let absent = model.values["sliding_window"] == nil ? 4096 : nil
+    let absent: Int? = model.values["sliding_window"] == nil ? 4096 : nil
     guard let size = try model.int("sliding_window", in: 1...(1 << 40)) ?? absent, size < context else { return }
     throw model.unsupported("use_sliding_window", "sliding-window attention")
   }
