@@ -152,7 +152,7 @@ enum TemplateFilters {
     style.isASCII = arguments.value(0, "ensure_ascii")?.isTrue ?? false
     style.sortsKeys = arguments.value(3, "sort_keys")?.isTrue ?? false
     if let indent = told(1, "indent") {
-      guard let spaces = indent.integer else { throw TemplateError(what: "tojson takes a number of spaces", line: line) }
+      guard let spaces = indent.integer else { throw TemplateError(what: "tojson indents by spaces", line: line) }
       style.indent = spaces
     }
     if let separators = told(2, "separators") {
