@@ -80,6 +80,23 @@ final class ChatTemplateTests: XCTestCase {
     ] { XCTAssertEqual(try text(source), expected, source) }
   }
 
+  /// Of several templates the one named "tool_use" writes conversations with tools (Hermes 2 Pro), as in transformers.
+  func testToolsHaveATemplateOfTheirOwn() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile(
+      #"""
+      {"chat_template": [{"name": "tool_use", "template": "tools {{ tools[0].name }}"},
+        {"name": "default", "template": "plain"}]}
+      """#, to: folder.appendingPathComponent("tokenizer_config.json"))
+    let template = try ChatTemplate(folder: folder)
+    var chat = Conversation()
+    chat.append(role: "user", "hi")
+    XCTAssertEqual(try template.text(chat, addingPrompt: true), "plain")
+    chat.tools = .list([.dictionary(["name": .string("f")])])
+    XCTAssertEqual(try template.text(chat, addingPrompt: true), "tools f")
+  }
+
   func testExtremeNumbersAndGrowingTextsEndInOneLine() throws {
     let least = "(0 - 9223372036854775807 - 1)"
     XCTAssertEqual(try text("{{ [1] | tojson(indent=-1) }}"), "[\n1\n]")
