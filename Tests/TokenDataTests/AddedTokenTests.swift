@@ -30,6 +30,9 @@ final class AddedTokenTests: XCTestCase {
       ("a <r>  <l> x", [0, 2, 8, 10, 2, 4]), ("<r> \n\n", [8, 9]), ("<r> \n\n <l>b", [8, 9, 10, 1]),
     ]
     for (text, ids) in expected { XCTAssertEqual(tokenizer.encode(text, parsingSpecials: true), ids, text) }
+    // One that takes all white space is one, however much there is.
+    let wide = try self.tokenizer(#"{"id": 8, "content": " ", "lstrip": true, "rstrip": true, "special": false}"#)
+    XCTAssertEqual(wide.encode("ba   xb"), [1, 0, 8, 4, 1])
   }
 
   func testSpecialTokensSpelledLikeABytesPieceLoseNoByte() throws {
