@@ -71,7 +71,7 @@ struct Mohawk: ParsableCommand {
           shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(jsonText(outcome)) }
+      if json { return try printResult(jsonText(outcome, snakeCase: true)) }
       for (layer, start) in outcome.matrices.before.enumerated() {
         try printResult(
           String(

@@ -30,6 +30,8 @@ final class MohawkCommandTests: XCTestCase {
     let again = try assertSucceeds("zebra", mohawk + ["--tokens", "1024", "--quiet"])
     XCTAssertEqual(again.output, made.output)
     XCTAssertTrue(again.error.contains("finished already"), again.error)
+    let json = try assertSucceeds("zebra", mohawk + ["--tokens", "1024", "--quiet", "--json"]).output
+    XCTAssertNotNil(try JSONValue(parsing: Data(json.utf8), file: "mohawk --json")["held_out"], json)
     try assertRefused("zebra", mohawk + ["--tokens", "2k"], status: 2, saying: ["--out", "other settings"])
     let other = mohawk.dropLast() + [path("other")]
     try assertRefused("zebra", other + ["--tokens", "200"], status: 2, saying: ["--tokens", "without a step"])

@@ -30,6 +30,11 @@ final class UpcycleCommandTests: XCTestCase {
     for experiment in ["xecomla/initialisers", "zebra/own-placement", "hylo/table2"] {
       XCTAssertTrue(planned.output.contains("\(experiment): "), planned.output)
     }
+    let named = [
+      "upcycle", "--model", base, "--data", path("shards"), "--tokens", "1024", "--batch", "2", "--sequence", "64",
+      "--plan", "--out", "runs/none",
+    ]
+    XCTAssertTrue(try assertSucceeds("zebra", named).output.contains(" -> runs/none\n"), "as the user named it")
     let json = try assertSucceeds("zebra", upcycle("hybrid") + ["--plan", "--json"]).output
     let plan = try JSONValue(parsing: Data(json.utf8), file: "plan")
     XCTAssertEqual(plan["steps"]?.array?.compactMap { $0["tokens"]?.int }, [256, 256, 0, 0, 512], json)
