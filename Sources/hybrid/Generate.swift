@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 import Groundwork
@@ -47,13 +48,14 @@ struct Generate: ParsableCommand {
   @Option(help: "0 is greedy.") var temperature = 0.0
   @Option(help: "Choose among the K most probable tokens.") var topK: Int?
   @Option(help: "Choose among the most probable tokens that hold this much probability.") var topP: Double?
-  @Option(help: "Seed of the choices.") var seed: UInt64 = 0
+  @Option(help: "Seed of the choices (default: 0).") var seed: UInt64?
   @Flag(help: "Only the text, without a line break at its end.") var quiet = false
 
   func run() throws { runReportingErrors { try write() } }
 
   private func write() throws {
     try validateOptions()
+    try sampling.validate()
     let prompt =
       try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
     let heavyHitters = try cache.map { try HeavyHitters($0) }
@@ -65,6 +67,10 @@ struct Generate: ParsableCommand {
     if promptFile == nil { try printResult(prompt, terminator: "") }
     let report = try answer(model, tokenizer, ids, continuing: !prompt.isEmpty) { try printResult($0, terminator: "") }
     try finish(report, model)
+  }
+
+  private var sampling: SamplingOptions {
+    SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed ?? 0)
   }
 
   private func validateOptions() throws {
@@ -88,8 +94,17 @@ struct Generate: ParsableCommand {
     if chat, bos != nil {
       throw UpcycleError.usage("says nothing with --chat, whose template writes the beginning", at: "--bos")
     }
-    for (name, value) in [("--system", system), ("--chat-template", chatTemplate)] where value != nil && !chat {
-      throw UpcycleError.usage("says nothing without --chat", at: name)
+    if chunk < 1 {
+      throw UpcycleError.usage("must be positive", at: "--chunk", expected: "1 or more tokens", found: "\(chunk)")
+    }
+    if !chat {
+      try refuse(
+        ["--system": system != nil, "--chat-template": chatTemplate != nil], "says nothing without --chat")
+    }
+    if temperature == 0 {
+      try refuse(
+        ["--top-k": topK != nil, "--top-p": topP != nil, "--seed": seed != nil],
+        "says nothing at --temperature 0, which always takes the most probable token")
     }
   }
 
@@ -107,7 +122,7 @@ struct Generate: ParsableCommand {
     var stops = StopTexts(stop)
     let report = try generate(
       model, prompt: ids, maximum: tokens,
-      sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed),
+      sampling: sampling,
       ends: tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) }), chunk: chunk,
       positions: beyondPositions ? .max : nil
     ) { token in

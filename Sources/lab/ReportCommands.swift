@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import LabKit
@@ -87,12 +88,13 @@ struct CheckCommand: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      if json { try refuse(["--power": power], "says nothing with --json, which names the seeds without it") }
       let laboratory = try place.laboratory()
       let publication = Publication(laboratory, records: own ? .own : .committed)
       let chosen = try laboratory.specs(specs)
       let page = try all ? publication.writeClaims() : publication.claims(chosen, profile: profile)
       if json { try printJSON(page.json) } else { try printText(page) }
-      if power && !json {
+      if power {
         for spec in chosen { try printSignals(try publication.signals(spec, profile: profile), of: spec) }
       }
       if strict, let failed = page.entries.first(where: { $0.verdict.answer == .fails }) {
@@ -191,8 +193,6 @@ private func path(_ file: URL, _ spec: Spec, own: Bool) -> String {
 }
 
 private func chosen(_ names: [String], _ all: Bool, in laboratory: Laboratory) throws -> [Spec] {
-  if names.isEmpty && !all {
-    throw UpcycleError.usage("no experiment is named", hint: "name one, or pass --all; lab list shows them")
-  }
+  try requireOne(names, all)
   return try laboratory.specs(names)
 }

@@ -42,20 +42,21 @@ final class BaselineCommandTests: XCTestCase {
     try giveTokenizer(to: other)
     try exchangeTwoPieces(ofTokenizerIn: other)
     try packSentences(for: other.path, in: folder)
-    let small = ["--calibration-tokens", "256", "--out", path("x"), "--model", smol]
+    let others = ["--out", path("x"), "--model", smol]
+    let calibration = ["--calibration", path("shards"), "--calibration-tokens", "256"]
     let convert = ["convert", "--kv-rank", "16", "--rope-dim", "4", "--nope-dim", "4"]
     let commands: [(tool: String, words: [String])] = [
       ("xecomla", convert + ["--data", path("shards")]),
-      ("xecomla", convert + ["--svd", "covariance", "--calibration", path("shards")]),
-      ("xecomla", ["palu", "--calibration", path("shards")]),
+      ("xecomla", convert + ["--svd", "covariance"] + calibration),
+      ("xecomla", ["palu"] + calibration),
       (
         "xecomla",
         ["mha2mla", "--kv-rank", "16", "--rope-dim", "2", "--keep", "high", "--data", path("shards")]
       ),
-      ("zebra", ["prune", "--intermediate-size", "100", "--calibration", path("shards")]),
+      ("zebra", ["prune", "--intermediate-size", "100"] + calibration),
     ]
     for (tool, words) in commands {
-      try assertRefused(tool, words + small, status: 1, saying: ["packed with another tokenizer", path("shards")])
+      try assertRefused(tool, words + others, status: 1, saying: ["packed with another tokenizer", path("shards")])
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
   }

@@ -114,6 +114,15 @@ final class ServingCommandTests: XCTestCase {
     for word in ["peak ", "cache ", "state "] { XCTAssertTrue(result.error.contains(word), result.error) }
     try assertRefused("hybrid", generate + ["--prompt", "x"], status: 2, saying: ["two prompts"])
     try assertRefused(
+      "hybrid", ["throughput", "--model", model, "--tokens", "0"], status: 2, saying: ["--tokens", "1 or more"])
+    for (option, value) in [("--top-k", "0"), ("--top-p", "1.5"), ("--chunk", "0")] {
+      let refused = try launch(
+        "hybrid", ["generate", "--model", model, "--prompt", "x", "--temperature", "1", option, value])
+      XCTAssertEqual(refused.status, 2, refused.error)
+      XCTAssertTrue(refused.error.contains("error: \(option): "), refused.error)
+      XCTAssertEqual(refused.output, "", "nothing is printed before a refusal")
+    }
+    try assertRefused(
       "hybrid", ["generate", "--model", model, "--chat", "--prompt", "x", "--special-tokens", "text"], status: 2,
       saying: ["--special-tokens", "--chat"])
   }
