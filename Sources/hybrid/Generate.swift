@@ -64,8 +64,12 @@ struct Generate: ParsableCommand {
     let tokenizer = try bos.map { try loaded.addingBeginning($0 == "on") } ?? loaded
     if chat { return try converse(model, tokenizer, opening: prompt) }
     let ids = tokenizer.prompt(prompt, parsingSpecials: specialTokens == Tokenizer.SpecialTokens.parse.rawValue)
-    if promptFile == nil { try printResult(prompt, terminator: "") }
-    let report = try answer(model, tokenizer, ids, continuing: !prompt.isEmpty) { try printResult($0, terminator: "") }
+    // Printed with the first words behind it: a refusal comes before.
+    var opening = promptFile == nil ? prompt : ""
+    let report = try answer(model, tokenizer, ids, continuing: !prompt.isEmpty) { text in
+      try printResult(opening + text, terminator: "")
+      opening = ""
+    }
     try finish(report, model)
   }
 

@@ -191,7 +191,21 @@ struct ModelReport {
   }
 
   private func listed(_ layers: [Int]) -> String {
-    layers.count == config.layerCount ? "all layers" : "layers \(layers.map(String.init).joined(separator: ","))"
+    layers.count == config.layerCount ? "all layers" : "layers \(Self.ranges(layers))"
+  }
+
+  /// Ascending numbers as --layers takes them: 0,2-4,7.
+  private static func ranges(_ layers: [Int]) -> String {
+    var runs: [ClosedRange<Int>] = []
+    for layer in layers {
+      if let last = runs.last, last.upperBound + 1 == layer {
+        runs[runs.count - 1] = last.lowerBound...layer
+      } else {
+        runs.append(layer...layer)
+      }
+    }
+    return runs.flatMap { $0.count < 3 ? $0.map(String.init) : ["\($0.lowerBound)-\($0.upperBound)"] }
+      .joined(separator: ",")
   }
 
   private func against(_ ours: Int, _ theirs: Int) -> String { !isConverted ? "" : "   (base \(grouped(theirs)))" }

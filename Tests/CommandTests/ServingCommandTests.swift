@@ -115,11 +115,15 @@ final class ServingCommandTests: XCTestCase {
     try assertRefused("hybrid", generate + ["--prompt", "x"], status: 2, saying: ["two prompts"])
     try assertRefused(
       "hybrid", ["throughput", "--model", model, "--tokens", "0"], status: 2, saying: ["--tokens", "1 or more"])
-    for (option, value) in [("--top-k", "0"), ("--top-p", "1.5"), ("--chunk", "0")] {
-      let refused = try launch(
-        "hybrid", ["generate", "--model", model, "--prompt", "x", "--temperature", "1", option, value])
+    for (options, words) in [
+      (["--prompt", "x", "--top-k", "0"], "error: --top-k: "),
+      (["--prompt", "x", "--top-p", "1.5"], "error: --top-p: "),
+      (["--prompt", "x", "--chunk", "0"], "error: --chunk: "),
+      (["--prompt", String(repeating: "The river runs. ", count: 300)], "longer than the model's positions"),
+    ] {
+      let refused = try launch("hybrid", ["generate", "--model", model, "--temperature", "1"] + options)
       XCTAssertEqual(refused.status, 2, refused.error)
-      XCTAssertTrue(refused.error.contains("error: \(option): "), refused.error)
+      XCTAssertTrue(refused.error.contains(words), refused.error)
       XCTAssertEqual(refused.output, "", "nothing is printed before a refusal")
     }
     try assertRefused(
