@@ -49,7 +49,8 @@ struct FigureCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) {
         if let figure = try Publication(laboratory, records: own ? .own : .committed).writeFigure(spec, png: png) {
-          try printResult(path(figure, spec, own: own))
+          let written = [figure] + (png ? [figure.deletingPathExtension().appendingPathExtension("png")] : [])
+          try printResult(written.map { path($0, spec, own: own) }.joined(separator: "  "))
         }
       }
     }
