@@ -187,25 +187,29 @@ struct Generate: ParsableCommand {
     """
     peak     \(formatCount(report.peakBytes)) bytes of tensors
     cache    \(formatCount(report.cacheBytes - report.stateBytes)) bytes for \(formatCount(report.cachedTokens)) tokens
-    state    \(formatCount(report.stateBytes)) bytes, whatever the length
 
-    """
+    """ + state(report)
+  }
+
+  private func state(_ report: GenerationReport) -> String {
+    "state    \(formatCount(report.stateBytes)) bytes, whatever the length\n"
   }
 
   private func summary(_ report: GenerationReport, _ cost: CacheCost) -> String {
     func rate(_ value: Double) -> String { formatCount(Int(value.rounded())) }
     // What is evicted costs nothing: then the bytes at the end say more than those of a token.
-    let kept = Double(report.cacheBytes) / Double(max(1, cost.baseBytesPerToken * report.cachedTokens))
+    let bytes = report.cacheBytes - report.stateBytes
+    let kept = Double(bytes) / Double(max(1, cost.baseBytesPerToken * report.cachedTokens))
     let percent = cache == nil ? cost.percent : 100 * kept
     return """
       prefill  \(report.promptTokens) tokens, \(rate(report.prefillRate)) tokens/s
       decode   \(report.newTokens) tokens, \(rate(report.decodeRate)) tokens/s
-      KV cache \(formatCount(cost.bytesPerToken)) bytes per token, \(formatCount(report.cacheBytes)) in all \
+      KV cache \(formatCount(cost.bytesPerToken)) bytes per token, \(formatCount(bytes)) in all \
       (\(report.cachedTokens) tokens, float32)
       base     \(formatCount(cost.baseBytesPerToken)) bytes per token, \
       \(formatCount(cost.baseBytesPerToken * report.cachedTokens)) in all: this model keeps \
       \(String(format: "%.1f", percent)) %
 
-      """
+      """ + (report.stateBytes > 0 && !reportMemory ? state(report) : "")
   }
 }
