@@ -44,7 +44,7 @@ struct Mohawk: ParsableCommand {
   @Flag(help: "Print the layers' errors and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(staged.onRanks) { ranks in
+    runOnRanks(staged.onRanks, renamed: ["layers": "base"]) { ranks in
       let recipe = try ranks.agreeing {
         func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
         let plans = try MohawkDistilling.Plans(

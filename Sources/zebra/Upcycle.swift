@@ -44,7 +44,7 @@ struct Upcycle: ParsableCommand {
   @Flag(help: "Print the plan, the layers' scores and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(staged.onRanks, renamed: ["base": "model"]) { ranks in
+    runOnRanks(staged.onRanks, renamed: ["base": "model", "layers": "model"]) { ranks in
       let (recipe, outline) = try ranks.agreeing {
         let recipe = try self.recipe(on: ranks)
         let laboratory = (try? Places()).map { Laboratory(root: $0.root) }

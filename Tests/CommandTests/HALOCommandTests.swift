@@ -54,7 +54,7 @@ final class HALOCommandTests: XCTestCase {
     try assertRefused(
       "hylo",
       ["halo", "--base", path("hype"), "--count", "1", "--data", path("shards"), "--tokens", "1M", "--out", path("x")],
-      status: 2, saying: ["attention", "lightning-attn"])
+      status: 2, saying: ["--base: ", "attention", "lightning-attn"])
     for name in ["x", "x.stages"] { XCTAssertFalse(FileManager.default.fileExists(atPath: path(name)), name) }
   }
 }

@@ -42,7 +42,7 @@ final class MohawkCommandTests: XCTestCase {
       "zebra", other + ["--tokens", "1024", "--shares", "1,2,-3"], status: 2, saying: ["--shares", "positive"])
     try assertRefused(
       "zebra", ["mohawk", "--base", path("llamba"), "--data", path("shards"), "--tokens", "1M", "--out", path("x")],
-      status: 2, saying: ["attention", "mamba2"])
+      status: 2, saying: ["--base: ", "attention", "mamba2"])
     try assertRefused(
       "zebra",
       [

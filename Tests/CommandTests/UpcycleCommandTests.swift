@@ -55,7 +55,7 @@ final class UpcycleCommandTests: XCTestCase {
     try assertRefused(
       "zebra",
       ["upcycle", "--model", path("hybrid"), "--data", path("shards"), "--tokens", "1M", "--out", path("x")], status: 2,
-      saying: ["attention"])
+      saying: ["--model: ", "attention"])
   }
 
   func testWhatCannotBeDone() throws {
