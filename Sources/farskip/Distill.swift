@@ -118,6 +118,7 @@ struct Distill: ParsableCommand {
     if objective != .klHidden {
       try refuse(["--hidden-weight": hiddenWeight != nil], "goes with --objective kl+hidden")
     }
+    if objective != .kl { try refuse(["--teacher-states": teacherStates != nil], "goes with --objective kl") }
     if patience == nil {
       try refuse(
         [

@@ -4,6 +4,7 @@ import Distillation
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import Recipes
 import TokenData
 import TrainingCommands
@@ -88,6 +89,9 @@ struct Pretrain: ParsableCommand {
       throw UpcycleError.usage("give either a model to build or one to go on from", at: "--preset, --from")
     }
     try refuse(["--mixture": mixture != nil && from == nil], "is the text to go on with", hint: "give --from too")
+    if connectivity != .standard, let preset, try ModelConfig.preset(preset).experts == nil {
+      throw UpcycleError.usage("is of a model with experts", at: "--connectivity", found: preset)
+    }
     let places = try Places()
     let edition =
       try world ?? from.map { Edition(of: try Tokenizer.load(from: URL(fileURLWithPath: $0))) } ?? .first

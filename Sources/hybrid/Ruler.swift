@@ -81,7 +81,7 @@ struct Ruler: ParsableCommand {
     }
     for (option, isGiven) in [
       ("--predictions", predictions != nil), ("--read", read != nil), ("--csv", csv != nil), ("--plot", plot != nil),
-      ("--json", json), ("--grid", grid), ("--beyond-positions", beyondPositions),
+      ("--json", json), ("--grid", grid), ("--beyond-positions", beyondPositions), ("--metric", metric != .nvidia),
     ] where isGiven && model == nil {
       throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
     }

@@ -119,6 +119,10 @@ struct Extend: ParsableCommand {
           "--teacher-states": teacherStates != nil, "--budget": budget != nil,
         ], "says nothing with --tokens 0, which trains nothing")
     }
+    if klWeight == 0 {
+      try refuse(
+        ["--cache-teacher": cacheTeacher, "--teacher-states": teacherStates != nil], "says nothing with --kl-weight 0")
+    }
     let context = try parsedCount(context, "--context", such: "2048")
     let positions = try ContextExtension(
       of: ModelConfig(contentsOf: folder(model)), context: context, yarn: yarn,

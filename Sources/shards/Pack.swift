@@ -182,11 +182,10 @@ struct Pack: ParsableCommand {
     options.frameTokens = frameTokens
     options.compressionLevel = level
     options.recordsAnswers = chat
-    guard let shardTokens = parseCount(shardTokens), (1...19).contains(level) else {
-      throw UpcycleError.usage(
-        "--shard-tokens takes a count and --level 1 to 19", found: "\(shardTokens) and \(level)")
+    guard (1...19).contains(level) else {
+      throw UpcycleError.usage("is out of range", at: "--level", expected: "1 to 19", found: "\(level)")
     }
-    options.shardTokens = shardTokens
+    options.shardTokens = try parsedCount(shardTokens, "--shard-tokens", such: "64M", atLeast: 1)
     if skipBadLines < 0 {
       throw UpcycleError.usage("must not be negative", at: "--skip-bad-lines", found: "\(skipBadLines)")
     }

@@ -140,6 +140,12 @@ final class PackCommandTests: XCTestCase {
     XCTAssertEqual((told["documents"]?.int ?? 0) + (told["held_out"]?["documents"]?.int ?? 0), 400, printed.output)
     let base = ["pack", "--input", input.path, "--tokenizer", tokenizer, "--out", folder.path + "/no"]
     try assertRefused("shards", base + ["--hold-out", "120%"], status: 2, saying: ["--hold-out", "such as 1%"])
+    for (option, value, expected) in [
+      ("--level", "99", "1 to 19"), ("--shard-tokens", "0", "1 or more"), ("--frame-tokens", "0", "1 to "),
+    ] {
+      try assertRefused(
+        "shards", base + [option, value], status: 2, saying: ["error: \(option): is", expected, "found \(value)"])
+    }
     try assertRefused(
       "shards", base + ["--hold-out", "1%"], status: 2, saying: ["leaves one of the two folders empty"])
   }

@@ -28,6 +28,7 @@ final class SilentOptionsTests: XCTestCase {
       (samples + ["--csv", path("scores.csv")], "--csv", "needs a model"),
       (samples + ["--json"], "--json", "needs a model"),
       (samples + ["--grid"], "--grid", "needs a model"),
+      (samples + ["--metric", "lm-eval"], "--metric", "needs a model"),
     ] { try assertRefused("hybrid", arguments, status: 2, saying: [option, words]) }
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("samples")))
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("one.csv")))
@@ -39,6 +40,10 @@ final class SilentOptionsTests: XCTestCase {
     let (moe, table) = ("experiments/teachers/nano-qwen-moe-seed1", "experiments/zebra/published/table10.csv")
     let convert = ["convert", "--model", model, "--out", out]
     let ild = ["ild", "--base", model, "--data", none, "--tokens", "4k", "--out", out, "--mixer"]
+    let follow = [
+      "distill", "--student", model, "--teacher", model, "--data", none, "--tokens", "4k", "--out", out,
+      "--teacher-states", path("states"),
+    ]
     let select = ["select", "--count", "2"]
     let extend = ["extend", "--model", model, "--context", "1024", "--out", out, "--tokens"]
     let rewire = ["distill", "--student", moe, "--teacher", moe, "--tokens", "4k", "--out", out]
@@ -51,6 +56,10 @@ final class SilentOptionsTests: XCTestCase {
       ),
       ("hybrid", ["info", "--published", "--preset", "nano-1b"], ["--preset", "--published"]),
       ("hybrid", ["pretrain", "--preset", "nano-1b", "--mixture", "code", "--out", out], ["--mixture", "--from"]),
+      (
+        "hybrid", ["pretrain", "--preset", "nano-1b", "--connectivity", "farskip", "--out", out],
+        ["--connectivity", "experts"]
+      ),
       ("hybrid", ["evaluate", "--model", model, "--fewshot-seed", "3"], ["--fewshot-seed", ".yaml"]),
       ("hybrid", ["evaluate", "--model", model, "--data-dir", none], ["--data-dir", ".yaml"]),
       ("hybrid", ["generate", "--model", model, "--top-k", "5"], ["--top-k", "--temperature 0"]),
@@ -62,6 +71,7 @@ final class SilentOptionsTests: XCTestCase {
       ("xecomla", convert + ["--kv-rank", "16", "--seed", "2"], ["--seed", "--init random"]),
       ("xecomla", convert + ["--kv-rank", "16", "--calibration-tokens", "1k"], ["--calibration-tokens", "covariance"]),
       ("xecomla", ["palu", "--model", model, "--out", out, "--calibration-tokens", "1k"], ["--calibration names it"]),
+      ("xecomla", follow + ["--kl-weight", "0", "--ce-weight", "1"], ["--teacher-states", "--kl-weight 0"]),
       ("zebra", ild + ["mamba2", "--kv-rank", "8"], ["--kv-rank", "--mixer mla"]),
       ("zebra", ild + ["gdn", "--rope-init", "aligned"], ["--rope-init", "--mixer mla"]),
       ("zebra", ild + ["mla", "--gdn-heads", "8"], ["--gdn-heads", "--mixer gdn"]),
@@ -77,6 +87,8 @@ final class SilentOptionsTests: XCTestCase {
       ),
       ("farskip", rewire + ["--validate-every", "2"], ["--validate-every", "--patience"]),
       ("farskip", rewire + ["--patience", "2", "--validate-items", "9"], ["--validate-items", "--validate-task"]),
+      ("hylo", extend + ["8k", "--kl-weight", "0", "--cache-teacher"], ["--cache-teacher", "--kl-weight 0"]),
+      ("farskip", rewire + ["--objective", "sft", "--teacher-states", none], ["--teacher-states", "--objective kl"]),
       ("farskip", rewire + ["--hidden-weight", "1"], ["--hidden-weight", "kl+hidden"]),
       ("shards", pack + ["--chat-template", none], ["--chat-template", "--chat"]),
       ("shards", pack + ["--chat", "--bos", "off"], ["--bos", "--chat"]),
