@@ -77,6 +77,9 @@ final class BaselineCommandTests: XCTestCase {
     XCTAssertEqual(report["kv_percent"]?.double, 37.5)
     XCTAssertEqual(report["layers"]?.array?.count, 12)
     XCTAssertEqual(report["layers"]?.array?.reduce(0) { $0 + ($1["kv_numbers_per_token"]?.int ?? 0) }, 12 * 96)
+    let told = try assertSucceeds("xecomla", palu + text + ["--kv-share", "37.5%", "--group-heads", "4"]).output
+    XCTAssertTrue(told.contains("KV cache: 1,152 of 3,072 numbers per token, 37.50 %"), told)
+    XCTAssertTrue(told.contains("(base 2,231,424, "), told)
     let info = try assertSucceeds("hybrid", ["info", "--model", path("palu")]).output
     XCTAssertTrue(info.contains("2 groups of heads"), info)
     XCTAssertTrue(info.contains("37.5 % (2.67x smaller)"), info)
