@@ -43,6 +43,8 @@ final class HALOCommandTests: XCTestCase {
     func value(_ text: Substring) -> Int { Int(text.filter(\.isNumber)) ?? 0 }
     XCTAssertEqual(value(numbers.1) * value(numbers.3), value(numbers.2), told.error)
     XCTAssertNotNil(told.error.firstMatch(of: /\nstate    [0-9,]+ bytes, whatever the length/), told.error)
+    let timed = try assertSucceeds("hybrid", ["throughput", "--model", path("hype"), "--prompt", "2", "--tokens", "1"])
+    XCTAssertTrue(timed.output.contains(" bytes, states included (base model: "), timed.output)
     let again = try assertSucceeds("hylo", halo("hype") + ["--count", "4", "--tokens", "1024"])
     XCTAssertEqual(again.output, made.output)
     XCTAssertTrue(again.error.contains("finished already"), again.error)
