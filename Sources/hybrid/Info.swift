@@ -38,8 +38,11 @@ struct Info: ParsableCommand {
     runReportingErrors {
       if published {
         try refuse(
-          ["--model": model != nil, "--preset": preset != nil, "--cache": cache != nil, "--kv-rank": kvRank != nil],
-          "says nothing with --published, which prints every row")
+          [
+            "--model": model != nil, "--preset": preset != nil, "--cache": cache != nil, "--kv-rank": kvRank != nil,
+            "--q-rank": qRank != "auto", "--rope-dim": ropeDim != nil, "--nope-dim": nopeDim != nil,
+            "--layers": layers != nil, "--granule": granule != nil,
+          ], "says nothing with --published, which prints every row")
         return try report(PublishedFact.xecomla + PublishedFact.hylo)
       }
       let base = try source()
