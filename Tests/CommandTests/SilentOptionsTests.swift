@@ -69,7 +69,10 @@ final class SilentOptionsTests: XCTestCase {
       ("xecomla", convert + ["--kv-rank", "16", "--rank-rule", "dynamic"], ["--kv-rank", "--fixed-ends"]),
       ("xecomla", convert + ["--kv-rank", "16", "--init", "random", "--sigma", "up"], ["--sigma", "--init random"]),
       ("xecomla", convert + ["--kv-rank", "16", "--seed", "2"], ["--seed", "--init random"]),
-      ("xecomla", convert + ["--kv-rank", "16", "--calibration-tokens", "1k"], ["--calibration-tokens", "covariance"]),
+      (
+        "xecomla", convert + ["--kv-rank", "16", "--calibration-tokens", "1k"],
+        ["--calibration-tokens", "covariance"]
+      ),
       ("xecomla", ["palu", "--model", model, "--out", out, "--calibration-tokens", "1k"], ["--calibration names it"]),
       ("xecomla", follow + ["--kl-weight", "0", "--ce-weight", "1"], ["--teacher-states", "--kl-weight 0"]),
       ("zebra", ild + ["mamba2", "--kv-rank", "8"], ["--kv-rank", "--mixer mla"]),
