@@ -93,6 +93,10 @@ struct CheckCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       let publication = Publication(laboratory, records: own ? .own : .committed)
       let chosen = try laboratory.specs(specs)
+      // Of several experiments some may lack it.
+      if let profile, !chosen.contains(where: { (try? $0.profile(profile)) != nil }) {
+        _ = try chosen.first?.profile(profile)
+      }
       let page = try all ? publication.writeClaims() : publication.claims(chosen, profile: profile)
       if json { try printJSON(page.json) } else { try printText(page) }
       if power {
@@ -171,6 +175,7 @@ struct RegenerateCommand: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      if check { try refuse(["--png": png], "says nothing with --check, which compares what is committed") }
       let publication = Publication(try place.laboratory())
       if !check {
         try printResult("\(try publication.writeEverything(png: png).count) files written under figures/")

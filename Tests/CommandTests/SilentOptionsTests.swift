@@ -101,6 +101,8 @@ final class SilentOptionsTests: XCTestCase {
       ("lab", ["table", "xecomla/kv", "--all"], ["--all", "xecomla/kv"]),
       ("lab", ["plan", "xecomla/kv", "--makefile", out, "--json"], ["--json", "--makefile"]),
       ("lab", ["check", "xecomla/kv", "--power", "--json"], ["--power", "--json"]),
+      ("lab", ["check", "xecomla/table3", "--profile", "micor"], ["no profile \"micor\"", "micro"]),
+      ("lab", ["regenerate", "--check", "--png"], ["--png", "--check"]),
     ]
     for (tool, words, said) in refused { try assertRefused(tool, words, status: 2, saying: said) }
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [])
