@@ -25,6 +25,7 @@ final class MohawkCommandTests: XCTestCase {
     let info = try assertSucceeds("hybrid", ["info", "--model", path("llamba"), "--json"]).output
     let report = try JSONValue(parsing: Data(info.utf8), file: "info")
     XCTAssertEqual(report["kv_percent"]?.double, 0, info)
+    XCTAssertNil(report["attention_parameters_per_layer"]?.int, "there is no attention")
     try assertSucceeds(
       "hybrid", ["generate", "--model", path("llamba"), "--prompt", "The key", "--tokens", "4", "--quiet"])
     let again = try assertSucceeds("zebra", mohawk + ["--tokens", "1024", "--quiet"])
