@@ -55,6 +55,9 @@ final class FarskipCommandTests: XCTestCase {
     let sizes = try JSONValue(parsing: Data(known.utf8), file: "info --json")
     XCTAssertEqual(sizes["feed_forward_parameters_per_layer"]?.int, 396_361_728, "of the layers without experts")
     XCTAssertEqual(sizes["experts_parameters_per_layer"]?.int, 11_320_164_608)
+    try assertRefused(
+      "hybrid", ["info", "--preset", "deepseek-v3", "--kv-rank", "64"], status: 2,
+      saying: ["cannot replace layers", "without experts", "found 256 experts"])
     // Standard again is the model that it was.
     try assertSucceeds(
       "farskip",
