@@ -109,7 +109,10 @@ struct Evaluate: ParsableCommand {
     let paired: Result<[TaskComparison]?, any Error> = Result {
       try baseline.map { try TaskComparison.all(of: $0, report) }
     }
-    if let file { try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: file) }
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result {
+      if let file { try writeFile(report.json(withItems: true).text(pretty: true) + "\n", to: file) }
+    }
     if json {
       var object = try report.json(withItems: false).object ?? [:]
       if let tasks = try? paired.get() {
@@ -119,6 +122,7 @@ struct Evaluate: ParsableCommand {
     } else {
       try printResult(report.table)
     }
+    try written.get()
     if let file { sayWritten(file) }
     if let tasks = try paired.get(), !json { try printComparison(tasks) }
   }

@@ -94,8 +94,10 @@ struct Throughput: ParsableCommand {
       }
     }
     progress.finish("\(total) points")
-    if let table { try writeFile(DecodingPoint.csv(points).text, to: table) }
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result { if let table { try writeFile(DecodingPoint.csv(points).text, to: table) } }
     try show(points)
+    try written.get()
     if let (plot, script) = picture { try drawDecodingSweep(points, with: script, to: plot) }
     [table, picture?.0].compactMap { $0 }.forEach(sayWritten)
   }
