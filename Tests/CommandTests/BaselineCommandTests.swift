@@ -86,7 +86,7 @@ final class BaselineCommandTests: XCTestCase {
 
     let mha2mla = ["mha2mla", "--model", smol, "--kv-rank", "16", "--rope-dim", "2", "--out", path("mha2mla")]
     let made = try assertSucceeds("xecomla", mha2mla + text).output
-    XCTAssertTrue(made.contains("KV cache: 384 of 3072 numbers per token, 12.50 %"), made)
+    XCTAssertTrue(made.contains("KV cache: 384 of 3,072 numbers per token, 12.50 %"), made)
     XCTAssertTrue(made.contains("before training: loss"), made)
     try assertSucceeds("xecomla", mha2mla + ["--keep", "high", "--force"])
     let shape = try assertSucceeds("hybrid", ["info", "--model", path("mha2mla")]).output

@@ -25,7 +25,7 @@ final class PostNASCommandTests: XCTestCase {
   func testASearchLeavesAModelThatDecodes() throws {
     let search = common("jet") + ["--count", "2", "--beam", "1", "--windows", "1", "--tokens", "1024", "--quiet"]
     let made = try assertSucceeds("hylo", search)
-    XCTAssertEqual(made.output.split(separator: "\n").filter { $0.contains("KL of the best") }.count, 2, made.output)
+    XCTAssertEqual(made.output.split(separator: "\n").filter { $0.contains("best with attention in") }.count, 2, made.output)
     XCTAssertTrue(made.output.contains("attention layers: "), made.output)
     XCTAssertTrue(made.output.contains("whole: held-out loss"), made.output)
     let info = try assertSucceeds("hybrid", ["info", "--model", path("jet"), "--json"]).output
