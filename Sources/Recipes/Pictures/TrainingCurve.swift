@@ -11,7 +11,7 @@ public struct TrainingCurve {
 
   /// The run's folder, as given.
   public let name: String
-  /// Tokens of the whole plan.
+  /// Tokens of the plan's steps.
   public let plannedTokens: Int
   /// Points [tokens, value], ascending.
   public let points: [Quantity: [[Double]]]
@@ -29,7 +29,8 @@ public struct TrainingCurve {
     let settings = try JSONValue(contentsOf: plan)["plan"]
     guard let batch = settings?["batch"]?.int, let time = settings?["time"]?.int, let tokens = settings?["tokens"]?.int
     else { throw UpcycleError.usage("is no training on tokens", at: path, hint: "prefer counts pairs") }
-    plannedTokens = tokens
+    // Whole batches are trained on.
+    plannedTokens = tokens - tokens % max(1, batch * time)
     let steps = try directory.readMetrics()
     func curve(_ column: String) -> [[Double]] {
       guard let values = try? steps.column(column), let numbers = try? steps.column("step") else { return [] }
