@@ -15,6 +15,9 @@ public struct OutputFolder: ParsableArguments {
   /// For the argument parser.
   public init() {}
 
+  /// A command's JSON, naming the model that it wrote.
+  public func naming(_ result: JSONValue) -> JSONValue { result.merging(.object(["model": .string(out)])) }
+
   /// Where the folder will be, without `..`: what is looked at is what `AtomicFolder` replaces.
   public var url: URL { URL(fileURLWithPath: out).standardizedFileURL }
 

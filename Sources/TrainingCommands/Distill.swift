@@ -61,7 +61,7 @@ public struct Distill: ParsableCommand {
         try ranks.tellShares(of: batch, "sequences", student: folder(student), frozen: guide)
         return plan
       }
-      if printConfig { return try printResult(jsonText(plan, pretty: true), on: ranks) }
+      if printConfig { return try printResult(jsonText(plan, pretty: true, snakeCase: true), on: ranks) }
       let recipe = try ranks.agreeing {
         var recipe = Distilling(
           student: folder(student), teacher: guide, data: try TokenShards(folder(data)),

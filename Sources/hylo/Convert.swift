@@ -78,7 +78,8 @@ struct Convert: ParsableCommand {
           to: place, saveEvery: training.saveEvery,
           report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
         return .init(
-          outcome.summary(context: length) + "\nmodel: \(output.out)", json: outcome.json(context: length))
+          outcome.summary(context: length) + "\nmodel: \(output.out)",
+          json: output.naming(outcome.json(context: length)))
       }
     }
   }

@@ -81,7 +81,9 @@ struct HALOCommand: ParsableCommand {
   }
 
   private func show(_ outcome: HALO.Outcome) throws {
-    if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+    if json {
+      return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
+    }
     for (layer, loss) in outcome.losses.enumerated() {
       let kept = outcome.attentionLayers.contains(layer) ? "  attention" : ""
       try printResult(String(format: "layer %2d  KL without its attention %.4f%@", layer, loss, kept))

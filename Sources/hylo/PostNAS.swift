@@ -101,10 +101,12 @@ struct PostNASCommand: ParsableCommand {
   }
 
   private func show(_ outcome: PostNAS.Outcome) throws {
-    if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+    if json {
+      return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
+    }
     func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ",") }
     for (index, round) in outcome.rounds.enumerated() {
-      let best = round.map { String(format: "%@ (KL %.4f)", list($0.layers), $0.divergence) }.joined(separator: "  ")
+      let best = round.map { "\(list($0.layers)) (KL \(formatDecimal($0.divergence, 4)))" }.joined(separator: "  ")
       try printResult("best with attention in \(index + 1): \(best)")
     }
     try printResult("attention layers: \(list(outcome.attentionLayers))")

@@ -71,7 +71,9 @@ struct Mohawk: ParsableCommand {
           shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+      if json {
+        return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
+      }
       for (layer, start) in outcome.matrices.before.enumerated() {
         try printResult(
           String(

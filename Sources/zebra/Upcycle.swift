@@ -86,8 +86,8 @@ struct Upcycle: ParsableCommand {
 
   private func show(_ outcome: BestRecipe.Outcome, _ outline: BestRecipe.Outline) throws {
     if json {
-      let found = try JSONValue(parsing: Data(jsonText(outcome, snakeCase: true).utf8), file: "outcome")
-      return try printResult(JSONValue.object(["plan": outline.json, "outcome": found]).text(pretty: true))
+      let found = JSONValue.object(["plan": outline.json, "outcome": try jsonValue(outcome, snakeCase: true)])
+      return try printResult(staged.output.naming(found).text(pretty: true))
     }
     for (layer, score) in outcome.scores.enumerated() {
       let chosen = outcome.latentLayers.contains(layer) ? "  latent" : ""

@@ -39,6 +39,7 @@ final class HyloConvertTests: XCTestCase {
         try assertSucceeds("hylo", convert("calm", ["--held-out", path("shards"), "--json", "--quiet"])).output.utf8),
       file: "convert --json")
     XCTAssertEqual(made["kv_percent"]?.double, 3.90625)
+    XCTAssertEqual(made["model"]?.string, path("calm"))
     XCTAssertEqual(made["parameters"]?.int, 3_224_208)
     XCTAssertEqual(made["mixers"]?.array?.enumerated().filter { $1.string == "MLA" }.map(\.offset), [1, 5, 10, 14])
     XCTAssertEqual(made["students"]?["gdn"]?["error"]?.array?.count, 16)

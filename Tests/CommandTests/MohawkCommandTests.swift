@@ -32,7 +32,10 @@ final class MohawkCommandTests: XCTestCase {
     XCTAssertEqual(again.output, made.output)
     XCTAssertTrue(again.error.contains("finished already"), again.error)
     let json = try assertSucceeds("zebra", mohawk + ["--tokens", "1024", "--quiet", "--json"]).output
-    XCTAssertNotNil(try JSONValue(parsing: Data(json.utf8), file: "mohawk --json")["held_out"], json)
+    let outcome = try JSONValue(parsing: Data(json.utf8), file: "mohawk --json")
+    XCTAssertNotNil(outcome["held_out"], json)
+    XCTAssertEqual(outcome["model"]?.string, path("llamba"))
+    XCTAssertEqual(json, outcome.text(pretty: true) + "\n", "one style for all commands")
     try assertRefused("zebra", mohawk + ["--tokens", "2k"], status: 2, saying: ["--out", "other settings"])
     let other = mohawk.dropLast() + [path("other")]
     try assertRefused("zebra", other + ["--tokens", "200"], status: 2, saying: ["--tokens", "without a step"])

@@ -44,7 +44,8 @@ final class PreferCommandTests: XCTestCase {
     }
     let resumed = try JSONValue(
       parsing: Data(try succeed("xecomla", prefer("killed", data)).utf8), file: "prefer --json")
-    XCTAssertEqual(resumed, outcome)
+    XCTAssertEqual(outcome["model"]?.string, path("calm"))
+    XCTAssertEqual(resumed, outcome.merging(.object(["model": .string(path("killed"))])))
     let files = ["calm", "killed"].map { URL(fileURLWithPath: path("\($0)/model.safetensors")) }
     XCTAssertEqual(try sha256(fileAt: files[0]), try sha256(fileAt: files[1]), "resumed against uninterrupted")
     let metrics = String(decoding: try readFile(URL(fileURLWithPath: path("killed/run/metrics.csv"))), as: UTF8.self)
@@ -110,7 +111,9 @@ final class PreferCommandTests: XCTestCase {
     let text = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2"]))
     XCTAssertTrue(text.contains("200 held-out pairs"), text)
     let plan = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2", "--print-config"]))
-    XCTAssertEqual(try JSONValue(parsing: Data(plan.utf8), file: "plan")["pairs"]?.int, 4)
+    let settings = try JSONValue(parsing: Data(plan.utf8), file: "plan")
+    XCTAssertEqual(settings["pairs"]?.int, 4)
+    XCTAssertEqual(settings["learning_rate"]?.double, 1e-4, plan)
     XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example:\n  xecomla prefer"))
   }
 

@@ -75,7 +75,12 @@ final class ZebraSelectTests: XCTestCase {
         "--tokens", "128", "--seed", String(seed), "--out", path(mixer), "--quiet",
       ]
     }
-    for mixer in ["mla", "mamba2"] { try assertSucceeds("zebra", ild(mixer)) }
+    for mixer in ["mla", "mamba2"] {
+      let printed = try assertSucceeds("zebra", ild(mixer) + ["--json"]).output
+      let report = try JSONValue(parsing: Data(printed.utf8), file: "ild --json")
+      XCTAssertEqual(report["model"]?.string, path(mixer))
+      XCTAssertEqual(printed, report.text(pretty: true) + "\n", "one style for all commands")
+    }
     let select = [
       "select", "--base", path("base"), "--mla", path("mla"), "--linear", path("mamba2"), "--data", path("s"),
       "--windows", "4", "--count", "1",
