@@ -74,6 +74,8 @@ final class MohawkCommandTests: XCTestCase {
     for (key, size) in [
       ("hidden_size", 60), ("intermediate_size", 100), ("num_key_value_heads", 6), ("num_attention_heads", 6),
     ] { XCTAssertEqual(config[key]?.int, size, key) }
+    XCTAssertEqual(config["rope_theta"], config["rope_parameters"]?["rope_theta"], "for transformers before 5")
+    XCTAssertNotNil(config["rope_theta"])
     try assertSucceeds(
       "hybrid", ["generate", "--model", path("pruned"), "--prompt", "The key", "--tokens", "4", "--quiet"])
     try assertSucceeds(
@@ -95,8 +97,8 @@ final class MohawkCommandTests: XCTestCase {
     try assertRefused(
       "zebra",
       [
-        "prune", "--model", "experiments/teachers/nano-qwen-moe-seed1", "--out", path("x"), "--calibration",
-        path("shards"),
+        "prune", "--model", "experiments/teachers/nano-qwen-moe-seed1", "--hidden-size", "64", "--out", path("x"),
+        "--calibration", path("shards"),
       ],
       status: 2, saying: ["--model", "experts"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
