@@ -71,7 +71,8 @@ public struct Distill: ParsableCommand {
         return recipe
       }
       Interrupt.listen()
-      let curve = try output.train(from: [student, teacher, data, heldOut], on: ranks) { out, force in
+      let curve = try output.train(from: [student, teacher, data, heldOut], on: ranks, saveEvery: saveEvery) {
+        out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: saveEvery,
           reportTeacher: teacherReport(plan, quiet: quiet || !ranks.writes),

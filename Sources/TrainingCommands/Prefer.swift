@@ -69,7 +69,7 @@ public struct Prefer: ParsableCommand {
       let plan = recipe.plan
       if printConfig { return try printResult(jsonText(plan, pretty: true, snakeCase: true), on: ranks) }
       Interrupt.listen()
-      let outcome = try output.train(from: [model], on: ranks) { out, force in
+      let outcome = try output.train(from: [model], on: ranks, saveEvery: saveEvery) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: saveEvery,
           report: preferenceReport(plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })

@@ -104,7 +104,8 @@ struct Distill: ParsableCommand {
         return recipe
       }
       Interrupt.listen()
-      let outcome = try output.train(from: [student, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try output.train(from: [student, teacher, data, heldOut], on: ranks, saveEvery: saveEvery) {
+        out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: saveEvery, reportTeacher: teacherReport(plan, quiet: quiet),
           report: stepReport("distill", plan, quiet: quiet),

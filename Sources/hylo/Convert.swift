@@ -57,6 +57,7 @@ struct Convert: ParsableCommand {
 
   func run() {
     runReportingErrors(renamed: ["layers": "mla-layers", "heads": "gdn-heads", "init": "gdn-init"]) {
+      try requireSeconds(training.saveEvery)
       let folder = URL(fileURLWithPath: base)
       let config = try ModelConfig(contentsOf: folder)
       let length = try parsedCount(context, "--context", such: "64k", atLeast: 1)

@@ -62,7 +62,9 @@ struct PostNASCommand: ParsableCommand {
         try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
       }
       Interrupt.listen()
-      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(
+        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
+      ) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportBlocks: recipe.plans.superNetwork.map { superNetworkReport($0, quiet: isQuiet) } ?? { _, _ in },

@@ -68,7 +68,8 @@ struct ILD: ParsableCommand {
         return recipe
       }
       Interrupt.listen()
-      let outcome = try output.train(from: [base, data, heldOut], on: ranks) { out, force in
+      let outcome = try output.train(from: [base, data, heldOut], on: ranks, saveEvery: training.saveEvery) {
+        out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: training.saveEvery,
           report: intermediateReport(recipe.plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })

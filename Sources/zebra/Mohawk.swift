@@ -63,7 +63,9 @@ struct Mohawk: ParsableCommand {
       }
       Interrupt.listen()
       let isQuiet = staged.quiet || !ranks.writes
-      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(
+        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
+      ) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           report: { intermediateReport($1, label: "\($0) step", quiet: isQuiet) },

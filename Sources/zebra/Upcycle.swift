@@ -57,7 +57,9 @@ struct Upcycle: ParsableCommand {
         try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
       }
       Interrupt.listen()
-      let outcome = try staged.output.train(from: [model, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(
+        from: [model, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
+      ) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportLayers: { intermediateReport(recipe.plans.layers, label: "\($0) step", quiet: isQuiet) },

@@ -114,6 +114,9 @@ final class PreferCommandTests: XCTestCase {
     let settings = try JSONValue(parsing: Data(plan.utf8), file: "plan")
     XCTAssertEqual(settings["pairs"]?.int, 4)
     XCTAssertEqual(settings["learning_rate"]?.double, 1e-4, plan)
+    try assertRefused(
+      "xecomla", prefer("never", ["--pairs", "4", "--batch", "2", "--save-every=-3"]), status: 2,
+      saying: ["--save-every", "0 or more seconds", "-3"])
     XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example:\n  xecomla prefer"))
   }
 
