@@ -6,6 +6,28 @@ import XCTest
 
 /// `shards pack` as people type it.
 final class PackCommandTests: XCTestCase {
+  /// What comes through a pipe is never known again: the same command says why it asks for --force.
+  func testACommandKilledBesideItsPipeSaysWhy() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile((0..<60).map { "Line \($0).\n" }.joined(), to: folder.appendingPathComponent("text"))
+    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
+    let pack =
+      "'\(builtProducts().path)/shards' pack --document-separator line --tokenizer '\(tokenizer)' --hold-out 20% "
+      + "--out '\(folder.path)/out' --quiet --input - "
+    func run(_ more: String = "") throws -> CommandResult {
+      try launch("/bin/bash", ["-c", "cat '\(folder.path)/text' | \(pack)\(more)"])
+    }
+    XCTAssertEqual(try run().status, 0)
+    // As a kill between the two folders leaves them.
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("out"))
+    let again = try run()
+    XCTAssertEqual(again.status, 2, again.error)
+    XCTAssertTrue(again.error.contains("what comes through - cannot be told from what came then"), again.error)
+    XCTAssertTrue(again.error.contains("replace it with --force"), again.error)
+    XCTAssertEqual(try run("--force").status, 0)
+  }
+
   /// The same documents as files, a folder, a pattern, standard input and a pipe give the same tokens.
   func testInputsAreFilesFoldersPatternsAndPipes() throws {
     let folder = try temporaryFolder()
