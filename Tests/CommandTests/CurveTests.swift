@@ -38,6 +38,6 @@ final class CurveTests: XCTestCase {
     XCTAssertTrue(finished.contains("        6,144        6,144 "), finished)
     try FileManager.default.removeItem(at: folder.appendingPathComponent("run"))
 
-    try assertRefused("hybrid", ["curve", folder.path], status: 2, saying: ["holds no training", "distill"])
+    try assertRefused("hybrid", ["curve", folder.path], status: 1, saying: ["holds no training", "distill"])
   }
 }

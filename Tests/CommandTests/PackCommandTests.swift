@@ -66,7 +66,7 @@ final class PackCommandTests: XCTestCase {
     try assertRefused(
       "shards",
       ["pack", "--input", folder.path + "/d.parquet", "--tokenizer", tokenizer, "--out", folder.path + "/no"],
-      status: 2,
+      status: 1,
       saying: ["a Parquet file", "read_parquet('d.parquet').to_json('d.jsonl'"])
   }
 
@@ -92,7 +92,7 @@ final class PackCommandTests: XCTestCase {
     try writeFile("PAR1", to: folder.appendingPathComponent("corpus/zz.txt"))
     for command in ["pack --tokenizer '\(tokenizer)'", "train-tokenizer --vocabulary-size 270"] {
       let refused = try run("\(command) --input corpus --out no --quiet")
-      XCTAssertEqual(refused.status, 2, refused.error)
+      XCTAssertEqual(refused.status, 1, refused.error)
       XCTAssertTrue(refused.errorLines.count == 1 && refused.error.contains("zz.txt: is not text"), refused.error)
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: folder.path + "/no"))
@@ -118,7 +118,7 @@ final class PackCommandTests: XCTestCase {
       repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path,
     ]
     try assertRefused(
-      "shards", pack + ["--out", path("no")], status: 2,
+      "shards", pack + ["--out", path("no")], status: 1,
       saying: ["chats.jsonl:2", "t.jinja: template line 1", "no tools"])
     let result = try assertSucceeds("shards", pack + ["--out", path("shards"), "--skip-bad-lines", "1"])
     XCTAssertTrue(result.error.contains("1 lines left out, the first: \(path("chats.jsonl")):2"), result.error)

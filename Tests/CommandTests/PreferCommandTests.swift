@@ -131,14 +131,14 @@ final class PreferCommandTests: XCTestCase {
     ]
     for (line, words) in cases {
       try writeFile("\(good)\n\(line)\n", to: file)
-      try assertRefused("xecomla", prefer("bad", ["--data", file.path, "--batch", "1"]), status: 2, saying: words)
+      try assertRefused("xecomla", prefer("bad", ["--data", file.path, "--batch", "1"]), status: 1, saying: words)
     }
     try writeFile("\(good)\n" + #"{"prompt": "a", "chosen": " b", "rejected": "\#(long)"}"# + "\n", to: file)
     let shortened = try assertSucceeds("xecomla", prefer("short", ["--data", file.path, "--batch", "1"]))
     XCTAssertTrue(shortened.error.contains("longer than 512 tokens"), shortened.error)
     try writeFile("", to: file)
     try assertRefused(
-      "xecomla", prefer("bad", ["--data", file.path]), status: 2, saying: ["bad.jsonl", "no preference pairs"])
+      "xecomla", prefer("bad", ["--data", file.path]), status: 1, saying: ["bad.jsonl", "no preference pairs"])
     let data = ["--data", path("pairs.jsonl")]
     try assertRefused("xecomla", prefer("bad", data + ["--pairs", "25"]), status: 2, saying: ["25", "24"])
     try assertRefused("xecomla", prefer("bad", data + ["--pairs", "x"]), status: 2, saying: ["--pairs", "x"])

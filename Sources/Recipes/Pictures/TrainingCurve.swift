@@ -17,18 +17,18 @@ public struct TrainingCurve {
   public let points: [Quantity: [[Double]]]
 
   /// - Parameter path: what a training command was given as `--out`
-  /// - Throws: usage errors for a folder without a training on tokens
+  /// - Throws: failures for a folder without a training on tokens
   public init(run path: String) throws {
     name = path
     let directory = RunDirectory(URL(fileURLWithPath: path))
     let plan = directory.run.appendingPathComponent("plan.json")
     guard FileManager.default.fileExists(atPath: plan.path) else {
-      throw UpcycleError.usage(
+      throw UpcycleError(
         "holds no training", at: path, expected: "a folder that distill, extend or pretrain wrote")
     }
     let settings = try JSONValue(contentsOf: plan)["plan"]
     guard let batch = settings?["batch"]?.int, let time = settings?["time"]?.int, let tokens = settings?["tokens"]?.int
-    else { throw UpcycleError.usage("is no training on tokens", at: path, hint: "prefer counts pairs") }
+    else { throw UpcycleError("is no training on tokens", at: path, hint: "prefer counts pairs") }
     // Whole batches are trained on.
     plannedTokens = tokens - tokens % max(1, batch * time)
     let steps = try directory.readMetrics()
