@@ -28,12 +28,13 @@ public final class ExpertParallelTrainer {
     try plan.validate()
     try requireDivisor(
       context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", field: "expert_parallel")
-    try StepMemory.require(plan, student: model.config, sharing: context.ranks.size)
+    ranks = ExpertRanks(model, context)
+    try StepMemory.require(
+      plan, student: model.config, sharing: context.ranks.size, beside: RankMemory.require(model.config, on: ranks))
     parallel = try ExpertParallelModel(model, context)
     self.batches = batches
     self.plan = plan
     self.context = context
-    ranks = ExpertRanks(model, context)
     loop = TrainingLoop(model, plan, ranks: ranks)
   }
 

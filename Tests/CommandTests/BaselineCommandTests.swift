@@ -75,6 +75,7 @@ final class BaselineCommandTests: XCTestCase {
           "xecomla", palu + text + ["--kv-share", "37.5%", "--group-heads", "4", "--json"]
         ).output.utf8), file: "palu --json")
     XCTAssertEqual(report["kv_percent"]?.double, 37.5)
+    XCTAssertEqual(report["model"]?.string, path("palu"))
     XCTAssertEqual(report["layers"]?.array?.count, 12)
     XCTAssertEqual(report["layers"]?.array?.reduce(0) { $0 + ($1["kv_numbers_per_token"]?.int ?? 0) }, 12 * 96)
     let told = try assertSucceeds("xecomla", palu + text + ["--kv-share", "37.5%", "--group-heads", "4"]).output

@@ -42,7 +42,9 @@ public final class IntermediateTrainer {
     }
     // Ids, targets and positions; the base's input and output of a layer, the student's output and its gradient.
     try requireMemory(
-      cappedProduct(plan.batch, plan.time, cappedSum(16, cappedProduct(16, student.config.hiddenSize))),
+      cappedSum(
+        RankMemory.require(student.config, on: ranks),
+        cappedProduct(plan.batch, plan.time, cappedSum(16, cappedProduct(16, student.config.hiddenSize)))),
       for: "steps of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
     if plan.loss == .matrices { try requireMatrices(of: student, base, plan) }
     self.student = student

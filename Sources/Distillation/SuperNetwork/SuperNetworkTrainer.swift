@@ -32,7 +32,9 @@ public final class SuperNetworkTrainer {
     precondition([.norm, .squared].contains(plan.loss) && plan.trained == .mixers)
     // The base's outputs, and the path's with their gradients.
     try requireMemory(
-      cappedProduct(plan.batch, plan.time, cappedProduct(12, network.base.config.hiddenSize, network.layerCount)),
+      cappedSum(
+        RankMemory.require(network.linear.config, on: ranks),
+        cappedProduct(plan.batch, plan.time, cappedProduct(12, network.base.config.hiddenSize, network.layerCount))),
       for: "steps of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
     self.network = network
     self.plan = plan

@@ -11,25 +11,26 @@ public struct TrainingCurve {
 
   /// The run's folder, as given.
   public let name: String
-  /// Tokens of the whole plan.
+  /// Tokens of the plan's steps.
   public let plannedTokens: Int
   /// Points [tokens, value], ascending.
   public let points: [Quantity: [[Double]]]
 
   /// - Parameter path: what a training command was given as `--out`
-  /// - Throws: usage errors for a folder without a training on tokens
+  /// - Throws: failures for a folder without a training on tokens
   public init(run path: String) throws {
     name = path
     let directory = RunDirectory(URL(fileURLWithPath: path))
     let plan = directory.run.appendingPathComponent("plan.json")
     guard FileManager.default.fileExists(atPath: plan.path) else {
-      throw UpcycleError.usage(
+      throw UpcycleError(
         "holds no training", at: path, expected: "a folder that distill, extend or pretrain wrote")
     }
     let settings = try JSONValue(contentsOf: plan)["plan"]
     guard let batch = settings?["batch"]?.int, let time = settings?["time"]?.int, let tokens = settings?["tokens"]?.int
-    else { throw UpcycleError.usage("is no training on tokens", at: path, hint: "prefer counts pairs") }
-    plannedTokens = tokens
+    else { throw UpcycleError("is no training on tokens", at: path, hint: "prefer counts pairs") }
+    // Whole batches are trained on.
+    plannedTokens = tokens - tokens % max(1, batch * time)
     let steps = try directory.readMetrics()
     func curve(_ column: String) -> [[Double]] {
       guard let values = try? steps.column(column), let numbers = try? steps.column("step") else { return [] }
