@@ -133,7 +133,7 @@ public final class ExpertParallelTrainer {
   /// How the ranks of this training act as one; see `RunDirectory.complete`.
   public var trainingRanks: any TrainingRanks { ranks }
 
-  /// Trains to the end of the plan; see `Trainer.run`. Every rank keeps its state (replicated weights, its experts,
+  /// Trains to the end of the plan; see `StepTrainer.run`. Every rank keeps its state (replicated weights, its experts,
   /// moments) under the run's checkpoint; afterwards the first rank's model is whole.
   /// - Parameters:
   ///   - report: called on every rank after every step

@@ -205,8 +205,7 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
     var lines = ["task           stands for       n   metric        score   +-     acc  acc_norm  chance"]
     func percent(_ value: Double?) -> String { value.map { String(format: "%5.1f", 100 * $0) } ?? "    -" }
     func line(_ name: String, _ stands: String, _ n: String, _ metric: String, _ rest: String) -> String {
-      pad(name, 15) + pad(stands, 14) + String(repeating: " ", count: max(0, 4 - n.count)) + n + "   " + pad(metric, 12)
-        + rest
+      pad(name, 15) + pad(stands, 14) + n.rightAligned(4) + "   " + pad(metric, 12) + rest
     }
     for task in tasks {
       let error = task.items > 1 ? task.score.standardError : nil

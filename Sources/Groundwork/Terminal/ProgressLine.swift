@@ -95,3 +95,8 @@ public func parseCount(_ text: String) -> Int? {
   }
   return Int(text).flatMap { 0...(1 << 50) ~= $0 ? $0 : nil }
 }
+
+extension String {
+  /// With spaces in front, so that it takes `width` characters at least.
+  public func rightAligned(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+}

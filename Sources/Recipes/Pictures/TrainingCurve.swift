@@ -70,17 +70,15 @@ public struct TrainingCurve {
   /// The last numbers of every run, a line each.
   public static func table(_ curves: [TrainingCurve]) -> String {
     let width = max(3, curves.map(\.name.count).max() ?? 3)
-    func cell(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(1, width - text.count)) + text
-    }
+    func cell(_ text: String) -> String { " " + text.rightAligned(12) }
     let header =
       "run".padding(toLength: width, withPad: " ", startingAt: 0)
-      + ["tokens", "of", "loss", "KL", "held out"].map { cell($0, 13) }.joined()
+      + ["tokens", "of", "loss", "KL", "held out"].map { cell($0) }.joined()
     let lines = curves.map { curve in
       let last = Quantity.allCases.map { curve.points[$0]?.last.map { String(format: "%.4f", $0[1]) } ?? "-" }
       let tokens = curve.points.values.compactMap(\.last?[0]).max() ?? 0
       return curve.name.padding(toLength: width, withPad: " ", startingAt: 0)
-        + ([formatCount(Int(tokens)), formatCount(curve.plannedTokens)] + last).map { cell($0, 13) }.joined()
+        + ([formatCount(Int(tokens)), formatCount(curve.plannedTokens)] + last).map { cell($0) }.joined()
     }
     return ([header] + lines).joined(separator: "\n")
   }
