@@ -82,9 +82,9 @@ public final class DocumentReader {
     }
   }
 
-  /// Runs `read` on a line; what it says against the line (a usage error) is counted.
+  /// Runs `read` on a line; what it says against the line is counted.
   func countingBadLines(_ read: () throws -> Void) throws {
-    do { try read() } catch let error as UpcycleError where error.kind == .usage { try badLines.add(error) }
+    do { try read() } catch let error as UpcycleError { try badLines.add(error) }
   }
 
   /// Calls `body` with each line that is not blank, its number from 1 and the position behind it.
