@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Pretrains the ladder's committed models anew: the tokenizer, two seeds of nano-1b and nano-8b, nano-3b, nano-smol, the
 # three with experts, which also learn to write programs (nano-qwen-moe from two seeds), nano-8b and nano-1b continued at
-# 2,048 tokens, and nano-qwen (from nano-1b's second seed on with one thread each: the thread count is part of a result's
-# identity).
+# 2,048 tokens, nano-qwen, and three smaller relatives of nano-smol and nano-qwen (from nano-1b's second seed on with one
+# thread each: the thread count is part of a result's identity).
 # Each folder gets the weights (bfloat16), the plan, the loss curve, the machine and the scores. Resumable; a folder with
 # scores.json is done, so delete one to make it anew.
 set -euo pipefail
@@ -31,6 +31,9 @@ pretrain nano-qwen-moe 2 4M 3e-3 code all,programs,edits
 pretrain nano-dsv2 1 4M 3e-3 code all,programs,edits
 pretrain nano-scout 1 4M 3e-3 code all,programs,edits
 pretrain nano-qwen 1 4M 3e-3
+pretrain nano-smol-135m 1 4M 3e-3
+pretrain nano-smol-360m 1 4M 3e-3
+pretrain nano-qwen-0.5b 1 4M 3e-3
 # Models that go on until they find needles at 2,048 tokens: copying in short windows, from which everything else grows;
 # RULER's formats among other text, then alone, of both only what can be copied; at last, with a larger rotary base, keys that
 # are all asked for beside instructions. RULER measures them as the base and teacher of HyLo's Table 2. The paths as they were

@@ -6,10 +6,13 @@ import Groundwork
 /// - Parameters:
 ///   - option: the flag that an error names
 ///   - endings: of names that may be replaced
-/// - Throws: a usage error for a file with another ending
+/// - Throws: a usage error for a folder, and for a file with another ending
 public func outputFile(_ path: String, _ option: String, replacing endings: String...) throws -> URL {
   let url = URL(fileURLWithPath: path)
   var status = stat()
+  if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+    throw UpcycleError.usage("is a folder", at: option, expected: "a file to write", found: path)
+  }
   // Devices and pipes are written, not replaced.
   guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0,
     !endings.contains(url.pathExtension)

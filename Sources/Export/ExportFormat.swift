@@ -68,8 +68,7 @@ public func exportModel(from source: URL, to destination: URL, as format: Export
   let type = type ?? ExportedType(reader.writableType(of: config))
   if format == .gguf {
     let model = try GGUFModel(config, type: type)
-    let addsBeginning = try !Tokenizer.load(from: source).documentStart.isEmpty
-    let file = model.file(try GGUFTokenizer.values(folder: source, config, addsBeginning: addsBeginning))
+    let file = model.file(try GGUFTokenizer.values(folder: source, config, Tokenizer.load(from: source)))
     try file.write(reader, to: destination)
     return ExportReport(
       layout: "GGUF", parameters: file.tensors.reduce(0) { $0 + $1.tensor.count }, type: type, notes: model.notes)

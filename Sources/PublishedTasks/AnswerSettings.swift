@@ -1,4 +1,5 @@
 import Groundwork
+import TokenData
 
 /// How a task's answers are generated: its `generation_kwargs`, of which only greedy ones are known.
 struct AnswerSettings: Sendable {
@@ -52,5 +53,12 @@ struct AnswerSettings: Sendable {
       throw UpcycleError.usage(
         "is no text", at: "\(place).until", expected: "a text or a list of them", found: other.text())
     }
+  }
+
+  /// The text up to where one of some texts begins, byte by byte: a line break ends an answer also behind a carriage
+  /// return, with which it is one character.
+  static func part(of text: String, before stops: [String]) -> String {
+    var ending = StopTexts(stops)
+    return ending.append(text) + ending.finish()
   }
 }

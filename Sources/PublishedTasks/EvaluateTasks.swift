@@ -138,10 +138,7 @@ private func generated(
     let batch = task.questions[samples.count..<min(samples.count + options.answersPerBatch, task.questions.count)]
     let texts = try greedyTexts(model, tokenizer, batch.map { ($0.contexts[0], stops) }, maximumTokens: most)
     for (question, text) in zip(batch, texts) {
-      var answer = text
-      for stop in stops where !stop.isEmpty {
-        if let end = answer.range(of: stop) { answer = String(answer[..<end.lowerBound]) }
-      }
+      let answer = AnswerSettings.part(of: text, before: stops)
       var sample = TaskSample(question, answer: answer)
       for filter in task.task.filters {
         let filtered = filter.apply(answer)

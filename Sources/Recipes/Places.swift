@@ -48,12 +48,15 @@ extension FigureScript {
   /// A script of this checkout, `figures/<name>`. Ask for it before long work whose result it is to draw.
   /// - Throws: where there is no checkout, or gnuplot is not installed
   public static func ofCheckout(_ name: String) throws -> FigureScript {
-    guard let root = try? Places().root else {
+    // Other people's folders hold experiments, too.
+    guard let file = (try? Places())?.root.appendingPathComponent("figures/\(name)"),
+      FileManager.default.fileExists(atPath: file.path)
+    else {
       throw UpcycleError.usage(
         "pictures are drawn by the repository's scripts (figures/\(name))", field: "plot",
         hint: "run inside a checkout, or name one in UPCYCLE_ROOT")
     }
-    let script = FigureScript(file: root.appendingPathComponent("figures/\(name)"))
+    let script = FigureScript(file: file)
     try script.requireTools()
     return script
   }

@@ -8,8 +8,8 @@ import Upcycling
 public struct CalibrationOptions: ParsableArguments {
   /// A folder.
   @Option(help: "Token shards of calibration text.") public var calibration: String?
-  /// A count.
-  @Option(help: "Calibration tokens.") public var calibrationTokens = "32K"
+  /// A count; nil: 32K.
+  @Option(help: "Calibration tokens (default: 32K).") public var calibrationTokens: String?
   /// A folder.
   @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).")
   public var data: String?
@@ -21,7 +21,10 @@ public struct CalibrationOptions: ParsableArguments {
 
   /// Converts and prints the report.
   public func run(_ baseline: Baseline, model: String, to output: OutputFolder) throws {
-    let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
+    try refuse(
+      ["--calibration-tokens": calibrationTokens != nil && calibration == nil], "is of calibration text",
+      hint: "--calibration names it")
+    let tokens = try parsedCount(calibrationTokens ?? "32K", "--calibration-tokens", such: "32K", atLeast: 1)
     try output.write(from: [model, calibration, data], json: json) { folder in
       let report = try BaselineRun(
         model: URL(fileURLWithPath: model), out: folder, baseline: baseline,

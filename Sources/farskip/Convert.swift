@@ -15,11 +15,9 @@ struct Convert: ParsableCommand {
     abstract:
       "Connect layers of a model with experts so that communication can hide; print the damage before training.",
     discussion: """
-      farskip         attention does not see the routed experts of the layer before, experts do not see the attention of
-                      their own layer: dispatch and combine can both hide behind computation
-      attention-only  only the first: the combine can hide
-      mlp-only        only the second: the dispatch can hide
-      standard        back again
+      With farskip, attention does not see the routed experts of the layer before, and experts do not see the \
+      attention of their own layer: dispatch and combine can both hide behind computation. attention-only cuts the \
+      first edge alone (the combine can hide), mlp-only the second (the dispatch can); standard goes back again.
 
       No weight changes: config.json gets the key farskip_connectivity. The loss on held-out text stands beside the \
       original's; without --data, models of the ladder are measured on the microworld's text.
@@ -44,6 +42,7 @@ struct Convert: ParsableCommand {
     runReportingErrors {
       let folder = URL(fileURLWithPath: model)
       let selection = try LayerSelection(layers)
+      if noMeasure { try refuse(["--data": data != nil], "says nothing with --no-measure") }
       try output.write(from: [model, data], json: json) { place in
         let outcome = try Rewiring(
           model: folder, layers: selection, connectivity: connectivity, heldOut: try heldOut(folder)

@@ -42,8 +42,8 @@ struct Distill: ParsableCommand {
   @Option(help: "Training tokens, such as 4M.") var tokens: String
   @OptionGroup var output: OutputFolder
   @Option(help: "kl, sft, kl+hidden.") var objective = SelfDistilling.Objective.kl
-  @Option(help: "Weight of the squared distance of the layers' outputs, summed over layers (kl+hidden).")
-  var hiddenWeight = 1e-4
+  @Option(help: "kl+hidden: weight of the squared distance of layers' outputs, summed over layers (default: 0.0001).")
+  var hiddenWeight: Double?
   @Option(help: "Folder for teachers' hidden states: the teacher runs once, trainings on the same batches share them.")
   var teacherStates: String?
   @Flag(help: "Embedding and head do not train.") var frozenEmbeddings = false
@@ -61,7 +61,7 @@ struct Distill: ParsableCommand {
   @Option(help: "Steps between validations (default: a twentieth of all).") var validateEvery: Int?
   @Option(help: "Microworld task to validate on, such as programs (default: the held-out loss).") var validateTask:
     String?
-  @Option(help: "Items of that task.") var validateItems = 100
+  @Option(help: "Items of that task (default: 100).") var validateItems: Int?
   @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
@@ -75,11 +75,13 @@ struct Distill: ParsableCommand {
     runOnRanks(onRanks) { ranks in
       let (folder, guide) = (URL(fileURLWithPath: student), URL(fileURLWithPath: teacher))
       let plan = try ranks.agreeing {
+        try refuseWhatSaysNothing()
         let plan = SelfDistilling.plan(
           objective, tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
           learningRate: lr,
           warmup: warmup,
-          hiddenWeight: hiddenWeight, freezesEmbeddings: frozenEmbeddings, seed: seed, checkpointing: checkpointing
+          hiddenWeight: hiddenWeight ?? 1e-4, freezesEmbeddings: frozenEmbeddings, seed: seed,
+          checkpointing: checkpointing
         ).dealt(to: ranks.size)
         try plan.validate(ranks: ranks.size)
         try ranks.tellShares(of: batch, "sequences", student: folder, frozen: plan.klWeight > 0 ? guide : nil)
@@ -96,7 +98,7 @@ struct Distill: ParsableCommand {
         recipe.type = try stored.type(of: folder)
         recipe.stopping = patience.map {
           EarlyStopping(
-            metric: validateTask.map { .task($0, items: validateItems) } ?? .loss,
+            metric: validateTask.map { .task($0, items: validateItems ?? 100) } ?? .loss,
             every: validateEvery ?? max(1, plan.steps / 20), patience: $0, delta: delta)
         }
         return recipe
@@ -110,6 +112,22 @@ struct Distill: ParsableCommand {
       }
       if !ranks.writes { return }
       try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(output.out)")
+    }
+  }
+  private func refuseWhatSaysNothing() throws {
+    if objective != .klHidden {
+      try refuse(["--hidden-weight": hiddenWeight != nil], "goes with --objective kl+hidden")
+    }
+    if objective != .kl { try refuse(["--teacher-states": teacherStates != nil], "goes with --objective kl") }
+    if patience == nil {
+      try refuse(
+        [
+          "--delta": delta != nil, "--validate-every": validateEvery != nil, "--validate-task": validateTask != nil,
+          "--validate-items": validateItems != nil,
+        ], "says nothing without --patience")
+    }
+    if validateTask == nil {
+      try refuse(["--validate-items": validateItems != nil], "is of a task", hint: "--validate-task names it")
     }
   }
 }

@@ -48,11 +48,13 @@ struct Infer: ParsableCommand {
         let speaks = ranks.rank == 0
         // The other ranks finish the text whether or not the first can print it.
         var failure: (any Error)?
+        // Printed with the first words behind it: a refusal comes before.
+        var opening = prompt
         func say(_ text: String) {
           if !speaks || json || failure != nil { return }
-          do { try printResult(text, terminator: "") } catch { failure = error }
+          do { try printResult(opening + text, terminator: "") } catch { failure = error }
+          opening = ""
         }
-        say(prompt)
         let outcome = try ParallelInference(
           model: URL(fileURLWithPath: model), prompt: prompt, tokens: tokens, overlaps: overlap == .on,
           progress: progress

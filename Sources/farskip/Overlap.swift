@@ -20,8 +20,8 @@ struct Overlap: ParsableCommand {
       / isolated; late is what of exposed is waiting for a rank that started the collective later, where the link is \
       not to blame.
 
-      --mode training   two all-to-alls a block, forward and backward (expert parallelism)
-      --mode prefill    two all-reduces a block (tensor and expert parallelism)
+      --mode training has two all-to-alls a block, forward and backward (expert parallelism); --mode prefill two \
+      all-reduces a block (tensor and expert parallelism).
 
       Ranks are those of mpirun, or threads of this process without it. Some machines want more of mpirun: \
       --oversubscribe for more ranks than cores, OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 for \

@@ -28,9 +28,9 @@ struct Evaluate: ParsableCommand {
       --cache h2o:15.6% evicts as H2O does: every head keeps that share of a sequence's tokens, half of it the most \
       recent, half those that most attention was paid to.
 
-      A list of .yaml files: tasks as lm-evaluation-harness publishes them (multiple_choice and generate_until), with its
-      numbers: contexts, examples for --fewshot-seed, beginning token and averages are its own. Their data lies beside
-      them or in --data-dir, as TASK/SPLIT.jsonl, DATA_SET/SPLIT.jsonl or SPLIT.jsonl.
+      A list of .yaml files: tasks as lm-evaluation-harness publishes them (multiple_choice and generate_until), with \
+      its numbers: contexts, examples for --fewshot-seed, beginning token and averages are its own. Their data lies \
+      beside them or in --data-dir, as TASK/SPLIT.jsonl, DATA_SET/SPLIT.jsonl or SPLIT.jsonl.
 
       Examples:
         hybrid evaluate --model runs/mla-sft --tasks all --items 200
@@ -63,7 +63,7 @@ struct Evaluate: ParsableCommand {
     help: "Edition of the microworld: 1 or 2 (default: the one whose ladder has the model's tokenizer, or else 1).")
   var world: Edition?
   @Option(help: "Seed of the microworld (default: 1).") var seed: UInt64?
-  @Option(help: "Seed of the choice of examples of .yaml tasks.") var fewshotSeed = TaskOptions().seed
+  @Option(help: "Seed of the choice of examples of .yaml tasks (default: \(TaskOptions().seed)).") var fewshotSeed: Int?
   @Option(help: "Folder with the data of .yaml tasks.") var dataDir: String?
   @Option(help: "The beginning token in front of every text: on or off (default: as the tokenizer says).")
   var bos: String?
@@ -93,6 +93,8 @@ struct Evaluate: ParsableCommand {
       }
       return try score(published, examples, heavyHitters)
     }
+    try refuse(
+      ["--fewshot-seed": fewshotSeed != nil, "--data-dir": dataDir != nil], "is of .yaml tasks alone")
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
     var selection = try TaskSelection(
       tasks, seed: seed ?? 1, set: set ?? "a", items: items ?? 200, shots: examples)
@@ -107,7 +109,10 @@ struct Evaluate: ParsableCommand {
     let paired: Result<[TaskComparison]?, any Error> = Result {
       try baseline.map { try TaskComparison.all(of: $0, report) }
     }
-    if let file { try writeFile(try report.json(withItems: true).text(pretty: true) + "\n", to: file) }
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result {
+      if let file { try writeFile(report.json(withItems: true).text(pretty: true) + "\n", to: file) }
+    }
     if json {
       var object = try report.json(withItems: false).object ?? [:]
       if let tasks = try? paired.get() {
@@ -117,6 +122,7 @@ struct Evaluate: ParsableCommand {
     } else {
       try printResult(report.table)
     }
+    try written.get()
     if let file { sayWritten(file) }
     if let tasks = try paired.get(), !json { try printComparison(tasks) }
   }
@@ -144,9 +150,9 @@ struct Evaluate: ParsableCommand {
     var options = TaskOptions()
     options.limit = items
     options.shots = examples
-    options.seed = fewshotSeed
+    if let fewshotSeed { options.seed = fewshotSeed }
     options.dataFolder = dataDir.map { URL(fileURLWithPath: $0, isDirectory: true) }
-    if fewshotSeed < 0 {
+    if let fewshotSeed, fewshotSeed < 0 {
       throw UpcycleError.usage("must not be negative", at: "--fewshot-seed", found: "\(fewshotSeed)")
     }
     let (model, tokenizer) = try loaded()
@@ -165,6 +171,7 @@ struct Evaluate: ParsableCommand {
       if let out {
         let text = results.json(provenance, withSamples: true).text(pretty: true, keepingFloats: true)
         try writeFile(text + "\n", to: URL(fileURLWithPath: out))
+        sayWritten(URL(fileURLWithPath: out))
       }
       if json {
         return try printResult(results.json(provenance, withSamples: false).text(pretty: true, keepingFloats: true))

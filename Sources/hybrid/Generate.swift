@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 import Groundwork
@@ -47,13 +48,14 @@ struct Generate: ParsableCommand {
   @Option(help: "0 is greedy.") var temperature = 0.0
   @Option(help: "Choose among the K most probable tokens.") var topK: Int?
   @Option(help: "Choose among the most probable tokens that hold this much probability.") var topP: Double?
-  @Option(help: "Seed of the choices.") var seed: UInt64 = 0
+  @Option(help: "Seed of the choices (default: 0).") var seed: UInt64?
   @Flag(help: "Only the text, without a line break at its end.") var quiet = false
 
   func run() throws { runReportingErrors { try write() } }
 
   private func write() throws {
     try validateOptions()
+    try sampling.validate()
     let prompt =
       try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
     let heavyHitters = try cache.map { try HeavyHitters($0) }
@@ -62,9 +64,17 @@ struct Generate: ParsableCommand {
     let tokenizer = try bos.map { try loaded.addingBeginning($0 == "on") } ?? loaded
     if chat { return try converse(model, tokenizer, opening: prompt) }
     let ids = tokenizer.prompt(prompt, parsingSpecials: specialTokens == Tokenizer.SpecialTokens.parse.rawValue)
-    if promptFile == nil { try printResult(prompt, terminator: "") }
-    let report = try answer(model, tokenizer, ids, continuing: !prompt.isEmpty) { try printResult($0, terminator: "") }
+    // Printed with the first words behind it: a refusal comes before.
+    var opening = promptFile == nil ? prompt : ""
+    let report = try answer(model, tokenizer, ids, continuing: !prompt.isEmpty) { text in
+      try printResult(opening + text, terminator: "")
+      opening = ""
+    }
     try finish(report, model)
+  }
+
+  private var sampling: SamplingOptions {
+    SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed ?? 0)
   }
 
   private func validateOptions() throws {
@@ -88,8 +98,17 @@ struct Generate: ParsableCommand {
     if chat, bos != nil {
       throw UpcycleError.usage("says nothing with --chat, whose template writes the beginning", at: "--bos")
     }
-    for (name, value) in [("--system", system), ("--chat-template", chatTemplate)] where value != nil && !chat {
-      throw UpcycleError.usage("says nothing without --chat", at: name)
+    if chunk < 1 {
+      throw UpcycleError.usage("must be positive", at: "--chunk", expected: "1 or more tokens", found: "\(chunk)")
+    }
+    if !chat {
+      try refuse(
+        ["--system": system != nil, "--chat-template": chatTemplate != nil], "says nothing without --chat")
+    }
+    if temperature == 0 {
+      try refuse(
+        ["--top-k": topK != nil, "--top-p": topP != nil, "--seed": seed != nil],
+        "says nothing at --temperature 0, which always takes the most probable token")
     }
   }
 
@@ -107,7 +126,7 @@ struct Generate: ParsableCommand {
     var stops = StopTexts(stop)
     let report = try generate(
       model, prompt: ids, maximum: tokens,
-      sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed),
+      sampling: sampling,
       ends: tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) }), chunk: chunk,
       positions: beyondPositions ? .max : nil
     ) { token in
@@ -168,25 +187,29 @@ struct Generate: ParsableCommand {
     """
     peak     \(formatCount(report.peakBytes)) bytes of tensors
     cache    \(formatCount(report.cacheBytes - report.stateBytes)) bytes for \(formatCount(report.cachedTokens)) tokens
-    state    \(formatCount(report.stateBytes)) bytes, whatever the length
 
-    """
+    """ + state(report)
+  }
+
+  private func state(_ report: GenerationReport) -> String {
+    "state    \(formatCount(report.stateBytes)) bytes, whatever the length\n"
   }
 
   private func summary(_ report: GenerationReport, _ cost: CacheCost) -> String {
     func rate(_ value: Double) -> String { formatCount(Int(value.rounded())) }
     // What is evicted costs nothing: then the bytes at the end say more than those of a token.
-    let kept = Double(report.cacheBytes) / Double(max(1, cost.baseBytesPerToken * report.cachedTokens))
+    let bytes = report.cacheBytes - report.stateBytes
+    let kept = Double(bytes) / Double(max(1, cost.baseBytesPerToken * report.cachedTokens))
     let percent = cache == nil ? cost.percent : 100 * kept
     return """
       prefill  \(report.promptTokens) tokens, \(rate(report.prefillRate)) tokens/s
       decode   \(report.newTokens) tokens, \(rate(report.decodeRate)) tokens/s
-      KV cache \(formatCount(cost.bytesPerToken)) bytes per token, \(formatCount(report.cacheBytes)) in all \
+      KV cache \(formatCount(cost.bytesPerToken)) bytes per token, \(formatCount(bytes)) in all \
       (\(report.cachedTokens) tokens, float32)
       base     \(formatCount(cost.baseBytesPerToken)) bytes per token, \
       \(formatCount(cost.baseBytesPerToken * report.cachedTokens)) in all: this model keeps \
       \(String(format: "%.1f", percent)) %
 
-      """
+      """ + (report.stateBytes > 0 && !reportMemory ? state(report) : "")
   }
 }

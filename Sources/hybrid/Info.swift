@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import ModelCore
@@ -28,14 +29,22 @@ struct Info: ParsableCommand {
   @Option(help: "Rotated width of a head (default: half the head).") var ropeDim: Int?
   @Option(help: "Position-free width of a head (default: the rest of the head).") var nopeDim: Int?
   @Option(help: "Layers that become latent, such as 1,3,5 or 0-7 (default: all).") var layers: String?
-  @Option(help: "Ranks chosen by auto are multiples of this.") var granule = 1
+  @Option(help: "Ranks chosen by auto are multiples of this (default: 1).") var granule: Int?
   @Option(help: "Count the cache as evicted: h2o:PERCENT%.") var cache: String?
   @Flag(help: "Print every published row beside ours and stop.") var published = false
   @Flag(help: "Print JSON.") var json = false
 
   func run() {
     runReportingErrors {
-      if published { return try report(PublishedFact.xecomla + PublishedFact.hylo) }
+      if published {
+        try refuse(
+          [
+            "--model": model != nil, "--preset": preset != nil, "--cache": cache != nil, "--kv-rank": kvRank != nil,
+            "--q-rank": qRank != "auto", "--rope-dim": ropeDim != nil, "--nope-dim": nopeDim != nil,
+            "--layers": layers != nil, "--granule": granule != nil,
+          ], "says nothing with --published, which prints every row")
+        return try report(PublishedFact.xecomla + PublishedFact.hylo)
+      }
       let base = try source()
       let (config, clampedFrom) = try converted(base)
       let heavyHitters = try cache.map { try HeavyHitters($0) }
@@ -56,11 +65,16 @@ struct Info: ParsableCommand {
 
   private func converted(_ source: ModelConfig) throws -> (ModelConfig, clampedFrom: Int?) {
     guard let kvRank else {
-      guard ropeDim == nil, nopeDim == nil, layers == nil, qRank == "auto" else {
-        throw UpcycleError.usage("the latent shape needs --kv-rank")
-      }
+      try refuse(
+        [
+          "--q-rank": qRank != "auto", "--rope-dim": ropeDim != nil, "--nope-dim": nopeDim != nil,
+          "--layers": layers != nil, "--granule": granule != nil,
+        ], "is of latent attention", hint: "give --kv-rank too")
       return (source, nil)
     }
+    let query = try QueryRank(qRank)
+    try refuse(["--granule": granule != nil && query != .auto], "is of a rank that auto chooses", hint: "--q-rank auto")
+    let granule = self.granule ?? 1
     guard granule >= 1 else {
       throw UpcycleError.usage("bad value", at: "--granule", expected: "at least 1", found: "\(granule)")
     }
@@ -72,7 +86,7 @@ struct Info: ParsableCommand {
       upProjectionHeads: base.attentionHeads)
     let list = try layers.map { try LayerSelection($0).resolve(layerCount: base.layerCount) }
     _ = try base.withLatentAttention(latent, layers: list)  // refuses impossible ranks before parity is asked
-    let rank = try QueryRank(qRank).resolve(
+    let rank = try query.resolve(
       base: base, kvRank: kvRank, nopeHeadDim: nope, ropeHeadDim: rope, granule: granule)
     latent.qRank = rank.rank
     return (try base.withLatentAttention(latent, layers: list), rank.clampedFrom)

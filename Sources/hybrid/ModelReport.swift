@@ -28,6 +28,9 @@ struct ModelReport {
   /// Whether its family is another one than that of the model with attention everywhere.
   private var isConverted: Bool { config.architecture != base.architecture }
 
+  /// The first layer without experts.
+  private var denseLayer: Int? { (0..<config.layerCount).first { !config.hasExperts(layer: $0) } }
+
   /// Lengths at which the whole cache is compared with the base's.
   private static let contexts = [8192, 65_536]
 
@@ -35,13 +38,14 @@ struct ModelReport {
 
   var json: JSONValue {
     get throws {
+      func number(_ layer: Int?, _ count: (Int) -> Int) -> JSONValue { layer.map { .int(count($0)) } ?? .null }
       var object: [String: JSONValue] = [
         "model_type": .string(config.architecture.rawValue),
         "layers": .int(config.layerCount),
         "parameters": .int(config.parameterCount),
         "embedding_parameters": .int(config.embeddingParameterCount),
-        "attention_parameters_per_layer": .int(config.mixerParameterCount(layer: config.attentionLayer ?? 0)),
-        "feed_forward_parameters_per_layer": .int(config.feedForwardParameterCount(layer: config.layerCount - 1)),
+        "attention_parameters_per_layer": number(config.attentionLayer, config.mixerParameterCount),
+        "feed_forward_parameters_per_layer": number(denseLayer, config.feedForwardParameterCount),
         "kv_numbers_per_token": .int(config.kvNumbersPerToken),
         "kv_bytes_per_token_bf16": .int(2 * config.kvNumbersPerToken),
         "kv_percent": .double(config.kvPercent),
@@ -69,6 +73,7 @@ struct ModelReport {
       if let experts = config.experts {
         object["active_parameters"] = .int(config.activeParameterCount)
         object["experts"] = .int(experts.count)
+        object["experts_parameters_per_layer"] = number(experts.layers.first, config.feedForwardParameterCount)
         object["experts_per_token"] = .int(experts.perToken)
         object["expert_width"] = .int(experts.width)
         object["shared_width"] = .int(experts.sharedWidth)
@@ -151,7 +156,7 @@ struct ModelReport {
       if let layer = config.experts?.layers.first {
         rows.append(("  experts per layer", grouped(config.feedForwardParameterCount(layer: layer))))
       }
-      if let layer = (0..<config.layerCount).first(where: { !config.hasExperts(layer: $0) }) {
+      if let layer = denseLayer {
         rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount(layer: layer))))
       }
       rows.append(
@@ -191,7 +196,21 @@ struct ModelReport {
   }
 
   private func listed(_ layers: [Int]) -> String {
-    layers.count == config.layerCount ? "all layers" : "layers \(layers.map(String.init).joined(separator: ","))"
+    layers.count == config.layerCount ? "all layers" : "layers \(Self.ranges(layers))"
+  }
+
+  /// Ascending numbers as --layers takes them: 0,2-4,7.
+  private static func ranges(_ layers: [Int]) -> String {
+    var runs: [ClosedRange<Int>] = []
+    for layer in layers {
+      if let last = runs.last, last.upperBound + 1 == layer {
+        runs[runs.count - 1] = last.lowerBound...layer
+      } else {
+        runs.append(layer...layer)
+      }
+    }
+    return runs.flatMap { $0.count < 3 ? $0.map(String.init) : ["\($0.lowerBound)-\($0.upperBound)"] }
+      .joined(separator: ",")
   }
 
   private func against(_ ours: Int, _ theirs: Int) -> String { !isConverted ? "" : "   (base \(grouped(theirs)))" }

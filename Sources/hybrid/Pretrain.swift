@@ -4,6 +4,7 @@ import Distillation
 import Foundation
 import Groundwork
 import ModelCore
+import Published
 import Recipes
 import TokenData
 import TrainingCommands
@@ -31,11 +32,13 @@ struct Pretrain: ParsableCommand {
       """)
 
   @Option(
-    help: "Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol; with experts nano-dsv2, nano-qwen-moe, nano-scout.")
+    help: """
+      Model: nano-1b, nano-3b, nano-8b, nano-qwen, nano-smol, the smaller nano-smol-135m, nano-smol-360m and \
+      nano-qwen-0.5b; with experts nano-dsv2, nano-qwen-moe, nano-scout.
+      """)
   var preset: String?
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
-  @Option(help: "Text to go on with: \(MicroworldCorpus.Mixture.allCases.map(\.rawValue).joined(separator: ", ")).")
-  var mixture = MicroworldCorpus.Mixture.long
+  @Option(help: "With --from: text to go on with (default: long).") var mixture: MicroworldCorpus.Mixture?
   @Option(help: "Instructions beside the other text: instruction, or code (with little programs).")
   var instructions = MicroworldCorpus.Mixture.instruction
   @Option(help: "Rows of every batch that are instructions (default: half from random weights, none with --from).")
@@ -88,6 +91,10 @@ struct Pretrain: ParsableCommand {
     if (preset == nil) == (from == nil) {
       throw UpcycleError.usage("give either a model to build or one to go on from", at: "--preset, --from")
     }
+    try refuse(["--mixture": mixture != nil && from == nil], "is the text to go on with", hint: "give --from too")
+    if connectivity != .standard, let preset, try ModelConfig.preset(preset).experts == nil {
+      throw UpcycleError.usage("is of a model with experts", at: "--connectivity", found: preset)
+    }
     let places = try Places()
     let edition =
       try world ?? from.map { Edition(of: try Tokenizer.load(from: URL(fileURLWithPath: $0))) } ?? .first
@@ -104,7 +111,7 @@ struct Pretrain: ParsableCommand {
       preset: preset ?? "long documents", start: from.map { URL(fileURLWithPath: $0) }, seed: seed, tokens: tokens,
       batch: batch,
       time: sequence, learningRate: lr, instructionRows: instructionRows)
-    pretraining.mixture = mixture
+    if let mixture { pretraining.mixture = mixture }
     pretraining.onlyRepeats = onlyRepeats
     pretraining.ropeTheta = ropeTheta
     pretraining.connectivity = connectivity

@@ -62,8 +62,10 @@ struct RequestsOption: ParsableArguments {
     for request in report.requests {
       if let refusal = request.refusal { printNote("refused: \(refusal)") }
     }
-    if let table { try writeFile(report.csv.text, to: table) }
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result { if let table { try writeFile(report.csv.text, to: table) } }
     try printResult(json ? report.json().text(pretty: true) : lines(report))
+    try written.get()
     if let table { sayWritten(table) }
   }
 

@@ -81,7 +81,7 @@ struct Ruler: ParsableCommand {
     }
     for (option, isGiven) in [
       ("--predictions", predictions != nil), ("--read", read != nil), ("--csv", csv != nil), ("--plot", plot != nil),
-      ("--json", json), ("--grid", grid), ("--beyond-positions", beyondPositions),
+      ("--json", json), ("--grid", grid), ("--beyond-positions", beyondPositions), ("--metric", metric != .nvidia),
     ] where isGiven && model == nil {
       throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
     }
@@ -113,12 +113,14 @@ struct Ruler: ParsableCommand {
       metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
       write: write.map { URL(fileURLWithPath: $0) }, predictions: predictions.map { URL(fileURLWithPath: $0) },
       quiet: quiet || json)
-    if let csvFile { try writeFile(scored.csv.text, to: csvFile) }
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result { if let csvFile { try writeFile(scored.csv.text, to: csvFile) } }
     if json {
       try printResult(jsonText(scored, pretty: true, snakeCase: true))
     } else {
       try printResult(grid ? scored.grid : scored.table)
     }
+    try written.get()
     if let (plot, script) = picture { try drawRuler(scored, with: script, to: plot) }
     [csvFile, picture?.0].compactMap { $0 }.forEach(sayWritten)
   }

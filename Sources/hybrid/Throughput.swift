@@ -94,8 +94,10 @@ struct Throughput: ParsableCommand {
       }
     }
     progress.finish("\(total) points")
-    if let table { try writeFile(DecodingPoint.csv(points).text, to: table) }
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result { if let table { try writeFile(DecodingPoint.csv(points).text, to: table) } }
     try show(points)
+    try written.get()
     if let (plot, script) = picture { try drawDecodingSweep(points, with: script, to: plot) }
     [table, picture?.0].compactMap { $0 }.forEach(sayWritten)
   }
@@ -123,17 +125,19 @@ struct Throughput: ParsableCommand {
   private func name(of path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
 
   private func measureOne(_ batch: Int) throws {
+    let language = try model.load()
     let report = try measureThroughput(
-      of: model.load(), batch: batch, promptTokens: prompt ?? 64, newTokens: tokens ?? 64)
+      of: language, batch: batch, promptTokens: prompt ?? 64, newTokens: tokens ?? 64)
     if json {
       try printResult(report.json().text(pretty: true))
       return
     }
+    let states = language.config.stateNumbers > 0 ? ", states included" : ""
     try printResult(
       """
       prefill  \(formatCount(Int(report.prefillTokensPerSecond))) tokens/s
       decode   \(formatCount(Int(report.decodeTokensPerSecond))) tokens/s
-      KV cache \(formatCount(report.cacheBytes)) bytes (base model: \(formatCount(report.baseCacheBytes)))
+      KV cache \(formatCount(report.cacheBytes)) bytes\(states) (base model: \(formatCount(report.baseCacheBytes)))
       peak     \(formatCount(report.peakBytes)) bytes of tensors, \(report.threads) threads
       """)
   }

@@ -56,8 +56,8 @@ struct Extend: ParsableCommand {
   var checkpointing: Bool?
   @Flag(help: "Run the teacher once and keep its hidden states on disk.") var cacheTeacher = false
   @Option(help: "Folder of those states (default: OUT/run/teacher).") var teacherStates: String?
-  @Option(help: "Their numbers: float32 (same bits as the teacher), bfloat16 (half the size).")
-  var statesType = TeacherCache.NumberType.float32
+  @Option(help: "Their numbers: float32 (same bits as the teacher), bfloat16 (half the size) (default: float32).")
+  var statesType: TeacherCache.NumberType?
   @Option(help: "Bytes that all tensors may take, such as 2GiB: refuses before it starts, and stops above.") var budget:
     String?
   @OptionGroup var stored: StoredType
@@ -107,11 +107,26 @@ struct Extend: ParsableCommand {
 
   private func recipe(on ranks: any TrainingRanks) throws -> Extending {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+    let tokens = try parsedCount(tokens, "--tokens")
+    try refuse(
+      ["--states-type": statesType != nil && !cacheTeacher && teacherStates == nil],
+      "is of a teacher's states on disk", hint: "give --cache-teacher too")
+    if tokens == 0 {
+      try refuse(
+        [
+          "--teacher": teacher != nil, "--data": data != nil, "--held-out": heldOut != nil, "--batch": batch != nil,
+          "--micro-batch": microBatch != nil, "--checkpointing": checkpointing != nil, "--cache-teacher": cacheTeacher,
+          "--teacher-states": teacherStates != nil, "--budget": budget != nil,
+        ], "says nothing with --tokens 0, which trains nothing")
+    }
+    if klWeight == 0 {
+      try refuse(
+        ["--cache-teacher": cacheTeacher, "--teacher-states": teacherStates != nil], "says nothing with --kl-weight 0")
+    }
     let context = try parsedCount(context, "--context", such: "2048")
     let positions = try ContextExtension(
       of: ModelConfig(contentsOf: folder(model)), context: context, yarn: yarn,
       originalContext: originalContext.map { try parsedCount($0, "--original-context", such: "2048") })
-    let tokens = try parsedCount(tokens, "--tokens")
     if tokens == 0 {
       return Extending(student: folder(model), teacher: nil, data: nil, positions: positions, plan: nil)
     }
@@ -126,7 +141,8 @@ struct Extend: ParsableCommand {
     return Extending(
       student: folder(model), teacher: klWeight > 0 ? teacher.map(folder) : nil, data: text.training,
       heldOut: text.heldOut, positions: positions, plan: plan,
-      cache: cacheTeacher || teacherStates != nil ? TeacherStates(states, type: statesType) : nil, budget: budget)
+      cache: cacheTeacher || teacherStates != nil ? TeacherStates(states, type: statesType ?? .float32) : nil,
+      budget: budget)
   }
 }
 

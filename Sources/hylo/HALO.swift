@@ -48,7 +48,7 @@ struct HALOCommand: ParsableCommand {
   @Flag(help: "Print the losses, the layers and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(staged.onRanks) { ranks in
+    runOnRanks(staged.onRanks, renamed: ["layers": "base"]) { ranks in
       let isQuiet = staged.quiet || !ranks.writes
       let recipe: HALO = try ranks.inTurn { try self.recipe(on: ranks) }
       try ranks.agreeing {

@@ -43,8 +43,8 @@ struct PostNASCommand: ParsableCommand {
   var shares = "20,10,70"
   @Option(help: "Number of layers that keep attention (default: 2).") var count: Int?
   @Option(help: "Layers that keep attention, such as 5,11, instead of a search.") var layers: String?
-  @Option(help: "Sets of layers that a round of the search hands on (1: greedy).") var beam = 4
-  @Option(help: "Windows of 256 tokens to search on.") var windows = 16
+  @Option(help: "Sets of layers that a round of the search hands on (1: greedy; default: 4).") var beam: Int?
+  @Option(help: "Windows of 256 tokens to search on (default: 16).") var windows: Int?
   @Option(
     name: .customLong("init"), help: "Start of the JetBlocks: structured (from attention's weights), random.")
   var start = MixerStart.structured
@@ -89,10 +89,11 @@ struct PostNASCommand: ParsableCommand {
   }
 
   private func placement() throws -> PostNAS.Placement {
-    guard let layers else { return .searched(count: count ?? 2, beam: beam, windows: windows) }
+    guard let layers else { return .searched(count: count ?? 2, beam: beam ?? 4, windows: windows ?? 16) }
     if count != nil {
       throw UpcycleError.usage("does not go with --layers, which names them", at: "--count", found: "both")
     }
+    try refuse(["--beam": beam != nil, "--windows": windows != nil], "is of the search that --layers leaves out")
     guard case .list(let list) = try? LayerSelection(layers) else {
       throw UpcycleError.usage("is not a list of layers", at: "--layers", expected: "such as 5,11", found: layers)
     }
@@ -103,8 +104,8 @@ struct PostNASCommand: ParsableCommand {
     if json { return try printResult(jsonText(outcome, snakeCase: true)) }
     func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ",") }
     for (index, round) in outcome.rounds.enumerated() {
-      let best = round.map { String(format: "%@ (%.4f)", list($0.layers), $0.divergence) }.joined(separator: "  ")
-      try printResult("attention in \(index + 1): KL of the best, nats per token: \(best)")
+      let best = round.map { String(format: "%@ (KL %.4f)", list($0.layers), $0.divergence) }.joined(separator: "  ")
+      try printResult("best with attention in \(index + 1): \(best)")
     }
     try printResult("attention layers: \(list(outcome.attentionLayers))")
     for (name, curve) in [("frozen feed-forwards", outcome.frozen), ("whole", outcome.heldOut)] {

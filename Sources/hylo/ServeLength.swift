@@ -47,13 +47,17 @@ struct ServeLength: ParsableCommand {
         try LanguageModel(folder: url)
       }
     }
-    if let table {
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result {
+      guard let table else { return }
       try writeFile(ServeLengthReport.csv(reports).text, to: table)
       sayWritten(table)
     }
-    if json {
-      return try printResult(jsonText(reports, pretty: true, snakeCase: true))
-    }
+    if json { try printResult(jsonText(reports, pretty: true, snakeCase: true)) } else { try show(reports, plan) }
+    try written.get()
+  }
+
+  private func show(_ reports: [ServeLengthReport], _ plan: ServeLengthPlan) throws {
     for report in reports { try printResult(report.text(plan)) }
     if reports.count == 2, let ours = reports[0].budget.longest, let theirs = reports[1].budget.longest {
       try printResult(

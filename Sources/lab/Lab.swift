@@ -106,9 +106,7 @@ struct Selection: ParsableArguments {
   }
 
   func plans(in laboratory: Laboratory, registry: StageRegistry) throws -> [Plan] {
-    if specs.isEmpty && !all {
-      throw UpcycleError.usage("no experiment is named", hint: "name one, or pass --all; lab list shows them")
-    }
+    try requireOne(specs, all)
     for (flag, value) in [("--threads", threads ?? 1), ("--jobs", jobs)] where !(1...256).contains(value) {
       throw UpcycleError.usage("\(flag) is out of range", expected: "1 to 256", found: "\(value)")
     }
@@ -123,6 +121,16 @@ struct Selection: ParsableArguments {
       let usual = try plan(threads: Plan.defaultThreads)
       return jobs == 1 || usual.measuresTime ? usual : try plan(threads: 1)
     }
+  }
+}
+
+/// Experiments are named, or all are meant.
+func requireOne(_ names: [String], _ all: Bool) throws {
+  if names.isEmpty && !all {
+    throw UpcycleError.usage("no experiment is named", hint: "name one, or pass --all; lab list shows them")
+  }
+  if !names.isEmpty && all {
+    throw UpcycleError.usage("stands for every experiment: name none beside it", at: "--all", found: names[0])
   }
 }
 

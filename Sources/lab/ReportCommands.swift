@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import LabKit
@@ -48,7 +49,8 @@ struct FigureCommand: ParsableCommand {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) {
         if let figure = try Publication(laboratory, records: own ? .own : .committed).writeFigure(spec, png: png) {
-          try printResult(path(figure, spec, own: own))
+          let written = [figure] + (png ? [figure.deletingPathExtension().appendingPathExtension("png")] : [])
+          try printResult(written.map { path($0, spec, own: own) }.joined(separator: "  "))
         }
       }
     }
@@ -87,12 +89,17 @@ struct CheckCommand: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      if json { try refuse(["--power": power], "says nothing with --json, which names the seeds without it") }
       let laboratory = try place.laboratory()
       let publication = Publication(laboratory, records: own ? .own : .committed)
       let chosen = try laboratory.specs(specs)
+      // Of several experiments some may lack it.
+      if let profile, !chosen.contains(where: { (try? $0.profile(profile)) != nil }) {
+        _ = try chosen.first?.profile(profile)
+      }
       let page = try all ? publication.writeClaims() : publication.claims(chosen, profile: profile)
       if json { try printJSON(page.json) } else { try printText(page) }
-      if power && !json {
+      if power {
         for spec in chosen { try printSignals(try publication.signals(spec, profile: profile), of: spec) }
       }
       if strict, let failed = page.entries.first(where: { $0.verdict.answer == .fails }) {
@@ -168,6 +175,7 @@ struct RegenerateCommand: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      if check { try refuse(["--png": png], "says nothing with --check, which compares what is committed") }
       let publication = Publication(try place.laboratory())
       if !check {
         try printResult("\(try publication.writeEverything(png: png).count) files written under figures/")
@@ -191,8 +199,6 @@ private func path(_ file: URL, _ spec: Spec, own: Bool) -> String {
 }
 
 private func chosen(_ names: [String], _ all: Bool, in laboratory: Laboratory) throws -> [Spec] {
-  if names.isEmpty && !all {
-    throw UpcycleError.usage("no experiment is named", hint: "name one, or pass --all; lab list shows them")
-  }
+  try requireOne(names, all)
   return try laboratory.specs(names)
 }

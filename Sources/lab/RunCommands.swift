@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import LabKit
@@ -64,6 +65,7 @@ struct PlanCommand: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      if makefile != nil { try refuse(["--json": json], "says nothing with --makefile") }
       let laboratory = try place.measuredLaboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
       if let makefile {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Groundwork
 import TokenData
@@ -21,15 +22,17 @@ struct Cat: ParsableCommand {
   @Option(help: "The first document, counted from 0.") var document: Int?
   @Option(help: "How many documents (default: 1 with --document, else all).") var count: Int?
   @Option(help: "The first token of a window, instead of documents.") var from: Int?
-  @Option(help: "Tokens in the window.") var tokens = 256
+  @Option(help: "Tokens in the window (default: 256).") var tokens: Int?
 
   func run() throws { runReportingErrors { try printTokens() } }
 
   private func printTokens() throws {
+    try refuse(["--tokens": tokens != nil && from == nil], "is of a window", hint: "--from begins one")
     let shards = try TokenShards(URL(fileURLWithPath: folder))
     let tokenizer = try tokenizer.map { try Tokenizer.load(from: $0) }
     if let tokenizer { try shards.require(tokenizer) }
     if let from {
+      let tokens = self.tokens ?? 256
       guard document == nil, count == nil, from >= 0, tokens >= 0, from <= shards.count else {
         throw UpcycleError.usage(
           "--from takes a token, without --document or --count", expected: "0 to \(shards.count)",

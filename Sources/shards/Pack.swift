@@ -37,17 +37,17 @@ struct Pack: ParsableCommand {
   @Option(
     help: """
       Where documents of a text end: 'auto' (lines of <|endoftext|>, else the whole file is one), 'endoftext', \
-      'blank-line', 'line', 'file', or any other text that stands alone on a line.
+      'blank-line', 'line', 'file', or any other text that stands alone on a line (default: auto).
       """)
-  var documentSeparator = "auto"
+  var documentSeparator: String?
   @Option(help: "What the inputs are: auto, text or jsonl.") var format = DocumentFormat.auto.rawValue
-  @Option(help: "JSON Lines: the key of the text; dots go deeper.") var field = "text"
+  @Option(help: "JSON Lines: the key of the text; dots go deeper (default: text).") var field: String?
   @Flag(help: "JSON Lines: each line is a conversation.") var chat = false
   @Option(help: "With --chat: a Jinja file instead of the tokenizer's own template.") var chatTemplate: String?
   @Option(help: "JSON Lines: lines that may be unusable and are left out.") var skipBadLines = 0
   @Option(
-    help: "Whether special tokens spelled in a document are these tokens (parse) or ordinary text (text).")
-  var specialTokens = Tokenizer.SpecialTokens.text.rawValue
+    help: "Whether special tokens spelled in a document are these tokens (parse) or ordinary text (text, the default).")
+  var specialTokens: String?
   @Option(help: "The beginning token in front of every document: on or off (default: as the tokenizer says).")
   var bos: String?
   @Flag(help: "Put the end token behind every document.") var appendEnd = false
@@ -63,8 +63,19 @@ struct Pack: ParsableCommand {
   func run() throws { runReportingErrors { try pack() } }
 
   private func pack() throws {
+    if chat {
+      try refuse(
+        [
+          "--document-separator": documentSeparator != nil, "--field": field != nil,
+          "--special-tokens": specialTokens != nil, "--bos": bos != nil,
+          "--format": format == DocumentFormat.text.rawValue,
+        ], "says nothing with --chat, whose lines are conversations in the words of the template")
+    } else {
+      try refuse(["--chat-template": chatTemplate != nil], "says nothing without --chat")
+    }
     let options = try shardOptions()
-    let parsing = try choice(specialTokens, Tokenizer.SpecialTokens.self, "--special-tokens") == .parse
+    let parsing =
+      try specialTokens.map { try choice($0, Tokenizer.SpecialTokens.self, "--special-tokens") == .parse } ?? false
     let badLines = BadLines(limit: skipBadLines)
     let documents = try documents(badLines)
     let tokenizer = try loadTokenizer()
@@ -84,7 +95,10 @@ struct Pack: ParsableCommand {
       if let first = badLines.first, !quiet {
         printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(first)")
       }
-      return .init(([summary] + (other.map { [$0] } ?? [])).map(\.text).joined(separator: "\n\n"), json: summary.json)
+      var numbers = summary.json.object ?? [:]
+      numbers["held_out"] = other?.json
+      return .init(
+        ([summary] + (other.map { [$0] } ?? [])).map(\.text).joined(separator: "\n\n"), json: .object(numbers))
     }
   }
 
@@ -168,11 +182,10 @@ struct Pack: ParsableCommand {
     options.frameTokens = frameTokens
     options.compressionLevel = level
     options.recordsAnswers = chat
-    guard let shardTokens = parseCount(shardTokens), (1...19).contains(level) else {
-      throw UpcycleError.usage(
-        "--shard-tokens takes a count and --level 1 to 19", found: "\(shardTokens) and \(level)")
+    guard (1...19).contains(level) else {
+      throw UpcycleError.usage("is out of range", at: "--level", expected: "1 to 19", found: "\(level)")
     }
-    options.shardTokens = shardTokens
+    options.shardTokens = try parsedCount(shardTokens, "--shard-tokens", such: "64M", atLeast: 1)
     if skipBadLines < 0 {
       throw UpcycleError.usage("must not be negative", at: "--skip-bad-lines", found: "\(skipBadLines)")
     }
@@ -189,7 +202,8 @@ struct Pack: ParsableCommand {
   private func documents(_ badLines: BadLines) throws -> DocumentInputs {
     let format = chat ? DocumentFormat.jsonl : try choice(format, DocumentFormat.self, "--format")
     return try DocumentInputs(input) {
-      try DocumentReader($0, separator: .init(documentSeparator), format: format, field: field, badLines: badLines)
+      try DocumentReader(
+        $0, separator: .init(documentSeparator ?? "auto"), format: format, field: field ?? "text", badLines: badLines)
     }
   }
 

@@ -20,8 +20,9 @@ struct CompareSVD: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      let shapes = try self.shapes.split(separator: ",", omittingEmptySubsequences: false).map(Self.parse)
       if !json { try printResult("shape        rank  spectrum  method          seconds  from gesdd's  above the best") }
-      for shape in try shapes.split(separator: ",").map(Self.parse) {
+      for shape in shapes {
         for spectrum in SVDComparison.Spectrum.allCases {
           for row in try SVDComparison.run(
             rows: shape.rows, columns: shape.columns, rank: shape.rank, spectrum: spectrum)

@@ -29,12 +29,12 @@ struct Convert: ParsableCommand {
   @OptionGroup var output: OutputFolder
   @OptionGroup var latent: LatentOptions
   @Option(help: "Layers to convert: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
-  @Option(help: "Where singular values go: down (code), up (paper), balanced.") var sigma = LatentConversion
-    .SigmaPlacement.down
+  @Option(help: "Where singular values go: down (code), up (paper), balanced (default: down).") var sigma:
+    LatentConversion.SigmaPlacement?
   @Option(help: "Ranks per layer: fixed, dynamic (the paper's energy rule), code (the official code's).") var rankRule =
     RankRule.fixed
-  @Option(help: "Energy that a rank rule keeps of the query matrix.") var deltaQ = 0.95
-  @Option(help: "Energy that a rank rule keeps of the key and value matrix.") var deltaKv = 0.95
+  @Option(help: "Energy that a rank rule keeps of the query matrix (default: 0.95).") var deltaQ: Double?
+  @Option(help: "Energy that a rank rule keeps of the key and value matrix (default: 0.95).") var deltaKv: Double?
   @Flag(help: "First and last layer keep --kv-rank and --q-rank under a rank rule.") var fixedEnds = false
   @Option(help: "Ranks are multiples of this (default 1; 8 under --rank-rule code).") var granule: Int?
   @Option(name: .customLong("init"), help: "Start of the new projections: svd, random.") var start = LatentConversion
@@ -42,7 +42,7 @@ struct Convert: ParsableCommand {
   @Option(help: "Rope slice: paper, aligned.") var ropeInit = LatentConversion.Rope.paper
   @Option(help: "Factorisation: plain, covariance (needs --calibration).") var svd = LatentConversion.Weighting.plain
   @Option(help: "Token shards of calibration text.") var calibration: String?
-  @Option(help: "Calibration tokens.") var calibrationTokens = "32K"
+  @Option(help: "Calibration tokens (default: 32K).") var calibrationTokens: String?
   @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).") var data:
     String?
   @Flag(help: "RMS norm on both latents.") var latentNorm = false
@@ -50,25 +50,26 @@ struct Convert: ParsableCommand {
     false
   @Flag(help: "No positions in the latent layers (HyLo Table 5).") var positionFree = false
   @Flag(help: "Up-project n_kv heads shared by groups of queries instead of n_h.") var kvHeadsUp = false
-  @Option(help: "Seed of a random start.") var seed: UInt64 = 0
+  @Option(help: "Seed of a random start (default: 0).") var seed: UInt64?
   @Option(help: "Element type of the output: float32, bfloat16, float16 (default: the base's).") var dtype: String?
   @Flag(help: "Print the report as JSON.") var json = false
 
   func run() {
     runReportingErrors {
+      try refuseWhatSaysNothing()
       // As in the paper's Table 12: half of a head rotates.
       let head = try ModelConfig(contentsOf: URL(fileURLWithPath: model)).headDim
       let half = max(2, head / 4 * 2)
       var conversion = try latent.applied(
         to: LatentConversion(
           kvRank: nil, nopeHeadDim: head - half, ropeHeadDim: half, layers: try LayerSelection(layers), start: start,
-          rope: ropeInit, weighting: svd, sigma: sigma, rankRule: rankRule, queryEnergy: deltaQ,
-          keyValueEnergy: deltaKv,
+          rope: ropeInit, weighting: svd, sigma: sigma ?? .down, rankRule: rankRule,
+          queryEnergy: deltaQ ?? 0.95, keyValueEnergy: deltaKv ?? 0.95,
           fixedEnds: fixedEnds, granule: granule ?? (rankRule == .code ? 8 : 1), latentNorm: latentNorm,
-          sharesUpProjection: kvHeadsUp, seed: seed))
+          sharesUpProjection: kvHeadsUp, seed: seed ?? 0))
       if outputGate { conversion.outputGate = true }
       if positionFree { conversion.isPositionFree = true }
-      let tokens = try parsedCount(calibrationTokens, "--calibration-tokens", such: "32K", atLeast: 1)
+      let tokens = try parsedCount(calibrationTokens ?? "32K", "--calibration-tokens", such: "32K", atLeast: 1)
       let type = try dtype.map(Self.elementType)
       try output.write(from: [model, calibration, data], json: json) { folder in
         let report = try ConversionRun(
@@ -79,6 +80,25 @@ struct Convert: ParsableCommand {
         return .init(report.summary + "\nmodel: \(output.out)", json: try jsonValue(report, snakeCase: true))
       }
     }
+  }
+
+  private func refuseWhatSaysNothing() throws {
+    if rankRule == .fixed {
+      try refuse(
+        ["--delta-q": deltaQ != nil, "--delta-kv": deltaKv != nil, "--fixed-ends": fixedEnds],
+        "is of a rank rule", hint: "--rank-rule dynamic or code")
+    } else if !fixedEnds {
+      try refuse(
+        ["--kv-rank": latent.kvRank != nil, "--q-rank": latent.qRank != nil],
+        "says nothing under a rank rule, which chooses the ranks",
+        hint: "--fixed-ends keeps it in the first and last layer")
+    }
+    if start == .random {
+      try refuse(["--sigma": sigma != nil], "says nothing with --init random, which has no singular values")
+    } else {
+      try refuse(["--seed": seed != nil], "is of a random start", hint: "--init random")
+    }
+    if svd == .plain { try refuse(["--calibration-tokens": calibrationTokens != nil], "goes with --svd covariance") }
   }
 
   private static func elementType(_ name: String) throws -> ElementType {

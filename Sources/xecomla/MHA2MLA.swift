@@ -13,10 +13,10 @@ struct MHA2MLA: ParsableCommand {
     abstract:
       "Baseline MHA2MLA: every head keeps some rotary pairs, one latent stands for the rest of keys and values.",
     discussion: """
-      The rest is an SVD of position-free keys and values together. Train the result with cross-entropy, as the paper
-      does: xecomla distill --kl-weight 0 --ce-weight 1. --keep 2-norm (the paper's S_2-norm) measures on calibration
-      text which pairs matter; high, low and uniform need none. For Llama's attention: biases, norms on queries and keys,
-      and layers without rotation have no place.
+      The rest is an SVD of position-free keys and values together. Train the result with cross-entropy, as the paper \
+      does: xecomla distill --kl-weight 0 --ce-weight 1. --keep 2-norm (the paper's S_2-norm) measures on calibration \
+      text which pairs matter; high, low and uniform need none. For Llama's attention: biases, norms on queries and \
+      keys, and layers without rotation have no place.
 
       Example:
         xecomla mha2mla --model runs/babyllama --kv-rank 16 --rope-dim 2 \\

@@ -9,8 +9,8 @@ struct PALU: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Baseline PALU: low-rank keys and values by groups of heads, their latents cached; no training.",
     discussion: """
-      Keys and values become products of low rank, fitted to what they are on calibration text; ranks follow Fisher
-      information. All heads of a layer in one group is J-LRD, --group-heads 4 G-LRD, 1 M-LRD. For Llama's attention:
+      Keys and values become products of low rank, fitted to what they are on calibration text; ranks follow Fisher \
+      information. All heads of a layer in one group is J-LRD, --group-heads 4 G-LRD, 1 M-LRD. For Llama's attention: \
       biases, norms on queries and keys, and layers without rotation have no place.
 
       Example:

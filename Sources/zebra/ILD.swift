@@ -39,12 +39,13 @@ struct ILD: ParsableCommand {
   @Option(help: "Layers to replace: all, 1,3,5, 0-3, or a share like 50%.") var layers = "all"
   @Option(
     name: .customLong("init"),
-    help: "mla, mamba2, jet: start of the new mixers: structured (from attention's weights), random.")
-  var start = MixerStart.structured
-  @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random.") var gdnInit = DeltaConversion
-    .Start.corner
+    help:
+      "mla, mamba2, jet: start of the new mixers: structured (from attention's weights), random (default: structured).")
+  var start: MixerStart?
+  @Option(help: "gdn: start of the new mixers: corner (HyLo's), aligned, zero, random (default: corner).") var gdnInit:
+    DeltaConversion.Start?
   @Option(help: "gdn: heads (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
-  @Option(help: "mla: rope slice, paper or aligned.") var ropeInit = LatentConversion.Rope.paper
+  @Option(help: "mla: rope slice, paper or aligned (default: paper).") var ropeInit: LatentConversion.Rope?
   @OptionGroup(title: "Latent attention") var latent: LatentOptions
   @OptionGroup(title: "Training") var training: IntermediateOptions
   @OptionGroup var stored: StoredType
@@ -83,16 +84,28 @@ struct ILD: ParsableCommand {
 
   private func replacement(_ config: ModelConfig) throws -> any MixerReplacement {
     let (layers, seed) = (try LayerSelection(self.layers), training.seed)
+    if mixer != .mla {
+      try refuse(
+        [
+          "--kv-rank": latent.kvRank != nil, "--q-rank": latent.qRank != nil, "--rope-dim": latent.ropeDim != nil,
+          "--nope-dim": latent.nopeDim != nil, "--rope-init": ropeInit != nil,
+        ], "goes with --mixer mla")
+    }
+    if mixer != .gdn {
+      try refuse(["--gdn-init": gdnInit != nil, "--gdn-heads": gdnHeads != nil], "goes with --mixer gdn")
+    } else {
+      try refuse(["--init": start != nil], "is not there for gdn", hint: "--gdn-init is its start")
+    }
     switch mixer {
-    case .gdn: return DeltaConversion(layers: layers, start: gdnInit, heads: gdnHeads, seed: seed)
-    case .mamba2: return MambaConversion(layers: layers, start: start, seed: seed)
+    case .gdn: return DeltaConversion(layers: layers, start: gdnInit ?? .corner, heads: gdnHeads, seed: seed)
+    case .mamba2: return MambaConversion(layers: layers, start: start ?? .structured, seed: seed)
     case .jet: return JetConversion(layers: layers, start: start == .random ? .random : .structured, seed: seed)
     case .mla:
       let half = config.headDim / 2
       return try latent.applied(
         to: LatentConversion(
           kvRank: max(1, config.maxKVRank / 8), nopeHeadDim: half, ropeHeadDim: half, layers: layers,
-          start: start == .random ? .random : .svd, rope: ropeInit, sharesUpProjection: true, seed: seed))
+          start: start == .random ? .random : .svd, rope: ropeInit ?? .paper, sharesUpProjection: true, seed: seed))
     }
   }
 }

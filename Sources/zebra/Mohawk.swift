@@ -44,7 +44,7 @@ struct Mohawk: ParsableCommand {
   @Flag(help: "Print the layers' errors and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(staged.onRanks) { ranks in
+    runOnRanks(staged.onRanks, renamed: ["layers": "base"]) { ranks in
       let recipe = try ranks.agreeing {
         func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
         let plans = try MohawkDistilling.Plans(
@@ -71,7 +71,7 @@ struct Mohawk: ParsableCommand {
           shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(jsonText(outcome)) }
+      if json { return try printResult(jsonText(outcome, snakeCase: true)) }
       for (layer, start) in outcome.matrices.before.enumerated() {
         try printResult(
           String(

@@ -10,7 +10,7 @@ struct Prune: ParsableCommand {
     discussion: """
       On calibration text every embedding channel, KV group (with its query heads) and feed-forward channel is scored by \
       its activations; the largest stay: embedding channels the same in the whole model, groups and channels layer by \
-      layer. The result is an ordinary checkpoint of the base's family; distil it from its parent:
+      layer. The result is an ordinary checkpoint of the base's family; distil it from its parent: \
       zebra distill --student PRUNED --teacher PARENT. Wants attention and a gated feed-forward in every layer, as in \
       Llama; depth is left alone.
 

@@ -48,11 +48,12 @@ struct Select: ParsableCommand {
   @Option(help: "ILD model whose layers are latent attention.") var mla: String?
   @Option(help: "ILD model whose layers are linear.") var linear: String?
   @Option(help: "Token shards to measure on.") var data: String?
-  @Option(help: "Windows of 256 tokens to measure on.") var windows = 64
+  @Option(help: "Windows of 256 tokens to measure on (default: 64).") var windows: Int?
   @Option(help: "Write the measured scores to this CSV file.") var writeScores: String?
   @Option(help: "Number of latent-attention layers (N).") var count: Int
-  @Option(help: "How scores are measured: swap (SMART's, as the students are) or kl (after a little distillation).")
-  var method = Method.swap
+  @Option(
+    help: "How scores are measured: swap (SMART's, as the students are; default), kl (after a little distillation).")
+  var method: Method?
   @Option(help: "With --method kl: tokens of every distillation.") var tokens: String?
   @Option(help: "With --method kl: folder for a model of every layer.") var work: String?
   @Option(help: "smart, or a rival: smart-least, uniform-first, uniform-last, max-score (default of kl), greedy.")
@@ -67,6 +68,14 @@ struct Select: ParsableCommand {
       let picture = try plot.map {
         (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("zebra/figure3.gp"))
       }
+      if scores != nil {
+        try refuse(
+          [
+            "--base": base != nil, "--mla": mla != nil, "--linear": linear != nil, "--data": data != nil,
+            "--windows": windows != nil, "--write-scores": writeScores != nil, "--method": method != nil,
+          ], "says nothing with --scores, which are measured already")
+      }
+      if method != .kl { try refuse(["--tokens": tokens != nil, "--work": work != nil], "goes with --method kl") }
       let (scores, placement) = try self.scores.map(placed(byFile:)) ?? measured()
       if json {
         try printResult(placement.json(scores: scores).text(pretty: true))
@@ -105,7 +114,7 @@ struct Select: ParsableCommand {
     // Refuses models of another base, and ones with other mixers, by composing any hybrid of the two.
     _ = try Composition(latentLayers: [0]).config(base: configs[0], latent: configs[1], linear: configs[2])
     try shards.require(Tokenizer.load(from: folders[0]))
-    let available = min(windows, shards.count / 256)
+    let available = min(windows ?? 64, shards.count / 256)
     guard available > 0 else {
       throw UpcycleError(
         "too little text", at: data!, expected: "at least one window of 256 tokens", found: "\(shards.count)")
@@ -118,7 +127,7 @@ struct Select: ParsableCommand {
     }
     // Also refuses an impossible count.
     let placement = try LayerPlacement(chosenStrategy, count: count, scores: scores)
-    guard chosenStrategy == .greedy, method == .swap else { return (scores, placement) }
+    guard chosenStrategy == .greedy, method != .kl else { return (scores, placement) }
     let models = try folders.map { try LanguageModel(folder: $0) }
     let rounds = ProgressLine("greedy batch", total: count * ((available + 7) / 8), quiet: quiet || json)
     let choices = try greedyLayers(

@@ -44,11 +44,11 @@ struct Upcycle: ParsableCommand {
   @Flag(help: "Print the plan, the layers' scores and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(staged.onRanks, renamed: ["base": "model"]) { ranks in
+    runOnRanks(staged.onRanks, renamed: ["base": "model", "layers": "model"]) { ranks in
       let (recipe, outline) = try ranks.agreeing {
         let recipe = try self.recipe(on: ranks)
         let laboratory = (try? Places()).map { Laboratory(root: $0.root) }
-        return (recipe, try recipe.outline(out: staged.output.url, citing: laboratory))
+        return (recipe, try recipe.outline(out: URL(fileURLWithPath: staged.output.out), citing: laboratory))
       }
       if plan { return try printResult(json ? outline.json.text(pretty: true) : outline.summary, on: ranks) }
       if !json { try printResult(outline.summary, on: ranks) }

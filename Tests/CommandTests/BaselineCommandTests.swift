@@ -42,20 +42,21 @@ final class BaselineCommandTests: XCTestCase {
     try giveTokenizer(to: other)
     try exchangeTwoPieces(ofTokenizerIn: other)
     try packSentences(for: other.path, in: folder)
-    let small = ["--calibration-tokens", "256", "--out", path("x"), "--model", smol]
+    let others = ["--out", path("x"), "--model", smol]
+    let calibration = ["--calibration", path("shards"), "--calibration-tokens", "256"]
     let convert = ["convert", "--kv-rank", "16", "--rope-dim", "4", "--nope-dim", "4"]
     let commands: [(tool: String, words: [String])] = [
       ("xecomla", convert + ["--data", path("shards")]),
-      ("xecomla", convert + ["--svd", "covariance", "--calibration", path("shards")]),
-      ("xecomla", ["palu", "--calibration", path("shards")]),
+      ("xecomla", convert + ["--svd", "covariance"] + calibration),
+      ("xecomla", ["palu"] + calibration),
       (
         "xecomla",
         ["mha2mla", "--kv-rank", "16", "--rope-dim", "2", "--keep", "high", "--data", path("shards")]
       ),
-      ("zebra", ["prune", "--intermediate-size", "100", "--calibration", path("shards")]),
+      ("zebra", ["prune", "--intermediate-size", "100"] + calibration),
     ]
     for (tool, words) in commands {
-      try assertRefused(tool, words + small, status: 1, saying: ["packed with another tokenizer", path("shards")])
+      try assertRefused(tool, words + others, status: 1, saying: ["packed with another tokenizer", path("shards")])
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
   }
@@ -76,6 +77,9 @@ final class BaselineCommandTests: XCTestCase {
     XCTAssertEqual(report["kv_percent"]?.double, 37.5)
     XCTAssertEqual(report["layers"]?.array?.count, 12)
     XCTAssertEqual(report["layers"]?.array?.reduce(0) { $0 + ($1["kv_numbers_per_token"]?.int ?? 0) }, 12 * 96)
+    let told = try assertSucceeds("xecomla", palu + text + ["--kv-share", "37.5%", "--group-heads", "4"]).output
+    XCTAssertTrue(told.contains("KV cache: 1,152 of 3,072 numbers per token, 37.50 %"), told)
+    XCTAssertTrue(told.contains("(base 2,231,424, "), told)
     let info = try assertSucceeds("hybrid", ["info", "--model", path("palu")]).output
     XCTAssertTrue(info.contains("2 groups of heads"), info)
     XCTAssertTrue(info.contains("37.5 % (2.67x smaller)"), info)

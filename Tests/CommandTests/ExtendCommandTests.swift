@@ -78,6 +78,16 @@ final class ExtendCommandTests: XCTestCase {
     XCTAssertTrue(refused.error.contains("states of something else"), refused.error)
   }
 
+  func testRecordingTellsItsSteps() throws {
+    let told = extend("told", ["--cache-teacher"], tokens: "1280").filter { $0 != "--quiet" }
+    let notes = try succeed(told).error
+    XCTAssertTrue(notes.contains("teacher states 1/1  steps"), notes)
+    XCTAssertTrue(notes.contains("teacher states of 1 steps in "), notes)
+    let again = try succeed(told + ["--json"]).output
+    XCTAssertNil(try JSONValue(parsing: Data(again.utf8), file: "extend --json")["peak_bytes"], "nothing was trained")
+    XCTAssertFalse(try succeed(told).output.contains("peak memory"))
+  }
+
   /// No tokens: the positions change and nothing else.
   func testWithoutTokensOnlyPositionsChange() throws {
     let alone = ["extend", "--model", path("hybrid"), "--context", "8192", "--tokens", "0", "--out", path("alone")]

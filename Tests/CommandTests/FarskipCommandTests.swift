@@ -50,7 +50,14 @@ final class FarskipCommandTests: XCTestCase {
       .output
     XCTAssertTrue(text.contains("attention-only: layers 2,3") && text.contains("perplexity"), text)
     let info = try assertSucceeds("hybrid", ["info", "--model", path("far")]).output
-    XCTAssertTrue(info.contains("2 of 16, width 96") && info.contains("farskip in layers 2,3,4,5,6,7"), info)
+    XCTAssertTrue(info.contains("2 of 16, width 96") && info.contains("farskip in layers 2-7"), info)
+    let known = try assertSucceeds("hybrid", ["info", "--preset", "deepseek-v3", "--json"]).output
+    let sizes = try JSONValue(parsing: Data(known.utf8), file: "info --json")
+    XCTAssertEqual(sizes["feed_forward_parameters_per_layer"]?.int, 396_361_728, "of the layers without experts")
+    XCTAssertEqual(sizes["experts_parameters_per_layer"]?.int, 11_320_164_608)
+    try assertRefused(
+      "hybrid", ["info", "--preset", "deepseek-v3", "--kv-rank", "64"], status: 2,
+      saying: ["cannot replace layers", "without experts", "found 256 experts"])
     // Standard again is the model that it was.
     try assertSucceeds(
       "farskip",

@@ -205,6 +205,7 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertFalse(one.isEmpty)
     let long = ["infer", "--model", path("far"), "--prompt", String(repeating: "a cat ", count: 2000)]
     try assertRefused("farskip", long, status: 2, saying: ["--prompt", "longer than the model's positions", "at most"])
+    XCTAssertEqual(try launch("farskip", long).output, "", "nothing is printed before a refusal")
   }
 
   /// Ranks that were started differently would wait for each other; all end with one line and exit 2.

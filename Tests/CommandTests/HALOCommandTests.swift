@@ -35,6 +35,16 @@ final class HALOCommandTests: XCTestCase {
     XCTAssertEqual(report["state_numbers"]?.int, 12 * 16 * 8 * 8, info)
     try assertSucceeds(
       "hybrid", ["generate", "--model", path("hype"), "--prompt", "The key", "--tokens", "4", "--quiet"])
+    // States stand by themselves: what is called the cache is what the share of the base's is of.
+    let told = try assertSucceeds(
+      "hybrid", ["generate", "--model", path("hype"), "--prompt", "The key", "--tokens", "4"])
+    let numbers = try XCTUnwrap(
+      told.error.firstMatch(of: /KV cache ([0-9,]+) bytes per token, ([0-9,]+) in all \(([0-9]+) tokens/), told.error)
+    func value(_ text: Substring) -> Int { Int(text.filter(\.isNumber)) ?? 0 }
+    XCTAssertEqual(value(numbers.1) * value(numbers.3), value(numbers.2), told.error)
+    XCTAssertNotNil(told.error.firstMatch(of: /\nstate    [0-9,]+ bytes, whatever the length/), told.error)
+    let timed = try assertSucceeds("hybrid", ["throughput", "--model", path("hype"), "--prompt", "2", "--tokens", "1"])
+    XCTAssertTrue(timed.output.contains(" bytes, states included (base model: "), timed.output)
     let again = try assertSucceeds("hylo", halo("hype") + ["--count", "4", "--tokens", "1024"])
     XCTAssertEqual(again.output, made.output)
     XCTAssertTrue(again.error.contains("finished already"), again.error)
@@ -46,7 +56,7 @@ final class HALOCommandTests: XCTestCase {
     try assertRefused(
       "hylo",
       ["halo", "--base", path("hype"), "--count", "1", "--data", path("shards"), "--tokens", "1M", "--out", path("x")],
-      status: 2, saying: ["attention", "lightning-attn"])
+      status: 2, saying: ["--base: ", "attention", "lightning-attn"])
     for name in ["x", "x.stages"] { XCTAssertFalse(FileManager.default.fileExists(atPath: path(name)), name) }
   }
 }

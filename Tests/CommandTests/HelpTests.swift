@@ -29,6 +29,13 @@ final class HelpTests: XCTestCase {
         for line in prose.split(separator: "\n") {
           XCTAssertLessThanOrEqual(line.count, 80, "\(tool) \(command): \(line)")
         }
+        let paragraphs = prose.split(separator: /Examples?:\n/)[0]
+          .split(separator: "\n", omittingEmptySubsequences: false)
+        for (line, next) in zip(paragraphs, paragraphs.dropFirst()) where !line.isEmpty && !line.hasPrefix(" ") {
+          let word = next.prefix { $0 != " " }
+          // No break where the next word had room; the parser leaves the last columns free.
+          XCTAssertFalse(!word.isEmpty && line.count + 1 + word.count < 78, "\(tool) \(command): \(line)")
+        }
         let parts = prose.split(separator: /Examples?:\n/)
         guard parts.count == 2 else { continue }
         let lines = String(parts[1]).replacingOccurrences(of: "\\\n", with: " ").split(separator: "\n")

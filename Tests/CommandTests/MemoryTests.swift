@@ -1,4 +1,5 @@
 import Foundation
+import Groundwork
 import TestKit
 import XCTest
 
@@ -48,6 +49,30 @@ final class MemoryTests: XCTestCase {
       ["throughput", "--model", model, "--requests", requests, "--page", huge],
       ["generate", "--model", model, "--prompt", "a", "--tokens", huge, "--beyond-positions"],
     ] { try assertRefused("hybrid", arguments, status: 2, saying: ["need more memory than there is", "at most"]) }
+  }
+
+  /// A student that fits where its gradients and moments do not is refused before the first step.
+  func testAStudentTooLargeToTrain() throws {
+    let config = Self.folder.path + "/wide.json"
+    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1/config.json")
+    var shape = try XCTUnwrap(JSONValue(contentsOf: teacher).object)
+    for (key, value) in [
+      ("hidden_size", 512), ("num_hidden_layers", 16), ("intermediate_size", 2048), ("num_attention_heads", 8),
+      ("num_key_value_heads", 8), ("head_dim", 64),
+    ] { shape[key] = .int(value) }
+    try writeFile(JSONValue.object(shape).text(pretty: true), to: URL(fileURLWithPath: config))
+    let wide = Self.folder.path + "/wide"
+    try assertSucceeds("hybrid", ["create", "--config", config, "--out", wide])
+    try giveTokenizer(to: URL(fileURLWithPath: wide))
+    let text = try write("text.txt", String(repeating: "The river runs past the old mill. ", count: 60))
+    try assertSucceeds(
+      "shards", ["pack", "--input", text, "--tokenizer", wide, "--out", Self.folder.path + "/shards", "--quiet"])
+    let line =
+      "ulimit -v 1000000; exec timeout 60 '\(builtProducts().path)/xecomla' distill --student wide --teacher wide "
+      + "--kl-weight 0 --ce-weight 1 --data shards --tokens 64 --batch 1 --sequence 64 --out trained"
+    let result = try launch("/bin/bash", ["-c", line], in: Self.folder)
+    XCTAssertEqual(result.status, 2, result.error)
+    XCTAssertTrue(result.error.contains("68,174,336 parameters need more memory than there is"), result.error)
   }
 
   /// Under a limit of the address space, whatever asks first for what is not there.

@@ -25,11 +25,14 @@ final class MohawkCommandTests: XCTestCase {
     let info = try assertSucceeds("hybrid", ["info", "--model", path("llamba"), "--json"]).output
     let report = try JSONValue(parsing: Data(info.utf8), file: "info")
     XCTAssertEqual(report["kv_percent"]?.double, 0, info)
+    XCTAssertNil(report["attention_parameters_per_layer"]?.int, "there is no attention")
     try assertSucceeds(
       "hybrid", ["generate", "--model", path("llamba"), "--prompt", "The key", "--tokens", "4", "--quiet"])
     let again = try assertSucceeds("zebra", mohawk + ["--tokens", "1024", "--quiet"])
     XCTAssertEqual(again.output, made.output)
     XCTAssertTrue(again.error.contains("finished already"), again.error)
+    let json = try assertSucceeds("zebra", mohawk + ["--tokens", "1024", "--quiet", "--json"]).output
+    XCTAssertNotNil(try JSONValue(parsing: Data(json.utf8), file: "mohawk --json")["held_out"], json)
     try assertRefused("zebra", mohawk + ["--tokens", "2k"], status: 2, saying: ["--out", "other settings"])
     let other = mohawk.dropLast() + [path("other")]
     try assertRefused("zebra", other + ["--tokens", "200"], status: 2, saying: ["--tokens", "without a step"])
@@ -40,7 +43,7 @@ final class MohawkCommandTests: XCTestCase {
       "zebra", other + ["--tokens", "1024", "--shares", "1,2,-3"], status: 2, saying: ["--shares", "positive"])
     try assertRefused(
       "zebra", ["mohawk", "--base", path("llamba"), "--data", path("shards"), "--tokens", "1M", "--out", path("x")],
-      status: 2, saying: ["attention", "mamba2"])
+      status: 2, saying: ["--base: ", "attention", "mamba2"])
     try assertRefused(
       "zebra",
       [

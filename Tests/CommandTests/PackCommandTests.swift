@@ -129,8 +129,23 @@ final class PackCommandTests: XCTestCase {
     XCTAssertEqual(plain.count, 400)
     XCTAssertNotEqual(plain, mixed)
     XCTAssertEqual(plain.sorted(), mixed.sorted())
+    let printed = try assertSucceeds(
+      "shards",
+      [
+        "pack", "--input", input.path, "--document-separator", "line", "--tokenizer", tokenizer, "--hold-out", "10%",
+        "--out", folder.path + "/told", "--json",
+      ])
+    let told = try JSONValue(parsing: Data(printed.output.utf8), file: "pack --json")
+    XCTAssertEqual(told["held_out"]?["folder"]?.string, folder.path + "/told-held-out")
+    XCTAssertEqual((told["documents"]?.int ?? 0) + (told["held_out"]?["documents"]?.int ?? 0), 400, printed.output)
     let base = ["pack", "--input", input.path, "--tokenizer", tokenizer, "--out", folder.path + "/no"]
     try assertRefused("shards", base + ["--hold-out", "120%"], status: 2, saying: ["--hold-out", "such as 1%"])
+    for (option, value, expected) in [
+      ("--level", "99", "1 to 19"), ("--shard-tokens", "0", "1 or more"), ("--frame-tokens", "0", "1 to "),
+    ] {
+      try assertRefused(
+        "shards", base + [option, value], status: 2, saying: ["error: \(option): is", expected, "found \(value)"])
+    }
     try assertRefused(
       "shards", base + ["--hold-out", "1%"], status: 2, saying: ["leaves one of the two folders empty"])
   }

@@ -22,5 +22,20 @@ final class PlotTests: XCTestCase {
       XCTAssertTrue(String(decoding: try readFile(svg), as: UTF8.self).contains("</svg>"), tool)
       try FileManager.default.removeItem(at: svg)
     }
+    // What cannot be drawn is said before the work: another folder of experiments is no checkout.
+    try makeDirectory(folder.appendingPathComponent("experiments"))
+    let select = ["select", "--scores", scores.path, "--count", "1", "--plot", svg.path]
+    let elsewhere = try launch("zebra", select, in: folder)
+    XCTAssertEqual(elsewhere.status, 2, elsewhere.error)
+    XCTAssertTrue(elsewhere.error.contains("--plot: ") && elsewhere.error.contains("checkout"), elsewhere.error)
+    XCTAssertEqual(elsewhere.output, "")
+    let sweep = ["throughput", "--model", model, "--contexts", "8", "--tokens", "1"]
+    // What was measured is printed though its file cannot be written.
+    let printed = try launch("hybrid", sweep + ["--csv", scores.path + "/sweep.csv"])
+    XCTAssertEqual(printed.status, 1, printed.error)
+    XCTAssertTrue(printed.output.contains("tokens/s"), printed.output)
+    let kept = try launch("hybrid", sweep + ["--csv", folder.path])
+    XCTAssertEqual(kept.status, 2, kept.error)
+    XCTAssertTrue(kept.error.hasPrefix("error: --csv: is a folder; expected a file to write"), kept.error)
   }
 }

@@ -60,6 +60,7 @@ final class PostNASCommandTests: XCTestCase {
       (["--tokens", "1024", "--layers", "16"], ["--layers", "0...15"]),
       (["--tokens", "1024", "--layers", "all"], ["--layers", "all"]),
       (["--tokens", "1024", "--layers", "5", "--count", "2"], ["--count", "--layers"]),
+      (["--tokens", "1024", "--layers", "5", "--beam", "2"], ["--beam", "--layers"]),
     ] { try assertRefused("hylo", other + options, status: 2, saying: words) }
     try assertRefused(
       "hylo", other + ["--tokens", "1024", "--teacher", path("none")], status: 1, saying: [path("none")])

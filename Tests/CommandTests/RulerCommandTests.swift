@@ -81,6 +81,10 @@ final class RulerCommandTests: XCTestCase {
     XCTAssertTrue(String(decoding: try readFile(picture), as: UTF8.self).contains("</svg>"))
     let read = try launch("hybrid", ["ruler", "--model", model, "--read", samples, "--json"] + small)
     XCTAssertEqual(read.output, own.output)
+    // The samples that are there are counted, not those that were asked for.
+    let few = try launch(
+      "hybrid", ["ruler", "--model", model, "--read", samples, "--tasks", "qa_1", "--lengths", "256"])
+    XCTAssertTrue(few.error.contains("ruler 2 samples in"), few.error)
     let grid = try launch(
       "hybrid",
       [

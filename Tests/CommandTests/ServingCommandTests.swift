@@ -114,6 +114,19 @@ final class ServingCommandTests: XCTestCase {
     for word in ["peak ", "cache ", "state "] { XCTAssertTrue(result.error.contains(word), result.error) }
     try assertRefused("hybrid", generate + ["--prompt", "x"], status: 2, saying: ["two prompts"])
     try assertRefused(
+      "hybrid", ["throughput", "--model", model, "--tokens", "0"], status: 2, saying: ["--tokens", "1 or more"])
+    for (options, words) in [
+      (["--prompt", "x", "--top-k", "0"], "error: --top-k: "),
+      (["--prompt", "x", "--top-p", "1.5"], "error: --top-p: "),
+      (["--prompt", "x", "--chunk", "0"], "error: --chunk: "),
+      (["--prompt", String(repeating: "The river runs. ", count: 300)], "longer than the model's positions"),
+    ] {
+      let refused = try launch("hybrid", ["generate", "--model", model, "--temperature", "1"] + options)
+      XCTAssertEqual(refused.status, 2, refused.error)
+      XCTAssertTrue(refused.error.contains(words), refused.error)
+      XCTAssertEqual(refused.output, "", "nothing is printed before a refusal")
+    }
+    try assertRefused(
       "hybrid", ["generate", "--model", model, "--chat", "--prompt", "x", "--special-tokens", "text"], status: 2,
       saying: ["--special-tokens", "--chat"])
   }

@@ -40,6 +40,8 @@ final class SimulateCommandTests: XCTestCase {
 
   func testInferenceModesAndFoldersAreSimulated() throws {
     let prefill = try json(["--model", "deepseek-v3", "--mode", "prefill", "--gpus", "8", "--batch", "32"])
+    let small = ["simulate", "--model", "deepseek-v2", "--mode", "prefill", "--batch", "16", "--sequence", "512"]
+    XCTAssertFalse(try assertSucceeds("farskip", small).output.contains("-0.0"))
     let farskip = prefill["points"]!.array![0]["methods"]!["farskip"]!
     XCTAssertGreaterThan(farskip["overlap"]!.double!, 0.973)
     XCTAssertNil(farskip["overlap_backward"])

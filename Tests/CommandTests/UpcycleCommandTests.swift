@@ -30,6 +30,13 @@ final class UpcycleCommandTests: XCTestCase {
     for experiment in ["xecomla/initialisers", "zebra/own-placement", "hylo/table2"] {
       XCTAssertTrue(planned.output.contains("\(experiment): "), planned.output)
     }
+    let named = [
+      "upcycle", "--model", base, "--data", path("shards"), "--tokens", "1024", "--batch", "2", "--sequence", "64",
+      "--plan", "--out", "runs/none", "--teacher", "experiments/teachers/nano-8b-seed1",
+    ]
+    let places = try assertSucceeds("zebra", named).output
+    XCTAssertTrue(places.contains(" -> runs/none\n"), "as the user named it: \(places)")
+    XCTAssertTrue(places.contains("follows experiments/teachers/nano-8b-seed1, "), "as the user named it: \(places)")
     let json = try assertSucceeds("zebra", upcycle("hybrid") + ["--plan", "--json"]).output
     let plan = try JSONValue(parsing: Data(json.utf8), file: "plan")
     XCTAssertEqual(plan["steps"]?.array?.compactMap { $0["tokens"]?.int }, [256, 256, 0, 0, 512], json)
@@ -50,7 +57,7 @@ final class UpcycleCommandTests: XCTestCase {
     try assertRefused(
       "zebra",
       ["upcycle", "--model", path("hybrid"), "--data", path("shards"), "--tokens", "1M", "--out", path("x")], status: 2,
-      saying: ["attention"])
+      saying: ["--model: ", "attention"])
   }
 
   func testWhatCannotBeDone() throws {

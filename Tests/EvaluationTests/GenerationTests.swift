@@ -1,6 +1,8 @@
 import Evaluation
+import Foundation
 import Groundwork
 import ModelCore
+import TestKit
 import TokenData
 import XCTest
 
@@ -27,6 +29,37 @@ final class GenerationTests: XCTestCase {
         XCTAssertEqual(row[Int(ids[index])], best, accuracy: 1e-3, "\(name), token \(index)")
       }
     }
+  }
+
+  /// A line break stops a text also behind a carriage return, with which it is one character: the pieces of a model's
+  /// first two tokens that differ are made to be these.
+  func testAStopMayBePartOfACharacter() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var pieces = (0..<TinyModels.vocabulary).map { String(Character(Unicode.Scalar(UInt8(0x41 + $0)))) }
+    let (start, prompt) = (pieces[5], Int32(5))
+    var found: (model: LanguageModel, place: Int)?
+    for seed in UInt64(1)...50 where found == nil {
+      let model = try TinyModels.model(TinyModels.config(), seed: seed)
+      let ids = try text(model, .init(), tokens: 12, prompt: [prompt])
+      guard !ids.contains(prompt), !ids.contains(2) else { continue }
+      guard let place = (0..<9).first(where: { ids[$0] != ids[$0 + 1] }) else { continue }
+      (pieces[Int(ids[place])], pieces[Int(ids[place + 1])]) = ("\u{10D}", "\u{10A}")
+      found = (model, place)
+    }
+    let (model, place) = try XCTUnwrap(found)
+    let vocabulary = Dictionary(uniqueKeysWithValues: pieces.enumerated().map { ($1, JSONValue.int($0)) })
+    let json = JSONValue.object([
+      "model": .object(["type": .string("BPE"), "vocab": .object(vocabulary), "merges": .array([])]),
+      "pre_tokenizer": .object([
+        "type": .string("ByteLevel"), "add_prefix_space": .bool(false), "use_regex": .bool(false),
+      ]),
+      "decoder": .object(["type": .string("ByteLevel")]),
+    ])
+    try writeFile(json.text(), to: folder.appendingPathComponent("tokenizer.json"))
+    let tokenizer = try Tokenizer.load(from: folder)
+    let texts = try greedyTexts(model, tokenizer, [(text: start, stops: ["\n"])], maximumTokens: 12)
+    XCTAssertTrue(texts[0].utf8.elementsEqual((String(repeating: "\r", count: place + 1) + "\n").utf8), texts[0])
   }
 
   func testTheSeedDecidesTheText() throws {

@@ -104,6 +104,16 @@ final class ServingTests: XCTestCase {
     XCTAssertEqual(report.mostRunning, 1)
   }
 
+  func testATextOfNumbersThatOverflowIsNoAnswer() throws {
+    let model = try TinyModels.model(TinyModels.config())
+    model.head.value.fill(.nan)
+    let pool = try CachePool(model, pageTokens: 16, pages: 2, slots: 1)
+    let request = ServingRequest(name: "x", prompt: [1, 5], maximum: 3)
+    XCTAssertThrowsError(try serve([request], on: ContinuousBatch(model, pool))) {
+      XCTAssertTrue("\($0)".contains("not finite"), "\($0)")
+    }
+  }
+
   func testArrivalsAreWaitedFor() throws {
     let model = try TinyModels.model(TinyModels.delta())
     let pool = try CachePool(model, pageTokens: 16, pages: 1, slots: 2)

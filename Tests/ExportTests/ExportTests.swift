@@ -3,6 +3,7 @@ import Groundwork
 import ModelCore
 import TensorCore
 import TestKit
+import TokenData
 import XCTest
 
 @testable import Export
@@ -128,6 +129,19 @@ final class ExportTests: XCTestCase {
     XCTAssertEqual(config["kv_lora_rank"]?.int, 16)
     XCTAssertEqual(config["q_lora_rank"]?.int, 21)
     XCTAssertEqual(config["attention_bias"]?.bool, true)
+  }
+
+  /// transformers before 5 and many others know no `rope_parameters`.
+  func testOlderProgramsFindTheRope() throws {
+    let model = try model("llama") {
+      $0.rope = RopeConfig(theta: 500_000, scaling: .llama3(.init(factor: 8, originalMaxPosition: 64)))
+    }
+    let exported = try exported(model)
+    let config = try JSONValue(contentsOf: exported.appendingPathComponent("config.json"))
+    XCTAssertEqual(config["rope_theta"]?.double, 500_000)
+    XCTAssertEqual(config["rope_scaling"]?["factor"]?.double, 8)
+    XCTAssertEqual(config["rope_scaling"], config["rope_parameters"])
+    XCTAssertEqual(try ModelConfig(contentsOf: exported), try ModelConfig(contentsOf: model))
   }
 
   /// A stock DeepSeek-V3 folder without biases is one that we read ourselves.
@@ -348,12 +362,52 @@ final class ExportTests: XCTestCase {
       try makeDirectory(place)
       try giveTokenizer(to: place)
       try writeFile(text, to: place.appendingPathComponent(name))
-      let values = try GGUFTokenizer.values(folder: place, config, addsBeginning: true)
+      let values = try GGUFTokenizer.values(folder: place, config, Tokenizer.load(from: place))
       guard case .text(let template)? = values.first(where: { $0.key == "tokenizer.chat_template" })?.value else {
         XCTFail("no template: case \(index), \(name)")
         continue
       }
       XCTAssertEqual(template, "{{ messages[0].content }}", name)
+    }
+  }
+
+  /// llama.cpp splits by a name: that of SmolLM where digits stand alone, and none where another step comes in between.
+  func testGGUFNamesTheSplitOfAllSteps() throws {
+    let config = try ModelConfig(contentsOf: Self.goldens.appendingPathComponent("llama.config.json"))
+    func values(_ steps: String, _ settings: String = "{}") throws -> [String: GGUFFile.Value] {
+      let place = folder.appendingPathComponent("splits-\(UUID().uuidString.prefix(8))")
+      try makeDirectory(place)
+      try writeFile(
+        """
+        {"added_tokens": [{"id": 2, "content": "<s>", "special": true}], "normalizer": null,
+         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [\(steps)]}, "decoder": {"type": "ByteLevel"},
+         "post_processor": {"type": "TemplateProcessing",
+           "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+           "special_tokens": {"<s>": {"id": "<s>", "ids": [2], "tokens": ["<s>"]}}},
+         "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "<s>": 2}, "merges": []}}
+        """, to: place.appendingPathComponent("tokenizer.json"))
+      try writeFile(settings, to: place.appendingPathComponent("tokenizer_config.json"))
+      let pairs = try GGUFTokenizer.values(folder: place, config, Tokenizer.load(from: place))
+      return Dictionary(uniqueKeysWithValues: pairs.map { ($0.key, $0.value) })
+    }
+    func name(_ values: [String: GGUFFile.Value]) -> String? {
+      if case .text(let name)? = values["tokenizer.ggml.pre"] { return name } else { return nil }
+    }
+    let bytes = #"{"type": "ByteLevel", "add_prefix_space": false}"#
+    let plain = try values(bytes)
+    XCTAssertEqual(name(plain), "gpt-2")
+    // The token that stands in front, whatever config.json says.
+    guard case .count(let bos)? = plain["tokenizer.ggml.bos_token_id"] else { return XCTFail("no beginning") }
+    XCTAssertEqual(bos, 2)
+    XCTAssertEqual(name(try values(#"{"type": "Digits", "individual_digits": true}, "# + bytes)), "smollm")
+    for other in [
+      #"{"type": "Digits", "individual_digits": false}, "# + bytes, #"{"type": "Punctuation"}, "# + bytes,
+      #"{"type": "ByteLevel", "add_prefix_space": true}"#,
+      #"{"type": "Split", "pattern": {"Regex": "\\p{N}"}, "behavior": "Removed", "invert": false}, "# + bytes,
+    ] {
+      XCTAssertThrowsError(try values(other), other) {
+        XCTAssertTrue("\($0)".contains("splits text in another way"), "\($0)")
+      }
     }
   }
 
@@ -384,7 +438,7 @@ final class ExportTests: XCTestCase {
       at: sharedFolder("data/checkpoints/stories260K/tok512.model"),
       to: place.appendingPathComponent("tokenizer.model"))
     let config = try ModelConfig(contentsOf: Self.goldens.appendingPathComponent("llama.config.json"))
-    XCTAssertThrowsError(try GGUFTokenizer.values(folder: place, config, addsBeginning: true)) {
+    XCTAssertThrowsError(try GGUFTokenizer.values(folder: place, config, Tokenizer.load(from: place))) {
       XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
       XCTAssertTrue("\($0)".contains("is another kind of tokenizer"), "\($0)")
       XCTAssertTrue("\($0)".contains("scored pieces"), "\($0)")

@@ -96,6 +96,12 @@ final class ClaimTests: XCTestCase {
       shared.filter { $0.cell == "a" }
       + [50.7, 52.8, 48.6].enumerated().map { record("b", $0 + 4, ["score.avg": Metric($1)]) }
     XCTAssertEqual(try estimate(paired, apart), try estimate(spec(difference), apart))
+    // Three seeds each, of which two are shared: differences of 5 and 5.1 alone decide nothing.
+    let two =
+      shared.filter { $0.cell == "a" }
+      + [48.4, 43.9, 40].enumerated().map { record("b", $0 + 2, ["score.avg": Metric($1)]) }
+    XCTAssertEqual(try verdict(paired, two).needs, ["a: 2 of 3 seeds", "b: 2 of 3 seeds"])
+    XCTAssertEqual(try verdict(paired, two).answer, .undecided)
   }
 
   /// In tables too; a cell by itself has none to be compared with and keeps the pooled interval.
@@ -115,10 +121,15 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(try halfWidth(paired, ["a": 1]), try halfWidth("", ["a": 1]))
   }
 
-  /// Errors that are no numbers give no interval.
+  /// Errors that are no numbers give no interval, nor do repeats that agree in every item.
   func testAnIntervalWithoutAFiniteWidthIsNone() throws {
-    let source = ClaimEvidence(try spec(difference), records: records(["a": [51, 52, 53]]))
-    XCTAssertNil(try source.halfWidth(of: [WeightedCell(["a"], weights: ["score.avg": .infinity], from: source)]))
+    func halfWidth(_ values: [Double], stderr: Double? = nil, weight: Double = 1) throws -> Double? {
+      let source = ClaimEvidence(try spec(difference), records: records(["a": values], stderr: stderr))
+      return try source.halfWidth(of: [WeightedCell(["a"], weights: ["score.avg": weight], from: source)])
+    }
+    XCTAssertNil(try halfWidth([51, 52, 53], weight: .infinity))
+    XCTAssertNil(try halfWidth([0, 0, 0], stderr: 0), "none right of twenty, three times")
+    XCTAssertNotNil(try halfWidth([5, 5, 5], stderr: 5))
   }
 
   func testMissingRunsAreNamedWithTheSeedsThatPowerAsksFor() throws {
@@ -201,6 +212,24 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(together.upperBound, 1.1 + 1.2706, accuracy: 1e-3)
     // Of 9 and -6.8 with the same means.
     XCTAssertLessThan(try interval(["a": [50], "b": [60], "c": [41], "d": [66.8]]).lowerBound, -90)
+  }
+
+  /// What power counts of them is pretrainings: running more seeds of each would bring none, and of bases that are given
+  /// there are none to run.
+  func testMorePretrainingsAreNoSeedsToRun() throws {
+    let lists = try spec(
+      "{ let: { x: { cells: [\"a\", \"b\"] }, y: { cells: [\"c\", \"d\"] } }, quantity: \"x - y\", above: 0 }",
+      extra: "pretrainings: 2,")
+    let found = try verdict(lists, records(["a": [50], "b": [60], "c": [49], "d": [56]]))
+    let text = try XCTUnwrap(found.tests[0].powerText)
+    XCTAssertTrue(text.contains(" pretrainings for the observed") && !text.contains("seeds"), text)
+    XCTAssertEqual(found.seedsToRun, 3, text)
+    let single = try verdict(spec(difference, extra: "pretrainings: 2,"), records(["a": [52], "b": [51]]))
+    XCTAssertNil(single.tests[0].powerText, "another pretraining is what it wants")
+    let given = try verdict(
+      spec("{ let: { a: \"base\" }, quantity: \"a\", below: 45 }"),
+      [record("base", nil, ["score.avg": Metric(50, stderr: 3)])])
+    XCTAssertNil(given.tests[0].powerText)
   }
 
   /// A pretraining without the metric pairs none: the means would be of others than the differences.
@@ -344,6 +373,23 @@ final class ClaimTests: XCTestCase {
     XCTAssertEqual(
       try XCTUnwrap(spec.claims[0].tests[0].estimate(from: other)).uncertainty.items, 100 * 100 * (0.09 + 0.24) / 99,
       accuracy: 1e-9, "other items are not paired")
+  }
+
+  /// What one seed alone adds to the differences of items is not told from the items: it puts nothing out of reach.
+  func testItemsOfOneSeedPutNothingOutOfReach() throws {
+    let spec = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 5 }")
+    // 60 and 55 of the same 100 items, of which 85 are right in one of them alone.
+    let chosen = [Double](repeating: 1, count: 100)
+    let stored = ["a": items((0..<100).map { $0 < 60 }, chosen), "b": items((0..<100).map { $0 >= 45 }, chosen)]
+    func found(seeds: Int) throws -> TestResult {
+      let cells = ["a": 60.0, "b": 55].mapValues { score in (0..<seeds).map { score + 0.1 * Double($0) } }
+      let source = ClaimEvidence(spec, records: records(cells)) { ["score": [stored[$0.cell]!]] }
+      return try ClaimVerdict(spec.claims[0], from: source).tests[0]
+    }
+    XCTAssertEqual(try found(seeds: 1).seedsForPublished, .number(3))
+    XCTAssertEqual(try found(seeds: 1).answer, .undecided)
+    // A second seed answers every item alike: what differs is the items, which no seeds shrink.
+    XCTAssertEqual(try found(seeds: 2).seedsForPublished, .never)
   }
 
   func testTheGradedScoreDecidesUnlessAccuracyContradictsOrOnlyCalibrationMoves() throws {

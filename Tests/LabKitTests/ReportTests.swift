@@ -110,7 +110,7 @@ final class ReportTests: XCTestCase {
     XCTAssertFalse(text.contains("±"), text)
   }
 
-  /// Where all seeds agree at the floor, the variance of other cells says nothing about them.
+  /// Where all seeds agree at the floor, the variance of other cells says nothing about them, and their own tells no error.
   func testACellAtTheFloorKeepsItsOwnVariance() throws {
     let lab = try TestLaboratory()
     try lab.write(
@@ -119,7 +119,8 @@ final class ReportTests: XCTestCase {
     for index in records.indices { records[index].metrics["score.avg"] = Metric(0, stderr: 0) }
     records += [record("later", 1, avg: 30), record("later", 2, avg: 34)]
     let table = try table(lab.laboratory.spec("demo/t"), records)
-    XCTAssertEqual(table.rows[1].values[2].interval, 0)
+    XCTAssertNil(table.rows[1].values[2].interval)
+    XCTAssertEqual(table.rows[1].values[2].seeds, 2)
     XCTAssertGreaterThan(try XCTUnwrap(table.rows[2].values[2].interval), 10)
   }
 

@@ -24,6 +24,17 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(records[1].series?["train.loss"]?.last, [100, 2])
   }
 
+  /// What others took of the processors is no part of a stage's time, which foretells that of the next sweep.
+  func testARecordHoldsTheTimeOfWorkHoweverBusyTheMachine() throws {
+    try XCTSkipUnless(
+      FileManager.default.fileExists(atPath: "/proc/thread-self/schedstat"), "skipped: this kernel does not say who waits")
+    let lab = try TestLaboratory()
+    lab.effort = 0.5
+    try inACrowd { _ = try lab.sweep(lab.plan(seeds: [1])).run() }
+    let record = try Publication(lab.laboratory).records(lab.laboratory.spec("demo/t"))[0]
+    XCTAssertEqual(try XCTUnwrap(record.stages?["make"]).seconds, 0.5, accuracy: 0.25)
+  }
+
   func testFinishedStagesAreNeverRedoneAndRecordsStayByteIdentical() throws {
     let lab = try TestLaboratory()
     let plan = try lab.plan()

@@ -9,6 +9,8 @@ import XCTest
 final class TestLaboratory {
   let laboratory: Laboratory
   let log = RunLog()
+  /// Seconds of a processor that "make" takes.
+  var effort = 0.0
 
   init() throws {
     let root = try memoryFolder()
@@ -69,10 +71,11 @@ final class TestLaboratory {
 
   func registry(trainVersion: Int = 1, scoreIsTimed: Bool = false) -> StageRegistry {
     var registry = StageRegistry()
-    let log = log
+    let (log, effort) = (log, effort)
     registry.register(
       Stage(name: "make", version: 1, parameters: ["size"], seeded: false) { context in
         log.add("make")
+        work(seconds: effort)
         try writeFile("model", to: context.folder.appendingPathComponent("model"))
         return StageResult()
       })

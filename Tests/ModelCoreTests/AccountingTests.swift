@@ -28,6 +28,7 @@ final class AccountingTests: XCTestCase {
       ("nano-1b", 6, 4, 7.8125), ("nano-3b", 51, 4, 42.96875), ("nano-3b", 28, 4, 25), ("nano-3b", 8, 4, 9.375),
       ("nano-3b", 6, 4, 7.8125), ("nano-8b", 32, 8, 15.625), ("nano-8b", 20, 8, 10.9375), ("nano-8b", 16, 8, 9.375),
       ("nano-smol", 24, 8, 12.5), ("nano-smol", 120, 8, 50), ("nano-qwen", 16, 4, 15.625),
+      ("nano-smol-135m", 20, 4, 50), ("nano-smol-360m", 36, 4, 50), ("nano-qwen-0.5b", 8, 4, 37.5),
     ] { XCTAssertEqual(try percent(preset, kv, rope), expected, "\(preset) \(kv)+\(rope)") }
     XCTAssertEqual(try percent("llama-3.2-1b", 512, 32, layers: half), 76.5625)
     XCTAssertEqual(try percent("llama-3.2-1b", 512, 64, layers: half), 78.125)
@@ -39,7 +40,7 @@ final class AccountingTests: XCTestCase {
       ("llama-3.2-1b", 1024), ("llama-3.2-3b", 2048), ("llama-3.1-8b", 2048), ("smollm-135m", 384),
       ("smollm-360m", 640),
       ("smollm-1.7b", 4096), ("nano-1b", 128), ("nano-3b", 128), ("nano-8b", 256), ("nano-smol", 256),
-      ("nano-qwen", 128),
+      ("nano-qwen", 128), ("nano-smol-135m", 48), ("nano-smol-360m", 80), ("nano-qwen-0.5b", 32),
     ] { XCTAssertEqual(try ModelConfig.preset(preset).kvNumbersPerToken(layer: 0), numbers, preset) }
   }
 

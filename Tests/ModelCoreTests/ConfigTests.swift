@@ -99,6 +99,12 @@ final class ConfigTests: XCTestCase {
         "model_type": .string("qwen2"), "use_sliding_window": .bool(true), "max_window_layers": .int(1),
       ]) { $1 })
     XCTAssertEqual(asked.attention.windows, .init(layers: [1], size: 16))
+    let yarn: JSONValue = .object(["rope_type": .string("yarn"), "factor": .double(4)])
+    for type in ["qwen2", "qwen3", "qwen3_moe"] {
+      let silent = try small(["model_type": .string(type), "rope_scaling": yarn])
+      XCTAssertEqual(silent.maxPosition, 32_768, type)
+      XCTAssertEqual(silent.rope.scaling, .yarn(.init(factor: 4, originalMaxPosition: 32_768)), type)
+    }
     XCTAssertEqual(try small(["model_type": .string("mistral")]).attention.windows?.size, 4096)
     XCTAssertNil(try small(["model_type": .string("mistral"), "sliding_window": .null]).attention.windows)
     let silent: [String: JSONValue] = [
@@ -289,6 +295,12 @@ final class ConfigTests: XCTestCase {
     assertRefused(["num_local_experts": .int(8)], naming: "num_local_experts")
     assertRefused(["sliding_window": .int(128), "max_position_embeddings": .int(4096)], naming: "sliding_window")
     assertRefused(["quantization_config": .object([:])], naming: "quantization_config")
+    // transformers takes no notice of one rope for both types of layers.
+    assertRefused(
+      [
+        "model_type": .string("gemma3_text"),
+        "rope_parameters": .object(["rope_type": .string("linear"), "factor": .double(8)]),
+      ], naming: "full_attention and sliding_attention")
     assertRefused(["partial_rotary_factor": .double(0.5)], naming: "partial_rotary_factor")
     assertRefused(
       ["layer_types": .array([.string("full_attention"), .string("sliding_attention")])], naming: "sliding_attention")

@@ -26,6 +26,18 @@ final class ExpertConfigTests: XCTestCase {
     try refused("nano-qwen-moe", ["num_experts": .int(5000)], naming: "num_experts")
     try refused("nano-qwen-moe", ["mlp_only_layers": .array([.int(8)])], naming: "mlp_only_layers")
     try refused("nano-qwen-moe", ["num_experts_per_tok": .int(0)], naming: "num_experts_per_tok")
+    for window: JSONValue in [.int(64), .int(4096)] {
+      try refused(
+        "nano-qwen-moe",
+        [
+          "use_sliding_window": .bool(true), "sliding_window": window, "max_window_layers": .int(99),
+          "max_position_embeddings": .int(8192),
+        ], naming: "use_sliding_window")
+    }
+    try refused(
+      "nano-qwen-moe", ["use_sliding_window": .bool(true), "max_position_embeddings": .int(8192)],
+      naming: "use_sliding_window")
+    try refused("nano-scout", ["attention_chunk_size": .null], naming: "attention_chunk_size")
     try refused("nano-scout", ["no_rope_layers": .array([.int(1)])], naming: "no_rope_layers")
     try refused("nano-scout", ["attention_chunk_size": .int(0)], naming: "attention_chunk_size")
     try refused("nano-scout", ["layer_types": .array([.string("sliding_attention")])], naming: "layer_types")
@@ -63,6 +75,17 @@ final class ExpertConfigTests: XCTestCase {
       XCTAssertEqual(Double(config.parameterCount) / 1e9, total, accuracy: 0.0006, name)
       XCTAssertEqual(Double(config.activeParameterCount) / 1e9, active, accuracy: 0.11, name)
     }
+    // transformers' defaults, where the file does not say.
+    let v3 = try XCTUnwrap(ModelConfig.preset("deepseek-v3").json.object)
+    let silent = v3.filter { key, _ in
+      !["n_group", "topk_group", "routed_scaling_factor", "first_k_dense_replace", "n_shared_experts"].contains(key)
+    }
+    XCTAssertEqual(try ModelConfig(json: .object(silent), file: "v3"), try ModelConfig(json: .object(v3), file: "v3"))
+    let scout = try ModelConfig.preset("nano-scout").json
+    var unchunked = try XCTUnwrap(scout.object)
+    unchunked["layer_types"] = nil
+    unchunked["attention_chunk_size"] = .null
+    XCTAssertNil(try ModelConfig(json: .object(unchunked), file: "scout").attention.chunks)
     XCTAssertEqual(qwen.activeParameterCount, qwen.parameterCount - 8 * 14 * 3 * 128 * 96)
   }
 }

@@ -183,6 +183,12 @@ final class PublishedTaskTests: XCTestCase {
       form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r'"), ["doc_to_text", "cannot be read"])
   }
 
+  func testAnswersEndBeforeTheirStops() {
+    XCTAssertEqual(AnswerSettings.part(of: "4\r\nQ: more", before: ["Q:", "\n"]), "4\r")
+    XCTAssertEqual(AnswerSettings.part(of: "e\u{301}\n", before: ["", "e"]), "")
+    XCTAssertEqual(AnswerSettings.part(of: "4 and so", before: ["and so on", "\n"]), "4 and so")
+  }
+
   /// The names of an answer's length that the harness knows, and settings that change no greedy answer.
   func testSettingsOfGreedyAnswersAreRead() throws {
     let folder = try temporaryFolder()

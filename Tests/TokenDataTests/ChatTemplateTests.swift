@@ -46,6 +46,57 @@ final class ChatTemplateTests: XCTestCase {
     return try ChatTemplate(source, file: "t.jinja").text(chat, addingPrompt: true)
   }
 
+  /// As Jinja and transformers' `tojson` write them.
+  func testFiltersHeedAllTheirArguments() throws {
+    let cases: [(String, String)] = [
+      ("{{ {'b': 1, 'a': ['é']} | tojson(separators=(',', ':')) }}", #"{"b":1,"a":["é"]}"#),
+      ("{{ ['é', '🦙\u{7F}'] | tojson(ensure_ascii=true) }}", #"["\u00e9", "\ud83e\udd99\u007f"]"#),
+      ("{{ {'a': 1} | tojson(4) }}", #"{"a": 1}"#),
+      ("{{ {'a': [1, 2]} | tojson(indent=1, separators=(';', '=')) }}", "{\n \"a\"=[\n  1;\n  2\n ]\n}"),
+      ("{{ ['b', 'A', 'a', 'B'] | sort | join }}", "AabB"),
+      ("{{ ['b', 'A', 'a', 'B'] | sort(case_sensitive=true) | join }}", "ABab"),
+      ("{{ ['b', 'A', 'a', 'B'] | unique | join }}", "bA"),
+      ("{{ [{'n': 'b'}, {'n': 'A'}] | min(attribute='n') }}", "{'n': 'A'}"),
+      ("{{ {'b': 1, 'A': 2, 'C': 0} | dictsort(by='value') | map('first') | join }}", "CbA"),
+      ("{{ {'b': 1, 'A': 2, 'C': 0} | dictsort(reverse=true) | map('first') | join }}", "CbA"),
+      ("{{ {'b': 1, 'A': 2, 'C': 0} | dictsort(true) | map('first') | join }}", "ACb"),
+      ("{{ 'a\\r\\nb\\n\\nc\\n' | indent(2) }}", "a\n  b\n\n  c\n"),
+      ("{{ 'a\u{2028}b'.splitlines() | join('|') }}", "a|b"),
+      ("{{ \"they're foo-bar\" | title }}", "They're Foo-Bar"), ("{{ 'foo-bar baz' | wordcount }}", "3"),
+      ("{{ ['\u{2028}\u{A0}é'] }}", #"['\u2028\xa0é']"#), ("{{ 7 | round }}{{ 2.5 | round }}", "72.0"),
+      ("{{ '' is upper }}{{ 'A1' is upper }}{{ '1' is lower }}", "FalseTrueFalse"),
+    ]
+    for (source, expected) in cases { XCTAssertEqual(try text(source), expected, source) }
+    XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}"))
+    XCTAssertThrowsError(try text("{{ ['a', 1] | sum }}"))
+  }
+
+  /// White space is all that Python takes for such, and raw text may begin with a tag.
+  func testTagsTakeNoMoreThanTheWhiteSpaceAroundThem() throws {
+    for (source, expected) in [
+      ("a\u{3000}{{- 'b' -}}\u{A0}\u{2028} c", "abc"), ("a\u{200B}{{- 'b' }}", "a\u{200B}b"),
+      ("a{% raw %}{% if %}{% endraw %}b", "a{% if %}b"), ("a{% raw -%}  {% if %}\n{%- endraw %}b", "a{% if %}b"),
+      ("a\n\u{A0}{% if true %}b{% endif %}", "a\nb"), ("a\u{A0}{% if true %}b{% endif %}", "a\u{A0}b"),
+    ] { XCTAssertEqual(try text(source), expected, source) }
+  }
+
+  /// Of several templates the one named "tool_use" writes conversations with tools (Hermes 2 Pro), as in transformers.
+  func testToolsHaveATemplateOfTheirOwn() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile(
+      #"""
+      {"chat_template": [{"name": "tool_use", "template": "tools {{ tools[0].name }}"},
+        {"name": "default", "template": "plain"}]}
+      """#, to: folder.appendingPathComponent("tokenizer_config.json"))
+    let template = try ChatTemplate(folder: folder)
+    var chat = Conversation()
+    chat.append(role: "user", "hi")
+    XCTAssertEqual(try template.text(chat, addingPrompt: true), "plain")
+    chat.tools = .list([.dictionary(["name": .string("f")])])
+    XCTAssertEqual(try template.text(chat, addingPrompt: true), "tools f")
+  }
+
   func testExtremeNumbersAndGrowingTextsEndInOneLine() throws {
     let least = "(0 - 9223372036854775807 - 1)"
     XCTAssertEqual(try text("{{ [1] | tojson(indent=-1) }}"), "[\n1\n]")

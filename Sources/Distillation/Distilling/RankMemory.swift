@@ -29,3 +29,16 @@ public struct RankMemory: Equatable, Sendable {
       + "optimizer \(formatBytes(optimizer)), teacher \(formatBytes(frozen)))"
   }
 }
+
+extension RankMemory {
+  /// Refuses a student whose gradients and moments do not fit in memory, before any of them is made.
+  /// - Returns: their bytes
+  @discardableResult
+  static func require(_ student: ModelConfig, on ranks: any TrainingRanks) throws -> Int {
+    let memory = RankMemory(student: student, frozen: nil, ranks: ranks.size, shardsOptimizer: ranks.shardsOptimizer)
+    let bytes = cappedSum(memory.gradients, memory.optimizer)
+    try requireMemory(
+      bytes, for: "gradients and moments of \(formatCount(student.parameterCount)) parameters", at: "student")
+    return bytes
+  }
+}

@@ -101,9 +101,11 @@ public struct StepMemory: Codable, Equatable, Sendable {
 
 extension StepMemory {
   /// Refuses a step whose batch or activations do not fit in memory, before anything of it is made.
-  /// - Parameter sharing: processes that deal the batch's sequences among them
+  /// - Parameters:
+  ///   - sharing: processes that deal the batch's sequences among them
+  ///   - kept: bytes that will stand beside them and do not yet
   public static func require(
-    _ plan: TrainingPlan, student: ModelConfig, teacher: ModelConfig? = nil, sharing: Int = 1
+    _ plan: TrainingPlan, student: ModelConfig, teacher: ModelConfig? = nil, sharing: Int = 1, beside kept: Int = 0
   ) throws {
     let (what, option) = ("steps of \(plan.batch) x \(plan.time) tokens", "batch and sequence length")
     // Ids, targets and positions of a batch.
@@ -112,7 +114,8 @@ extension StepMemory {
     let memory = StepMemory(
       student: student, teacher: teacher, tokens: max(1, min(plan.microBatch, plan.batch / sharing)) * plan.time,
       checkpointing: plan.checkpointing, lanes: 1)
-    try requireMemory(cappedSum(batch, memory.activations, max(memory.loss, memory.working)), for: what, at: option)
+    try requireMemory(
+      cappedSum(kept, batch, memory.activations, max(memory.loss, memory.working)), for: what, at: option)
   }
 }
 

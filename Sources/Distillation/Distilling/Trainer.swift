@@ -43,7 +43,9 @@ public final class Trainer {
     if plan.hiddenWeight != nil && !(teacher is LanguageModel) {
       throw UpcycleError.usage("hidden states need a teacher that runs beside the student", field: "hidden_weight")
     }
-    try StepMemory.require(plan, student: student.config, teacher: (teacher as? LanguageModel)?.config)
+    try StepMemory.require(
+      plan, student: student.config, teacher: (teacher as? LanguageModel)?.config,
+      beside: RankMemory.require(student.config, on: ranks))
     if plan.freezesEmbeddings == true {
       student.embedding.isTrainable = false
       student.head.isTrainable = false

@@ -47,6 +47,7 @@ public final class PreferenceTrainer {
       throw UpcycleError.usage(
         "do not fit the plan", field: "pairs", expected: "\(plan.pairs)", found: "\(pairs.count)")
     }
+    try RankMemory.require(policy.config, on: ranks)
     self.policy = policy
     self.reference = reference
     // Frozen neighbours form the same joint products as trained ones: equal weights give equal bits.

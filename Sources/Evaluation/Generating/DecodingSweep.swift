@@ -47,13 +47,13 @@ public func measureDecoding(
 ) throws -> DecodingPoint {
   for (what, value) in [("batch", batch), ("context", context), ("tokens", newTokens), ("repeats", repeats)]
   where value < 1 {
-    throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
+    throw UpcycleError.usage("must be positive", field: what, expected: "1 or more", found: "\(value)")
   }
   StoragePool.trim()  // caches of other sizes, which earlier points left
   try requireServingMemory(
     model, sequences: batch, context: cappedSum(context, cappedProduct(repeats, newTokens), 1),
     rows: prefill ? min(context, 512) : batch,
-    at: "batch, contexts")
+    at: "`batch`, `contexts`")
   StoragePool.resetPeak()
   let caches = (0..<batch).map { _ in model.makeCache(capacity: context + repeats * newTokens + 1, positions: .max) }
   for (row, cache) in caches.enumerated() {

@@ -78,9 +78,7 @@ public func generate(
     let logits = model.logits(hidden.rows(hidden.rowCount - 1..<hidden.rowCount))
     let next = sampler.choose(UnsafeBufferPointer(start: logits.pointer, count: logits.width), at: report.newTokens)
     if !logits.pointer[Int(next)].isFinite {
-      throw UpcycleError(
-        "the model's logits are not finite", at: "token \(prompt.count + report.newTokens)",
-        hint: "its activations overflow: the checkpoint is damaged, or its training failed")
+      throw nonFiniteLogits(at: "token \(prompt.count + report.newTokens)")
     }
     if report.newTokens == 0 { report.prefillSeconds = lap() }
     if ends.contains(next) { break }

@@ -13,6 +13,7 @@ public func greedyTexts(
     var cache: SequenceCache
     var pending: [Int32]
     var stream: TextStream
+    var stops: StopTexts
     var text = ""
     var isDone = false
   }
@@ -23,7 +24,7 @@ public func greedyTexts(
     let capacity = min(model.config.positionLimit ?? .max, cappedSum(ids.count, maximumTokens))
     return Writer(
       cache: model.makeCache(capacity: capacity), pending: Array(ids), stream: TextStream(tokenizer, continuing: true),
-      isDone: ids.isEmpty)
+      stops: StopTexts(prompt.stops), isDone: ids.isEmpty)
   }
   for _ in 0..<maximumTokens {
     let active = writers.indices.filter { !writers[$0].isDone }
@@ -31,7 +32,7 @@ public func greedyTexts(
     let hidden = try model.extend(active.map { (writers[$0].cache, writers[$0].pending) })
     var rows: [Int] = []
     for writer in active { rows.append((rows.last ?? -1) + writers[writer].pending.count) }
-    for (writer, next) in zip(active, greedyTokens(model, hidden, rows: rows)) {
+    for (writer, next) in zip(active, try finiteGreedyTokens(model, hidden, rows: rows)) {
       if ends.contains(next) {
         writers[writer].isDone = true
         continue
@@ -39,10 +40,10 @@ public func greedyTexts(
       writers[writer].pending = [next]
       let cache = writers[writer].cache
       if let positions = cache.positions, cache.length >= positions { writers[writer].isDone = true }
-      writers[writer].text += writers[writer].stream.append(next)
-      if prompts[writer].stops.contains(where: { !$0.isEmpty && writers[writer].text.contains($0) }) {
-        writers[writer].isDone = true
-      }
+      let piece = writers[writer].stream.append(next)
+      writers[writer].text += piece
+      _ = writers[writer].stops.append(piece)
+      if writers[writer].stops.isDone { writers[writer].isDone = true }
     }
   }
   return writers.map { writer in
@@ -53,13 +54,32 @@ public func greedyTexts(
 
 /// The most probable next token after each of these rows of `hidden`.
 func greedyTokens(_ model: LanguageModel, _ hidden: Tensor, rows: [Int]) -> [Int32] {
+  bestTokens(model, hidden, rows).map(\.id)
+}
+
+/// The same of a model whose texts are read: those of one whose numbers overflow mean nothing.
+func finiteGreedyTokens(_ model: LanguageModel, _ hidden: Tensor, rows: [Int]) throws -> [Int32] {
+  let best = bestTokens(model, hidden, rows)
+  if !best.allSatisfy(\.logit.isFinite) { throw nonFiniteLogits(at: "a continuation") }
+  return best.map(\.id)
+}
+
+func nonFiniteLogits(at place: String) -> UpcycleError {
+  UpcycleError(
+    "the model's logits are not finite", at: place,
+    hint: "its activations overflow: the checkpoint is damaged, or its training failed")
+}
+
+private func bestTokens(_ model: LanguageModel, _ hidden: Tensor, _ rows: [Int]) -> [(id: Int32, logit: Float)] {
   let chosen = Tensor([rows.count, hidden.width])
   for (index, row) in rows.enumerated() {
     (chosen.pointer + index * hidden.width).update(from: hidden.pointer + row * hidden.width, count: hidden.width)
   }
   let logits = model.logits(chosen)
-  return rows.indices.map {
-    largest(UnsafeBufferPointer(start: logits.pointer + $0 * logits.width, count: logits.width))
+  return rows.indices.map { row in
+    let start = logits.pointer + row * logits.width
+    let id = largest(UnsafeBufferPointer(start: start, count: logits.width))
+    return (id: id, logit: start[Int(id)])
   }
 }
 

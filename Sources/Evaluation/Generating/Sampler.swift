@@ -22,11 +22,13 @@ public struct SamplingOptions: Sendable {
   /// - Throws: usage errors for impossible values.
   public func validate() throws {
     if !(temperature >= 0 && temperature.isFinite) {
-      throw UpcycleError.usage("impossible temperature", expected: "0 or more", found: "\(temperature)")
+      throw UpcycleError.usage("is impossible", field: "temperature", expected: "0 or more", found: "\(temperature)")
     }
-    if let topK, topK < 1 { throw UpcycleError.usage("impossible top-k", expected: "1 or more", found: "\(topK)") }
+    if let topK, topK < 1 {
+      throw UpcycleError.usage("is impossible", field: "top_k", expected: "1 or more", found: "\(topK)")
+    }
     if let topP, !(topP > 0 && topP <= 1) {
-      throw UpcycleError.usage("impossible top-p", expected: "above 0, at most 1", found: "\(topP)")
+      throw UpcycleError.usage("is impossible", field: "top_p", expected: "above 0, at most 1", found: "\(topP)")
     }
   }
 }

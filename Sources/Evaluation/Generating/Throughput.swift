@@ -52,12 +52,13 @@ public func measureThroughput(
 ) throws -> ThroughputReport {
   for (name, value) in [("batch", batch), ("prompt", promptTokens), ("tokens", newTokens), ("repeats", repeats)]
   where value < 1 {
-    throw UpcycleError.usage("must be positive", at: name, expected: "1 or more", found: "\(value)")
+    throw UpcycleError.usage("must be positive", field: name, expected: "1 or more", found: "\(value)")
   }
   let context = cappedSum(promptTokens, newTokens)
   // The prompts are read at once.
   try requireServingMemory(
-    model, sequences: batch, context: context, rows: cappedProduct(batch, promptTokens), at: "batch, prompt, tokens")
+    model, sequences: batch, context: context, rows: cappedProduct(batch, promptTokens),
+    at: "`batch`, `prompt`, `tokens`")
   let vocabulary = model.config.vocabularySize
   let cost = CacheCost(model)
   var best = (prefill: Double.infinity, decode: Double.infinity)

@@ -134,7 +134,7 @@ public final class ContinuousBatch {
     let hidden = try model.extend(sequences)
     steps += 1
     if writers.isEmpty { return [] }
-    return finish(zip(writers.map(\.index), greedyTokens(model, hidden, rows: writers.map(\.row))))
+    return finish(zip(writers.map(\.index), try finiteGreedyTokens(model, hidden, rows: writers.map(\.row))))
   }
 
   private func join() {

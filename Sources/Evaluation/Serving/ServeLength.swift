@@ -66,7 +66,7 @@ public func measureServeLength(
   load: () throws -> LanguageModel
 ) throws -> ServeLengthReport {
   for (what, value) in [("chunk", plan.chunk), ("tokens", plan.newTokens)] where value < 1 {
-    throw UpcycleError.usage("must be positive", at: what, expected: "1 or more", found: "\(value)")
+    throw UpcycleError.usage("must be positive", field: what, expected: "1 or more", found: "\(value)")
   }
   let others = StoragePool.liveBytes
   let model = try load()

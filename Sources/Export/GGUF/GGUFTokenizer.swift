@@ -14,9 +14,9 @@ enum GGUFTokenizer {
       "llama-bpe",
   ]
 
-  /// - Parameter addsBeginning: the beginning token stands in front of every text
+  /// - Parameter tokenizer: that of the folder
   /// - Throws: usage errors for a tokenizer of another kind
-  static func values(folder: URL, _ config: ModelConfig, addsBeginning: Bool) throws -> [(
+  static func values(folder: URL, _ config: ModelConfig, _ tokenizer: Tokenizer) throws -> [(
     key: String, value: GGUFFile.Value
   )] {
     let file = folder.appendingPathComponent("tokenizer.json")
@@ -24,10 +24,10 @@ enum GGUFTokenizer {
     func refuse(_ what: String, _ found: String?) -> UpcycleError {
       .usage(
         what, at: place.path,
-        expected: "byte-level BPE with the pattern of \(patterns.values.sorted().joined(separator: ", ")) or GPT-2",
+        expected: "byte-level BPE, split as \(patterns.values.sorted().joined(separator: ", ")), smollm or GPT-2",
         found: found, hint: "`format` gguf writes no other tokenizer")
     }
-    let json = try place == file ? JSONValue(contentsOf: file) : read(folder, refuse)
+    let json = try place == file ? JSONValue(contentsOf: file) : read(tokenizer, folder, refuse)
     guard json["model"]?["type"]?.string ?? "BPE" == "BPE", let vocabulary = json["model"]?["vocab"]?.object,
       let merges = json["model"]?["merges"]?.array
     else { throw refuse("is another kind of tokenizer", json["model"]?["type"]?.string) }
@@ -50,10 +50,13 @@ enum GGUFTokenizer {
         "tokenizer.ggml.merges",
         .texts(merges.map { $0.string ?? ($0.array ?? []).compactMap(\.string).joined(separator: " ") })
       ),
-      ("tokenizer.ggml.add_bos_token", .flag(addsBeginning)),
+      ("tokenizer.ggml.add_bos_token", .flag(!tokenizer.documentStart.isEmpty)),
     ]
-    if let bos = config.bosTokenId { values.append(("tokenizer.ggml.bos_token_id", .count(bos))) }
-    if let eos = config.eosTokenIds.first { values.append(("tokenizer.ggml.eos_token_id", .count(eos))) }
+    // llama.cpp must put in front of a text what the tokenizer does; without an id it takes one of its own.
+    let bos: Int? = tokenizer.documentStart.first.map { Int($0) } ?? config.bosTokenId ?? tokenizer.bos.map { Int($0) }
+    if let bos { values.append(("tokenizer.ggml.bos_token_id", .count(bos))) }
+    let eos: Int? = config.eosTokenIds.first ?? tokenizer.eos.map { Int($0) }
+    if let eos { values.append(("tokenizer.ggml.eos_token_id", .count(eos))) }
     if let template = try ChatTemplate.source(in: folder) {
       values.append(("tokenizer.chat_template", .text(template.text)))
     }
@@ -61,21 +64,36 @@ enum GGUFTokenizer {
   }
 
   /// What the tokenizer of a folder without tokenizer.json would be as one.
-  private static func read(_ folder: URL, _ refuse: (String, String?) -> UpcycleError) throws -> JSONValue {
-    let tokenizer = try Tokenizer.load(from: folder)
+  private static func read(
+    _ tokenizer: Tokenizer, _ folder: URL, _ refuse: (String, String?) -> UpcycleError
+  ) throws -> JSONValue {
     guard let text = tokenizer.huggingFaceText else { throw refuse("is another kind of tokenizer", tokenizer.summary) }
     return try JSONValue(parsing: Data(text.utf8), file: folder.path)
   }
 
+  /// llama.cpp's name for the way that a text is split: all of its steps count, not their patterns alone.
   private static func pattern(_ step: JSONValue?, _ refuse: (String, String?) -> UpcycleError) throws -> String {
     let steps = step?["pretokenizers"]?.array ?? [step].compactMap { $0 }
-    let splits = steps.compactMap { $0["pattern"]?["Regex"]?.string }
-    if splits.isEmpty, steps.contains(where: { $0["type"]?.string == "ByteLevel" && $0["use_regex"]?.bool != false }) {
-      return "gpt-2"
+    let splits = steps.dropLast()
+    if let last = steps.last, last["type"]?.string == "ByteLevel", last["add_prefix_space"]?.bool == false {
+      let usesRegex = last["use_regex"]?.bool ?? true
+      if usesRegex, splits.isEmpty { return "gpt-2" }
+      if splits.count == 1, let only = splits.first {
+        if usesRegex, isolates(only) == #"\p{N}"# { return "smollm" }
+        if !usesRegex, let name = isolates(only).flatMap({ patterns[$0] }) { return name }
+      }
     }
-    guard splits.count == 1, let name = patterns[splits[0]] else {
-      throw refuse("splits text in another way", splits.first ?? step?["type"]?.string)
+    let found = (splits.last ?? steps.last).map { "\($0.text().prefix(120))" }
+    throw refuse("splits text in another way", found)
+  }
+
+  /// The expression whose matches are words of their own; nil where a step does something else with them.
+  private static func isolates(_ step: JSONValue) -> String? {
+    if step["type"]?.string == "Digits" { return step["individual_digits"]?.bool == true ? #"\p{N}"# : nil }
+    let isInverted = step["invert"]?.bool ?? false
+    switch step["behavior"]?.string {
+    case "Isolated" where !isInverted, "Removed" where isInverted: return step["pattern"]?["Regex"]?.string
+    default: return nil
     }
-    return name
   }
 }

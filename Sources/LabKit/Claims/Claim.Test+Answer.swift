@@ -70,8 +70,10 @@ extension Claim.Test {
     measurement == .seeds && terms.values.allSatisfy { source.spec.chance(of: $0.metric) != nil }
   }
 
-  /// Runs without which nothing is decided: cell -> what is there of what is wanted.
-  func missing(from source: ClaimEvidence, wanted: Int) -> [String: String] {
+  /// Runs without which nothing is decided: cell -> what is there of what is wanted; of seeds that are paired, those that all
+  /// cells have.
+  func missing(from evidence: ClaimEvidence, wanted: Int) -> [String: String] {
+    let source = pairsSeeds ? evidence.sharingSeeds(Array(terms.values)) : evidence
     var missing: [String: String] = [:]
     for term in Set(terms.values) {
       let repeats = source.repeats(term.cells).filter { $0.contains { $0.metrics[term.metric] != nil } }

@@ -3,7 +3,8 @@ import Groundwork
 /// What the records say about the quantity of a test.
 struct TestEstimate: Sendable {
   let uncertainty: Uncertainty
-  /// How well more seeds would show it; nil when nothing tells the noise over seeds.
+  /// How well more seeds would show it, or more pretrainings where terms are of several; nil when nothing tells the noise over
+  /// them, and where a test wants something else.
   let power: Power?
   /// Whether the items are those of the models, one by one, and not only each model's own standard error.
   let isPaired: Bool
@@ -69,16 +70,25 @@ extension Claim.Test {
     }
     let paired = try source.pairedItemVariance(subjects)
     let items = paired ?? subjects.reduce(0) { $0 + $1.recordedVariance }
-    let isOfPretrainings = subjects.contains { $0.cells.count > 1 }
-    let pairedNoise = pairsSeeds || isOfPretrainings ? source.pairedNoise(subjects) : nil
+    // What one repeat alone adds to the items' variance (Var e of `itemVariance`) is not told from theirs.
+    let isItemsPart = subjects.allSatisfy { $0.isGiven || $0.repeats.count > 1 }
+    let comparesRepeats = pairsSeeds || subjects.contains { $0.cells.count > 1 }
+    let pairedNoise = comparesRepeats ? source.pairedNoise(subjects) : nil
     let noise = pairedNoise ?? source.seedNoise(subjects)
+    // More seeds are no second pretraining, and do not repeat bases that are given.
+    let asksForSeeds = isOfPretrainings || (pretrainings == 1 && !subjects.allSatisfy(\.isGiven))
     return TestEstimate(
       uncertainty: Uncertainty(value: value, seeds: noise.parts, items: items),
-      power: noise.perSeed.map {
-        // Without the items themselves their paired error is not known: it is left out.
-        Power(perSeed: $0, items: paired ?? 0, cells: pairedNoise == nil ? subjects.count : 1, freedom: noise.freedom)
+      power: (asksForSeeds ? noise.perSeed : nil).map {
+        // Where nothing tells the error over the items that more seeds do not shrink, it is left out.
+        Power(
+          perSeed: $0, items: isItemsPart ? paired ?? 0 : 0, cells: pairedNoise == nil ? subjects.count : 1,
+          freedom: noise.freedom)
       }, isPaired: paired != nil)
   }
+
+  /// Whether a term is of several pretrainings.
+  var isOfPretrainings: Bool { terms.values.contains { $0.cells.count > 1 } }
 
   /// Timings of one record.
   static let leastRepeats = 5.0

@@ -15,6 +15,9 @@ struct WeightedCell {
   /// Repeats that a seed tells apart.
   var seeds: Int { repeats.count { $0.contains { $0.seed != nil } } }
 
+  /// A base that is given has no seeds of which more could be run.
+  var isGiven: Bool { cells.count == 1 && seeds == 0 && !repeats.isEmpty }
+
   /// The recorded standard errors over items, each metric and cell by itself; the mean over repeats, which answer
   /// the same items.
   var recordedVariance: Double {
@@ -60,8 +63,8 @@ extension ClaimEvidence {
   }
 
   /// The variance over seeds: pooled over what is repeated, or a cell's own where Bartlett's test rejects.
-  /// - Returns: its parts; the variance with one seed a cell, nil where nothing tells it (a base that is given has no seeds of
-  ///   which more could be run); and degrees of freedom
+  /// - Returns: its parts; the variance with one seed a cell, nil where nothing tells it (a base that is given has none);
+  ///   and degrees of freedom
   func seedNoise(
     _ subjects: [WeightedCell]
   ) -> (parts: [Uncertainty.Part], perSeed: Double?, freedom: Double) {
@@ -83,9 +86,8 @@ extension ClaimEvidence {
       let pool = pools[kind]?.pool ?? pooled(direction, pretrainings: kind.isPretrained)
       let values = self.values(subject.repeats, subject.weights)
       let own = Sample(values: values).variance
-      let isGiven = subject.cells.count == 1 && subject.seeds == 0 && !subject.repeats.isEmpty
       func count(_ variance: Double?) {
-        if !isGiven { perSeed = perSeed.flatMap { sum in variance.map { sum + $0 } } }
+        if !subject.isGiven { perSeed = perSeed.flatMap { sum in variance.map { sum + $0 } } }
       }
       if let pool, pool.isShared || own == nil {
         let squares = scale * scale / Double(max(values.count, 1))
@@ -113,14 +115,15 @@ extension ClaimEvidence {
   /// seed where those take them so. A cell at floor or
   /// ceiling keeps its own variance over seeds; a cell without seeds (a base that is given) adds that of its items alone.
   /// - Parameter subjects: first the cell whose seeds it is about
-  /// - Returns: nil for fewer than two of them, and where it has no finite width
+  /// - Returns: nil for fewer than two of them, where it has no finite width, and where all repeats and items agree, which tells
+  ///   no error
   func halfWidth(of subjects: [WeightedCell]) throws -> Double? {
     guard subjects[0].seeds > 1 else { return nil }
     let seeded = subjects.filter { $0.seeds > 0 }
     let items = try pairedItemVariance(subjects) ?? subjects.reduce(0) { $0 + $1.recordedVariance }
     func width(_ parts: [Uncertainty.Part]) -> Double? {
       let half = Uncertainty(value: 0, seeds: parts, items: items).halfWidth()
-      return half.isFinite ? half : nil
+      return half.isFinite && half > 0 ? half : nil
     }
     if seeded.count > 1, pairsSeeds, let paired = pairedNoise(seeded) {
       return width(paired.parts)

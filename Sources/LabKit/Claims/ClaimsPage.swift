@@ -73,7 +73,8 @@ public struct ClaimsPage: Sendable {
     behind which it could show (what they measured stands below), or when the published effect would need \
     more than \(Power.mostSeeds) seeds a cell. \
     A model trained once and a single timing decide nothing. *Unpaired items*: what each item came to was not stored, so \
-    every cell carries its own item error. *Power*: the seeds that find an effect four times in five. \
+    every cell carries its own item error. *Power*: the seeds (or pretrainings) that find an effect four times in \
+    five. \
     What each kind of number is: [experiments/README.md](../experiments/README.md).
     """
 

@@ -81,9 +81,13 @@ public struct TestResult: Sendable {
     power.seeds(for: distances).map(SeedCount.number) ?? .never
   }
 
+  /// What a power calculation counts: terms of several pretrainings repeat those, which no more seeds do.
+  private var repeats: String { test.isOfPretrainings ? "pretrainings" : "seeds" }
+
   /// Seeds to run: for the published effect, or else for the observed one; what the test asks for at least. Effects
   /// that are out of reach ask for no more.
   var wantedSeeds: Int {
+    if test.isOfPretrainings { return test.seeds }
     let isUntold = seedsForPublished == .unknown || (accuracy != nil && seedsForPublished.isOutOfReach)
     guard case .number(let seeds) = isUntold ? seedsForObserved : seedsForPublished, seeds <= Power.mostSeeds else {
       return test.seeds
@@ -117,11 +121,11 @@ public struct TestResult: Sendable {
     answer = .outOfReach
     let effect = "the published \(LabKit.plain(published, 3))"
     if case .number(let seeds) = seedsForPublished {
-      remarks.append("\(effect) would need \(seeds) seeds")
+      remarks.append("\(effect) would need \(seeds) \(repeats)")
     } else {
       remarks.append(
         test.distance(of: published) > 0
-          ? "\(effect) would need more than a thousand seeds" : "\(effect) itself lies outside")
+          ? "\(effect) would need more than a thousand \(repeats)" : "\(effect) itself lies outside")
     }
   }
 
@@ -172,12 +176,12 @@ public struct TestResult: Sendable {
 
   private var remarkText: String { remarks.isEmpty ? "" : " (\(remarks.joined(separator: "; ")))" }
 
-  /// Seeds that the published and the observed effect need, in words; nil where nothing tells.
+  /// Seeds (or pretrainings) that the published and the observed effect need, in words; nil where nothing tells.
   public var powerText: String? {
     func words(_ count: SeedCount, _ effect: String) -> String? {
       switch count {
-      case .number(let seeds): "\(seeds) seeds for \(effect)"
-      case .never: "more than a thousand seeds for \(effect), or none if it lies on the bound or outside"
+      case .number(let seeds): "\(seeds) \(repeats) for \(effect)"
+      case .never: "more than a thousand \(repeats) for \(effect), or none if it lies on the bound or outside"
       case .unknown: nil
       }
     }

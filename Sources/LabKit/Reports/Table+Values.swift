@@ -116,7 +116,9 @@ extension Table {
   private static func interval(
     of column: Column, _ cell: Cell, _ ours: Sample, _ evidence: ClaimEvidence
   ) throws -> Double? {
-    if column.metrics.isEmpty || column.metric?.hasPrefix("record.") == true { return ours.halfWidth }
+    if column.metrics.isEmpty || column.metric?.hasPrefix("record.") == true {
+      return ours.halfWidth.flatMap { $0 > 0 ? $0 : nil }
+    }
     return try evidence.halfWidth(of: [WeightedCell([cell.id], weights: weights(column), from: evidence)])
   }
 }

@@ -120,13 +120,16 @@ public struct RunState {
     waiting = plan.spec.cells.filter { $0.pipeline == nil || $0.pending != nil || plan.spec.pending != nil }.count
   }
 
+  /// Why rows have no run here.
+  private var reasons: [String] { Set(spec.cells.compactMap(\.pending) + (spec.pending.map { [$0] } ?? [])).sorted() }
+
   /// For people.
   public var text: String {
     if let reason = spec.pending { return "not run yet: needs \(reason)" }
     var parts = ["\(profile): \(current) of \(runs) runs recorded"]
     if stale > 0 { parts.append("\(stale) stale (made with other settings)") }
     if waiting > 0 {
-      let reasons = Set(spec.cells.compactMap(\.pending)).sorted().joined(separator: "; ")
+      let reasons = self.reasons.joined(separator: "; ")
       parts.append(
         "\(waiting) \(waiting == 1 ? "row" : "rows") without a run here\(reasons.isEmpty ? "" : " (\(reasons))")")
     }
@@ -137,7 +140,7 @@ public struct RunState {
   public var json: JSONValue {
     .object([
       "spec": .string(spec.name), "profile": .string(profile), "runs": .int(runs), "recorded": .int(current),
-      "stale": .int(stale), "waiting": .int(waiting),
+      "stale": .int(stale), "waiting": .int(waiting), "needs": .array(reasons.map { .string($0) }),
     ])
   }
 }

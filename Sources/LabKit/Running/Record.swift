@@ -16,7 +16,7 @@ public struct Record: Codable, Equatable, Sendable {
 
   /// What one stage of a cell took.
   public struct Cost: Codable, Equatable, Sendable {
-    /// Work time.
+    /// Work time (`workSeconds`); in older records, of the wall clock.
     public var seconds: Double
     /// Training tokens.
     public var tokens: Int
@@ -40,7 +40,7 @@ public struct Record: Codable, Equatable, Sendable {
   public var threads: Int
   /// UTC, ISO 8601.
   public var started: String
-  /// Work time of all stages.
+  /// The same of all stages.
   public var seconds: Double
   /// Training tokens of all stages.
   public var tokens: Int

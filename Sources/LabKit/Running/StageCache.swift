@@ -15,7 +15,7 @@ struct StageCache: Sendable {
     var seed: Int
     var threads: Int
     var inputs: [String: String]
-    /// Work time, added up over all attempts.
+    /// Work time (`workSeconds`), added up over all attempts.
     var seconds: Double
     /// UTC, ISO 8601.
     var started: String

@@ -180,7 +180,7 @@ public struct Sweep: Sendable {
     let folder = cache.output(node.key)
     try makeDirectory(folder)
     let before = cache.secondsSpent(node.key)
-    let (start, started) = (monotonicSeconds(), Surroundings.timestamp())
+    let (start, started) = (workSeconds(), Surroundings.timestamp())
     useThreads(node.threads)
     board.begin(node.key, "\(node.stage.name)  \(name)")
     // Of a former attempt.
@@ -194,7 +194,7 @@ public struct Sweep: Sendable {
       show: { pace.update($0, $1, later: $2, $3) })
     let result: StageResult
     do { result = try node.stage.run(context) } catch {
-      cache.noteSpent(node.key, seconds: before + monotonicSeconds() - start)
+      cache.noteSpent(node.key, seconds: before + workSeconds() - start)
       throw error
     }
     if let name = result.firstNonFinite {
@@ -202,14 +202,13 @@ public struct Sweep: Sendable {
         "the stage measured something that is not a finite number", at: folder.path, found: name,
         hint: "the run may have diverged; remove the folder to start it afresh")
     }
-    let seconds = before + monotonicSeconds() - start
     try cache.finish(
       node.key,
       StageCache.Entry(
         stage: node.stage.name, version: node.stage.version, config: node.config, parents: node.parents,
-        seed: node.seed, threads: node.threads, inputs: node.inputs, seconds: seconds, started: started,
-        result: result))
-    board.end(node.key, seconds: seconds)
+        seed: node.seed, threads: node.threads, inputs: node.inputs,
+        seconds: before + workSeconds() - start, started: started, result: result))
+    board.end(node.key)
   }
 
   /// Whether a like stage that is not finished, of the same seed, has the same output in that role.

@@ -9,12 +9,13 @@ final class SweepProgress: @unchecked Sendable {
   private let total: Int
   private var done = 0
   private var label = ""
-  private var current: (key: String, start: Double)?
+  private var current: (key: String, start: Double, workStart: Double)?
   private var progress: StageProgress?
-  private var finishedSeconds = 0.0
+  /// Of the stages that ended here: on the clock, and of work (`workSeconds`).
+  private var finished = (seconds: 0.0, work: 0.0)
   private let line: StatusLine
 
-  /// - Parameter todo: expected seconds by stage key, nil where unknown.
+  /// - Parameter todo: expected seconds of work by stage key, nil where unknown.
   init(todo: [String: Double?], quiet: Bool) {
     self.todo = todo
     total = todo.count
@@ -24,7 +25,7 @@ final class SweepProgress: @unchecked Sendable {
   func begin(_ key: String, _ label: String) {
     lock.withLock {
       self.label = label
-      current = (key, monotonicSeconds())
+      current = (key, monotonicSeconds(), workSeconds())
       progress = nil
       show(isUrgent: true)
     }
@@ -37,11 +38,15 @@ final class SweepProgress: @unchecked Sendable {
     }
   }
 
-  func end(_ key: String, seconds: Double) {
+  /// On the thread that began it.
+  func end(_ key: String) {
     lock.withLock {
       if todo.removeValue(forKey: key) != nil { done += 1 }
       seen.insert(key)
-      finishedSeconds += seconds
+      if let current {
+        finished.seconds += monotonicSeconds() - current.start
+        finished.work += workSeconds() - current.workStart
+      }
       current = nil
     }
   }
@@ -76,14 +81,18 @@ final class SweepProgress: @unchecked Sendable {
   /// estimates, stages without one by the mean of what has finished; nil where nothing tells.
   private func remaining() -> Double? {
     var rest = 0.0
-    for (key, seconds) in todo where key != current?.key {
-      guard let expected = seconds ?? (done > 0 ? finishedSeconds / Double(done) : nil) else { return nil }
+    // Estimates are of work; on a busy machine the clock goes on for longer.
+    let crowding = finished.work > 1 ? finished.seconds / finished.work : 1
+    for (key, work) in todo where key != current?.key {
+      guard let expected = work.map({ $0 * crowding }) ?? (done > 0 ? finished.seconds / Double(done) : nil) else {
+        return nil
+      }
       rest += expected
     }
     guard let current else { return rest }
     if let own = progress?.remaining { return rest + own }
     let elapsed = monotonicSeconds() - current.start
-    guard let expected = todo[current.key] ?? nil else { return nil }
+    guard let expected = (todo[current.key] ?? nil).map({ $0 * crowding }) else { return nil }
     return expected > elapsed ? rest + expected - elapsed : nil
   }
 

@@ -36,6 +36,7 @@ struct DeepSeek: Family {
     let layers = try layerCount(model)
     var config = try readCommonKeys(
       model, headDim: try model.required("v_head_dim", in: 1...(1 << 20)),
+      defaults: FamilyDefaults { $0.maxPosition = isV3 ? 4096 : 2048 },
       mixers: Array(repeating: .latentAttention, count: layers))
     config.latent = try LatentConfig(model: model, config: config, isNative: true)
     config.experts = try experts(model, layers)
@@ -82,7 +83,7 @@ struct DeepSeek: Family {
   private func experts(_ model: JSONObject, _ layerCount: Int) throws -> ExpertConfig? {
     let most = 1...4096
     guard let count = try model.int("n_routed_experts", in: 0...most.upperBound), count > 0 else { return nil }
-    let first = try model.int("first_k_dense_replace", in: 0...4096) ?? 0
+    let first = try model.int("first_k_dense_replace", in: 0...4096) ?? (isV3 ? 3 : 0)
     let every = try model.int("moe_layer_freq", in: most) ?? 1
     let layers = first < layerCount ? (first..<layerCount).filter { $0 % every == 0 } : []
     if layers.isEmpty { return nil }
@@ -96,9 +97,11 @@ struct DeepSeek: Family {
       throw model.unsupported("topk_method", "this choice of experts (known: \(methods.joined(separator: ", ")))")
     }
     let isGrouped = isV3 || method == "group_limited_greedy"
-    let groups = isGrouped ? try model.int("n_group", in: most) ?? 1 : 1
-    let kept = isGrouped ? try model.int("topk_group", in: most) ?? groups : 1
-    let scale = try model.positive("routed_scaling_factor") ?? 1
+    func isDefault(_ key: String) -> Bool { isV3 && model.values[key] == nil }
+    let groups = isGrouped ? try model.int("n_group", in: most) ?? (isDefault("n_group") ? 8 : 1) : 1
+    let kept =
+      isGrouped ? try model.int("topk_group", in: most) ?? (isDefault("topk_group") ? min(4, groups) : groups) : 1
+    let scale = try model.positive("routed_scaling_factor") ?? (isV3 ? 2.5 : 1)
     let normalized = try model.bool("norm_topk_prob") ?? isV3
     if !isV3 && normalized {
       throw model.unsupported(
@@ -107,11 +110,16 @@ struct DeepSeek: Family {
     let expertWidth = try model.required("moe_intermediate_size", in: 1...(1 << 20))
     return ExpertConfig(
       count: count, perToken: try model.required("num_experts_per_tok", in: most), width: expertWidth,
-      sharedWidth: expertWidth * (try model.int("n_shared_experts", in: 0...most.upperBound) ?? 0), layers: layers,
+      sharedWidth: expertWidth * (try sharedExperts(model)), layers: layers,
       rule: isV3
         ? ExpertConfig.deepSeekV3(scale: scale, groups: groups, keptGroups: kept, normalized: normalized)
         : ExpertConfig.deepSeekV2(scale: scale, groups: groups, keptGroups: kept),
       hasCorrectionBias: isV3)
+  }
+
+  /// `n_shared_experts`; an explicit null is none.
+  private func sharedExperts(_ model: JSONObject) throws -> Int {
+    try model.int("n_shared_experts", in: 0...4096) ?? (model.values["n_shared_experts"] != nil ? 0 : isV3 ? 1 : 2)
   }
 
   /// `moe_layer_freq` that gives the layers with experts from the first one on; nil when none does.

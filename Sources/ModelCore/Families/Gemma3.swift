@@ -25,6 +25,12 @@ struct Gemma3: Family {
 
   /// `rope_scaling` belongs to the layers without windows and leaves their base frequency alone.
   private func ropeKeys(_ model: JSONObject) throws -> JSONObject {
+    let types = [MixerKind.attention.rawValue, Self.windowedKey]
+    if let parameters = try model.object("rope_parameters"), !parameters.values.isEmpty,
+      !types.contains(where: { parameters[$0] != nil })
+    {
+      throw model.fail("rope_parameters", expected: "an object for each of \(types.joined(separator: " and "))")
+    }
     guard let scaling = try model.object("rope_scaling") else { return model }
     var values = model.values
     let own = try model.object("rope_parameters")?.object(MixerKind.attention.rawValue)?.values ?? [:]

@@ -47,7 +47,12 @@ struct Llama4: Family {
       }
       chunked = (0..<layerCount).filter { names[$0] == Self.chunked }
     }
-    let size = try model.int("attention_chunk_size", in: 1...(1 << 40)) ?? 8192
+    // An explicit null is none.
+    let absent: Int? = model.values["attention_chunk_size"] == nil ? 8192 : nil
+    let size = try model.int("attention_chunk_size", in: 1...(1 << 40)) ?? absent
+    if size == nil, model["layer_types"] != nil, !chunked.isEmpty {
+      throw model.fail("attention_chunk_size", expected: "a number of positions, since layers are \(Self.chunked)")
+    }
     let isTuned = try model.bool("attn_temperature_tuning") ?? true
     return AttentionConfig(
       ropeInterleaved: true, unrotatedLayers: unrotated,
@@ -56,7 +61,7 @@ struct Llama4: Family {
         ? .init(
           floorScale: try model.int("floor_scale", in: 1...(1 << 40)) ?? 8192,
           slope: try model.double("attn_scale") ?? 0.1) : nil,
-      chunks: chunked.isEmpty ? nil : .init(layers: chunked, size: size))
+      chunks: chunked.isEmpty ? nil : size.map { AttentionConfig.Chunks(layers: chunked, size: $0) })
   }
 
   private func experts(_ model: JSONObject, _ layerCount: Int) throws -> ExpertConfig? {

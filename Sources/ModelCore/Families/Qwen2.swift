@@ -8,7 +8,8 @@ struct Qwen2: Family {
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model, except: ["attention_bias", "sliding_window"])
-    var config = try readCommonKeys(model, mixers: qwenMixers(model))
+    var config = try readCommonKeys(
+      model, defaults: FamilyDefaults { $0.maxPosition = 32_768 }, mixers: qwenMixers(model))
     config.attention.qkvBias = true
     config.attention.windows = try qwenWindows(model, layerCount: config.layerCount)
     try readMixerShapes(model, into: &config)

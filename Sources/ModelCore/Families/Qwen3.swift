@@ -8,7 +8,12 @@ struct Qwen3: Family {
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model, except: ["sliding_window"])
-    var config = try readCommonKeys(model, defaults: FamilyDefaults { $0.headDim = 128 }, mixers: qwenMixers(model))
+    var config = try readCommonKeys(
+      model,
+      defaults: FamilyDefaults {
+        $0.headDim = 128
+        $0.maxPosition = 32_768
+      }, mixers: qwenMixers(model))
     config.attention.qkNorm = true
     config.attention.windows = try qwenWindows(model, layerCount: config.layerCount)
     try readMixerShapes(model, into: &config)

@@ -10,11 +10,20 @@ struct Qwen3MoE: Family {
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     try refuseUnsupported(model)
-    var config = try readCommonKeys(model)
+    var config = try readCommonKeys(model, defaults: FamilyDefaults { $0.maxPosition = 32_768 })
+    try refuseWindows(model, context: config.maxPosition)
     config.attention.qkNorm = true
     try readMixerShapes(model, into: &config)
     config.experts = try experts(model, config.layerCount)
     return config
+  }
+
+  /// Its windows are in every layer, whatever `max_window_layers` says; an explicit null is none.
+  private func refuseWindows(_ model: JSONObject, context: Int) throws {
+    guard try model.bool("use_sliding_window") ?? false else { return }
+    let absent: Int? = model.values["sliding_window"] == nil ? 4096 : nil
+    guard let size = try model.int("sliding_window", in: 1...(1 << 40)) ?? absent, size < context else { return }
+    throw model.unsupported("use_sliding_window", "sliding-window attention")
   }
 
   private func experts(_ model: JSONObject, _ layerCount: Int) throws -> ExpertConfig? {

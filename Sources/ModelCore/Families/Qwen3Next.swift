@@ -25,6 +25,7 @@ struct Qwen3Next: Family {
       defaults: FamilyDefaults {
         $0.rotatedShare = 0.25
         $0.headDim = 256
+        $0.maxPosition = 32_768
       }, mixers: mixers)
     config.normOffset = 1
     config.attention = AttentionConfig(qkNorm: true, outputGate: try model.bool("attn_output_gate") ?? true)

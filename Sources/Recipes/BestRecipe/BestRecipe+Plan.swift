@@ -39,7 +39,8 @@ extension BestRecipe {
     let (size, followed) = (shape.base.parameterCount, try ModelConfig(contentsOf: teacher).parameterCount)
     let lead =
       teacher == base
-      ? "its own base" : "\(teacher.path), \(formatCount(followed)) parameters for the base's \(formatCount(size))"
+      ? "its own base"
+      : "\(teacher.relativePath), \(formatCount(followed)) parameters for the base's \(formatCount(size))"
     func student(_ name: String, _ mixer: String) -> Outline.Step {
       Outline.Step(
         name: name, does: "\(mixer) in every layer learns the outputs of the base's layers",

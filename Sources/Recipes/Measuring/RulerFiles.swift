@@ -31,6 +31,9 @@ public struct RulerFiles {
     }
   }
 
+  /// How many there are.
+  public var count: Int { samples.values.flatMap(\.values).reduce(0) { $0 + $1.count } }
+
   /// The samples of a task at a length that were asked for.
   public subscript(task: RulerTask, length: Int) -> [RulerSample] { samples[task]?[length] ?? [] }
 

@@ -26,7 +26,7 @@ public func rulerReport(
   if beyondPositions { config.maxPosition = max(config.maxPosition, lengths.max() ?? 0, files?.longest ?? 0) }
   let model = try LanguageModel(config, weights: CheckpointReader(folder), file: folder.path)
   var scores = RulerReport(metric: metric)
-  let total = tasks.count * lengths.count * depths.count * count
+  let total = files?.count ?? tasks.count * lengths.count * depths.count * count
   let line = ProgressLine("ruler", total: total, quiet: quiet)
   var done = 0
   for length in lengths.sorted() {
@@ -58,11 +58,11 @@ public func rulerReport(
           try writeFile(JSONLines.text(answers), to: place.appendingPathComponent("\(task.rawValue).jsonl"))
         }
         scores.scores.append(score)
-        done += count
+        done += samples.count
       }
     }
   }
-  line.finish("\(formatCount(total)) samples")
+  line.finish("\(formatCount(scores.scores.reduce(0) { $0 + $1.samples })) samples")
   return scores
 }
 

@@ -8,7 +8,9 @@ extension ScalingPoint {
     for point in points {
       for times in point.times {
         let name = times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
-        let overlap = times.method == .standard ? "-" : String(format: "%.1f", 100 * times.overlap)
+        // What is 0 but for its last bits is no -0.0.
+        let percent = (1000 * times.overlap).rounded() / 10 + 0
+        let overlap = times.method == .standard ? "-" : String(format: "%.1f", percent)
         lines.append(
           String(format: "%6d  ", point.gpus) + name + String(format: "%11.2f", times.milliseconds)
             + String(repeating: " ", count: 11 - overlap.count) + overlap

@@ -21,7 +21,7 @@ public struct SimulatedStack {
       times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
         + String(
           format: "%13.3f%13.3f%11.2f%10.4f", times.forward.milliseconds, times.backward!.milliseconds,
-          100 * times.overlap, standard.milliseconds / times.milliseconds)
+          (10_000 * times.overlap).rounded() / 100 + 0, standard.milliseconds / times.milliseconds)
     }
     return (["method             forward ms  backward ms  overlap %  speed-up"] + rows).joined(separator: "\n")
   }

@@ -27,8 +27,8 @@ extension Extending {
     public var tokens: Int
     /// By tokens.
     public var heldOut: Distilling.Curve
-    /// Highest sum of tensor bytes held at once.
-    public var peakBytes: Int
+    /// Highest sum of tensor bytes held at once; nil: the stage was finished already.
+    public var peakBytes: Int?
 
     /// - Parameter model: the folder's name as the user gave it
     public init(_ recipe: Extending, model: String, heldOut: Distilling.Curve) {
@@ -36,7 +36,7 @@ extension Extending {
       positions = recipe.positions
       tokens = recipe.plan.map { $0.steps * $0.batch * $0.time } ?? 0
       self.heldOut = heldOut
-      peakBytes = StoragePool.peakBytes
+      peakBytes = StoragePool.peakBytes > 0 ? StoragePool.peakBytes : nil
     }
 
     /// What a user reads at the end.
@@ -44,7 +44,7 @@ extension Extending {
       var lines: [String] = []
       if let line = heldOutLine(heldOut) { lines.append(line) }
       lines.append("positions: \(positions)")
-      if tokens > 0 { lines.append("peak memory of tensors: \(formatBytes(peakBytes))") }
+      if tokens > 0, let peakBytes { lines.append("peak memory of tensors: \(formatBytes(peakBytes))") }
       lines.append("model: \(model)")
       return lines.joined(separator: "\n")
     }

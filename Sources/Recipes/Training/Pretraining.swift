@@ -143,9 +143,9 @@ public func stepReport(_ label: String, _ plan: TrainingPlan, quiet: Bool) -> (T
 
 /// The progress line of a teacher whose states are recorded before a training: steps.
 public func teacherReport(_ plan: TrainingPlan, quiet: Bool) -> (Int) -> Void {
-  let progress = ProgressLine("teacher states, step", total: plan.steps, quiet: quiet)
+  let progress = ProgressLine("teacher states", total: plan.steps, quiet: quiet)
   return {
-    progress.update($0)
+    progress.update($0, "steps")
     if $0 == plan.steps { progress.finish("of \(formatCount(plan.steps)) steps") }
   }
 }

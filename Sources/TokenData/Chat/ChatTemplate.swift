@@ -77,6 +77,8 @@ public struct ChatTemplate {
   /// The file it came from.
   public let file: String
   private let nodes: [TemplateNode]
+  /// For conversations with tools, where a model has a template of their own.
+  private let toolNodes: [TemplateNode]?
   private let variables: TemplateDictionary
   private let now: Date
 
@@ -89,7 +91,9 @@ public struct ChatTemplate {
         expected: "chat_template.jinja, or \"chat_template\" in tokenizer_config.json",
         hint: "give one with `chat_template`")
     }
-    try self.init(source, file: file.path, variables: try Self.variables(folder))
+    try self.init(
+      source, file: file.path, variables: try Self.variables(folder),
+      toolSource: Self.named("tool_use", in: file))
   }
 
   /// The Jinja text of a model folder's template and the file that it stands in: chat_template.jinja,
@@ -110,18 +114,32 @@ public struct ChatTemplate {
     return nil
   }
 
+  /// The template of a name where a file lists several; nil where it does not.
+  private static func named(_ name: String, in file: URL) throws -> String? {
+    if file.pathExtension != "json" { return nil }
+    let value = try JSONValue(contentsOf: file, dialect: .nonFinite)["chat_template"]
+    return value?.array?.first { $0["name"]?.string == name }?["template"]?.string
+  }
+
   /// A template of its own file, for the model in `folder`.
   public init(file: URL, folder: URL) throws {
     let source = String(decoding: try readFile(file), as: UTF8.self)
     try self.init(source, file: file.path, variables: try Self.variables(folder))
   }
 
-  /// - Parameter now: what the template takes for the current time.
-  init(_ source: String, file: String, variables: TemplateDictionary = [:], now: Date = Date()) throws {
+  /// - Parameters:
+  ///   - now: what the template takes for the current time.
+  ///   - toolSource: instead of `source` in conversations with tools
+  init(
+    _ source: String, file: String, variables: TemplateDictionary = [:], now: Date = Date(), toolSource: String? = nil
+  ) throws {
     self.file = file
     self.variables = variables
     self.now = now
-    do { nodes = try TemplateParser.parse(source) } catch let error as TemplateError {
+    do {
+      nodes = try TemplateParser.parse(source)
+      toolNodes = try toolSource.map { try TemplateParser.parse($0) }
+    } catch let error as TemplateError {
       throw UpcycleError("the chat template cannot be read: \(error.what)", at: "\(file): template line \(error.line)")
     }
   }
@@ -150,6 +168,7 @@ public struct ChatTemplate {
     variables["tools"] = conversation.tools
     variables["documents"] = TemplateValue.none
     variables["add_generation_prompt"] = .bool(addingPrompt)
+    let nodes = conversation.tools.isTrue ? toolNodes ?? nodes : nodes
     do { return try TemplateInterpreter.render(nodes, variables: variables, now: now) } catch let error as TemplateError
     {
       throw UpcycleError("the chat template fails: \(error.what)", at: "\(file): template line \(error.line)")

@@ -23,9 +23,11 @@ enum TemplateFilters {
     case "lower": return .string(value.text.lowercased())
     case "upper": return .string(value.text.uppercased())
     case "capitalize": return .string(TemplateMethods.capitalized(value.text))
-    case "title": return .string(TemplateMethods.titled(value.text))
+    case "title": return .string(titled(value.text))
     case "string", "safe": return .string(value.text)
-    case "wordcount": return .int(TemplateMethods.split(value.text, nil, limit: -1).count)
+    case "wordcount":
+      let isWord = value.text.unicodeScalars.map { $0 == "_" || TemplateMethods.isAlphanumeric($0) }
+      return .int(isWord.split(separator: false).count)
     case "replace":
       guard let old = arguments.value(0, "old")?.text, let new = arguments.value(1, "new")?.text else {
         throw failure("replace takes two texts")
@@ -39,11 +41,9 @@ enum TemplateFilters {
       return .string(
         try TemplateMethods.joined(values.map(\.text), arguments.value(0, "d")?.text ?? "", line))
     case "tojson":
-      let sorts = arguments.value(3, "sort_keys")?.isTrue ?? false
-      guard
-        let json = value.json(
-          indent: arguments.value(1, "indent")?.integer ?? arguments.positional.first?.integer, sortingKeys: sorts)
-      else { throw failure("a value that JSON does not have") }
+      guard let json = value.json(try jsonStyle(arguments, line)) else {
+        throw failure("a value that JSON does not have")
+      }
       return .string(json)
     // Numbers
     case "int":
@@ -62,9 +62,12 @@ enum TemplateFilters {
       return .double(number.magnitude)
     case "round":
       guard let number = value.number else { throw failure("round takes a number") }
-      let scale = pow(10, Double(arguments.value(0, "precision")?.integer ?? 0))
+      let precision = arguments.value(0, "precision")?.integer ?? 0
+      let scale = pow(10, Double(precision))
       let rule: FloatingPointRoundingRule
-      switch arguments.value(1, "method")?.text ?? "common" {
+      let method = arguments.value(1, "method")?.text ?? "common"
+      if same(method, "common"), precision >= 0, let whole = value.integer { return .int(whole) }
+      switch method {
       case "ceil": rule = .up
       case "floor": rule = .down
       default: rule = .toNearestOrEven
@@ -92,36 +95,39 @@ enum TemplateFilters {
       }
       return .list(try items().reversed())
     case "unique":
-      var kept: [TemplateValue] = []
-      for item in try items() where !kept.contains(where: { $0.equals(item) }) { kept.append(item) }
-      return .list(kept)
+      var kept: [(key: TemplateValue, item: TemplateValue)] = []
+      for pair in try keyed(items(), arguments, case: 0, attribute: 1, interpreter, line)
+      where !kept.contains(where: { $0.key.equals(pair.key) }) { kept.append(pair) }
+      return .list(kept.map(\.item))
     case "sum":
-      return .double(0).sum(
-        try items().map { item in
-          try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
-        })
+      let numbers = try items().map { item in
+        try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
+      }
+      if let other = numbers.first(where: { $0.number == nil }) { throw failure("sum cannot add a \(other.typeName)") }
+      return .double(0).sum(numbers)
     case "min", "max":
-      let all = try items()
+      let all = try keyed(items(), arguments, case: 0, attribute: 1, interpreter, line)
       guard var best = all.first else { return .undefined("the \(name) of nothing") }
-      for item in all.dropFirst() where try TemplateTests.order(item, name == "min" ? "<" : ">", best, line) {
-        best = item
+      for pair in all.dropFirst() where try TemplateTests.order(pair.key, name == "min" ? "<" : ">", best.key, line) {
+        best = pair
       }
-      return best
+      return best.item
     case "sort":
-      let attribute = arguments.value(2, "attribute")
-      let keyed = try items().map { item in
-        (key: try attribute.map { try part($0, of: item, interpreter, line) } ?? item, item: item)
-      }
-      return .list(try sorted(keyed, arguments.value(0, "reverse")?.isTrue ?? false, line))
+      let all = try keyed(items(), arguments, case: 1, attribute: 2, interpreter, line)
+      return .list(try sorted(all, arguments.value(0, "reverse")?.isTrue ?? false, line))
     case "items", "dictsort":
       guard case .dictionary(let dictionary) = value else {
         if !value.isDefined, name == "items" { return .list([]) }
         throw failure("\(name) takes a dict, not a \(value.typeName)")
       }
-      let pairs = dictionary.entries.map {
-        (key: TemplateValue.string($0.key.lowercased()), item: TemplateValue.list([.string($0.key), $0.value]))
+      let pairs = dictionary.entries.map { TemplateValue.list([.string($0.key), $0.value]) }
+      if name == "items" { return .list(pairs) }
+      let isSensitive = arguments.value(0, "case_sensitive")?.isTrue ?? false
+      let byValue = same(arguments.value(1, "by")?.text ?? "key", "value")
+      let all = zip(dictionary.entries, pairs).map { entry, pair in
+        (key: folded(byValue ? entry.value : .string(entry.key), unless: isSensitive), item: pair)
       }
-      return .list(name == "items" ? pairs.map(\.item) : try sorted(pairs, false, line))
+      return .list(try sorted(all, arguments.value(2, "reverse")?.isTrue ?? false, line))
     case "map": return .list(try mapped(items(), arguments, &interpreter, line))
     case "select", "reject":
       return .list(try chosen(items(), keeping: name == "select", arguments.positional[...], line) { $0 })
@@ -136,15 +142,69 @@ enum TemplateFilters {
     }
   }
 
+  /// What `tojson` is told, in transformers' order.
+  private static func jsonStyle(_ arguments: TemplateCall, _ line: Int) throws -> TemplateValue.JSONStyle {
+    func told(_ index: Int, _ name: String) -> TemplateValue? {
+      guard let value = arguments.value(index, name), !value.equals(TemplateValue.none) else { return nil }
+      return value
+    }
+    var style = TemplateValue.JSONStyle()
+    style.isASCII = arguments.value(0, "ensure_ascii")?.isTrue ?? false
+    style.sortsKeys = arguments.value(3, "sort_keys")?.isTrue ?? false
+    if let indent = told(1, "indent") {
+      guard let spaces = indent.integer else { throw TemplateError(what: "tojson indents by spaces", line: line) }
+      style.indent = spaces
+    }
+    if let separators = told(2, "separators") {
+      guard case .list(let pair) = separators, pair.count == 2, case .string(let item) = pair[0],
+        case .string(let key) = pair[1]
+      else { throw TemplateError(what: "tojson takes two texts as separators", line: line) }
+      style.separators = (item: item, key: key)
+    }
+    return style
+  }
+
+  /// Upper case behind spaces, hyphens and opening brackets, unlike the method.
+  private static func titled(_ text: String) -> String {
+    var out = ""
+    var opens = true
+    for scalar in text.unicodeScalars {
+      out += opens ? scalar.properties.uppercaseMapping : scalar.properties.lowercaseMapping
+      opens = TemplateMethods.isSpace(scalar) || ["-", "(", "{", "[", "<"].contains(scalar)
+    }
+    return out
+  }
+
   private static func indented(_ text: String, _ arguments: TemplateCall) -> String {
     let width = arguments.value(0, "width")
     let indent =
       width.flatMap { $0.integer }.map { String(repeating: " ", count: max(0, min($0, 1000))) } ?? width?.text ?? "    "
     let (first, blank) = (arguments.value(1, "first")?.isTrue ?? false, arguments.value(2, "blank")?.isTrue ?? false)
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    return lines.enumerated().map { index, line in
-      index == 0 ? (first ? indent + line : String(line)) : line.isEmpty && !blank ? "" : indent + line
+    return TemplateMethods.lines(text + "\n").enumerated().map { index, line in
+      index == 0 ? (first ? indent + line : line) : line.isEmpty && !blank ? "" : indent + line
     }.joined(separator: "\n")
+  }
+
+  /// Texts in lower case, as sorting and comparing filters take them unless told otherwise.
+  private static func folded(_ value: TemplateValue, unless isSensitive: Bool) -> TemplateValue {
+    if case .string(let text) = value, !isSensitive { return .string(text.lowercased()) }
+    return value
+  }
+
+  /// Items by what a filter compares them by.
+  /// - Parameters:
+  ///   - case: the place of `case_sensitive` among the arguments
+  ///   - attribute: likewise
+  private static func keyed(
+    _ items: [TemplateValue], _ arguments: TemplateCall, case: Int, attribute: Int,
+    _ interpreter: TemplateInterpreter, _ line: Int
+  ) throws -> [(key: TemplateValue, item: TemplateValue)] {
+    let isSensitive = arguments.value(`case`, "case_sensitive")?.isTrue ?? false
+    let attribute = arguments.value(attribute, "attribute")
+    return try items.map { item in
+      let key = try attribute.map { try part($0, of: item, interpreter, line) } ?? item
+      return (key: folded(key, unless: isSensitive), item: item)
+    }
   }
 
   /// An attribute by name ("a.b" goes deeper), or an item by number.

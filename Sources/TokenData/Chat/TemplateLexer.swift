@@ -95,9 +95,45 @@ struct TemplateLexer {
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || 9...13 ~= byte }
 
+  private static let wideSpaces: Set<[UInt8]> = {
+    let scalars = (UInt32(0x80)...0x3000).filter { ScalarSet.isSpace($0) }.compactMap { Unicode.Scalar($0) }
+    return Set(scalars.map { Array(String($0).utf8) })
+  }()
+
+  /// Bytes of the white space at a place, of what Python takes for such; 0 for other text.
+  private static func spaceLength(_ text: [UInt8], at index: Int) -> Int {
+    let byte = text[index]
+    if byte < 0x80 { return isSpace(byte) || 0x1C...0x1F ~= byte ? 1 : 0 }
+    return (2...3).first { index + $0 <= text.count && wideSpaces.contains(Array(text[index..<index + $0])) } ?? 0
+  }
+
+  /// Goes past white space behind a tag that strips it; false where there is none.
+  private mutating func skipStripped() -> Bool {
+    let length = stripsNext ? Self.spaceLength(source, at: index) : 0
+    for _ in 0..<length { advance() }
+    stripsNext = length > 0
+    return length > 0
+  }
+
+  private mutating func stripEnd() {
+    while let length = (1...3).first(where: { length in
+      length <= text.count && Self.spaceLength(text, at: text.count - length) == length
+    }) { text.removeLast(length) }
+  }
+
+  /// Whether the text from a place on is white space alone.
+  private func isBlank(from start: Int) -> Bool {
+    var place = start
+    while place < text.count {
+      let length = Self.spaceLength(text, at: place)
+      if length == 0 { return false }
+      place += length
+    }
+    return true
+  }
+
   private mutating func takeText() {
-    if stripsNext, Self.isSpace(source[index]) { return advance() }
-    stripsNext = false
+    if skipStripped() { return }
     if dropsBreak {
       dropsBreak = false
       if source[index] == 0x0A { return advance() }
@@ -115,11 +151,10 @@ struct TemplateLexer {
   private mutating func openTag(isOutput: Bool) {
     let sign = index + 2 < source.count ? source[index + 2] : 0
     if sign == UInt8(ascii: "-") {
-      while let last = text.last, Self.isSpace(last) { text.removeLast() }
+      stripEnd()
     } else if !isOutput, !keepsBlanks, sign != UInt8(ascii: "+") {
-      let end = text.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? -1
-      let isLineStart = end >= 0 ? text[end] == 0x0A : isAtLineStart
-      if isLineStart { text.removeSubrange((end + 1)...) }
+      let start = text.lastIndex(of: 0x0A).map { $0 + 1 } ?? (isAtLineStart ? 0 : nil)
+      if let start, isBlank(from: start) { text.removeSubrange(start...) }
     }
     flushText()
     index += 2
@@ -144,20 +179,16 @@ struct TemplateLexer {
     var body: [UInt8] = []
     while index < source.count {
       if starts("{%") {
-        let (place, at) = (index, line)
+        let (place, at, kept) = (index, line, parts.count)
         text = body
         if let tokens = try? tag(isOutput: false, close: "%}"), tokens.count == 1, tokens[0].token == .name("endraw") {
           return
         }
         (index, line) = (place, at)
-        if case .text = parts.last { parts.removeLast() }
+        parts.removeSubrange(kept...)
         text = []
       }
-      if stripsNext, Self.isSpace(source[index]) {
-        advance()
-        continue
-      }
-      stripsNext = false
+      if skipStripped() { continue }
       if dropsBreak, source[index] == 0x0A {
         dropsBreak = false
         advance()

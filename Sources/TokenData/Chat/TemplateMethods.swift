@@ -95,19 +95,26 @@ enum TemplateMethods {
       return .int(place.map { decoded(bytes[..<$0]).unicodeScalars.count } ?? -1)
     case "isdigit": return all { $0.properties.numericType == .decimal || $0.properties.numericType == .digit }
     case "isalpha": return all { $0.properties.generalCategory.isLetter }
-    case "isalnum": return all { $0.properties.generalCategory.isLetter || $0.properties.numericType != nil }
+    case "isalnum": return all(isAlphanumeric)
     case "isspace": return all { ScalarSet.isSpace($0.value) }
-    case "islower": return .bool(same(text.lowercased(), text) && !same(text.uppercased(), text))
-    case "isupper": return .bool(same(text.uppercased(), text) && !same(text.lowercased(), text))
+    case "islower": return .bool(isLower(text))
+    case "isupper": return .bool(isUpper(text))
     case "format": return .string(try braces(text, arguments, line))
     default: throw TemplateError(what: "a text has no method '\(name)'", line: line)
     }
   }
 
+  static func isLower(_ text: String) -> Bool { same(text.lowercased(), text) && !same(text.uppercased(), text) }
+  static func isUpper(_ text: String) -> Bool { same(text.uppercased(), text) && !same(text.lowercased(), text) }
+
+  static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.generalCategory.isLetter || scalar.properties.numericType != nil
+  }
+
   private static func decoded(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
   /// Python's white space: Unicode's and the four separators U+001C to U+001F.
-  private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+  static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
     ScalarSet.isSpace(scalar.value) || 0x1C...0x1F ~= scalar.value
   }
 
@@ -203,12 +210,21 @@ enum TemplateMethods {
     return [parts.dropLast(limit).joined(separator: separator)] + parts.suffix(limit)
   }
 
-  private static func lines(_ text: String) -> [String] {
-    var lines = text.replacing("\r\n", with: "\n").replacing("\r", with: "\n").split(
-      separator: "\n", omittingEmptySubsequences: false
-    ).map(String.init)
-    if lines.last == "" { lines.removeLast() }
-    return lines
+  /// `str.splitlines`.
+  static func lines(_ text: String) -> [String] {
+    var lines: [String] = []
+    var line = String.UnicodeScalarView()
+    var scalars = text.unicodeScalars[...]
+    while let scalar = scalars.popFirst() {
+      switch scalar.value {
+      case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029:
+        if scalar == "\r", scalars.first == "\n" { scalars.removeFirst() }
+        lines.append(String(line))
+        line = String.UnicodeScalarView()
+      default: line.append(scalar)
+      }
+    }
+    return line.isEmpty ? lines : lines + [String(line)]
   }
 
   static func joined(_ value: TemplateValue, by separator: String, _ line: Int) throws -> String {

@@ -56,8 +56,8 @@ enum TemplateTests {
     case "gt", "greaterthan": return try order(value, ">", argument(), line)
     case "ge": return try order(value, ">=", argument(), line)
     case "in": return try TemplateInterpreter(variables: [:], now: .distantPast).contains(argument(), value, line)
-    case "lower": return same(value.text.lowercased(), value.text)
-    case "upper": return same(value.text.uppercased(), value.text)
+    case "lower": return TemplateMethods.isLower(value.text)
+    case "upper": return TemplateMethods.isUpper(value.text)
     default: throw TemplateError(what: "the test '\(name)' is not known", line: line)
     }
     return false

@@ -162,29 +162,50 @@ extension TemplateValue {
       case "\t": out += "\\t"
       case "'" where quote == "'": out += "\\'"
       default:
-        if scalar.value < 0x20 || scalar.value == 0x7F {
-          out += String(format: "\\x%02x", scalar.value)
-        } else {
+        if isPrintable(scalar) {
           out.unicodeScalars.append(scalar)
+        } else {
+          let value = scalar.value
+          out += String(format: value < 0x100 ? "\\x%02x" : value < 0x10000 ? "\\u%04x" : "\\U%08x", value)
         }
       }
     }
     return out + String(quote)
   }
 
+  /// `str.isprintable`.
+  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: return false
+    case .spaceSeparator: return scalar == " "
+    default: return true
+    }
+  }
+
   // MARK: JSON
 
-  /// `json.dumps(value, ensure_ascii=False)`; nil for what JSON does not have.
-  /// - Parameter indent: spaces a level, each entry on a line of its own.
-  func json(indent: Int? = nil, level: Int = 0, sortingKeys: Bool = false) -> String? {
+  /// How `json.dumps` writes.
+  struct JSONStyle {
+    /// Spaces a level, each entry on a line of its own; nil for one line.
+    var indent: Int?
+    /// Between items, and between a key and its value; nil for Python's.
+    var separators: (item: String, key: String)?
+    /// Everything beyond ASCII as \uXXXX.
+    var isASCII = false
+    var sortsKeys = false
+  }
+
+  /// `json.dumps(value)`; nil for what JSON does not have.
+  func json(_ style: JSONStyle = JSONStyle(), level: Int = 0) -> String? {
     // As Python has it, fewer than none are none.
-    let indent = indent.map { max(0, min($0, 1000)) }
+    let indent = style.indent.map { max(0, min($0, 1000)) }
+    let (between, colon) = style.separators ?? (item: indent == nil ? ", " : ",", key: ": ")
     func list(_ items: [String], _ open: String, _ close: String) -> String {
       if items.isEmpty { return open + close }
-      guard let indent else { return open + items.joined(separator: ", ") + close }
+      guard let indent else { return open + items.joined(separator: between) + close }
       let inner = "\n" + String(repeating: " ", count: indent * (level + 1))
-      return open + inner + items.joined(separator: "," + inner) + "\n" + String(repeating: " ", count: indent * level)
-        + close
+      return open + inner + items.joined(separator: between + inner) + "\n"
+        + String(repeating: " ", count: indent * level) + close
     }
     switch self {
     case .none: return "null"
@@ -192,23 +213,21 @@ extension TemplateValue {
     case .int(let value): return "\(value)"
     case .double(let value):
       return value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(value)
-    case .string(let text): return Self.json(text)
+    case .string(let text): return Self.json(text, isASCII: style.isASCII)
     case .list(let items):
-      let texts = items.compactMap { $0.json(indent: indent, level: level + 1, sortingKeys: sortingKeys) }
+      let texts = items.compactMap { $0.json(style, level: level + 1) }
       return texts.count == items.count ? list(texts, "[", "]") : nil
     case .dictionary(let dictionary):
-      let entries = sortingKeys ? dictionary.entries.sorted { $0.key < $1.key } : dictionary.entries
+      let entries = style.sortsKeys ? dictionary.entries.sorted { $0.key < $1.key } : dictionary.entries
       let texts = entries.compactMap { entry in
-        entry.value.json(indent: indent, level: level + 1, sortingKeys: sortingKeys).map {
-          "\(Self.json(entry.key)): \($0)"
-        }
+        entry.value.json(style, level: level + 1).map { Self.json(entry.key, isASCII: style.isASCII) + colon + $0 }
       }
       return texts.count == entries.count ? list(texts, "{", "}") : nil
     case .undefined, .namespace, .macro, .function, .method: return nil
     }
   }
 
-  private static func json(_ text: String) -> String {
+  private static func json(_ text: String, isASCII: Bool) -> String {
     var out = "\""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -220,8 +239,8 @@ extension TemplateValue {
       case "\u{8}": out += "\\b"
       case "\u{C}": out += "\\f"
       default:
-        if scalar.value < 0x20 {
-          out += String(format: "\\u%04x", scalar.value)
+        if scalar.value < 0x20 || isASCII && scalar.value > 0x7E {
+          for unit in scalar.utf16 { out += String(format: "\\u%04x", unit) }
         } else {
           out.unicodeScalars.append(scalar)
         }

@@ -40,10 +40,11 @@ public final class ShardWriter {
 
   /// - Throws: when `folder` holds something other than token shards, or cannot be written.
   public init(folder: URL, tokenizer: Tokenizer, options: Options = Options()) throws {
-    guard (1...ShardManifest.largestFrame).contains(options.frameTokens), options.shardTokens >= 1 else {
+    for (field, tokens, most) in [
+      ("frame_tokens", options.frameTokens, ShardManifest.largestFrame), ("shard_tokens", options.shardTokens, .max),
+    ] where !(1...most).contains(tokens) {
       throw UpcycleError.usage(
-        "impossible frame or shard size", expected: "a frame of 1 to \(ShardManifest.largestFrame) tokens",
-        found: "\(options.frameTokens) and \(options.shardTokens)")
+        "is out of range", field: field, expected: most == .max ? "1 or more" : "1 to \(most)", found: "\(tokens)")
     }
     // Without "..": what is looked at is what `AtomicFolder` replaces.
     self.folder = folder.standardizedFileURL

@@ -86,13 +86,14 @@ struct AddedTokenMatcher: Sendable {
       index = stop
       if token.isSpecial && !specials { continue }
       if token.isSingleWord, Self.touchesWord(text, start, stop) { continue }
-      if token.stripsLeft { start = Self.spaceStart(text, from: done, before: start) }
+      if token.stripsLeft { start = max(Self.spaceStart(text, from: done, before: start), done) }
       if token.stripsRight { stop = Self.spaceEnd(text, from: stop) }
-      if start < done { continue }
+      // White space that a token takes still counts for the tokens behind it, as in `tokenizers`: one that begins in it
+      // is found, and text goes on at its end; but one that strips left and finds nothing left is not.
+      if start >= stop { continue }
       if start > done { body(done..<start, nil) }
       body(start..<stop, token.id)
       done = stop
-      index = stop
     }
     if done < text.count { body(done..<text.count, nil) }
   }

@@ -30,15 +30,15 @@ func sizeLines(
 ) -> [String] {
   let share = 100 * Double(parameters) / Double(baseParameters)
   var lines = [
-    "KV cache: \(kvNumbersPerToken) of \(baseKVNumbersPerToken) numbers per token, "
+    "KV cache: \(formatCount(kvNumbersPerToken)) of \(formatCount(baseKVNumbersPerToken)) numbers per token, "
       + String(format: "%.2f %%", kvPercent),
-    "parameters: \(parameters) (base \(baseParameters), " + String(format: "%.2f %%)", share),
+    "parameters: \(formatCount(parameters)) (base \(formatCount(baseParameters)), " + String(format: "%.2f %%)", share),
   ]
   if let fit {
     lines.append(
       String(
-        format: "before training: loss %.4f (base %.4f), KL %.4f per token over %d tokens", fit.loss, fit.baseLoss,
-        fit.divergence, fit.tokens))
+        format: "before training: loss %.4f (base %.4f), KL %.4f per token over %@ tokens", fit.loss, fit.baseLoss,
+        fit.divergence, formatCount(fit.tokens)))
   }
   return lines + ["converted in \(String(format: "%.1f", seconds)) s"]
 }

@@ -51,7 +51,8 @@ struct VocabularyEntries {
     return entry
   }
 
-  /// The table of bytes by id. Entries that `hidden` names, such as special tokens, are not findable.
+  /// The table of bytes by id. Entries that `hidden` names, such as special tokens, are not findable, unless a byte of
+  /// any text would be lost with them.
   func layout(hidden: Set<Int32>) throws -> ByteStringTable {
     let entry = try numbersByID()
     var table = ByteStringTable(capacity: entry.count)
@@ -61,9 +62,10 @@ struct VocabularyEntries {
         continue
       }
       let spelling = spellings[Int(number)]
-      let isHidden = hidden.contains(Int32(id))
+      let decoded = ByteAlphabet.decode(spelling)
+      let isHidden = hidden.contains(Int32(id)) && decoded?.count != 1
       // A special token's spelling is its text; an ordinary piece is spelled in the byte alphabet.
-      let bytes = isHidden ? Array(spelling) : ByteAlphabet.decode(spelling)
+      let bytes = isHidden ? Array(spelling) : decoded
       table.append(bytes ?? Array(spelling), findable: !isHidden && bytes != nil)
     }
     return table
