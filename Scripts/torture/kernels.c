@@ -66,7 +66,6 @@ static void elementwise(void) {
   up_add(a, b, c, n * m);
   up_axpy(0.5f, a, c, n * m);
   up_multiply(a, b, c, n * m);
-  up_multiply_add(a, b, c, n * m);
   up_scale(0.5f, c, n * m);
   up_dot(a, b, n * m);
   up_sum_of_squares(a, n * m);

@@ -25,12 +25,12 @@ public func parsedBytes(_ text: String, _ option: String) throws -> Int {
   return bytes
 }
 
-/// Parts of a whole as people type them, such as 20,10,70.
+/// Parts of a whole as people type them for `--shares`, such as 20,10,70.
 /// - Parameter such: as many as are wanted, for errors
-public func parsedShares(_ text: String, _ option: String = "--shares", such example: String) throws -> [Double] {
+public func parsedShares(_ text: String, such example: String) throws -> [Double] {
   let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
   guard parts.count == example.split(separator: ",").count, parts.allSatisfy({ $0 != nil }) else {
-    throw UpcycleError.usage("is no such list of numbers", at: option, expected: "such as \(example)", found: text)
+    throw UpcycleError.usage("is no such list of numbers", at: "--shares", expected: "such as \(example)", found: text)
   }
   return parts.compactMap { $0 }
 }

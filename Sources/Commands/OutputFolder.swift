@@ -15,6 +15,9 @@ public struct OutputFolder: ParsableArguments {
   /// For the argument parser.
   public init() {}
 
+  /// A command's JSON, naming the model that it wrote.
+  public func naming(_ result: JSONValue) -> JSONValue { result.merging(.object(["model": .string(out)])) }
+
   /// Where the folder will be, without `..`: what is looked at is what `AtomicFolder` replaces.
   public var url: URL { URL(fileURLWithPath: out).standardizedFileURL }
 
@@ -74,7 +77,7 @@ public struct OutputFolder: ParsableArguments {
       }
       // Of an own result that lost a part nothing goes that is not made again.
       let hasLost = isOwn && beside != nil
-      guard force || hasLost, contents.isOurs else { throw contents.inTheWay(at: url) }
+      guard force || hasLost, contents.isOurs else { throw inTheWay(contents, at: url, of: inputs) }
     }
     let second = try beside.map { path -> AtomicFolder in
       let place = URL(fileURLWithPath: path).standardizedFileURL
@@ -83,7 +86,7 @@ public struct OutputFolder: ParsableArguments {
       let mayGo =
         try there == .nothing || force && there.isOurs
         || contents == .nothing && FolderOrigin(of: place) == origin.get()
-      guard mayGo else { throw there.inTheWay(at: place) }
+      guard mayGo else { throw inTheWay(there, at: place, of: inputs) }
       return try AtomicFolder(place)
     }
     let folder = try AtomicFolder(url)
@@ -97,6 +100,19 @@ public struct OutputFolder: ParsableArguments {
     try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
     try folder.commit()
     try show(report, json: json)
+  }
+
+  /// Says why the same command does not know its own work again, where it read what can be read but once.
+  private func inTheWay(_ contents: FolderContents, at place: URL, of inputs: [String]) -> UpcycleError {
+    var error = contents.inTheWay(at: place)
+    if contents.isOurs, let input = FolderOrigin.passing(inputs),
+      (try? FolderOrigin(of: place))?.command == commandLine()
+    {
+      error.hint =
+        "what comes through \(input) cannot be told from what came then; "
+        + "replace it with `force`, or name another `out`"
+    }
+    return error
   }
 
   private static let reportName = "report.json"

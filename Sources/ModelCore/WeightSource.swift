@@ -133,7 +133,7 @@ public final class WeightRequests {
   }
 
   /// Fails when the source holds tensors that no layer asked for, other than `ignored` ones.
-  public func finish(file: String, ignoring ignored: (String) -> Bool = { _ in false }) throws -> ParameterSet {
+  public func finish(file: String, ignoring ignored: (String) -> Bool) throws -> ParameterSet {
     if let names = source.names {
       let extra = names.subtracting(tensors.map(\.storedName)).filter { !ignored($0) }.sorted()
       if let first = extra.first {

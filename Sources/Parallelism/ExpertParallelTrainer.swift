@@ -28,12 +28,13 @@ public final class ExpertParallelTrainer {
     try plan.validate()
     try requireDivisor(
       context.ranks.size, of: plan.batch, "\(plan.batch) sequences of a batch", field: "expert_parallel")
-    try StepMemory.require(plan, student: model.config, sharing: context.ranks.size)
+    ranks = ExpertRanks(model, context)
+    try StepMemory.require(
+      plan, student: model.config, sharing: context.ranks.size, beside: RankMemory.require(model.config, on: ranks))
     parallel = try ExpertParallelModel(model, context)
     self.batches = batches
     self.plan = plan
     self.context = context
-    ranks = ExpertRanks(model, context)
     loop = TrainingLoop(model, plan, ranks: ranks)
   }
 
@@ -132,7 +133,7 @@ public final class ExpertParallelTrainer {
   /// How the ranks of this training act as one; see `RunDirectory.complete`.
   public var trainingRanks: any TrainingRanks { ranks }
 
-  /// Trains to the end of the plan; see `Trainer.run`. Every rank keeps its state (replicated weights, its experts,
+  /// Trains to the end of the plan; see `StepTrainer.run`. Every rank keeps its state (replicated weights, its experts,
   /// moments) under the run's checkpoint; afterwards the first rank's model is whole.
   /// - Parameters:
   ///   - report: called on every rank after every step

@@ -67,7 +67,7 @@ struct TaskDocuments {
   }
 
   private static func parquet(_ url: URL) -> UpcycleError {
-    .usage(
+    UpcycleError(
       "is a Parquet file, which cannot be read", at: url.path, expected: "JSON Lines",
       hint: parquetHint(url.lastPathComponent))
   }

@@ -158,12 +158,13 @@ extension [TaskResult] {
       for key in result.keys {
         let parts = key.split(separator: ",").map(String.init)
         let score = result.score(key)
+        let error = result.samples.count > 1 ? String(format: "%6.4f", score.standardError) : "     -"
         lines.append(
           String(
-            format: "%@ %5d  %5d  %@ %@ %6.4f  %6.4f",
+            format: "%@ %5d  %5d  %@ %@ %6.4f  %@",
             result.task.name.padding(toLength: 20, withPad: " ", startingAt: 0),
             result.samples.count, result.shots, parts[1].padding(toLength: 17, withPad: " ", startingAt: 0),
-            parts[0].padding(toLength: 11, withPad: " ", startingAt: 0), score.value, score.standardError))
+            parts[0].padding(toLength: 11, withPad: " ", startingAt: 0), score.value, error))
       }
     }
     return lines.joined(separator: "\n")

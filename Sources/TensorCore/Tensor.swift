@@ -87,11 +87,6 @@ public struct Tensor: @unchecked Sendable {
   /// True when no other tensor shares the buffer, so that it may be written in place.
   public mutating func isUnique() -> Bool { isKnownUniquelyReferenced(&storage) }
 
-  /// Largest absolute value, for tests and reports.
-  public var maxMagnitude: Float {
-    UnsafeBufferPointer(start: pointer, count: count).reduce(0) { max($0, abs($1)) }
-  }
-
   /// Whether an element is NaN or infinite.
   public var hasNonFinite: Bool { up_count_nonfinite(pointer, count) > 0 }
 }

@@ -48,11 +48,10 @@ extension PreferencePair {
         pairs.append((number, pair, isChat))
       } catch var error as UpcycleError {
         error.expected = error.expected ?? (error.found == nil ? expected : nil)
-        error.kind = .usage
         throw error
       }
     }
-    if pairs.isEmpty { throw UpcycleError.usage("holds no preference pairs", at: url.path) }
+    if pairs.isEmpty { throw UpcycleError("holds no preference pairs", at: url.path) }
     return pairs
   }
 

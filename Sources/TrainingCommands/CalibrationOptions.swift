@@ -31,7 +31,8 @@ public struct CalibrationOptions: ParsableArguments {
         calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
         data: (data ?? calibration).map { URL(fileURLWithPath: $0) }
       ).run()
-      return .init(report.summary + "\nmodel: \(output.out)", json: try jsonValue(report, snakeCase: true))
+      return .init(
+        report.summary + "\nmodel: \(output.out)", json: output.naming(try jsonValue(report, snakeCase: true)))
     }
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Distillation
-import ModelCore
 import Upcycling
 
 // Enumerations of libraries that commands of several executables take as options.

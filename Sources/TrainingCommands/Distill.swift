@@ -61,7 +61,7 @@ public struct Distill: ParsableCommand {
         try ranks.tellShares(of: batch, "sequences", student: folder(student), frozen: guide)
         return plan
       }
-      if printConfig { return try printResult(jsonText(plan, pretty: true), on: ranks) }
+      if printConfig { return try printResult(jsonText(plan, pretty: true, snakeCase: true), on: ranks) }
       let recipe = try ranks.agreeing {
         var recipe = Distilling(
           student: folder(student), teacher: guide, data: try TokenShards(folder(data)),
@@ -71,7 +71,8 @@ public struct Distill: ParsableCommand {
         return recipe
       }
       Interrupt.listen()
-      let curve = try output.train(from: [student, teacher, data, heldOut], on: ranks) { out, force in
+      let curve = try output.train(from: [student, teacher, data, heldOut], on: ranks, saveEvery: saveEvery) {
+        out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: saveEvery,
           reportTeacher: teacherReport(plan, quiet: quiet || !ranks.writes),

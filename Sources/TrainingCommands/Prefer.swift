@@ -67,15 +67,15 @@ public struct Prefer: ParsableCommand {
         return recipe
       }
       let plan = recipe.plan
-      if printConfig { return try printResult(jsonText(plan, pretty: true), on: ranks) }
+      if printConfig { return try printResult(jsonText(plan, pretty: true, snakeCase: true), on: ranks) }
       Interrupt.listen()
-      let outcome = try output.train(from: [model], on: ranks) { out, force in
+      let outcome = try output.train(from: [model], on: ranks, saveEvery: saveEvery) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: saveEvery,
           report: preferenceReport(plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(outcome.json().text(pretty: true)) }
+      if json { return try printResult(output.naming(outcome.json()).text(pretty: true)) }
       try printResult(outcome.summary)
       try printResult("model: \(output.out)")
     }

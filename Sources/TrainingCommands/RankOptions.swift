@@ -66,16 +66,26 @@ extension OutputFolder {
   /// Runs a training in the folder, which knows its own and goes on or finds itself finished; says so if it was.
   /// - Parameters:
   ///   - ranks: the first one makes room and speaks
+  ///   - saveEvery: as given
   ///   - body: is given the folder, and whether it may replace another training or model in it
   public func train<Outcome>(
-    from inputs: [String?], on ranks: any TrainingRanks, _ body: (URL, Bool) throws -> Outcome
+    from inputs: [String?], on ranks: any TrainingRanks, saveEvery: Double = 60, _ body: (URL, Bool) throws -> Outcome
   ) throws -> Outcome {
-    try ranks.onFirst { try prepare(for: inputs) }
+    try ranks.onFirst {
+      try requireSeconds(saveEvery)
+      try prepare(for: inputs)
+    }
     let before = finishedAt
     let outcome = try body(url, force)
     if ranks.writes { noteFinished(since: before) }
     return outcome
   }
+}
+
+/// Refuses a time between checkpoints that is none; 0 saves after every step.
+public func requireSeconds(_ saveEvery: Double) throws {
+  if saveEvery >= 0 { return }
+  throw UpcycleError.usage("is out of range", at: "--save-every", expected: "0 or more seconds", found: "\(saveEvery)")
 }
 
 /// Prints a result once.

@@ -42,6 +42,11 @@ struct Bench: ParsableCommand {
       }
       Threads.set(threads)
       if let profile {
+        try refuse(
+          [
+            "--only": !only.isEmpty, "--out": out != nil, "--python": python != nil, "--no-peer": noPeer,
+            "--list": list,
+          ], "says nothing with --profile")
         try printResult(StepProfile(preset: profile, repeats: repeats).text(json: json))
         return
       }

@@ -38,7 +38,8 @@ final class Roofs {
     return best[roof]!
   }
 
-  private static func sgemm(_ n: Int = 1536) -> Double {
+  private static func sgemm() -> Double {
+    let n = 1536
     let a = Tensor([n, n])
     let b = Tensor([n, n])
     a.fill(0.5)
@@ -68,8 +69,8 @@ final class Roofs {
   }
 
   /// In eight streams a thread, as a product reads rows side by side.
-  private static func read(_ megabytes: Int = 512) -> Double {
-    let (count, pieces, streams, step) = (megabytes << 18, Threads.count, 8, 1 << 10)
+  private static func read() -> Double {
+    let (count, pieces, streams, step) = (512 << 18, Threads.count, 8, 1 << 10)
     let from = Tensor([count])
     from.fill(1)
     let length = count / pieces / streams
@@ -87,8 +88,8 @@ final class Roofs {
     return 4 * Double(length * pieces * streams) / seconds
   }
 
-  private static func memcpy(_ megabytes: Int = 256) -> Double {
-    let count = megabytes << 18
+  private static func memcpy() -> Double {
+    let count = 256 << 18
     let from = Tensor([count])
     let to = Tensor([count])
     from.fill(1)

@@ -47,7 +47,7 @@ struct Convert: ParsableCommand {
         let outcome = try Rewiring(
           model: folder, layers: selection, connectivity: connectivity, heldOut: try heldOut(folder)
         ).run(to: place)
-        return .init(outcome.summary + "\nmodel: \(output.out)", json: outcome.json)
+        return .init(outcome.summary + "\nmodel: \(output.out)", json: output.naming(outcome.json))
       }
     }
   }

@@ -87,7 +87,7 @@ struct Distill: ParsableCommand {
         try ranks.tellShares(of: batch, "sequences", student: folder, frozen: plan.klWeight > 0 ? guide : nil)
         return plan
       }
-      if printConfig { return try printResult(jsonText(plan, pretty: true), on: ranks) }
+      if printConfig { return try printResult(jsonText(plan, pretty: true, snakeCase: true), on: ranks) }
       let quiet = quiet || json || !ranks.writes
       let recipe = try ranks.inTurn {
         let text = try trainingText(for: folder, data: data, heldOut: heldOut, quiet: quiet)
@@ -104,14 +104,15 @@ struct Distill: ParsableCommand {
         return recipe
       }
       Interrupt.listen()
-      let outcome = try output.train(from: [student, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try output.train(from: [student, teacher, data, heldOut], on: ranks, saveEvery: saveEvery) {
+        out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: saveEvery, reportTeacher: teacherReport(plan, quiet: quiet),
           report: stepReport("distill", plan, quiet: quiet),
           shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      try printResult(json ? outcome.json.text(pretty: true) : outcome.summary + "model: \(output.out)")
+      try printResult(json ? output.naming(outcome.json).text(pretty: true) : outcome.summary + "model: \(output.out)")
     }
   }
   private func refuseWhatSaysNothing() throws {

@@ -21,6 +21,9 @@ struct Train: ParsableCommand {
       it happens while ranks compute, as far as the model's connectivity allows; off waits for every message. Both \
       give the same bits.
 
+      Waiting is told by what is waited for: D is the dispatch of tokens to their experts, C the combine that brings \
+      them back, R the sum of the other gradients.
+
       --link slows messages down to a modelled link, ALPHA,BETA such as 50us,100MB/s. --timeline writes the last \
       step's events. The first rank leaves the whole model in --out. An interrupted or killed run goes on from its \
       last state (one a minute) with the same command and as many ranks.
@@ -80,7 +83,7 @@ struct Train: ParsableCommand {
           }, shouldStop: { Interrupt.isRaised })
         if ranks.rank > 0 { return }
         output.noteFinished(since: before)
-        line.finish("\(plan.steps) steps")
+        line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens")
         if let timeline {
           if outcome.timeline.runs.isEmpty {
             printNote("note: a training that was finished already has no events: --timeline writes nothing")
@@ -91,7 +94,7 @@ struct Train: ParsableCommand {
         }
         try printResult(
           json
-            ? outcome.json(ranks, overlaps: overlap == .on).text(pretty: true)
+            ? output.naming(outcome.json(ranks, overlaps: overlap == .on)).text(pretty: true)
             : outcome.summary + "model: \(output.out)")
       }
     }

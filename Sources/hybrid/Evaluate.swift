@@ -190,11 +190,12 @@ struct Evaluate: ParsableCommand {
     try printResult("\npaired with \(against ?? "")")
     for task in tasks {
       let paired = task.paired
+      let error = paired.items > 1 ? String(format: " +- %.1f", 100 * paired.difference.standardError) : ""
       try printResult(
         String(
-          format: "%@  %+.1f +- %.1f points  (%d won, %d lost of %d, p %.3f)",
-          task.task.padding(toLength: 12, withPad: " ", startingAt: 0), 100 * paired.difference.value,
-          100 * paired.difference.standardError, paired.onlySecond, paired.onlyFirst, paired.items, paired.pValue))
+          format: "%@  %+.1f%@ points  (%d won, %d lost of %d, p %.3f)",
+          task.task.padding(toLength: 12, withPad: " ", startingAt: 0), 100 * paired.difference.value, error,
+          paired.onlySecond, paired.onlyFirst, paired.items, paired.pValue))
     }
   }
 }

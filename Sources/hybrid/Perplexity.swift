@@ -48,10 +48,12 @@ struct Perplexity: ParsableCommand {
       let weights = JSONValue.object(["weights": .string(self.model.weights.rawValue)])
       try printResult(report.json().merging(weights).text(pretty: true))
     } else {
+      // A single window tells no error.
+      let error = count > 1 ? String(format: " +- %.4f", report.standardError) : ""
       try printResult(
         String(
-          format: "loss %.4f +- %.4f nats per token   perplexity %.3f   %.4f bits per byte   %d windows of %d",
-          report.loss, report.standardError, report.perplexity, report.bitsPerByte ?? .nan, count, length))
+          format: "loss %.4f%@ nats per token   perplexity %.3f   %.4f bits per byte   %d windows of %d",
+          report.loss, error, report.perplexity, report.bitsPerByte ?? .nan, count, length))
     }
   }
 }

@@ -92,9 +92,6 @@ struct RequestsOption: ParsableArguments {
   }
 
   private func lines(_ report: ServingReport) -> String {
-    func cell(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(0, width - text.count)) + text
-    }
     func milliseconds(_ seconds: Double?) -> String { seconds.map { String(format: "%.2f", 1000 * $0) } ?? "-" }
     let name = max(7, report.requests.map(\.request.count).max() ?? 7)
     var lines = [
@@ -102,11 +99,13 @@ struct RequestsOption: ParsableArguments {
     ]
     for request in report.requests {
       lines.append(
-        request.request.padding(toLength: name, withPad: " ", startingAt: 0)
-          + cell(formatCount(request.promptTokens), 8)
-          + cell(formatCount(request.tokens.count), 8) + cell(String(format: "%.2f", request.arrival), 11)
-          + cell(milliseconds(request.timeToFirstToken), 16) + cell(milliseconds(request.timePerOutputToken), 14)
-          + "  \(request.finish)")
+        [
+          request.request.padding(toLength: name, withPad: " ", startingAt: 0),
+          formatCount(request.promptTokens).rightAligned(8), formatCount(request.tokens.count).rightAligned(8),
+          String(format: "%.2f", request.arrival).rightAligned(11),
+          milliseconds(request.timeToFirstToken).rightAligned(16),
+          milliseconds(request.timePerOutputToken).rightAligned(14), "  \(request.finish)",
+        ].joined())
     }
     func percentiles(_ what: String, _ values: ServingReport.Percentiles?) -> String {
       "\(what)  p50 \(milliseconds(values?.p50))  p90 \(milliseconds(values?.p90))  p99 \(milliseconds(values?.p99)) ms"

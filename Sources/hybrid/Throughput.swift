@@ -106,19 +106,18 @@ struct Throughput: ParsableCommand {
     if json {
       return try printResult(jsonText(points, pretty: true, snakeCase: true))
     }
-    func cell(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(0, width - text.count)) + text
-    }
     let widest = max(5, points.map(\.model.count).max() ?? 5)
     try printResult(
       "\("model".padding(toLength: widest, withPad: " ", startingAt: 0))  batch   context    tokens/s   ms/step     cache bytes      peak bytes"
     )
     for point in points {
       try printResult(
-        point.model.padding(toLength: widest, withPad: " ", startingAt: 0) + cell("\(point.batch)", 7)
-          + cell(formatCount(point.context), 10) + cell(formatCount(Int(point.tokensPerSecond)), 12)
-          + cell(String(format: "%.3f", point.millisecondsPerStep), 10) + cell(formatCount(point.cacheBytes), 16)
-          + cell(formatCount(point.peakBytes), 16))
+        [
+          point.model.padding(toLength: widest, withPad: " ", startingAt: 0), "\(point.batch)".rightAligned(7),
+          formatCount(point.context).rightAligned(10), formatCount(Int(point.tokensPerSecond)).rightAligned(12),
+          String(format: "%.3f", point.millisecondsPerStep).rightAligned(10),
+          formatCount(point.cacheBytes).rightAligned(16), formatCount(point.peakBytes).rightAligned(16),
+        ].joined())
     }
   }
 

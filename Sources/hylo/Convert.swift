@@ -57,6 +57,7 @@ struct Convert: ParsableCommand {
 
   func run() {
     runReportingErrors(renamed: ["layers": "mla-layers", "heads": "gdn-heads", "init": "gdn-init"]) {
+      try requireSeconds(training.saveEvery)
       let folder = URL(fileURLWithPath: base)
       let config = try ModelConfig(contentsOf: folder)
       let length = try parsedCount(context, "--context", such: "64k", atLeast: 1)
@@ -78,7 +79,8 @@ struct Convert: ParsableCommand {
           to: place, saveEvery: training.saveEvery,
           report: { intermediateReport(plan, label: "\($0) step", quiet: quiet) }, shouldStop: { Interrupt.isRaised })
         return .init(
-          outcome.summary(context: length) + "\nmodel: \(output.out)", json: outcome.json(context: length))
+          outcome.summary(context: length) + "\nmodel: \(output.out)",
+          json: output.naming(outcome.json(context: length)))
       }
     }
   }

@@ -93,7 +93,7 @@ struct Extend: ParsableCommand {
     if let budget = recipe.budget { endProcess(above: budget, "--budget") }
     Interrupt.listen()
     let quiet = quiet || !ranks.writes
-    let curve = try output.train(from: [model, teacher, data, heldOut], on: ranks) { out, force in
+    let curve = try output.train(from: [model, teacher, data, heldOut], on: ranks, saveEvery: saveEvery) { out, force in
       try recipe.run(
         in: out, force: force, on: ranks, saveEvery: saveEvery,
         reportTeacher: recipe.plan.map { teacherReport($0, quiet: quiet) } ?? { _ in },

@@ -55,7 +55,9 @@ struct HALOCommand: ParsableCommand {
         try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
       }
       Interrupt.listen()
-      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(
+        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
+      ) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportAlignment: intermediateReport(recipe.plans.alignment, label: "aligned step", quiet: isQuiet),
@@ -81,7 +83,9 @@ struct HALOCommand: ParsableCommand {
   }
 
   private func show(_ outcome: HALO.Outcome) throws {
-    if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+    if json {
+      return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
+    }
     for (layer, loss) in outcome.losses.enumerated() {
       let kept = outcome.attentionLayers.contains(layer) ? "  attention" : ""
       try printResult(String(format: "layer %2d  KL without its attention %.4f%@", layer, loss, kept))

@@ -62,7 +62,9 @@ struct PostNASCommand: ParsableCommand {
         try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
       }
       Interrupt.listen()
-      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(
+        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
+      ) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportBlocks: recipe.plans.superNetwork.map { superNetworkReport($0, quiet: isQuiet) } ?? { _, _ in },
@@ -101,10 +103,12 @@ struct PostNASCommand: ParsableCommand {
   }
 
   private func show(_ outcome: PostNAS.Outcome) throws {
-    if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+    if json {
+      return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
+    }
     func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ",") }
     for (index, round) in outcome.rounds.enumerated() {
-      let best = round.map { String(format: "%@ (KL %.4f)", list($0.layers), $0.divergence) }.joined(separator: "  ")
+      let best = round.map { "\(list($0.layers)) (KL \(formatDecimal($0.divergence, 4)))" }.joined(separator: "  ")
       try printResult("best with attention in \(index + 1): \(best)")
     }
     try printResult("attention layers: \(list(outcome.attentionLayers))")

@@ -19,11 +19,13 @@ struct WatchCommand: ParsableCommand {
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
-  @Option(help: "Seconds between looks.") var every = 2.0
+  @Option(help: "Seconds between looks (default: 2).") var every: Double?
   @Flag(help: "Look once.") var once = false
 
   func run() {
     runReportingErrors {
+      if once { try refuse(["--every": every != nil], "says nothing with --once") }
+      let every = every ?? 2
       if !(0.2...3600).contains(every) {
         throw UpcycleError.usage("is out of range", at: "--every", expected: "0.2 to 3600 seconds", found: "\(every)")
       }

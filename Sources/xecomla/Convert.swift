@@ -77,7 +77,8 @@ struct Convert: ParsableCommand {
           calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
           data: (data ?? calibration).map { URL(fileURLWithPath: $0) }, type: type
         ).run()
-        return .init(report.summary + "\nmodel: \(output.out)", json: try jsonValue(report, snakeCase: true))
+        return .init(
+          report.summary + "\nmodel: \(output.out)", json: output.naming(try jsonValue(report, snakeCase: true)))
       }
     }
   }

@@ -43,7 +43,7 @@ struct Compose: ParsableCommand {
           format: "%@ parameters, cache %.2f %% of the base's per token and %@ numbers per sequence",
           formatCount(config.parameterCount), config.kvPercent, formatCount(config.stateNumbers))
         let mixers = config.mixers.map(\.shortName).joined(separator: " ")
-        return .init("\(mixers)\n\(size)\nmodel: \(output.out)", json: .object(object))
+        return .init("\(mixers)\n\(size)\nmodel: \(output.out)", json: output.naming(.object(object)))
       }
     }
   }

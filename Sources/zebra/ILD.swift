@@ -68,13 +68,14 @@ struct ILD: ParsableCommand {
         return recipe
       }
       Interrupt.listen()
-      let outcome = try output.train(from: [base, data, heldOut], on: ranks) { out, force in
+      let outcome = try output.train(from: [base, data, heldOut], on: ranks, saveEvery: training.saveEvery) {
+        out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: training.saveEvery,
           report: intermediateReport(recipe.plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(jsonText(outcome)) }
+      if json { return try printResult(output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true)) }
       for (layer, errors) in zip(outcome.before, outcome.after).enumerated() {
         try printResult(String(format: "layer %2d  relative error %.3f -> %.3f", layer, errors.0, errors.1))
       }

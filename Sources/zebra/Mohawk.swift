@@ -63,7 +63,9 @@ struct Mohawk: ParsableCommand {
       }
       Interrupt.listen()
       let isQuiet = staged.quiet || !ranks.writes
-      let outcome = try staged.output.train(from: [base, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(
+        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
+      ) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           report: { intermediateReport($1, label: "\($0) step", quiet: isQuiet) },
@@ -71,7 +73,9 @@ struct Mohawk: ParsableCommand {
           shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(jsonText(outcome, snakeCase: true)) }
+      if json {
+        return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
+      }
       for (layer, start) in outcome.matrices.before.enumerated() {
         try printResult(
           String(

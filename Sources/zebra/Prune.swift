@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Groundwork
 import TrainingCommands
 import Upcycling
 
@@ -28,6 +29,10 @@ struct Prune: ParsableCommand {
 
   func run() {
     runReportingErrors {
+      if hiddenSize == nil && intermediateSize == nil && numKeyValueHeads == nil {
+        throw UpcycleError.usage(
+          "nothing is to be removed", expected: "--hidden-size, --intermediate-size or --num-key-value-heads")
+      }
       let pruning = WidthPruning(
         hiddenSize: hiddenSize, intermediateSize: intermediateSize, keyValueHeads: numKeyValueHeads)
       try calibration.run(.minitron(pruning), model: model, to: output)

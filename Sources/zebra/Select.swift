@@ -165,6 +165,6 @@ struct Select: ParsableCommand {
   }
 
   private static func linear(_ divergence: Double) -> String {
-    String(format: "all linear: KL %.4f nats per token", divergence)
+    "all linear: KL \(formatDecimal(divergence, 4)) nats per token"
   }
 }

@@ -57,7 +57,9 @@ struct Upcycle: ParsableCommand {
         try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
       }
       Interrupt.listen()
-      let outcome = try staged.output.train(from: [model, teacher, data, heldOut], on: ranks) { out, force in
+      let outcome = try staged.output.train(
+        from: [model, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
+      ) { out, force in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportLayers: { intermediateReport(recipe.plans.layers, label: "\($0) step", quiet: isQuiet) },
@@ -86,8 +88,8 @@ struct Upcycle: ParsableCommand {
 
   private func show(_ outcome: BestRecipe.Outcome, _ outline: BestRecipe.Outline) throws {
     if json {
-      let found = try JSONValue(parsing: Data(jsonText(outcome, snakeCase: true).utf8), file: "outcome")
-      return try printResult(JSONValue.object(["plan": outline.json, "outcome": found]).text(pretty: true))
+      let found = JSONValue.object(["plan": outline.json, "outcome": try jsonValue(outcome, snakeCase: true)])
+      return try printResult(staged.output.naming(found).text(pretty: true))
     }
     for (layer, score) in outcome.scores.enumerated() {
       let chosen = outcome.latentLayers.contains(layer) ? "  latent" : ""

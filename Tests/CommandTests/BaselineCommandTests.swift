@@ -75,6 +75,7 @@ final class BaselineCommandTests: XCTestCase {
           "xecomla", palu + text + ["--kv-share", "37.5%", "--group-heads", "4", "--json"]
         ).output.utf8), file: "palu --json")
     XCTAssertEqual(report["kv_percent"]?.double, 37.5)
+    XCTAssertEqual(report["model"]?.string, path("palu"))
     XCTAssertEqual(report["layers"]?.array?.count, 12)
     XCTAssertEqual(report["layers"]?.array?.reduce(0) { $0 + ($1["kv_numbers_per_token"]?.int ?? 0) }, 12 * 96)
     let told = try assertSucceeds("xecomla", palu + text + ["--kv-share", "37.5%", "--group-heads", "4"]).output
@@ -86,7 +87,7 @@ final class BaselineCommandTests: XCTestCase {
 
     let mha2mla = ["mha2mla", "--model", smol, "--kv-rank", "16", "--rope-dim", "2", "--out", path("mha2mla")]
     let made = try assertSucceeds("xecomla", mha2mla + text).output
-    XCTAssertTrue(made.contains("KV cache: 384 of 3072 numbers per token, 12.50 %"), made)
+    XCTAssertTrue(made.contains("KV cache: 384 of 3,072 numbers per token, 12.50 %"), made)
     XCTAssertTrue(made.contains("before training: loss"), made)
     try assertSucceeds("xecomla", mha2mla + ["--keep", "high", "--force"])
     let shape = try assertSucceeds("hybrid", ["info", "--model", path("mha2mla")]).output

@@ -13,7 +13,7 @@ final class CurveTests: XCTestCase {
     let result = try assertSucceeds("hybrid", ["curve"] + runs + ["--plot", svg.path, "--csv", csv.path])
     let lines = result.output.split(separator: "\n")
     XCTAssertEqual(lines.count, 3, result.output)
-    XCTAssertTrue(lines[1].hasPrefix(runs[0]) && lines[1].contains("4,000,000"), result.output)
+    XCTAssertTrue(lines[1].hasPrefix(runs[0]) && lines[1].contains("   3,997,696    3,997,696 "), result.output)
     XCTAssertTrue(result.error.contains("wrote \(svg.path)"), result.error)
 
     let table = try CSV(contentsOf: csv)
@@ -26,6 +26,18 @@ final class CurveTests: XCTestCase {
     XCTAssertLessThan(try XCTUnwrap(first.last), 2)
     XCTAssertTrue(String(decoding: try readFile(svg), as: UTF8.self).contains("nano-3b-seed1"), "the legend")
 
-    try assertRefused("hybrid", ["curve", folder.path], status: 2, saying: ["holds no training", "distill"])
+    try FileManager.default.createDirectory(
+      at: folder.appendingPathComponent("run"), withIntermediateDirectories: true)
+    // Whole batches of the tokens asked for are all there is to train on.
+    try writeFile(
+      #"{"plan": {"batch": 8, "time": 256, "tokens": 8000}}"#, to: folder.appendingPathComponent("run/plan.json"))
+    try writeFile(
+      "step,loss,ce,kl,gradient_norm,rate,seconds\n" + (1...3).map { "\($0),3,3,0,1,1e-3,\($0)\n" }.joined(),
+      to: folder.appendingPathComponent("run/metrics.csv"))
+    let finished = try assertSucceeds("hybrid", ["curve", folder.path]).output
+    XCTAssertTrue(finished.contains("        6,144        6,144 "), finished)
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("run"))
+
+    try assertRefused("hybrid", ["curve", folder.path], status: 1, saying: ["holds no training", "distill"])
   }
 }

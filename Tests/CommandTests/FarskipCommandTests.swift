@@ -28,7 +28,8 @@ final class FarskipCommandTests: XCTestCase {
   private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
 
   private func convert(_ out: String, _ more: [String] = [], model: String = "nano-qwen-moe") -> [String] {
-    ["convert", "--model", path(model), "--data", path("shards"), "--out", path(out)] + more
+    let data = more.contains("--no-measure") ? [] : ["--data", path("shards")]
+    return ["convert", "--model", path(model), "--out", path(out)] + data + more
   }
 
   private func hash(_ name: String) throws -> String {
@@ -39,6 +40,7 @@ final class FarskipCommandTests: XCTestCase {
     let result = try JSONValue(
       parsing: Data(try assertSucceeds("farskip", convert("far", ["--layers", "last:75%", "--json"])).output.utf8),
       file: "convert --json")
+    XCTAssertEqual(result["model"]?.string, path("far"))
     XCTAssertEqual(result["rewired_layers"]?.array?.compactMap(\.int), [2, 3, 4, 5, 6, 7])
     XCTAssertNotEqual(result["loss"]?.double, result["loss_before"]?.double)
     XCTAssertEqual(try hash("far"), try hash("nano-qwen-moe"), "weights are untouched")
@@ -119,6 +121,7 @@ final class FarskipCommandTests: XCTestCase {
             ["--lr", "1e-12", "--patience", "2", "--validate-every", "4", "--held-out", path("shards"), "--json"])
         ).output.utf8), file: "distill --json")
     XCTAssertEqual(stopped["stopped_early"]?.bool, true)
+    XCTAssertEqual(stopped["model"]?.string, path("stopped"))
     XCTAssertEqual(stopped["validation"]?.array?.compactMap { $0.array?[0].int }, [0, 4, 8])
     // The finished command says the same again.
     try assertSucceeds("farskip", distill("calm"))

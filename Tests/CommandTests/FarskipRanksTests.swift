@@ -98,6 +98,7 @@ final class FarskipRanksTests: XCTestCase {
     XCTAssertEqual(hashes[0], hashes[1])
     let alone = try launch("farskip", train("alone", []))
     XCTAssertEqual(alone.status, 0, alone.error)
+    XCTAssertEqual(try JSONValue(parsing: Data(alone.output.utf8), file: "alone")["model"]?.string, path("alone"))
     let first = try JSONValue(parsing: Data(alone.output.utf8), file: "farskip train --json")["losses"]!.array![0]
       .double!
     XCTAssertEqual(first, losses[0][0], accuracy: 1e-12)

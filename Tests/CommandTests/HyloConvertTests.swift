@@ -39,6 +39,7 @@ final class HyloConvertTests: XCTestCase {
         try assertSucceeds("hylo", convert("calm", ["--held-out", path("shards"), "--json", "--quiet"])).output.utf8),
       file: "convert --json")
     XCTAssertEqual(made["kv_percent"]?.double, 3.90625)
+    XCTAssertEqual(made["model"]?.string, path("calm"))
     XCTAssertEqual(made["parameters"]?.int, 3_224_208)
     XCTAssertEqual(made["mixers"]?.array?.enumerated().filter { $1.string == "MLA" }.map(\.offset), [1, 5, 10, 14])
     XCTAssertEqual(made["students"]?["gdn"]?["error"]?.array?.count, 16)
@@ -77,6 +78,12 @@ final class HyloConvertTests: XCTestCase {
     try assertRefused("hylo", convert("bad", layers: "1,16"), status: 2, saying: ["--mla-layers", "16"])
     try assertRefused("hylo", convert("bad", layers: "1,1"), status: 2, saying: ["--mla-layers", "twice"])
     try assertRefused("hylo", convert("bad", layers: "all"), status: 2, saying: ["--mla-layers", "all"])
+    let all = (0..<16).map(String.init).joined(separator: ",")
+    try assertRefused(
+      "hylo", convert("bad", layers: all), status: 2,
+      saying: ["--mla-layers: leaves no layer to the linear mixer", "fewer than 16 layers"])
+    try assertRefused(
+      "hylo", convert("bad", ["--save-every=-3"]), status: 2, saying: ["--save-every", "0 or more seconds", "-3"])
     try assertRefused("hylo", convert("bad", linear: "rwkv"), status: 2, saying: ["rwkv", "gdn"])
     try assertRefused("hylo", convert("bad", ["--gdn-heads", "7"]), status: 2, saying: ["--gdn-heads", "7"])
     try assertRefused(

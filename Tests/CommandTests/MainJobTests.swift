@@ -39,6 +39,7 @@ final class MainJobTests: XCTestCase {
           ]
         ).utf8), file: "convert --json")
     XCTAssertEqual(info["kv_percent"]?.double, 15.625)
+    XCTAssertEqual(info["model"]?.string, path("mla"))
 
     func distil(_ out: String, _ more: [String] = []) -> [String] {
       [
@@ -71,6 +72,9 @@ final class MainJobTests: XCTestCase {
         try XCTUnwrap(report["loss"]?.double), log(2048), accuracy: 0.3, "taught by a model that knows nothing")
       XCTAssertEqual(report["weights"]?.string, weights)
     }
+    let window = ["perplexity", "--model", path("calm"), "--data", path("shards"), "--length", "64", "--windows"]
+    XCTAssertTrue(try succeed("hybrid", window + ["4"]).contains(" +- "))
+    XCTAssertFalse(try succeed("hybrid", window + ["1"]).contains(" +- "), "one window tells no error")
     let text = try succeed(
       "hybrid",
       ["generate", "--model", path("calm"), "--prompt", "The cat", "--tokens", "8", "--temperature", "0", "--quiet"])

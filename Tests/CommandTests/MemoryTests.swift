@@ -3,7 +3,7 @@ import Groundwork
 import TestKit
 import XCTest
 
-/// Numbers that no machine can serve are one line with both numbers and exit 2; memory that runs out is one line and
+/// Numbers that no machine can serve are one line with both numbers and exit 2 (1 where a file has them); memory that runs out is one line and
 /// exit 1. Never a trap, a hang or the end of the machine.
 final class MemoryTests: XCTestCase {
   private nonisolated(unsafe) static var folder: URL!
@@ -31,7 +31,7 @@ final class MemoryTests: XCTestCase {
     ] {
       let file = try write("requests.jsonl", #"{"prompt_tokens": 4, "max_tokens": 2}"# + "\n" + line + "\n")
       try assertRefused(
-        "hybrid", ["throughput", "--model", model, "--requests", file, "--quiet"], status: 2,
+        "hybrid", ["throughput", "--model", model, "--requests", file, "--quiet"], status: 1,
         saying: ["\(file):2", "is not a request", "at most", word])
     }
   }
@@ -51,28 +51,45 @@ final class MemoryTests: XCTestCase {
     ] { try assertRefused("hybrid", arguments, status: 2, saying: ["need more memory than there is", "at most"]) }
   }
 
-  /// A student that fits where its gradients and moments do not is refused before the first step.
+  /// A random model in the folder, of a teacher's shape but for `changes`.
+  private func create(_ name: String, from teacher: String, _ changes: KeyValuePairs<String, Int>) throws {
+    let config = repositoryRoot().appendingPathComponent("experiments/teachers/\(teacher)/config.json")
+    var shape = try XCTUnwrap(JSONValue(contentsOf: config).object)
+    for (key, value) in changes { shape[key] = .int(value) }
+    let file = try write("\(name).json", JSONValue.object(shape).text(pretty: true))
+    try assertSucceeds("hybrid", ["create", "--config", file, "--out", Self.folder.path + "/" + name])
+    try giveTokenizer(to: Self.folder.appendingPathComponent(name))
+  }
+
+  /// Students that fit where their gradients and moments do not are refused before the first step.
   func testAStudentTooLargeToTrain() throws {
-    let config = Self.folder.path + "/wide.json"
-    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1/config.json")
-    var shape = try XCTUnwrap(JSONValue(contentsOf: teacher).object)
-    for (key, value) in [
-      ("hidden_size", 512), ("num_hidden_layers", 16), ("intermediate_size", 2048), ("num_attention_heads", 8),
-      ("num_key_value_heads", 8), ("head_dim", 64),
-    ] { shape[key] = .int(value) }
-    try writeFile(JSONValue.object(shape).text(pretty: true), to: URL(fileURLWithPath: config))
-    let wide = Self.folder.path + "/wide"
-    try assertSucceeds("hybrid", ["create", "--config", config, "--out", wide])
-    try giveTokenizer(to: URL(fileURLWithPath: wide))
+    try create(
+      "wide", from: "nano-1b-seed1",
+      [
+        "hidden_size": 512, "num_hidden_layers": 16, "intermediate_size": 2048, "num_attention_heads": 8,
+        "num_key_value_heads": 8, "head_dim": 64,
+      ])
+    try create("moe", from: "nano-qwen-moe-seed1", ["hidden_size": 512, "moe_intermediate_size": 160])
     let text = try write("text.txt", String(repeating: "The river runs past the old mill. ", count: 60))
-    try assertSucceeds(
-      "shards", ["pack", "--input", text, "--tokenizer", wide, "--out", Self.folder.path + "/shards", "--quiet"])
-    let line =
-      "ulimit -v 1000000; exec timeout 60 '\(builtProducts().path)/xecomla' distill --student wide --teacher wide "
-      + "--kl-weight 0 --ce-weight 1 --data shards --tokens 64 --batch 1 --sequence 64 --out trained"
-    let result = try launch("/bin/bash", ["-c", line], in: Self.folder)
-    XCTAssertEqual(result.status, 2, result.error)
-    XCTAssertTrue(result.error.contains("68,174,336 parameters need more memory than there is"), result.error)
+    let packed = ["--tokenizer", Self.folder.path + "/wide", "--out", Self.folder.path + "/shards", "--quiet"]
+    try assertSucceeds("shards", ["pack", "--input", text] + packed)
+    for (kilobytes, command, parameters) in [
+      (
+        1_000_000, "xecomla distill --student wide --teacher wide --kl-weight 0 --ce-weight 1",
+        "68,174,336 parameters"
+      ),
+      (1_300_000, "zebra ild --base wide --mixer mamba2 --init random --layers 0", "parameters"),
+      (700_000, "farskip train --model moe", "35,988,224 parameters"),
+    ] {
+      let line =
+        "ulimit -v \(kilobytes); exec timeout 60 '\(builtProducts().path)'/\(command) "
+        + "--data shards --tokens 64 --batch 1 --sequence 64 --out trained-\(kilobytes)"
+      let result = try launch("/bin/bash", ["-c", line], in: Self.folder)
+      XCTAssertEqual(result.status, 2, "\(command): \(result.error)")
+      XCTAssertTrue(
+        result.error.contains("gradients and moments of ")
+          && result.error.contains("\(parameters) need more memory than there is"), "\(command): \(result.error)")
+    }
   }
 
   /// Under a limit of the address space, whatever asks first for what is not there.

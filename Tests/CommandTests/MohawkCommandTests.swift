@@ -32,7 +32,10 @@ final class MohawkCommandTests: XCTestCase {
     XCTAssertEqual(again.output, made.output)
     XCTAssertTrue(again.error.contains("finished already"), again.error)
     let json = try assertSucceeds("zebra", mohawk + ["--tokens", "1024", "--quiet", "--json"]).output
-    XCTAssertNotNil(try JSONValue(parsing: Data(json.utf8), file: "mohawk --json")["held_out"], json)
+    let outcome = try JSONValue(parsing: Data(json.utf8), file: "mohawk --json")
+    XCTAssertNotNil(outcome["held_out"], json)
+    XCTAssertEqual(outcome["model"]?.string, path("llamba"))
+    XCTAssertEqual(json, outcome.text(pretty: true) + "\n", "one style for all commands")
     try assertRefused("zebra", mohawk + ["--tokens", "2k"], status: 2, saying: ["--out", "other settings"])
     let other = mohawk.dropLast() + [path("other")]
     try assertRefused("zebra", other + ["--tokens", "200"], status: 2, saying: ["--tokens", "without a step"])
@@ -71,6 +74,8 @@ final class MohawkCommandTests: XCTestCase {
     for (key, size) in [
       ("hidden_size", 60), ("intermediate_size", 100), ("num_key_value_heads", 6), ("num_attention_heads", 6),
     ] { XCTAssertEqual(config[key]?.int, size, key) }
+    XCTAssertEqual(config["rope_theta"], config["rope_parameters"]?["rope_theta"], "for transformers before 5")
+    XCTAssertNotNil(config["rope_theta"])
     try assertSucceeds(
       "hybrid", ["generate", "--model", path("pruned"), "--prompt", "The key", "--tokens", "4", "--quiet"])
     try assertSucceeds(
@@ -92,8 +97,8 @@ final class MohawkCommandTests: XCTestCase {
     try assertRefused(
       "zebra",
       [
-        "prune", "--model", "experiments/teachers/nano-qwen-moe-seed1", "--out", path("x"), "--calibration",
-        path("shards"),
+        "prune", "--model", "experiments/teachers/nano-qwen-moe-seed1", "--hidden-size", "64", "--out", path("x"),
+        "--calibration", path("shards"),
       ],
       status: 2, saying: ["--model", "experts"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))

@@ -6,6 +6,28 @@ import XCTest
 
 /// `shards pack` as people type it.
 final class PackCommandTests: XCTestCase {
+  /// What comes through a pipe is never known again: the same command says why it asks for --force.
+  func testACommandKilledBesideItsPipeSaysWhy() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try writeFile((0..<60).map { "Line \($0).\n" }.joined(), to: folder.appendingPathComponent("text"))
+    let tokenizer = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path
+    let pack =
+      "'\(builtProducts().path)/shards' pack --document-separator line --tokenizer '\(tokenizer)' --hold-out 20% "
+      + "--out '\(folder.path)/out' --quiet --input - "
+    func run(_ more: String = "") throws -> CommandResult {
+      try launch("/bin/bash", ["-c", "cat '\(folder.path)/text' | \(pack)\(more)"])
+    }
+    XCTAssertEqual(try run().status, 0)
+    // As a kill between the two folders leaves them.
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("out"))
+    let again = try run()
+    XCTAssertEqual(again.status, 2, again.error)
+    XCTAssertTrue(again.error.contains("what comes through - cannot be told from what came then"), again.error)
+    XCTAssertTrue(again.error.contains("replace it with --force"), again.error)
+    XCTAssertEqual(try run("--force").status, 0)
+  }
+
   /// The same documents as files, a folder, a pattern, standard input and a pipe give the same tokens.
   func testInputsAreFilesFoldersPatternsAndPipes() throws {
     let folder = try temporaryFolder()
@@ -44,7 +66,7 @@ final class PackCommandTests: XCTestCase {
     try assertRefused(
       "shards",
       ["pack", "--input", folder.path + "/d.parquet", "--tokenizer", tokenizer, "--out", folder.path + "/no"],
-      status: 2,
+      status: 1,
       saying: ["a Parquet file", "read_parquet('d.parquet').to_json('d.jsonl'"])
   }
 
@@ -70,7 +92,7 @@ final class PackCommandTests: XCTestCase {
     try writeFile("PAR1", to: folder.appendingPathComponent("corpus/zz.txt"))
     for command in ["pack --tokenizer '\(tokenizer)'", "train-tokenizer --vocabulary-size 270"] {
       let refused = try run("\(command) --input corpus --out no --quiet")
-      XCTAssertEqual(refused.status, 2, refused.error)
+      XCTAssertEqual(refused.status, 1, refused.error)
       XCTAssertTrue(refused.errorLines.count == 1 && refused.error.contains("zz.txt: is not text"), refused.error)
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: folder.path + "/no"))
@@ -96,7 +118,7 @@ final class PackCommandTests: XCTestCase {
       repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path,
     ]
     try assertRefused(
-      "shards", pack + ["--out", path("no")], status: 2,
+      "shards", pack + ["--out", path("no")], status: 1,
       saying: ["chats.jsonl:2", "t.jinja: template line 1", "no tools"])
     let result = try assertSucceeds("shards", pack + ["--out", path("shards"), "--skip-bad-lines", "1"])
     XCTAssertTrue(result.error.contains("1 lines left out, the first: \(path("chats.jsonl")):2"), result.error)

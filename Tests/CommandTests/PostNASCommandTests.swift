@@ -25,7 +25,8 @@ final class PostNASCommandTests: XCTestCase {
   func testASearchLeavesAModelThatDecodes() throws {
     let search = common("jet") + ["--count", "2", "--beam", "1", "--windows", "1", "--tokens", "1024", "--quiet"]
     let made = try assertSucceeds("hylo", search)
-    XCTAssertEqual(made.output.split(separator: "\n").filter { $0.contains("KL of the best") }.count, 2, made.output)
+    XCTAssertEqual(
+      made.output.split(separator: "\n").filter { $0.contains("best with attention in") }.count, 2, made.output)
     XCTAssertTrue(made.output.contains("attention layers: "), made.output)
     XCTAssertTrue(made.output.contains("whole: held-out loss"), made.output)
     let info = try assertSucceeds("hybrid", ["info", "--model", path("jet"), "--json"]).output
@@ -51,6 +52,8 @@ final class PostNASCommandTests: XCTestCase {
     let printed = try assertSucceeds("hylo", given + ["--json"]).output
     let report = try JSONValue(parsing: Data(printed.utf8), file: "postnas --json")
     XCTAssertEqual(report["attention_layers"]?.array?.compactMap(\.int), [5, 11], printed)
+    XCTAssertEqual(report["model"]?.string, path("given"))
+    XCTAssertEqual(printed, report.text(pretty: true) + "\n", "one style for all commands")
     let other = common("x") + ["--quiet"]
     for (options, words) in [
       (["--tokens", "200"], ["--tokens", "without a step"]), (["--tokens", "0"], ["--tokens"]),

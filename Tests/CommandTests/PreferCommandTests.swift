@@ -44,7 +44,8 @@ final class PreferCommandTests: XCTestCase {
     }
     let resumed = try JSONValue(
       parsing: Data(try succeed("xecomla", prefer("killed", data)).utf8), file: "prefer --json")
-    XCTAssertEqual(resumed, outcome)
+    XCTAssertEqual(outcome["model"]?.string, path("calm"))
+    XCTAssertEqual(resumed, outcome.merging(.object(["model": .string(path("killed"))])))
     let files = ["calm", "killed"].map { URL(fileURLWithPath: path("\($0)/model.safetensors")) }
     XCTAssertEqual(try sha256(fileAt: files[0]), try sha256(fileAt: files[1]), "resumed against uninterrupted")
     let metrics = String(decoding: try readFile(URL(fileURLWithPath: path("killed/run/metrics.csv"))), as: UTF8.self)
@@ -110,7 +111,12 @@ final class PreferCommandTests: XCTestCase {
     let text = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2"]))
     XCTAssertTrue(text.contains("200 held-out pairs"), text)
     let plan = try succeed("xecomla", prefer("world", ["--pairs", "4", "--batch", "2", "--print-config"]))
-    XCTAssertEqual(try JSONValue(parsing: Data(plan.utf8), file: "plan")["pairs"]?.int, 4)
+    let settings = try JSONValue(parsing: Data(plan.utf8), file: "plan")
+    XCTAssertEqual(settings["pairs"]?.int, 4)
+    XCTAssertEqual(settings["learning_rate"]?.double, 1e-4, plan)
+    try assertRefused(
+      "xecomla", prefer("never", ["--pairs", "4", "--batch", "2", "--save-every=-3"]), status: 2,
+      saying: ["--save-every", "0 or more seconds", "-3"])
     XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example:\n  xecomla prefer"))
   }
 
@@ -125,14 +131,14 @@ final class PreferCommandTests: XCTestCase {
     ]
     for (line, words) in cases {
       try writeFile("\(good)\n\(line)\n", to: file)
-      try assertRefused("xecomla", prefer("bad", ["--data", file.path, "--batch", "1"]), status: 2, saying: words)
+      try assertRefused("xecomla", prefer("bad", ["--data", file.path, "--batch", "1"]), status: 1, saying: words)
     }
     try writeFile("\(good)\n" + #"{"prompt": "a", "chosen": " b", "rejected": "\#(long)"}"# + "\n", to: file)
     let shortened = try assertSucceeds("xecomla", prefer("short", ["--data", file.path, "--batch", "1"]))
     XCTAssertTrue(shortened.error.contains("longer than 512 tokens"), shortened.error)
     try writeFile("", to: file)
     try assertRefused(
-      "xecomla", prefer("bad", ["--data", file.path]), status: 2, saying: ["bad.jsonl", "no preference pairs"])
+      "xecomla", prefer("bad", ["--data", file.path]), status: 1, saying: ["bad.jsonl", "no preference pairs"])
     let data = ["--data", path("pairs.jsonl")]
     try assertRefused("xecomla", prefer("bad", data + ["--pairs", "25"]), status: 2, saying: ["25", "24"])
     try assertRefused("xecomla", prefer("bad", data + ["--pairs", "x"]), status: 2, saying: ["--pairs", "x"])

@@ -44,7 +44,7 @@ final class ServingCommandTests: XCTestCase {
         saying: [option, "says nothing without --requests"])
     }
     try writeFile("{\"prompt\": \"a\"}\n", to: file)
-    try assertRefused("hybrid", serve, status: 2, saying: ["requests.jsonl:1", "no max_tokens"])
+    try assertRefused("hybrid", serve, status: 1, saying: ["requests.jsonl:1", "no max_tokens"])
     try assertRefused(
       "hybrid", ["throughput", "--model", model, "--requests", "nowhere.jsonl"], status: 1, saying: ["nowhere.jsonl"])
   }

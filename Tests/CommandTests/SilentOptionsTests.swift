@@ -103,6 +103,10 @@ final class SilentOptionsTests: XCTestCase {
       ("lab", ["check", "xecomla/kv", "--power", "--json"], ["--power", "--json"]),
       ("lab", ["check", "xecomla/table3", "--profile", "micor"], ["no profile \"micor\"", "micro"]),
       ("lab", ["regenerate", "--check", "--png"], ["--png", "--check"]),
+      ("lab", ["watch", "xecomla/kv", "--once", "--every", "3"], ["--every", "--once"]),
+      ("bench", ["--profile", "llama-d256", "--only", "train_llama_d256"], ["--only", "--profile"]),
+      ("bench", ["--profile", "llama-d256", "--list"], ["--list", "--profile"]),
+      ("zebra", ["prune", "--model", model, "--out", out], ["nothing is to be removed", "--hidden-size"]),
     ]
     for (tool, words, said) in refused { try assertRefused(tool, words, status: 2, saying: said) }
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [])

@@ -38,20 +38,22 @@ final class ZebraSelectTests: XCTestCase {
       try writeFile(text, to: file)
       return file.path
     }
-    func refused(_ file: String, _ options: [String], _ words: [String], line: UInt = #line) throws {
-      try assertRefused("zebra", ["select", "--scores", file] + options, status: 2, saying: words, line: line)
+    func refused(
+      _ file: String, _ options: [String], _ words: [String], status: Int32 = 2, line: UInt = #line
+    ) throws {
+      try assertRefused("zebra", ["select", "--scores", file] + options, status: status, saying: words, line: line)
     }
     try refused(published, ["--count", "0"], ["--count", "1 to 16", "found 0"])
     try refused(published, ["--count", "17"], ["--count", "found 17"])
     try refused(published, ["--count", "four"], ["count"])
     try refused(published, ["--count", "4", "--strategy", "best"], ["best"])
-    try refused("no-such.csv", ["--count", "4"], ["no-such.csv", "no such file"])
+    try refused("no-such.csv", ["--count", "4"], ["no-such.csv", "no such file"], status: 1)
     let count = ["--count", "1"]
-    try refused(scores("layer,score\n0,1\n"), count, ["line 1", "sensitivity"])
-    try refused(scores("layer,sensitivity\n0,much\n"), count, ["line 2", "much", "number"])
-    try refused(scores("layer,sensitivity\n0,nan\n"), count, ["line 2", "nan"])
-    try refused(scores("layer,sensitivity\n0,1\n0,2\n"), count, ["line 3", "repeated"])
-    try refused(scores("layer,sensitivity\n0,1\n2,2\n"), count, ["layer 1 is missing"])
+    try refused(scores("layer,score\n0,1\n"), count, ["line 1", "sensitivity"], status: 1)
+    try refused(scores("layer,sensitivity\n0,much\n"), count, ["line 2", "much", "number"], status: 1)
+    try refused(scores("layer,sensitivity\n0,nan\n"), count, ["line 2", "nan"], status: 1)
+    try refused(scores("layer,sensitivity\n0,1\n0,2\n"), count, ["line 3", "repeated"], status: 1)
+    try refused(scores("layer,sensitivity\n0,1\n2,2\n"), count, ["layer 1 is missing"], status: 1)
   }
 
   /// KL-guided scores: every candidate trains before it is measured, and what was trained is not trained again.
@@ -75,7 +77,12 @@ final class ZebraSelectTests: XCTestCase {
         "--tokens", "128", "--seed", String(seed), "--out", path(mixer), "--quiet",
       ]
     }
-    for mixer in ["mla", "mamba2"] { try assertSucceeds("zebra", ild(mixer)) }
+    for mixer in ["mla", "mamba2"] {
+      let printed = try assertSucceeds("zebra", ild(mixer) + ["--json"]).output
+      let report = try JSONValue(parsing: Data(printed.utf8), file: "ild --json")
+      XCTAssertEqual(report["model"]?.string, path(mixer))
+      XCTAssertEqual(printed, report.text(pretty: true) + "\n", "one style for all commands")
+    }
     let select = [
       "select", "--base", path("base"), "--mla", path("mla"), "--linear", path("mamba2"), "--data", path("s"),
       "--windows", "4", "--count", "1",

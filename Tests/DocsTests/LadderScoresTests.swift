@@ -9,7 +9,7 @@ final class LadderScoresTests: XCTestCase {
     let page = try readText(repositoryRoot().appendingPathComponent("notebooks-md/microworld.md"))
     let teachers = repositoryRoot().appendingPathComponent("experiments/teachers")
     var named: Set<String> = []
-    for match in page.matches(of: /\| (nano-[a-z0-9-]+), seed (\d) \|(.+)\|\n/) {
+    for match in page.matches(of: /\| (nano-[a-z0-9.-]+), seed (\d) \|(.+)\|\n/) {
       let folder = "\(match.1)-seed\(match.2)"
       let scores = try JSONValue(contentsOf: teachers.appendingPathComponent("\(folder)/scores.json"))
       let tasks = try XCTUnwrap(scores["tasks"]?.array).prefix(10).map { $0["score"]?["value"]?.double }

@@ -1,16 +1,13 @@
 import Groundwork
 import ModelCore
 import TensorCore
+import TestKit
 import XCTest
 
 /// forward == prefill + decode == chunked prefill, for every mixer, at odd lengths and ragged batches.
 final class DecodingTests: XCTestCase {
   /// max |a - b| / max |b|.
-  private func difference(_ a: Tensor, _ b: Tensor) -> Float {
-    let (x, y) = (a.toArray(), b.toArray())
-    XCTAssertEqual(x.count, y.count)
-    return zip(x, y).reduce(0) { max($0, abs($1.0 - $1.1)) } / max(b.maxMagnitude, 1e-9)
-  }
+  private func difference(_ a: Tensor, _ b: Tensor) -> Double { relativeError(a.toArray(), b.toArray()) }
 
   private func extendInPieces(_ model: LanguageModel, _ ids: [Int32], _ pieces: [Int]) throws -> Tensor {
     let cache = model.makeCache()

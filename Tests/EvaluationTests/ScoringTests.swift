@@ -207,6 +207,20 @@ final class ScoringTests: XCTestCase {
     XCTAssertEqual(try texts(200), try texts(20))
   }
 
+  func testOneItemTellsNoError() {
+    func item(_ id: String) -> ItemResult {
+      ItemResult(
+        task: "goals", id: id, logLikelihoods: [-1, -2], answer: 0, isCorrect: true, isCorrectNormalised: true,
+        metric: .accuracy, chance: 0.5)
+    }
+    for line in EvaluationReport([item("a")]).table.split(separator: "\n").dropFirst() {
+      XCTAssertTrue(line.contains(" 100.0     - ") && !line.contains(" 0.0"), "\(line)")
+    }
+    for line in EvaluationReport([item("a"), item("b")]).table.split(separator: "\n").dropFirst() {
+      XCTAssertTrue(line.contains(" 100.0   0.0 "), "\(line)")
+    }
+  }
+
   func testAnUntrainedModelIsAtChanceOnEveryTask() throws {
     let tokenizer = try Self.tokenizer()
     let model = try Self.model(tokenizer, seed: 11)

@@ -249,7 +249,7 @@ final class ServingTests: XCTestCase {
       ("{\"prompt\": \"a\", \"max_token\": 3}", "max_token\""),
     ] {
       XCTAssertThrowsError(try read(text), text) { error in
-        XCTAssertEqual((error as? UpcycleError)?.kind, .usage)
+        XCTAssertEqual((error as? UpcycleError)?.kind, .failure)
         XCTAssertTrue("\(error)".contains(word), "\(error) should say \(word)")
       }
     }

@@ -83,12 +83,12 @@ final class ConvertedFamilyTests: XCTestCase {
     let ids = (0..<40).map { Int32($0 * 11 % 61) }
     var asked: [(name: String, question: TransformersPeer.Question, last: [Float])] = []
     let goldens = try JSONValue(contentsOf: file)
-    let mamba: (LanguageModel) throws -> LanguageModel = { try convert(base: $0, MambaConversion(layers: .list([0]))) }
+    let mamba: (LanguageModel) throws -> LanguageModel = { try MambaConversion(layers: .list([0])).converted($0) }
     let delta: (LanguageModel) throws -> LanguageModel = {
-      try convert(base: $0, DeltaConversion(layers: .list([0]), heads: 4))
+      try DeltaConversion(layers: .list([0]), heads: 4).converted($0)
     }
     // Llamba has no attention left; Minitron's models are their families' own.
-    let all: (LanguageModel) throws -> LanguageModel = { try convert(base: $0, MambaConversion()) }
+    let all: (LanguageModel) throws -> LanguageModel = { try MambaConversion().converted($0) }
     let pruned: (LanguageModel) throws -> LanguageModel = { base in
       let config = base.config
       let pruning = WidthPruning(

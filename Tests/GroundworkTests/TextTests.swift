@@ -29,6 +29,13 @@ final class TextTests: XCTestCase {
     ] { XCTAssertEqual(formatCount(value), text) }
   }
 
+  func testWhatRoundsToNothingHasNoSign() {
+    for (value, text) in [
+      (-0.0004, "0.000"), (-0.0, "0.000"), (0.0004, "0.000"), (-0.0006, "-0.001"), (12.3456, "12.346"),
+      (-.infinity, "-inf"),
+    ] { XCTAssertEqual(formatDecimal(value, 3), text) }
+  }
+
   func testAnErrorIsOneLineOfFourParts() {
     XCTAssertEqual("\(UpcycleError("broke"))", "broke")
     XCTAssertEqual("\(UpcycleError("broke", at: "a.json"))", "a.json: broke")

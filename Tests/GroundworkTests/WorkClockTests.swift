@@ -7,7 +7,8 @@ import XCTest
 final class WorkClockTests: XCTestCase {
   func testWaitingForAProcessorDoesNotCount() throws {
     try XCTSkipUnless(
-      FileManager.default.fileExists(atPath: "/proc/thread-self/schedstat"), "skipped: this kernel does not say who waits")
+      FileManager.default.fileExists(atPath: "/proc/thread-self/schedstat"),
+      "skipped: this kernel does not say who waits")
     var (wall, worked, busy) = (0.0, 0.0, 0.0)
     inACrowd {
       let start = (wall: monotonicSeconds(), worked: workSeconds(), busy: processorSeconds())

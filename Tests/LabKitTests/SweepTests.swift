@@ -27,7 +27,8 @@ final class SweepTests: XCTestCase {
   /// What others took of the processors is no part of a stage's time, which foretells that of the next sweep.
   func testARecordHoldsTheTimeOfWorkHoweverBusyTheMachine() throws {
     try XCTSkipUnless(
-      FileManager.default.fileExists(atPath: "/proc/thread-self/schedstat"), "skipped: this kernel does not say who waits")
+      FileManager.default.fileExists(atPath: "/proc/thread-self/schedstat"),
+      "skipped: this kernel does not say who waits")
     let lab = try TestLaboratory()
     lab.effort = 0.5
     try inACrowd { _ = try lab.sweep(lab.plan(seeds: [1])).run() }

@@ -50,11 +50,11 @@ final class AccountingTests: XCTestCase {
     XCTAssertEqual(config.parameterCount, config.embeddingParameterCount + layers + config.hiddenSize)
     XCTAssertEqual(
       config.parameterCount(layer: 0),
-      config.mixerParameterCount(layer: 0) + config.feedForwardParameterCount + 2 * config.hiddenSize)
-    // Six operations per weight and token, when attention itself costs next to nothing.
+      config.mixerParameterCount(layer: 0) + 3 * config.hiddenSize * config.intermediateSize + 2 * config.hiddenSize)
+    // Two operations per weight and token, when attention itself costs next to nothing.
     let weights = Double(
       config.parameterCount - config.embeddingParameterCount + config.vocabularySize * config.hiddenSize)
-    XCTAssertEqual(config.trainingFLOPsPerToken(context: 1) / (6 * weights), 1, accuracy: 0.01)
+    XCTAssertEqual(config.forwardFLOPsPerToken(context: 1) / (2 * weights), 1, accuracy: 0.01)
   }
 
   /// Of 8 tokens with windows of 3 each sees 1, 2, 3, 3, ..., with chunks of 3 it sees 1, 2, 3, 1, 2, 3, 1, 2.

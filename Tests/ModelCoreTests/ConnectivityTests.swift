@@ -281,7 +281,7 @@ final class ConnectivityTests: XCTestCase {
       pass()
       model.routing.updateBias(rate: 0.01)
     }
-    XCTAssertLessThan(model.routing.records[0].crowding, first.crowding)
+    XCTAssertLessThan(model.routing.records[0].loads.max()!, first.loads.max()!)
   }
 
   // MARK: Configurations

@@ -79,6 +79,19 @@ final class FamilyTests: XCTestCase {
     XCTAssertEqual(cache.bytes, model.config.cacheBytes(context: 88, .float32))
   }
 
+  /// Programs that know no `rope_parameters` find the rope, and we read the same model.
+  func testOlderProgramsFindTheRopeOfEveryFamily() throws {
+    for golden in try goldens() {
+      let config = try ModelConfig(contentsOf: golden.folder)
+      let keys = config.stockKeys
+      XCTAssertEqual(try ModelConfig(json: .object(keys), file: golden.name), config, golden.name)
+      guard golden.name == "gemma3" else { continue }
+      XCTAssertEqual(keys["rope_theta"]?.double, 900)
+      XCTAssertEqual(keys["rope_scaling"]?["rope_type"]?.string, "linear")
+      XCTAssertEqual(keys["rope_local_base_freq"]?.double, 300)
+    }
+  }
+
   func testWhatIsSavedIsLoadedAndSpelledAsTheFamilyDoes() throws {
     for golden in try goldens() {
       let model = try LanguageModel(folder: golden.folder)

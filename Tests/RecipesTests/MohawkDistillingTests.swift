@@ -71,7 +71,7 @@ final class MohawkDistillingTests: XCTestCase {
     var recipe = try recipe("refused")
     let hybrid = folder.appendingPathComponent("hybrid")
     let base = try LanguageModel(folder: recipe.base)
-    try convert(base: base, MambaConversion(layers: .list([1]))).save(to: hybrid)
+    try MambaConversion(layers: .list([1])).converted(base).save(to: hybrid)
     recipe.base = hybrid
     XCTAssertThrowsError(try recipe.run(in: folder.appendingPathComponent("refused"))) {
       XCTAssertTrue("\($0)".contains("layer 1: mamba2"), "\($0)")

@@ -142,9 +142,6 @@ final class KernelRowTests: XCTestCase {
       var sum = b
       up_axpy(-1.5, a, &sum, count)
       assertClose(sum, zip(a, b).map { $1 - 1.5 * $0 }, "axpy", tolerance: 1e-6)
-      sum = b
-      up_multiply_add(a, a, &sum, count)
-      assertClose(sum, zip(a, b).map { $1 + $0 * $0 }, "multiply_add", tolerance: 1e-6)
       sum = a
       up_scale(3, &sum, count)
       XCTAssertEqual(sum, a.map { 3 * $0 })

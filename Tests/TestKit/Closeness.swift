@@ -1,4 +1,10 @@
+import TensorCore
 import XCTest
+
+extension Tensor {
+  /// Largest absolute value.
+  public var maxMagnitude: Float { toArray().reduce(0) { max($0, abs($1)) } }
+}
 
 /// Largest |a - b| divided by the largest |b|.
 public func relativeError(_ a: [Float], _ b: [Float]) -> Double {

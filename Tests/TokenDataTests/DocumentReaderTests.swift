@@ -134,7 +134,7 @@ final class DocumentReaderTests: XCTestCase {
     ] {
       XCTAssertThrowsError(try documents(write(bytes, "x.txt")), word) {
         let error = $0 as? UpcycleError
-        XCTAssertEqual(error?.exitCode, 2, word)
+        XCTAssertEqual(error?.exitCode, 1, word)
         XCTAssertTrue("\($0)".contains(word) && error?.hint != nil && !"\($0)".contains("\n"), "\($0)")
       }
     }

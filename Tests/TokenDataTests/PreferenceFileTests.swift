@@ -44,7 +44,7 @@ final class PreferenceFileTests: XCTestCase {
     for (line, reason) in lines {
       let url = try write("\(good)\n\(line)\n\(good)\n")
       XCTAssertThrowsError(try PreferencePair.read(url), line) { error in
-        XCTAssertEqual((error as? UpcycleError)?.exitCode, 2, "\(error)")
+        XCTAssertEqual((error as? UpcycleError)?.exitCode, 1, "\(error)")
         XCTAssert("\(error)".contains("\(url.path):2"), "\(error)")
         XCTAssert("\(error)".contains(reason), "\(error)")
       }
@@ -52,7 +52,7 @@ final class PreferenceFileTests: XCTestCase {
     for empty in ["", "\n \n"] {
       let url = try write(empty)
       XCTAssertThrowsError(try PreferencePair.read(url)) { error in
-        XCTAssertEqual((error as? UpcycleError)?.exitCode, 2, "\(error)")
+        XCTAssertEqual((error as? UpcycleError)?.exitCode, 1, "\(error)")
         XCTAssert("\(error)".contains("holds no preference pairs"), "\(error)")
       }
     }

@@ -20,7 +20,7 @@ final class CompositionTests: XCTestCase {
   /// V -> x, K -> B, Q -> C, O -> out_proj; everything outside the mixers is the base's.
   func testTheStructuredStartTakesAttentionsWeights() throws {
     let base = try tinyBase()
-    let model = try convert(base: base, MambaConversion(seed: 3))
+    let model = try MambaConversion(seed: 3).converted(base)
     func values(_ model: LanguageModel, _ name: String) -> [Float] { model.parameters[name]!.value.toArray() }
     let width = 32
     for layer in 0..<3 {
@@ -50,7 +50,7 @@ final class CompositionTests: XCTestCase {
 
   func testRandomStartSharesNothingWithAttention() throws {
     let base = try tinyBase()
-    let model = try convert(base: base, MambaConversion(layers: .list([1]), start: .random))
+    let model = try MambaConversion(layers: .list([1]), start: .random).converted(base)
     XCTAssertEqual(model.config.mixers, [.attention, .mamba2, .attention])
     XCTAssertNotEqual(
       model.parameters["model.layers.1.mamba.out_proj.weight"]!.value.toArray(),
@@ -61,7 +61,7 @@ final class CompositionTests: XCTestCase {
   }
 
   func testAConvertedModelSurvivesItsFolder() throws {
-    let model = try convert(base: tinyBase(), MambaConversion())
+    let model = try MambaConversion().converted(tinyBase())
     try model.save(to: folder.appendingPathComponent("m"))
     let again = try LanguageModel(folder: folder.appendingPathComponent("m"))
     XCTAssertEqual(again.config, model.config)
@@ -71,7 +71,7 @@ final class CompositionTests: XCTestCase {
   // MARK: Hybrids
 
   private func parts(_ base: LanguageModel) throws -> (latent: LanguageModel, linear: LanguageModel) {
-    (try convert(base: base, tinyConversion()).model, try convert(base: base, MambaConversion()))
+    (try convert(base: base, tinyConversion()).model, try MambaConversion().converted(base))
   }
 
   private func write(_ base: LanguageModel, _ latent: LanguageModel, _ linear: LanguageModel) throws -> [URL] {
@@ -106,9 +106,9 @@ final class CompositionTests: XCTestCase {
     let base = try tinyBase()
     let (latent, linear) = try parts(base)
     let urls = try write(base, latent, linear)
-    let other = try convert(base: tinyBase(seed: 6), MambaConversion())
+    let other = try MambaConversion().converted(tinyBase(seed: 6))
     try other.save(to: folder.appendingPathComponent("other"))
-    let deeper = try convert(base: tinyBase(layers: 4), MambaConversion())
+    let deeper = try MambaConversion().converted(tinyBase(layers: 4))
     try deeper.save(to: folder.appendingPathComponent("deeper"))
     let out = folder.appendingPathComponent("hybrid")
     func refuse(_ layers: [Int], mla: URL? = nil, linear: URL? = nil, _ words: String, line: UInt = #line) {

@@ -29,7 +29,7 @@ final class DeltaConversionTests: XCTestCase {
 
   func testTheCornerStartPutsTheWeightsIntoTheCorner() throws {
     let base = try tinyBase()
-    let model = try convert(base: base, DeltaConversion(seed: 3))
+    let model = try DeltaConversion(seed: 3).converted(base)
     XCTAssertEqual(model.config.mixers, [.gatedDeltaNet, .gatedDeltaNet, .gatedDeltaNet])
     XCTAssertEqual(model.config.delta, DeltaConfig(heads: 6, keyDim: 4, valueDim: 8))
     let (q, k, v) = (
@@ -65,8 +65,8 @@ final class DeltaConversionTests: XCTestCase {
   /// With three heads of 8 and 16 each is one teacher head: its first 8 values are that head's, the others random.
   func testTheAlignedStartGivesEachHeadItsTeacherHead() throws {
     let base = try tinyBase()
-    let model = try convert(base: base, DeltaConversion(start: .aligned, heads: 3, seed: 3))
-    let corner = try convert(base: base, DeltaConversion(heads: 3, seed: 3))
+    let model = try DeltaConversion(start: .aligned, heads: 3, seed: 3).converted(base)
+    let corner = try DeltaConversion(heads: 3, seed: 3).converted(base)
     for name in ["q_proj", "k_proj", "g_proj"] {
       XCTAssertEqual(values(model, "gdn.\(name).weight"), values(corner, "gdn.\(name).weight"), name)
     }
@@ -85,8 +85,8 @@ final class DeltaConversionTests: XCTestCase {
   /// The padding is silent, and its output columns learn; values and columns both zero would never.
   func testTheZeroStartsPaddingIsSilentAndLearns() throws {
     let base = try tinyBase()
-    let model = try convert(base: base, DeltaConversion(start: .zero, seed: 3))
-    let corner = try convert(base: base, DeltaConversion(seed: 3))
+    let model = try DeltaConversion(start: .zero, seed: 3).converted(base)
+    let corner = try DeltaConversion(seed: 3).converted(base)
     let (o, cornerOutput) = (values(model, "gdn.o_proj.weight"), values(corner, "gdn.o_proj.weight"))
     for i in 0..<32 { XCTAssertEqual(column(o, i), column(cornerOutput, i)) }
     for i in 32..<48 { XCTAssertEqual(Set(column(o, i)), [0]) }
@@ -105,12 +105,12 @@ final class DeltaConversionTests: XCTestCase {
 
   func testRandomSharesNothingAndSeedsDecide() throws {
     let base = try tinyBase(qkNorm: true)
-    let random = try convert(base: base, DeltaConversion(layers: .list([1]), start: .random, seed: 3))
+    let random = try DeltaConversion(layers: .list([1]), start: .random, seed: 3).converted(base)
     XCTAssertEqual(random.config.mixers, [.attention, .gatedDeltaNet, .attention])
     XCTAssertNotEqual(row(values(random, "gdn.q_proj.weight"), 0), row(values(base, "self_attn.q_proj.weight"), 0))
     XCTAssertEqual(values(random, "self_attn.q_norm.weight", 0), values(base, "self_attn.q_norm.weight", 0))
     func all(_ seed: UInt64) throws -> [String: [Float]] {
-      let model = try convert(base: base, DeltaConversion(seed: seed))
+      let model = try DeltaConversion(seed: seed).converted(base)
       return Dictionary(uniqueKeysWithValues: model.parameters.parameters.map { ($0.name, $0.value.toArray()) })
     }
     let (first, second) = (try all(3), try all(4))
@@ -125,7 +125,7 @@ final class DeltaConversionTests: XCTestCase {
   func testAConvertedModelSurvivesItsFolder() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let model = try convert(base: tinyBase(), DeltaConversion(layers: .list([0, 2])))
+    let model = try DeltaConversion(layers: .list([0, 2])).converted(tinyBase())
     try model.save(to: folder)
     let again = try LanguageModel(folder: folder)
     XCTAssertEqual(again.config, model.config)
@@ -135,7 +135,7 @@ final class DeltaConversionTests: XCTestCase {
   func testImpossibleShapesAreRefused() throws {
     let base = try tinyBase()
     func refuse(_ conversion: DeltaConversion, on model: LanguageModel? = nil, _ words: String, line: UInt = #line) {
-      XCTAssertThrowsError(try convert(base: model ?? base, conversion), line: line) {
+      XCTAssertThrowsError(try conversion.converted(model ?? base), line: line) {
         XCTAssert("\($0)".contains(words), "\($0)", line: line)
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage, line: line)
       }
@@ -143,7 +143,7 @@ final class DeltaConversionTests: XCTestCase {
     refuse(DeltaConversion(heads: 7), "divisor of 0.75 d = 24")
     refuse(DeltaConversion(start: .aligned), "6 heads of 4")
     refuse(DeltaConversion(layers: .list([3])), "out of range")
-    refuse(DeltaConversion(), on: try convert(base: base, MambaConversion(layers: .list([1]))), "layer 1: mamba2")
+    refuse(DeltaConversion(), on: try MambaConversion(layers: .list([1])).converted(base), "layer 1: mamba2")
   }
 
   // MARK: With latent attention
@@ -154,7 +154,7 @@ final class DeltaConversionTests: XCTestCase {
     let base = try tinyBase(qkNorm: true)
     let parts = [
       "base": base, "mla": try convert(base: base, tinyConversion()).model,
-      "gdn": try convert(base: base, DeltaConversion()),
+      "gdn": try DeltaConversion().converted(base),
     ]
     for (name, model) in parts { try model.save(to: folder.appendingPathComponent(name)) }
     func path(_ name: String) -> URL { folder.appendingPathComponent(name) }

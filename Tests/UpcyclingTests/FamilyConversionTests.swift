@@ -92,13 +92,13 @@ final class FamilyConversionTests: XCTestCase {
       hasSameText: text == (try expected.readIntegers("text").map { Int32($0) }),
       methods: [
         asLatent,
-        try outcome(ids) { try convert(base: model, MambaConversion()) },
-        try outcome(ids) { try convert(base: model, DeltaConversion(layers: .all, heads: 4)) },
+        try outcome(ids) { try MambaConversion().converted(model) },
+        try outcome(ids) { try DeltaConversion(layers: .all, heads: 4).converted(model) },
         hasExperts ? "yes" : "no: a dense model has no experts",
       ],
       exports: [
         try exported { model }, asLatent == "yes" ? try exported(latent) : "-",
-        try exported { try convert(base: model, MambaConversion(layers: .list([0]))) },
+        try exported { try MambaConversion(layers: .list([0])).converted(model) },
         try said { try GGUFModel(model.config, type: .float32).notes.isEmpty ? "yes" : "nearly" },
       ])
   }

@@ -48,6 +48,7 @@ final class HypeNetTests: XCTestCase {
       let hybrid = try PositionFreeHybrid(attentionLayers: [1]).model(base: base, linear: linear)
       XCTAssertEqual(hybrid.config.mixers, [.lightningAttention, .attention, .lightningAttention])
       XCTAssertEqual(hybrid.config.attention.unrotatedLayers, [1])
+      XCTAssertEqual(hybrid.config.baseModel, base.config.baseModel, "the gates are the method's")
       let plain = try LightningConversion(layers: .list([0, 2]), seed: 2).converted(base)
       var config = plain.config
       config.attention.unrotatedLayers = [1]

@@ -173,7 +173,7 @@ final class LayerPlacementTests: XCTestCase {
     ] {
       let error = try XCTUnwrap(refusal(text), text)
       XCTAssertEqual(error.location, place, text)
-      XCTAssertEqual(error.exitCode, 2, text)
+      XCTAssertEqual(error.exitCode, 1, text)
       XCTAssertTrue(error.description.contains(word), error.description)
     }
   }

@@ -52,7 +52,7 @@ final class ReleasedFolderTests: XCTestCase {
     var conversion = tinyConversion()
     conversion.sharesUpProjection = true
     let latent = try convert(base: base, conversion).model
-    let linear = try convert(base: base, DeltaConversion(seed: 2))
+    let linear = try DeltaConversion(seed: 2).converted(base)
     for (name, model) in [("base", base), ("mla", latent), ("gdn", linear)] {
       try model.save(to: folder.appendingPathComponent(name))
     }
@@ -80,7 +80,7 @@ final class ReleasedFolderTests: XCTestCase {
 
   /// A model of flash-linear-attention with its own names and keys gives the logits of the same layers in our layout.
   func testAFlashLinearAttentionFolderGivesTheSameLogits() throws {
-    let model = try convert(base: tinyBase(), DeltaConversion(seed: 4))
+    let model = try DeltaConversion(seed: 4).converted(tinyBase())
     let theirs = [
       "model.embed_tokens.": "model.embeddings.", ".gdn.": ".attn.", ".input_layernorm.": ".attn_norm.",
       ".post_attention_layernorm.": ".mlp_norm.",
@@ -108,7 +108,7 @@ final class ReleasedFolderTests: XCTestCase {
     var conversion = tinyConversion()
     conversion.sharesUpProjection = true
     let latent = try convert(base: base, conversion).model
-    let linear = try convert(base: base, MambaConversion(seed: 2))
+    let linear = try MambaConversion(seed: 2).converted(base)
     for (name, model) in [("base", base), ("mla", latent), ("m2", linear)] {
       try model.save(to: folder.appendingPathComponent(name))
     }

@@ -58,14 +58,14 @@ final class RopeSliceTests: XCTestCase {
   /// Values are carried into Mamba2's x, keys into B, queries into C, and so are their biases.
   func testBiasesGoIntoMamba2sInput() throws {
     let base = try tinyBase(qkvBias: true)
-    let model = try convert(base: base, MambaConversion())
+    let model = try MambaConversion().converted(base)
     let bias = try XCTUnwrap(model.parameter(.inputBias, layer: 1)).value.toArray()
     func own(_ role: MixerRole) throws -> [Float] { try XCTUnwrap(base.parameter(role, layer: 1)).value.toArray() }
     let carried = try own(.valueBias) + own(.keyBias) + own(.queryBias)
     XCTAssertEqual(Array(bias[32..<32 + carried.count]), carried)
-    XCTAssertNil(try convert(base: tinyBase(), MambaConversion()).parameter(.inputBias, layer: 1))
+    XCTAssertNil(try MambaConversion().converted(tinyBase()).parameter(.inputBias, layer: 1))
     // The first 24 of 32 rows, as HyLo's corner takes them.
-    let delta = try convert(base: base, DeltaConversion(heads: 3))
+    let delta = try DeltaConversion(heads: 3).converted(base)
     XCTAssertEqual(
       try XCTUnwrap(delta.parameter(.queryBias, layer: 1)).value.toArray(), Array(try own(.queryBias)[..<24]))
   }

@@ -28,7 +28,7 @@ final class MicroworldDisjointnessTests: XCTestCase {
     for mixture in MicroworldCorpus.Mixture.allCases {
       for part in [MicroworldCorpus.Part.training, .validation] {
         let corpus = MicroworldCorpus(world: world, mixture: mixture, seed: 1, part: part)
-        let text = corpus.text(0..<(part == .training ? 2500 : 400))
+        let text = (0..<(part == .training ? 2500 : 400)).map { corpus.document($0) }.joined(separator: "\n")
         for hit in index.occurrences(in: Array(text.utf8)) {
           let string = String(decoding: hit, as: UTF8.self)
           XCTFail("\(strings[string] ?? "?") occurs in \(mixture) \(part): \(string)")

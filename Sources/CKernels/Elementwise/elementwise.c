@@ -21,12 +21,6 @@ UP_CLONES void up_multiply(const float *restrict a, const float *restrict b, flo
   for (ptrdiff_t i = 0; i < count; i++) out[i] = a[i] * b[i];
 }
 
-UP_CLONES void up_multiply_add(const float *restrict a, const float *restrict b,
-                               float *restrict out, ptrdiff_t count) {
-  UP_RELAXED
-  for (ptrdiff_t i = 0; i < count; i++) out[i] += a[i] * b[i];
-}
-
 UP_CLONES void up_scale(float scale, float *x, ptrdiff_t count) {
   for (ptrdiff_t i = 0; i < count; i++) x[i] *= scale;
 }

@@ -26,10 +26,10 @@ public struct Sensitivity: Sendable {
   }
 
   /// One bar per assumption.
-  public static func tornado(form: Calibration.Form = .throughout) -> [Sensitivity] {
+  public static func tornado() -> [Sensitivity] {
     func bar(_ assumption: String, _ settings: [(String, (inout Setting) -> Void)]) -> Sensitivity {
       let results = settings.map { _, change in
-        var setting = Setting(form: form)
+        var setting = Setting()
         change(&setting)
         return setting.result
       }
@@ -58,7 +58,7 @@ public struct Sensitivity: Sendable {
 
   /// A fit and a prediction under changed assumptions.
   private struct Setting {
-    var form: Calibration.Form
+    var form = Calibration.Form.throughout
     var accelerator = Accelerator(efficiency: 1)
     var efficiencies = Calibration.efficiencies
     var countsOther = false

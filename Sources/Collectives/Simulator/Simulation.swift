@@ -1,3 +1,5 @@
+import Groundwork
+
 /// The ranks that execute a schedule together.
 public struct SimulatedRanks: Sendable {
   /// Per rank the tokens that its experts receive, relative to balanced routing. Experts take so many times as long
@@ -89,8 +91,17 @@ struct Simulation {
   private var nextCollective = 0
   private var flight: (operation: Int, end: Double)?
   private var rate = 1.0
-  private var queue = EventQueue()
+  private var queue = MinHeap<End>()
   private var spans: [SimulatedRun.Span] = []
+
+  /// The end of a compute operation to come, earliest first. One whose version is no longer its rank's is void.
+  private struct End: Comparable {
+    var time: Double
+    var rank: Int
+    var version: Int32
+
+    static func < (a: End, b: End) -> Bool { (a.time, a.rank) < (b.time, b.rank) }
+  }
 
   init(_ schedule: Schedule, on ranks: SimulatedRanks) {
     self.schedule = schedule
@@ -127,14 +138,14 @@ struct Simulation {
     startCollective(at: 0)
     for rank in 0..<count { dispatch(rank, at: 0) }
     while true {
-      while let head = queue.first, head.version != version[head.rank] { queue.removeFirst() }
+      while let head = queue.first, head.version != version[head.rank] { queue.pop() }
       let compute = queue.first
       if let flight, flight.end <= (compute?.time ?? .infinity) {
         now = flight.end
         endCollective(at: now)
       } else if let compute {
         now = compute.time
-        queue.removeFirst()
+        queue.pop()
         endCompute(compute.rank, at: now)
       } else {
         break
@@ -267,49 +278,6 @@ struct Simulation {
   private mutating func expectEnd(_ rank: Int, at now: Double) {
     version[rank] += 1
     let left = max(0, remaining[rank * operations.count + running[rank]])
-    queue.insert(.init(time: now + left / rate, rank: rank, version: version[rank]))
-  }
-}
-
-/// Ends of compute operations to come, earliest first: a binary heap. An entry whose version is no longer its rank's
-/// is void.
-struct EventQueue {
-  struct Entry {
-    var time: Double
-    var rank: Int
-    var version: Int32
-  }
-
-  private var heap: [Entry] = []
-
-  var first: Entry? { heap.first }
-
-  private static func precedes(_ a: Entry, _ b: Entry) -> Bool { (a.time, a.rank) < (b.time, b.rank) }
-
-  mutating func insert(_ entry: Entry) {
-    heap.append(entry)
-    var child = heap.count - 1
-    while child > 0 {
-      let parent = (child - 1) / 2
-      guard Self.precedes(heap[child], heap[parent]) else { return }
-      heap.swapAt(child, parent)
-      child = parent
-    }
-  }
-
-  mutating func removeFirst() {
-    heap.swapAt(0, heap.count - 1)
-    heap.removeLast()
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && Self.precedes(heap[child], heap[least])
-      {
-        least = child
-      }
-      if least == parent { return }
-      heap.swapAt(parent, least)
-      parent = least
-    }
+    queue.push(End(time: now + left / rate, rank: rank, version: version[rank]))
   }
 }

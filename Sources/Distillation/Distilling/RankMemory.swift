@@ -34,7 +34,7 @@ extension RankMemory {
   /// Refuses a student whose gradients and moments do not fit in memory, before any of them is made.
   /// - Returns: their bytes
   @discardableResult
-  static func require(_ student: ModelConfig, on ranks: any TrainingRanks) throws -> Int {
+  public static func require(_ student: ModelConfig, on ranks: any TrainingRanks) throws -> Int {
     let memory = RankMemory(student: student, frozen: nil, ranks: ranks.size, shardsOptimizer: ranks.shardsOptimizer)
     let bytes = cappedSum(memory.gradients, memory.optimizer)
     try requireMemory(

@@ -9,7 +9,7 @@ import TensorCore
 ///
 /// loss = mean over the step's tokens of (ceWeight CE + klWeight KL(teacher || student)). The mean is per
 /// token; the official code's `batchmean` divides by the batch alone, T times larger.
-public final class Trainer {
+public final class Trainer: StepTrainer {
   /// Whose parameters train.
   public let student: LanguageModel
   /// Whom it follows; nil where the plan has no KL.
@@ -17,9 +17,7 @@ public final class Trainer {
   /// What decides the numbers.
   public let plan: TrainingPlan
   private let batches: any BatchSource
-  private let loop: TrainingLoop
-  /// Steps done.
-  public var step: Int { loop.step }
+  public let loop: TrainingLoop
 
   /// - Parameters:
   /// - teacher: frozen; may be left out where the plan's KL weight is 0
@@ -197,24 +195,5 @@ public final class Trainer {
       TeacherHead(
         hidden: last.reshaped([last.rowCount, last.width]), weight: model.head.value, cap: model.logitCap)
     )
-  }
-
-  // MARK: A whole run
-
-  /// Trains to the end of the plan, saving into `directory` every `saveEvery` seconds, and goes on from its
-  /// checkpoint when there is one. The caller saves the finished model, then calls `directory.finish()`.
-  /// - Parameters:
-  ///   - identity: what the run is made of (hashes), so that a folder never mixes two runs.
-  ///   - report: called after every step with its metrics and the rate in tokens per second.
-  ///   - shouldStop: asked after every step; true saves a checkpoint and throws.
-  ///   - isFinished: asked before every step with the steps done; true ends the run as if it were the last.
-  public func run(
-    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
-    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false },
-    isFinished: (Int) throws -> Bool = { _ in false }
-  ) throws {
-    try loop.run(
-      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
-      isFinished: isFinished, takeStep: trainStep)
   }
 }

@@ -12,7 +12,7 @@ import TensorCore
 /// matrices.
 ///
 /// Embedding and head get no gradient.
-public final class IntermediateTrainer {
+public final class IntermediateTrainer: StepTrainer {
   /// Whose layers train.
   public let student: LanguageModel
   /// Whose layers are followed.
@@ -20,9 +20,7 @@ public final class IntermediateTrainer {
   /// What decides the numbers.
   public let plan: IntermediatePlan
   private let batches: any BatchSource
-  private let loop: TrainingLoop
-  /// Steps done.
-  public var step: Int { loop.step }
+  public let loop: TrainingLoop
 
   /// - Parameters:
   /// - base: gets no gradient
@@ -42,7 +40,9 @@ public final class IntermediateTrainer {
     }
     // Ids, targets and positions; the base's input and output of a layer, the student's output and its gradient.
     try requireMemory(
-      cappedProduct(plan.batch, plan.time, cappedSum(16, cappedProduct(16, student.config.hiddenSize))),
+      cappedSum(
+        RankMemory.require(student.config, on: ranks),
+        cappedProduct(plan.batch, plan.time, cappedSum(16, cappedProduct(16, student.config.hiddenSize)))),
       for: "steps of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
     if plan.loss == .matrices { try requireMatrices(of: student, base, plan) }
     self.student = student
@@ -202,19 +202,6 @@ public final class IntermediateTrainer {
       }
     }
     return zip(errors, squares).map { ($0 / max($1, .leastNormalMagnitude)).squareRoot() }
-  }
-
-  // MARK: A whole run
-
-  /// Trains to the end of the plan; see `Trainer.run`.
-  /// - Parameter report: called after every step with its metrics and the rate in tokens per second.
-  public func run(
-    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
-    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
-  ) throws {
-    try loop.run(
-      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
-      takeStep: trainStep)
   }
 }
 

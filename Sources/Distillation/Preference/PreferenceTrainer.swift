@@ -10,7 +10,7 @@ import TokenData
 ///
 /// Every pair is seen once, so the reference is asked for a pair's log-probabilities when the pair comes up:
 /// the same work as asking for all of them at the start, and nothing to store or to resume.
-public final class PreferenceTrainer {
+public final class PreferenceTrainer: StepTrainer {
   /// The model that trains.
   public let policy: LanguageModel
   /// The policy as it began; gets no gradient.
@@ -19,9 +19,7 @@ public final class PreferenceTrainer {
   public let plan: PreferencePlan
   private let pairs: [TokenizedPair]
   private let order: Permutation
-  private let loop: TrainingLoop
-  /// Steps done.
-  public var step: Int { loop.step }
+  public let loop: TrainingLoop
   /// Tokens that went through the policy in these steps, without padding.
   public var trainedTokens: Int {
     (0..<step * plan.batch).reduce(0) { sum, place in
@@ -136,18 +134,5 @@ public final class PreferenceTrainer {
       sums += preferenceLoss(Tape(recording: false), part, scale: 1).1
     }
     return sums
-  }
-
-  // MARK: A whole run
-
-  /// Trains to the end of the plan; see `Trainer.run`.
-  /// - Parameter report: called after every step with its metrics and the rate in pairs per second.
-  public func run(
-    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
-    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
-  ) throws {
-    try loop.run(
-      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
-      takeStep: trainStep)
   }
 }

@@ -1,12 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
-import TensorCore
 import TokenData
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// Everything a training run leaves behind, under one folder; `complete` takes it from nothing, or from what an
 /// interrupted process left, to the finished model:
@@ -212,112 +207,4 @@ private func differingPaths(_ a: JSONValue, _ b: JSONValue) -> [[String]] {
 private struct RunRecord<Plan: Codable & Equatable>: Codable, Equatable {
   var plan: Plan
   var identity: RunIdentity
-}
-
-/// What a run is made of, as hashes or names: a resumed run must be made of the same.
-public struct RunIdentity: Codable, Equatable, Sendable {
-  /// The student, or the model, at its start.
-  public var student: String
-  /// nil: none.
-  public var teacher: String?
-  /// The text or the pairs.
-  public var data: String
-  /// That compute: part of the bits.
-  public var threads: Int
-  /// That train together; nil: one process.
-  public var ranks: Int?
-  /// Whether each rank keeps its share of the optimizer's state, and no more; nil: no.
-  public var shardsOptimizer: Bool?
-  /// The text that the curve of held-out losses is measured on; nil: there is no such curve.
-  public var heldOut: String?
-  /// What the environment says about kernels, which decide the last bits; nil: nothing.
-  public var kernels: String?
-
-  /// What it is made of, trained by `ranks` on the threads that there are.
-  public init(student: String, teacher: String?, data: String, heldOut: String? = nil, on ranks: any TrainingRanks) {
-    self.init(
-      student: student, teacher: teacher, data: data, threads: Threads.count, ranks: ranks.size > 1 ? ranks.size : nil,
-      shardsOptimizer: ranks.shardsOptimizer ? true : nil, heldOut: heldOut)
-  }
-
-  /// Kernels and BLAS are those that the environment names now.
-  public init(
-    student: String, teacher: String?, data: String, threads: Int, ranks: Int? = nil, shardsOptimizer: Bool? = nil,
-    heldOut: String? = nil
-  ) {
-    self.shardsOptimizer = shardsOptimizer
-    self.heldOut = heldOut
-    let environment = ProcessInfo.processInfo.environment
-    let choices = ["UPCYCLE_BLAS", "UPCYCLE_ISA"].compactMap { name in environment[name].map { "\(name)=\($0)" } }
-    kernels = choices.isEmpty ? nil : choices.joined(separator: " ")
-    self.student = student
-    self.teacher = teacher
-    self.data = data
-    self.threads = threads
-    self.ranks = ranks
-  }
-}
-
-/// What metrics.csv holds: one row per step.
-public struct StepTable: Sendable {
-  /// Such as step, loss, ..., seconds.
-  public let columns: [String]
-  /// One per step, in the order of the columns.
-  public let rows: [[Double]]
-  private let file: URL
-
-  init(columns: [String], rows: [[Double]], file: URL) {
-    self.columns = columns
-    self.rows = rows
-    self.file = file
-  }
-
-  /// A column by its name, step by step.
-  public func column(_ name: String) throws -> [Double] {
-    guard let index = columns.firstIndex(of: name), rows.allSatisfy({ $0.count == columns.count }) else {
-      throw UpcycleError(
-        "has no whole column \"\(name)\"", at: file.path, found: columns.joined(separator: ", "))
-    }
-    return rows.map { $0[index] }
-  }
-}
-
-/// A CSV that grows line by line, with a digest of its rows so far.
-final class MetricsFile {
-  private let handle: FileHandle
-  private let path: String
-  /// A chain: SHA-256 of the digest before a row, and the row.
-  private(set) var digest: String
-
-  init(_ url: URL, digest: String) throws {
-    guard let handle = try? FileHandle(forWritingTo: url) else { throw UpcycleError("cannot write", at: url.path) }
-    self.handle = handle
-    path = url.path
-    self.digest = digest
-    try handle.seekToEnd()
-  }
-
-  static func digest(_ rows: some Sequence<String>) -> String { rows.reduce("") { sha256($0 + $1) } }
-
-  func append(_ line: String) throws {
-    do { try handle.write(contentsOf: Data((line + "\n").utf8)) } catch {
-      throw UpcycleError("cannot write: is the disk full?", at: path)
-    }
-    digest = sha256(digest + line)
-  }
-
-  /// Brings the rows to the disk: before a state that counts on them.
-  func sync() throws {
-    do { try handle.synchronize() } catch {
-      throw UpcycleError("cannot sync: \(error.localizedDescription)", at: path)
-    }
-  }
-}
-
-/// What the machine is, for records: processor, cores, threads, operating system; no host names.
-public func machineDescription() -> [String: JSONValue] {
-  [
-    "cpu": .string(processorName()), "cores": .int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
-    "system": .string(ProcessInfo.processInfo.operatingSystemVersionString),
-  ]
 }

@@ -70,10 +70,9 @@ public enum TrainingCheckpoint {
   }
 
   /// Examines the states that are there, from the newest on, reading every byte.
-  /// - Parameter most: stop at so many good ones
-  public static func examine(_ folder: URL, most: Int = .max) -> Found {
+  public static func examine(_ folder: URL) -> Found {
     var found = Found()
-    for state in states(folder).sorted(by: { $0.step > $1.step }) where found.good.count < most {
+    for state in states(folder).sorted(by: { $0.step > $1.step }) {
       do {
         try check(try SafetensorsFile(state.url), step: state.step)
         found.good.append(state.step)

@@ -10,15 +10,13 @@ import TensorCore
 ///   L = sum over layers of |x_l - x*_l|, mean per token,  the last behind the final norm
 ///
 /// Blocks that are not on the path stay as they are. Embedding, norms, feed-forwards and attention are the base's, frozen.
-public final class SuperNetworkTrainer {
+public final class SuperNetworkTrainer: StepTrainer {
   /// What trains.
   public let network: SuperNetwork
   /// What decides the numbers.
   public let plan: IntermediatePlan
   private let batches: any BatchSource
-  private let loop: TrainingLoop
-  /// Steps done.
-  public var step: Int { loop.step }
+  public let loop: TrainingLoop
 
   /// - Parameters:
   ///   - plan: `norm` or `squared` as its loss, training mixers
@@ -32,7 +30,9 @@ public final class SuperNetworkTrainer {
     precondition([.norm, .squared].contains(plan.loss) && plan.trained == .mixers)
     // The base's outputs, and the path's with their gradients.
     try requireMemory(
-      cappedProduct(plan.batch, plan.time, cappedProduct(12, network.base.config.hiddenSize, network.layerCount)),
+      cappedSum(
+        RankMemory.require(network.linear.config, on: ranks),
+        cappedProduct(plan.batch, plan.time, cappedProduct(12, network.base.config.hiddenSize, network.layerCount))),
       for: "steps of \(plan.batch) x \(plan.time) tokens", at: "batch and sequence length")
     self.network = network
     self.plan = plan
@@ -106,16 +106,5 @@ public final class SuperNetworkTrainer {
     }
     tape.backward(from: loss!)
     return sum * scale
-  }
-
-  /// Trains to the end of the plan; see `Trainer.run`.
-  /// - Parameter report: called after every step with its metrics and the rate in tokens per second.
-  public func run(
-    in directory: RunDirectory, identity: RunIdentity, saveEvery: Double = 60,
-    report: (StepMetrics, Double) throws -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
-  ) throws {
-    try loop.run(
-      in: directory, identity: identity, saveEvery: saveEvery, report: report, shouldStop: shouldStop,
-      takeStep: trainStep)
   }
 }

@@ -105,7 +105,7 @@ public struct RulerReport: Codable, Equatable, Sendable {
   /// For people, in percent.
   public var table: String {
     let lengths = self.lengths
-    func cell(_ text: String) -> String { String(repeating: " ", count: max(1, 9 - text.count)) + text }
+    func cell(_ text: String) -> String { " " + text.rightAligned(8) }
     var lines = ["task            " + lengths.map { cell("\($0)") }.joined()]
     for task in tasks {
       lines.append(
@@ -125,7 +125,7 @@ public struct RulerReport: Codable, Equatable, Sendable {
   /// One task by depth and length, in percent.
   public var grid: String {
     let lengths = self.lengths
-    func cell(_ text: String) -> String { String(repeating: " ", count: max(1, 9 - text.count)) + text }
+    func cell(_ text: String) -> String { " " + text.rightAligned(8) }
     var lines = ["depth %  " + lengths.map { cell("\($0)") }.joined()]
     for depth in Set(scores.compactMap(\.depth)).sorted() {
       lines.append(

@@ -200,27 +200,28 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
     }
   }
 
-  /// A table for people, in percent.
+  /// A table for people, in percent; a single item tells no error.
   public var table: String {
     var lines = ["task           stands for       n   metric        score   +-     acc  acc_norm  chance"]
     func percent(_ value: Double?) -> String { value.map { String(format: "%5.1f", 100 * $0) } ?? "    -" }
     func line(_ name: String, _ stands: String, _ n: String, _ metric: String, _ rest: String) -> String {
-      pad(name, 15) + pad(stands, 14) + String(repeating: " ", count: max(0, 4 - n.count)) + n + "   " + pad(metric, 12)
-        + rest
+      pad(name, 15) + pad(stands, 14) + n.rightAligned(4) + "   " + pad(metric, 12) + rest
     }
     for task in tasks {
+      let error = task.items > 1 ? task.score.standardError : nil
       lines.append(
         line(
           task.task, task.benchmark ?? "", "\(task.items)", task.metric.rawValue,
-          " \(percent(task.score.value))  \(percent(task.score.standardError).dropFirst()) "
+          " \(percent(task.score.value))  \(percent(error).dropFirst()) "
             + " \(percent(task.accuracy.value))     \(percent(task.normalisedAccuracy?.value))   \(percent(task.chance))"
         ))
     }
     if let average {
+      let error = tasks.contains { $0.items < 2 } ? nil : average.score.standardError
       lines.append(
         line(
           "average", "", "\(average.tasks)", "tasks",
-          " \(percent(average.score.value))  \(percent(average.score.standardError).dropFirst()) "
+          " \(percent(average.score.value))  \(percent(error).dropFirst()) "
             + "                  \(percent(average.chance))"))
     }
     return lines.joined(separator: "\n")

@@ -5,9 +5,6 @@ extension ServeLengthReport {
   /// What a user reads.
   /// - Parameter plan: that was measured
   public func text(_ plan: ServeLengthPlan) -> String {
-    func cell(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(0, width - text.count)) + text
-    }
     var lines = [
       model,
       "  weights   \(formatCount(budget.weightBytes)) bytes",
@@ -23,8 +20,12 @@ extension ServeLengthReport {
     lines.append("     context   prefill s   decode ms/token      peak bytes")
     for point in points {
       lines.append(
-        cell(formatCount(point.context), 12) + cell(point.prefillSeconds.map { String(format: "%.3f", $0) } ?? "-", 12)
-          + cell(String(format: "%.3f", point.decodeMilliseconds), 18) + cell(formatCount(point.peakBytes), 16))
+        [
+          formatCount(point.context).rightAligned(12),
+          (point.prefillSeconds.map { String(format: "%.3f", $0) } ?? "-").rightAligned(12),
+          String(format: "%.3f", point.decodeMilliseconds).rightAligned(18),
+          formatCount(point.peakBytes).rightAligned(16),
+        ].joined())
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -28,23 +28,19 @@ public struct ServingRequest: Equatable, Sendable {
   /// - Parameters:
   ///   - vocabulary: made-up ids are below it
   ///   - encode: ids of a text; nil when there is no tokenizer
-  /// - Throws: usage errors that name file, line and reason
+  /// - Throws: failures that name file, line and reason
   public static func read(_ url: URL, vocabulary: Int, encode: ((String) -> [Int32])?) throws -> [ServingRequest] {
     var requests: [ServingRequest] = []
     try JSONLines.forEach(in: url) { line, number, place in
       func refuse(_ found: String) -> UpcycleError {
-        .usage(
+        UpcycleError(
           "is not a request", at: place,
           expected:
             "{\"prompt\": text or \"prompt_tokens\": ids or a number, \"max_tokens\": number, \"arrival\": seconds}, at most "
             + "\(formatCount(mostTokens)) tokens each and \(formatCount(Int(mostSeconds))) seconds",
           found: found)
       }
-      let value: JSONValue
-      do { value = try JSONValue(parsing: line, file: place, firstLine: number) } catch var error as UpcycleError {
-        error.kind = .usage
-        throw error
-      }
+      let value = try JSONValue(parsing: line, file: place, firstLine: number)
       guard let fields = value.object else { throw refuse("no object") }
       let known = ["prompt", "prompt_tokens", "max_tokens", "arrival", "id"]
       if let stranger = fields.keys.sorted().first(where: { !known.contains($0) }) { throw refuse("\"\(stranger)\"") }
@@ -80,7 +76,7 @@ public struct ServingRequest: Equatable, Sendable {
           name: value["id"].map { $0.string ?? $0.text() } ?? "\(number)", prompt: prompt, maximum: maximum,
           arrival: arrival))
     }
-    if requests.isEmpty { throw UpcycleError.usage("holds no requests", at: url.path) }
+    if requests.isEmpty { throw UpcycleError("holds no requests", at: url.path) }
     return requests
   }
 }

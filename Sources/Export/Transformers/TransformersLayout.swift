@@ -32,23 +32,6 @@ extension String {
 }
 
 extension ModelConfig {
-  /// Whether transformers has the model's own class: a family of the Hub with nothing rewired.
-  var isStockInTransformers: Bool {
-    ![.hybrid, .flashLinear].contains(architecture) && rewiredLayers.isEmpty
-  }
-
-  /// The family's keys, and the rope where transformers before 5 and many others look for it; they know no
-  /// `rope_parameters` and would turn by a base frequency of 10,000.
-  fileprivate var stockKeys: [String: JSONValue] {
-    var object = json.object ?? [:]
-    guard let parameters = object["rope_parameters"], let theta = parameters["rope_theta"] else { return object }
-    object["rope_theta"] = theta
-    object["partial_rotary_factor"] = parameters["partial_rotary_factor"]
-    if case .none = rope.scaling { return object }
-    object["rope_scaling"] = parameters
-    return object
-  }
-
   /// `bos_token_id` and `eos_token_id`, where there are any.
   var tokenIds: [String: JSONValue] {
     var object: [String: JSONValue] = [:]

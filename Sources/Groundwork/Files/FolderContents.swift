@@ -112,6 +112,9 @@ public struct FolderOrigin: Codable, Equatable, Sendable {
     try paths.reduce(into: [:]) { $0[$1] = try contentHash(URL(fileURLWithPath: $1), isWanted) }
   }
 
+  /// The first of these inputs that can be read but once, such as a pipe: whether what it brings is the same cannot be told.
+  public static func passing(_ paths: [String]) -> String? { paths.first(where: canBeReadButOnce) }
+
   /// Of a folder; nil where nothing is written down.
   public init?(of folder: URL) throws {
     let file = folder.appendingPathComponent(Self.fileName)
@@ -123,6 +126,12 @@ public struct FolderOrigin: Codable, Equatable, Sendable {
   public func write(to folder: URL) throws {
     try writeFile(jsonText(self, pretty: true) + "\n", to: folder.appendingPathComponent(Self.fileName))
   }
+}
+
+private func canBeReadButOnce(_ path: String) -> Bool {
+  var status = stat()
+  if (path as NSString).lastPathComponent == "-" { return true }
+  return stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
 }
 
 /// SHA-256 of a file, or of the names and contents of a folder's files. What can be read but once, such as a pipe, is

@@ -42,10 +42,10 @@ public struct JSONObject: Sendable {
   // MARK: Errors
 
   /// The key's value is unusable.
-  public func fail(_ key: String, expected: String, hint: String? = nil) -> UpcycleError {
+  public func fail(_ key: String, expected: String) -> UpcycleError {
     UpcycleError(
       "unusable value of \"\(place(key))\"", at: file, expected: expected,
-      found: values[key].map { Self.short($0) } ?? "nothing", hint: hint)
+      found: values[key].map { Self.short($0) } ?? "nothing")
   }
 
   /// The key asks for something that is not implemented.

@@ -79,6 +79,12 @@ public func formatCount(_ value: Int) -> String {
   return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
 }
 
+/// 1.2345 -> "1.234"; what rounds to nothing has no sign.
+public func formatDecimal(_ value: Double, _ digits: Int) -> String {
+  let text = String(format: "%.\(digits)f", value)
+  return text.hasPrefix("-") && Double(text) == 0 ? String(text.dropFirst()) : text
+}
+
 /// Reads counts as people type them: 4M, 500k, 1.5M, 2048. Nobody counts beyond 2^50, and below it products with small
 /// numbers are far from overflow.
 public func parseCount(_ text: String) -> Int? {
@@ -88,4 +94,9 @@ public func parseCount(_ text: String) -> Int? {
     return Int(exactly: (value * factor).rounded()).flatMap { $0 <= 1 << 50 ? $0 : nil }
   }
   return Int(text).flatMap { 0...(1 << 50) ~= $0 ? $0 : nil }
+}
+
+extension String {
+  /// With spaces in front, so that it takes `width` characters at least.
+  public func rightAligned(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 }

@@ -11,8 +11,9 @@ final class SweepProgress: @unchecked Sendable {
   private var label = ""
   private var current: (key: String, start: Double, workStart: Double)?
   private var progress: StageProgress?
-  /// Of the stages that ended here: on the clock, and of work (`workSeconds`).
-  private var finished = (seconds: 0.0, work: 0.0)
+  private var finishedSeconds = 0.0
+  /// How much longer than its work (`workSeconds`) the last stage took on the clock.
+  private var crowding = 1.0
   private let line: StatusLine
 
   /// - Parameter todo: expected seconds of work by stage key, nil where unknown.
@@ -44,8 +45,9 @@ final class SweepProgress: @unchecked Sendable {
       if todo.removeValue(forKey: key) != nil { done += 1 }
       seen.insert(key)
       if let current {
-        finished.seconds += monotonicSeconds() - current.start
-        finished.work += workSeconds() - current.workStart
+        let (seconds, work) = (monotonicSeconds() - current.start, workSeconds() - current.workStart)
+        finishedSeconds += seconds
+        if work > 1 { crowding = seconds / work }
       }
       current = nil
     }
@@ -82,9 +84,8 @@ final class SweepProgress: @unchecked Sendable {
   private func remaining() -> Double? {
     var rest = 0.0
     // Estimates are of work; on a busy machine the clock goes on for longer.
-    let crowding = finished.work > 1 ? finished.seconds / finished.work : 1
     for (key, work) in todo where key != current?.key {
-      guard let expected = work.map({ $0 * crowding }) ?? (done > 0 ? finished.seconds / Double(done) : nil) else {
+      guard let expected = work.map({ $0 * crowding }) ?? (done > 0 ? finishedSeconds / Double(done) : nil) else {
         return nil
       }
       rest += expected

@@ -200,14 +200,6 @@ public final class CheckpointReader: WeightSource {
     }
   }
 
-  /// Reads an integer tensor.
-  public func readIntegers(_ name: String) throws -> [Int] {
-    guard let place = places[name] else {
-      throw UpcycleError("tensor is missing", at: "\(folder.path): \(name)")
-    }
-    return try files[place.file].readIntegers(place.name)
-  }
-
   // MARK: Heads
 
   /// Whether a folder whose config.json ties the head to the embedding stores another head than that. Weights that

@@ -23,9 +23,6 @@ extension ModelConfig {
     return keeping.first { mixers[$0] != .attention } ?? keeping.first
   }
 
-  /// One layer's dense gated feed-forward: gate, up and down.
-  public var feedForwardParameterCount: Int { 3 * hiddenSize * intermediateSize }
-
   /// One layer's feed-forward, or its router and all its experts.
   public func feedForwardParameterCount(layer: Int) -> Int { feedForwardTensors(layer).reduce(0) { $0 + $1.count } }
 
@@ -130,7 +127,4 @@ extension ModelConfig {
     }
     return Double(context + 1) / 2
   }
-
-  /// Forward and backward: three times the forward pass.
-  public func trainingFLOPsPerToken(context: Int) -> Double { 3 * forwardFLOPsPerToken(context: context) }
 }

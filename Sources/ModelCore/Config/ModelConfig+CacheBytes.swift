@@ -30,8 +30,8 @@ extension ModelConfig {
     types.keyValue * (kvNumbers(context: context) + stateNumbers - recurrentNumbers) + types.state * recurrentNumbers
   }
 
-  /// `cacheBytes` in percent of the attention-only model's cache at the same length.
-  public func cachePercent(context: Int, _ types: CacheTypes = .released) -> Double {
-    100 * Double(cacheBytes(context: context, types)) / Double(types.keyValue * baseKVNumbersPerToken * context)
+  /// `cacheBytes` as released models run, in percent of the attention-only model's cache at the same length.
+  public func cachePercent(context: Int) -> Double {
+    100 * Double(cacheBytes(context: context)) / Double(CacheTypes.released.keyValue * baseKVNumbersPerToken * context)
   }
 }

@@ -132,7 +132,18 @@ public struct ModelConfig: Equatable, Sendable {
     config.shapes = MixerShapes([])
     // Experts stay: what is compared are mixers.
     config.architecture = architecture.family.architecture(attentionOnly: self)
+    if hasPositionFreeGates {
+      config.attention.outputGate = false
+      config.attention.unrotatedLayers.removeAll(where: layers(of: .attention).contains)
+    }
     return config
+  }
+
+  /// Whether gates and missing positions of the attention are a conversion's (HypeNet), which takes no base with gates.
+  private var hasPositionFreeGates: Bool {
+    let kept = layers(of: .attention)
+    return attention.outputGate && !kept.isEmpty && kept.count < layerCount
+      && kept.allSatisfy(attention.unrotatedLayers.contains)
   }
 
   /// Whether two models agree in everything that attention weights depend on.

@@ -25,12 +25,6 @@ public final class RoutingControl {
     public var balance = 0.0
     /// Recorded passes.
     public var passes = 0
-
-    /// Highest load over the mean one: 1 is even.
-    public var crowding: Double {
-      let total = loads.reduce(0, +)
-      return total == 0 ? 1 : Double(loads.max() ?? 0) * Double(loads.count) / Double(total)
-    }
   }
 
   /// One for every layer with experts.

@@ -77,14 +77,6 @@ public struct RecipeChoice: Sendable {
       rivalMetric: "preferred.avg"),
   ]
 
-  /// Whether the records put the choice before all rivals that they hold; nil: they do not hold it, or none of the rivals.
-  /// - Parameter records: of the experiment
-  func isBest(by records: [Record]) -> Bool? {
-    let others = rivals.compactMap { $0.mean(in: records)?.value }
-    guard let own = chosen.mean(in: records)?.value, !others.isEmpty else { return nil }
-    return chosen.metric.hasSuffix(".avg") ? others.allSatisfy { $0 < own } : others.allSatisfy { $0 > own }
-  }
-
   /// The numbers as the records of a checkout have them, such as `sft.loss 0.955 against 0.978 (15.6 % paper); 1 seed`;
   /// the experiment's name alone where there is no checkout.
   public func evidence(in laboratory: Laboratory?) throws -> String {

@@ -64,7 +64,12 @@ public struct HybridConverting {
     let config = try ModelConfig(contentsOf: base)
     let replacements: [any MixerReplacement] = [latent, linear]
     let shapes = try replacements.map { try $0.config(base: config) }
-    _ = try composition.config(base: config, latent: shapes[0], linear: shapes[1])
+    let hybrid = try composition.config(base: config, latent: shapes[0], linear: shapes[1])
+    if hybrid.mixers == shapes[0].mixers {
+      throw UpcycleError.usage(
+        "leaves no layer to the linear mixer", field: "layers", expected: "fewer than \(config.layerCount) layers",
+        found: "all", hint: "zebra ild --mixer mla trains such a model")
+    }
     try Composition.requireFree(out, base: base)
     try requireWorkFolder(work, apartFrom: [out, base])
     let students = try replacements.map { replacement in
@@ -75,7 +80,7 @@ public struct HybridConverting {
       ).run(in: folder, force: force, saveEvery: saveEvery, report: report(name), shouldStop: shouldStop)
       return (name: name, folder: folder, errors: errors)
     }
-    let hybrid = try composition.write(base: base, latent: students[0].folder, linear: students[1].folder, to: out)
-    return Outcome(config: hybrid, base: config, students: students)
+    let written = try composition.write(base: base, latent: students[0].folder, linear: students[1].folder, to: out)
+    return Outcome(config: written, base: config, students: students)
   }
 }

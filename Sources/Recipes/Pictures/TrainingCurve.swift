@@ -11,25 +11,26 @@ public struct TrainingCurve {
 
   /// The run's folder, as given.
   public let name: String
-  /// Tokens of the whole plan.
+  /// Tokens of the plan's steps.
   public let plannedTokens: Int
   /// Points [tokens, value], ascending.
   public let points: [Quantity: [[Double]]]
 
   /// - Parameter path: what a training command was given as `--out`
-  /// - Throws: usage errors for a folder without a training on tokens
+  /// - Throws: failures for a folder without a training on tokens
   public init(run path: String) throws {
     name = path
     let directory = RunDirectory(URL(fileURLWithPath: path))
     let plan = directory.run.appendingPathComponent("plan.json")
     guard FileManager.default.fileExists(atPath: plan.path) else {
-      throw UpcycleError.usage(
+      throw UpcycleError(
         "holds no training", at: path, expected: "a folder that distill, extend or pretrain wrote")
     }
     let settings = try JSONValue(contentsOf: plan)["plan"]
     guard let batch = settings?["batch"]?.int, let time = settings?["time"]?.int, let tokens = settings?["tokens"]?.int
-    else { throw UpcycleError.usage("is no training on tokens", at: path, hint: "prefer counts pairs") }
-    plannedTokens = tokens
+    else { throw UpcycleError("is no training on tokens", at: path, hint: "prefer counts pairs") }
+    // Whole batches are trained on.
+    plannedTokens = tokens - tokens % max(1, batch * time)
     let steps = try directory.readMetrics()
     func curve(_ column: String) -> [[Double]] {
       guard let values = try? steps.column(column), let numbers = try? steps.column("step") else { return [] }
@@ -69,17 +70,15 @@ public struct TrainingCurve {
   /// The last numbers of every run, a line each.
   public static func table(_ curves: [TrainingCurve]) -> String {
     let width = max(3, curves.map(\.name.count).max() ?? 3)
-    func cell(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(1, width - text.count)) + text
-    }
+    func cell(_ text: String) -> String { " " + text.rightAligned(12) }
     let header =
       "run".padding(toLength: width, withPad: " ", startingAt: 0)
-      + ["tokens", "of", "loss", "KL", "held out"].map { cell($0, 13) }.joined()
+      + ["tokens", "of", "loss", "KL", "held out"].map { cell($0) }.joined()
     let lines = curves.map { curve in
       let last = Quantity.allCases.map { curve.points[$0]?.last.map { String(format: "%.4f", $0[1]) } ?? "-" }
       let tokens = curve.points.values.compactMap(\.last?[0]).max() ?? 0
       return curve.name.padding(toLength: width, withPad: " ", startingAt: 0)
-        + ([formatCount(Int(tokens)), formatCount(curve.plannedTokens)] + last).map { cell($0, 13) }.joined()
+        + ([formatCount(Int(tokens)), formatCount(curve.plannedTokens)] + last).map { cell($0) }.joined()
     }
     return ([header] + lines).joined(separator: "\n")
   }

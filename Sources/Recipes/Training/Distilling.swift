@@ -87,7 +87,7 @@ public struct Distilling {
         let tokens = Double(step * plan.batch * plan.time)
         guard let heldOut else { return }
         try ranks.onFirst {
-          if curve.lastTokens < tokens { try curve.append(tokens, heldOutLoss(model, heldOut, time: plan.time)) }
+          if curve.lastTokens < tokens { try curve.append(tokens, plan.heldOutLoss(model, heldOut)) }
         }
       }
       try measure(0)
@@ -136,6 +136,14 @@ public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int
     answers: { try shards.answers(in: $0 * length + 1..<$0 * length + length + 1) },
     window: { try shards.read($0 * length..<$0 * length + length + 1) }
   ).loss
+}
+
+extension TrainingPlan {
+  /// `heldOutLoss` of a model that is trained so: on no more text than it trains on, so that a trial of a few steps is not
+  /// mostly measuring.
+  func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards) throws -> Double {
+    try Recipes.heldOutLoss(model, shards, time: time, tokens: min(16_384, steps * batch * time))
+  }
 }
 
 /// Identity of a model folder: the hash of its weights, in one file or several, and its config.

@@ -151,7 +151,7 @@ public func teacherReport(_ plan: TrainingPlan, quiet: Bool) -> (Int) -> Void {
 }
 
 func stepDetail(_ metrics: Trainer.StepMetrics, _ plan: TrainingPlan, _ rate: Double) -> String {
-  let divergence = plan.klWeight > 0 ? String(format: "  kl %.3f", metrics.divergence) : ""
+  let divergence = plan.klWeight > 0 ? "  kl " + formatDecimal(metrics.divergence, 3) : ""
   return String(format: "loss %.3f", metrics.crossEntropy) + divergence
     + (metrics.balance.map { String(format: "  balance %.2f", $0) } ?? "")
     + String(format: "  lr %.1e  ", metrics.rate) + "\(formatCount(Int(rate))) tok/s"

@@ -15,7 +15,7 @@ extension DocumentReader {
         do { made = try make(conversation) } catch var error as UpcycleError {
           let place = "\(name):\(number)"
           error.location = error.location.map { "\(place), \($0)" } ?? place
-          error.kind = .usage
+          error.kind = .failure
           throw error
         }
       }

@@ -50,7 +50,7 @@ public struct Conversation {
   }
 
   private static func refusal(_ what: String, at place: String) -> UpcycleError {
-    .usage(what, at: place, expected: "{\"messages\": [{\"role\": \"user\", \"content\": text}, …]}")
+    UpcycleError(what, at: place, expected: "{\"messages\": [{\"role\": \"user\", \"content\": text}, …]}")
   }
 
   func role(_ index: Int) -> String {

@@ -142,7 +142,7 @@ final class ByteStream {
   private func detect(isFile: Bool, path: String) throws {
     func starts(_ bytes: [UInt8]) -> Bool { input.starts(with: bytes) }
     func refuse(_ found: String, _ hint: String) -> UpcycleError {
-      UpcycleError.usage(
+      UpcycleError(
         "is not text", at: name, expected: "UTF-8 text or JSON Lines, plain, .gz or .zst", found: found, hint: hint)
     }
     if starts([0x1F, 0x8B]) {

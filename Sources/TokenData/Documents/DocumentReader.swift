@@ -56,7 +56,7 @@ public final class DocumentReader {
     guard let first = start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) else { return .text }
     if name.hasSuffix(".json") {
       if first == UInt8(ascii: "[") {
-        throw UpcycleError.usage(
+        throw UpcycleError(
           "is one JSON array", at: path, expected: "JSON Lines, an object a line", hint: "convert it: jq -c '.[]'")
       }
       return .jsonl
@@ -151,7 +151,7 @@ struct JSONField {
   }
 
   /// Puts the field's text into `out`; nothing else of the line is kept. `null` is an empty text.
-  /// - Throws: a usage error against the line.
+  /// - Throws: a failure against the line.
   func read(_ line: UnsafeBufferPointer<UInt8>, _ number: Int, of file: String, into out: inout [UInt8]) throws {
     var isFound = false
     do {
@@ -160,11 +160,10 @@ struct JSONField {
       }
     } catch var error as UpcycleError {
       error.expected = error.expected ?? "{\"\(name)\": text}"
-      error.kind = .usage
       throw error
     }
     if !isFound {
-      throw UpcycleError.usage(
+      throw UpcycleError(
         "has no key \"\(name)\"", at: "\(file):\(number)", expected: "{\"\(name)\": text}",
         hint: "`field` names another key, `chat` reads messages")
     }

@@ -31,7 +31,7 @@ private func files(in folder: String) throws -> [String] {
   func path(_ name: String) -> String { folder + (folder.hasSuffix("/") ? "" : "/") + name }
   func isFile(_ name: String) -> Bool { fileKind(path(name)) == S_IFREG }
   if let parquet = all.first(where: { $0.lowercased().hasSuffix(".parquet") && isFile($0) }) {
-    throw UpcycleError.usage(
+    throw UpcycleError(
       "holds Parquet files, which cannot be read", at: folder, expected: "text or JSON Lines", found: parquet,
       hint: "\(parquetHint(parquet)), or name the other files by a pattern")
   }
@@ -42,7 +42,7 @@ private func files(in folder: String) throws -> [String] {
       && isFile(name)
   }
   if names.isEmpty {
-    throw UpcycleError.usage(
+    throw UpcycleError(
       "holds no documents", at: folder,
       expected: "files named \(endings.map { "*\($0)" }.joined(separator: ", ")), also with .gz or .zst")
   }

@@ -14,8 +14,6 @@ public struct TokenBatch: Sendable, Equatable {
   public var batchSize: Int
   /// T, tokens of a window.
   public var sequenceLength: Int
-  /// B T.
-  public var tokens: Int { inputs.count }
 }
 
 /// Cuts shards into windows of T + 1 tokens that overlap by one and deals them into batches. Which windows
@@ -71,8 +69,6 @@ public final class BatchLoader: @unchecked Sendable {  // `ready` and `ahead` ar
 
   /// Windows in one pass over the corpus.
   public var windowsPerEpoch: Int { (shards.count - 1) / sequenceLength }
-  /// Steps that one pass takes, the last one reaching into the next pass.
-  public var stepsPerEpoch: Int { (windowsPerEpoch + batchSize - 1) / batchSize }
 
   /// The first token of the window in row `row` of step `step`.
   public func windowStart(step: Int, row: Int) -> Int {

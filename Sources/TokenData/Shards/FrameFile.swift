@@ -7,8 +7,6 @@ public final class FrameFileWriter {
   private let file: AtomicFile
   private let compressor: FrameCompressor
   private var frames: [SeekTable.Frame] = []
-  /// Bytes that the file takes so far, without the table.
-  public private(set) var storedBytes = 0
 
   /// - Throws: when the file cannot be written.
   public init(_ url: URL, level: Int = 1) throws {
@@ -25,7 +23,6 @@ public final class FrameFileWriter {
     }
     frames.append(
       .init(compressedSize: stored, size: size, checksum: data.withUnsafeBytes { FrameCompressor.checksum($0) }))
-    storedBytes += data.count
     try file.write(data)
   }
 

@@ -100,6 +100,7 @@ public struct BaselineRun {
     let base = try LanguageModel(folder: model)
     let (converted, lost) = try baseline.convert(base, calibration: windows)
     try converted.save(to: output.work)
+    try converted.config.saveForTransformers(to: output.work)
     try copyTokenizer(from: model, to: output.work)
     try output.commit()
     var report = BaselineReport(converted.config, base: config, lost: lost)

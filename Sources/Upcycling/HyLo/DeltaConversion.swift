@@ -1,6 +1,5 @@
 import Groundwork
 import ModelCore
-import TensorCore
 
 /// How attention layers become Gated DeltaNet (HyLo, section 3.3): q, k, v and output projections start from the
 /// attention's, cut or padded to the new widths; gate, decay, beta and convolutions start as flash-linear-attention's.
@@ -42,19 +41,6 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
     self.seed = seed
   }
 
-  /// The converted model's shape; refuses what cannot be done to this base model.
-  public func config(base: ModelConfig) throws -> ModelConfig {
-    let layers = try attentionLayers(self.layers, of: base)
-    let delta = try DeltaConfig(replacing: base, heads: heads)
-    if start == .aligned, delta.keyDim % base.headDim != 0 {
-      throw UpcycleError.usage(
-        "Gated DeltaNet's heads do not hold whole teacher heads", at: "`gdn_init`",
-        expected: "key heads of a multiple of \(base.headDim)", found: "\(delta.heads) heads of \(delta.keyDim)",
-        hint: "choose `gdn_heads`, or another start")
-    }
-    return try base.withGatedDeltaNet(delta, layers: layers)
-  }
-
   /// Where the rows of W_Q and W_K start from, among `width` = n_h d_h teacher rows.
   func keyBlocks(_ delta: DeltaConfig, width: Int) -> [TeacherBlock] {
     start == .random ? [] : [TeacherBlock(rows: 0..<min(delta.layout.keyWidth, width), teacher: 0)]
@@ -76,46 +62,35 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
   }
 }
 
-extension DeltaConversion: MixerReplacement {
+extension DeltaConversion: TensorwiseReplacement {
   public static var kind: MixerKind { .gatedDeltaNet }
-  public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self) }
-}
 
-/// Turns attention layers of a model in memory into Gated DeltaNet; `base` is left as it was.
-public func convert(base: LanguageModel, _ conversion: DeltaConversion) throws -> LanguageModel {
-  let config = try conversion.config(base: base.config)
-  return try LanguageModel(
-    config,
-    weights: DeltaWeights(source: ModelWeights(base), base: base.config, config: config, conversion: conversion),
-    file: "converted model")
-}
+  public func config(base: ModelConfig) throws -> ModelConfig {
+    let layers = try attentionLayers(self.layers, of: base)
+    let delta = try DeltaConfig(replacing: base, heads: heads)
+    if start == .aligned, delta.keyDim % base.headDim != 0 {
+      throw UpcycleError.usage(
+        "Gated DeltaNet's heads do not hold whole teacher heads", at: "`gdn_init`",
+        expected: "key heads of a multiple of \(base.headDim)", found: "\(delta.heads) heads of \(delta.keyDim)",
+        hint: "choose `gdn_heads`, or another start")
+    }
+    return try base.withGatedDeltaNet(delta, layers: layers)
+  }
 
-/// The weights of a model whose attention layers became Gated DeltaNet, made as they are asked for.
-struct DeltaWeights: WeightSource {
-  let source: any WeightSource
-  let base: ModelConfig
-  let config: ModelConfig
-  let conversion: DeltaConversion
-
-  var names: Set<String>? { nil }
-
-  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .gatedDeltaNet,
-      let delta = config.delta
-    else { return try source.read(base.counterpart(of: tensor), into: destination) }
-    tensor.writeUntrained(seed: conversion.seed, to: destination)
-    let width = base.attentionHeads * base.headDim
-    let teacher = TeacherRows(source: source, base: base)
+  func write(
+    _ tensor: TensorSpec, _ role: MixerRole, layer: Int, of config: ModelConfig, from teacher: TeacherRows,
+    to destination: UnsafeMutablePointer<Float>
+  ) throws {
+    tensor.writeUntrained(seed: seed, to: destination)
+    guard let delta = config.delta else { return }
+    let width = teacher.base.attentionHeads * teacher.base.headDim
     switch role {
     case .query, .key, .queryBias, .keyBias:
-      try teacher.copyRows(role, layer, conversion.keyBlocks(delta, width: width), to: destination)
-    case .value, .valueBias:
-      try teacher.copyRows(role, layer, conversion.valueBlocks(delta, width: width), to: destination)
+      try teacher.copyRows(role, layer, keyBlocks(delta, width: width), to: destination)
+    case .value, .valueBias: try teacher.copyRows(role, layer, valueBlocks(delta, width: width), to: destination)
     case .output:
       try teacher.copyColumns(
-        layer, conversion.valueBlocks(delta, width: width), stride: tensor.shape[1],
-        isSilent: conversion.start == .zero,
-        to: destination)
+        layer, valueBlocks(delta, width: width), stride: tensor.shape[1], isSilent: start == .zero, to: destination)
     default: break
     }
   }

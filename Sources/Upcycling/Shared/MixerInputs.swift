@@ -5,12 +5,12 @@ extension LanguageModel {
   /// Shows what the mixers of some layers read over calibration text, normed: [tokens of a batch, D].
   /// - Parameters:
   ///   - windows: token ids, equally long
-  ///   - batch: windows of a forward pass
   ///   - body: called with a tape that does not record, the layer and its input; batch by batch, bottom to top
   /// - Returns: how many tokens there were
   func eachMixerInput(
-    of chosen: [Int], windows: [[Int32]], batch: Int, _ body: @escaping (Tape, Int, Variable) -> Void
+    of chosen: [Int], windows: [[Int32]], _ body: @escaping (Tape, Int, Variable) -> Void
   ) -> Int {
+    let batch = 8  // windows of a forward pass
     let wanted = Set(chosen)
     var tokens = 0
     for start in stride(from: 0, to: windows.count, by: batch) {

@@ -27,3 +27,38 @@ extension MixerReplacement {
     return other
   }
 }
+
+/// A replacement that makes every tensor of a new mixer by itself, from the attention that it replaces.
+protocol TensorwiseReplacement: MixerReplacement {
+  /// Writes a tensor of a converted layer.
+  /// - Parameter config: the converted model's
+  func write(
+    _ tensor: TensorSpec, _ role: MixerRole, layer: Int, of config: ModelConfig, from teacher: TeacherRows,
+    to destination: UnsafeMutablePointer<Float>
+  ) throws
+}
+
+extension TensorwiseReplacement {
+  public func converted(_ base: LanguageModel) throws -> LanguageModel {
+    let config = try config(base: base.config)
+    let teacher = TeacherRows(source: ModelWeights(base), base: base.config)
+    return try LanguageModel(
+      config, weights: ReplacedMixers(replacement: self, config: config, teacher: teacher), file: "converted model")
+  }
+}
+
+/// The weights of a model whose attention layers became another mixer, made as they are asked for.
+private struct ReplacedMixers<Replacement: TensorwiseReplacement>: WeightSource {
+  let replacement: Replacement
+  let config: ModelConfig
+  let teacher: TeacherRows
+
+  var names: Set<String>? { nil }
+
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == Replacement.kind else {
+      return try teacher.source.read(teacher.base.counterpart(of: tensor), into: destination)
+    }
+    try replacement.write(tensor, role, layer: layer, of: config, from: teacher, to: destination)
+  }
+}

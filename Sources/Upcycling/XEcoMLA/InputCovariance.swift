@@ -9,11 +9,11 @@ import TensorCore
 /// variance is added to the diagonal.
 /// - Parameter windows: token ids, equally long
 public func inputCovariances(
-  of model: LanguageModel, layers: [Int], windows: [[Int32]], regularisation: Double = 1e-3, batch: Int = 8
+  of model: LanguageModel, layers: [Int], windows: [[Int32]], regularisation: Double = 1e-3
 ) -> [Int: Matrix] {
   let width = model.config.hiddenSize
   var sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, Matrix.zeros(width, width)) })
-  let tokens = model.eachMixerInput(of: layers, windows: windows, batch: batch) { _, layer, input in
+  let tokens = model.eachMixerInput(of: layers, windows: windows) { _, layer, input in
     guard var sum = sums[layer] else { return }
     let normed = input.value
     let part = Tensor([width, width])

@@ -7,7 +7,8 @@ extension LayerPlacement {
   ///     layer  sensitivity
   ///         0      1185.06  ████████████████████████████████████████  MLA
   ///         1       382.73  ░░░░░░░░░░░░░
-  public func picture(scores: [Double], width: Int = 40) -> String {
+  public func picture(scores: [Double]) -> String {
+    let width = 40
     let highest = max(scores.max() ?? 0, .leastNormalMagnitude)
     let lines = scores.enumerated().map { layer, score -> String in
       let isChosen = layers.contains(layer)

@@ -16,11 +16,10 @@ public struct LayerScores: Equatable, Sendable {
     try writeFile(CSV(header: ["layer", "sensitivity"], rows: rows).text, to: file)
   }
 
-  /// - Throws: a usage error that names the file and the line.
+  /// - Throws: a failure that names the file and the line.
   public init(contentsOf file: URL) throws {
     let data: Data
     do { data = try readFile(file) } catch var error as UpcycleError {
-      error.kind = .usage
       error.expected = "a CSV file with the columns layer, sensitivity"
       error.hint = "give --scores such a file; zebra select --help shows one"
       throw error
@@ -30,10 +29,7 @@ public struct LayerScores: Equatable, Sendable {
 
   /// - Parameter file: how errors call the text
   init(parsing data: Data, file: String) throws {
-    do { try self.init(CSV(parsing: data, file: file), file: file) } catch var error as UpcycleError {
-      error.kind = .usage
-      throw error
-    }
+    try self.init(CSV(parsing: data, file: file), file: file)
   }
 
   private init(_ table: CSV, file: String) throws {

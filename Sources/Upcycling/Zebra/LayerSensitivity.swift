@@ -59,14 +59,14 @@ public func layerSensitivities(
 ///   - progress: (batches done, batches) over all rounds
 /// - Returns: the layers in the order of choice, and what each added, nats per token
 public func greedyLayers(
-  base: LanguageModel, latent: LanguageModel, linear: LanguageModel, windows: [[Int32]], count: Int, batch: Int = 8,
+  base: LanguageModel, latent: LanguageModel, linear: LanguageModel, windows: [[Int32]], count: Int,
   progress: (Int, Int) throws -> Void = { _, _ in }
 ) throws -> [(layer: Int, gain: Double)] {
   var chosen: [(layer: Int, gain: Double)] = []
   for round in 0..<count {
     let layers = chosen.map(\.layer)
     let (_, scores) = try layerSensitivities(
-      base: base, latent: latent, linear: linear, windows: windows, beside: layers, batch: batch
+      base: base, latent: latent, linear: linear, windows: windows, beside: layers
     ) { done, batches in try progress(round * batches + done, count * batches) }
     let best = scores.indices.filter { !layers.contains($0) }.max { (scores[$0], -$0) < (scores[$1], -$1) }
     guard let best else { break }

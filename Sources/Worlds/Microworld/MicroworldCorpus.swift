@@ -153,14 +153,4 @@ public struct MicroworldCorpus: Sendable {
     case .drill(let task): return scribe.drill(task)
     }
   }
-
-  /// Documents of a range, each followed by the separator's line: what a text file holds.
-  public func text(_ range: Range<Int>) -> String {
-    var out = ""
-    for index in range {
-      out += document(index)
-      out += "\n\(Self.separator)\n"
-    }
-    return out
-  }
 }

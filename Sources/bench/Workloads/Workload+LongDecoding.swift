@@ -12,10 +12,8 @@ extension Workload {
     let latent = [1, 5, 10, 14]
     guard
       let base = try? ModelConfig.preset("nano-1b"),
-      let hybrid = try? base.withLatentAttention(
-        LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8),
-        layers: latent
-      ).withGatedDeltaNet(layers: (0..<base.layerCount).filter { !latent.contains($0) })
+      let hybrid = try? base.withHybridLatents(layers: latent).withGatedDeltaNet(
+        layers: (0..<base.layerCount).filter { !latent.contains($0) })
     else { preconditionFailure("no such hybrid of nano-1b") }
     let context = 2 << 20
     let same = (context * hybrid.kvNumbersPerToken + hybrid.stateNumbers) / base.kvNumbersPerToken

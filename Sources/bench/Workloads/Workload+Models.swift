@@ -23,6 +23,13 @@ extension ModelConfig {
   /// The same with the head.
   var matrixNumbers: Int { layerNumbers + vocabularySize * hiddenSize }
 
+  /// nano-1b with the latent attention of the hybrids in these layers, 16 + 4 numbers per token each.
+  func withHybridLatents(layers: [Int]) throws -> ModelConfig {
+    try withLatentAttention(
+      LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8),
+      layers: layers)
+  }
+
   /// Operations of one training step: 6 per number and token, and causal attention's scores and mixtures.
   func trainingOperations(batch: Int, time: Int) -> Double {
     let products = 6 * Double(matrixNumbers) * Double(batch * time)
@@ -64,10 +71,8 @@ extension Workload {
   static var hybridTraining: [Workload] {
     guard
       let base = try? ModelConfig.preset("nano-1b"),
-      let hybrid = try? base.withLatentAttention(
-        LatentConfig(qRank: 84, kvRank: 16, nopeHeadDim: 4, ropeHeadDim: 4, valueHeadDim: 8, upProjectionHeads: 8),
-        layers: [0, 5, 10, 14]
-      ).withMamba2(layers: (0..<16).filter { ![0, 5, 10, 14].contains($0) })
+      let hybrid = try? base.withHybridLatents(layers: [0, 5, 10, 14]).withMamba2(
+        layers: (0..<16).filter { ![0, 5, 10, 14].contains($0) })
     else { preconditionFailure("no such hybrid of nano-1b") }
     return [
       training("train_nano_1b", of: base, called: "nano-1b"),

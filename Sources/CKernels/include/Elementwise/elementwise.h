@@ -2,11 +2,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void up_add(const float *a, const float *b, float *out, ptrdiff_t count);           // out = a + b
-void up_axpy(float scale, const float *x, float *y, ptrdiff_t count);               // y += scale x
-void up_multiply(const float *a, const float *b, float *out, ptrdiff_t count);      // out = a b
-void up_multiply_add(const float *a, const float *b, float *out, ptrdiff_t count);  // out += a b
-void up_scale(float scale, float *x, ptrdiff_t count);                              // x *= scale
+void up_add(const float *a, const float *b, float *out, ptrdiff_t count);       // out = a + b
+void up_axpy(float scale, const float *x, float *y, ptrdiff_t count);           // y += scale x
+void up_multiply(const float *a, const float *b, float *out, ptrdiff_t count);  // out = a b
+void up_scale(float scale, float *x, ptrdiff_t count);                          // x *= scale
 double up_dot(const float *a, const float *b, ptrdiff_t count);  // float64 sum of float32 products
 double up_sum_of_squares(const float *x, ptrdiff_t count);
 // Number of NaN or infinite entries.

@@ -47,11 +47,11 @@ public struct Workload: Sendable {
   }
 
   /// The blocks with experts of this model on `gpus` such accelerators; dense layers, embedding and head are left out.
-  public func model(on accelerator: Accelerator, slowdown: Slowdown, skew: Double = 1) -> OverlapModel {
+  public func model(on accelerator: Accelerator, slowdown: Slowdown) -> OverlapModel {
     OverlapModel(
       durations: accelerator.durations(work(tokens: tokens, perNode: accelerator.perNode)),
       half: accelerator.durations(work(tokens: (tokens + 1) / 2, perNode: accelerator.perNode)),
-      layers: shape.expertLayers, slowdown: slowdown, ranks: gpus, skew: skew)
+      layers: shape.expertLayers, slowdown: slowdown, ranks: gpus)
   }
 
   /// Milliseconds of a whole training step outside the blocks with experts (dense layers and head, backward doubled).

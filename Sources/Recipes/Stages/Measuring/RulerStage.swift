@@ -22,14 +22,8 @@ struct RulerParameters: StageParameters {
 let rulerStage = Stage(
   name: "ruler", version: 1, parents: ["model"], parameters: RulerParameters.self, seeded: false,
   run: { context, parameters in
-    let folder = try context.parent("model").folder
-    let tokenizer = try Tokenizer.load(from: folder)
-    let set = RulerSet(world: try MicroworldText(for: tokenizer).world, tokenizer: tokenizer)
-    let report = try rulerReport(
-      set, model: folder, tasks: try RulerTask.list(parameters.tasks), lengths: parameters.lengths,
-      samples: parameters.samples, beyondPositions: true
-    ) { done, total in context.progress(done, of: total, "samples") }
-    try context.checkInterrupt()
+    let report = try measure(
+      in: context, tasks: parameters.tasks, lengths: parameters.lengths, samples: parameters.samples)
     try writeFile(report.csv.text, to: context.folder.appendingPathComponent("ruler.csv"))
     return StageResult(metrics: rulerMetrics(report))
   })
@@ -49,18 +43,28 @@ struct NeedlesParameters: StageParameters {
 let needlesStage = Stage(
   name: "needles", version: 1, parents: ["model"], parameters: NeedlesParameters.self, seeded: false,
   run: { context, parameters in
-    let folder = try context.parent("model").folder
-    let tokenizer = try Tokenizer.load(from: folder)
-    let set = RulerSet(world: try MicroworldText(for: tokenizer).world, tokenizer: tokenizer)
-    let report = try rulerReport(
-      set, model: folder, tasks: try RulerTask.list(parameters.task), lengths: parameters.lengths,
-      depths: [parameters.depth], samples: parameters.samples, beyondPositions: true
-    ) { done, total in context.progress(done, of: total, "samples") }
-    try context.checkInterrupt()
+    let report = try measure(
+      in: context, tasks: parameters.task, lengths: parameters.lengths, depth: parameters.depth,
+      samples: parameters.samples)
     return StageResult(
       metrics: Dictionary(
         uniqueKeysWithValues: report.scores.map { ("\($0.length)", Metric(percent: $0.score(report.metric))) }))
   })
+
+/// The scores of a stage's model, also beyond its positions.
+private func measure(
+  in context: StageContext, tasks: String, lengths: [Int], depth: Double? = nil, samples: Int
+) throws -> RulerReport {
+  let folder = try context.parent("model").folder
+  let tokenizer = try Tokenizer.load(from: folder)
+  let set = RulerSet(world: try MicroworldText(for: tokenizer).world, tokenizer: tokenizer)
+  let report = try rulerReport(
+    set, model: folder, tasks: try RulerTask.list(tasks), lengths: lengths, depths: [depth], samples: samples,
+    beyondPositions: true
+  ) { done, total in context.progress(done, of: total, "samples") }
+  try context.checkInterrupt()
+  return report
+}
 
 private func rulerMetrics(_ report: RulerReport) -> [String: Metric] {
   var metrics: [String: Metric] = [:]

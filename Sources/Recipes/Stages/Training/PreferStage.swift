@@ -32,7 +32,10 @@ let preferStage = Stage(
     let model = try context.parent("model").folder
     let edition = Edition(of: try Tokenizer.load(from: model))
     let recipe = Preferring(
-      model: model, data: PreferenceData(microworldPairs: plan.pairs, edition: edition), plan: plan)
+      model: model,
+      // A trial of a few pairs is not mostly measuring.
+      data: PreferenceData(
+        microworldPairs: plan.pairs, edition: edition, heldOut: min(200, max(8, plan.pairs))), plan: plan)
     let outcome = try recipe.run(
       in: context.folder,
       report: { metrics, rate in

@@ -74,7 +74,7 @@ private func pretrained(_ recipe: Pretraining, in context: StageContext, world: 
     in: context.folder, text: text, tokenizer: tokenizer, quiet: true,
     report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
     shouldStop: { context.isInterrupted })
-  let loss = try heldOutLoss(LanguageModel(folder: context.folder), text.heldOut(tokenizer: tokenizer), time: plan.time)
+  let loss = try plan.heldOutLoss(LanguageModel(folder: context.folder), text.heldOut(tokenizer: tokenizer))
   let metrics = try RunDirectory(context.folder).readMetrics()
   let last = try metrics.column("ce").suffix(50)
   return StageResult(

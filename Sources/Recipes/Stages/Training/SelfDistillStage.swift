@@ -80,7 +80,7 @@ let selfDistillStage = Stage(
       report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
       shouldStop: { context.isInterrupted })
     func loss(_ folder: URL) throws -> Double {
-      try heldOutLoss(LanguageModel(folder: folder), heldOut, time: plan.time)
+      try plan.heldOutLoss(LanguageModel(folder: folder), heldOut)
     }
     let (aim, naive, reached) = (try loss(teacher), try loss(student), try loss(context.folder))
     let metrics = try RunDirectory(context.folder).readMetrics()

@@ -40,9 +40,6 @@ struct ByteLevelBPE: Sendable {
     }
   }
 
-  /// Bytes that no piece stands for.
-  var missingBytes: Int { byteIDs.filter { $0 < 0 }.count }
-
   /// Appends the ids of `text`.
   /// - Parameter continuing: the text goes on from another, so that it gets no space in front.
   func encode(_ text: UnsafeBufferPointer<UInt8>, continuing: Bool = false, into out: inout [Int32]) {

@@ -1,3 +1,5 @@
+import Groundwork
+
 /// What two neighbouring pieces become: (left, right) -> (priority, merged piece); a lower priority merges
 /// first. Open addressing, fixed after construction.
 struct MergeTable: Sendable {

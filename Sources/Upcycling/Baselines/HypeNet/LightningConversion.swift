@@ -1,6 +1,5 @@
 import Groundwork
 import ModelCore
-import TensorCore
 
 /// How attention layers become Lightning Attention (HALO, arXiv 2601.22156, section 3.1): query, key, value and output
 /// projections, and norms on queries and keys, are the attention's, keys and values repeated from n_kv to n_h heads; the
@@ -18,10 +17,9 @@ public struct LightningConversion: Codable, Equatable, Sendable {
   }
 }
 
-extension LightningConversion: MixerReplacement {
+extension LightningConversion: TensorwiseReplacement {
   public static var kind: MixerKind { .lightningAttention }
 
-  /// The converted model's shape; refuses what cannot be done to this base model.
   public func config(base: ModelConfig) throws -> ModelConfig {
     let layers = try attentionLayers(self.layers, of: base)
     if base.attention.qkNormSpansHeads {
@@ -32,38 +30,18 @@ extension LightningConversion: MixerReplacement {
     return try base.withLightningAttention(layers: layers)
   }
 
-  public func converted(_ base: LanguageModel) throws -> LanguageModel {
-    let config = try config(base: base.config)
-    return try LanguageModel(
-      config,
-      weights: LightningWeights(source: ModelWeights(base), base: base.config, config: config, conversion: self),
-      file: "converted model")
-  }
-}
-
-/// The weights of a model whose attention layers became Lightning Attention, made as they are asked for.
-private struct LightningWeights: WeightSource {
-  let source: any WeightSource
-  let base: ModelConfig
-  let config: ModelConfig
-  let conversion: LightningConversion
-
-  var names: Set<String>? { nil }
-
-  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .lightningAttention
-    else {
-      return try source.read(base.counterpart(of: tensor), into: destination)
-    }
+  func write(
+    _ tensor: TensorSpec, _ role: MixerRole, layer: Int, of config: ModelConfig, from teacher: TeacherRows,
+    to destination: UnsafeMutablePointer<Float>
+  ) throws {
     switch role {
     case .query, .key, .value:
-      let rows = 0..<base.attentionHeads * base.headDim
-      try TeacherRows(source: source, base: base).copyRows(
-        role, layer, [TeacherBlock(rows: rows, teacher: 0)], to: destination)
-    case .output: try source.read(base.counterpart(of: tensor), into: destination)
-    case .queryNorm where base.attention.qkNorm, .keyNorm where base.attention.qkNorm:
-      try source.read(base.counterpart(of: tensor), into: destination)
-    default: tensor.writeUntrained(seed: conversion.seed, to: destination)
+      let rows = 0..<teacher.base.attentionHeads * teacher.base.headDim
+      try teacher.copyRows(role, layer, [TeacherBlock(rows: rows, teacher: 0)], to: destination)
+    case .output: try teacher.source.read(teacher.base.counterpart(of: tensor), into: destination)
+    case .queryNorm where teacher.base.attention.qkNorm, .keyNorm where teacher.base.attention.qkNorm:
+      try teacher.source.read(teacher.base.counterpart(of: tensor), into: destination)
+    default: tensor.writeUntrained(seed: seed, to: destination)
     }
   }
 }

@@ -1,6 +1,4 @@
-import Groundwork
 import ModelCore
-import TensorCore
 
 /// How attention layers become JetBlock (Jet-Nemotron, arXiv 2508.15884). The paper does not say from what its blocks start;
 /// here every head has the projections of the attention head whose number it has, cut or padded to its widths.
@@ -25,50 +23,31 @@ public struct JetConversion: Codable, Equatable, Sendable {
   }
 }
 
-extension JetConversion: MixerReplacement {
+extension JetConversion: TensorwiseReplacement {
   public static var kind: MixerKind { .jetBlock }
 
-  /// The converted model's shape; refuses what cannot be done to this base model.
   public func config(base: ModelConfig) throws -> ModelConfig {
-    let layers = try attentionLayers(self.layers, of: base)
-    return try base.withJetBlock(layers: layers)
+    try base.withJetBlock(layers: attentionLayers(layers, of: base))
   }
 
-  public func converted(_ base: LanguageModel) throws -> LanguageModel {
-    let config = try config(base: base.config)
-    return try LanguageModel(
-      config, weights: JetWeights(source: ModelWeights(base), base: base.config, config: config, conversion: self),
-      file: "converted model")
-  }
-}
-
-/// The weights of a model whose attention layers became JetBlock, made as they are asked for.
-private struct JetWeights: WeightSource {
-  let source: any WeightSource
-  let base: ModelConfig
-  let config: ModelConfig
-  let conversion: JetConversion
-
-  var names: Set<String>? { nil }
-
-  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .jetBlock,
-      let jet = config.jet
-    else { return try source.read(base.counterpart(of: tensor), into: destination) }
-    tensor.writeUntrained(seed: conversion.seed, to: destination)
-    if conversion.start == .random { return }
+  func write(
+    _ tensor: TensorSpec, _ role: MixerRole, layer: Int, of config: ModelConfig, from teacher: TeacherRows,
+    to destination: UnsafeMutablePointer<Float>
+  ) throws {
+    tensor.writeUntrained(seed: seed, to: destination)
+    guard start != .random, let jet = config.jet else { return }
+    let head = teacher.base.headDim
     /// The first `count` rows of every head of `width`, from the teacher's head of the same number.
     func blocks(_ width: Int, _ count: Int) -> [TeacherBlock] {
-      (0..<jet.heads).map { TeacherBlock(rows: $0 * width..<$0 * width + count, teacher: $0 * base.headDim) }
+      (0..<jet.heads).map { TeacherBlock(rows: $0 * width..<$0 * width + count, teacher: $0 * head) }
     }
-    let teacher = TeacherRows(source: source, base: base)
     switch role {
     case .tapsOutput: destination.update(repeating: 0, count: tensor.count)
     case .query, .key: try teacher.copyRows(role, layer, blocks(jet.keyDim, jet.keyDim), to: destination)
-    case .value: try teacher.copyRows(role, layer, blocks(jet.valueDim, base.headDim), to: destination)
+    case .value: try teacher.copyRows(role, layer, blocks(jet.valueDim, head), to: destination)
     case .output:
       try teacher.copyColumns(
-        layer, blocks(jet.valueDim, base.headDim), stride: tensor.shape[1], isSilent: true, to: destination)
+        layer, blocks(jet.valueDim, head), stride: tensor.shape[1], isSilent: true, to: destination)
     default: break
     }
   }

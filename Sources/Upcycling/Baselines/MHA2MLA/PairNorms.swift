@@ -9,9 +9,7 @@ import TensorCore
 ///
 /// - Parameter windows: token ids, equally long
 /// - Returns: by layer, [G][K / 2]
-public func rotaryPairNorms(
-  of model: LanguageModel, layers: [Int], windows: [[Int32]], batch: Int = 8
-) -> [Int: [[Double]]] {
+public func rotaryPairNorms(of model: LanguageModel, layers: [Int], windows: [[Int32]]) -> [Int: [[Double]]] {
   let config = model.config
   let (groups, half) = (config.keyValueHeads, config.headDim / 2)
   let perGroup = config.attentionHeads / groups
@@ -30,7 +28,7 @@ public func rotaryPairNorms(
     return sums
   }
   var sums: [Int: (query: [Double], key: [Double])] = [:]
-  let tokens = model.eachMixerInput(of: layers, windows: windows, batch: batch) { tape, layer, normed in
+  let tokens = model.eachMixerInput(of: layers, windows: windows) { tape, layer, normed in
     guard let query = model.parameter(.query, layer: layer), let key = model.parameter(.key, layer: layer) else {
       return
     }

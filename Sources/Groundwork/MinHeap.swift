@@ -1,10 +1,15 @@
 /// A binary heap; `pop` gives the smallest element.
-struct MinHeap<Element: Comparable> {
-  private var items: [Element] = []
+public struct MinHeap<Element: Comparable> {
+  @usableFromInline var items: [Element] = []
 
-  var isEmpty: Bool { items.isEmpty }
+  /// An empty heap.
+  @inlinable public init() {}
 
-  mutating func push(_ item: Element) {
+  /// The smallest element.
+  @inlinable public var first: Element? { items.first }
+
+  /// Adds an element.
+  @inlinable public mutating func push(_ item: Element) {
     items.append(item)
     var child = items.count - 1
     while child > 0 {
@@ -16,7 +21,9 @@ struct MinHeap<Element: Comparable> {
     items[child] = item
   }
 
-  mutating func pop() -> Element? {
+  /// Takes the smallest element.
+  @discardableResult
+  @inlinable public mutating func pop() -> Element? {
     guard let top = items.first, let last = items.popLast() else { return nil }
     if items.isEmpty { return top }
     var parent = 0
