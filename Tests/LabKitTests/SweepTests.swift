@@ -36,6 +36,16 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try XCTUnwrap(record.stages?["make"]).seconds, 0.5, accuracy: 0.25)
   }
 
+  /// A stage that the first process runs itself, after others have run most, is not one of the first.
+  func testTheLineCountsWhatWorkersFinished() {
+    let board = SweepProgress(todo: ["a": 1, "b": nil, "c": 2, "d": nil], quiet: true)
+    XCTAssertTrue(board.passed("a"))
+    board.finishedElsewhere(["a", "b", "c"])
+    XCTAssertEqual(board.place, "stage 4/4")
+    XCTAssertTrue(board.passed("b"), "seen here for the first time")
+    XCTAssertEqual(board.place, "stage 4/4")
+  }
+
   func testFinishedStagesAreNeverRedoneAndRecordsStayByteIdentical() throws {
     let lab = try TestLaboratory()
     let plan = try lab.plan()

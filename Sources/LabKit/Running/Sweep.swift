@@ -152,7 +152,10 @@ public struct Sweep: Sendable {
           if workers?.todo.contains(step.key) == true { summary.stagesRun += 1 } else { summary.stagesFound += 1 }
         }
       } else {
-        if let failure = workers?.failure { board.sayOnce(failure) }
+        if let workers {
+          board.finishedElsewhere(try workers.todo.filter(isDone))
+          if let failure = workers.failure { board.sayOnce(failure) }
+        }
         do { try run(plan.nodes[step.key]!, of: name, board) } catch var error as UpcycleError {
           let place = "stage \(step.alias) of \(name)"
           error.hint = error.hint.map { "\($0); \(place)" } ?? place

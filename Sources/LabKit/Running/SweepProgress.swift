@@ -53,6 +53,11 @@ final class SweepProgress: @unchecked Sendable {
     }
   }
 
+  /// Takes stages off the list that others finished and that this process has not come to yet.
+  func finishedElsewhere(_ keys: some Sequence<String>) {
+    lock.withLock { for key in keys where todo.removeValue(forKey: key) != nil { done += 1 } }
+  }
+
   /// Takes a stage that needs no run off the list; true when it had not been counted before.
   @discardableResult
   func passed(_ key: String) -> Bool {
@@ -97,9 +102,12 @@ final class SweepProgress: @unchecked Sendable {
     return expected > elapsed ? rest + expected - elapsed : nil
   }
 
+  /// Which stage runs here, such as `stage 3/5`.
+  var place: String { "stage \(done + 1)/\(total)" }
+
   private func show(isUrgent: Bool) {
     line.show(isUrgent: isUrgent) {
-      ("stage \(done + 1)/\(total)  \(label)", progress?.text ?? "", formatETA(remaining()))
+      ("\(place)  \(label)", progress?.text ?? "", formatETA(remaining()))
     }
   }
 }
