@@ -23,7 +23,7 @@ extension Sweep {
 
   /// What committed records tell of stages, by key, in seconds of a machine of this speed.
   private struct Recorded {
-    /// The stage itself in the record of its cell; the mean over the cells that have it.
+    /// The stage itself in the record of its cell; the least of the cells that have it, since load only adds to a time.
     var stages: [String: Double] = [:]
     /// Its part of a cell whose record knows only the whole, or stages of its name in the other experiments of its paper.
     var likely: [String: Double] = [:]
@@ -57,7 +57,10 @@ extension Sweep {
   }
 
   private func recorded() throws -> Recorded {
-    var (stages, parts): ([String: [Double]], [String: [Double]]) = ([:], [:])
+    var (stages, parts): ([String: Double], [String: Double]) = ([:], [:])
+    func keepLeast(_ seconds: Double, _ times: inout [String: Double], _ key: String) {
+      times[key] = min(seconds, times[key] ?? .infinity)
+    }
     var likely: [String: Double] = [:]
     var paces: [String: [String: Pace]] = [:]
     for plan in plans {
@@ -80,17 +83,15 @@ extension Sweep {
           let slowdown = slowdown(from: record, threads: threads)
           for (step, weight) in zip(job.steps, weights) {
             if let cost = record.stages?[step.alias] {
-              stages[step.key, default: []].append(cost.seconds * slowdown)
+              keepLeast(cost.seconds * slowdown, &stages, step.key)
             } else if total > 0 {
-              parts[step.key, default: []].append(record.seconds * weight / total * slowdown)
+              keepLeast(record.seconds * weight / total * slowdown, &parts, step.key)
             }
           }
         }
       }
     }
-    func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-    return Recorded(
-      stages: stages.mapValues(mean), likely: parts.mapValues(mean).merging(likely) { part, _ in part })
+    return Recorded(stages: stages, likely: parts.merging(likely) { part, _ in part })
   }
 
   /// Of a cell's records those that tell most of its time: with the times of stages, of this processor and as many threads,
