@@ -153,6 +153,15 @@ final class BaselineTests: XCTestCase {
     XCTAssertEqual(model.config.kvPercent, 100)
   }
 
+  /// Pairs that hardly turn may lose their rotation; what YaRN multiplied their logits by must stay.
+  func testWhatIsRotatedNoMoreKeepsYarnsFactor() throws {
+    let rope = RopeConfig(
+      theta: 1e30, scaling: .yarn(.init(factor: 1, originalMaxPosition: 128, attentionFactor: 1.5)))
+    let base = try tinyBase(rope: rope)
+    let (model, _) = try convert(base: base, PartialRopeConversion(kvRank: 28, ropeHeadDim: 2, keep: .high))
+    assertClose(logits(model), logits(base), "first pair alone", tolerance: 1e-4)
+  }
+
   // MARK: What methods cannot take
 
   func testWhatABaselineCannotTakeIsRefused() throws {
