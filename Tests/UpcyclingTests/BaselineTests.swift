@@ -73,15 +73,24 @@ final class BaselineTests: XCTestCase {
 
   /// One window: F is the mean magnitude of the slope, here by finite differences of the loss.
   func testFisherInformationIsTheSlopeOfTheLoss() throws {
-    let model = try tinyBase(layers: 2)
+    let base = try tinyBase(layers: 2)
+    try checkFisherInformation(of: base)
+    // Capped logits have other slopes.
+    var config = base.config
+    config.block.logitCap = 3
+    try checkFisherInformation(of: LanguageModel(config, weights: ModelWeights(base)))
+  }
+
+  private func checkFisherInformation(of model: LanguageModel) throws {
     let window = Array(tinyIds[..<12])
     let information = fisherInformation(of: model, layers: [1], groups: 2, windows: [window])
     XCTAssertTrue(model.parameters.parameters.allSatisfy { $0.isTrainable && $0.gradient == nil })
     func loss() -> Double {
       let tape = Tape(recording: false)
       let hidden = model.hidden(tape, ids: window, batch: 1, time: 12)
-      return tape.headLoss(hidden, head: model.head, targets: window.dropFirst() + [-1], scale: 1).sums.crossEntropy
-        / 11
+      return tape.headLoss(
+        hidden, head: model.head, targets: window.dropFirst() + [-1], scale: 1, cap: model.logitCap
+      ).sums.crossEntropy / 11
     }
     for (role, measured) in [(MixerRole.key, information[1]!.key), (.value, information[1]!.value)] {
       let weight = try XCTUnwrap(model.parameter(role, layer: 1)).value

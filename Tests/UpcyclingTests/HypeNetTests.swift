@@ -58,7 +58,7 @@ final class HypeNetTests: XCTestCase {
     }
   }
 
-  /// A base's YaRN multiplies logits; attention that is rotated no more has the same factor in its queries or their norms.
+  /// A base's YaRN multiplies logits; attention that turns no more has the same factor in its queries or their norms.
   func testYarnsFactorStaysWithoutPositions() throws {
     let rope = RopeConfig(scaling: .yarn(.init(factor: 1, originalMaxPosition: 128, attentionFactor: 1.5)))
     for (qkNorm, qkvBias) in [(true, false), (false, true)] {

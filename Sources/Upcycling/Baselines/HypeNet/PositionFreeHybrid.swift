@@ -6,7 +6,7 @@ import TensorCore
 /// gate on their outputs, beside linear layers that have positions.
 ///
 /// The gates start half open everywhere (their rows of q_proj are zero), and W_O is doubled, so that they change nothing at
-/// first. What YaRN or LongRoPE multiplied the base's logits by goes with the rotation; queries, or their norms, take it over.
+/// first. What YaRN or LongRoPE multiplied the base's logits by goes with the rotation: queries, or their norms, take it.
 public struct PositionFreeHybrid {
   /// Layers that keep attention, as counted from 0, each once.
   public var attentionLayers: [Int]

@@ -78,7 +78,7 @@ public func convert(
   let layers = try conversion.validate(base: config)
   let (width, half, groups) = (config.headDim, config.headDim / 2, config.keyValueHeads)
   let source = ModelWeights(base)
-  // YaRN's and LongRoPE's factor on cos and sin scaled every logit of the base; here the rotated part alone passes through.
+  // YaRN's and LongRoPE's factor on cos and sin scaled all logits of the base; here the rotated part alone has it.
   let freeFactor = config.rope.magnitude * config.rope.magnitude
   var shape = PartialRopeConfig(kvRank: conversion.kvRank, pairs: [:])
   var made: [TensorPlace: Tensor] = [:]
