@@ -65,6 +65,21 @@ final class LightningAttentionTests: XCTestCase {
     assertClose(model.logits(Tensor([30, 12], values: rows)).toArray(), whole, "pieces", tolerance: 1e-4)
   }
 
+  /// Where the base's windowed layers have a rope of their own (Gemma 3), what stands in their place turns by it.
+  func testALayerTurnsAsTheAttentionInItsPlace() throws {
+    let ids = randomIds(9, vocabulary: 7)
+    func logits(_ config: ModelConfig) throws -> [Float] {
+      try LanguageModel(config, weights: RandomWeights(seed: 3, deviation: 0.3, layers: 1)).logits(
+        ids: ids, batch: 1, time: 9
+      ).toArray()
+    }
+    var (windowed, turning) = (try small(), try small())
+    windowed.attention.windows = AttentionConfig.Windows(layers: [0], size: 8, rope: RopeConfig(theta: 10))
+    turning.rope = RopeConfig(theta: 10)
+    XCTAssertEqual(try logits(windowed), try logits(turning))
+    XCTAssertNotEqual(try logits(windowed), try logits(small()))
+  }
+
   /// Heads, widths and rates of HypeNet-2B, whose base is Qwen3-1.7B: seven of 28 layers keep 25 % of the cache.
   func testTheShapeIsTheReleasedModels() throws {
     let kept = [2, 3, 6, 8, 9, 21, 25]

@@ -73,15 +73,24 @@ final class BaselineTests: XCTestCase {
 
   /// One window: F is the mean magnitude of the slope, here by finite differences of the loss.
   func testFisherInformationIsTheSlopeOfTheLoss() throws {
-    let model = try tinyBase(layers: 2)
+    let base = try tinyBase(layers: 2)
+    try checkFisherInformation(of: base)
+    // Capped logits have other slopes.
+    var config = base.config
+    config.block.logitCap = 3
+    try checkFisherInformation(of: LanguageModel(config, weights: ModelWeights(base)))
+  }
+
+  private func checkFisherInformation(of model: LanguageModel) throws {
     let window = Array(tinyIds[..<12])
     let information = fisherInformation(of: model, layers: [1], groups: 2, windows: [window])
     XCTAssertTrue(model.parameters.parameters.allSatisfy { $0.isTrainable && $0.gradient == nil })
     func loss() -> Double {
       let tape = Tape(recording: false)
       let hidden = model.hidden(tape, ids: window, batch: 1, time: 12)
-      return tape.headLoss(hidden, head: model.head, targets: window.dropFirst() + [-1], scale: 1).sums.crossEntropy
-        / 11
+      return tape.headLoss(
+        hidden, head: model.head, targets: window.dropFirst() + [-1], scale: 1, cap: model.logitCap
+      ).sums.crossEntropy / 11
     }
     for (role, measured) in [(MixerRole.key, information[1]!.key), (.value, information[1]!.value)] {
       let weight = try XCTUnwrap(model.parameter(role, layer: 1)).value
@@ -151,6 +160,15 @@ final class BaselineTests: XCTestCase {
     assertClose(logits(model), logits(base), "all pairs", tolerance: 1e-4)
     XCTAssertLessThan(lost.values.max() ?? 1, 1e-9)
     XCTAssertEqual(model.config.kvPercent, 100)
+  }
+
+  /// Pairs that hardly turn may lose their rotation; what YaRN multiplied their logits by must stay.
+  func testWhatIsRotatedNoMoreKeepsYarnsFactor() throws {
+    let rope = RopeConfig(
+      theta: 1e30, scaling: .yarn(.init(factor: 1, originalMaxPosition: 128, attentionFactor: 1.5)))
+    let base = try tinyBase(rope: rope)
+    let (model, _) = try convert(base: base, PartialRopeConversion(kvRank: 28, ropeHeadDim: 2, keep: .high))
+    assertClose(logits(model), logits(base), "first pair alone", tolerance: 1e-4)
   }
 
   // MARK: What methods cannot take

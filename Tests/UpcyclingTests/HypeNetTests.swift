@@ -58,6 +58,22 @@ final class HypeNetTests: XCTestCase {
     }
   }
 
+  /// A base's YaRN multiplies logits; attention that turns no more has the same factor in its queries or their norms.
+  func testYarnsFactorStaysWithoutPositions() throws {
+    let rope = RopeConfig(scaling: .yarn(.init(factor: 1, originalMaxPosition: 128, attentionFactor: 1.5)))
+    for (qkNorm, qkvBias) in [(true, false), (false, true)] {
+      let base = try tinyBase(rope: rope, qkNorm: qkNorm, qkvBias: qkvBias)
+      let linear = try LightningConversion(seed: 2).converted(base)
+      let hybrid = try PositionFreeHybrid(attentionLayers: [1]).model(base: base, linear: linear)
+      let plain = try LightningConversion(layers: .list([0, 2]), seed: 2).converted(base)
+      var config = plain.config
+      config.attention.unrotatedLayers = [1]
+      config.attention.scale = 2.25 * config.attentionScale
+      let scaled = try LanguageModel(config, weights: ModelWeights(plain))
+      assertClose(logits(hybrid), logits(scaled), "norms \(qkNorm), biases \(qkvBias)", tolerance: 1e-4)
+    }
+  }
+
   func testAHybridSurvivesItsFolderAndDecodes() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

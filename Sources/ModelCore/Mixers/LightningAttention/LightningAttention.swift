@@ -39,7 +39,8 @@ public struct LightningAttention: Mixer {
     eps = Float(config.rmsNormEps)
     normOffset = config.normOffset
     rotaryWidth = config.lightningRotaryDim
-    positions = RotaryPositions(config.rope, dim: rotaryWidth, interleaved: config.attention.ropeInterleaved)
+    positions = RotaryPositions(
+      config.attentionRope(layer: layer), dim: rotaryWidth, interleaved: config.attention.ropeInterleaved)
   }
 
   private var scale: Float { 1 / Float(config.headDim).squareRoot() }

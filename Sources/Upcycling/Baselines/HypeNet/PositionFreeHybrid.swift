@@ -6,7 +6,7 @@ import TensorCore
 /// gate on their outputs, beside linear layers that have positions.
 ///
 /// The gates start half open everywhere (their rows of q_proj are zero), and W_O is doubled, so that they change nothing at
-/// first.
+/// first. What YaRN or LongRoPE multiplied the base's logits by goes with the rotation: queries, or their norms, take it.
 public struct PositionFreeHybrid {
   /// Layers that keep attention, as counted from 0, each once.
   public var attentionLayers: [Int]
@@ -52,7 +52,9 @@ private struct GatedWeights: WeightSource {
     let isLinear = tensor.layer.map { !attentionLayers.contains($0) } ?? false
     let source = isLinear ? linear : base
     let own = source.config.counterpart(of: tensor)
-    if !isLinear, tensor.role == .mixer(.query) || tensor.role == .mixer(.queryBias) {
+    guard !isLinear, let layer = tensor.layer else { return try source.weights.read(own, into: destination) }
+    let factor = logitFactor(layer)
+    if tensor.role == .mixer(.query) || tensor.role == .mixer(.queryBias) {
       // Each head's rows, then its gate's.
       let values = try source.weights.read(own)
       let head = base.config.headDim * (own.count / own.shape[0])
@@ -60,11 +62,24 @@ private struct GatedWeights: WeightSource {
       for index in 0..<base.config.attentionHeads {
         (destination + 2 * index * head).update(from: values.pointer + index * head, count: head)
       }
+      // Norms behind the projection would take it away again.
+      if !base.config.attention.qkNorm { for index in 0..<tensor.count { destination[index] *= factor } }
       return
     }
     try source.weights.read(own, into: destination)
-    if !isLinear, tensor.role == .mixer(.output) {
-      for index in 0..<tensor.count { destination[index] *= 2 }
+    switch tensor.role {
+    case .mixer(.output): for index in 0..<tensor.count { destination[index] *= 2 }
+    case .mixer(.queryNorm) where factor != 1:
+      let offset = base.config.normOffset
+      for index in 0..<tensor.count { destination[index] = factor * (destination[index] + offset) - offset }
+    default: break
     }
+  }
+
+  /// What the rope of a layer of the base multiplies every logit by.
+  private func logitFactor(_ layer: Int) -> Float {
+    if base.config.attention.unrotatedLayers.contains(layer) { return 1 }
+    let magnitude = base.config.attentionRope(layer: layer).magnitude
+    return Float(magnitude * magnitude)
   }
 }

@@ -78,6 +78,8 @@ public func convert(
   let layers = try conversion.validate(base: config)
   let (width, half, groups) = (config.headDim, config.headDim / 2, config.keyValueHeads)
   let source = ModelWeights(base)
+  // YaRN's and LongRoPE's factor on cos and sin scaled all logits of the base; here the rotated part alone has it.
+  let freeFactor = config.rope.magnitude * config.rope.magnitude
   var shape = PartialRopeConfig(kvRank: conversion.kvRank, pairs: [:])
   var made: [TensorPlace: Tensor] = [:]
   var lost: [Int: Double] = [:]
@@ -101,8 +103,10 @@ public func convert(
     }
     let whole: [[Int]] = zip(free, rotated).map { $0 + $1 }
     let ordered = rows(whole, heads: config.attentionHeads)
+    let query = weights.query.selecting(rows: ordered).scalingRows(
+      by: ordered.indices.map { $0 % width < freeWidth ? freeFactor : 1 })
     for (role, matrix) in [
-      (MixerRole.query, weights.query.selecting(rows: ordered)),
+      (MixerRole.query, query),
       (.latentDown, svd.right.scalingRows(by: roots)),
       (.ropeKey, weights.key.selecting(rows: rows(rotated, heads: groups))),
       (.keyValueUp, svd.left.scalingColumns(by: roots).selecting(rows: upRows)),

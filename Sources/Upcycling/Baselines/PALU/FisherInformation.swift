@@ -44,7 +44,8 @@ public func fisherInformation(
     let tape = Tape(recording: true)
     let hidden = model.hidden(tape, ids: ids, batch: 1, time: ids.count)
     let loss = tape.headLoss(
-      hidden, head: model.head, targets: ids.dropFirst() + [-1], scale: 1 / Float(max(1, ids.count - 1))
+      hidden, head: model.head, targets: ids.dropFirst() + [-1], scale: 1 / Float(max(1, ids.count - 1)),
+      cap: model.logitCap
     ).loss
     tape.backward(from: loss)
     for (index, projection) in projections.enumerated() {
