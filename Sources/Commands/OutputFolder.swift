@@ -192,8 +192,8 @@ private final class Pending<Value: Sendable>: Sendable {
 }
 
 /// The command line as a user would type it, without what only decides how results are shown.
-func commandLine(_ arguments: [String] = CommandLine.arguments) -> String {
-  let program = URL(fileURLWithPath: arguments.first ?? "").lastPathComponent
-  let words = arguments.dropFirst().filter { !["--force", "--json", "--quiet"].contains($0) }
+func commandLine() -> String {
+  let program = URL(fileURLWithPath: CommandLine.arguments.first ?? "").lastPathComponent
+  let words = CommandLine.arguments.dropFirst().filter { !["--force", "--json", "--quiet"].contains($0) }
   return ([program] + words.map(shellQuoted)).joined(separator: " ")
 }
