@@ -18,6 +18,11 @@ public struct OutputFolder: ParsableArguments {
   /// A command's JSON, naming the model that it wrote.
   public func naming(_ result: JSONValue) -> JSONValue { result.merging(.object(["model": .string(out)])) }
 
+  /// Prints that JSON.
+  public func printJSON(_ result: some Encodable) throws {
+    try printResult(naming(jsonValue(result, snakeCase: true)).text(pretty: true))
+  }
+
   /// Where the folder will be, without `..`: what is looked at is what `AtomicFolder` replaces.
   public var url: URL { URL(fileURLWithPath: out).standardizedFileURL }
 
