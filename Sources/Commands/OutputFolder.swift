@@ -18,6 +18,11 @@ public struct OutputFolder: ParsableArguments {
   /// A command's JSON, naming the model that it wrote.
   public func naming(_ result: JSONValue) -> JSONValue { result.merging(.object(["model": .string(out)])) }
 
+  /// Prints that JSON.
+  public func printJSON(_ result: some Encodable) throws {
+    try printResult(naming(jsonValue(result, snakeCase: true)).text(pretty: true))
+  }
+
   /// Where the folder will be, without `..`: what is looked at is what `AtomicFolder` replaces.
   public var url: URL { URL(fileURLWithPath: out).standardizedFileURL }
 
@@ -192,8 +197,8 @@ private final class Pending<Value: Sendable>: Sendable {
 }
 
 /// The command line as a user would type it, without what only decides how results are shown.
-func commandLine(_ arguments: [String] = CommandLine.arguments) -> String {
-  let program = URL(fileURLWithPath: arguments.first ?? "").lastPathComponent
-  let words = arguments.dropFirst().filter { !["--force", "--json", "--quiet"].contains($0) }
+func commandLine() -> String {
+  let program = URL(fileURLWithPath: CommandLine.arguments.first ?? "").lastPathComponent
+  let words = CommandLine.arguments.dropFirst().filter { !["--force", "--json", "--quiet"].contains($0) }
   return ([program] + words.map(shellQuoted)).joined(separator: " ")
 }

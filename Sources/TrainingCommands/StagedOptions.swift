@@ -1,6 +1,8 @@
 import ArgumentParser
 import Commands
+import Distillation
 import Foundation
+import Groundwork
 import ModelCore
 
 /// What the commands that train in several stages ask alike, beside their models, their text and their rates.
@@ -27,4 +29,23 @@ public struct StagedOptions: ParsableArguments {
   /// The type of the finished model's numbers.
   /// - Throws: failures of reading the model that the run begins with
   public func type(from base: URL) throws -> ElementType { try stored.type(of: base) }
+
+  /// Trains all stages on ranks that share every batch; an interrupt ends them after a step.
+  /// - Parameters:
+  ///   - inputs: what the command reads, as given
+  ///   - base: the model that becomes another
+  ///   - teacher: the model that is followed
+  ///   - body: is given the folder, whether it may replace another training or model in it, and whether to be quiet
+  /// - Returns: what `body` found; nil on all ranks but the first
+  public func train<Outcome>(
+    from inputs: [String?], base: URL, teacher: URL, on ranks: any TrainingRanks,
+    _ body: (_ out: URL, _ force: Bool, _ isQuiet: Bool) throws -> Outcome
+  ) throws -> Outcome? {
+    try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: base, frozen: teacher) }
+    Interrupt.listen()
+    let outcome = try output.train(from: inputs, on: ranks, saveEvery: saveEvery) { out, force in
+      try body(out, force, quiet || !ranks.writes)
+    }
+    return ranks.writes ? outcome : nil
+  }
 }

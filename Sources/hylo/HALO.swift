@@ -49,22 +49,17 @@ struct HALOCommand: ParsableCommand {
 
   func run() {
     runOnRanks(staged.onRanks, renamed: ["layers": "base"]) { ranks in
-      let isQuiet = staged.quiet || !ranks.writes
       let recipe: HALO = try ranks.inTurn { try self.recipe(on: ranks) }
-      try ranks.agreeing {
-        try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
-      }
-      Interrupt.listen()
-      let outcome = try staged.output.train(
-        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
-      ) { out, force in
+      let outcome = try staged.train(
+        from: [base, teacher, data, heldOut], base: recipe.base, teacher: recipe.teacher, on: ranks
+      ) { out, force, isQuiet in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportAlignment: intermediateReport(recipe.plans.alignment, label: "aligned step", quiet: isQuiet),
           reportSwaps: searchReport("swapped layer", quiet: isQuiet),
           report: stepReport("distill", recipe.plans.distillation, quiet: isQuiet), shouldStop: { Interrupt.isRaised })
       }
-      if ranks.writes { try show(outcome) }
+      if let outcome { try show(outcome) }
     }
   }
 
@@ -83,9 +78,7 @@ struct HALOCommand: ParsableCommand {
   }
 
   private func show(_ outcome: HALO.Outcome) throws {
-    if json {
-      return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
-    }
+    if json { return try staged.output.printJSON(outcome) }
     for (layer, loss) in outcome.losses.enumerated() {
       let kept = outcome.attentionLayers.contains(layer) ? "  attention" : ""
       try printResult(String(format: "layer %2d  KL without its attention %.4f%@", layer, loss, kept))

@@ -56,22 +56,17 @@ struct PostNASCommand: ParsableCommand {
 
   func run() {
     runOnRanks(staged.onRanks) { ranks in
-      let isQuiet = staged.quiet || !ranks.writes
       let recipe: PostNAS = try ranks.inTurn { try self.recipe(on: ranks) }
-      try ranks.agreeing {
-        try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
-      }
-      Interrupt.listen()
-      let outcome = try staged.output.train(
-        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
-      ) { out, force in
+      let outcome = try staged.train(
+        from: [base, teacher, data, heldOut], base: recipe.base, teacher: recipe.teacher, on: ranks
+      ) { out, force, isQuiet in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportBlocks: recipe.plans.superNetwork.map { superNetworkReport($0, quiet: isQuiet) } ?? { _, _ in },
           reportSearch: searchReport("search path", quiet: isQuiet),
           report: { stepReport($0, $1, quiet: isQuiet) }, shouldStop: { Interrupt.isRaised })
       }
-      if ranks.writes { try show(outcome) }
+      if let outcome { try show(outcome) }
     }
   }
 
@@ -103,9 +98,7 @@ struct PostNASCommand: ParsableCommand {
   }
 
   private func show(_ outcome: PostNAS.Outcome) throws {
-    if json {
-      return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
-    }
+    if json { return try staged.output.printJSON(outcome) }
     func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ",") }
     for (index, round) in outcome.rounds.enumerated() {
       let best = round.map { "\(list($0.layers)) (KL \(formatDecimal($0.divergence, 4)))" }.joined(separator: "  ")

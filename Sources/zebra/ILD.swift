@@ -75,7 +75,7 @@ struct ILD: ParsableCommand {
           report: intermediateReport(recipe.plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true)) }
+      if json { return try output.printJSON(outcome) }
       for (layer, errors) in zip(outcome.before, outcome.after).enumerated() {
         try printResult(String(format: "layer %2d  relative error %.3f -> %.3f", layer, errors.0, errors.1))
       }

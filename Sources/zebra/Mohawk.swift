@@ -58,24 +58,19 @@ struct Mohawk: ParsableCommand {
           data: try TokenShards(folder(data)), heldOut: try heldOut.map { try TokenShards(folder($0)) }, plans: plans,
           work: staged.workFolder)
         recipe.type = try staged.type(from: folder(base))
-        try ranks.tellShares(of: staged.batch, "sequences", student: folder(base), frozen: recipe.teacher)
         return recipe
       }
-      Interrupt.listen()
-      let isQuiet = staged.quiet || !ranks.writes
-      let outcome = try staged.output.train(
-        from: [base, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
-      ) { out, force in
+      let outcome = try staged.train(
+        from: [base, teacher, data, heldOut], base: recipe.base, teacher: recipe.teacher, on: ranks
+      ) { out, force, isQuiet in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           report: { intermediateReport($1, label: "\($0) step", quiet: isQuiet) },
           reportLast: stepReport("distill", recipe.plans.distillation, quiet: isQuiet),
           shouldStop: { Interrupt.isRaised })
       }
-      if !ranks.writes { return }
-      if json {
-        return try printResult(staged.output.naming(jsonValue(outcome, snakeCase: true)).text(pretty: true))
-      }
+      guard let outcome else { return }
+      if json { return try staged.output.printJSON(outcome) }
       for (layer, start) in outcome.matrices.before.enumerated() {
         try printResult(
           String(

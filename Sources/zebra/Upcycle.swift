@@ -52,21 +52,16 @@ struct Upcycle: ParsableCommand {
       }
       if plan { return try printResult(json ? outline.json.text(pretty: true) : outline.summary, on: ranks) }
       if !json { try printResult(outline.summary, on: ranks) }
-      let isQuiet = staged.quiet || !ranks.writes
-      try ranks.agreeing {
-        try ranks.tellShares(of: staged.batch, "sequences", student: recipe.base, frozen: recipe.teacher)
-      }
-      Interrupt.listen()
-      let outcome = try staged.output.train(
-        from: [model, teacher, data, heldOut], on: ranks, saveEvery: staged.saveEvery
-      ) { out, force in
+      let outcome = try staged.train(
+        from: [model, teacher, data, heldOut], base: recipe.base, teacher: recipe.teacher, on: ranks
+      ) { out, force, isQuiet in
         try recipe.run(
           in: out, force: force, on: ranks, saveEvery: staged.saveEvery,
           reportLayers: { intermediateReport(recipe.plans.layers, label: "\($0) step", quiet: isQuiet) },
           reportScores: searchReport("scored batch", quiet: isQuiet),
           report: stepReport("distill", recipe.plans.distillation, quiet: isQuiet), shouldStop: { Interrupt.isRaised })
       }
-      if ranks.writes { try show(outcome, outline) }
+      if let outcome { try show(outcome, outline) }
     }
   }
 

@@ -62,7 +62,7 @@ public struct LayerDurations: Equatable, Sendable {
   public var backward: LayerDurations { slowed(by: 2) }
 
   /// All computation multiplied by `factor`, communication as it is.
-  public func slowed(by factor: Double) -> LayerDurations {
+  func slowed(by factor: Double) -> LayerDurations {
     LayerDurations(
       projections: factor * projections, core: factor * core, gate: factor * gate, dispatch: dispatch,
       experts: factor * experts, combine: combine, shared: factor * shared)

@@ -43,7 +43,7 @@ public struct Schedule: Sendable {
   /// In the order in which each stream issues them.
   public let operations: [SubOperation]
   /// Whether the compute stream chooses by urgency instead of by list order.
-  public var isFree: Bool { method == .farskipFree }
+  var isFree: Bool { method == .farskipFree }
 }
 
 /// Collects operations in issue order.

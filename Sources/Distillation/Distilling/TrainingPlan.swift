@@ -6,7 +6,7 @@ import Groundwork
 public struct TrainingPlan: UpdatePlan, MicroBatched {
   /// Tokens to train on; rounded down to whole steps.
   public var tokens: Int
-  /// Sequences per optimizer step, and tokens per sequence.
+  /// Sequences per optimizer step.
   public var batch: Int
   /// Tokens per sequence.
   public var time: Int
@@ -18,9 +18,9 @@ public struct TrainingPlan: UpdatePlan, MicroBatched {
   public var floor: Double
   public var optimizer: AdamW.Settings
   public var clip: Double
-  /// Weights of cross-entropy and of KL(teacher || student), both means per token.
+  /// Weight of next-token cross-entropy, mean per token.
   public var ceWeight: Double
-  /// Of KL(teacher || student), mean per token.
+  /// Weight of KL(teacher || student), mean per token.
   public var klWeight: Double
   /// Of the order of the data.
   public var seed: UInt64

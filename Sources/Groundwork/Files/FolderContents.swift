@@ -78,12 +78,11 @@ public enum FolderContents: Equatable, Sendable {
   }
 
   /// The error of a command that finds this in its way: names it, and what made it.
-  /// - Parameter option: the field of the output's path
-  public func inTheWay(at folder: URL, field option: String = "out") -> UpcycleError {
+  public func inTheWay(at folder: URL) -> UpcycleError {
     let maker = (try? FolderOrigin(of: folder))?.map { ", made by `\($0.command)`" } ?? ""
     return .usage(
       "holds \(description) already\(maker)", at: folder.path,
-      hint: isOurs ? "name another `\(option)`, or replace it with `force`" : "name another `\(option)`, or clear it")
+      hint: isOurs ? "name another `out`, or replace it with `force`" : "name another `out`, or clear it")
   }
 }
 

@@ -3,8 +3,8 @@ import Groundwork
 import TensorCore
 
 /// The token mixer of a layer, everything about it: how a configuration spells its shape, which tensors it has, what
-/// it computes, what it caches and what it costs. One folder a mixer, one registration (`Mixers`); nothing outside of
-/// these folders asks which mixer a layer has.
+/// it computes, what it caches and what it costs. One folder a mixer, one registration (`Mixers`); in this module
+/// nothing but the families' files asks which mixer a layer has.
 public protocol Mixer: SendableMetatype {
   /// The entry of `layer_types`.
   static var kind: MixerKind { get }
@@ -39,6 +39,8 @@ public protocol Mixer: SendableMetatype {
   static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int?
   /// Whether ranks can each do some of its heads (`attentionHeads`, `keyValueHeads`).
   static var dividesByHeads: Bool { get }
+  /// Whether all that it keeps of the past is of one size, however long the sequence.
+  static var isLinear: Bool { get }
 
   // MARK: Computing
 
@@ -67,6 +69,7 @@ extension Mixer {
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}
   public static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int? { nil }
   public static var dividesByHeads: Bool { false }
+  public static var isLinear: Bool { false }
 
   /// Training without anything between projections and core.
   public func forward(_ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32]) -> Variable {

@@ -17,10 +17,6 @@ public struct Rewiring {
   public var connectivity: Connectivity
   /// Text that the damage is measured on; nil: not measured.
   public var heldOut: TokenShards?
-  /// Tokens of a window, and of all.
-  public var time = 256
-  /// Of all windows.
-  public var tokens = 16_384
 
   public init(model: URL, layers: LayerSelection, connectivity: Connectivity, heldOut: TokenShards? = nil) {
     self.model = model
@@ -43,7 +39,7 @@ public struct Rewiring {
     let config = try rewireCheckpoint(at: model, layers, as: connectivity, to: out)
     guard let heldOut else { return Outcome(config: config) }
     let losses = try [model, out].map { folder in
-      try heldOutLoss(LanguageModel(folder: folder), heldOut, time: min(time, config.maxPosition), tokens: tokens)
+      try heldOutLoss(LanguageModel(folder: folder), heldOut, time: min(256, config.maxPosition))
     }
     return Outcome(config: config, losses: (losses[0], losses[1]))
   }

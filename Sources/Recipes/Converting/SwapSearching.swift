@@ -8,27 +8,20 @@ import Upcycling
 /// Finds the attention layers that a base misses most (HALO's layer selection, arXiv 2601.22156, section 3.2), and writes HypeNet's
 /// hybrid of them: a layer's loss is KL(base || base with the linear layer in this one's place), mean per token. The paper
 /// divides what recall loses by what common sense loses; here all of the text counts.
-public struct SwapSearching {
+struct SwapSearching {
   /// Folder of an attention-only model.
-  public var base: URL
+  let base: URL
   /// Folder of the same with linear layers that learnt from it.
-  public var linear: URL
+  let linear: URL
   /// Layers that keep attention.
-  public var count: Int
+  let count: Int
   /// Token ids that losses are measured on, equally long.
-  public var windows: [[Int32]]
-
-  public init(base: URL, linear: URL, count: Int, windows: [[Int32]]) {
-    self.base = base
-    self.linear = linear
-    self.count = count
-    self.windows = windows
-  }
+  let windows: [[Int32]]
 
   /// Measures and writes the hybrid of the layers with the largest losses to `out`, which appears whole.
   /// - Parameter report: (layers measured, layers)
   /// - Returns: the losses by layer, nats per token, and the layers that keep attention, ascending
-  public func run(
+  func run(
     to out: URL, report: (Int, Int) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> (losses: [Double], layers: [Int]) {
     let network = try SuperNetwork(base: LanguageModel(folder: base), linear: LanguageModel(folder: linear))

@@ -121,10 +121,14 @@ public struct Distilling {
   }
 }
 
-/// Mean next-token loss on the first windows of held-out text: `tokens` of them or what there is; of chats the answers alone,
-/// as in training.
-public func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = 16_384) throws -> Double
-{
+/// Tokens that a held-out loss is measured on.
+private let measuredTokens = 16_384
+
+/// Mean next-token loss in nats on the first windows of held-out text: `tokens` of them or what there is; of chats the
+/// answers alone, as in training.
+func heldOutLoss(
+  _ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = measuredTokens
+) throws -> Double {
   guard shards.count > 1 else {
     throw UpcycleError(
       "too little text", at: shards.folder.path, expected: "at least 2 tokens", found: "\(shards.count)")
@@ -142,7 +146,7 @@ extension TrainingPlan {
   /// `heldOutLoss` of a model that is trained so: on no more text than it trains on, so that a trial of a few steps is not
   /// mostly measuring.
   func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards) throws -> Double {
-    try Recipes.heldOutLoss(model, shards, time: time, tokens: min(16_384, steps * batch * time))
+    try Recipes.heldOutLoss(model, shards, time: time, tokens: min(measuredTokens, steps * batch * time))
   }
 }
 

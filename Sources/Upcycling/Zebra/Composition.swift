@@ -18,7 +18,8 @@ public struct Composition {
   /// - Parameter attentionLayers: taken from the base, as counted from 0, each once
   public init(attentionLayers: [Int]) { (chosenLayers, chosenKind) = (attentionLayers, .attention) }
 
-  /// The hybrid's shape, of a base, the model that the chosen layers come from, and the linear one. Refuses layers out of range or named twice, and models that are not what they should be.
+  /// The hybrid's shape, of a base, the model that the chosen layers come from, and the linear one.
+  /// - Throws: usage errors for layers out of range or named twice, and for models that are not what they should be
   public func config(base: ModelConfig, latent: ModelConfig, linear: ModelConfig) throws -> ModelConfig {
     func refuse(_ what: String, _ field: String, _ expected: String, _ found: String) -> UpcycleError {
       .usage(what, field: field, expected: expected, found: found)
@@ -41,7 +42,7 @@ public struct Composition {
     for layer in 0..<base.layerCount {
       let isChosen = chosenLayers.contains(layer)
       let kind = (isChosen ? latent : linear).mixers[layer]
-      let wanted = isChosen ? [chosenKind] : [MixerKind.mamba2, .gatedDeltaNet, .jetBlock, .lightningAttention]
+      let wanted = isChosen ? [chosenKind] : Mixers.kinds.filter { $0.mixer.isLinear }
       if !wanted.contains(kind) {
         throw refuse(
           "layer \(layer) has the wrong mixer", isChosen ? (chosenKind == .attention ? "base" : "mla") : "linear",

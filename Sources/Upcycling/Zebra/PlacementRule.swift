@@ -24,7 +24,7 @@ public struct PlacementRule: Equatable, Sendable {
   public var lastWindow: Range<Int> { layerCount - layerCount / count..<layerCount }
 
   /// Layers that each gap may hold, given both ends; N at least 2.
-  public func gapBounds(first: Int, last: Int) -> ClosedRange<Int> {
+  func gapBounds(first: Int, last: Int) -> ClosedRange<Int> {
     let others = last - first - (count - 1)
     let short = others / (count - 1)
     return short...(others % (count - 1) == 0 ? short : short + 1)

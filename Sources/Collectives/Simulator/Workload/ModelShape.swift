@@ -74,7 +74,7 @@ extension ModelShape {
   }
 
   /// - Throws: where `ranks` share the attention's heads unevenly, with the counts that do not
-  public func requireTensorParallel(_ ranks: Int) throws {
+  func requireTensorParallel(_ ranks: Int) throws {
     try require(ranks, divides: heads, "heads")
   }
 

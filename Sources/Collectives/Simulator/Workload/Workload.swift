@@ -55,7 +55,7 @@ public struct Workload: Sendable {
   }
 
   /// Milliseconds of a whole training step outside the blocks with experts (dense layers and head, backward doubled).
-  public func otherMilliseconds(on accelerator: Accelerator) -> Double {
+  func otherMilliseconds(on accelerator: Accelerator) -> Double {
     3 * Double(tokens) * shape.otherTrainingWork(sequence: sequence) / (1e9 * accelerator.peak * accelerator.efficiency)
   }
 }

@@ -54,6 +54,7 @@ extension GatedDeltaNet {
   public static var kind: MixerKind { .gatedDeltaNet }
   public static var shortName: String { "GDN" }
   public static var moduleName: String { "gdn" }
+  public static var isLinear: Bool { true }
 
   public static func summary(_ config: ModelConfig) -> String? {
     config.delta.map { "\($0.heads) heads, \($0.keyHeads) for keys, state \($0.keyDim) x \($0.valueDim)" }

@@ -30,6 +30,7 @@ extension JetBlock {
   public static var shortName: String { "Jet" }
   public static var reportName: String { "jet" }
   public static var moduleName: String { "jet" }
+  public static var isLinear: Bool { true }
 
   public static func summary(_ config: ModelConfig) -> String? {
     config.jet.map { "\($0.heads) heads, state \($0.keyDim) x \($0.valueDim), \($0.convTaps) taps made of the input" }

@@ -14,6 +14,7 @@ extension LightningAttention {
   public static var kind: MixerKind { .lightningAttention }
   public static var shortName: String { "Lightning" }
   public static var moduleName: String { "lightning" }
+  public static var isLinear: Bool { true }
 
   public static func summary(_ config: ModelConfig) -> String? {
     config.lightning.map { "\($0.heads) heads, state \($0.headDim) x \($0.headDim)" }

@@ -28,6 +28,7 @@ extension Mamba2 {
   public static var kind: MixerKind { .mamba2 }
   public static var shortName: String { "Mamba2" }
   public static var moduleName: String { "mamba" }
+  public static var isLinear: Bool { true }
 
   public static func summary(_ config: ModelConfig) -> String? {
     config.mamba.map { "\($0.heads) heads of \($0.headDim), state \($0.stateSize)" }
