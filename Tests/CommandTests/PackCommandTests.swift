@@ -28,6 +28,32 @@ final class PackCommandTests: XCTestCase {
     XCTAssertEqual(try run("--force").status, 0)
   }
 
+  /// A mapped file whose bytes are gone is a signal: one line, and not a page of addresses.
+  func testATextThatBecomesShorterWhileItIsReadIsOneLine() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let text = folder.appendingPathComponent("text.txt")
+    try writeFile(String(repeating: "A line that is read while somebody cuts it.\n", count: 400_000), to: text)
+    let result = try launch(
+      "shards",
+      [
+        "pack", "--input", text.path, "--document-separator", "line", "--tokenizer",
+        repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer").path, "--out",
+        folder.appendingPathComponent("out").path, "--quiet",
+      ],
+      killWhen: {
+        let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+        // The first of some 300 frames is written.
+        if names.contains(where: { $0.contains("shard-") }) { truncate(text.path, 0) }
+        return false
+      })
+    XCTAssertFalse(result.wasKilled, result.error)
+    XCTAssertEqual(result.status, 1, result.error)
+    XCTAssertEqual(result.error.split(separator: "\n").count, 1, result.error)
+    XCTAssertTrue(result.error.contains("text.txt: cannot be read any more: it became shorter"), result.error)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: folder.appendingPathComponent("out").path))
+  }
+
   /// The same documents as files, a folder, a pattern, standard input and a pipe give the same tokens.
   func testInputsAreFilesFoldersPatternsAndPipes() throws {
     let folder = try temporaryFolder()

@@ -76,6 +76,15 @@ final class RunDirectoryTests: XCTestCase {
     XCTAssertEqual(try complete("parts"), try complete("whole"))
   }
 
+  /// The plan is written first, and a kill may come right behind it.
+  func testARunThatGoesOnSaysWhereToo() throws {
+    XCTAssertThrowsError(try complete("begun", until: 2))
+    let file = RunDirectory(folder.appendingPathComponent("begun")).run.appendingPathComponent("environment.json")
+    try FileManager.default.removeItem(at: file)
+    _ = try complete("begun")
+    XCTAssertTrue(FileManager.default.fileExists(atPath: file.path))
+  }
+
   func testAModelThatTheRunDidNotMakeIsRefused() throws {
     try TinyTraining.model().save(to: folder.appendingPathComponent("foreign"))
     XCTAssertThrowsError(try complete("foreign")) {

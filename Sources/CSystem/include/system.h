@@ -16,3 +16,6 @@ void up_prefetch(const void *start, size_t bytes);
 /// Aligned memory, or NULL where there is none; free() gives it back. Every other allocation of the process, in whatever
 /// library, ends the process with one line on standard error and exit code 1 where there is no memory (memory.c).
 void *up_try_allocate(size_t alignment, size_t bytes);
+
+/// From now on a mapped file whose bytes are gone ends the process with one line on standard error and exit code 1.
+void up_tell_lost_mappings(void);

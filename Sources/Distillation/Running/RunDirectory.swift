@@ -19,6 +19,7 @@ public struct RunDirectory {
   var metrics: URL { run.appendingPathComponent("metrics.csv") }
   /// The folder of the training's last state.
   public var checkpoint: URL { run.appendingPathComponent("checkpoint") }
+  private var environment: URL { run.appendingPathComponent("environment.json") }
   private var lockFile: URL { run.appendingPathComponent("lock") }
   private let lock = Holder()
 
@@ -158,10 +159,11 @@ public struct RunDirectory {
   public func begin<Plan: Codable & Equatable>(plan resolved: Plan, identity: RunIdentity) throws {
     try makeDirectory(run)
     lock.lock = try lock.lock ?? FileLock(lockFile, of: url)
-    if try holds(plan: resolved, identity: identity) { return }
-    try writeFile(jsonText(RunRecord(plan: resolved, identity: identity), pretty: true), to: plan)
-    try writeFile(
-      JSONValue.object(machineDescription()).text(pretty: true), to: run.appendingPathComponent("environment.json"))
+    let isNew = try !holds(plan: resolved, identity: identity)
+    if isNew { try writeFile(jsonText(RunRecord(plan: resolved, identity: identity), pretty: true), to: plan) }
+    // A kill may have come between the two.
+    if !isNew, FileManager.default.fileExists(atPath: environment.path) { return }
+    try writeFile(JSONValue.object(machineDescription()).text(pretty: true), to: environment)
   }
 
   /// Called once the finished model is on disk: removes the training state, which is three times its size.

@@ -1,3 +1,4 @@
+import CSystem
 import Foundation
 
 #if canImport(Glibc)
@@ -13,7 +14,7 @@ import Foundation
 ///
 /// A stream that was closed (`2>&-`) is filled, so that no output file gets its number: reading standard input gives
 /// nothing, writing the others fails. Closed pipes and files that grow too long become errors of the write instead of
-/// signals.
+/// signals; mapped files that become shorter while they are read become one line.
 public func prepareStandardStreams() {
   for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 {
     // The lowest free number is this one.
@@ -21,6 +22,7 @@ public func prepareStandardStreams() {
   }
   signal(SIGPIPE, SIG_IGN)
   signal(SIGXFSZ, SIG_IGN)
+  up_tell_lost_mappings()
 }
 
 /// Prints a result on standard output.

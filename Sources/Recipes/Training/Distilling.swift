@@ -54,8 +54,17 @@ public struct Distilling {
     let (tokenizer, identity) = try ranks.agreeing { try checked(on: ranks) }
     let directory = RunDirectory(folder, force: force)
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
+    let measured = StepsMeasured(every: max(plan.steps / 20, min(plan.steps, 5)), of: plan.steps)
+    func require(_ curve: HeldOutCurve, by step: Int) throws {
+      if heldOut == nil || !ranks.writes { return }
+      try measured.require(curve.steps(of: plan.batch * plan.time), by: step, in: curveFile)
+    }
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
-      try HeldOutCurve(curveFile).rows
+      try ranks.agreeing {
+        let curve = try HeldOutCurve(curveFile)
+        try require(curve, by: plan.steps)
+        return curve.rows
+      }
     } train: {
       // Where the teacher's states are kept the first rank makes them.
       let batches = try ranks.agreeing { try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed) }
@@ -82,7 +91,6 @@ public struct Distilling {
       }
       try ranks.onFirst { try directory.begin(plan: plan, identity: identity) }
       let curve = try ranks.agreeing { try HeldOutCurve(curveFile) }
-      let every = max(plan.steps / 20, min(plan.steps, 5))
       func measure(_ step: Int) throws {
         let tokens = Double(step * plan.batch * plan.time)
         guard let heldOut else { return }
@@ -94,9 +102,14 @@ public struct Distilling {
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery,
         report: { metrics, rate in
-          if metrics.step % every == 0 || metrics.step == plan.steps { try measure(metrics.step) }
+          if measured.holds(metrics.step) { try measure(metrics.step) }
           report(metrics, rate)
-        }, shouldStop: shouldStop)
+        }, shouldStop: shouldStop,
+        isFinished: { step in
+          try ranks.agreeing { try require(curve, by: step) }
+          return false
+        })
+      try ranks.agreeing { try require(curve, by: plan.steps) }
       return (model, curve.rows)
     }
   }
@@ -166,9 +179,11 @@ final class HeldOutCurve {
 
   init(_ url: URL) throws {
     self.url = url
-    guard FileManager.default.fileExists(atPath: url.path) else { return }
-    rows = try CSV(contentsOf: url).numbers()
+    rows = try StepsMeasured.table(url, columns: ["tokens", "loss"])?.numbers() ?? []
   }
+
+  /// Of the rows, where a step takes so many tokens; -1 for what lies between two steps.
+  func steps(of tokens: Int) -> [Int] { rows.map { Int(exactly: $0[0] / Double(tokens)) ?? -1 } }
 
   var lastTokens: Double { rows.last?[0] ?? -1 }
 

@@ -77,12 +77,17 @@ final class ValidationHistory {
     self.stopping = stopping
     file = run.appendingPathComponent("validation.csv")
     bestFolder = run.appendingPathComponent("best")
-    guard stopping != nil, FileManager.default.fileExists(atPath: file.path) else { return }
-    let table = try CSV(contentsOf: file)
+    guard stopping != nil, let table = try StepsMeasured.table(file, columns: ["step", "value"]) else { return }
     rows = try table.rows.indices.map { (try table.int($0, 0), try table.double($0, 1)) }
   }
 
   func holds(_ step: Int) -> Bool { rows.contains { $0.step == step } }
+
+  /// Refuses rows that are not those of a run of so many steps that has done `step` of them.
+  func require(by step: Int, of steps: Int) throws {
+    guard let stopping else { return }
+    try StepsMeasured(every: stopping.every, of: steps).require(rows.map(\.step), by: step, in: file)
+  }
 
   private var best: (step: Int, value: Double)? {
     guard let stopping else { return nil }

@@ -86,7 +86,11 @@ public struct SelfDistilling {
     // The first rank validates.
     let stopping = ranks.writes ? self.stopping : nil
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
-      try ValidationHistory(directory.run, stopping).outcome(lastStep: plan.steps)
+      try ranks.agreeing {
+        let history = try ValidationHistory(directory.run, stopping)
+        if stopping != nil { try history.require(by: directory.readMetrics().rows.count, of: plan.steps) }
+        return history.outcome(lastStep: plan.steps)
+      }
     } train: {
       let history = try ranks.agreeing { try ValidationHistory(directory.run, stopping) }
       // Where the teacher's states are kept the first rank makes them.
@@ -116,9 +120,12 @@ public struct SelfDistilling {
           }
           report(metrics, rate)
         }, shouldStop: shouldStop,
-        isFinished: {
-          try self.stopping != nil && ranks.decide(stop: history.isExhausted(at: $0), save: false).stop
+        isFinished: { step in
+          if self.stopping == nil { return false }
+          try ranks.onFirst { try history.require(by: step, of: plan.steps) }
+          return try ranks.decide(stop: history.isExhausted(at: step), save: false).stop
         })
+      try ranks.onFirst { try history.require(by: trainer.step, of: plan.steps) }
       let outcome = history.outcome(lastStep: trainer.step)
       let keepsLast = stopping == nil || outcome.step == trainer.step
       return (keepsLast ? model : try LanguageModel(folder: history.bestFolder), outcome)
