@@ -1,5 +1,5 @@
 # FarSkip Figure 3: what rewiring the first or the last N of eight layers does without any training. The paper prints no
-# points; grey lines are what its text says of all layers.
+# points; all curves are ours.
 caption = "Micro scale: nano-qwen-moe; in brackets the benchmarks that our tasks stand for."
 width = 900; height = 600
 load "style.gp"
@@ -19,13 +19,14 @@ do for [k=1:4] {
     set yrange [0:*]
     unset arrow
     if (k == 1) { set key bottom right } else { unset key }
-    # Guessing among four choices; HumanEval+ of the paper's fully rewired model.
+    # Guessing among four choices.
     level = k == 3 ? 25 : NaN
     if (k == 3) { set arrow 1 from graph 0, first level to graph 1, first level nohead lt 6; set label 2 "guessing" at graph 0.99, first 27.5 right textcolor rgb grey font ",11" } else { unset label 2 }
     plot csv using (column("layers_ours")):(keep(on(1, "first"), column(value."_ours"))) smooth unique with linespoints lt 2 title "first N layers", \
       csv using (column("layers_ours")):(keep(on(1, "last"), column(value."_ours"))) smooth unique with linespoints lt 1 title "last N layers", \
-      csv using (column("layers_ours")):(keep(on(2, "first"), column(value."_ours"))) smooth unique with lines lt 2 dt 2 title "of a second pretraining", \
-      csv using (column("layers_ours")):(keep(on(2, "last"), column(value."_ours"))) smooth unique with lines lt 1 dt 2 notitle
+      csv using (column("layers_ours")):(keep(on(2, "first"), column(value."_ours"))) smooth unique with lines lt 2 dt 2 notitle, \
+      csv using (column("layers_ours")):(keep(on(2, "last"), column(value."_ours"))) smooth unique with lines lt 1 dt 2 notitle, \
+      keyentry with lines lt 6 title "dashed: second pretraining"
   }
 }
 unset multiplot

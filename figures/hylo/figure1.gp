@@ -1,6 +1,6 @@
 # HyLo Figure 1: word problems against the mean RULER score. Filled: trained at 64K (2,048), hollow: shorter.
 tooltips = "xy"
-caption = "Ours at micro scale (nano-1b; 64K is 2,048 tokens, 8K is 256). The panels have their own scales: micro models solve a tenth of what the paper's do. RULER's own formats stand in three fifths of our training text. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Ours at micro scale (nano-1b; 64K is 2,048 tokens, 8K is 256). The panels have their own scales: micro models solve far less than the paper's. RULER's own formats stand in three fifths of our training text. Thin lines: 95 % intervals, where there are several seeds."
 width = 1180; height = 520
 load "style.gp"
 set xlabel "RULER, mean over four lengths, %"

@@ -1,5 +1,5 @@
 # HyLo Figure 4: short tasks and RULER at the longest length, by teacher and training length. Lines: 95 % intervals.
-caption = "Ours at micro scale (8K is 256 tokens, 64K is 2,048). RULER has its own scale in each row: micro models find a fifth of what the paper's do. RULER's own formats stand in three fifths of our training text. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Ours at micro scale (8K is 256 tokens, 64K is 2,048). RULER has its own scale in each row: micro models find far less than the paper's. RULER's own formats stand in three fifths of our training text. Thin lines: 95 % intervals, where there are several seeds."
 width = 980; height = 520
 load "style.gp"
 teachers = "none 1B 8B"

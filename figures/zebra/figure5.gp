@@ -1,5 +1,5 @@
 # Zebra-Llama Figure 5: its points are not published; what the text states is written out.
-caption = "Measured at micro scale: each name stands for a model of nano-8b's shape with those layers and random weights."
+caption = "Measured at micro scale: each name stands for a model of nano-8b's shape with those layers and random weights; 8 sequences. Points whose cache passes 16 GB are left out."
 width = 960
 load "style.gp"
 set title "peak memory, micro stand-ins"

@@ -1,7 +1,7 @@
 # Zebra-Llama Figure 6: average by initialisation. The paper prints no numbers; all bars are ours.
 caption = "Micro scale: nano-1b and the microworld's stand-ins of the tasks. Bars with ILD train on more: 0.75 M tokens, the hybrid 1.0 M, the others 0.5 M. Thin lines: 95 % intervals, where there are several seeds."
 load "style.gp"
-set title "initialisation"
+set title "nano-1b after distillation, by initialisation"
 set ylabel "average of eight tasks, %"
 mixers = "MLA Mamba2 hybrid"
 starts = "'random' 'structured' 'structured + ILD'"

@@ -1,5 +1,5 @@
 # Zebra-Llama Figure 9: its points are not published.
-caption = "Measured at micro scale: each name stands for a model of nano-8b's shape with those layers and random weights."
+caption = "Measured at micro scale: each name stands for a model of nano-8b's shape with those layers and random weights. Memory at the end of 8,192 tokens. Points whose cache passes 16 GB are left out."
 width = 960
 load "style.gp"
 set title "peak memory from a one-token prompt, micro stand-ins"
