@@ -9,6 +9,8 @@ set offsets 0, graph 0.1, graph 0.08, 0
 set multiplot layout 1,2 margins 0.055,0.79,0.13,0.92 spacing 0.07
 is_long(t) = t eq "64K"
 is_hylo(m) = m[1:4] eq "HyLo"
+# Numbers that stand on the other side of their points, where neighbours would cover them.
+is_below(n) = strstrt(" 5 7 10 12 18 19 20 21 33 ", sprintf(" %d ", n)) > 0
 do for [side in "published ours"] {
   theirs = side eq "published"
   set title (theirs ? "paper, computed from its tables" : "ours, micro stand-ins of the 1B models")
@@ -26,7 +28,8 @@ do for [side in "published ours"] {
       csv using (column(ruler)):(keep(is_hylo(strcol("model")) && is_long(strcol("trained")), column(gsm))) with points lt 1 ps 1.2 title "HyLo, 64K", \
       csv using (column(ruler)):(keep(is_hylo(strcol("model")) && !is_long(strcol("trained")), column(gsm))) with points lt 1 pt 6 ps 1.2 title "HyLo, 8K", \
       csv using (column(ruler)):(keep(!is_hylo(strcol("model")), column(gsm))) with points lt 2 ps 1.1 title "baselines", \
-      csv using (column(ruler)):(column(gsm)):(sprintf("%d", $0 + 1)) with labels left offset 0.6,0.3 font ",9" textcolor rgb "#444444" notitle
+      csv using (column(ruler)):(keep(!is_below($0 + 1), column(gsm))):(sprintf("%d", $0 + 1)) with labels left offset 0.6,0.3 font ",9" textcolor rgb "#444444" notitle, \
+      csv using (column(ruler)):(keep(is_below($0 + 1), column(gsm))):(sprintf("%d", $0 + 1)) with labels right offset -0.6,-0.3 font ",9" textcolor rgb "#444444" notitle
   }
 }
 # What the numbers are.
