@@ -1,6 +1,6 @@
 # FarSkip and its rivals against the share of communication, simulated.
-caption = "Simulated, nothing was run on GPUs: a block whose communication grows while its computation stays."
-width = 1040; height = 450
+caption = "Simulated, nothing was run on GPUs: a block whose communication grows while its computation stays. shared-expert: beside the combine; attention-only, parallel-block: FarSkip's two halves; farskip-free: its windows moved; two-batch: half batches by turns. kappa: how much longer the computation of every block but the ordinary one lasts."
+width = 1040; height = 470
 load "style.gp"
 set linetype 7 lc rgb "#b8860b" lw 2
 set linetype 8 lc rgb "#333333" lw 1.5

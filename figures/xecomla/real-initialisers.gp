@@ -1,5 +1,5 @@
 # Held-out loss of babyllama_tok361 after distillation by start, at two sizes of the KV cache.
-caption = "Full scale of a small published checkpoint: babyllama_tok361 (1 M parameters) on TinyStories. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Full scale of a small published checkpoint: babyllama_tok361 (1 M parameters) on TinyStories. aligned: rotary pairs stay whole; covariance: the SVD weighs inputs as they occur. Thin lines: 95 % intervals, where there are several seeds."
 height = 400
 load "style.gp"
 set style fill solid 0.9 noborder
