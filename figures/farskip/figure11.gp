@@ -1,6 +1,6 @@
 # FarSkip-Collective Figure 11. The paper shows a trace of its GPUs; these are events of ours.
 tooltips = "none"
-caption = "Emulated: real messages of two ranks on a modelled link, computation slept."
+caption = "Emulated: real messages of two ranks on a modelled link, computation slept. Numbers: blocks."
 width = 1040; height = 400
 heading = "training, forward, DeepSeek-V2-Lite's durations x 4 (emulated link)"
 upper = "ordinary"; lower = "FarSkip"; prime = ""

@@ -15,7 +15,7 @@ do for [sweep in "batch prompt"] {
   set title "time to first token, DeepSeek-V3 (simulated), " . (sweep eq "batch" ? "by batch" : "by prompt")
   if (sweep eq "batch") { set xlabel "prompts of 2,048 tokens"; set xrange [0.8:90]; set xtics (1, 2, 4, 8, 16, 32, 64) }
   if (sweep eq "prompt") { set xlabel "tokens of each of 32 prompts"; set xrange [210:11000]; set xtics (256, 512, 1024, 2048, 4096, 8192) }
-  plot csv using (column(sweep."_ours")):(keep(strcol("sweep_ours") eq sweep, column("standard_ours"))) with linespoints lt 6 title "ordinary", \
+  plot csv using (column(sweep."_ours")):(keep(strcol("sweep_ours") eq sweep, column("standard_ours"))) with linespoints lt 6 title "ordinary, training's rate", \
     csv using (column(sweep."_ours")):(keep(strcol("sweep_ours") eq sweep, column("farskip_ours"))) with linespoints lt 1 title "FarSkip, training's rate", \
     csv using (column(sweep."_ours")):(keep(strcol("sweep_ours") eq sweep, low(column("farskip_ours"), column("fp8_farskip_ours")) * 0.66)):(sprintf("%.2f", column("speedup_ours"))) with labels textcolor rgb blue font ",11" notitle, \
     csv using (column(sweep."_ours")):(keep(strcol("sweep_ours") eq sweep, column("fp8_standard_ours"))) with linespoints lt 2 dt 2 pt 4 title "ordinary, FP8's rate, overhead", \

@@ -30,7 +30,7 @@ if (exists("score")) {
       csv using "layer":(keep(column("in_4_ours") == 1, column("score_published"))):(0.7) with boxes lc rgb blue title "latent attention"
   }
   set title "nano-1b (ours)"
-  set ylabel "nats per token"
+  set ylabel "fall of the divergence, nats per token"
   if (ours == 0) {
     set yrange [0:1]; set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN notitle

@@ -5,7 +5,7 @@ load "style.gp"
 set xlabel "latent-attention layers of 16"
 set xrange [3:17]
 set xtics (4, 6, 8, 12, 16)
-set multiplot layout 1,2 margins 0.08,0.98,0.17,0.91 spacing 0.11
+set multiplot layout 1,2 margins 0.10,0.98,0.17,0.91 spacing 0.12
 sizes = "12.8 25.6"
 # The widths are those of Llama-3.2-1B's shape; nano-1b's rows hold the averages.
 is_shown(row, size, i) = (strstrt(row, "nano") == 0) == width_panel && size == real(word(sizes, i))
