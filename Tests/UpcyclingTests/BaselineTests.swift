@@ -197,7 +197,9 @@ final class BaselineTests: XCTestCase {
       XCTAssertEqual(try baseline.validate(base: base), [0, 1, 2])
       XCTAssertThrowsError(try baseline.validate(base: tinyBase(qkNorm: true).config))
       XCTAssertThrowsError(try baseline.validate(base: base.withMamba2(layers: [1])))
-      XCTAssertThrowsError(try baseline.convert(tinyBase(), calibration: []))
+      XCTAssertThrowsError(try baseline.convert(tinyBase(), calibration: [])) {
+        XCTAssertTrue("\($0)".contains("needs calibration text"), "\($0)")
+      }
     }
   }
 

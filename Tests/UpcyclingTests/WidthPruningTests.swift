@@ -127,7 +127,9 @@ final class WidthPruningTests: XCTestCase {
     XCTAssertThrowsError(try sound.validate(base: base.withMamba2(layers: [1]))) {
       XCTAssertTrue("\($0)".contains("layer 1: mamba2"), "\($0)")
     }
-    XCTAssertThrowsError(try Baseline.minitron(sound).convert(tinyBase(), calibration: []))
+    XCTAssertThrowsError(try Baseline.minitron(sound).convert(tinyBase(), calibration: [])) {
+      XCTAssertTrue("\($0)".contains("needs calibration text"), "\($0)")
+    }
     let families = repositoryRoot().appendingPathComponent("Tests/Goldens/families")
     for (config, extra) in [
       (try ModelConfig(contentsOf: families.appendingPathComponent("gpt2")), "no gated feed-forward"),
