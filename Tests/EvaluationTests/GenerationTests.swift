@@ -22,6 +22,7 @@ final class GenerationTests: XCTestCase {
     for (name, config) in try TinyModels.all() {
       let model = try TinyModels.model(config)
       let ids = [1, 5] + (try text(model, .init()))
+      XCTAssertEqual(ids.count, 32, name)
       let logits = model.logits(ids: ids, batch: 1, time: ids.count)
       for index in 2..<ids.count {
         let row = logits.pointer + (index - 1) * logits.width

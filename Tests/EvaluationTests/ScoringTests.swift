@@ -207,6 +207,13 @@ final class ScoringTests: XCTestCase {
     XCTAssertEqual(try texts(200), try texts(20))
   }
 
+  /// (1 + 6) of 64 outcomes of six coins are as lopsided on one side as 1 to 5.
+  func testSignTestCountsBothTails() {
+    for (one, other, p) in [(0, 6, 2.0 / 64), (5, 1, 14.0 / 64), (3, 3, 1), (0, 0, 1)] {
+      XCTAssertEqual(PairedComparison.signTest(one, other), p, accuracy: 1e-9, "\(one) to \(other)")
+    }
+  }
+
   func testOneItemTellsNoError() {
     func item(_ id: String) -> ItemResult {
       ItemResult(
