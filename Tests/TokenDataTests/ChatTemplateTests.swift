@@ -138,8 +138,13 @@ final class ChatTemplateTests: XCTestCase {
     let long =
       "{% set ns = namespace(x='x') %}{% for a in range(99) %}{% set ns.x = ns.x + ns.x %}{{ ns.x }}{% endfor %}"
     let nested = "{{ " + String(repeating: "(", count: 5000) + "1" + String(repeating: ")", count: 5000) + " }}"
-    for source in [loop, macro, long, nested, "{{ 'x' * 99999999999 }}"] {
-      XCTAssertThrowsError(try text(source), String(source.prefix(60)))
+    for (source, words) in [
+      (loop, "takes more than"), (macro, "call each other too deeply"), (long, "writes more than"),
+      (nested, "nested deeper than"), ("{{ 'x' * 99999999999 }}", "too long"),
+    ] {
+      XCTAssertThrowsError(try text(source), String(source.prefix(60))) {
+        XCTAssertTrue("\($0)".contains(words), "\($0)")
+      }
     }
   }
 
