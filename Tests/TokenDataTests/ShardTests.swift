@@ -158,8 +158,12 @@ final class ShardTests: XCTestCase {
     XCTAssertThrowsError(
       try ShardWriter(folder: URL(fileURLWithPath: "/proc/nowhere/shards"), tokenizer: tokenizer))
     let bad = try ShardWriter(folder: parent.appendingPathComponent("d"), tokenizer: tokenizer)
-    XCTAssertThrowsError(try bad.append(document: [10]))
-    XCTAssertThrowsError(try bad.append(document: [-1]))
+    XCTAssertThrowsError(try bad.append(document: [10])) {
+      XCTAssertTrue("\($0)".contains("token id outside the vocabulary"), "\($0)")
+    }
+    XCTAssertThrowsError(try bad.append(document: [-1])) {
+      XCTAssertTrue("\($0)".contains("token id outside the vocabulary"), "\($0)")
+    }
   }
 
   func testUnfinishedWriterLeavesNothingAndOldShardsStay() throws {

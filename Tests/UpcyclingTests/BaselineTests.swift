@@ -195,8 +195,12 @@ final class BaselineTests: XCTestCase {
     ]
     for baseline in sound {
       XCTAssertEqual(try baseline.validate(base: base), [0, 1, 2])
-      XCTAssertThrowsError(try baseline.validate(base: tinyBase(qkNorm: true).config))
-      XCTAssertThrowsError(try baseline.validate(base: base.withMamba2(layers: [1])))
+      XCTAssertThrowsError(try baseline.validate(base: tinyBase(qkNorm: true).config)) {
+        XCTAssertTrue("\($0)".contains("has no place for all of this attention"), "\($0)")
+      }
+      XCTAssertThrowsError(try baseline.validate(base: base.withMamba2(layers: [1]))) {
+        XCTAssertTrue("\($0)".contains("layer 1: mamba2"), "\($0)")
+      }
       XCTAssertThrowsError(try baseline.convert(tinyBase(), calibration: [])) {
         XCTAssertTrue("\($0)".contains("needs calibration text"), "\($0)")
       }
@@ -208,10 +212,15 @@ final class BaselineTests: XCTestCase {
     for ranks in [
       LowRankConfig.Ranks(key: [], value: []), .init(key: [3], value: [3, 3]), .init(key: [0], value: [3]),
       .init(key: [17], value: [3]), .init(key: [1, 1, 1], value: [1, 1, 1]),
-    ] { XCTAssertThrowsError(try base.withLowRankAttention(LowRankConfig(layerRanks: [1: ranks])), "\(ranks)") }
+    ] {
+      XCTAssertThrowsError(try base.withLowRankAttention(LowRankConfig(layerRanks: [1: ranks])), "\(ranks)") {
+        XCTAssertTrue("\($0)".contains("low_rank_list") && "\($0)".contains("layer 1"), "\($0)")
+      }
+    }
     for pairs in [[[0]], [[0], [4]], [[0], [0, 1]], [[1, 0], [0, 1]], [[0, 0], [0, 1]], [[], []]] {
       XCTAssertThrowsError(
-        try base.withPartialRopeAttention(PartialRopeConfig(kvRank: 4, pairs: [1: pairs])), "\(pairs)")
+        try base.withPartialRopeAttention(PartialRopeConfig(kvRank: 4, pairs: [1: pairs])), "\(pairs)"
+      ) { XCTAssertTrue("\($0)".contains("partial_rope_pairs"), "\($0)") }
     }
   }
 }
