@@ -154,7 +154,9 @@ final class FarskipStagesTests: XCTestCase {
     }
     XCTAssertEqual(try compare("farskip", "experts", 4, text: "one_token")["fewest"], 0)
     XCTAssertThrowsError(try compare("farskip", "experts", 3)) { XCTAssertTrue("\($0)".contains("1, 2, 4"), "\($0)") }
-    XCTAssertThrowsError(try compare("farskip", "heads", 4)) { XCTAssertTrue("\($0)".contains("key-value heads"), "\($0)") }
+    XCTAssertThrowsError(try compare("farskip", "heads", 4)) {
+      XCTAssertTrue("\($0)".contains("key-value heads"), "\($0)")
+    }
     XCTAssertThrowsError(try compare("farskip", "layers", 2)) { XCTAssertTrue("\($0)".contains("`sharing`"), "\($0)") }
     XCTAssertThrowsError(try compare("farskip", "experts", 2, text: "a story")) {
       XCTAssertTrue("\($0)".contains("`text`"), "\($0)")
