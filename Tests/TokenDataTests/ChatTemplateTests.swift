@@ -64,11 +64,16 @@ final class ChatTemplateTests: XCTestCase {
       ("{{ 'a\u{2028}b'.splitlines() | join('|') }}", "a|b"),
       ("{{ \"they're foo-bar\" | title }}", "They're Foo-Bar"), ("{{ 'foo-bar baz' | wordcount }}", "3"),
       ("{{ ['\u{2028}\u{A0}é'] }}", #"['\u2028\xa0é']"#), ("{{ 7 | round }}{{ 2.5 | round }}", "72.0"),
+      ("{{ [1, 2.5] | sum(start=4) }} {{ [{'n': 2}] | sum('n', 4) }} {{ [] | sum }}", "7.5 6 0"),
       ("{{ '' is upper }}{{ 'A1' is upper }}{{ '1' is lower }}", "FalseTrueFalse"),
     ]
     for (source, expected) in cases { XCTAssertEqual(try text(source), expected, source) }
-    XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}"))
-    XCTAssertThrowsError(try text("{{ ['a', 1] | sum }}"))
+    XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}")) {
+      XCTAssertTrue("\($0)".contains("takes two texts as separators"), "\($0)")
+    }
+    XCTAssertThrowsError(try text("{{ ['a', 1] | sum }}")) {
+      XCTAssertTrue("\($0)".contains("sum cannot add"), "\($0)")
+    }
   }
 
   /// White space is all that Python takes for such, and raw text may begin with a tag.
