@@ -40,6 +40,7 @@ final class ScoringTests: XCTestCase {
       let model = try TinyModels.model(config)
       for budget in [1, 100, 4096] {
         let scores = try logLikelihoods(model, groups, tokensPerBatch: budget)
+        XCTAssertEqual(scores.map(\.count), groups.map(\.continuations.count), name)
         for (group, row) in zip(groups, scores) {
           for (score, expected) in zip(row, reference(model, group)) {
             XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), budget \(budget)")
@@ -62,7 +63,9 @@ final class ScoringTests: XCTestCase {
     for (name, config) in try TinyModels.all() {
       let model = try TinyModels.model(config)
       for budget in [1, 4096] {
-        for (group, row) in zip(groups, try logLikelihoods(model, groups, tokensPerBatch: budget)) {
+        let scores = try logLikelihoods(model, groups, tokensPerBatch: budget)
+        XCTAssertEqual(scores.map(\.count), [4, 2, 1], name)
+        for (group, row) in zip(groups, scores) {
           for (score, expected) in zip(row, reference(model, group)) {
             XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), budget \(budget)")
           }
