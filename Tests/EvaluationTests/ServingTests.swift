@@ -163,6 +163,14 @@ final class ServingTests: XCTestCase {
     }
   }
 
+  func testPercentilesAreNearestRanks() throws {
+    for (count, ranks) in [(100, [50, 90, 99]), (10, [5, 9, 10]), (3, [2, 3, 3]), (1, [1, 1, 1])] {
+      let found = try XCTUnwrap(ServingReport.Percentiles((1...count).reversed().map { Double($0) }))
+      XCTAssertEqual([found.p50, found.p90, found.p99], ranks.map { Double($0) }, "of \(count)")
+    }
+    XCTAssertNil(ServingReport.Percentiles([]))
+  }
+
   func testAPoolGivesEmptyStatesAndTakesNothingBackTwice() throws {
     let model = try TinyModels.model(TinyModels.latent().withMamba2(layers: [0, 2]))
     let pool = try CachePool(model, pageTokens: 4, pages: 3, slots: 1)
