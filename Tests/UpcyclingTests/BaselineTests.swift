@@ -175,19 +175,22 @@ final class BaselineTests: XCTestCase {
 
   func testWhatABaselineCannotTakeIsRefused() throws {
     let base = try tinyBase().config
-    let palu = [
-      LowRankConversion(share: 0), LowRankConversion(share: 1.01), LowRankConversion(share: .nan),
-      LowRankConversion(share: 0.01), LowRankConversion(share: 0.5, headsPerGroup: 3),
-      LowRankConversion(share: 0.5, headsPerGroup: 0), LowRankConversion(share: 0.5, layers: .list([3])),
-    ].map { Baseline.palu($0) }
-    let mha2mla = [
-      PartialRopeConversion(kvRank: 0, ropeHeadDim: 4), PartialRopeConversion(kvRank: 25, ropeHeadDim: 4),
-      PartialRopeConversion(kvRank: 4, ropeHeadDim: 3), PartialRopeConversion(kvRank: 4, ropeHeadDim: 0),
-      PartialRopeConversion(kvRank: 4, ropeHeadDim: 10),
-    ].map { Baseline.mha2mla($0) }
-    for baseline in palu + mha2mla {
+    let refused: [(Baseline, String)] = [
+      (.palu(LowRankConversion(share: 0)), "kv_share"), (.palu(LowRankConversion(share: 1.01)), "kv_share"),
+      (.palu(LowRankConversion(share: .nan)), "kv_share"), (.palu(LowRankConversion(share: 0.01)), "kv_share"),
+      (.palu(LowRankConversion(share: 0.5, headsPerGroup: 3)), "group_heads"),
+      (.palu(LowRankConversion(share: 0.5, headsPerGroup: 0)), "group_heads"),
+      (.palu(LowRankConversion(share: 0.5, layers: .list([3]))), "layers"),
+      (.mha2mla(PartialRopeConversion(kvRank: 0, ropeHeadDim: 4)), "kv_rank"),
+      (.mha2mla(PartialRopeConversion(kvRank: 25, ropeHeadDim: 4)), "kv_rank"),
+      (.mha2mla(PartialRopeConversion(kvRank: 4, ropeHeadDim: 3)), "rope_dim"),
+      (.mha2mla(PartialRopeConversion(kvRank: 4, ropeHeadDim: 0)), "rope_dim"),
+      (.mha2mla(PartialRopeConversion(kvRank: 4, ropeHeadDim: 10)), "rope_dim"),
+    ]
+    for (baseline, field) in refused {
       XCTAssertThrowsError(try baseline.validate(base: base), "\(baseline)") {
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage, "\(baseline)")
+        XCTAssertTrue("\($0)".contains("`\(field)`"), "\($0)")
       }
     }
     let sound = [

@@ -114,12 +114,14 @@ final class WidthPruningTests: XCTestCase {
 
   func testWhatCannotBePrunedIsRefused() throws {
     let base = try tinyBase().config
-    for pruning in [
-      WidthPruning(hiddenSize: 0), WidthPruning(hiddenSize: 33), WidthPruning(intermediateSize: 49),
-      WidthPruning(keyValueHeads: 3), WidthPruning(keyValueHeads: -1),
+    for (pruning, field) in [
+      (WidthPruning(hiddenSize: 0), "hidden_size"), (WidthPruning(hiddenSize: 33), "hidden_size"),
+      (WidthPruning(intermediateSize: 49), "intermediate_size"),
+      (WidthPruning(keyValueHeads: 3), "num_key_value_heads"), (WidthPruning(keyValueHeads: -1), "num_key_value_heads"),
     ] {
       XCTAssertThrowsError(try pruning.validate(base: base), "\(pruning)") {
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+        XCTAssertTrue("\($0)".contains("`\(field)`: is not what can be left"), "\($0)")
       }
     }
     let sound = WidthPruning(hiddenSize: 24)
