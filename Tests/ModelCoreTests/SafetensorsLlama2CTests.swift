@@ -68,7 +68,7 @@ final class SafetensorsLlama2CTests: XCTestCase {
     for (damaged, words) in [
       (bytes + Data([0]), "is not a version 0 llama2.c checkpoint"), (bytes.prefix(20), "a header of 28 bytes"),
       (Data(repeating: 0xFE, count: 4096), "is not a llama2.c checkpoint (dim)"),
-    ] {
+    ] as [(Data, String)] {
       try damaged.write(to: url)
       XCTAssertThrowsError(try Llama2CFile(url)) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
     }
