@@ -203,8 +203,9 @@ final class StateSpaceTests: XCTestCase {
 
   /// Threads take whole shares: no two of them may add to one group's gradient.
   func testSharesHaveNoGroupInCommon() {
-    for (x, b, c) in [(4, 4, 6), (6, 4, 12), (2, 2, 4), (12, 1, 1), (3, 4, 12)] {
+    for (x, b, c, shares) in [(4, 4, 6, 2), (6, 4, 12, 2), (2, 2, 4, 2), (12, 1, 1, 1), (3, 4, 12, 1), (4, 4, 4, 4)] {
       let layout = StateSpaceLayout(heads: 12, headDim: 3, stateSize: 5, xHeads: x, bGroups: b, cGroups: c, chunk: 4)
+      XCTAssertEqual(layout.shares, shares, "\(x) \(b) \(c)")
       let perShare = 12 / layout.shares
       func groups(_ share: Int, _ column: (Int) -> Int) -> Set<Int> {
         Set((share * perShare..<(share + 1) * perShare).map(column))

@@ -75,7 +75,9 @@ final class CalibrationTests: XCTestCase {
 
   /// `derived_training_predictions.csv`: 40 % of the peak, kappa throughout.
   func testTrainingPredictionsComeOutAsDerived() throws {
-    for row in try table("derived_training_predictions.csv") {
+    let rows = try table("derived_training_predictions.csv")
+    XCTAssertEqual(rows.count, 5)
+    for row in rows {
       let lite = row["model"] == "V2-Lite"
       let shape = ModelShape.published(lite ? "deepseek-v2-lite" : "deepseek-v3-l6")
       let workload = Workload(shape, gpus: Int(row["EP"]!)!, tokens: lite ? 32768 : 4096, sequence: 4096)

@@ -114,7 +114,9 @@ final class OverlapTests: XCTestCase {
     try order.check(log)
     try PartialOrder(model.schedule(.farskip, .backward)).check(log)
     // FarSkip's log breaks the ordinary order: its dispatch does not wait for the attention.
-    XCTAssertThrowsError(try PartialOrder(model.schedule(.standard, .forward)).check(log))
+    XCTAssertThrowsError(try PartialOrder(model.schedule(.standard, .forward)).check(log)) {
+      XCTAssertTrue("\($0)".contains("started before"), "\($0)")
+    }
 
     func index(_ operation: String) -> Int {
       log.events.firstIndex { $0.operation == operation && $0.layer == 1 && $0.track != .stall && $0.pass == .forward }!

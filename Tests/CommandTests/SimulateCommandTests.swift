@@ -137,9 +137,12 @@ final class SimulateCommandTests: XCTestCase {
     let metrics = try run(simulateStage, scenario).metrics
     XCTAssertEqual(metrics["speedup"]!.value, 1.22, accuracy: 0.05)
     XCTAssertEqual(metrics["ms"]!.value * metrics["speedup"]!.value, metrics["standard_ms"]!.value, accuracy: 1e-9)
-    XCTAssertThrowsError(try run(simulateStage, scenario.merging(["gpus": .int(12)]) { $1 }))
+    XCTAssertThrowsError(try run(simulateStage, scenario.merging(["gpus": .int(12)]) { $1 })) {
+      XCTAssertTrue("\($0)".contains("does not divide the 256 experts"), "\($0)")
+    }
     XCTAssertThrowsError(
-      try run(simulateStage, scenario.merging(["mode": .string("prefill"), "method": .string("scmoe")]) { $1 }))
+      try run(simulateStage, scenario.merging(["mode": .string("prefill"), "method": .string("scmoe")]) { $1 })
+    ) { XCTAssertTrue("\($0)".contains("has no schedule for prefill"), "\($0)") }
     let shares = try run(
       simulateSharesStage,
       scenario.merging([
@@ -163,6 +166,7 @@ final class SimulateCommandTests: XCTestCase {
       ["assumption": .string("published rows"), "low": .string("-0.005"), "high": .string("+0.005")])
     XCTAssertLessThan(bar.metrics["low"]!.value, bar.metrics["high"]!.value)
     XCTAssertThrowsError(
-      try run(simulateSensitivityStage, ["assumption": .string("published rows"), "low": .string("-1"), "high": .null]))
+      try run(simulateSensitivityStage, ["assumption": .string("published rows"), "low": .string("-1"), "high": .null])
+    ) { XCTAssertTrue("\($0)".contains("is set otherwise"), "\($0)") }
   }
 }

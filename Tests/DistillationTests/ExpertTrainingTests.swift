@@ -54,13 +54,21 @@ final class ExpertTrainingTests: XCTestCase {
     XCTAssertLessThan(try crowding(1), try crowding(0) - 0.2)
   }
 
+  /// Up where an expert got less than the mean of the whole step, down where it got more.
   func testBiasMovesByTheRate() throws {
-    let plan = TinyTraining.plan { $0.balance = ExpertBalance(lossWeight: 0, biasRate: 0.125) }
+    let plan = TinyTraining.plan {
+      $0.balance = ExpertBalance(lossWeight: 0, biasRate: 0.125)
+      $0.microBatch = 2
+    }
     let trainer = try trainer(plan, config(bias: true))
     let metrics = try trainer.trainStep()
     XCTAssertNil(metrics.balance)
     let bias = trainer.student.parameters["model.layers.1.mlp.gate.e_score_correction_bias"]!.value.toArray()
-    XCTAssertTrue(bias.allSatisfy { [-0.125, 0, 0.125].contains($0) } && bias.contains { $0 != 0 }, "\(bias)")
+    let loads = try XCTUnwrap(trainer.student.routing.records.first { $0.layer == 1 }).loads
+    let slots = plan.batch * plan.time * 2
+    XCTAssertEqual(loads.reduce(0, +), slots)
+    XCTAssertEqual(bias, loads.map { $0 * 8 < slots ? 0.125 : $0 * 8 > slots ? -0.125 : 0 }, "\(loads)")
+    XCTAssertTrue(bias.contains { $0 != 0 }, "\(bias)")
   }
 
   /// The student is its own teacher but for the connectivity: states come nearer, and what is reported is the loss.

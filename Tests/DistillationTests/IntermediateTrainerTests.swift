@@ -111,10 +111,28 @@ final class IntermediateTrainerTests: XCTestCase {
       let y = randomTensor([6, 16], "y")
       let target = randomTensor([6, 16], "target")
       GradientCheck("\(loss)").run([y]) { $0.distance($1[0], to: target, squared: loss == .squared, scale: 0.3).loss }
-      // The step's loss is the mean over tokens, summed over layers.
       let metrics = try trainer.trainStep()
       XCTAssertGreaterThan(metrics.loss, 0)
       XCTAssertEqual(metrics.mixerLoss > 0, loss == .refined)
+    }
+  }
+
+  /// The step's loss is a mean over tokens: the same sequences twice over have the same, and the same gradient.
+  func testLossesAreMeansOverTheBatch() throws {
+    for loss in IntermediatePlan.Loss.allCases {
+      let steps = try [1, 2].map { copies in
+        let (base, student) = (
+          try TinyTraining.model(config(layers: 2)), try TinyTraining.model(seed: 4, config(layers: 2).withMamba2())
+        )
+        let plan = IntermediatePlan(tokens: 32 * copies, batch: 4 * copies, time: 8, loss: loss)
+        return try IntermediateTrainer(
+          student: student, base: base, batches: FixedBatches(32, copies: copies), plan: plan
+        ).trainStep()
+      }
+      XCTAssertEqual(steps[0].loss, steps[1].loss, accuracy: 1e-4 * steps[0].loss, "\(loss)")
+      XCTAssertEqual(steps[0].mixerLoss, steps[1].mixerLoss, accuracy: 1e-4 * steps[0].loss, "\(loss)")
+      XCTAssertEqual(
+        steps[0].gradientNorm, steps[1].gradientNorm, accuracy: 1e-3 * steps[0].gradientNorm, "\(loss)")
     }
   }
 
@@ -168,6 +186,7 @@ final class IntermediateTrainerTests: XCTestCase {
         try trainer.run(
           in: RunDirectory(folder.appendingPathComponent("\(name)-\(loss)")), identity: TinyTraining.identity,
           shouldStop: { trainer.step == last })
+        XCTAssertNil(last, "ran past its stop")
       } catch let error as UpcycleError where last != nil {
         XCTAssert("\(error)".contains("interrupted after step \(last!)"), "\(error)")
       }

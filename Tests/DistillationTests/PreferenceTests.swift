@@ -222,7 +222,9 @@ final class PreferenceTests: XCTestCase {
         XCTAssert("\($0)".prefix { $0 != ":" }.contains(option), "\($0)")
       }
     }
-    XCTAssertThrowsError(try trainer(plan(8), pairs: randomPairs(7)))
+    XCTAssertThrowsError(try trainer(plan(8), pairs: randomPairs(7))) {
+      XCTAssertTrue("\($0)".contains("`pairs`: do not fit the plan"), "\($0)")
+    }
   }
 
   /// Both trainings' losses are per pair: the plan says how they are split, not what they are.

@@ -128,7 +128,9 @@ final class ResumeTests: XCTestCase {
     var identity = TinyTraining.identity
     identity.data = "other data"
     let trainer = try TinyTraining.trainer(TinyTraining.plan())
-    XCTAssertThrowsError(try trainer.run(in: directory("taken"), identity: identity))
+    XCTAssertThrowsError(try trainer.run(in: directory("taken"), identity: identity)) {
+      XCTAssertTrue("\($0)".contains("holds a run with other settings"), "\($0)")
+    }
     try assertWholeRun("taken", try run("taken"))
   }
 

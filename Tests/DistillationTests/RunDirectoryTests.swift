@@ -78,7 +78,9 @@ final class RunDirectoryTests: XCTestCase {
 
   /// The plan is written first, and a kill may come right behind it.
   func testARunThatGoesOnSaysWhereToo() throws {
-    XCTAssertThrowsError(try complete("begun", until: 2))
+    XCTAssertThrowsError(try complete("begun", until: 2)) {
+      XCTAssertTrue("\($0)".contains("interrupted after step 2"), "\($0)")
+    }
     let file = RunDirectory(folder.appendingPathComponent("begun")).run.appendingPathComponent("environment.json")
     try FileManager.default.removeItem(at: file)
     _ = try complete("begun")
@@ -96,7 +98,9 @@ final class RunDirectoryTests: XCTestCase {
 
   func testAnotherPlanIsRefusedBeforeAnythingIsTrained() throws {
     _ = try complete("whole")
-    XCTAssertThrowsError(try complete("begun", until: 2))
+    XCTAssertThrowsError(try complete("begun", until: 2)) {
+      XCTAssertTrue("\($0)".contains("interrupted after step 2"), "\($0)")
+    }
     for name in ["whole", "begun"] {
       XCTAssertThrowsError(try complete(name, plan: TinyTraining.plan { $0.seed = 2 })) {
         XCTAssert("\($0)".contains("holds a run with other settings"), "\($0)")
@@ -124,7 +128,7 @@ final class RunDirectoryTests: XCTestCase {
     XCTAssertEqual(try directory.readMetrics().rows.count, 10)
     XCTAssertTrue(FileManager.default.fileExists(atPath: states.path))
     // With anything beside the run it stays.
-    XCTAssertThrowsError(try complete("kept", failing: 3))
+    XCTAssertThrowsError(try complete("kept", failing: 3)) { XCTAssertTrue($0 is Failure, "\($0)") }
     try writeFile("mine", to: folder.appendingPathComponent("kept/notes.txt"))
     XCTAssertThrowsError(try complete("kept", plan: other)) {
       XCTAssertTrue("\($0)".contains("holds a run with other settings"), "\($0)")

@@ -56,7 +56,9 @@ final class CommandBlockTests: XCTestCase {
     let folder = try checkout()
     defer { try? FileManager.default.removeItem(at: folder) }
     let before = try files(in: folder)
-    for page in try MarkdownPage.all() where page.name.hasPrefix(prefix) {
+    let pages = try MarkdownPage.all().filter { $0.name.hasPrefix(prefix) }
+    XCTAssertFalse(pages.flatMap(\.blocks).isEmpty, "no blocks at \(prefix)")
+    for page in pages {
       for block in page.blocks {
         if let excuse = block.excuse {
           print("\(block.place): not run here: \(excuse)")

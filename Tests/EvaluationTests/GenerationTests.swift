@@ -22,6 +22,7 @@ final class GenerationTests: XCTestCase {
     for (name, config) in try TinyModels.all() {
       let model = try TinyModels.model(config)
       let ids = [1, 5] + (try text(model, .init()))
+      XCTAssertEqual(ids.count, 32, name)
       let logits = model.logits(ids: ids, batch: 1, time: ids.count)
       for index in 2..<ids.count {
         let row = logits.pointer + (index - 1) * logits.width
@@ -158,14 +159,16 @@ final class GenerationTests: XCTestCase {
 
   func testImpossibleRequestsAreUsageErrors() throws {
     let model = try TinyModels.model(TinyModels.config())
-    let bad: [(prompt: [Int32], options: SamplingOptions)] = [
-      ([], .init()), ([99], .init()), ([-1], .init()), ([1], .init(temperature: -1)), ([1], .init(temperature: .nan)),
-      ([1], .init(temperature: 1, topK: 0)), ([1], .init(temperature: 1, topP: 0)),
-      ([1], .init(temperature: 1, topP: 1.5)),
+    let bad: [(prompt: [Int32], options: SamplingOptions, words: String)] = [
+      ([], .init(), "an empty prompt"), ([99], .init(), "outside the vocabulary"),
+      ([-1], .init(), "outside the vocabulary"), ([1], .init(temperature: -1), "`temperature`"),
+      ([1], .init(temperature: .nan), "`temperature`"), ([1], .init(temperature: 1, topK: 0), "`top_k`"),
+      ([1], .init(temperature: 1, topP: 0), "`top_p`"), ([1], .init(temperature: 1, topP: 1.5), "`top_p`"),
     ]
-    for (prompt, options) in bad {
+    for (prompt, options, words) in bad {
       XCTAssertThrowsError(try generate(model, prompt: prompt, maximum: 3, sampling: options)) {
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+        XCTAssertTrue("\($0)".contains(words), "\($0)")
       }
     }
   }

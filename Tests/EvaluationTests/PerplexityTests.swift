@@ -18,7 +18,10 @@ final class PerplexityTests: XCTestCase {
       XCTAssertEqual(report.perplexity, exp(report.loss), accuracy: 1e-9)
       XCTAssertEqual(report.tokens, 7 * 18)
       XCTAssertNil(report.bitsPerByte)
-      XCTAssertGreaterThan(report.standardError, 0)
+      let means = scores.map { -$0[0] / 18 }
+      let variance = means.reduce(0) { $0 + ($1 - expected) * ($1 - expected) } / 6
+      XCTAssertEqual(report.standardError, (variance / 7).squareRoot(), accuracy: 1e-4, name)
+      XCTAssertGreaterThan(report.standardError, 1e-3, name)
     }
   }
 
@@ -83,8 +86,12 @@ final class PerplexityTests: XCTestCase {
     var flipped = report.items
     for index in 0..<6 { flipped[index].isCorrectNormalised = !flipped[index].isCorrectNormalised }
     let changed = try PairedComparison(report.items, flipped)
-    XCTAssertEqual(changed.onlyFirst + changed.onlySecond, 6)
-    XCTAssertThrowsError(try PairedComparison(report.items, []))
+    let wereRight = report.items.prefix(6).count { $0.isCorrectNormalised }
+    XCTAssertEqual([changed.onlyFirst, changed.onlySecond], [wereRight, 6 - wereRight])
+    XCTAssertEqual(changed.difference.value, Double(6 - 2 * wereRight) / 12, accuracy: 1e-12)
+    XCTAssertThrowsError(try PairedComparison(report.items, [])) {
+      XCTAssertTrue("\($0)".contains("share no item"), "\($0)")
+    }
   }
 
   /// Items of another seed have the same ids.

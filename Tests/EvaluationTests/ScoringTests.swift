@@ -40,6 +40,7 @@ final class ScoringTests: XCTestCase {
       let model = try TinyModels.model(config)
       for budget in [1, 100, 4096] {
         let scores = try logLikelihoods(model, groups, tokensPerBatch: budget)
+        XCTAssertEqual(scores.map(\.count), groups.map(\.continuations.count), name)
         for (group, row) in zip(groups, scores) {
           for (score, expected) in zip(row, reference(model, group)) {
             XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), budget \(budget)")
@@ -62,7 +63,9 @@ final class ScoringTests: XCTestCase {
     for (name, config) in try TinyModels.all() {
       let model = try TinyModels.model(config)
       for budget in [1, 4096] {
-        for (group, row) in zip(groups, try logLikelihoods(model, groups, tokensPerBatch: budget)) {
+        let scores = try logLikelihoods(model, groups, tokensPerBatch: budget)
+        XCTAssertEqual(scores.map(\.count), [4, 2, 1], name)
+        for (group, row) in zip(groups, scores) {
           for (score, expected) in zip(row, reference(model, group)) {
             XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), budget \(budget)")
           }
@@ -205,6 +208,13 @@ final class ScoringTests: XCTestCase {
       return try greedyTexts(model, tokenizer, prompts, maximumTokens: 8)
     }
     XCTAssertEqual(try texts(200), try texts(20))
+  }
+
+  /// (1 + 6) of 64 outcomes of six coins are as lopsided on one side as 1 to 5.
+  func testSignTestCountsBothTails() {
+    for (one, other, p) in [(0, 6, 2.0 / 64), (5, 1, 14.0 / 64), (3, 3, 1), (0, 0, 1)] {
+      XCTAssertEqual(PairedComparison.signTest(one, other), p, accuracy: 1e-9, "\(one) to \(other)")
+    }
   }
 
   func testOneItemTellsNoError() {

@@ -152,9 +152,23 @@ final class ServingTests: XCTestCase {
     XCTAssertEqual(report.requests.map(\.finish), [String](repeating: "refused", count: 5) + ["length"])
     XCTAssertTrue(report.requests[0].refusal?.contains("can never fit") == true)
     XCTAssertEqual(report.requests[5].tokens, try alone(model, fits))
-    XCTAssertThrowsError(try CachePool(model, pageTokens: 0, pages: 1, slots: 1))
-    XCTAssertThrowsError(try CachePool(model, pageTokens: 1, pages: 1, slots: 0))
-    XCTAssertThrowsError(try ContinuousBatch(model, pool, promptTokens: 0))
+    XCTAssertThrowsError(try CachePool(model, pageTokens: 0, pages: 1, slots: 1)) {
+      XCTAssertTrue("\($0)".contains("must be positive"), "\($0)")
+    }
+    XCTAssertThrowsError(try CachePool(model, pageTokens: 1, pages: 1, slots: 0)) {
+      XCTAssertTrue("\($0)".contains("must be positive"), "\($0)")
+    }
+    XCTAssertThrowsError(try ContinuousBatch(model, pool, promptTokens: 0)) {
+      XCTAssertTrue("\($0)".contains("must be positive"), "\($0)")
+    }
+  }
+
+  func testPercentilesAreNearestRanks() throws {
+    for (count, ranks) in [(100, [50, 90, 99]), (10, [5, 9, 10]), (3, [2, 3, 3]), (1, [1, 1, 1])] {
+      let found = try XCTUnwrap(ServingReport.Percentiles((1...count).reversed().map { Double($0) }))
+      XCTAssertEqual([found.p50, found.p90, found.p99], ranks.map { Double($0) }, "of \(count)")
+    }
+    XCTAssertNil(ServingReport.Percentiles([]))
   }
 
   func testAPoolGivesEmptyStatesAndTakesNothingBackTwice() throws {

@@ -75,6 +75,7 @@ final class ExportTests: XCTestCase {
       let own = try logits(model, golden.ids)
       XCTAssertLessThan(difference(Array(own.suffix(golden.logits.count)), golden.logits), 1e-5, golden.name)
       var ids = golden.ids
+      XCTAssertFalse(golden.greedy.isEmpty, golden.name)
       for next in golden.greedy {
         let row = try XCTUnwrap(logits(model, ids).last)
         XCTAssertEqual(row.indices.max { row[$0] < row[$1] }, next, "\(golden.name) at \(ids.count)")

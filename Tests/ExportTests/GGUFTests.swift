@@ -29,6 +29,97 @@ final class GGUFTests: XCTestCase {
     }
   }
 
+  /// A small Llama's tensors as the file places them: rows of query and key heads as neighbours turn, all others as they
+  /// are, 8-bit numbers to half a step.
+  func testGGUFHoldsItsTensorsWhereItSays() throws {
+    let config = ModelConfig(
+      hiddenSize: 64, layerCount: 2, attentionHeads: 4, keyValueHeads: 2, headDim: 8, intermediateSize: 96,
+      vocabularySize: 40, tieWordEmbeddings: true)
+    let weights = RandomWeights(seed: 3, deviation: 0.3, layers: 2)
+    let model = try LanguageModel(config, weights: weights)
+    for type in [ExportedType.float32, .q8] {
+      let url = folder.appendingPathComponent("small.gguf")
+      try GGUFModel(config, type: type).file([]).write(weights, to: url)
+      let tensors = try Self.tensors(of: url)
+      XCTAssertEqual(tensors.count, model.parameters.parameters.count)
+      for (name, own) in [
+        ("token_embd.weight", "embed_tokens.weight"),
+        ("blk.0.ffn_norm.weight", "layers.0.post_attention_layernorm.weight"),
+        ("blk.0.ffn_down.weight", "layers.0.mlp.down_proj.weight"),
+        ("blk.1.attn_q.weight", "layers.1.self_attn.q_proj.weight"),
+        ("blk.1.attn_k.weight", "layers.1.self_attn.k_proj.weight"),
+        ("blk.1.attn_v.weight", "layers.1.self_attn.v_proj.weight"),
+      ] {
+        let value = try XCTUnwrap(model.parameters["model." + own], own).value
+        let tensor = try XCTUnwrap(tensors[name], name)
+        XCTAssertEqual(tensor.shape, value.shape, name)
+        var expected = value.toArray()
+        if name.contains("attn_q") || name.contains("attn_k") {
+          // A head's lower half and its upper half by turns.
+          let order = (0..<value.shape[0]).map { $0 / 8 * 8 + [0, 4, 1, 5, 2, 6, 3, 7][$0 % 8] }
+          expected = order.flatMap { row in (0..<64).map { value.pointer[row * 64 + $0] } }
+        }
+        let step = type == .q8 && value.shape.count == 2 ? expected.map(abs).max()! / 127 : 0
+        XCTAssertEqual(tensor.values.count, expected.count, name)
+        let worst = zip(tensor.values, expected).map { abs($0 - $1) }.max() ?? .infinity
+        XCTAssertLessThanOrEqual(worst, 0.6 * step, "\(name) as \(type)")
+      }
+    }
+  }
+
+  /// What a reader of the format finds: the tensors by name, their shapes outermost first.
+  private static func tensors(of url: URL) throws -> [String: (shape: [Int], values: [Float])] {
+    let data = try readFile(url)
+    var place = 0
+    func number(_ bytes: Int) -> Int {
+      defer { place += bytes }
+      return data[place..<place + bytes].reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+    func text() -> String {
+      let count = number(8)
+      defer { place += count }
+      return String(decoding: data[place..<place + count], as: UTF8.self)
+    }
+    XCTAssertEqual(number(4), 0x4655_4747, "GGUF")
+    XCTAssertEqual(number(4), 3)
+    let (count, keys) = (number(8), number(8))
+    for _ in 0..<keys {
+      let key = text()
+      switch number(4) {
+      case 4, 6: place += 4
+      case 8: _ = text()
+      case let type: XCTFail("\(key) of type \(type)")
+      }
+    }
+    var headers: [(name: String, shape: [Int], storage: Int, offset: Int)] = []
+    for _ in 0..<count {
+      let name = text()
+      let shape = (0..<number(4)).map { _ in number(8) }
+      let storage = number(4)
+      headers.append((name, shape.reversed(), storage, number(8)))
+    }
+    let start = (place + 31) / 32 * 32
+    var tensors: [String: (shape: [Int], values: [Float])] = [:]
+    for (name, shape, storage, offset) in headers {
+      place = start + offset
+      XCTAssertEqual(offset % 32, 0, name)
+      let count = shape.reduce(1, *)
+      var values: [Float] = []
+      switch storage {
+      case 0: values = (0..<count).map { _ in Float(bitPattern: UInt32(number(4))) }
+      case 8:
+        for _ in 0..<count / 32 {
+          let factor = Half.decode(UInt16(number(2)))
+          values += (0..<32).map { _ in factor * Float(Int8(bitPattern: UInt8(number(1)))) }
+        }
+      default: XCTFail("\(name) of type \(storage)")
+      }
+      tensors[name] = (shape, values)
+    }
+    XCTAssertEqual((place + 31) / 32 * 32, data.count)
+    return tensors
+  }
+
   /// Wherever a folder keeps its chat template, the file carries it.
   func testGGUFCarriesEveryFormOfChatTemplate() throws {
     let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1")

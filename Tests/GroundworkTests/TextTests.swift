@@ -14,6 +14,17 @@ final class TextTests: XCTestCase {
     }
   }
 
+  func testBytesAreReadAsTyped() {
+    for (text, bytes) in [
+      ("2GiB", 2_147_483_648), ("1.5GiB", 1_610_612_736), ("500MiB", 524_288_000), ("64 KiB", 65_536),
+      ("1TiB", 1_099_511_627_776), ("2GB", 2_000_000_000), ("3kB", 3000), ("64k", 64_000), ("4096", 4096),
+    ] { XCTAssertEqual(parseBytes(text), bytes, text) }
+    for text in ["", "GiB", "-1MiB", "lots", "nanGiB", "1e30GiB", "2gib"] { XCTAssertNil(parseBytes(text), text) }
+    for (bytes, text) in [
+      (512, "0.5 KiB"), (5_242_880, "5.0 MiB"), (3_221_225_472, "3.00 GiB"), (1_099_511_627_776, "1.00 TiB"),
+    ] { XCTAssertEqual(formatBytes(bytes), text) }
+  }
+
   func testDurationsReadWell() {
     for (seconds, text) in [
       (0, "0.0s"), (4.2, "4.2s"), (9.94, "9.9s"), (10, "10s"), (59.4, "59s"), (59.6, "1m00s"), (75, "1m15s"),

@@ -20,6 +20,17 @@ final class ClaimTests: ClaimTestCase {
     XCTAssertEqual(try verdict(spec, records(steady)).answer, .holds)
   }
 
+  /// Cells ten points apart, of seeds one point apart: the root of 50 over 1.
+  func testSignalToNoiseIsTheSpreadOfCellsOverThatOfSeeds() throws {
+    let source = try ClaimEvidence(spec(difference), records: records(["a": [49, 50, 51], "b": [59, 60, 61]]))
+    let found = try XCTUnwrap(SignalToNoise.all(source).first { $0.metric == "score.avg" })
+    XCTAssertEqual([found.cells, found.limited], [2, 0])
+    XCTAssertEqual(found.signal, 50.0.squareRoot(), accuracy: 1e-9)
+    XCTAssertEqual(found.noise, 1, accuracy: 1e-9)
+    XCTAssertEqual(found.ratio, 50.0.squareRoot(), accuracy: 1e-9)
+    XCTAssertTrue(try SignalToNoise.all(ClaimEvidence(spec(difference), records: records(["a": [49, 50]]))).isEmpty)
+  }
+
   /// Beside a pole an error has no width.
   func testAQuantityBesideAPoleIsUndecided() throws {
     let spec = try spec(#"{ let: { a: "a" }, quantity: "1 / (a - 0.9999)", above: 0 }"#)

@@ -42,7 +42,9 @@ final class ExpertConfigTests: XCTestCase {
     try refused("nano-scout", ["attention_chunk_size": .int(0)], naming: "attention_chunk_size")
     try refused("nano-scout", ["layer_types": .array([.string("sliding_attention")])], naming: "layer_types")
     try refused("nano-scout", ["moe_layers": .array([])], naming: "num_local_experts")
-    XCTAssertThrowsError(try ModelConfig.preset("nano-dsv2").withMamba2(layers: [0]))
+    XCTAssertThrowsError(try ModelConfig.preset("nano-dsv2").withMamba2(layers: [0])) {
+      XCTAssertTrue("\($0)".contains("cannot replace layers of this architecture"), "\($0)")
+    }
   }
 
   /// Groups, intervals of layers, and models whose layers are all dense after all.

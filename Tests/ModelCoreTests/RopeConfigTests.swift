@@ -15,7 +15,9 @@ final class RopeConfigTests: XCTestCase {
           .init(
             factor: try XCTUnwrap(vector["factor"]?.double), originalMaxPosition: try XCTUnwrap(vector["orig"]?.int))))
       let expected = try XCTUnwrap(vector["inv_freq"]?.array).compactMap(\.double)
-      for (ours, theirs) in zip(rope.inverseFrequencies(dim: try XCTUnwrap(vector["dim"]?.int)), expected) {
+      let frequencies = rope.inverseFrequencies(dim: try XCTUnwrap(vector["dim"]?.int))
+      XCTAssertEqual(frequencies.count, expected.count, name)
+      for (ours, theirs) in zip(frequencies, expected) {
         XCTAssertEqual(ours, theirs, accuracy: 1e-12 + 1e-9 * theirs, name)
       }
       XCTAssertEqual(rope.magnitude, try XCTUnwrap(vector["cos_sin_scale"]?.double), accuracy: 1e-9, name)

@@ -65,11 +65,12 @@ final class SafetensorsLlama2CTests: XCTestCase {
 
     try bytes.dropLast(4).write(to: url)
     XCTAssertThrowsError(try Llama2CFile(url)) { XCTAssertTrue("\($0)".contains("truncated"), "\($0)") }
-    try (bytes + Data([0])).write(to: url)
-    XCTAssertThrowsError(try Llama2CFile(url))
-    try bytes.prefix(20).write(to: url)
-    XCTAssertThrowsError(try Llama2CFile(url))
-    try Data(repeating: 0xFE, count: 4096).write(to: url)
-    XCTAssertThrowsError(try Llama2CFile(url))
+    for (damaged, words) in [
+      (bytes + Data([0]), "is not a version 0 llama2.c checkpoint"), (bytes.prefix(20), "a header of 28 bytes"),
+      (Data(repeating: 0xFE, count: 4096), "is not a llama2.c checkpoint (dim)"),
+    ] as [(Data, String)] {
+      try damaged.write(to: url)
+      XCTAssertThrowsError(try Llama2CFile(url)) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+    }
   }
 }

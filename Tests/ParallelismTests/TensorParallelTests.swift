@@ -124,8 +124,14 @@ final class TensorParallelTests: XCTestCase {
         let model = try TensorParallelModel(
           config, weights: RandomWeights(seed: 3, deviation: 0.4, layers: config.layerCount),
           on: RankContext(ranks, overlaps: true))
-        XCTAssertThrowsError(try model.extend(model.makeCache(), Array(self.tokens.prefix(9))), "too long")
-        XCTAssertThrowsError(try model.extend(model.makeCache(), [Int32(TinyFamilies.vocabulary)]), "no such token")
+        for (ids, words) in [
+          (Array(self.tokens.prefix(9)), "longer than the model's positions"),
+          ([Int32(TinyFamilies.vocabulary)], "a token outside the vocabulary"),
+        ] {
+          XCTAssertThrowsError(try model.extend(model.makeCache(), ids), words) {
+            XCTAssertTrue(($0 as? AgreedError)?.error.what.contains(words) ?? false, "\($0)")
+          }
+        }
         if damaged { model.model.finalNorm.value.fill(.nan) }
         let made = try model.generate(prompt: Array(self.tokens.prefix(prompt)), maximum: .max, ends: [])
         lock.withLock { count = made.tokens.count }

@@ -76,7 +76,9 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertNotEqual(half["damage"], 0)
     XCTAssertEqual(half["damage"]!, half["loss"]! - half["base_loss"]!, accuracy: 1e-12)
     XCTAssertEqual(try ModelConfig(contentsOf: folder("half")).rewiredLayers, [2, 3])
-    XCTAssertThrowsError(try rewire("bad", "last:9"))
+    XCTAssertThrowsError(try rewire("bad", "last:9")) {
+      XCTAssertTrue("\($0)".contains("more layers than there are"), "\($0)")
+    }
   }
 
   func testSelfDistillationRecoversAShareOfTheDamage() throws {
@@ -95,7 +97,9 @@ final class FarskipStagesTests: XCTestCase {
     XCTAssertEqual(try ModelConfig(contentsOf: folder("kl")).rewiredLayers.count, 4)
     XCTAssertNotEqual(
       try distill("hidden", student: "all", "kl+hidden", ["hidden_weight": .double(10)])["loss"], kl["loss"])
-    XCTAssertThrowsError(try distill("bad", student: "all", "mse"))
+    XCTAssertThrowsError(try distill("bad", student: "all", "mse")) {
+      XCTAssertTrue("\($0)".contains("`objective`: unknown value"), "\($0)")
+    }
   }
 
   /// A rate of next to nothing improves nothing, so the first weights are kept.
@@ -150,9 +154,13 @@ final class FarskipStagesTests: XCTestCase {
     }
     XCTAssertEqual(try compare("farskip", "experts", 4, text: "one_token")["fewest"], 0)
     XCTAssertThrowsError(try compare("farskip", "experts", 3)) { XCTAssertTrue("\($0)".contains("1, 2, 4"), "\($0)") }
-    XCTAssertThrowsError(try compare("farskip", "heads", 4))
-    XCTAssertThrowsError(try compare("farskip", "layers", 2))
-    XCTAssertThrowsError(try compare("farskip", "experts", 2, text: "a story"))
+    XCTAssertThrowsError(try compare("farskip", "heads", 4)) {
+      XCTAssertTrue("\($0)".contains("key-value heads"), "\($0)")
+    }
+    XCTAssertThrowsError(try compare("farskip", "layers", 2)) { XCTAssertTrue("\($0)".contains("`sharing`"), "\($0)") }
+    XCTAssertThrowsError(try compare("farskip", "experts", 2, text: "a story")) {
+      XCTAssertTrue("\($0)".contains("`text`"), "\($0)")
+    }
   }
 
   /// The point of a fit stands in the experiment file, and what it gives reaches the predictions.
@@ -214,7 +222,13 @@ final class FarskipStagesTests: XCTestCase {
     for (name, value) in [
       ("mode", JSONValue.string("decode")), ("ranks", .int(1)), ("link", .string("0us,0MB/s")), ("layers", .int(0)),
       ("durations", .string("A=1")),
-    ] { XCTAssertThrowsError(try measure("farskip", [name: value]), name) }
-    XCTAssertThrowsError(try measure("scmoe", ["mode": .string("prefill")]))
+    ] {
+      XCTAssertThrowsError(try measure("farskip", [name: value]), name) {
+        XCTAssertTrue("\($0)".contains("`\(name)`"), "\($0)")
+      }
+    }
+    XCTAssertThrowsError(try measure("scmoe", ["mode": .string("prefill")])) {
+      XCTAssertTrue("\($0)".contains("scmoe in prefill"), "\($0)")
+    }
   }
 }

@@ -31,6 +31,7 @@ final class HALOTests: XCTestCase {
     XCTAssertEqual(whole.losses.count, 3)
     XCTAssertEqual(whole.attentionLayers, [whole.losses.indices.max { whole.losses[$0] < whole.losses[$1] }!])
     XCTAssertEqual(whole.heldOut.last?.first, 4 * 64)
+    XCTAssertEqual([whole.alignment.before.count, whole.alignment.after.count], [3, 3])
     for (before, after) in zip(whole.alignment.before, whole.alignment.after) { XCTAssertLessThan(after, before) }
     var stops = 0
     while true {

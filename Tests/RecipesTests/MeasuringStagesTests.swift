@@ -48,7 +48,9 @@ final class MeasuringStagesTests: XCTestCase {
     XCTAssertNotEqual(text, try sample(2).texts?["text"])
     let greedy = try sample(1, ["temperature": .int(0)])
     XCTAssertEqual(greedy.texts, try sample(2, ["temperature": .int(0)]).texts, "no draw, no seed")
-    XCTAssertThrowsError(try sample(1, ["temperature": .int(-1)]))
+    XCTAssertThrowsError(try sample(1, ["temperature": .int(-1)])) {
+      XCTAssertTrue("\($0)".contains("`temperature`"), "\($0)")
+    }
   }
 
   func testBothAccuraciesWhereTheyAreAskedFor() throws {

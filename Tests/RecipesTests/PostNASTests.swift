@@ -96,7 +96,9 @@ final class PostNASTests: XCTestCase {
     XCTAssertEqual(try search(windows).best, found.best)
     XCTAssertEqual(try rows(), all)
     // Another text begins anew.
-    XCTAssertThrowsError(try search([windows[1]], stopAfter: 1))
+    XCTAssertThrowsError(try search([windows[1]], stopAfter: 1)) {
+      XCTAssertEqual(($0 as? UpcycleError)?.kind, .interrupted)
+    }
     XCTAssertEqual(try rows(), 1)
   }
 

@@ -49,7 +49,8 @@ final class ReadAgainTests: XCTestCase {
         shouldStop: {
           steps += 1
           return steps == 7
-        }))
+        })
+    ) { XCTAssertEqual(($0 as? UpcycleError)?.kind, .interrupted, "\($0)") }
     let file = RunDirectory(fixture["parts"]).run.appendingPathComponent("heldout.csv")
     let text = String(decoding: try readFile(file), as: UTF8.self)
     let lines = text.split(separator: "\n").map { String($0) + "\n" }
@@ -69,7 +70,9 @@ final class ReadAgainTests: XCTestCase {
     XCTAssertEqual(try fixture.digest("parts"), try fixture.digest("whole"))
     // A finished one says it too.
     try FileManager.default.removeItem(at: file)
-    XCTAssertThrowsError(try recipe.run(in: fixture["parts"]))
+    XCTAssertThrowsError(try recipe.run(in: fixture["parts"])) {
+      XCTAssert("\($0)".contains("is not what this run measured"), "\($0)")
+    }
   }
 
   func testValidationsThatAreNotAllThereAreRefused() throws {
@@ -84,7 +87,9 @@ final class ReadAgainTests: XCTestCase {
       ([], 0), ([0], 4), ([4], 4), ([0, 8], 4), ([0, 4, 8], 10), ([0, 4, 8, 10, 12], 10),
     ]
     for (found, step) in others {
-      XCTAssertThrowsError(try steps.require(found, by: step, in: file), "\(found) by \(step)")
+      XCTAssertThrowsError(try steps.require(found, by: step, in: file), "\(found) by \(step)") {
+        XCTAssert("\($0)".contains("is not what this run measured up to step \(step)"), "\($0)")
+      }
     }
   }
 }

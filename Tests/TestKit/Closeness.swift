@@ -12,7 +12,7 @@ public func relativeError(_ a: [Float], _ b: [Float]) -> Double {
   var worst: Float = 0
   var scale: Float = 1e-30
   for (x, y) in zip(a, b) {
-    if !x.isFinite { return .infinity }
+    if !(x - y).isFinite { return .infinity }
     worst = max(worst, abs(x - y))
     scale = max(scale, abs(y))
   }

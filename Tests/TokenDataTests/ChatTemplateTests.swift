@@ -64,11 +64,16 @@ final class ChatTemplateTests: XCTestCase {
       ("{{ 'a\u{2028}b'.splitlines() | join('|') }}", "a|b"),
       ("{{ \"they're foo-bar\" | title }}", "They're Foo-Bar"), ("{{ 'foo-bar baz' | wordcount }}", "3"),
       ("{{ ['\u{2028}\u{A0}é'] }}", #"['\u2028\xa0é']"#), ("{{ 7 | round }}{{ 2.5 | round }}", "72.0"),
+      ("{{ [1, 2.5] | sum(start=4) }} {{ [{'n': 2}] | sum('n', 4) }} {{ [] | sum }}", "7.5 6 0"),
       ("{{ '' is upper }}{{ 'A1' is upper }}{{ '1' is lower }}", "FalseTrueFalse"),
     ]
     for (source, expected) in cases { XCTAssertEqual(try text(source), expected, source) }
-    XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}"))
-    XCTAssertThrowsError(try text("{{ ['a', 1] | sum }}"))
+    XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}")) {
+      XCTAssertTrue("\($0)".contains("takes two texts as separators"), "\($0)")
+    }
+    XCTAssertThrowsError(try text("{{ ['a', 1] | sum }}")) {
+      XCTAssertTrue("\($0)".contains("sum cannot add"), "\($0)")
+    }
   }
 
   /// White space is all that Python takes for such, and raw text may begin with a tag.
@@ -138,8 +143,13 @@ final class ChatTemplateTests: XCTestCase {
     let long =
       "{% set ns = namespace(x='x') %}{% for a in range(99) %}{% set ns.x = ns.x + ns.x %}{{ ns.x }}{% endfor %}"
     let nested = "{{ " + String(repeating: "(", count: 5000) + "1" + String(repeating: ")", count: 5000) + " }}"
-    for source in [loop, macro, long, nested, "{{ 'x' * 99999999999 }}"] {
-      XCTAssertThrowsError(try text(source), String(source.prefix(60)))
+    for (source, words) in [
+      (loop, "takes more than"), (macro, "call each other too deeply"), (long, "writes more than"),
+      (nested, "nested deeper than"), ("{{ 'x' * 99999999999 }}", "too long"),
+    ] {
+      XCTAssertThrowsError(try text(source), String(source.prefix(60))) {
+        XCTAssertTrue("\($0)".contains(words), "\($0)")
+      }
     }
   }
 

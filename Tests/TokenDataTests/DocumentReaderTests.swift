@@ -47,7 +47,9 @@ final class DocumentReaderTests: XCTestCase {
     let badLines = BadLines(limit: 3)
     XCTAssertEqual(try documents(path, badLines: badLines), ["a", "c"])
     XCTAssertEqual(badLines.count, 3)
-    XCTAssertThrowsError(try documents(path, badLines: BadLines(limit: 2)))
+    XCTAssertThrowsError(try documents(path, badLines: BadLines(limit: 2))) {
+      XCTAssertTrue("\($0)".contains("b.jsonl:5"), "\($0)")
+    }
   }
 
   func testAByteOrderMarkIsNoText() throws {
@@ -138,7 +140,9 @@ final class DocumentReaderTests: XCTestCase {
         XCTAssertTrue("\($0)".contains(word) && error?.hint != nil && !"\($0)".contains("\n"), "\($0)")
       }
     }
-    XCTAssertThrowsError(try documents(write(Array("[{}]".utf8), "x.json")))
+    XCTAssertThrowsError(try documents(write(Array("[{}]".utf8), "x.json"))) {
+      XCTAssertTrue("\($0)".contains("is one JSON array"), "\($0)")
+    }
     XCTAssertEqual(try documents(write([], "empty.txt")), [])
   }
 
@@ -151,7 +155,9 @@ final class DocumentReaderTests: XCTestCase {
     let names = try inputPaths([folder.path]).map { String($0.dropFirst(folder.path.count + 1)) }
     XCTAssertEqual(names, ["a.jsonl.gz", "b.txt", "sub/d.md"])
     XCTAssertEqual(try inputPaths([folder.path + "/*.txt", "-"]), [folder.path + "/b.txt", "-"])
-    XCTAssertThrowsError(try inputPaths([folder.path + "/*.none"]))
+    XCTAssertThrowsError(try inputPaths([folder.path + "/*.none"])) {
+      XCTAssertTrue("\($0)".contains("matches no file"), "\($0)")
+    }
     // What is left out of a corpus without a word would be missed late.
     try writeFile("PAR1", to: folder.appendingPathComponent("sub/train-0.parquet"))
     XCTAssertThrowsError(try inputPaths([folder.path])) {

@@ -88,8 +88,11 @@ final class ShardBatchTests: XCTestCase {
     defer { fixture.remove() }
     let shards = try TokenShards(fixture.folder)
     XCTAssertThrowsError(
-      try BatchLoader(shards, batchSize: 1, sequenceLength: shards.count, seed: 0))
-    XCTAssertThrowsError(try BatchLoader(shards, batchSize: 0, sequenceLength: 4, seed: 0))
+      try BatchLoader(shards, batchSize: 1, sequenceLength: shards.count, seed: 0)
+    ) { XCTAssertTrue("\($0)".contains("too few tokens for one window"), "\($0)") }
+    XCTAssertThrowsError(try BatchLoader(shards, batchSize: 0, sequenceLength: 4, seed: 0)) {
+      XCTAssertTrue("\($0)".contains("must be positive"), "\($0)")
+    }
   }
 
   func testPermutationsVisitEachOnce() {

@@ -93,6 +93,8 @@ final class ShardDamageTests: XCTestCase {
       try manifest.encoded().write(to: fixture.file(ShardManifest.fileName))
       XCTAssertThrowsError(try Self.readAll(fixture.folder), line: line)
     }
+    try good.encoded().write(to: fixture.file(ShardManifest.fileName))
+    XCTAssertNoThrow(try Self.readAll(fixture.folder))
     try refused { $0.tokens += 1 }
     try refused { $0.version = 2 }
     try refused { $0.format = "other" }

@@ -175,19 +175,22 @@ final class BaselineTests: XCTestCase {
 
   func testWhatABaselineCannotTakeIsRefused() throws {
     let base = try tinyBase().config
-    let palu = [
-      LowRankConversion(share: 0), LowRankConversion(share: 1.01), LowRankConversion(share: .nan),
-      LowRankConversion(share: 0.01), LowRankConversion(share: 0.5, headsPerGroup: 3),
-      LowRankConversion(share: 0.5, headsPerGroup: 0), LowRankConversion(share: 0.5, layers: .list([3])),
-    ].map { Baseline.palu($0) }
-    let mha2mla = [
-      PartialRopeConversion(kvRank: 0, ropeHeadDim: 4), PartialRopeConversion(kvRank: 25, ropeHeadDim: 4),
-      PartialRopeConversion(kvRank: 4, ropeHeadDim: 3), PartialRopeConversion(kvRank: 4, ropeHeadDim: 0),
-      PartialRopeConversion(kvRank: 4, ropeHeadDim: 10),
-    ].map { Baseline.mha2mla($0) }
-    for baseline in palu + mha2mla {
+    let refused: [(Baseline, String)] = [
+      (.palu(LowRankConversion(share: 0)), "kv_share"), (.palu(LowRankConversion(share: 1.01)), "kv_share"),
+      (.palu(LowRankConversion(share: .nan)), "kv_share"), (.palu(LowRankConversion(share: 0.01)), "kv_share"),
+      (.palu(LowRankConversion(share: 0.5, headsPerGroup: 3)), "group_heads"),
+      (.palu(LowRankConversion(share: 0.5, headsPerGroup: 0)), "group_heads"),
+      (.palu(LowRankConversion(share: 0.5, layers: .list([3]))), "layers"),
+      (.mha2mla(PartialRopeConversion(kvRank: 0, ropeHeadDim: 4)), "kv_rank"),
+      (.mha2mla(PartialRopeConversion(kvRank: 25, ropeHeadDim: 4)), "kv_rank"),
+      (.mha2mla(PartialRopeConversion(kvRank: 4, ropeHeadDim: 3)), "rope_dim"),
+      (.mha2mla(PartialRopeConversion(kvRank: 4, ropeHeadDim: 0)), "rope_dim"),
+      (.mha2mla(PartialRopeConversion(kvRank: 4, ropeHeadDim: 10)), "rope_dim"),
+    ]
+    for (baseline, field) in refused {
       XCTAssertThrowsError(try baseline.validate(base: base), "\(baseline)") {
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage, "\(baseline)")
+        XCTAssertTrue("\($0)".contains("`\(field)`"), "\($0)")
       }
     }
     let sound = [
@@ -195,9 +198,15 @@ final class BaselineTests: XCTestCase {
     ]
     for baseline in sound {
       XCTAssertEqual(try baseline.validate(base: base), [0, 1, 2])
-      XCTAssertThrowsError(try baseline.validate(base: tinyBase(qkNorm: true).config))
-      XCTAssertThrowsError(try baseline.validate(base: base.withMamba2(layers: [1])))
-      XCTAssertThrowsError(try baseline.convert(tinyBase(), calibration: []))
+      XCTAssertThrowsError(try baseline.validate(base: tinyBase(qkNorm: true).config)) {
+        XCTAssertTrue("\($0)".contains("has no place for all of this attention"), "\($0)")
+      }
+      XCTAssertThrowsError(try baseline.validate(base: base.withMamba2(layers: [1]))) {
+        XCTAssertTrue("\($0)".contains("layer 1: mamba2"), "\($0)")
+      }
+      XCTAssertThrowsError(try baseline.convert(tinyBase(), calibration: [])) {
+        XCTAssertTrue("\($0)".contains("needs calibration text"), "\($0)")
+      }
     }
   }
 
@@ -206,10 +215,15 @@ final class BaselineTests: XCTestCase {
     for ranks in [
       LowRankConfig.Ranks(key: [], value: []), .init(key: [3], value: [3, 3]), .init(key: [0], value: [3]),
       .init(key: [17], value: [3]), .init(key: [1, 1, 1], value: [1, 1, 1]),
-    ] { XCTAssertThrowsError(try base.withLowRankAttention(LowRankConfig(layerRanks: [1: ranks])), "\(ranks)") }
+    ] {
+      XCTAssertThrowsError(try base.withLowRankAttention(LowRankConfig(layerRanks: [1: ranks])), "\(ranks)") {
+        XCTAssertTrue("\($0)".contains("low_rank_list") && "\($0)".contains("layer 1"), "\($0)")
+      }
+    }
     for pairs in [[[0]], [[0], [4]], [[0], [0, 1]], [[1, 0], [0, 1]], [[0, 0], [0, 1]], [[], []]] {
       XCTAssertThrowsError(
-        try base.withPartialRopeAttention(PartialRopeConfig(kvRank: 4, pairs: [1: pairs])), "\(pairs)")
+        try base.withPartialRopeAttention(PartialRopeConfig(kvRank: 4, pairs: [1: pairs])), "\(pairs)"
+      ) { XCTAssertTrue("\($0)".contains("partial_rope_pairs"), "\($0)") }
     }
   }
 }

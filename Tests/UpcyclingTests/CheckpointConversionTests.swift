@@ -117,8 +117,11 @@ final class CheckpointConversionTests: XCTestCase {
     try writeFile("mine", to: foreign.appendingPathComponent("diary.txt"))
     XCTAssertThrowsError(try convertCheckpoint(from: source, to: foreign, tinyConversion())) {
       XCTAssertEqual(($0 as? UpcycleError)?.exitCode, 2)
+      XCTAssertTrue("\($0)".contains("holds files but no model"), "\($0)")
     }
-    XCTAssertThrowsError(try convertCheckpoint(from: source, to: source, tinyConversion()))
+    XCTAssertThrowsError(try convertCheckpoint(from: source, to: source, tinyConversion())) {
+      XCTAssertTrue("\($0)".contains("is the base model itself"), "\($0)")
+    }
     // A checkpoint that lost a tensor.
     let reader = try CheckpointReader(source)
     var specs = try ModelConfig(contentsOf: source).tensors

@@ -141,6 +141,10 @@ final class ConversionTests: XCTestCase {
 
   func testLatentNormsStartAtOneAndHeadNormsAreCarriedOver() throws {
     let base = try tinyBase(qkNorm: true)
+    for (start, role) in [(1, MixerRole.queryNorm), (11, .keyNorm)] {
+      let norm = try XCTUnwrap(base.parameter(role, layer: 1)).value
+      for dim in 0..<8 { norm.pointer[dim] = Float(start + dim) }
+    }
     for rope in LatentConversion.Rope.allCases {
       var conversion = tinyConversion()
       conversion.latentNorm = true
@@ -148,7 +152,10 @@ final class ConversionTests: XCTestCase {
       let (model, _) = try convert(base: base, conversion)
       XCTAssertEqual(
         model.parameter(.keyValueLatentNorm, layer: 1)?.value.toArray(), [1, 1, 1, 1, 1, 1])
-      XCTAssertEqual(model.parameter(.queryNorm, layer: 1)?.shape, [8])
+      // Position-free dimensions first: the lower half of a head, or the pairs (2, 6) and (3, 7) of low frequency.
+      let dims: [Float] = rope == .paper ? [0, 1, 2, 3, 4, 5, 6, 7] : [2, 3, 6, 7, 0, 1, 4, 5]
+      XCTAssertEqual(model.parameter(.queryNorm, layer: 1)?.value.toArray(), dims.map { 1 + $0 }, "\(rope)")
+      XCTAssertEqual(model.parameter(.keyNorm, layer: 1)?.value.toArray(), dims.map { 11 + $0 }, "\(rope)")
       XCTAssertFalse(logits(model).contains { !$0.isFinite })
     }
   }

@@ -74,11 +74,15 @@ final class HeavyHitterTests: XCTestCase {
       try base.config.withMamba2(),
     ] {
       let model = try LanguageModel(config, seed: 1)
-      XCTAssertThrowsError(try model.evict(by: HeavyHitters(share: 0.5)))
+      XCTAssertThrowsError(try model.evict(by: HeavyHitters(share: 0.5))) {
+        XCTAssertTrue("\($0)".contains("H2O"), "\($0)")
+      }
     }
     // Attention beside a state evicts.
     try LanguageModel(base.config.withMamba2(layers: [1]), seed: 1).evict(by: HeavyHitters(share: 0.5))
     try base.evict(by: HeavyHitters(share: 0.5))
-    XCTAssertThrowsError(try CachePool(base, pageTokens: 4, pages: 2, slots: 1))
+    XCTAssertThrowsError(try CachePool(base, pageTokens: 4, pages: 2, slots: 1)) {
+      XCTAssertTrue("\($0)".contains("pages keep every token"), "\($0)")
+    }
   }
 }

@@ -155,7 +155,9 @@ final class JetNemotronTests: XCTestCase {
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
       }
     }
-    XCTAssertThrowsError(try PlacementBeam(count: 1, width: 1, layerCount: 1))
+    XCTAssertThrowsError(try PlacementBeam(count: 1, width: 1, layerCount: 1)) {
+      XCTAssertTrue("\($0)".contains("`count`"), "\($0)")
+    }
     XCTAssertThrowsError(try PlacementBeam(count: 1, width: 1, layerCount: 6).search { $0 == [4] ? .nan : 1 }) {
       XCTAssertTrue("\($0)".contains("layers 4"), "\($0)")
     }

@@ -137,9 +137,14 @@ final class LayerPlacementTests: XCTestCase {
   }
 
   func testImpossibleRequestsAreRefused() throws {
-    for count in [-1, 0, 4] { XCTAssertThrowsError(try LayerPlacement(.smart, count: count, scores: [1, 2, 3])) }
-    XCTAssertThrowsError(try LayerPlacement(.smart, count: 0, scores: []))
-    XCTAssertThrowsError(try LayerPlacement(.maxScore, count: 1, scores: [1, .nan]))
+    for (count, scores) in [(-1, [1, 2, 3]), (0, [1, 2, 3]), (4, [1, 2, 3]), (0, []), (1, [])] as [(Int, [Double])] {
+      XCTAssertThrowsError(try LayerPlacement(.smart, count: count, scores: scores)) {
+        XCTAssertTrue("\($0)".contains("impossible number of latent layers"), "\($0)")
+      }
+    }
+    XCTAssertThrowsError(try LayerPlacement(.maxScore, count: 1, scores: [1, .nan])) {
+      XCTAssertTrue("\($0)".contains("layer 1: a score is not a number"), "\($0)")
+    }
     XCTAssertEqual(
       try LayerPlacement(.smart, count: 2, scores: [-3, -1, -2]).layers, [0, 2], "scores may be negative")
   }

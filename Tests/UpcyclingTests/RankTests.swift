@@ -103,9 +103,13 @@ final class RankTests: XCTestCase {
       $0.start = .random
       $0.rankRule = .dynamic
     }
-    XCTAssertThrowsError(try QueryRank.paper.resolve(base: base, kvRank: 6, nopeHeadDim: 4, ropeHeadDim: 4))
+    XCTAssertThrowsError(try QueryRank.paper.resolve(base: base, kvRank: 6, nopeHeadDim: 4, ropeHeadDim: 4)) {
+      XCTAssertTrue("\($0)".contains("prints no query rank"), "\($0)")
+    }
     var covariance = tinyConversion()
     covariance.weighting = .covariance
-    XCTAssertThrowsError(try convert(base: tinyBase(), covariance))
+    XCTAssertThrowsError(try convert(base: tinyBase(), covariance)) {
+      XCTAssertTrue("\($0)".contains("no covariance of layer 0"), "\($0)")
+    }
   }
 }

@@ -1,6 +1,7 @@
 import Autograd
 import Foundation
 import Groundwork
+import Published
 import TensorCore
 import TestKit
 import XCTest
@@ -113,12 +114,14 @@ final class WidthPruningTests: XCTestCase {
 
   func testWhatCannotBePrunedIsRefused() throws {
     let base = try tinyBase().config
-    for pruning in [
-      WidthPruning(hiddenSize: 0), WidthPruning(hiddenSize: 33), WidthPruning(intermediateSize: 49),
-      WidthPruning(keyValueHeads: 3), WidthPruning(keyValueHeads: -1),
+    for (pruning, field) in [
+      (WidthPruning(hiddenSize: 0), "hidden_size"), (WidthPruning(hiddenSize: 33), "hidden_size"),
+      (WidthPruning(intermediateSize: 49), "intermediate_size"),
+      (WidthPruning(keyValueHeads: 3), "num_key_value_heads"), (WidthPruning(keyValueHeads: -1), "num_key_value_heads"),
     ] {
       XCTAssertThrowsError(try pruning.validate(base: base), "\(pruning)") {
         XCTAssertEqual(($0 as? UpcycleError)?.kind, .usage)
+        XCTAssertTrue("\($0)".contains("`\(field)`: is not what can be left"), "\($0)")
       }
     }
     let sound = WidthPruning(hiddenSize: 24)
@@ -126,14 +129,17 @@ final class WidthPruningTests: XCTestCase {
     XCTAssertThrowsError(try sound.validate(base: base.withMamba2(layers: [1]))) {
       XCTAssertTrue("\($0)".contains("layer 1: mamba2"), "\($0)")
     }
-    XCTAssertThrowsError(try Baseline.minitron(sound).convert(tinyBase(), calibration: []))
+    XCTAssertThrowsError(try Baseline.minitron(sound).convert(tinyBase(), calibration: [])) {
+      XCTAssertTrue("\($0)".contains("needs calibration text"), "\($0)")
+    }
     let families = repositoryRoot().appendingPathComponent("Tests/Goldens/families")
-    for family in ["gpt2", "qwen3_moe", "olmo2"] {
-      let file = families.appendingPathComponent(family)
-      guard FileManager.default.fileExists(atPath: file.path) else { continue }
-      let config = try ModelConfig(contentsOf: file)
-      XCTAssertThrowsError(try WidthPruning(hiddenSize: config.hiddenSize - 2).validate(base: config), family) {
-        XCTAssertTrue("\($0)".contains("width") || "\($0)".contains("attention"), "\($0)")
+    for (config, extra) in [
+      (try ModelConfig(contentsOf: families.appendingPathComponent("gpt2")), "no gated feed-forward"),
+      (try ModelConfig(contentsOf: families.appendingPathComponent("olmo2")), "norms across heads"),
+      (try ModelConfig.preset("nano-qwen-moe"), "experts"),
+    ] {
+      XCTAssertThrowsError(try WidthPruning(hiddenSize: config.hiddenSize - 2).validate(base: config), extra) {
+        XCTAssertTrue("\($0)".contains("cannot be pruned in width") && "\($0)".contains(extra), "\($0)")
       }
     }
   }

@@ -107,6 +107,11 @@ final class MicroworldAnswerTests: XCTestCase {
   }
 
   func testQuizAnswersAreRight() throws {
+    let kinds = [
+      "an animal": Lexicon.animals.map { String($0.prefix { $0 != "/" }) }, "a job": Lexicon.jobs,
+      "a food": Lexicon.foods, "a colour": Lexicon.colours, "a month": Lexicon.months,
+    ]
+    var ofKinds = 0
     for item in try items(.quiz) {
       let lines = item.context.split(separator: "\n").map(String.init)
       XCTAssertEqual(lines.count, 3)
@@ -116,8 +121,14 @@ final class MicroworldAnswerTests: XCTestCase {
       } else if lines[0].contains("plus") || lines[0].contains("minus") {
         let numbers = lines[0].dropLast().split(separator: " ").compactMap { Int($0) }
         XCTAssertEqual(Int(right(item)), lines[0].contains("plus") ? numbers[0] + numbers[1] : numbers[0] - numbers[1])
+      } else if let words = kinds.first(where: { lines[0].hasSuffix("is \($0.key)?") })?.value {
+        ofKinds += 1
+        for choice in item.choices! {
+          XCTAssertEqual(words.contains(choice.trimmed), choice.trimmed == right(item), item.context)
+        }
       }
     }
+    XCTAssertGreaterThan(ofKinds, 50)
   }
 
   /// A wanted goal is told in the story, the deed too; what was needed serves the goal and nothing else offered

@@ -29,7 +29,9 @@ final class MicroworldWorldTests: XCTestCase {
 
   func testFriendsAndSiblingsAreMutual() {
     let world = World(seed: 3)
-    for fact in world.facts where fact.relation == .friend || fact.relation == .sibling {
+    let mutual = world.facts.filter { $0.relation == .friend || $0.relation == .sibling }
+    XCTAssertEqual(Set(mutual.map(\.relation)), [.friend, .sibling])
+    for fact in mutual {
       XCTAssertEqual(world.fact(of: fact.valueEntity!, fact.relation)?.valueEntity, fact.subject)
     }
   }

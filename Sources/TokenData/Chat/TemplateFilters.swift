@@ -100,7 +100,8 @@ enum TemplateFilters {
       where !kept.contains(where: { $0.key.equals(pair.key) }) { kept.append(pair) }
       return .list(kept.map(\.item))
     case "sum":
-      let numbers = try items().map { item in
+      var numbers = [arguments.value(1, "start") ?? .int(0)]
+      numbers += try items().map { item in
         try arguments.value(0, "attribute").map { try part($0, of: item, interpreter, line) } ?? item
       }
       if let other = numbers.first(where: { $0.number == nil }) { throw failure("sum cannot add a \(other.typeName)") }
