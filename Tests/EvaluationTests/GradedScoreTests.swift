@@ -17,7 +17,7 @@ final class GradedScoreTests: XCTestCase {
 
   func testItIsTheProbabilityOfTheRightChoice() throws {
     // 1 to 3, and at half the temperature 1 to 9.
-    let scores = [-1, log(3) - 1]
+    let scores: [Double] = [-1, log(3) - 1]
     XCTAssertEqual(try XCTUnwrap(item(scores).gradedScore()), 0.25, accuracy: 1e-12)
     XCTAssertEqual(try XCTUnwrap(item(scores, answer: 1).gradedScore()), 0.75, accuracy: 1e-12)
     XCTAssertEqual(try XCTUnwrap(item(scores).gradedScore(temperature: 0.5)), 0.1, accuracy: 1e-12)
@@ -28,7 +28,7 @@ final class GradedScoreTests: XCTestCase {
 
   /// By characters where the metric divides, by bytes in reports of before.
   func testScoresAreDividedWhereTheMetricDivides() throws {
-    let scores = [-2, 3 * (log(3) - 1)]
+    let scores: [Double] = [-2, 3 * (log(3) - 1)]
     func graded(_ metric: TaskItem.Metric, characters: [Int]? = [2, 3], bytes: [Int]? = [2, 6]) -> Double? {
       item(scores, characters: characters, bytes: bytes, metric: metric).gradedScore()
     }

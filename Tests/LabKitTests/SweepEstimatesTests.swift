@@ -86,6 +86,32 @@ final class SweepEstimatesTests: XCTestCase {
     XCTAssertEqual(try train(lab.plan(seeds: [1, 2, 3], threads: 1)), 600, "on one thread of two")
   }
 
+  /// A cell without records takes as long as the other cells of its experiment, before those of its paper's others.
+  func testTheExperimentsOtherCellsTellTheTime() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    try lab.write("u.json5", TestLaboratory.spec)
+    let other = try Plan(
+      lab.laboratory.spec("demo/u"), profile: "micro", seeds: [1], threads: 2, registry: lab.registry(trainVersion: 2))
+    try lab.sweep(plan).run()
+    try lab.sweep(other).run()
+    for (plan, seconds) in [(plan, 40.0), (other, 400)] {
+      let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+      for var record in try file.read() {
+        record.stages!["score"]!.seconds = seconds
+        record.tokens += 1
+        _ = try file.put(record)
+      }
+    }
+    let file = lab.laboratory.recordFile(plan.spec, plan.profile)
+    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+    try Data((lines.filter { !$0.contains("\"cell\":\"base\"") }.joined(separator: "\n") + "\n").utf8).write(to: file)
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let base = try XCTUnwrap(plan.jobs.first { $0.cell.id == "base" })
+    let score = try XCTUnwrap(base.steps.first { $0.alias == "score" })
+    XCTAssertEqual(try XCTUnwrap(lab.sweep(plan).estimates()[score.key]), 40)
+  }
+
   /// An experiment without records takes as long as the stages of its paper's others, tokens by tokens; a record that knows
   /// the whole cell alone is shared out as those stand to one another.
   func testOtherExperimentsTellTheTime() throws {

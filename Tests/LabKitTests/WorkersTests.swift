@@ -56,7 +56,7 @@ final class WorkersTests: XCTestCase {
       return try Outline([plan], in: lab.laboratory, jobs: 2).text
     }
     let cells = try outline { ($0.seconds, $0.stages) = (60, nil) }
-    XCTAssertTrue(cells.contains("to do: 4, about 1m35s of work, 1m05s by 2 jobs"), cells)
+    XCTAssertTrue(cells.contains("to do: 4, about 1m30s of work, 1m00s by 2 jobs"), cells)
     let costs = ["make": 2.0, "score": 30, "train": 100].mapValues { Record.Cost(seconds: $0, tokens: 0) }
     let stages = try outline { $0.stages = $0.stages ?? costs }
     XCTAssertTrue(stages.contains("to do: 4, about 2m42s of work, 2m12s by 2 jobs"), stages)

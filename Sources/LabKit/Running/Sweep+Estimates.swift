@@ -25,7 +25,8 @@ extension Sweep {
   private struct Recorded {
     /// The stage itself in the record of its cell; the least of the cells that have it, since load only adds to a time.
     var stages: [String: Double] = [:]
-    /// Its part of a cell whose record knows only the whole, or stages of its name in the other experiments of its paper.
+    /// Its part of a cell whose record knows only the whole; or stages of its name in the experiment's other cells, or else in
+    /// the other experiments of its paper.
     var likely: [String: Double] = [:]
   }
 
@@ -68,10 +69,11 @@ extension Sweep {
       let source = "\(plan.spec.paper) \(plan.profile.name)"
       let alike = try paces[source] ?? self.paces(inPaper: plan.spec.paper, profile: plan.profile.name)
       paces[source] = alike
+      let own = self.paces(of: records)
       for job in plan.jobs {
         let threads = plan.nodes[job.steps[0].key]!.threads
         let usual = job.steps.map { step in
-          alike[step.alias].map { $0.seconds(of: plan.nodes[step.key]!) / Double(threads) }
+          (own[step.alias] ?? alike[step.alias]).map { $0.seconds(of: plan.nodes[step.key]!) / Double(threads) }
         }
         for (step, seconds) in zip(job.steps, usual) where likely[step.key] == nil { likely[step.key] = seconds }
         let knowsUsual = !usual.contains { $0 == nil }
@@ -104,10 +106,13 @@ extension Sweep {
     return zip(records, worth).filter { $1 == worth.max() }.map(\.0)
   }
 
-  /// By the stage's name in its pipeline: what records of a paper say of stages, where they hold the times of stages; of
-  /// one thread.
   private func paces(inPaper paper: String, profile: String) throws -> [String: Pace] {
-    try laboratory.records(inProfile: profile, paper: paper).reduce(into: [:]) { paces, record in
+    paces(of: try laboratory.records(inProfile: profile, paper: paper))
+  }
+
+  /// By the stage's name in its pipeline: what records say of stages, where they hold the times of stages; of one thread.
+  private func paces(of records: [Record]) -> [String: Pace] {
+    records.reduce(into: [:]) { paces, record in
       for (alias, cost) in record.stages ?? [:] {
         paces[alias, default: Pace()].add(cost.seconds * slowdown(from: record, threads: 1), tokens: cost.tokens)
       }
