@@ -10,6 +10,8 @@ set offsets 0, 0, graph 0.2, graph 0.05
 set xtics () scale 0
 do for [i=1:10] { set xtics add (names[i] i) }
 set xzeroaxis lt 1 lw 1 lc rgb "#333333"
+# The same scale in both panels, wider where the data ask for it.
+set yrange [*<-23:4<*]
 set ylabel "points against base"
 set key top right horizontal
 set multiplot layout 2,1 margins 0.08,0.98,0.09,0.93 spacing 0.16
