@@ -174,12 +174,13 @@ public func modelIdentity(_ folder: URL) throws -> String {
 
 /// `tokens,loss` lines, kept when a run resumes.
 final class HeldOutCurve {
+  private static let columns = ["tokens", "loss"]
   private let url: URL
   private(set) var rows: [[Double]] = []
 
   init(_ url: URL) throws {
     self.url = url
-    rows = try StepsMeasured.table(url, columns: ["tokens", "loss"])?.numbers() ?? []
+    rows = try StepsMeasured.table(url, columns: Self.columns)?.numbers() ?? []
   }
 
   /// Of the rows, where a step takes so many tokens; -1 for what lies between two steps.
@@ -191,6 +192,6 @@ final class HeldOutCurve {
     rows.append([tokens, loss])
     // All digits: a run that goes on reads the numbers that it would have had.
     let fields = rows.map { [String(format: "%.0f", $0[0]), "\($0[1])"] }
-    try writeFile(CSV(header: ["tokens", "loss"], rows: fields).text, to: url)
+    try writeFile(CSV(header: Self.columns, rows: fields).text, to: url)
   }
 }

@@ -68,6 +68,7 @@ public struct EarlyStopping: Sendable {
 
 /// Validations of a run, in `validation.csv` beside its checkpoint, and the weights of the best one in `best`.
 final class ValidationHistory {
+  private static let columns = ["step", "value"]
   private let stopping: EarlyStopping?
   private let file: URL
   let bestFolder: URL
@@ -77,7 +78,7 @@ final class ValidationHistory {
     self.stopping = stopping
     file = run.appendingPathComponent("validation.csv")
     bestFolder = run.appendingPathComponent("best")
-    guard stopping != nil, let table = try StepsMeasured.table(file, columns: ["step", "value"]) else { return }
+    guard stopping != nil, let table = try StepsMeasured.table(file, columns: Self.columns) else { return }
     rows = try table.rows.indices.map { (try table.int($0, 0), try table.double($0, 1)) }
   }
 
@@ -99,7 +100,7 @@ final class ValidationHistory {
     if let stopping, best.map({ stopping.isBetter(value, than: $0.value) }) ?? true { try model.save(to: bestFolder) }
     rows.append((step, value))
     let fields = rows.map { ["\($0.step)", "\($0.value)"] }
-    try writeFile(CSV(header: ["step", "value"], rows: fields).text, to: file)
+    try writeFile(CSV(header: Self.columns, rows: fields).text, to: file)
   }
 
   /// Whether by `step` too many validations in a row have brought no improvement that counts.
