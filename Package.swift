@@ -187,7 +187,7 @@ let package = Package(
       dependencies: [
         .argumentParser, "Groundwork", "TensorCore", "ModelCore", "TokenData", "Distillation", "Collectives", "LabKit",
         "Evaluation", "Recipes", "Commands", "TestKit", "xecomla", "zebra", "hylo", "farskip", "hybrid", "shards",
-        "lab",
+        "lab", "bench",
       ]),
   ]
 )

@@ -6,11 +6,12 @@
     python3 Scripts/bench/peer.py decode  --hidden 256 ... --prompt 32 --new 224
     python3 Scripts/bench/peer.py llama-cpp --hidden 256 ... --type f32 --prompt 32 --new 224
     python3 Scripts/bench/peer.py convert --hidden 2048 --heads 32 --kv-heads 8 --head-dim 64 --layers 16
+    python3 Scripts/bench/peer.py lm-eval --model experiments/teachers/nano-1b-seed1 --items items.jsonl
     python3 Scripts/bench/peer.py serve
 
 `serve` stays loaded and answers requests, one line of the arguments above per request: `bench` interleaves
 its own runs with these, and importing PyTorch takes longer than a step. Needs torch; decode also needs
-transformers, llama-cpp needs gguf and xllamacpp. Users of Upcycle need none of them.
+transformers, llama-cpp needs gguf and xllamacpp, lm-eval lm_eval and transformers. Users of Upcycle need none of them.
 """
 
 import argparse
@@ -249,6 +250,25 @@ def convert(a, made):
     return [a.layers * s for s in repeat(layer, a)], "s", 1
 
 
+def lm_eval(a, made):
+    """Seconds of lm-evaluation-harness's log-likelihoods (transformers below) of every choice of a task file."""
+    key = ("lm-eval", a.model, a.items)
+    if key not in made:
+        from lm_eval.api.instance import Instance
+        from lm_eval.models.huggingface import HFLM
+
+        with open(a.items) as lines:
+            items = [json.loads(line) for line in lines]
+        pairs = [
+            (context, choice) for item in items
+            for context in item.get("contexts") or [item["context"]] for choice in item["choices"]]
+        made[key] = (
+            HFLM(pretrained=a.model, device="cpu", dtype="float32", batch_size=a.batch), len(items),
+            [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)])
+    model, count, requests = made[key]
+    return repeat(lambda: model.loglikelihood(requests, disable_tqdm=True), a), "items/s", count
+
+
 def repeat(work, a):
     for _ in range(a.warmup):
         work()
@@ -262,7 +282,7 @@ def repeat(work, a):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["train", "decode", "llama-cpp", "convert", "serve"])
+    parser.add_argument("what", choices=["train", "decode", "llama-cpp", "convert", "lm-eval", "serve"])
     for name, default in dict(
         hidden=256, layers=8, heads=8, kv_heads=4, head_dim=32, feed_forward=688, vocab=4096, batch=8, time=256,
         prompt=32, new=224, threads=2, repeats=1, warmup=0,
@@ -272,15 +292,19 @@ def parse(arguments):
     parser.add_argument("--compiled", action="store_true", help="torch.compile and fused AdamW")
     parser.add_argument("--type", choices=["f32", "bf16", "q8_0"], default="f32")
     parser.add_argument("--prefill", action="store_true", help="the prompt alone")
+    parser.add_argument("--model", help="lm-eval: a model folder")
+    parser.add_argument("--items", help="lm-eval: a task file, JSON Lines")
     return parser.parse_args(arguments)
 
 
 def measure(a, made):
     torch.set_num_threads(a.threads)
-    work = {"train": train, "decode": decode, "llama-cpp": llama_cpp, "convert": convert}[a.what]
+    work = {"train": train, "decode": decode, "llama-cpp": llama_cpp, "convert": convert, "lm-eval": lm_eval}[a.what]
     seconds, unit, amount = work(a, made)
     versions = {"torch": torch.__version__}
-    if a.what == "decode":
+    if a.what == "lm-eval":
+        versions["lm_eval"] = importlib.metadata.version("lm_eval")
+    if a.what in ("decode", "lm-eval"):
         versions["transformers"] = sys.modules["transformers"].__version__
     if a.what == "llama-cpp":
         versions["xllamacpp"] = importlib.metadata.version("xllamacpp")

@@ -17,7 +17,8 @@ struct Bench: ParsableCommand {
       Ours and the peer's runs alternate; every figure is the median of its own runs, and with five or more repeats \
       short disturbances do not show. Writes experiments/bench/<date>.json and prints a table.
 
-      The peers are optional: a Python with torch, transformers, gguf and xllamacpp, named by --python or UPCYCLE_PEER_PYTHON.
+      The peers are optional: a Python with torch, transformers, gguf, xllamacpp and lm_eval, named by --python or \
+      UPCYCLE_PEER_PYTHON.
 
       Example:
         bench
@@ -28,7 +29,7 @@ struct Bench: ParsableCommand {
   @Option(help: "Measure this entry alone (repeatable).") var only: [String] = []
   @Option(help: "Runs of each side per entry.") var repeats = 5
   @Option(help: "Threads of both sides.") var threads = 2
-  @Option(help: "A Python that has torch (and transformers, gguf, xllamacpp).") var python: String?
+  @Option(help: "A Python that has torch (and transformers, gguf, xllamacpp, lm_eval).") var python: String?
   @Flag(help: "Leave the peers out.") var noPeer = false
   @Flag(help: "Print the result as JSON instead of a table.") var json = false
   @Option(help: "Where the result goes; default: experiments/bench/<date>.json, nowhere with --only.") var out: String?
@@ -72,15 +73,15 @@ struct Bench: ParsableCommand {
 
   private func measure(_ workloads: [Workload]) throws -> Report {
     let machine = Machine(threads: threads)
-    let peer = noPeer ? nil : Peer(python: python, threads: threads)
+    let peers = noPeer ? nil : Peers(python: python, threads: threads)
     let roofs = Roofs()
     var entries: [Report.Entry] = []
     let progress = ProgressLine("bench", total: workloads.count, quiet: json)
     for workload in workloads {
-      entries.append(try workload.measure(repeats: repeats, peer: peer, roofs: roofs))
+      entries.append(try workload.measure(repeats: repeats, peers: peers, roofs: roofs))
       progress.update(entries.count, workload.name)
     }
     progress.finish()
-    return Report(machine: machine, peers: peer?.versions, roofs: roofs, entries: entries)
+    return Report(machine: machine, peers: peers?.versions, roofs: roofs, entries: entries)
   }
 }

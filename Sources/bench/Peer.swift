@@ -1,8 +1,34 @@
 import Foundation
 import Groundwork
 
-/// PyTorch's side: `Scripts/bench/peer.py serve` in a process of its own, loaded once and asked for one
-/// measurement at a time. Whatever is missing (Python, torch, transformers) makes its answers nil.
+/// The Python whose packages are measured beside us, and their versions as far as they have answered.
+final class Peers {
+  private(set) var versions: [String: String] = [:]
+  private let python: String
+  private let threads: Int
+
+  /// nil when no Python with torch is there; says so on standard error.
+  init?(python: String?, threads: Int) {
+    self.python = python ?? ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"] ?? "python3"
+    self.threads = threads
+    guard let first = Peer(python: self.python, threads: threads) else {
+      printNote("bench: no peer (\(self.python) cannot import torch); see Scripts/bench/README.md")
+      return nil
+    }
+    versions = first.versions
+  }
+
+  /// A process for `request` (arguments of peer.py) that has run it once; nil where a package is missing.
+  func start(_ request: String) -> Peer? {
+    guard let peer = Peer(python: python, threads: threads), peer.measure(request) != nil else { return nil }
+    versions.merge(peer.versions) { $1 }
+    return peer
+  }
+}
+
+/// A peer's side: `Scripts/bench/peer.py serve`, loaded once and asked for one measurement at a time. Each kind has a
+/// process of its own: the threads of PyTorch and of llama.cpp in one process wait for work by spinning in each other's
+/// way (llama.cpp decodes a small model at a tenth of its speed behind transformers, and that at a quarter).
 final class Peer {
   /// What one request cost.
   struct Answer: Decodable {
@@ -19,10 +45,8 @@ final class Peer {
   private let answers: LineReader
   private let threads: Int
 
-  /// nil when no Python with torch is there; says so on standard error.
-  init?(python: String?, threads: Int) {
+  fileprivate init?(python: String, threads: Int) {
     self.threads = threads
-    let python = python ?? ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"] ?? "python3"
     let script = "Scripts/bench/peer.py"
     let output = Pipe()
     answers = LineReader(output.fileHandleForReading)
@@ -34,10 +58,7 @@ final class Peer {
     struct Ready: Decodable { var versions: [String: String] }
     guard (try? process.run()) != nil, let line = answers.next(),
       let ready = try? decodeJSON(Ready.self, from: line, file: "peer")
-    else {
-      printNote("bench: no peer (\(python) cannot import torch); see Scripts/bench/README.md")
-      return nil
-    }
+    else { return nil }
     versions = ready.versions
   }
 
@@ -46,10 +67,10 @@ final class Peer {
     if process.isRunning { process.waitUntilExit() }
   }
 
-  /// Runs `request` (arguments of peer.py) once.
-  func measure(_ request: String) -> Answer? {
+  /// Runs `request` (arguments of peer.py) once, after `warmup` runs that do not count.
+  func measure(_ request: String, warmup: Int = 0) -> Answer? {
     guard process.isRunning else { return nil }
-    let line = request + " --threads \(threads) --repeats 1\n"
+    let line = request + " --threads \(threads) --repeats 1 --warmup \(warmup)\n"
     guard (try? requests.fileHandleForWriting.write(contentsOf: Data(line.utf8))) != nil, let reply = answers.next(),
       let answer = try? decodeJSON(Answer.self, from: reply, file: "peer")
     else { return nil }

@@ -51,6 +51,42 @@ final class ScoringTests: XCTestCase {
     }
   }
 
+  /// Chunks of caches that threads score side by side: every sequence alone, and some together.
+  func testThreadsScoreChunksOfTheirOwn() throws {
+    let threads = Threads.count
+    defer { Threads.set(threads) }
+    let groups = (0..<12).map { number in
+      ContinuationGroup(
+        context: TinyModels.ids(3 + 5 * (number % 4), seed: UInt64(number % 3)),
+        continuations: (1...3).map { TinyModels.ids($0 + number % 2, seed: UInt64(50 + 7 * number + $0)) })
+    }
+    for (name, config) in try TinyModels.all() {
+      for count in [2, 3] {
+        Threads.set(count)
+        // As read from a folder: no table of positions is there yet.
+        let model = try TinyModels.model(config)
+        for bytes in [1, 40_000] {
+          var steps: [Int] = []
+          let scores = try logLikelihoods(model, groups, chunkBytes: bytes) { steps.append($0) }
+          XCTAssertEqual(steps, steps.sorted(), name)
+          XCTAssertEqual(steps.last, groups.count, name)
+          XCTAssertGreaterThan(steps.count, 1, name)
+          for (group, row) in zip(groups, scores) {
+            for (score, expected) in zip(row, reference(model, group)) {
+              XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), \(bytes) bytes")
+            }
+          }
+        }
+        var wrong = groups
+        wrong[7].continuations[1] = [Int32(config.vocabularySize)]
+        wrong[7].context += [Int32(config.vocabularySize)]
+        XCTAssertThrowsError(try logLikelihoods(model, wrong, chunkBytes: 1), name) {
+          XCTAssertTrue("\($0)".contains("vocabulary"), "\($0)")
+        }
+      }
+    }
+  }
+
   /// Contexts that begin alike, continuations that do, one that is another's beginning, and the same one twice.
   func testGroupsThatBeginAlikeShareTheirBeginnings() throws {
     let ids = TinyModels.ids(30)

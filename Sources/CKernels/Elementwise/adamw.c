@@ -1,7 +1,5 @@
 #include "Elementwise/adamw.h"
 
-#include <math.h>
-
 #include "../InstructionSet/clones.h"
 
 UP_CLONES void up_adamw(float *restrict x, const float *restrict g, float *restrict m,
@@ -16,6 +14,11 @@ UP_CLONES void up_adamw(float *restrict x, const float *restrict g, float *restr
     float vi = b2 * v[i] + (1.0f - b2) * gi * gi;
     m[i] = mi;
     v[i] = vi;
-    x[i] = keep * x[i] - step * mi / (sqrtf(vi * root) + eps);
+    // sqrtf would set errno for negative numbers and keep the loop from being vectors.
+    float change = step * mi / (__builtin_elementwise_sqrt(vi * root) + eps);
+    {
+      _Pragma("clang fp contract(off)")
+      x[i] = keep * x[i] - change;
+    }
   }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import ModelCore
 import TensorCore
 
@@ -6,30 +7,40 @@ import TensorCore
 ///
 /// Whatever sequences share at their beginning runs through the model once (`PrefixTree`): the context of a group's
 /// continuations, and what contexts have in common. A call feeds many nodes of the tree side by side, so that the matrix
-/// products are large, each to its parent's cache. The head is applied only to rows whose prediction is scored.
+/// products are large, each to its parent's cache. The head is applied only to rows whose prediction is scored. Where one
+/// chunk of caches does not hold all, every thread scores chunks of its own: waiting for each other within the many small
+/// operations of a level costs more.
 /// - Parameters:
 ///   - tokensPerBatch: tokens per call; like the groups beside a group, part of a result's identity in the last bits only.
-///   - progress: called with the number of groups done.
+///   - chunkBytes: of caches of one chunk; those of all threads' chunks together take twice that at most.
+///   - progress: called with the number of groups done, by one thread at a time.
 /// - Throws: usage errors for ids outside the vocabulary.
 /// - Returns: result[group][continuation].
 public func logLikelihoods(
-  _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024,
+  _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024, chunkBytes: Int = 1 << 28,
   progress: (Int) -> Void = { _ in }
 ) throws -> [[Double]] {
   var sums = groups.map { [Double](repeating: 0, count: $0.continuations.count) }
   var left = groups.map(\.continuations.count)
+  var failure: (any Error)?
   let sequences = scoredSequences(model, groups)
-  var start = 0
-  while start < sequences.count {
-    let end = chunkEnd(model, sequences, from: start)
-    let chunk = Array(sequences[start..<end])
-    for (sequence, score) in zip(chunk, try scores(model, chunk, tokensPerBatch)) {
-      sums[sequence.group][sequence.continuation] = score
-      left[sequence.group] -= 1
-    }
-    start = end
-    progress(left.count { $0 == 0 })
+  let chunks = chunks(model, sequences, most: chunkBytes)
+  let lock = NSLock()
+  Threads.parallel(chunks.count) { number in
+    if lock.withLock({ failure != nil }) { return }
+    do {
+      let chunk = Array(sequences[chunks[number]])
+      let found = try scores(model, chunk, tokensPerBatch)
+      lock.withLock {
+        for (sequence, score) in zip(chunk, found) {
+          sums[sequence.group][sequence.continuation] = score
+          left[sequence.group] -= 1
+        }
+        progress(left.count { $0 == 0 })
+      }
+    } catch { lock.withLock { failure = error } }
   }
+  if let failure { throw failure }
   return sums
 }
 
@@ -65,17 +76,32 @@ private func scoredSequences(_ model: LanguageModel, _ groups: [ContinuationGrou
   }
 }
 
-/// Caches of a chunk of sequences take about this many bytes at most.
-private let cacheBytes = 1 << 28
-
-private func chunkEnd(_ model: LanguageModel, _ sequences: [ScoredSequence], from start: Int) -> Int {
-  var (end, bytes) = (start, 0)
-  repeat {
-    bytes += 4 * (sequences[end].ids.count * model.config.kvNumbersPerToken + model.config.stateNumbers)
-    end += 1
-  } while end < sequences.count
-    && (bytes < cacheBytes || (model.heavyHitters != nil && sequences[end].group == sequences[end - 1].group))
-  return end
+/// Sequences whose caches take about `most` bytes at most, those of all threads' chunks twice that. On one thread chunks
+/// are filled; on several there are as many for each, of equal size.
+private func chunks(_ model: LanguageModel, _ sequences: [ScoredSequence], most: Int) -> [Range<Int>] {
+  let threads = Threads.count
+  func bytes(_ sequence: ScoredSequence) -> Int {
+    4 * (sequence.ids.count * model.config.kvNumbersPerToken + model.config.stateNumbers)
+  }
+  var limit = max(1, min(most, 2 * most / threads))
+  let total = sequences.reduce(0) { $0 + bytes($1) }
+  if threads > 1, total > limit {
+    let rounds = (total - 1) / (limit * threads) + 1
+    limit = total / (rounds * threads) + 1
+  }
+  var chunks: [Range<Int>] = []
+  var start = 0
+  while start < sequences.count {
+    var (end, used) = (start, 0)
+    repeat {
+      used += bytes(sequences[end])
+      end += 1
+    } while end < sequences.count
+      && (used < limit || (model.heavyHitters != nil && sequences[end].group == sequences[end - 1].group))
+    chunks.append(start..<end)
+    start = end
+  }
+  return chunks
 }
 
 /// One prediction to score: `row` of a call's hidden states predicts `target`.

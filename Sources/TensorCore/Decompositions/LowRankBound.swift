@@ -33,7 +33,7 @@ struct LowRankBound {
   ///   - energies: t
   /// - Returns: nil where there is no proof: the Cholesky factor does not exist
   init?(
-    _ matrix: Matrix, transposed: Bool, gram: [Float], vectors: Matrix, scaled: Matrix, energies: [Double],
+    _ matrix: Matrix, transposed: Bool, gram: consuming [Float], vectors: Matrix, scaled: Matrix, energies: [Double],
     total: Double
   ) {
     let (rank, n) = (vectors.rows, vectors.columns)
@@ -57,12 +57,12 @@ struct LowRankBound {
     guard defect < 0.01, let largest = energies.max(), let smallest = energies.min(), smallest > 0 else { return nil }
 
     // V T V^T - G from float32 products, and how far from it.
-    let surplus = Self.surplus(gram, vectors: vectors, energies: energies)
+    let surplus = Self.surplus(consume gram, vectors: vectors, energies: energies)
     let outer = normals(n, "bound: everywhere")
     let exact = timesV(vectors.product(outer).scalingRows(by: energies)).subtracting(timesG(timesA(outer)))
     let error = norm(surplus.product(outer).subtracting(exact))
     let shift = smallest + 2 * error
-    guard Self.isPositiveDefinite(surplus, shift: shift) else { return nil }
+    guard Self.isPositiveDefinite(consume surplus, shift: shift) else { return nil }
     let ceiling = shift + error
 
     let spread = 1.01 * residual + defect * defect * largest
@@ -80,25 +80,18 @@ struct LowRankBound {
   }
 
   /// V T V^T - G, both triangles, from float32 products.
-  private static func surplus(_ gram: [Float], vectors: Matrix, energies: [Double]) -> Matrix {
+  private static func surplus(_ gram: consuming [Float], vectors: Matrix, energies: [Double]) -> Matrix {
     let n = vectors.columns
     let roots = vectors.scalingRows(by: energies.map { $0.squareRoot() }).floats()
-    var all = gram
-    upperGram(roots, rows: vectors.rows, columns: n, ofColumns: true, beta: -1, into: &all)
-    var result = Matrix.zeros(n, n)
-    result.values.withUnsafeMutableBufferPointer { result in
-      all.withUnsafeBufferPointer { all in
-        for i in 0..<n { for j in i..<n { result[i * n + j] = Double(all[i * n + j]) } }
-      }
-    }
+    upperGram(roots, rows: vectors.rows, columns: n, ofColumns: true, beta: -1, into: &gram)
+    var result = gram.withUnsafeBufferPointer { Matrix($0.baseAddress!, rows: n, columns: n) }
     result.mirrorUpperTriangle()
     return result
   }
 
-  private static func isPositiveDefinite(_ matrix: Matrix, shift: Double) -> Bool {
+  private static func isPositiveDefinite(_ matrix: consuming Matrix, shift: Double) -> Bool {
     let n = matrix.rows
-    var work = matrix.values
-    for i in 0..<n { work[i * n + i] += shift }
-    return LAPACKE_dpotrf(LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), Int32(n), &work, Int32(n)) == 0
+    for i in 0..<n { matrix.values[i * n + i] += shift }
+    return LAPACKE_dpotrf(LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), Int32(n), &matrix.values, Int32(n)) == 0
   }
 }

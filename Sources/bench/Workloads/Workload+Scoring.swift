@@ -6,18 +6,39 @@ import TokenData
 import Worlds
 
 extension Workload {
-  /// A table's row of scores: 1,000 items of each of the nine tasks of choices, by the committed nano-1b.
-  static var scoring: Workload {
-    Workload(
+  /// Scores of the committed nano-1b: a table's row, and a tenth of it beside lm-evaluation-harness, which reads the same
+  /// model folder and the same items from a file in the temporary folder.
+  static var scoring: [Workload] {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("upcycle-bench-items.jsonl")
+    let (all, some) = (1000, 100)
+    let row = Workload(
       name: "score_nine_tasks",
-      summary: "scoring nano-1b on 1,000 items of each of the microworld's nine tasks of choices", unit: "s",
+      summary: "scoring nano-1b on \(all) items of each of the microworld's nine tasks of choices", unit: "s",
       mostRepeats: 3
+    ) { try scoring(try choices(all)) }
+    var beside = Workload(
+      name: "score_lm_eval", summary: "the same of \(some) items a task, beside lm-evaluation-harness", unit: "items/s",
+      amount: Double(9 * some), note: "reading the model is not in the time of either side"
     ) {
-      let places = try Places()
-      let model = try LanguageModel(folder: places.teacher("nano-1b", seed: 1))
-      let tokenizer = try Tokenizer.load(from: places.tokenizer)
-      let items = try TaskSelection("all", seed: 1, set: "a", items: 1000).items().filter { !$0.metric.isGenerated }
-      return { _ = try evaluate(model: model, tokenizer: tokenizer, items: items) }
+      let items = try choices(some)
+      try TaskItem.write(items, to: file)
+      return try scoring(items)
     }
+    if let model = try? nano1b() {
+      beside.requests = ["lm-eval": "lm-eval --batch 64 --model '\(model.path)' --items '\(file.path)'"]
+    }
+    return [row, beside]
+  }
+
+  private static func nano1b() throws -> URL { try Places().teacher("nano-1b", seed: 1) }
+
+  private static func choices(_ items: Int) throws -> [TaskItem] {
+    try TaskSelection("all", seed: 1, set: "a", items: items).items().filter { !$0.metric.isGenerated }
+  }
+
+  private static func scoring(_ items: [TaskItem]) throws -> () throws -> Void {
+    let model = try LanguageModel(folder: nano1b())
+    let tokenizer = try Tokenizer.load(from: Places().tokenizer)
+    return { _ = try evaluate(model: model, tokenizer: tokenizer, items: items) }
   }
 }

@@ -31,32 +31,37 @@ struct Workload {
       .training("train_llama_d256", preset: "llama-d256"), .training("train_llama_d128", preset: "llama-d128"),
       .decoding("decode_llama_d256", preset: "llama-d256"), .conversion, .shardDecoding,
     ] + Workload.stored + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.experts
-      + [.connectivity, .scoring] + Workload.hybridTraining + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
+      + [.connectivity] + Workload.scoring + Workload.hybridTraining + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
   }
 
-  /// One warm-up, then ours and the peer's runs in turn.
-  func measure(repeats: Int, peer: Peer?, roofs: Roofs) throws -> Report.Entry {
+  /// One warm-up, then ours and the peer's runs in turn; short ones after one more that does not count, since the other
+  /// side had the caches and the processors in between.
+  func measure(repeats: Int, peers: Peers?, roofs: Roofs) throws -> Report.Entry {
     let run = try prepare()
+    let start = monotonicSeconds()
     try run()
+    let warmup = monotonicSeconds() - start < 2 ? 1 : 0
     let other = try beside?()
     try other?()
-    let able = requests.filter { peer?.measure($0.value) != nil }
+    let able = requests.compactMap { name, request in peers?.start(request).map { (name, request, peer: $0) } }
     var ours: [Double] = []
     var others: [Double] = []
-    var theirs = able.map { (name: $0.key, figures: [Double]()) }
+    var theirs = able.map { (name: $0.0, figures: [Double]()) }
     for _ in 0..<min(repeats, mostRepeats) {
       pause()
+      if warmup > 0 { try run() }
       let began = monotonicSeconds()
       try run()
       ours.append(figure((monotonicSeconds() - began) / Double(repeated), amount))
       if let other {
         pause()
+        if warmup > 0 { try other() }
         let began = monotonicSeconds()
         try other()
         others.append(figure((monotonicSeconds() - began) / Double(repeated), amount))
       }
-      for (index, request) in able.enumerated() {
-        if let answer = peer?.measure(request.value) {
+      for (index, (_, request, peer)) in able.enumerated() {
+        if let answer = peer.measure(request, warmup: warmup) {
           theirs[index].figures += answer.seconds.map { figure($0, amount == nil ? nil : answer.amount) }
         }
       }

@@ -2,11 +2,12 @@ import Autograd
 import Foundation
 import TensorCore
 
-/// The rotary table of one slice width, grown as positions are asked for.
+/// The rotary table of one slice width, grown as positions are asked for, by any thread.
 final class RotaryPositions {
   private let frequencies: [Double]
   private let factor: Double
   private let interleaved: Bool
+  private let lock = NSLock()
   private var table: RotaryTable?
 
   /// - Parameter pairs: those of the `dim` dimensions that are rotated, in the slice's order; nil: all
@@ -30,10 +31,12 @@ final class RotaryPositions {
 
   /// A table of at least `length` positions.
   func table(_ length: Int) -> RotaryTable {
-    if let table, table.length >= length { return table }
-    let grown = makeTable(max(length, 2 * (table?.length ?? 64))) { $0 }
-    table = grown
-    return grown
+    lock.withLock {
+      if let table, table.length >= length { return table }
+      let grown = makeTable(max(length, 2 * (table?.length ?? 64))) { $0 }
+      table = grown
+      return grown
+    }
   }
 
   private func makeTable(_ rows: Int, _ position: (Int) -> Int) -> RotaryTable {
