@@ -15,8 +15,11 @@ struct Report: Encodable {
     var peers: [String: Double]?
     /// How many times faster than the peer, whatever the unit's direction.
     var ratio: Double?
-    /// Share of the roof that the work reaches.
-    var percentOfPeak: Double?
+    /// Share of the run's best roof that the work reaches.
+    fileprivate(set) var percentOfPeak: Double?
+    /// Operations or bytes of a run, and the seconds it took.
+    var work: [(work: Double, roof: Roof)]
+    var seconds: Double
     var roof: Roof?
     /// Every run, in order; the figures above are medians.
     var samples: Samples
@@ -66,7 +69,12 @@ struct Report: Encodable {
     self.machine = machine
     self.peers = peers
     self.roofs = Dictionary(uniqueKeysWithValues: roofs.best.map { ($0.key.rawValue, rounded($0.value / 1e9)) })
-    self.entries = entries
+    self.entries = entries.map { entry in
+      var entry = entry
+      let best = entry.work.reduce(0) { $0 + $1.work / roofs.best[$1.roof]! }
+      entry.percentOfPeak = entry.work.isEmpty ? nil : rounded(100 * best / entry.seconds)
+      return entry
+    }
   }
 
   var text: String {

@@ -71,15 +71,9 @@ struct Workload {
     // Seconds: less is better.
     let fastest = theirs.max { (median($0.figures) < median($1.figures)) == (amount != nil) }
     let samples = fastest?.figures ?? others
-    var percent: Double?
-    if let roof, let work {
-      let seconds = amount.map { $0 / middle } ?? middle
-      percent = 100 * work / seconds / roofs.measure(roof)
-    }
-    if !parts.isEmpty {
-      let seconds = amount.map { $0 / middle } ?? middle
-      percent = 100 * parts.reduce(0) { $0 + $1.work / roofs.measure($1.roof) } / seconds
-    }
+    var work: [(work: Double, roof: Roof)] = parts
+    if let roof, let amount = self.work { work.append((amount, roof)) }
+    for part in work { roofs.measure(part.roof) }
     return Report.Entry(
       name: name, unit: unit, ours: rounded(middle), peer: samples.isEmpty ? nil : rounded(median(samples)),
       peerName: fastest?.name,
@@ -87,7 +81,7 @@ struct Workload {
         ? Dictionary(uniqueKeysWithValues: theirs.map { ($0.name, rounded(median($0.figures))) }) : nil,
       ratio: other != nil
         ? median(zip(ours, others).map { ratio($0, $1) }) : fastest.map { ratio(middle, median($0.figures)) },
-      percentOfPeak: percent.map(rounded),
+      work: work, seconds: amount.map { $0 / middle } ?? middle,
       roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: samples.map(rounded)), note: note
     )
   }
