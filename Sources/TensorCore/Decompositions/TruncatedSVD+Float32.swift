@@ -21,7 +21,8 @@ extension TruncatedSVD {
     let energy = matrix.squaredNorm
     guard
       let bound = LowRankBound(
-        matrix, transposed: !tall, gram: consume gram, vectors: vectors, scaled: scaled, energies: lengths.map { $0 * $0 },
+        matrix, transposed: !tall, gram: consume gram, vectors: vectors, scaled: scaled,
+        energies: lengths.map { $0 * $0 },
         total: energy), bound.excess <= tolerance
     else { return nil }
     return TruncatedSVD(

@@ -31,7 +31,8 @@ struct Workload {
       .training("train_llama_d256", preset: "llama-d256"), .training("train_llama_d128", preset: "llama-d128"),
       .decoding("decode_llama_d256", preset: "llama-d256"), .conversion, .shardDecoding,
     ] + Workload.stored + Workload.attention + Workload.mamba2 + Workload.gatedDelta + Workload.experts
-      + [.connectivity] + Workload.scoring + Workload.hybridTraining + Workload.longDecoding + [.sgemmPeak, .memcpyPeak]
+      + [.connectivity] + Workload.scoring + Workload.hybridTraining + Workload.longDecoding
+      + [.sgemmPeak, .memcpyPeak]
   }
 
   /// One warm-up, then ours and the peer's runs in turn; short ones after one more that does not count, since the other
