@@ -16,7 +16,7 @@ do for [panel in "loss_after avg"] {
     unset label 1; set ytics
   } else {
     set yrange [*:*]
-    if (panel eq "avg") { set key bottom right } else { set key top right }
+    set key center right
     plot for [i=1:2] csv using (column("kv_p_ours")):(keep(strcol("init_ours") eq word("svd random", i), column(panel."_ours"))) with linespoints lt i title word("SVD random", i), \
       for [i=1:2] csv using (column("kv_p_ours")):(keep(strcol("init_ours") eq word("svd random", i), column(panel."_ours"))):(column(panel."_interval")) with yerrorbars lt i notitle
   }
