@@ -65,9 +65,9 @@ final class ScoringTests: XCTestCase {
         Threads.set(count)
         // As read from a folder: no table of positions is there yet.
         let model = try TinyModels.model(config)
-        for bytes in [1, 40_000] {
+        for (bytes, fewest) in [(1, 0), (40_000, 0), (40_000, 16)] {
           var steps: [Int] = []
-          let scores = try logLikelihoods(model, groups, chunkBytes: bytes) { steps.append($0) }
+          let scores = try logLikelihoods(model, groups, chunkBytes: bytes, fewestPerChunk: fewest) { steps.append($0) }
           XCTAssertEqual(steps, steps.sorted(), name)
           XCTAssertEqual(steps.last, groups.count, name)
           XCTAssertGreaterThan(steps.count, 1, name)
@@ -80,7 +80,7 @@ final class ScoringTests: XCTestCase {
         var wrong = groups
         wrong[7].continuations[1] = [Int32(config.vocabularySize)]
         wrong[7].context += [Int32(config.vocabularySize)]
-        XCTAssertThrowsError(try logLikelihoods(model, wrong, chunkBytes: 1), name) {
+        XCTAssertThrowsError(try logLikelihoods(model, wrong, chunkBytes: 1, fewestPerChunk: 0), name) {
           XCTAssertTrue("\($0)".contains("vocabulary"), "\($0)")
         }
       }

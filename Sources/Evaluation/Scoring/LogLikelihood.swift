@@ -13,20 +13,26 @@ import TensorCore
 /// - Parameters:
 ///   - tokensPerBatch: tokens per call; like the groups beside a group, part of a result's identity in the last bits only.
 ///   - chunkBytes: of caches of one chunk; those of all threads' chunks together take twice that at most.
+///   - fewestPerChunk: where a thread's chunk would not hold so many sequences (large models, many threads), little of what
+///     they share would be read once: chunks are then scored one after another, by all threads.
 ///   - progress: called with the number of groups done, by one thread at a time.
 /// - Throws: usage errors for ids outside the vocabulary.
 /// - Returns: result[group][continuation].
 public func logLikelihoods(
   _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024, chunkBytes: Int = 1 << 28,
-  progress: (Int) -> Void = { _ in }
+  fewestPerChunk: Int = 16, progress: (Int) -> Void = { _ in }
 ) throws -> [[Double]] {
   var sums = groups.map { [Double](repeating: 0, count: $0.continuations.count) }
   var left = groups.map(\.continuations.count)
   var failure: (any Error)?
   let sequences = scoredSequences(model, groups)
-  let chunks = chunks(model, sequences, most: chunkBytes)
+  let threads =
+    sequences.contains {
+      fewestPerChunk * cacheBytes(model, $0) > min(chunkBytes, 2 * chunkBytes / Threads.count)
+    } ? 1 : Threads.count
+  let chunks = chunks(model, sequences, most: chunkBytes, threads: threads)
   let lock = NSLock()
-  Threads.parallel(chunks.count) { number in
+  func scoreChunk(_ number: Int) {
     if lock.withLock({ failure != nil }) { return }
     do {
       let chunk = Array(sequences[chunks[number]])
@@ -40,6 +46,7 @@ public func logLikelihoods(
       }
     } catch { lock.withLock { failure = error } }
   }
+  if threads > 1 { Threads.parallel(chunks.count, scoreChunk) } else { chunks.indices.forEach(scoreChunk) }
   if let failure { throw failure }
   return sums
 }
@@ -76,15 +83,17 @@ private func scoredSequences(_ model: LanguageModel, _ groups: [ContinuationGrou
   }
 }
 
+private func cacheBytes(_ model: LanguageModel, _ sequence: ScoredSequence) -> Int {
+  4 * (sequence.ids.count * model.config.kvNumbersPerToken + model.config.stateNumbers)
+}
+
 /// Sequences whose caches take about `most` bytes at most, those of all threads' chunks twice that. On one thread chunks
 /// are filled; on several there are as many for each, of equal size.
-private func chunks(_ model: LanguageModel, _ sequences: [ScoredSequence], most: Int) -> [Range<Int>] {
-  let threads = Threads.count
-  func bytes(_ sequence: ScoredSequence) -> Int {
-    4 * (sequence.ids.count * model.config.kvNumbersPerToken + model.config.stateNumbers)
-  }
+private func chunks(
+  _ model: LanguageModel, _ sequences: [ScoredSequence], most: Int, threads: Int
+) -> [Range<Int>] {
   var limit = max(1, min(most, 2 * most / threads))
-  let total = sequences.reduce(0) { $0 + bytes($1) }
+  let total = sequences.reduce(0) { $0 + cacheBytes(model, $1) }
   if threads > 1, total > limit {
     let rounds = (total - 1) / (limit * threads) + 1
     limit = total / (rounds * threads) + 1
@@ -94,7 +103,7 @@ private func chunks(_ model: LanguageModel, _ sequences: [ScoredSequence], most:
   while start < sequences.count {
     var (end, used) = (start, 0)
     repeat {
-      used += bytes(sequences[end])
+      used += cacheBytes(model, sequences[end])
       end += 1
     } while end < sequences.count
       && (used < limit || (model.heavyHitters != nil && sequences[end].group == sequences[end - 1].group))
