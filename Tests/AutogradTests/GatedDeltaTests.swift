@@ -219,7 +219,7 @@ final class GatedDeltaTests: XCTestCase {
       let bias = Parameter("dt_bias", randomTensor([heads], "bias"))
       let rate = Parameter("A_log", randomTensor([heads], "rate"))
       // Short queries and keys turn sharply: a small step.
-      GradientCheck("gated delta, \(keyHeads) and \(heads) heads", step: 1e-3).run(
+      GradientCheck("gated delta, \(keyHeads) and \(heads) heads", step: 2e-3).run(
         [randomTensor([2, 9, layout.width], "rows"), randomTensor([2, 9, 2 * heads + 3], "gates")],
         parameters: [bias, rate]
       ) {

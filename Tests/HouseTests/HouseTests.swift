@@ -57,7 +57,7 @@ final class HouseTests: XCTestCase {
       // A choice of experts jumps: only a held one has a slope everywhere.
       model.routing.holdsChoices = true
       let targets = randomIds(time, vocabulary: SmallModels.vocabulary, seed: 2)
-      GradientCheck(name, step: 3e-4, tolerance: 1e-2, directions: 2).runLoss(set: model.parameters) { tape, _ in
+      GradientCheck(name, step: 6e-4, tolerance: 1e-2, directions: 2).runLoss(set: model.parameters) { tape, _ in
         let hidden = model.hidden(tape, ids: ids, batch: 1, time: time)
         let (loss, sums) = tape.headLoss(
           hidden, head: model.head, targets: targets, scale: 1, cap: model.logitCap)

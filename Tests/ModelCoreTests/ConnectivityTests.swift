@@ -205,7 +205,7 @@ final class ConnectivityTests: XCTestCase {
       for connectivity in Connectivity.allCases {
         let model = try rewired(TinyExperts.model(config), connectivity)
         model.routing.holdsChoices = true
-        GradientCheck("\(name), \(connectivity)", step: 3e-4, tolerance: 1e-2, directions: 3)
+        GradientCheck("\(name), \(connectivity)", step: 6e-4, tolerance: 1e-2, directions: 3)
           .runLoss(set: model.parameters) { tape, _ in loss(model, tape) }
       }
     }
