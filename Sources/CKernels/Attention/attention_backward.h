@@ -5,7 +5,8 @@
 //   p[i][j]    = 2^(log2(e) (scale * sum_d q[i][d] k_t[d][j] - lse[i]))
 //   ds[i][j]   = p[i][j] (sum_d dout[i][d] v_t[d][j] - delta[i])
 //   dv_t[d][j] += sum_i dout[i][d] p[i][j]          dk_t[d][j] += sum_i q[i][d] ds[i][j]
-//   dq[i][d]   += sum_j ds[i][j] k_scaled[j][d]     the only product with lanes over the width
+//   dq[i][d]   += sum_j ds[i][j] k_scaled[j][d]     the only product with lanes over the width; where the width
+//                                                   fills but half of them, over pairs of keys too
 //
 // The queries that see only a part of the block come first, in strips of LANES queries: in strip g
 // the vectors c < g are seen whole, vector g is masked, the vectors c > g are not seen.
@@ -18,7 +19,8 @@ enum { BACKWARD_QUERIES = 64 };
 typedef struct {
   float *k_t, *v_t;    // [k_width or v_width, TILE_WIDTH], keys past the end are 0
   float *dk_t, *dv_t;  // the same shapes
-  float *k_scaled;     // [TILE_WIDTH, padded_width]: scale * k, columns past k_width are 0
+  float *k_scaled;     // [TILE_WIDTH, padded_width]: scale * k, columns past k_width are 0; or [TILE_WIDTH / 2, LANES]:
+                       // of two keys j and j + 1 in the lanes 2 d and 2 d + 1
   float *p, *ds;       // [BACKWARD_QUERIES, TILE_WIDTH]
   float *q, *dout;     // [BACKWARD_QUERIES, apart_stride(width)], see `apart`
   ptrdiff_t first, keys, padded_width;
@@ -32,15 +34,29 @@ static size_t backward_scratch(const attention_problem *p) {
     + BACKWARD_QUERIES * (apart_stride(p->k_width) + apart_stride(p->v_width)) + p->q_count);
 }
 
-/// delta_i = <dout_i, out_i>.
+/// Whether two keys of this width fit one vector.
+static int fits_in_pairs(ptrdiff_t width) { return LANES == 16 && width <= LANES / 2; }
+
+/// The sums of four products of out and dout, for a query: its delta is the sum of them.
+INLINE quad output_product(const attention_problem *problem, ptrdiff_t query) {
+  const float *out = problem->out.at + query * problem->out.stride;
+  const float *dout = problem->dout.at + query * problem->dout.stride;
+  quad sum = {};
+  ptrdiff_t d = 0;
+  for (; d + 4 <= problem->v_width; d += 4) sum += *(const quad *)(out + d) * *(const quad *)(dout + d);
+  for (int lane = 0; d < problem->v_width; d++, lane++) sum[lane] += out[d] * dout[d];
+  return sum;
+}
+
+/// delta_i = <dout_i, out_i>, four queries at a time.
 static void output_products(const attention_problem *problem, float *delta) {
-  for (ptrdiff_t i = 0; i < problem->q_count; i++) {
-    const float *out = problem->out.at + i * problem->out.stride;
-    const float *dout = problem->dout.at + i * problem->dout.stride;
-    vec sum = {};
-    for (ptrdiff_t d = 0; d < problem->v_width; d += LANES)
-      sum += load_first(out + d, problem->v_width - d) * load_first(dout + d, problem->v_width - d);
-    delta[i] = sum_of_lanes(sum);
+  for (ptrdiff_t i = 0; i < problem->q_count; i += 4) {
+    const ptrdiff_t last = problem->q_count - 1;
+    quad sums[4];
+    UNROLL for (int r = 0; r < 4; r++) sums[r] = output_product(problem, at_most(i + r, last));
+    transpose4(sums);
+    const quad four = (sums[0] + sums[2]) + (sums[1] + sums[3]);
+    for (ptrdiff_t r = 0; r < at_most(4, problem->q_count - i); r++) delta[i + r] = four[r];
   }
 }
 
@@ -119,6 +135,39 @@ INLINE void add_query_gradient(
 #undef QUERY_TILE
 }
 
+#if LANES == 16
+typedef float two_floats __attribute__((vector_size(8), aligned(4), may_alias));
+INLINE vec splat_two(two_floats x) { return __builtin_shufflevector(x, x, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1); }
+
+/// The same where two keys lie in a vector (`fits_in_pairs`): twice as many of its products count.
+INLINE void add_query_gradient_of_pairs(
+  const attention_problem *problem, const key_block *block, ptrdiff_t query, ptrdiff_t queries,
+  ptrdiff_t keys) {
+  const ptrdiff_t width = problem->k_width, pairs = keys / 2;
+#define PAIR_TILE(rows, vectors, r, c) \
+  do { \
+    const float *ds = block->ds + (r) * TILE_WIDTH; \
+    vec acc[MICRO_ROWS] = {}; \
+    for (ptrdiff_t j = 0; j < pairs; j++) { \
+      const vec k = load(block->k_scaled + j * LANES); \
+      UNROLL for (int y = 0; y < rows; y++) \
+        acc[y] += splat_two(*(const two_floats *)(ds + y * TILE_WIDTH + 2 * j)) * k; \
+    } \
+    UNROLL for (int y = 0; y < rows; y++) { \
+      if (keys % 2) /* nothing of the key after the last, whose ds may be infinite */ \
+        acc[y] += splat_two((two_floats){ds[y * TILE_WIDTH + keys - 1], 0}) * load(block->k_scaled + pairs * LANES); \
+      const vec both = acc[y] + __builtin_shufflevector(acc[y], acc[y], 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14); \
+      vec sum = __builtin_shufflevector(both, both, 0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14); \
+      float *to = problem->dq.at + (query + (r) + y) * problem->dq.stride; \
+      if (block->first > 0) sum += load_first(to, width); \
+      store_first(to, sum, width); \
+    } \
+  } while (0)
+  FOR_EACH_REGISTER_TILE(queries, 0, 1, PAIR_TILE);
+#undef PAIR_TILE
+}
+#endif
+
 /// All gradients of `queries` queries from `query` on against the block's first `vectors` vectors.
 static void join_queries(
   const attention_problem *problem, key_block *block, const float *delta, ptrdiff_t query,
@@ -135,7 +184,30 @@ static void join_queries(
   else probabilities(problem, block, delta, q, dout, query, queries, vectors, 0, visible);
   add_key_gradient(block->dv_t, dout, problem->v_width, block->p, queries, vectors);
   add_key_gradient(block->dk_t, q, problem->k_width, block->ds, queries, vectors);
-  add_query_gradient(problem, block, query, queries, at_most(vectors * LANES, block->keys));
+  const ptrdiff_t keys = at_most(vectors * LANES, block->keys);
+#if LANES == 16
+  if (fits_in_pairs(problem->k_width)) return add_query_gradient_of_pairs(problem, block, query, queries, keys);
+#endif
+  add_query_gradient(problem, block, query, queries, keys);
+}
+
+/// scale * k as `k_scaled` holds it; `k` has the block's first key.
+INLINE void scale_keys(const attention_problem *problem, key_block *block, const float *k) {
+  const ptrdiff_t stride = problem->k.stride, width = problem->k_width;
+#if LANES == 16
+  if (fits_in_pairs(width)) {
+    for (ptrdiff_t j = 0; j < block->keys; j += 2) {
+      const vec a = load_first(k + j * stride, width);
+      const vec b = j + 1 < block->keys ? load_first(k + (j + 1) * stride, width) : splat(0);
+      store(block->k_scaled + j / 2 * LANES, problem->scale * __builtin_shufflevector(
+        a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+    }
+    return;
+  }
+#endif
+  for (ptrdiff_t j = 0; j < block->keys; j++)
+    for (ptrdiff_t d = 0; d < width; d += LANES)
+      store(block->k_scaled + j * block->padded_width + d, load_first(k + j * stride + d, width - d) * problem->scale);
 }
 
 /// Gradients of the keys [block->first, block->first + block->keys) and their part of dq.
@@ -145,10 +217,7 @@ static void backward_block(const attention_problem *problem, key_block *block, c
   pack_transposed(block->k_t, k, problem->k.stride, block->keys, k_width, 1);
   pack_transposed(block->v_t, problem->v.at + block->first * problem->v.stride, problem->v.stride,
                   block->keys, v_width, 1);
-  for (ptrdiff_t j = 0; j < block->keys; j++)
-    for (ptrdiff_t d = 0; d < k_width; d += LANES)
-      store(block->k_scaled + j * block->padded_width + d,
-            load_first(k + j * problem->k.stride + d, k_width - d) * problem->scale);
+  scale_keys(problem, block, k);
   memset(block->dk_t, 0, (size_t)(k_width * TILE_WIDTH) * sizeof(float));
   memset(block->dv_t, 0, (size_t)(v_width * TILE_WIDTH) * sizeof(float));
 

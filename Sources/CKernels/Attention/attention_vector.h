@@ -25,7 +25,7 @@ INLINE vec splat(float x) { return x - (vec){}; }
 INLINE vec load(const float *at) { return *(const vec *)at; }
 INLINE void store(float *at, vec x) { *(vec *)at = x; }
 INLINE vec blend(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
-INLINE vec maximum(vec a, vec b) { return __builtin_elementwise_max(a, b); }
+INLINE vec maximum(vec a, vec b) { return blend(a > b, a, b); }  // b where one is no number, in a single instruction
 INLINE ptrdiff_t at_most(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
 /// 0, 1, ... LANES - 1.

@@ -7,6 +7,7 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
 #define INLINE TARGET __attribute__((always_inline)) static inline
 
+#define STREAMS 4
 enum { LANES = 16, DOTS = 16, PREFETCHES = 0, PREFETCHED_BYTES = 4096 };
 typedef __m512 vec;
 

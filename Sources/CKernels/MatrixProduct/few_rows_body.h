@@ -7,6 +7,7 @@
 //   load_first_float32, load_first_... (at, count)               the first `count` < LANES of them; other lanes are 0
 //   sums_of_lanes(v, sums)                                       sums[i] = the sum of v[i]'s lanes, i < DOTS
 //   store_results(c, sums, count, alpha, beta)                   c[j] = alpha sums[j] + beta c[j], j < count
+//   STREAMS              of W that one row of A reads side by side, a divisor of DOTS; 0: adjacent rows, DOTS of them
 // and for each inclusion ELEMENT, its type, and TYPED(name), name_<element>.
 
 /// C[rows,cols] = alpha A W^T + beta C for rows x cols = DOTS dot products; those beyond the tile's rows and columns
@@ -58,6 +59,44 @@ INLINE void TYPED(dot_tile)(ptrdiff_t k, const float *a, ptrdiff_t lda, const EL
   }
 DOT_TILE(1, 0) DOT_TILE(2, 0) DOT_TILE(4, 0) DOT_TILE(1, 1) DOT_TILE(2, 1) DOT_TILE(4, 1)
 
+#if STREAMS
+/// One row of A with n rows of W, a multiple of DOTS, the same sums as dot_tile's. STREAMS rows far from each other are
+/// read side by side, whole lines at a time, each followed by the row after it: streams as long as memory is fetched
+/// ahead for, where adjacent rows are many and as short as a row.
+TARGET static void TYPED(one_row)(ptrdiff_t n, ptrdiff_t k, float alpha, const float *a, const ELEMENT *w,
+                                  ptrdiff_t ldw, float beta, float *c) {
+  enum { line = 64 / sizeof(ELEMENT), rows = DOTS / STREAMS };
+  const ptrdiff_t apart = n / STREAMS;
+  for (ptrdiff_t j = 0; j < apart; j += rows) {
+    vec all[DOTS];
+    for (int i = 0; i < rows; i++) {
+      const ELEMENT *row[STREAMS];
+      vec sum[STREAMS];
+      UNROLL for (int s = 0; s < STREAMS; s++) {
+        row[s] = w + (s * apart + j + i) * ldw;
+        sum[s] = (vec){0};
+      }
+      ptrdiff_t p = 0;
+      for (; p + line <= k; p += line)
+        UNROLL for (int part = 0; part < line; part += LANES) {
+          const vec x = load_float32(a + p + part);
+          UNROLL for (int s = 0; s < STREAMS; s++) sum[s] = fma_vec(x, TYPED(load)(row[s] + p + part), sum[s]);
+        }
+      for (; p < k; p += LANES) {
+        const ptrdiff_t count = k - p < LANES ? k - p : LANES;
+        const vec x = load_first_float32(a + p, count);
+        UNROLL for (int s = 0; s < STREAMS; s++) sum[s] = fma_vec(x, TYPED(load_first)(row[s] + p, count), sum[s]);
+      }
+      UNROLL for (int s = 0; s < STREAMS; s++) all[s * rows + i] = sum[s];
+    }
+    float sums[DOTS];
+    sums_of_lanes(all, sums);
+    UNROLL for (int s = 0; s < STREAMS; s++)
+      store_results(c + s * apart + j, sums + s * rows, rows, alpha, beta);
+  }
+}
+#endif
+
 TARGET static void TYPED(few_rows)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, const float *a, ptrdiff_t lda,
                                    const void *weights, ptrdiff_t ldw, float beta, float *c, ptrdiff_t ldc) {
   typedef void (*tile_function)(ptrdiff_t, const float *, ptrdiff_t, const ELEMENT *, ptrdiff_t, const dot_results *);
@@ -65,6 +104,13 @@ TARGET static void TYPED(few_rows)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float 
       {TYPED(dot_tile_1_0), TYPED(dot_tile_2_0), TYPED(dot_tile_4_0)},
       {TYPED(dot_tile_1_1), TYPED(dot_tile_2_1), TYPED(dot_tile_4_1)}};
   const ELEMENT *w = weights;
+#if STREAMS
+  if (m == 1) {
+    const ptrdiff_t whole = n / DOTS * DOTS;
+    TYPED(one_row)(whole, k, alpha, a, w, ldw, beta, c);
+    n -= whole, w += whole * ldw, c += whole;
+  }
+#endif
   const bool prefetches = PREFETCHES && ldw == k && k * (ptrdiff_t)sizeof(ELEMENT) < PREFETCHED_BYTES;
   for (ptrdiff_t block = 0; block < n; block += 16) {  // 16 rows of W stay near for all rows of A
     const ptrdiff_t end = block + 16 < n ? block + 16 : n;

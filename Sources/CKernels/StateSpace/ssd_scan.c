@@ -94,6 +94,18 @@ static inline __attribute__((always_inline)) double scan_backward(
   return skip;
 }
 
+#define UNROLL _Pragma("clang loop unroll(full)")
+// Unrolled whole, the rows of a state are more than the registers and much slower.
+#define ROLLED _Pragma("clang loop unroll(disable)")
+
+#define SIZE 8
+#define SIZED(name) name##_8
+#include "ssd_scan_square.h"
+
+#define SIZE 16
+#define SIZED(name) name##_16
+#include "ssd_scan_square.h"
+
 UP_CLONES void up_ssd_scan(const float *c, const float *b, const float *x, ptrdiff_t stride, const float *dt,
                            const float *decay, float d, float *state, float *y, ptrdiff_t y_stride,
                            ptrdiff_t rows, ptrdiff_t N, ptrdiff_t P) {
@@ -114,11 +126,11 @@ UP_CLONES double up_ssd_scan_backward(const float *c, const float *b, const floa
                                       float *states, ptrdiff_t rows, ptrdiff_t N, ptrdiff_t P) {
   UP_RELAXED
   if (N == 8 && P == 8)
-    return scan_backward(c, b, x, stride, dt, decay, d, entry, dy, dy_stride, d_state, dc, db, dx, ddt,
-                         through_decay, states, rows, 8, 8);
+    return scan_backward_8(c, b, x, stride, dt, decay, d, entry, dy, dy_stride, d_state, dc, db, dx, ddt,
+                           through_decay, states, rows);
   if (N == 16 && P == 16)
-    return scan_backward(c, b, x, stride, dt, decay, d, entry, dy, dy_stride, d_state, dc, db, dx, ddt,
-                         through_decay, states, rows, 16, 16);
+    return scan_backward_16(c, b, x, stride, dt, decay, d, entry, dy, dy_stride, d_state, dc, db, dx, ddt,
+                            through_decay, states, rows);
   return scan_backward(c, b, x, stride, dt, decay, d, entry, dy, dy_stride, d_state, dc, db, dx, ddt,
                        through_decay, states, rows, N, P);
 }
