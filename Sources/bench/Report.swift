@@ -18,7 +18,7 @@ struct Report: Encodable {
     /// Share of the run's best roof that the work reaches.
     fileprivate(set) var percentOfPeak: Double?
     /// Operations or bytes of a run, and the seconds it took.
-    var work: [(work: Double, roof: Roof)]
+    var work: [(amount: Double, roof: Roof)]
     var seconds: Double
     var roof: Roof?
     /// Every run, in order; the figures above are medians.
@@ -71,7 +71,7 @@ struct Report: Encodable {
     self.roofs = Dictionary(uniqueKeysWithValues: roofs.best.map { ($0.key.rawValue, rounded($0.value / 1e9)) })
     self.entries = entries.map { entry in
       var entry = entry
-      let best = entry.work.reduce(0) { $0 + $1.work / roofs.best[$1.roof]! }
+      let best = entry.work.reduce(0) { $0 + $1.amount / roofs.best[$1.roof]! }
       entry.percentOfPeak = entry.work.isEmpty ? nil : rounded(100 * best / entry.seconds)
       return entry
     }

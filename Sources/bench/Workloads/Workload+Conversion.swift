@@ -30,7 +30,7 @@ extension Workload {
       name: "convert_llama_1b",
       summary:
         "factorising the attention of Llama-3.2-1B's shapes, beside torch.linalg.svd as the official code uses it",
-      unit: "s", amount: nil, work: work, roof: .sgemm, requests: ["torch.linalg.svd": shape], mostRepeats: 3,
+      unit: "s", amount: nil, work: [(work, .sgemm)], requests: ["torch.linalg.svd": shape], mostRepeats: 3,
       note:
         "peer: one layer's two decompositions (heads repeated, full matrices) times 16; ours: the whole conversion, in float64, against a float32 roof"
     ) { [config] in

@@ -28,7 +28,7 @@ extension Workload {
       name: "experts_dense",
       summary: "one dense product of the same operations, "
         + "[\(shape.rows), \(shape.width)] x [\(shape.width), \(3 * shape.expertWidth)]",
-      unit: "GFLOP/s", amount: shape.work / 1e9, work: shape.work, roof: .dense, repeated: rounds
+      unit: "GFLOP/s", amount: shape.work / 1e9, work: [(shape.work, .dense)], repeated: rounds
     ) {
       let (a, b) = shape.operands()
       return { for _ in 0..<rounds { _ = a.matrixProduct(b, transposed: true) } }
@@ -41,8 +41,7 @@ extension Workload {
     let shape = ExpertShape()
     return Workload(
       name: name, summary: "\(shape.text), forward: \(what)", unit: "GFLOP/s", amount: shape.work / 1e9,
-      work: shape.work,
-      roof: .dense, repeated: rounds
+      work: [(shape.work, .dense)], repeated: rounds
     ) {
       var config = try ModelConfig.preset("nano-qwen-moe")
       config.layerCount = 1

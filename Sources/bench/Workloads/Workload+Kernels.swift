@@ -18,7 +18,7 @@ extension Workload {
     let work = 7.0 * Double(heads * time * time * width)
     return Workload(
       name: name, summary: "causal attention, forward and backward: \(shape)", unit: "GFLOP/s", amount: work / 1e9,
-      work: work, roof: .sgemm
+      work: [(work, .sgemm)]
     ) {
       let (q, k, v, dout) = (
         random([heads, time, width], 1), random([heads, time, width], 2), random([heads, time, width], 3),
@@ -53,7 +53,7 @@ extension Workload {
     let work = 2 * Double(n * n * n)
     return Workload(
       name: "sgemm_peak", summary: "float32 product of \(n) x \(n) matrices", unit: "GFLOP/s", amount: work / 1e9,
-      work: work, roof: .sgemm
+      work: [(work, .sgemm)]
     ) {
       let (a, b) = (random([n, n], 1), random([n, n], 2))
       return { _ = a.matrixProduct(b) }
@@ -65,7 +65,7 @@ extension Workload {
     let work = 8 * Double(count)
     return Workload(
       name: "memcpy_peak", summary: "copying 256 MiB, bytes read and written", unit: "GB/s", amount: work / 1e9,
-      work: work, roof: .memcpy
+      work: [(work, .memcpy)]
     ) {
       let (from, to) = (Tensor.zeros([count]), Tensor.zeros([count]))
       return {

@@ -53,7 +53,7 @@ extension Workload {
     }
     workload.repeated = tokens
     workload.mostRepeats = 9
-    workload.parts = [(Double(bytes), .memcpy), (2 * products, .sgemm), (exponentials, .exp)]
+    workload.work = [(Double(bytes), .memcpy), (2 * products, .sgemm), (exponentials, .exp)]
     return workload
   }
 }

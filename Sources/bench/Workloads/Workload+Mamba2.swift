@@ -23,7 +23,7 @@ extension Workload {
       name: name,
       summary:
         "state-space recurrence, forward and backward, \(heads) heads, state \(N) x \(P), \(time) tokens: \(how)",
-      unit: "GFLOP/s", amount: work / 1e9, work: work, roof: .sgemm
+      unit: "GFLOP/s", amount: work / 1e9, work: [(work, .sgemm)]
     ) {
       let width = P + 2 * N
       let stream = RandomStream(seed: 3, "bench")

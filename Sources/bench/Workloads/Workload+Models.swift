@@ -59,8 +59,7 @@ extension Workload {
   static func training(_ name: String, preset: String) -> Workload {
     guard let config = try? ModelConfig.preset(preset) else { preconditionFailure("no preset \(preset)") }
     var workload = training(name, of: config, called: "\(preset), beside PyTorch, eager and compiled")
-    workload.work = config.trainingOperations(batch: 8, time: 256)
-    workload.roof = .sgemm
+    workload.work = [(config.trainingOperations(batch: 8, time: 256), .sgemm)]
     let request = "train \(config.peerShape) --batch 8 --time 256"
     workload.requests = ["eager": request, "torch.compile": "\(request) --compiled"]
     return workload
@@ -115,7 +114,7 @@ extension Workload {
       name: name,
       summary:
         "greedy decoding of \(preset) at batch 1, prompt \(prompt) + \(new) new tokens, beside transformers and llama.cpp",
-      unit: "tokens/s", amount: Double(new), work: Double(4 * config.matrixNumbers * new), roof: .memcpy,
+      unit: "tokens/s", amount: Double(new), work: [(Double(4 * config.matrixNumbers * new), .memcpy)],
       requests: [
         "transformers": "decode \(config.peerShape) --prompt \(prompt) --new \(new)",
         "llama.cpp": "llama-cpp \(config.peerShape) --prompt \(prompt) --new \(new)",

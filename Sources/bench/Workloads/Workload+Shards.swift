@@ -13,7 +13,7 @@ extension Workload {
     let bytes = Double(2 * (tokens / window) * window)
     return Workload(
       name: "shards_decode", summary: "decompressing token shards in windows of \(window)", unit: "GB/s",
-      amount: bytes / 1e9, work: 2 * bytes, roof: .memcpy,
+      amount: bytes / 1e9, work: [(2 * bytes, .memcpy)],
       note: "gigabytes of 16-bit tokens; the checksum and vocabulary checks are in the time"
     ) {
       let folder = FileManager.default.temporaryDirectory.appendingPathComponent("upcycle-bench-shards")

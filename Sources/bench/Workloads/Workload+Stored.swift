@@ -16,21 +16,21 @@ extension Workload {
       Workload(
         name: "decode_llama_1b_bf16",
         summary: "greedy decoding of Llama-3.2-1B's shape at batch 1, \(new) tokens, weights in bfloat16 as stored",
-        unit: "tokens/s", amount: Double(new), work: Double(2 * config.matrixNumbers * new), roof: .read,
+        unit: "tokens/s", amount: Double(new), work: [(Double(2 * config.matrixNumbers * new), .read)],
         requests: ["llama.cpp bf16": "\(one) --type bf16", "llama.cpp q8_0": "\(one) --type q8_0"],
         mostRepeats: 5, note: "percent_of_peak: bytes of weights read, against reading alone"
       ) { decoding(try StoredCheckpoint.shared.model(config), new) },
       Workload(
         name: "decode_llama_1b_int8",
         summary: "the same, weights rounded to 8 bits with a scale a row",
-        unit: "tokens/s", amount: Double(new), work: Double(config.matrixNumbers * new), roof: .read,
+        unit: "tokens/s", amount: Double(new), work: [(Double(config.matrixNumbers * new), .read)],
         requests: ["llama.cpp q8_0": "\(one) --type q8_0"],
         mostRepeats: 5, note: "percent_of_peak: bytes of weights read, against reading alone"
       ) { decoding(try StoredCheckpoint.shared.model(config, .int8), new) },
       Workload(
         name: "prefill_llama_1b_bf16",
         summary: "reading a prompt of \(prompt) tokens, Llama-3.2-1B's shape, weights in bfloat16 as stored",
-        unit: "tokens/s", amount: Double(prompt), work: Double(2 * config.layerNumbers * prompt), roof: .sgemm,
+        unit: "tokens/s", amount: Double(prompt), work: [(Double(2 * config.layerNumbers * prompt), .sgemm)],
         requests: ["llama.cpp bf16": "\(long) --type bf16", "llama.cpp q8_0": "\(long) --type q8_0"],
         mostRepeats: 3
       ) {

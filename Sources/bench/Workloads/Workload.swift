@@ -9,11 +9,8 @@ struct Workload {
   var unit: String
   /// Units per run (tokens, or gigabytes, ...); nil to report seconds.
   var amount: Double?
-  /// Floating-point operations (sgemm) or bytes read and written (memcpy) of a run.
-  var work: Double?
-  var roof: Roof?
-  /// Work at several roofs, instead of `work` and `roof`.
-  var parts: [(work: Double, roof: Roof)] = []
+  /// Floating-point operations (sgemm) or bytes read and written (memcpy) of a run, and where they can be done at best.
+  var work: [(amount: Double, roof: Roof)] = []
   /// What peers are called -> arguments of peer.py; the fastest one is the peer of the ratio.
   var requests: KeyValuePairs<String, String> = [:]
   /// Another run of ours in the peer's place, by turns with it; the ratio is then the median of those of the turns.
@@ -72,8 +69,6 @@ struct Workload {
     // Seconds: less is better.
     let fastest = theirs.max { (median($0.figures) < median($1.figures)) == (amount != nil) }
     let samples = fastest?.figures ?? others
-    var work: [(work: Double, roof: Roof)] = parts
-    if let roof, let amount = self.work { work.append((amount, roof)) }
     for part in work { roofs.measure(part.roof) }
     return Report.Entry(
       name: name, unit: unit, ours: rounded(middle), peer: samples.isEmpty ? nil : rounded(median(samples)),
@@ -83,7 +78,7 @@ struct Workload {
       ratio: other != nil
         ? median(zip(ours, others).map { ratio($0, $1) }) : fastest.map { ratio(middle, median($0.figures)) },
       work: work, seconds: amount.map { $0 / middle } ?? middle,
-      roof: parts.isEmpty ? roof : .sum, samples: .init(ours: ours.map(rounded), peer: samples.map(rounded)), note: note
+      roof: work.count > 1 ? .sum : work.first?.roof, samples: .init(ours: ours.map(rounded), peer: samples.map(rounded)), note: note
     )
   }
 
