@@ -78,8 +78,8 @@ struct Workload {
       ratio: other != nil
         ? median(zip(ours, others).map { ratio($0, $1) }) : fastest.map { ratio(middle, median($0.figures)) },
       work: work, seconds: amount.map { $0 / middle } ?? middle,
-      roof: work.count > 1 ? .sum : work.first?.roof, samples: .init(ours: ours.map(rounded), peer: samples.map(rounded)), note: note
-    )
+      roof: work.count > 1 ? .sum : work.first?.roof,
+      samples: .init(ours: ours.map(rounded), peer: samples.map(rounded)), note: note)
   }
 
   /// How many times faster ours is.
