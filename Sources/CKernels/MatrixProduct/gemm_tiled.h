@@ -12,7 +12,8 @@
 //     for each block_k steps of the sum
 //       pack op(B)[block_k, block_n] into panels of two vectors a step    stays in L2
 //       for each panel of up to 14 rows
-//         pack op(A)[rows, block_k], 16 elements a step                   stays in L1
+//         pack op(A)[rows, block_k], 16 elements a step, unless its       stays in L1
+//           rows can be read where they lie
 //         for each panel of B: register tile
 //
 // A register tile reads two vectors of B from L2 per 14 cycles, far below what L2 delivers, and its A panel from L1.
@@ -36,6 +37,8 @@ enum {
   block_n = 512,
   /// Up to this many rows an untransposed B is read in place: it is used too rarely to pay a copy.
   direct_rows = 2 * tile_rows,
+  /// Bytes from row to row of A, or a multiple of it, that put the rows of a panel into few sets of L1.
+  set_stride = 4096,
 };
 _Static_assert((block_k * block_n + block_k * a_step) * sizeof(real) <= packing_bytes, "the buffer holds both");
 
@@ -113,11 +116,12 @@ AVX512 __attribute__((always_inline)) static inline void store_result(real *c, m
   V(mask_storeu)(c, inside, value);
 }
 
-/// sum_p a[p,r] b[p,j]: `a` is a packed panel, `b` holds `vectors` readable vectors every `b_step`. `rows` and `vectors`
-/// are literals at every call, so the accumulators live in registers.
-AVX512 __attribute__((always_inline)) static inline void register_tile(ptrdiff_t k, const real *a, const real *b,
-                                                                       ptrdiff_t b_step, const result_tile *tile,
-                                                                       const int rows, const int vectors) {
+/// sum_p a[p,r] b[p,j]: `a` is a packed panel, or its rows where they lie, `lda` apart; `b` holds `vectors` readable
+/// vectors every `b_step`. `rows`, `vectors` and `packed` are literals at every call, so the accumulators live in registers.
+AVX512 __attribute__((always_inline)) static inline void register_tile(ptrdiff_t k, const real *a, ptrdiff_t lda,
+                                                                       const real *b, ptrdiff_t b_step,
+                                                                       const result_tile *tile, const int rows,
+                                                                       const int vectors, const bool packed) {
   vec sum[tile_rows][2];
 #pragma clang loop unroll(full)
   for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = V(setzero)();
@@ -128,14 +132,24 @@ AVX512 __attribute__((always_inline)) static inline void register_tile(ptrdiff_t
     __builtin_prefetch(tile->c + r * tile->ldc, 1);
     __builtin_prefetch(tile->c + r * tile->ldc + tile->cols - 1, 1);
   }
-  for (ptrdiff_t p = 0; p < k; p++, a += a_step, b += b_step) {
+  // An address is a register and once or twice another: three rows for each register.
+  const real *row[(tile_rows + 2) / 3];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r += 3) row[r / 3] = a + r * lda;
+  for (ptrdiff_t p = 0; p < k; p++, b += b_step) {
     const vec b0 = V(loadu)(b);
     const vec b1 = vectors == 2 ? V(loadu)(b + lanes) : V(setzero)();
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
-      const vec ar = V(set1)(a[r]);
+      const vec ar = V(set1)(packed ? a[r] : row[r / 3][r % 3 * lda]);
       sum[r][0] = V(fmadd)(ar, b0, sum[r][0]);
       if (vectors == 2) sum[r][1] = V(fmadd)(ar, b1, sum[r][1]);
+    }
+    if (packed) {
+      a += a_step;
+    } else {
+#pragma clang loop unroll(full)
+      for (int r = 0; r < rows; r += 3) row[r / 3]++;
     }
   }
 
@@ -150,17 +164,19 @@ AVX512 __attribute__((always_inline)) static inline void register_tile(ptrdiff_t
   }
 }
 
-#define TILE(rows, vectors)                                                                              \
-  AVX512 static void tile_##rows##_##vectors(ptrdiff_t k, const real *a, const real *b, ptrdiff_t b_step, \
-                                             const result_tile *tile) {                                  \
-    register_tile(k, a, b, b_step, tile, rows, vectors);                                                 \
+#define TILE(rows, vectors, packed)                                                                         \
+  AVX512 static void tile_##rows##_##vectors##_##packed(ptrdiff_t k, const real *a, ptrdiff_t lda, const real *b, \
+                                                        ptrdiff_t b_step, const result_tile *tile) {         \
+    register_tile(k, a, lda, b, b_step, tile, rows, vectors, packed);                                        \
   }
-#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+#define TILES(rows) TILE(rows, 1, 0) TILE(rows, 2, 0) TILE(rows, 1, 1) TILE(rows, 2, 1)
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7)
 TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
 
-#define ENTRY(rows) {tile_##rows##_1, tile_##rows##_2}
-static void (*const tiles[tile_rows][2])(ptrdiff_t, const real *, const real *, ptrdiff_t, const result_tile *) = {
+#define ENTRY(rows) {{tile_##rows##_1_0, tile_##rows##_2_0}, {tile_##rows##_1_1, tile_##rows##_2_1}}
+typedef void (*tile_function)(ptrdiff_t, const real *, ptrdiff_t, const real *, ptrdiff_t, const result_tile *);
+/// By rows, whether A is packed, and vectors.
+static const tile_function tiles[tile_rows][2][2] = {
     ENTRY(1), ENTRY(2), ENTRY(3),  ENTRY(4),  ENTRY(5),  ENTRY(6),  ENTRY(7),
     ENTRY(8), ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14)};
 
@@ -178,6 +194,7 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
   if (k <= 0 || alpha == 0) return scale(m, n, beta, c, ldc);
   real *packed_b = packing_buffer(), *packed_a = packed_b + block_k * block_n;
   const bool direct_b = !b.transposed && m <= direct_rows;
+  const bool direct_a = !a.transposed && a.ld * (ptrdiff_t)sizeof(real) % set_stride != 0;
   const ptrdiff_t panels = (m + tile_rows - 1) / tile_rows;  // of even size, so that none is thin
   const ptrdiff_t nc = even_part(n, block_n, tile_cols), kc = sum_part(k);
 
@@ -192,14 +209,14 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
 
       for (ptrdiff_t i = 0; i < panels; i++) {
         const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
-        pack(a.values, a.ld, !a.transposed, p0, kb, row, rows, packed_a, a_step);
+        const real *panel = direct_a ? a.values + row * a.ld + p0 : packed_a;
+        if (!direct_a) pack(a.values, a.ld, !a.transposed, p0, kb, row, rows, packed_a, a_step);
         for (ptrdiff_t j = j0; j < j1; j += tile_cols) {
           const ptrdiff_t cols = at_most(tile_cols, j1 - j);
           const bool in_place = direct_b && cols == tile_cols;
           const result_tile tile = {c + row * ldc + j, ldc, rows, cols, alpha, p0 == 0 ? beta : 1};
-          tiles[rows - 1][cols > lanes](kb, packed_a,
-                                        in_place ? b.values + p0 * b.ld + j : packed_b + (j - j0) / tile_cols * panel_b,
-                                        in_place ? b.ld : tile_cols, &tile);
+          const real *columns = in_place ? b.values + p0 * b.ld + j : packed_b + (j - j0) / tile_cols * panel_b;
+          tiles[rows - 1][!direct_a][cols > lanes](kb, panel, a.ld, columns, in_place ? b.ld : tile_cols, &tile);
         }
       }
     }
