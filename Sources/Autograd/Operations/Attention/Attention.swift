@@ -36,8 +36,7 @@ extension Tape {
     let perGroup = heads / groups
     precondition(chunk == nil || (window == nil && cap == 0), "chunks with windows or caps are not implemented")
     let isBounded = cap > 0 || window.map { $0 < time } ?? false
-    Threads.parallel(batch * groups) { index in
-      let (b, g) = index.quotientAndRemainder(dividingBy: groups)
+    parallelHeads(batch, groups) { b, g in
       for h in g * perGroup..<(g + 1) * perGroup {
         for low in stride(from: 0, to: time, by: chunk ?? time) {
           let count = min(chunk ?? time, time - low)
@@ -66,8 +65,7 @@ extension Tape {
         v.variable.isSame(as: q.variable)
         ? dq : v.variable.isSame(as: k.variable) ? dk : self.zeroedGradient(for: v.variable)
       let doutPointer = dout.pointer
-      Threads.parallel(batch * groups) { index in
-        let (b, g) = index.quotientAndRemainder(dividingBy: groups)
+      self.parallelHeads(batch, groups) { b, g in
         for h in g * perGroup..<(g + 1) * perGroup {
           for low in stride(from: 0, to: time, by: chunk ?? time) {
             let count = min(chunk ?? time, time - low)
@@ -94,6 +92,15 @@ extension Tape {
       self.accumulate(dq, into: q.variable)
       if k.variable.id != q.variable.id { self.accumulate(dk, into: k.variable) }
       if v.variable.id != q.variable.id && v.variable.id != k.variable.id { self.accumulate(dv, into: v.variable) }
+    }
+  }
+
+  /// Calls `body` for every (batch, KV head). Where there are sequences enough, a thread takes all heads of one, whose rows
+  /// lie in the same cache lines.
+  private func parallelHeads(_ batch: Int, _ groups: Int, _ body: (Int, Int) -> Void) {
+    let perPiece = batch >= 2 * Threads.count ? groups : 1
+    Threads.parallel(batch * groups / perPiece) { piece in
+      for index in piece * perPiece..<(piece + 1) * perPiece { body(index / groups, index % groups) }
     }
   }
 
