@@ -119,7 +119,7 @@ static void losses(void) {
 }
 
 static void attention(void) {
-  ptrdiff_t Tk = size(200), Tq = below(2) ? Tk : 1 + below(Tk), dk = size(129), dv = size(129);
+  ptrdiff_t Tk = size(200), Tq = below(2) ? Tk : 1 + below(Tk), dk = size(below(3) ? 129 : 8), dv = size(129);
   ptrdiff_t qs = dk + below(9), ks = dk + below(9), vs = dv + below(9), os = dv + below(9);
   float *q = strided(Tq, dk, qs), *k = strided(Tk, dk, ks), *v = strided(Tk, dv, vs), *out = strided(Tq, dv, os);
   float *lse = floats(Tq);
@@ -135,7 +135,7 @@ static void attention(void) {
 }
 
 static void recurrences(void) {
-  ptrdiff_t T = size(65), K = size(33), V = size(33), N = size(33), P = size(17), width = size(65), taps = size(5);
+  ptrdiff_t T = size(65), K = size(33), V = size(33), N = size(33), P = below(3) ? size(17) : N < 12 ? (N = 8) : (N = 16), width = size(65), taps = size(5);
   ptrdiff_t s = width + below(5);
   ptrdiff_t ws = width + below(3);
   up_causal_conv(strided(T, width, s), s, below(2) ? strided(taps - 1, width, ws) : 0, strided(taps, width, ws), ws,
@@ -203,10 +203,20 @@ static void products(void) {
   if (up_dgemm_available()) up_dgemm(false, false, m, n, k, 1, doubles(m * k), k, doubles(k * n), n, 0, doubles(m * n), n);
 }
 
+static void few_rows(void) {
+  static const size_t bytes[] = {[up_float32] = 4, [up_bfloat16] = 2, [up_float16] = 2, [up_int8] = 1};
+  ptrdiff_t m = below(2) ? 1 : size(33), n = size(200), k = size(200), lda = k + below(5), ldc = n + below(5);
+  for (int element = up_float32; element <= up_int8; element++) {
+    char *weights = hold((size_t)(n * k) * bytes[element]);
+    for (ptrdiff_t i = 0; i < n * k * (ptrdiff_t)bytes[element]; i++) weights[i] = (char)below(60);
+    up_few_rows((up_element)element, m, n, k, strided(m, k, lda), lda, weights, k, strided(m, n, ldc), ldc);
+  }
+}
+
 int main(int count, char **arguments) {
   int rounds = count > 1 ? atoi(arguments[1]) : 200;
   up_set_threads(3);
-  void (*families[])(void) = {elementwise, norms, losses, attention, recurrences, experts, products};
+  void (*families[])(void) = {elementwise, norms, losses, attention, recurrences, experts, products, few_rows};
   for (int round = 0; round < rounds; round++) {
     for (size_t family = 0; family < sizeof families / sizeof *families; family++) {
       families[family]();

@@ -18,16 +18,21 @@ final class Peers {
     versions = first.versions
   }
 
-  /// A process for `request` (arguments of peer.py) that has run it once; nil where a package is missing.
-  func start(_ request: String) -> Peer? {
-    guard let peer = Peer(python: python, threads: threads), peer.measure(request) != nil else { return nil }
+  /// A process for `request` (arguments of peer.py) that has run it once; nil where it cannot, such as without a package,
+  /// with a note.
+  func start(_ name: String, _ request: String) -> Peer? {
+    guard let peer = Peer(python: python, threads: threads) else { return nil }
+    guard peer.measure(request) != nil else {
+      printNote("bench: \(name) is left out: \(peer.problem ?? "its process ended")")
+      return nil
+    }
     versions.merge(peer.versions) { $1 }
     return peer
   }
 }
 
-/// A peer's side: `Scripts/bench/peer.py serve`, loaded once and asked for one measurement at a time. Each kind has a
-/// process of its own: the threads of PyTorch and of llama.cpp in one process wait for work by spinning in each other's
+/// A peer's side: `Scripts/bench/peer.py serve`, loaded once and asked for one measurement at a time. Each peer of
+/// an entry has a process of its own: the threads of PyTorch and of llama.cpp in one process wait for work by spinning in each other's
 /// way (llama.cpp decodes a small model at a tenth of its speed behind transformers, and that at a quarter).
 final class Peer {
   /// What one request cost.
@@ -40,6 +45,8 @@ final class Peer {
 
   /// Versions of the packages that answered.
   private(set) var versions: [String: String] = [:]
+  /// Why the last request has no answer, where the script could say so.
+  private(set) var problem: String?
   private let process = Process()
   private let requests = Pipe()
   private let answers: LineReader
@@ -71,9 +78,11 @@ final class Peer {
   func measure(_ request: String, warmup: Int = 0) -> Answer? {
     guard process.isRunning else { return nil }
     let line = request + " --threads \(threads) --repeats 1 --warmup \(warmup)\n"
-    guard (try? requests.fileHandleForWriting.write(contentsOf: Data(line.utf8))) != nil, let reply = answers.next(),
-      let answer = try? decodeJSON(Answer.self, from: reply, file: "peer")
+    guard (try? requests.fileHandleForWriting.write(contentsOf: Data(line.utf8))) != nil, let reply = answers.next()
     else { return nil }
+    struct Failure: Decodable { var error: String }
+    problem = (try? decodeJSON(Failure.self, from: reply, file: "peer"))?.error
+    guard let answer = try? decodeJSON(Answer.self, from: reply, file: "peer") else { return nil }
     versions.merge(answer.versions) { $1 }
     return answer
   }

@@ -38,6 +38,8 @@ final class BenchCommandTests: XCTestCase {
     }
     XCTAssertEqual(kinds.values.map(\.count), [1, 1], "\(requests)")
     XCTAssertEqual(requests.count, 6)
-    XCTAssertEqual(requests.count { $0.hasSuffix("--warmup 1") }, 4)
+    // Both sides of a short run are warmed up, of a long one (a busy machine) neither.
+    let warm = requests.count { $0.hasSuffix("--warmup 1") }
+    XCTAssert(warm == 4 || warm == 0, "\(requests)")
   }
 }

@@ -71,6 +71,8 @@ final class ScoringTests: XCTestCase {
           XCTAssertEqual(steps, steps.sorted(), name)
           XCTAssertEqual(steps.last, groups.count, name)
           XCTAssertGreaterThan(steps.count, 1, name)
+          // Callers look up what the first groups are about.
+          XCTAssertFalse(steps.contains(0), name)
           for (group, row) in zip(groups, scores) {
             for (score, expected) in zip(row, reference(model, group)) {
               XCTAssertEqual(score, expected, accuracy: 2e-4 * max(1, abs(expected)), "\(name), \(bytes) bytes")
@@ -85,6 +87,36 @@ final class ScoringTests: XCTestCase {
         }
       }
     }
+  }
+
+  /// As many chunks for each thread, of equal size, none with fewer sequences than asked for; all threads together where
+  /// that cannot be.
+  func testChunksAreEvenAndNotSmall() {
+    let threads = Threads.count
+    defer { Threads.set(threads) }
+    func cut(_ threads: Int, _ bytes: [Int], most: Int, fewest: Int = 16) -> (sizes: [Int], threads: Int) {
+      Threads.set(threads)
+      let found = scoringChunks(bytes: bytes, most: most, fewest: fewest) { _ in false }
+      XCTAssertEqual(found.chunks.flatMap { Array($0) }, Array(bytes.indices))
+      return (found.chunks.map(\.count), found.threads)
+    }
+    let hundred = [Int](repeating: 10, count: 100)
+    var found = cut(2, hundred, most: 300)
+    XCTAssertEqual(found.sizes, [25, 25, 25, 25])
+    XCTAssertEqual(found.threads, 2)
+    // A whole chunk holds all; one thread.
+    XCTAssertEqual(cut(2, hundred, most: 1000).threads, 1)
+    XCTAssertEqual(cut(1, hundred, most: 300).sizes, [30, 30, 30, 10])
+    // A thread's room holds 15.
+    found = cut(4, hundred, most: 300)
+    XCTAssertEqual(found.sizes, [30, 30, 30, 10])
+    XCTAssertEqual(found.threads, 1)
+    // All are little more than a thread's room: parts would be small, and few of them leave threads idle.
+    XCTAssertEqual(cut(8, [Int](repeating: 10, count: 20), most: 640).threads, 1)
+    found = cut(2, [Int](repeating: 10, count: 33), most: 320)
+    XCTAssertEqual(found.sizes, [17, 16])
+    XCTAssertEqual(found.threads, 2)
+    XCTAssertEqual(cut(3, [], most: 1).sizes, [])
   }
 
   /// Contexts that begin alike, continuations that do, one that is another's beginning, and the same one twice.

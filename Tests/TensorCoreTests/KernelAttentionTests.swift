@@ -175,8 +175,8 @@ final class KernelAttentionTests: XCTestCase {
     XCTAssertEqual(backward(p, reference: false).dk, backward(p, reference: false).dk)
   }
 
-  /// Large scores saturate the softmax; they must not overflow it. An odd number of keys leaves half of a vector that
-  /// holds two of them empty.
+  /// Large scores saturate the softmax; they must not overflow it, with an odd number of keys too, of which two may share
+  /// a vector.
   func testHugeScoresDoNotOverflow() {
     for time in [40, 41] {
       let p = Problem(queries: time, keys: time, keyWidth: 8, valueWidth: 8, size: 60)

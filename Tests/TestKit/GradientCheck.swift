@@ -9,7 +9,7 @@ import XCTest
 ///   (4 D(h) - D(2h)) / 3 = <g, u> + O(h^4).
 /// <g, u> is of size |g|, and an error e of the gradient shows as one of size |e|: the difference of both
 /// sides is therefore compared with `tolerance * |g|`, over several directions. The loss is summed in
-/// float64; values, and so the rounding of L, are float32. Since the curvature cancels, h can be twice what
+/// float64; values, and so the rounding of L, are float32. Since the third derivative cancels too, h can be twice what
 /// D alone would want, and rounding, which enters as 1 / h, is a third less.
 public struct GradientCheck {
   public var name: String

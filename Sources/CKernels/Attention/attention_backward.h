@@ -34,9 +34,6 @@ static size_t backward_scratch(const attention_problem *p) {
     + BACKWARD_QUERIES * (apart_stride(p->k_width) + apart_stride(p->v_width)) + p->q_count);
 }
 
-/// Whether two keys of this width fit one vector.
-static int fits_in_pairs(ptrdiff_t width) { return LANES == 16 && width <= LANES / 2; }
-
 /// The sums of four products of out and dout, for a query: its delta is the sum of them.
 INLINE quad output_product(const attention_problem *problem, ptrdiff_t query) {
   const float *out = problem->out.at + query * problem->out.stride;
@@ -136,6 +133,9 @@ INLINE void add_query_gradient(
 }
 
 #if LANES == 16
+/// Whether two keys of this width fit one vector.
+static int fits_in_pairs(ptrdiff_t width) { return width <= LANES / 2; }
+
 typedef float two_floats __attribute__((vector_size(8), aligned(4), may_alias));
 INLINE vec splat_two(two_floats x) { return __builtin_shufflevector(x, x, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1); }
 
@@ -143,7 +143,7 @@ INLINE vec splat_two(two_floats x) { return __builtin_shufflevector(x, x, 0, 1, 
 INLINE void add_query_gradient_of_pairs(
   const attention_problem *problem, const key_block *block, ptrdiff_t query, ptrdiff_t queries,
   ptrdiff_t keys) {
-  const ptrdiff_t width = problem->k_width, pairs = keys / 2;
+  const ptrdiff_t width = problem->k_width, pairs = (keys + 1) / 2;  // an absent last key is 0, as is its ds
 #define PAIR_TILE(rows, vectors, r, c) \
   do { \
     const float *ds = block->ds + (r) * TILE_WIDTH; \
@@ -154,8 +154,6 @@ INLINE void add_query_gradient_of_pairs(
         acc[y] += splat_two(*(const two_floats *)(ds + y * TILE_WIDTH + 2 * j)) * k; \
     } \
     UNROLL for (int y = 0; y < rows; y++) { \
-      if (keys % 2) /* nothing of the key after the last, whose ds may be infinite */ \
-        acc[y] += splat_two((two_floats){ds[y * TILE_WIDTH + keys - 1], 0}) * load(block->k_scaled + pairs * LANES); \
       const vec both = acc[y] + __builtin_shufflevector(acc[y], acc[y], 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14); \
       vec sum = __builtin_shufflevector(both, both, 0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14); \
       float *to = problem->dq.at + (query + (r) + y) * problem->dq.stride; \

@@ -16,7 +16,7 @@ UP_CLONES void up_adamw(float *restrict x, const float *restrict g, float *restr
     v[i] = vi;
     // sqrtf would set errno for negative numbers and keep the loop from being vectors.
     float change = step * mi / (__builtin_elementwise_sqrt(vi * root) + eps);
-    {
+    {  // rounded twice, as before the square root was an instruction: the same bits
       _Pragma("clang fp contract(off)")
       x[i] = keep * x[i] - change;
     }

@@ -10,6 +10,7 @@
 
 // Where a row of weights is shorter than a page, the rows that are read side by side share one, which Zen 3's own
 // prefetching does not follow (half the speed at rows of 512 bytes): what lies a page ahead is asked for.
+#define STREAMS 0
 enum { LANES = 8, DOTS = 8, PREFETCHES = 1, PREFETCHED_BYTES = 4096 };
 typedef __m256 vec;
 

@@ -4,7 +4,7 @@
 //   vec                  a vector
 //   fma_vec(x, y, sum)   x y + sum
 //   load_float32, load_bfloat16, load_float16, load_int8 (at)    LANES numbers as float32
-//   load_first_float32, load_first_... (at, count)               the first `count` < LANES of them; other lanes are 0
+//   load_first_float32, load_first_... (at, count)               the first `count` <= LANES of them; other lanes are 0
 //   sums_of_lanes(v, sums)                                       sums[i] = the sum of v[i]'s lanes, i < DOTS
 //   store_results(c, sums, count, alpha, beta)                   c[j] = alpha sums[j] + beta c[j], j < count
 //   STREAMS              of W that one row of A reads side by side, a divisor of DOTS; 0: adjacent rows, DOTS of them

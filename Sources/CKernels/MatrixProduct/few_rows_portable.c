@@ -9,6 +9,7 @@
 #define TARGET
 #define INLINE __attribute__((always_inline)) static inline
 
+#define STREAMS 0
 enum { LANES = 4, DOTS = 8, PREFETCHES = 0, PREFETCHED_BYTES = 4096 };
 typedef float vec __attribute__((vector_size(16)));
 

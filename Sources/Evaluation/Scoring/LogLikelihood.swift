@@ -7,48 +7,94 @@ import TensorCore
 ///
 /// Whatever sequences share at their beginning runs through the model once (`PrefixTree`): the context of a group's
 /// continuations, and what contexts have in common. A call feeds many nodes of the tree side by side, so that the matrix
-/// products are large, each to its parent's cache. The head is applied only to rows whose prediction is scored. Where one
-/// chunk of caches does not hold all, every thread scores chunks of its own: waiting for each other within the many small
-/// operations of a level costs more.
+/// products are large, each to its parent's cache. The head is applied only to rows whose prediction is scored. Chunks of
+/// many sequences are scored side by side, each by a thread (`scoringChunks`): waiting for each other within the many
+/// small operations of a level costs more.
 /// - Parameters:
-///   - tokensPerBatch: tokens per call; like the groups beside a group, part of a result's identity in the last bits only.
+///   - tokensPerBatch: tokens per call; like the groups beside a group and the number of threads, part of a result's
+///     identity in the last bits only.
 ///   - chunkBytes: of caches of one chunk; those of all threads' chunks together take twice that at most.
-///   - fewestPerChunk: where a thread's chunk would not hold so many sequences (large models, many threads), little of what
-///     they share would be read once: chunks are then scored one after another, by all threads.
-///   - progress: called with the number of groups done, by one thread at a time.
+///   - progress: called with the number of groups done, from the first one on, by one thread at a time.
 /// - Throws: usage errors for ids outside the vocabulary.
 /// - Returns: result[group][continuation].
 public func logLikelihoods(
   _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024, chunkBytes: Int = 1 << 28,
-  fewestPerChunk: Int = 16, progress: (Int) -> Void = { _ in }
+  progress: (Int) -> Void = { _ in }
+) throws -> [[Double]] {
+  try logLikelihoods(
+    model, groups, tokensPerBatch: tokensPerBatch, chunkBytes: chunkBytes, fewestPerChunk: 16, progress: progress)
+}
+
+/// - Parameter fewestPerChunk: of sequences, in chunks that threads score side by side.
+func logLikelihoods(
+  _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024, chunkBytes: Int,
+  fewestPerChunk: Int, progress: (Int) -> Void = { _ in }
 ) throws -> [[Double]] {
   var sums = groups.map { [Double](repeating: 0, count: $0.continuations.count) }
   var left = groups.map(\.continuations.count)
-  var failure: (any Error)?
+  var failure: (chunk: Int, error: any Error)?
   let sequences = scoredSequences(model, groups)
-  let threads =
-    sequences.contains {
-      fewestPerChunk * cacheBytes(model, $0) > min(chunkBytes, 2 * chunkBytes / Threads.count)
-    } ? 1 : Threads.count
-  let chunks = chunks(model, sequences, most: chunkBytes, threads: threads)
+  let isApart = model.heavyHitters != nil
+  let (chunks, threads) = scoringChunks(
+    bytes: sequences.map { cacheBytes(model, $0) }, most: chunkBytes, fewest: fewestPerChunk,
+    together: { isApart && sequences[$0].group == sequences[$0 - 1].group })
   let lock = NSLock()
   func scoreChunk(_ number: Int) {
-    if lock.withLock({ failure != nil }) { return }
+    if lock.withLock({ failure.map { $0.chunk < number } ?? false }) { return }
     do {
       let chunk = Array(sequences[chunks[number]])
-      let found = try scores(model, chunk, tokensPerBatch)
+      let found = try scores(model, chunk, tokensPerBatch, logitRows: max(16, 512 / threads))
       lock.withLock {
         for (sequence, score) in zip(chunk, found) {
           sums[sequence.group][sequence.continuation] = score
           left[sequence.group] -= 1
         }
-        progress(left.count { $0 == 0 })
+        let done = left.count { $0 == 0 }
+        if done > 0 { progress(done) }
       }
-    } catch { lock.withLock { failure = error } }
+    } catch {
+      lock.withLock { if failure.map({ number < $0.chunk }) ?? true { failure = (number, error) } }
+    }
   }
   if threads > 1 { Threads.parallel(chunks.count, scoreChunk) } else { chunks.indices.forEach(scoreChunk) }
-  if let failure { throw failure }
+  if let failure { throw failure.error }
   return sums
+}
+
+/// Cuts sequences into chunks that are scored by a thread each, side by side, equal in bytes and as many for each thread;
+/// where all fit one thread's room, or that room holds fewer than `fewest` (large models, many threads: little of what
+/// sequences share would be read once), into chunks that all threads score together, one after another.
+/// - Parameters:
+///   - bytes: of each sequence's cache
+///   - most: of a chunk; those of all threads' chunks together take twice that
+///   - together: whether a sequence (never the first) stays with the one before it
+/// - Returns: threads: as many chunks side by side, 1 where all threads score one together.
+func scoringChunks(
+  bytes: [Int], most: Int, fewest: Int, together: (Int) -> Bool
+) -> (chunks: [Range<Int>], threads: Int) {
+  func chunks(of limit: Int) -> [Range<Int>] {
+    var chunks: [Range<Int>] = []
+    var start = 0
+    while start < bytes.count {
+      var (end, used) = (start, 0)
+      repeat {
+        used += bytes[end]
+        end += 1
+      } while end < bytes.count && (used < limit || together(end))
+      chunks.append(start..<end)
+      start = end
+    }
+    return chunks
+  }
+  let threads = Threads.count
+  let (total, room) = (bytes.reduce(0, +), max(1, min(most, 2 * most / threads)))
+  if threads > 1, total > room {
+    let parts = threads * ((total - 1) / (room * threads) + 1)
+    let limit = max((total - 1) / parts + 1, fewest * (bytes.max() ?? 0))
+    let apart = limit <= room ? chunks(of: limit) : []
+    if 2 * apart.count > threads { return (apart, threads) }
+  }
+  return (chunks(of: most), 1)
 }
 
 /// What the model reads to score one continuation.
@@ -87,32 +133,6 @@ private func cacheBytes(_ model: LanguageModel, _ sequence: ScoredSequence) -> I
   4 * (sequence.ids.count * model.config.kvNumbersPerToken + model.config.stateNumbers)
 }
 
-/// Sequences whose caches take about `most` bytes at most, those of all threads' chunks twice that. On one thread chunks
-/// are filled; on several there are as many for each, of equal size.
-private func chunks(
-  _ model: LanguageModel, _ sequences: [ScoredSequence], most: Int, threads: Int
-) -> [Range<Int>] {
-  var limit = max(1, min(most, 2 * most / threads))
-  let total = sequences.reduce(0) { $0 + cacheBytes(model, $1) }
-  if threads > 1, total > limit {
-    let rounds = (total - 1) / (limit * threads) + 1
-    limit = total / (rounds * threads) + 1
-  }
-  var chunks: [Range<Int>] = []
-  var start = 0
-  while start < sequences.count {
-    var (end, used) = (start, 0)
-    repeat {
-      used += cacheBytes(model, sequences[end])
-      end += 1
-    } while end < sequences.count
-      && (used < limit || (model.heavyHitters != nil && sequences[end].group == sequences[end - 1].group))
-    chunks.append(start..<end)
-    start = end
-  }
-  return chunks
-}
-
 /// One prediction to score: `row` of a call's hidden states predicts `target`.
 private struct Prediction {
   var row: Int
@@ -121,7 +141,9 @@ private struct Prediction {
 }
 
 /// The sum of log-probabilities of each sequence's continuation.
-private func scores(_ model: LanguageModel, _ sequences: [ScoredSequence], _ tokensPerBatch: Int) throws -> [Double] {
+private func scores(
+  _ model: LanguageModel, _ sequences: [ScoredSequence], _ tokensPerBatch: Int, logitRows: Int
+) throws -> [Double] {
   var trees = [sequences.indices]
   if model.heavyHitters != nil {
     let starts = sequences.indices.filter { $0 == 0 || sequences[$0].contextKey != sequences[$0 - 1].contextKey }
@@ -152,7 +174,7 @@ private func scores(_ model: LanguageModel, _ sequences: [ScoredSequence], _ tok
         caches[number] = childrenLeft[parent] > 0 ? caches[parent]!.snapshot() : caches[parent]
         if childrenLeft[parent] == 0 { caches[parent] = nil }
       }
-      try addScores(model, tree, first..<end, caches, sequences, to: &sums)
+      try addScores(model, tree, first..<end, caches, sequences, logitRows, to: &sums)
       for number in first..<end where childrenLeft[number] == 0 { caches[number] = nil }
       first = end
     }
@@ -163,7 +185,7 @@ private func scores(_ model: LanguageModel, _ sequences: [ScoredSequence], _ tok
 /// Feeds some nodes of one level to their caches and adds what their rows predict of continuations.
 private func addScores(
   _ model: LanguageModel, _ tree: PrefixTree, _ numbers: Range<Int>, _ caches: [SequenceCache?],
-  _ sequences: [ScoredSequence], to sums: inout [Double]
+  _ sequences: [ScoredSequence], _ logitRows: Int, to sums: inout [Double]
 ) throws {
   var predictions: [Prediction] = []
   var row = 0
@@ -177,16 +199,17 @@ private func addScores(
     row += node.tokens.count
   }
   let hidden = try model.extend(numbers.map { (caches[$0]!, Array(tree.nodes[$0].tokens)) }, rowwise: true)
-  addLogProbabilities(model, hidden, predictions, to: &sums)
+  addLogProbabilities(model, hidden, predictions, logitRows, to: &sums)
 }
 
 /// Adds log softmax(hidden[row] W^T)[target] of each prediction to its sequence's sum.
-/// - Parameter predictions: by rising rows
+/// - Parameters:
+///   - predictions: by rising rows
+///   - mostRows: whose logits are there at a time
 private func addLogProbabilities(
-  _ model: LanguageModel, _ hidden: Tensor, _ predictions: [Prediction], to sums: inout [Double]
+  _ model: LanguageModel, _ hidden: Tensor, _ predictions: [Prediction], _ mostRows: Int, to sums: inout [Double]
 ) {
   let width = hidden.width
-  let mostRows = 512
   var start = 0
   while start < predictions.count {
     var (end, rows) = (start, [Int]())

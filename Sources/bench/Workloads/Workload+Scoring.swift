@@ -5,11 +5,19 @@ import Recipes
 import TokenData
 import Worlds
 
+/// Removed with the last reference to it.
+private final class PassingFile {
+  private let url: URL
+  init(url: URL) { self.url = url }
+  deinit { try? FileManager.default.removeItem(at: url) }
+}
+
 extension Workload {
   /// Scores of the committed nano-1b: a table's row, and a tenth of it beside lm-evaluation-harness, which reads the same
   /// model folder and the same items from a file in the temporary folder.
   static var scoring: [Workload] {
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("upcycle-bench-items.jsonl")
+    let name = "upcycle-bench-items-\(ProcessInfo.processInfo.processIdentifier).jsonl"
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent(name)
     let (all, some) = (1000, 100)
     let row = Workload(
       name: "score_nine_tasks",
@@ -22,7 +30,8 @@ extension Workload {
     ) {
       let items = try choices(some)
       try TaskItem.write(items, to: file)
-      return try scoring(items)
+      let (run, passing) = (try scoring(items), PassingFile(url: file))
+      return { try withExtendedLifetime(passing, run) }
     }
     if let model = try? nano1b() {
       beside.requests = ["lm-eval": "lm-eval --batch 64 --model '\(model.path)' --items '\(file.path)'"]

@@ -41,7 +41,7 @@ struct Workload {
     let warmup = monotonicSeconds() - start < 2 ? 1 : 0
     let other = try beside?()
     try other?()
-    let able = requests.compactMap { name, request in peers?.start(request).map { (name, request, peer: $0) } }
+    let able = requests.compactMap { name, request in peers?.start(name, request).map { (name, request, peer: $0) } }
     var ours: [Double] = []
     var others: [Double] = []
     var theirs = able.map { (name: $0.0, figures: [Double]()) }
