@@ -6,7 +6,7 @@ load "style.gp"
 place(r) = r > 500 ? 1 : r > 200 ? 2 : r > 100 ? 3 : r > 60 ? 4 : 5
 set xtics ("53.1" 1, "28.1" 2, "15.6" 3, "9.4" 4, "7.8" 5)
 set xlabel "KV size, % of the base"
-set xrange [0.7:6.2]
+set xrange [0.6:6.6]
 unset key
 teachers = "Llama3.2-1B Llama3.2-3B Llama3.1-8B"
 short = "1B 3B 8B"
@@ -26,16 +26,18 @@ do for [side in "avg_published avg_ours"] {
     set label 1 "not run yet" at graph 0.5, 0.5 center textcolor rgb grey
     plot NaN
   } else {
-    set yrange [48:58]
+    set yrange [48:60]
+    # Ours side by side, or intervals would hide each other.
+    at(i, tokens) = place(column("r_kv")) + (theirs ? 0 : 0.09 * (i - 2) + (tokens eq "3.4B" ? -0.14 : 0.14))
     level = theirs ? their_base : our_base
     if (level > 0) {
       set label 2 "base" at first 5.15, first level left font ",11" textcolor rgb grey
       set arrow 2 from graph 0, first level to first 5.08, first level nohead lt 6
     }
-    plot for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "3.4B"), column(side))) with linespoints lt i, \
-      for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B"), column(side))) with linespoints lt i dt 2, \
-      for [i=1:3] csv using (place(column("r_kv"))):(keep(!theirs && (on(i, "3.4B") || on(i, "6.8B")), column(side))):(column("avg_interval")) with yerrorbars lt i, \
-      for [i=1:3] csv using (place(column("r_kv"))):(keep(on(i, "6.8B") && column("r_kv") == 48, column(side))):(word(short, i)." teacher") with labels left offset 0.9,(i == 2 ? 0.4 : -0.4) font ",11" textcolor lt i
+    plot for [i=1:3] csv using (at(i, "3.4B")):(keep(on(i, "3.4B"), column(side))) with linespoints lt i, \
+      for [i=1:3] csv using (at(i, "6.8B")):(keep(on(i, "6.8B"), column(side))) with linespoints lt i dt 2, \
+      for [i=1:3] for [tokens in "3.4B 6.8B"] csv using (at(i, tokens)):(keep(!theirs && on(i, tokens), column(side))):(column("avg_interval")) with yerrorbars lt i, \
+      for [i=1:3] csv using (theirs ? 5 : 5.23):(keep(on(i, "6.8B") && column("r_kv") == 48, column(side))):(word(short, i)." teacher") with labels left offset 0.9,(theirs ? (i == 1 ? -0.5 : 0.3) : i == 2 ? -0.8 : i == 3 ? 0.6 : -0.4) font ",11" textcolor lt i
     unset label 2; unset arrow 2
   }
 }
