@@ -210,6 +210,8 @@ static void few_rows(void) {
     char *weights = hold((size_t)(n * k) * bytes[element]);
     for (ptrdiff_t i = 0; i < n * k * (ptrdiff_t)bytes[element]; i++) weights[i] = (char)below(60);
     up_few_rows((up_element)element, m, n, k, strided(m, k, lda), lda, weights, k, strided(m, n, ldc), ldc);
+    if (up_sgemm_available())
+      up_sgemm_stored((up_element)element, m, n, k, strided(m, k, lda), lda, weights, k, strided(m, n, ldc), ldc);
   }
 }
 

@@ -133,7 +133,7 @@ public struct WeightMatrix: @unchecked Sendable {
     } else if rows <= fewRows {
       fewRowProduct(0..<outputs, rows: rows, x, lda: lda, into: y, ldc: ldc)
     } else {
-      for block in blocks(threads: 1) { widenedProduct(block, rows: rows, x, lda: lda, into: y, ldc: ldc) }
+      for block in blocks(threads: 1) { storedProduct(block, rows: rows, x, lda: lda, into: y, ldc: ldc) }
     }
   }
 
@@ -141,9 +141,9 @@ public struct WeightMatrix: @unchecked Sendable {
   ///
   /// Up to `fewRows` rows (decoding) every number of y is a dot product whose bits depend on nothing but its row of x
   /// and its row of W: not on how many rows there are, on the threads, nor on whether the weights are stored in 16 bits
-  /// or as their float32 values. Memory is read once. With more rows, narrower weights are converted block by block, in
-  /// the cache, and multiplied by `serialGemm`: float32's bits wherever that sums blocks as it sums the whole, its
-  /// rounding otherwise.
+  /// or as their float32 values. Memory is read once. With more rows, narrower weights are converted part by part, in
+  /// the cache: where the product packs them, or for `serialGemm`. Their sums have float32's bits wherever those of the
+  /// parts are summed as those of the whole, its rounding otherwise.
   public static func product(
     _ matrices: [WeightMatrix], rows: Int, _ x: UnsafePointer<Float>, lda: Int, into y: UnsafeMutablePointer<Float>,
     ldc: Int
@@ -164,7 +164,7 @@ public struct WeightMatrix: @unchecked Sendable {
       } else {
         let blocks = matrix.blocks(threads: Threads.count)
         Threads.parallel(blocks.count) {
-          matrix.widenedProduct(blocks[$0], rows: rows, x, lda: lda, into: target, ldc: ldc)
+          matrix.storedProduct(blocks[$0], rows: rows, x, lda: lda, into: target, ldc: ldc)
         }
       }
       column += matrix.outputs
@@ -182,6 +182,11 @@ public struct WeightMatrix: @unchecked Sendable {
       for matrix in matrices {
         let blocks = matrix.element == .float32 ? [0..<matrix.outputs] : matrix.blocks(threads: 1)
         for block in blocks {
+          if matrix.element != .float32 && hasOwnKernel {
+            matrix.storedProduct(
+              block, rows: some.count, x + some.lowerBound * lda, lda: lda, into: target, ldc: ldc)
+            continue
+          }
           matrix.withFloats(block) {
             rowwiseGemm(
               transB: true, m: some.count, n: block.count, k: matrix.inputs, a: x + some.lowerBound * lda, lda: lda,
@@ -229,28 +234,37 @@ public struct WeightMatrix: @unchecked Sendable {
   ) {
     up_few_rows(
       element.kernel, rows, range.count, inputs, x, lda, row(range.lowerBound), inputs, y + range.lowerBound, ldc)
-    if let scales {
-      for row in 0..<rows {
-        let results = y + row * ldc + range.lowerBound
-        up_multiply(results, scales + range.lowerBound, results, range.count)
-      }
+    multiplyByScales(range, rows: rows, y, ldc: ldc)
+  }
+
+  /// Of numbers in 8 bits: what their sums lack.
+  private func multiplyByScales(_ range: Range<Int>, rows: Int, _ y: UnsafeMutablePointer<Float>, ldc: Int) {
+    guard let scales else { return }
+    for row in 0..<rows {
+      let results = y + row * ldc + range.lowerBound
+      up_multiply(results, scales + range.lowerBound, results, range.count)
     }
   }
 
   // MARK: Many rows
 
-  /// Outputs whose float32 values fill about half a megabyte, so that they stay in the cache between conversion and
-  /// product: even parts, several per thread.
+  /// Parts of the outputs, even, several per thread: as many as our product packs at a time, or as many as fill about half
+  /// a megabyte in float32, so that they stay in the cache between conversion and product.
   private func blocks(threads: Int) -> [Range<Int>] {
     let units = (outputs + 15) / 16
-    let most = max(3, (1 << 17) / (16 * max(1, inputs)))
+    let most = hasOwnKernel ? 32 : max(3, (1 << 17) / (16 * max(1, inputs)))
     let count = max(1, min(units / 3, max((units + most - 1) / most, threads == 1 ? 1 : 4 * threads)))
     return (0..<count).map { 16 * (units * $0 / count)..<min(outputs, 16 * (units * ($0 + 1) / count)) }
   }
 
-  private func widenedProduct(
+  private func storedProduct(
     _ range: Range<Int>, rows: Int, _ x: UnsafePointer<Float>, lda: Int, into y: UnsafeMutablePointer<Float>, ldc: Int
   ) {
+    if hasOwnKernel {
+      up_sgemm_stored(
+        element.kernel, rows, range.count, inputs, x, lda, row(range.lowerBound), inputs, y + range.lowerBound, ldc)
+      return multiplyByScales(range, rows: rows, y, ldc: ldc)
+    }
     withFloats(range) {
       serialGemm(
         transB: true, m: rows, n: range.count, k: inputs, a: x, lda: lda, b: $0, ldb: inputs, c: y + range.lowerBound,

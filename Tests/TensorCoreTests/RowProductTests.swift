@@ -73,6 +73,26 @@ final class RowProductTests: XCTestCase {
     }
   }
 
+  /// Rows of A are read where they lie, or copied where 4 KiB from row to row would put them into few sets of the cache.
+  func testTheDistanceBetweenRowsChangesNoBit() {
+    let (m, n, k) = (30, 50, 70)
+    let (a, b) = (randomFloats(m * k, "a"), randomFloats(n * k, "b"))
+    var results: [[Float]] = []
+    for lda in [k, 1024, 1031, 2048] {
+      var apart = [Float](repeating: .nan, count: m * lda)
+      for row in 0..<m { apart.replaceSubrange(row * lda..<row * lda + k, with: a[row * k..<(row + 1) * k]) }
+      var c = [Float](repeating: .nan, count: m * n)
+      gemm(transB: true, m: m, n: n, k: k, a: apart, lda: lda, b: b, ldb: k, c: &c, ldc: n)
+      results.append(c)
+    }
+    for (place, value) in results[0].enumerated() {
+      let (row, column) = place.quotientAndRemainder(dividingBy: n)
+      let exact = (0..<k).reduce(0.0) { $0 + Double(a[row * k + $1]) * Double(b[column * k + $1]) }
+      XCTAssertEqual(Double(value), exact, accuracy: 1e-4)
+    }
+    for other in results.dropFirst() { XCTAssertEqual(other, results[0]) }
+  }
+
   /// Weights in 16 bits give the bits of their float32 values, matrices side by side those of each alone.
   func testWeightsOfAnyTypeGiveTheSameRows() {
     let (rows, k) = (70, 40)

@@ -55,6 +55,19 @@ AVX512 __attribute__((always_inline)) static inline void transpose(__m512 v[16])
   }
 }
 
+AVX512 __attribute__((always_inline)) static inline vec load_stored(const up_element element, mask inside,
+                                                                    const void *from, ptrdiff_t i) {
+  switch (element) {
+    case up_bfloat16: {
+      const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, (const uint16_t *)from + i));
+      return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+    }
+    case up_float16: return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(inside, (const uint16_t *)from + i));
+    case up_int8: return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(inside, (const int8_t *)from + i)));
+    case up_float32: return _mm512_maskz_loadu_ps(inside, (const float *)from + i);
+  }
+}
+
 #include "gemm_tiled.h"
 
 void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
@@ -63,13 +76,18 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
   const bool is_small = m <= dot_rows || n <= dot_cols;
   if (trans_b && !trans_a && is_small && m > 0 && n > 0 && k > 0 && alpha != 0)
     return up_few_rows_avx512[up_float32](m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (operand){b, ldb, trans_b}, beta, c, ldc);
+  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (stored_operand){b, ldb, trans_b}, beta, c, ldc);
 }
 
 void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
                    ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
                    ptrdiff_t ldc) {
-  tiled_product(m, n, k, 1, (operand){a, lda, false}, (operand){b, ldb, trans_b}, beta, c, ldc);
+  tiled_product(m, n, k, 1, (operand){a, lda, false}, (stored_operand){b, ldb, trans_b}, beta, c, ldc);
+}
+
+void up_sgemm_stored(up_element element, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
+                     const void *w, ptrdiff_t ldw, float *c, ptrdiff_t ldc) {
+  tiled_product(m, n, k, 1, (operand){a, lda, false}, (stored_operand){w, ldw, true, element}, 0, c, ldc);
 }
 
 #else
@@ -84,6 +102,12 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
 void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
                    ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
                    ptrdiff_t ldc) {
+  abort();
+}
+
+/// Nor this.
+void up_sgemm_stored(up_element element, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
+                     const void *w, ptrdiff_t ldw, float *c, ptrdiff_t ldc) {
   abort();
 }
 #endif

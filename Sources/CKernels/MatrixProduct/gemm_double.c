@@ -1,5 +1,6 @@
 // up_dgemm: the tiled product in float64.
 #include "MatrixProduct/gemm_double.h"
+#include "MatrixProduct/few_rows.h"
 
 #include <stdlib.h>
 
@@ -43,12 +44,18 @@ AVX512 __attribute__((always_inline)) static inline void transpose(__m512d v[8])
   }
 }
 
+/// Numbers are stored as doubles here.
+AVX512 __attribute__((always_inline)) static inline vec load_stored(const up_element element, mask inside,
+                                                                    const void *from, ptrdiff_t i) {
+  return _mm512_maskz_loadu_pd(inside, (const double *)from + i);
+}
+
 #include "gemm_tiled.h"
 
 void up_dgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, double alpha,
               const double *a, ptrdiff_t lda, const double *b, ptrdiff_t ldb, double beta, double *c,
               ptrdiff_t ldc) {
-  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (operand){b, ldb, trans_b}, beta, c, ldc);
+  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (stored_operand){b, ldb, trans_b}, beta, c, ldc);
 }
 
 #else

@@ -3,6 +3,8 @@
 //   vec, mask         a 512-bit vector of them, and a bit for each of its lanes
 //   V(operation)      the intrinsic _mm512_<operation>_ps or _pd
 //   transpose         exchanges rows and columns of `lanes` vectors held in registers
+//   load_stored(element, inside, from, i)    elements i, i + 1, ... of numbers stored as `element` says, where `inside`
+//                                            has their lanes; other lanes are 0
 //   lanes, block_k    elements of a vector; steps of the sum per block
 //   sum_part(k)       steps that a block of a sum of k really takes
 //
@@ -49,6 +51,14 @@ typedef struct {
   bool transposed;
 } operand;
 
+/// The same of numbers stored as `element` says, which only a transposed B is where they are not real.
+typedef struct {
+  const void *values;
+  ptrdiff_t ld;
+  bool transposed;
+  up_element element;
+} stored_operand;
+
 /// Where one register tile writes: C[rows,cols] = alpha * sum + beta * C.
 typedef struct {
   real *c;
@@ -72,18 +82,30 @@ static inline mask first_lanes(ptrdiff_t count) {
 
 // MARK: Packing
 
-/// dst[p * step + r] = src[r * ld + p] for r < rows (<= lanes), p < k; other lanes become zero.
-/// Writes whole groups of `lanes` steps: dst must hold k rounded up to them.
-AVX512 static void pack_transposed(const real *src, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t k, real *dst, ptrdiff_t step) {
+/// dst[p * step + r] = src[from + r * ld + p] for r < rows (<= lanes), p < k; other lanes become zero.
+/// Writes whole groups of `lanes` steps: dst must hold k rounded up to them. `element` is a literal at every call.
+AVX512 __attribute__((always_inline)) static inline void pack_stored(const up_element element, const void *src,
+                                                                     ptrdiff_t from, ptrdiff_t ld, ptrdiff_t rows,
+                                                                     ptrdiff_t k, real *dst, ptrdiff_t step) {
   for (ptrdiff_t p = 0; p < k; p += lanes) {
     const mask inside = first_lanes(k - p);
     vec v[lanes];
 #pragma clang loop unroll(full)
     for (int r = 0; r < lanes; r++)  // a masked-out lane is never read
-      v[r] = V(maskz_loadu)(r < rows ? inside : 0, src + (r < rows ? r : 0) * ld + p);
+      v[r] = load_stored(element, r < rows ? inside : 0, src, from + (r < rows ? r : 0) * ld + p);
     transpose(v);
 #pragma clang loop unroll(full)
     for (int i = 0; i < lanes; i++) V(storeu)(dst + (p + i) * step, v[i]);
+  }
+}
+
+AVX512 static void pack_transposed(up_element element, const void *src, ptrdiff_t from, ptrdiff_t ld, ptrdiff_t rows,
+                                   ptrdiff_t k, real *dst, ptrdiff_t step) {
+  switch (element) {
+    case up_float32: return pack_stored(up_float32, src, from, ld, rows, k, dst, step);
+    case up_bfloat16: return pack_stored(up_bfloat16, src, from, ld, rows, k, dst, step);
+    case up_float16: return pack_stored(up_float16, src, from, ld, rows, k, dst, step);
+    case up_int8: return pack_stored(up_int8, src, from, ld, rows, k, dst, step);
   }
 }
 
@@ -95,14 +117,14 @@ AVX512 static void pack_copied(const real *src, ptrdiff_t ld, ptrdiff_t cols, pt
 
 /// Packs `count` rows of A (or columns of B) from `first` on, over the steps p0 ..< p0 + k, `step` elements a step.
 /// Lanes between `count` and the vector's end become zero; vectors beyond are left.
-static void pack(const real *values, ptrdiff_t ld, bool contiguous_along_k, ptrdiff_t p0, ptrdiff_t k, ptrdiff_t first,
-                 ptrdiff_t count, real *dst, ptrdiff_t step) {
+static void pack(stored_operand x, bool contiguous_along_k, ptrdiff_t p0, ptrdiff_t k, ptrdiff_t first, ptrdiff_t count,
+                 real *dst, ptrdiff_t step) {
   for (; count > 0; first += lanes, count -= lanes, dst += lanes) {
     const ptrdiff_t width = at_most(count, lanes);
     if (contiguous_along_k)
-      pack_transposed(values + first * ld + p0, ld, width, k, dst, step);
+      pack_transposed(x.element, x.values, first * x.ld + p0, x.ld, width, k, dst, step);
     else
-      pack_copied(values + p0 * ld + first, ld, width, k, dst, step);
+      pack_copied((const real *)x.values + p0 * x.ld + first, x.ld, width, k, dst, step);
   }
 }
 
@@ -188,8 +210,8 @@ static void scale(ptrdiff_t m, ptrdiff_t n, real beta, real *c, ptrdiff_t ldc) {
 }
 
 /// The product by register tiles, whatever its size.
-static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, operand a, operand b, real beta, real *c,
-                          ptrdiff_t ldc) {
+static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, operand a, stored_operand b, real beta,
+                          real *c, ptrdiff_t ldc) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0 || alpha == 0) return scale(m, n, beta, c, ldc);
   real *packed_b = packing_buffer(), *packed_a = packed_b + block_k * block_n;
@@ -204,18 +226,20 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
       const ptrdiff_t kb = at_most(kc, k - p0), panel_b = (kb + lanes - 1) / lanes * lanes * tile_cols;
       for (ptrdiff_t j = j0; j < j1; j += tile_cols)
         if (!direct_b || j + tile_cols > j1)
-          pack(b.values, b.ld, b.transposed, p0, kb, j, at_most(tile_cols, j1 - j),
-               packed_b + (j - j0) / tile_cols * panel_b, tile_cols);
+          pack(b, b.transposed, p0, kb, j, at_most(tile_cols, j1 - j), packed_b + (j - j0) / tile_cols * panel_b,
+               tile_cols);
 
       for (ptrdiff_t i = 0; i < panels; i++) {
         const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
         const real *panel = direct_a ? a.values + row * a.ld + p0 : packed_a;
-        if (!direct_a) pack(a.values, a.ld, !a.transposed, p0, kb, row, rows, packed_a, a_step);
+        if (!direct_a)
+          pack((stored_operand){a.values, a.ld}, !a.transposed, p0, kb, row, rows, packed_a, a_step);
         for (ptrdiff_t j = j0; j < j1; j += tile_cols) {
           const ptrdiff_t cols = at_most(tile_cols, j1 - j);
           const bool in_place = direct_b && cols == tile_cols;
           const result_tile tile = {c + row * ldc + j, ldc, rows, cols, alpha, p0 == 0 ? beta : 1};
-          const real *columns = in_place ? b.values + p0 * b.ld + j : packed_b + (j - j0) / tile_cols * panel_b;
+          const real *columns = in_place ? (const real *)b.values + p0 * b.ld + j
+                                         : packed_b + (j - j0) / tile_cols * panel_b;
           tiles[rows - 1][!direct_a][cols > lanes](kb, panel, a.ld, columns, in_place ? b.ld : tile_cols, &tile);
         }
       }

@@ -2,7 +2,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/// Whether `up_sgemm` and `up_sgemm_rows` may be called: where AVX-512 is in use (instruction_set.h). Callers use BLAS
+#include "MatrixProduct/few_rows.h"
+
+/// Whether `up_sgemm`, `up_sgemm_rows` and `up_sgemm_stored` may be called: where AVX-512 is in use (instruction_set.h). Callers use BLAS
 /// otherwise.
 bool up_sgemm_available(void);
 
@@ -26,6 +28,11 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
 void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
                    ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
                    ptrdiff_t ldc);
+
+/// `up_sgemm_rows` of weights W[n,k], transposed, stored as `element` says: they are converted where they would be copied.
+/// For 16-bit weights the bits that their float32 values give.
+void up_sgemm_stored(up_element element, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
+                     const void *w, ptrdiff_t ldw, float *c, ptrdiff_t ldc);
 
 /// Floats that `up_sgemm_rows_portable` packs of B at a time: all of its columns, or as many as fit the second-level cache.
 ptrdiff_t up_gemm_panel_floats(ptrdiff_t n, ptrdiff_t k);
