@@ -11,6 +11,10 @@ final class Peers {
   init?(python: String?, threads: Int) {
     self.python = python ?? ProcessInfo.processInfo.environment["UPCYCLE_PEER_PYTHON"] ?? "python3"
     self.threads = threads
+    guard FileManager.default.fileExists(atPath: Peer.script) else {
+      printNote("bench: no peer (no \(Peer.script) here; run bench in the repository)")
+      return nil
+    }
     guard let first = Peer(python: self.python, threads: threads) else {
       printNote("bench: no peer (\(self.python) cannot import torch); see Scripts/bench/README.md")
       return nil
@@ -43,6 +47,8 @@ final class Peer {
     var versions: [String: String]
   }
 
+  fileprivate static let script = "Scripts/bench/peer.py"
+
   /// Versions of the packages that answered.
   private(set) var versions: [String: String] = [:]
   /// Why the last request has no answer, where the script could say so.
@@ -54,11 +60,10 @@ final class Peer {
 
   fileprivate init?(python: String, threads: Int) {
     self.threads = threads
-    let script = "Scripts/bench/peer.py"
     let output = Pipe()
     answers = LineReader(output.fileHandleForReading)
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [python, script, "serve"]
+    process.arguments = [python, Self.script, "serve"]
     process.standardInput = requests
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice

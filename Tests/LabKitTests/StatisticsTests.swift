@@ -35,7 +35,14 @@ final class StatisticsTests: XCTestCase {
     for row in try rows("noncentral_student_tail") {
       XCTAssertEqual(noncentralStudentTail(row[0], freedom: row[1], shift: row[2]), row[3], accuracy: 1e-6, "\(row)")
     }
-    XCTAssertEqual(studentQuantile(0.975, freedom: .infinity), normalQuantile(0.975))
+    XCTAssertEqual(studentQuantile(0.975, freedom: .infinity), normalQuantile(0.975), accuracy: 1e-12)
+    // Seeds that agree but for rounding leave Satterthwaite's freedom without bound.
+    for freedom in [1e7, 1e9, 1e12, 1e30, 1e57] {
+      XCTAssertEqual(studentQuantile(0.975, freedom: freedom), normalQuantile(0.975), accuracy: 3 / freedom + 1e-12)
+    }
+    for x in [-3.0, -1.96, 0.5, 4] {
+      XCTAssertEqual(studentProbability(x, freedom: 1e6), studentProbability(x, freedom: 1.000001e6), accuracy: 1e-9)
+    }
   }
 
   func testPooledVarianceAndBartlettAgreeWithScipy() throws {

@@ -60,6 +60,28 @@ final class SweepEstimatesTests: XCTestCase {
     XCTAssertEqual(try seconds("train", gflops: 50), 600, "and what is finished took half as long again as foretold")
   }
 
+  /// One name may stand for several generations of processors (a virtual machine's "AMD EPYC"); what is less than twice as
+  /// fast may be the same one at another moment.
+  func testProcessorsOfOneNameAreToldApartByTheirSpeed() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      record.stages!["train"]?.seconds = 200
+      (record.host.cpu, record.host.gflops) = (processorName(), 100)
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let train = plan.jobs[1].steps.first { $0.alias == "train" }!.key
+    for (gflops, seconds) in [(60.0, 200.0), (190, 200), (400, 50), (25, 800)] {
+      var laboratory = lab.laboratory
+      laboratory.gflops = gflops
+      XCTAssertEqual(try XCTUnwrap(Sweep([plan], in: laboratory).estimates()[train]), seconds, "\(gflops)")
+    }
+  }
+
   /// Of a cell's records the nearest tell: of this processor before those of another whose speed nobody measured, and scaled
   /// to the threads of the plan.
   func testTheNearestRecordsTellTheTime() throws {

@@ -100,7 +100,7 @@ extension Sweep {
   /// then of the same seed.
   private func nearest(_ records: [Record], seed: Int?, threads: Int) -> [Record] {
     let worth = records.map { record in
-      (record.stages == nil ? 0 : 8) + (record.host.cpu == Self.processor ? 4 : 0)
+      (record.stages == nil ? 0 : 8) + (isAlike(record) ? 4 : 0)
         + (record.threads == threads ? 2 : 0) + (record.seed == seed ? 1 : 0)
     }
     return zip(records, worth).filter { $1 == worth.max() }.map(\.0)
@@ -122,18 +122,22 @@ extension Sweep {
   private static let processor = processorName()
 
   /// Whether the speed of a record's machine is known beside this one's.
-  private func isComparable(_ record: Record) -> Bool {
-    record.host.cpu == Self.processor || laboratory.gflops != nil && record.host.gflops != nil
+  private func isComparable(_ record: Record) -> Bool { isAlike(record) || speed(of: record) != nil }
+
+  /// How many times as fast a record's machine is as this one; nil where that is not known, or rounds to 0.
+  private func speed(of record: Record) -> Double? {
+    guard let here = laboratory.gflops, let there = record.host.gflops, min(here, there) > 0 else { return nil }
+    return there / here
+  }
+
+  /// Whether a record's machine counts as equally fast: a processor of this name, whose speed in a moment follows the load
+  /// too, but not one of another generation, as a virtual machine's "AMD EPYC" may be.
+  private func isAlike(_ record: Record) -> Bool {
+    record.host.cpu == Self.processor && (0.5...2).contains(speed(of: record) ?? 1)
   }
 
   /// How many times as long as a record says its stages take here on so many threads; work is taken to share out evenly.
-  /// Processors of one name count as equally fast, since what a product makes in a moment follows the load; so do
-  /// those whose speed is not known, or rounds to 0.
   private func slowdown(from record: Record, threads: Int) -> Double {
-    let share = Double(record.threads) / Double(threads)
-    guard record.host.cpu != Self.processor, let here = laboratory.gflops, let there = record.host.gflops,
-      min(here, there) > 0
-    else { return share }
-    return share * there / here
+    Double(record.threads) / Double(threads) * (isAlike(record) ? 1 : speed(of: record) ?? 1)
   }
 }

@@ -15,7 +15,8 @@ func normalQuantile(_ probability: Double) -> Double {
 
 /// P(T <= x) of Student's t; `freedom` may be broken (Satterthwaite) or infinite (the normal law).
 func studentProbability(_ x: Double, freedom: Double) -> Double {
-  if freedom == .infinity { return normalProbability(x) }
+  // Gamma functions of large numbers cancel; the normal law is near (Abramowitz and Stegun 26.7.8, off by 1 / freedom^2).
+  if freedom > 1e6 { return normalProbability(x * (1 - 0.25 / freedom) / (1 + x * x / (2 * freedom)).squareRoot()) }
   let tail = 0.5 * regularisedBeta(freedom / (freedom + x * x), freedom / 2, 0.5)
   return x > 0 ? 1 - tail : tail
 }
