@@ -70,7 +70,7 @@ public struct BestRecipe {
       let counts = try tokensOfStages(
         tokens, shares: Self.shares, count: 3, such: "25,25,50", batch: batch, time: time)
       layers = IntermediatePlan(
-        tokens: counts[0], batch: batch, time: time, learningRate: layerRate, warmup: warmup, loss: .norm,
+        tokens: counts[0], batch: batch, time: time, learningRate: layerRate, warmup: warmup, loss: .refined,
         trained: .layers, seed: seed)
       distillation = TrainingPlan(
         tokens: counts[2], batch: batch, time: time, learningRate: rate, warmup: warmup, ceWeight: 0, klWeight: 1,
@@ -105,9 +105,8 @@ public struct BestRecipe {
   /// - Throws: usage errors for a base that a stage cannot take, and for a cache that no such hybrid has
   public func shape() throws -> Shape {
     let config = try ModelConfig(contentsOf: base)
-    var latent = LatentConversion.hylo(config, seed: plans.layers.seed)
-    latent.rope = .aligned
-    let linear = DeltaConversion(start: .zero, seed: plans.layers.seed)
+    let latent = LatentConversion.hylo(config, seed: plans.layers.seed)
+    let linear = DeltaConversion(start: .corner, seed: plans.layers.seed)
     let (whole, other) = (try latent.config(base: config), try linear.config(base: config))
     _ = try Composition(latentLayers: [0]).config(base: config, latent: whole, linear: other)
     let layer = whole.kvPercent / Double(config.layerCount)

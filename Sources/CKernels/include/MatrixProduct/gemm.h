@@ -2,7 +2,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "MatrixProduct/few_rows.h"
+#include "few_rows.h"
 
 /// Whether `up_sgemm`, `up_sgemm_rows` and `up_sgemm_stored` may be called: where AVX-512 is in use (instruction_set.h). Callers use BLAS
 /// otherwise.
