@@ -35,9 +35,9 @@ final class Peers {
   }
 }
 
-/// A peer's side: `Scripts/bench/peer.py serve`, loaded once and asked for one measurement at a time. Each peer of
-/// an entry has a process of its own: the threads of PyTorch and of llama.cpp in one process wait for work by spinning in each other's
-/// way (llama.cpp decodes a small model at a tenth of its speed behind transformers, and that at a quarter).
+/// A peer's side: `Scripts/bench/peer.py serve`, loaded once and asked for one measurement at a time. Each peer of an
+/// entry has a process of its own: the threads of PyTorch and of llama.cpp in one process wait for work by spinning in
+/// each other's way (llama.cpp decodes a small model at a tenth of its speed behind transformers, and that at a quarter).
 final class Peer {
   /// What one request cost.
   struct Answer: Decodable {

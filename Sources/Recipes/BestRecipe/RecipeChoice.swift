@@ -58,7 +58,7 @@ public struct RecipeChoice: Sendable {
       "start and loss of that stage",
       "as HyLo's: SVD, the corner of the attention's projections, outputs of the mixers too (Enhanced-ILD)",
       "zebra/best", "sft.loss", "HyLo's students, our layers, 7.8 %", over: ["ours, 7.8 %"],
-      remark: "three differences at once; alone each was level or worse (xecomla/initialisers, hylo/starts, "
+      remark: "three differences at once; alone each of HyLo's was level or worse (xecomla/initialisers, hylo/starts, "
         + "zebra/refined-ild)"),
     RecipeChoice(
       "which layers are latent", "the highest of the model's own scores (max-score)", "zebra/own-placement",
