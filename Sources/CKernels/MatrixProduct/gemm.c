@@ -76,18 +76,18 @@ void up_sgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
   const bool is_small = m <= dot_rows || n <= dot_cols;
   if (trans_b && !trans_a && is_small && m > 0 && n > 0 && k > 0 && alpha != 0)
     return up_few_rows_avx512[up_float32](m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (stored_operand){b, ldb, trans_b}, beta, c, ldc);
+  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (operand){b, ldb, trans_b}, beta, c, ldc);
 }
 
 void up_sgemm_rows(bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
                    ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
                    ptrdiff_t ldc) {
-  tiled_product(m, n, k, 1, (operand){a, lda, false}, (stored_operand){b, ldb, trans_b}, beta, c, ldc);
+  tiled_product(m, n, k, 1, (operand){a, lda, false}, (operand){b, ldb, trans_b}, beta, c, ldc);
 }
 
 void up_sgemm_stored(up_element element, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
                      const void *w, ptrdiff_t ldw, float *c, ptrdiff_t ldc) {
-  tiled_product(m, n, k, 1, (operand){a, lda, false}, (stored_operand){w, ldw, true, element}, 0, c, ldc);
+  tiled_product(m, n, k, 1, (operand){a, lda, false}, (operand){w, ldw, true, element}, 0, c, ldc);
 }
 
 #else

@@ -55,7 +55,7 @@ AVX512 __attribute__((always_inline)) static inline vec load_stored(const up_ele
 void up_dgemm(bool trans_a, bool trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, double alpha,
               const double *a, ptrdiff_t lda, const double *b, ptrdiff_t ldb, double beta, double *c,
               ptrdiff_t ldc) {
-  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (stored_operand){b, ldb, trans_b}, beta, c, ldc);
+  tiled_product(m, n, k, alpha, (operand){a, lda, trans_a}, (operand){b, ldb, trans_b}, beta, c, ldc);
 }
 
 #else

@@ -37,6 +37,8 @@ enum {
   a_step = 16,
   /// Columns per block.
   block_n = 512,
+  /// Steps of a tile that ask for the next panel's rows once: one for each of them, and two more.
+  run = 16,
   /// Up to this many rows an untransposed B is read in place: it is used too rarely to pay a copy.
   direct_rows = 2 * tile_rows,
   /// Bytes from row to row of A, or a multiple of it, that put the rows of a panel into few sets of L1.
@@ -44,26 +46,28 @@ enum {
 };
 _Static_assert((block_k * block_n + block_k * a_step) * sizeof(real) <= packing_bytes, "the buffer holds both");
 
-/// A stored matrix and whether the product uses its transpose.
-typedef struct {
-  const real *values;
-  ptrdiff_t ld;
-  bool transposed;
-} operand;
-
-/// The same of numbers stored as `element` says, which only a transposed B is where they are not real.
+/// A stored matrix and whether the product uses its transpose. Numbers are real where `element` is left out; others,
+/// stored as it says, only a transposed B may have.
 typedef struct {
   const void *values;
   ptrdiff_t ld;
   bool transposed;
   up_element element;
-} stored_operand;
+} operand;
+
+/// Lines of memory that a register tile asks for while it sums, one a step: `step` elements apart, the first of every
+/// `run` steps `next` elements behind the one of the run before.
+typedef struct {
+  const real *first;
+  ptrdiff_t step, next;
+} lines_ahead;
 
 /// Where one register tile writes: C[rows,cols] = alpha * sum + beta * C.
 typedef struct {
   real *c;
   ptrdiff_t ldc, rows, cols;
   real alpha, beta;
+  lines_ahead ahead;
 } result_tile;
 
 static inline ptrdiff_t at_most(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -117,7 +121,7 @@ AVX512 static void pack_copied(const real *src, ptrdiff_t ld, ptrdiff_t cols, pt
 
 /// Packs `count` rows of A (or columns of B) from `first` on, over the steps p0 ..< p0 + k, `step` elements a step.
 /// Lanes between `count` and the vector's end become zero; vectors beyond are left.
-static void pack(stored_operand x, bool contiguous_along_k, ptrdiff_t p0, ptrdiff_t k, ptrdiff_t first, ptrdiff_t count,
+static void pack(operand x, bool contiguous_along_k, ptrdiff_t p0, ptrdiff_t k, ptrdiff_t first, ptrdiff_t count,
                  real *dst, ptrdiff_t step) {
   for (; count > 0; first += lanes, count -= lanes, dst += lanes) {
     const ptrdiff_t width = at_most(count, lanes);
@@ -158,20 +162,26 @@ AVX512 __attribute__((always_inline)) static inline void register_tile(ptrdiff_t
   const real *row[(tile_rows + 2) / 3];
 #pragma clang loop unroll(full)
   for (int r = 0; r < rows; r += 3) row[r / 3] = a + r * lda;
-  for (ptrdiff_t p = 0; p < k; p++, b += b_step) {
-    const vec b0 = V(loadu)(b);
-    const vec b1 = vectors == 2 ? V(loadu)(b + lanes) : V(setzero)();
+  const real *line = tile->ahead.first;
+  for (ptrdiff_t p0 = 0; p0 < k; p0 += run, line += tile->ahead.next) {
+    const ptrdiff_t steps = at_most(run, k - p0);
+    const real *ahead = line;
+    for (ptrdiff_t p = 0; p < steps; p++, b += b_step, ahead += tile->ahead.step) {
+      __builtin_prefetch(ahead);
+      const vec b0 = V(loadu)(b);
+      const vec b1 = vectors == 2 ? V(loadu)(b + lanes) : V(setzero)();
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) {
-      const vec ar = V(set1)(packed ? a[r] : row[r / 3][r % 3 * lda]);
-      sum[r][0] = V(fmadd)(ar, b0, sum[r][0]);
-      if (vectors == 2) sum[r][1] = V(fmadd)(ar, b1, sum[r][1]);
-    }
-    if (packed) {
-      a += a_step;
-    } else {
+      for (int r = 0; r < rows; r++) {
+        const vec ar = V(set1)(packed ? a[r] : row[r / 3][r % 3 * lda]);
+        sum[r][0] = V(fmadd)(ar, b0, sum[r][0]);
+        if (vectors == 2) sum[r][1] = V(fmadd)(ar, b1, sum[r][1]);
+      }
+      if (packed) {
+        a += a_step;
+      } else {
 #pragma clang loop unroll(full)
-      for (int r = 0; r < rows; r += 3) row[r / 3]++;
+        for (int r = 0; r < rows; r += 3) row[r / 3]++;
+      }
     }
   }
 
@@ -209,9 +219,18 @@ static void scale(ptrdiff_t m, ptrdiff_t n, real beta, real *c, ptrdiff_t ldc) {
     for (ptrdiff_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
 }
 
+/// The panel of A that starts at `row` (and at step p), as lines to ask for.
+static lines_ahead panel_ahead(operand a, ptrdiff_t row, ptrdiff_t p) {
+  const real *values = a.values;
+  // A row of a transposed A is 14 elements of the panel: the line of the last one, as the one of the first often came
+  // with the panel before.
+  return a.transposed ? (lines_ahead){values + p * a.ld + row + tile_rows - 1, a.ld, run * a.ld}
+                      : (lines_ahead){values + row * a.ld + p, a.ld, run};
+}
+
 /// The product by register tiles, whatever its size.
-static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, operand a, stored_operand b, real beta,
-                          real *c, ptrdiff_t ldc) {
+static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, operand a, operand b, real beta, real *c,
+                          ptrdiff_t ldc) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0 || alpha == 0) return scale(m, n, beta, c, ldc);
   real *packed_b = packing_buffer(), *packed_a = packed_b + block_k * block_n;
@@ -221,26 +240,37 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
   const ptrdiff_t nc = even_part(n, block_n, tile_cols), kc = sum_part(k);
 
   for (ptrdiff_t j0 = 0; j0 < n; j0 += nc) {
-    const ptrdiff_t j1 = at_most(j0 + nc, n);
+    const ptrdiff_t j1 = at_most(j0 + nc, n), columns = (j1 - j0 + lanes - 1) / lanes;
     for (ptrdiff_t p0 = 0; p0 < k; p0 += kc) {
       const ptrdiff_t kb = at_most(kc, k - p0), panel_b = (kb + lanes - 1) / lanes * lanes * tile_cols;
       for (ptrdiff_t j = j0; j < j1; j += tile_cols)
         if (!direct_b || j + tile_cols > j1)
           pack(b, b.transposed, p0, kb, j, at_most(tile_cols, j1 - j), packed_b + (j - j0) / tile_cols * panel_b,
                tile_cols);
+      const bool is_last = p0 + kb == k;
+      const real *next_b = !b.transposed && !direct_b && !is_last ? (const real *)b.values + (p0 + kb) * b.ld + j0 : NULL;
 
       for (ptrdiff_t i = 0; i < panels; i++) {
         const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
-        const real *panel = direct_a ? a.values + row * a.ld + p0 : packed_a;
-        if (!direct_a)
-          pack((stored_operand){a.values, a.ld}, !a.transposed, p0, kb, row, rows, packed_a, a_step);
+        const real *panel = direct_a ? (const real *)a.values + row * a.ld + p0 : packed_a;
+        if (!direct_a) pack(a, !a.transposed, p0, kb, row, rows, packed_a, a_step);
         for (ptrdiff_t j = j0; j < j1; j += tile_cols) {
           const ptrdiff_t cols = at_most(tile_cols, j1 - j);
           const bool in_place = direct_b && cols == tile_cols;
-          const result_tile tile = {c + row * ldc + j, ldc, rows, cols, alpha, p0 == 0 ? beta : 1};
-          const real *columns = in_place ? (const real *)b.values + p0 * b.ld + j
-                                         : packed_b + (j - j0) / tile_cols * panel_b;
-          tiles[rows - 1][!direct_a][cols > lanes](kb, panel, a.ld, columns, in_place ? b.ld : tile_cols, &tile);
+          // A panel's first tile asks for the next panel, the others of the last panels for the next block of B, each for
+          // a vector's width of it.
+          const ptrdiff_t tile_of_b = (panels - 1 - i) * ((columns - 1) / 2) + (j - j0) / tile_cols - 1;
+          lines_ahead ahead = {panel, 0, 0};
+          if (j == j0 && i + 1 < panels)
+            ahead = panel_ahead(a, row + rows, p0);
+          else if (j == j0 && !is_last)
+            ahead = panel_ahead(a, 0, p0 + kb);
+          else if (j > j0 && next_b && tile_of_b < columns)
+            ahead = (lines_ahead){next_b + tile_of_b * lanes, b.ld, run * b.ld};
+          const result_tile tile = {c + row * ldc + j, ldc, rows, cols, alpha, p0 == 0 ? beta : 1, ahead};
+          const real *columns_b = in_place ? (const real *)b.values + p0 * b.ld + j
+                                           : packed_b + (j - j0) / tile_cols * panel_b;
+          tiles[rows - 1][!direct_a][cols > lanes](kb, panel, a.ld, columns_b, in_place ? b.ld : tile_cols, &tile);
         }
       }
     }
