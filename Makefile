@@ -48,7 +48,7 @@ help:
 	@echo "make teachers                pretrain the ladder models whose folders are gone (six hours and more for all)"
 	@echo "make bench                   speed beside PyTorch (when installed) and the machine's ceiling"
 	@echo "make fuzz                    100,000 mutated files for every reader (FILES=1000000 SANITIZE=address)"
-	@echo "make races                   pool, prefetching and ranks under the thread sanitizer"
+	@echo "make races                   pool, prefetching, ranks and evaluation under the thread sanitizer"
 	@echo "make torture                 kills and failing disks, kernels under sanitizers (TRIES=5)"
 	@echo "make clean                   removes what was built and all of runs/: models, caches, your records"
 	@echo "make docs                    the reference of the main modules, under .build/documentation"
@@ -112,7 +112,8 @@ bench: build
 
 # Under a sanitizer only the tests that it is for are built, apart, with what they stand on. What the address sanitizer
 # holds back would count as memory of the readers.
-SANITIZED = swift build -c release --no-color-diagnostics -Xswiftc -enable-testing --product upcyclePackageTests
+SANITIZED = swift build -c release --no-color-diagnostics -Xswiftc -enable-testing -Xswiftc -DSANITIZED \
+  --product upcyclePackageTests
 fuzzed := GroundworkTests,TokenDataTests,WorldsTests,ModelCoreTests,DistillationTests,EvaluationTests,PublishedTasksTests,LabKitTests
 fuzz: FUZZ_BUILD = $(if $(SANITIZE),UPCYCLE_TEST_TARGETS=$(fuzzed) $(SANITIZED) --scratch-path .build-address \
   --sanitize address -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined,$(TEST_BUILD))
@@ -122,10 +123,10 @@ fuzz: setup
 	  Scripts/test.sh .build-$(if $(SANITIZE),address,tests)/release Fuzz | $(COUNT)
 
 races: setup
-	@UPCYCLE_TEST_TARGETS=GroundworkTests,TensorCoreTests,TokenDataTests,CollectivesTests \
+	@UPCYCLE_TEST_TARGETS=GroundworkTests,TensorCoreTests,TokenDataTests,CollectivesTests,EvaluationTests,ParallelismTests \
 	  $(SANITIZED) --scratch-path .build-thread --sanitize thread
 	@TSAN_OPTIONS=halt_on_error=1:suppressions=Scripts/torture/races.txt \
-	  Scripts/test.sh .build-thread/release 'Thread|Ranks|Overlap|Progress|Batch' | $(COUNT)
+	  Scripts/test.sh .build-thread/release 'Thread|Ranks|Overlap|Progress|Batch|^EvaluationTests|^ParallelismTests' | $(COUNT)
 
 torture: build
 	Scripts/torture/kernels.sh $(if $(TRIES),$$((50 * $(TRIES))),200)

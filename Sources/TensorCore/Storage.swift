@@ -36,6 +36,25 @@ public struct StorageOverflow: Equatable, Sendable {
   public var limit: Int
 }
 
+#if SANITIZED
+  /// Stands for Swift's, which waits in the kernel by itself: the thread sanitizer does not see what that one orders.
+  final class Mutex<Value>: @unchecked Sendable {
+    private var value: Value
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+    init(_ value: Value) {
+      self.value = value
+      pthread_mutex_init(lock, nil)
+    }
+
+    func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+      pthread_mutex_lock(lock)
+      defer { pthread_mutex_unlock(lock) }
+      return try body(&value)
+    }
+  }
+#endif
+
 /// The pool behind `Storage`, and its counters (bytes).
 public enum StoragePool {
   struct State {
