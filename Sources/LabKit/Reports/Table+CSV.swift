@@ -116,8 +116,10 @@ extension Table {
     }
     if !seeds.isEmpty { parts.append("seeds \(seeds.map(String.init).joined(separator: ", "))") }
     parts.append("commit \(Set(records.map(\.commit)).sorted().joined(separator: ", "))")
-    let hosts = Set(records.map { "\($0.host.cpu), \($0.host.cores) cores, \($0.threads) threads" }).sorted()
-    parts.append(hosts.joined(separator: " and "))
+    let hosts = records.map {
+      "\($0.host.cpu), \($0.host.cores) cores, \($0.threads) thread\($0.threads == 1 ? "" : "s")"
+    }
+    parts.append(Set(hosts).sorted().joined(separator: " and "))
     return parts.joined(separator: "; ")
   }
 }
