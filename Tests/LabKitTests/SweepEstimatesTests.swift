@@ -108,6 +108,35 @@ final class SweepEstimatesTests: XCTestCase {
     XCTAssertEqual(try train(lab.plan(seeds: [1, 2, 3], threads: 1)), 600, "on one thread of two")
   }
 
+  /// A stage takes as long as the same one of another seed did here, whatever the cell's record or other stages of its name say.
+  func testAnotherSeedHereTellsTheTime() throws {
+    let lab = try TestLaboratory()
+    let spec = TestLaboratory.spec.replacingOccurrences(
+      of: #"pending: "another method""#, with: #"set: { rank: 16 }, pipeline: "train""#)
+    try lab.write("u.json5", spec)
+    func plan(seeds: [Int]) throws -> Plan {
+      try Plan(
+        lab.laboratory.spec("demo/u"), profile: "micro", seeds: seeds, threads: 2,
+        registry: lab.registry(trainVersion: 2))
+    }
+    try lab.sweep(plan(seeds: [1])).run()
+    let both = try plan(seeds: [1, 2])
+    let cache = StageCache(folder: lab.laboratory.cache)
+    func train(_ seed: Int, of cell: String) throws -> String {
+      let job = try XCTUnwrap(both.jobs.first { $0.seed == seed && $0.cell.id == cell })
+      return try XCTUnwrap(job.steps.first { $0.alias == "train" }).key
+    }
+    for (cell, seconds) in [("small", 80.0), ("later", 8)] {
+      let key = try train(1, of: cell)
+      var entry = try XCTUnwrap(cache.entry(key))
+      entry.seconds = seconds
+      try cache.finish(key, entry)
+    }
+    let estimates = try lab.sweep(both).estimates()
+    XCTAssertEqual(try XCTUnwrap(estimates[train(2, of: "small")]), 80)
+    XCTAssertEqual(try XCTUnwrap(estimates[train(2, of: "later")]), 8)
+  }
+
   /// A cell without records takes as long as the other cells of its experiment, before those of its paper's others.
   func testTheExperimentsOtherCellsTellTheTime() throws {
     let lab = try TestLaboratory()

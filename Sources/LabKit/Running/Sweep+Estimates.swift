@@ -32,12 +32,14 @@ extension Sweep {
 
   /// Seconds expected for every unfinished stage of the plans; nil where nothing tells.
   ///
-  /// What the committed record of its cell says of this stage, times how much longer this machine took so far than
-  /// records say; or what like stages took that are finished here; or what records tell of stages like it.
+  /// What it took here with another seed of the cell; or what the committed record of its cell says of this stage, times how
+  /// much longer this machine took so far than records say; or what stages of its name took that are finished here; or what
+  /// records tell of stages like it.
   public func estimates() throws -> [String: Double?] {
     let nodes: [String: Plan.Node] = plans.reduce(into: [:]) { all, plan in all.merge(plan.nodes) { node, _ in node } }
     let recorded = try recorded()
-    var finished: [String: Pace] = [:]
+    let repeats = repeats()
+    var (finished, otherSeeds): ([String: Pace], [String: Pace]) = ([:], [:])
     var (here, there) = (0.0, 0.0)
     var todo: [Plan.Node] = []
     for node in nodes.values.sorted(by: { $0.key < $1.key }) {
@@ -46,14 +48,29 @@ extension Sweep {
         continue
       }
       finished[node.stage.name, default: Pace()].add(entry.seconds, tokens: entry.result.tokens)
+      if let name = repeats[node.key] {
+        otherSeeds[name, default: Pace()].add(entry.seconds, tokens: entry.result.tokens)
+      }
       if let seconds = recorded.stages[node.key] { (here, there) = (here + entry.seconds, there + seconds) }
     }
     // A few seconds of work tell nothing of a machine's pace.
     let pace = min(here, there) > 10 ? here / there : 1
     return todo.reduce(into: [:]) { result, node in
       result[node.key] = .some(
-        recorded.stages[node.key].map { $0 * pace } ?? finished[node.stage.name]?.seconds(of: node)
-          ?? recorded.likely[node.key])
+        repeats[node.key].flatMap { otherSeeds[$0] }?.seconds(of: node) ?? recorded.stages[node.key].map { $0 * pace }
+          ?? finished[node.stage.name]?.seconds(of: node) ?? recorded.likely[node.key])
+    }
+  }
+
+  /// What the stages of a cell's seeds are called alike, by key.
+  private func repeats() -> [String: String] {
+    plans.reduce(into: [:]) { names, plan in
+      for job in plan.jobs {
+        for step in job.steps {
+          let experiment = "\(plan.spec.paper)/\(plan.spec.name)"
+          names[step.key] = "\(experiment) \(job.cell.id) \(step.alias) on \(plan.nodes[step.key]!.threads)"
+        }
+      }
     }
   }
 
