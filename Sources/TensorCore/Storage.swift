@@ -37,7 +37,8 @@ public struct StorageOverflow: Equatable, Sendable {
 }
 
 #if SANITIZED
-  /// Stands for Swift's, which waits in the kernel by itself: the thread sanitizer does not see what that one orders.
+  /// In place of Swift's own under a sanitizer: that one waits by futex, so that the thread sanitizer does not see what it
+  /// orders.
   final class Mutex<Value>: @unchecked Sendable {
     private var value: Value
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

@@ -25,4 +25,19 @@ final class WorkClockTests: XCTestCase {
     usleep(50_000)
     XCTAssertGreaterThanOrEqual(workSeconds() - start, 0.0499)
   }
+
+  /// A process that is stopped for a while works nothing meanwhile.
+  func testStopsAreNoWork() throws {
+    let start = (wall: monotonicSeconds(), worked: workSeconds())
+    let other = Process()
+    other.executableURL = URL(fileURLWithPath: "/bin/sh")
+    other.arguments = ["-c", "kill -STOP \(getpid()); sleep 4; kill -CONT \(getpid())"]
+    try other.run()
+    other.waitUntilExit()
+    Thread.sleep(forTimeInterval: 1)
+    let (wall, worked) = (monotonicSeconds() - start.wall, workSeconds() - start.worked)
+    XCTAssertGreaterThan(wall, 5)
+    XCTAssertLessThan(worked, wall - 3)
+    XCTAssertGreaterThanOrEqual(worked, 0.9)
+  }
 }

@@ -37,7 +37,8 @@ enum {
   a_step = 16,
   /// Columns per block.
   block_n = 512,
-  /// Steps of a tile that ask for the next panel's rows once: one for each of them, and two more.
+  /// Steps that ask once for a line of each of the next panel's 14 rows, and two more: as many as a line has floats; of
+  /// doubles for every other line.
   run = 16,
   /// Up to this many rows an untransposed B is read in place: it is used too rarely to pay a copy.
   direct_rows = 2 * tile_rows,
@@ -46,8 +47,8 @@ enum {
 };
 _Static_assert((block_k * block_n + block_k * a_step) * sizeof(real) <= packing_bytes, "the buffer holds both");
 
-/// A stored matrix and whether the product uses its transpose. Numbers are real where `element` is left out; others,
-/// stored as it says, only a transposed B may have.
+/// A stored matrix and whether the product uses its transpose. Numbers are `real` unless `element` says otherwise, which
+/// only a transposed B may have.
 typedef struct {
   const void *values;
   ptrdiff_t ld;
@@ -55,8 +56,8 @@ typedef struct {
   up_element element;
 } operand;
 
-/// Lines of memory that a register tile asks for while it sums, one a step: `step` elements apart, the first of every
-/// `run` steps `next` elements behind the one of the run before.
+/// Cache lines that a register tile prefetches while it sums, one a step: `step` elements apart within `run` steps; each
+/// run of steps starts `next` elements after the one before.
 typedef struct {
   const real *first;
   ptrdiff_t step, next;
@@ -222,8 +223,8 @@ static void scale(ptrdiff_t m, ptrdiff_t n, real beta, real *c, ptrdiff_t ldc) {
 /// The panel of A that starts at `row` (and at step p), as lines to ask for.
 static lines_ahead panel_ahead(operand a, ptrdiff_t row, ptrdiff_t p) {
   const real *values = a.values;
-  // A row of a transposed A is 14 elements of the panel: the line of the last one, as the one of the first often came
-  // with the panel before.
+  // A step needs 14 adjacent elements of a transposed A: the line of the last, since the first's often came with the
+  // panel before.
   return a.transposed ? (lines_ahead){values + p * a.ld + row + tile_rows - 1, a.ld, run * a.ld}
                       : (lines_ahead){values + row * a.ld + p, a.ld, run};
 }
@@ -240,7 +241,7 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
   const ptrdiff_t nc = even_part(n, block_n, tile_cols), kc = sum_part(k);
 
   for (ptrdiff_t j0 = 0; j0 < n; j0 += nc) {
-    const ptrdiff_t j1 = at_most(j0 + nc, n), columns = (j1 - j0 + lanes - 1) / lanes;
+    const ptrdiff_t j1 = at_most(j0 + nc, n), vectors = (j1 - j0 + lanes - 1) / lanes;
     for (ptrdiff_t p0 = 0; p0 < k; p0 += kc) {
       const ptrdiff_t kb = at_most(kc, k - p0), panel_b = (kb + lanes - 1) / lanes * lanes * tile_cols;
       for (ptrdiff_t j = j0; j < j1; j += tile_cols)
@@ -248,7 +249,7 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
           pack(b, b.transposed, p0, kb, j, at_most(tile_cols, j1 - j), packed_b + (j - j0) / tile_cols * panel_b,
                tile_cols);
       const bool is_last = p0 + kb == k;
-      const real *next_b = !b.transposed && !direct_b && !is_last ? (const real *)b.values + (p0 + kb) * b.ld + j0 : NULL;
+      const bool asks_for_b = !b.transposed && !direct_b && !is_last;
 
       for (ptrdiff_t i = 0; i < panels; i++) {
         const ptrdiff_t row = i * m / panels, rows = (i + 1) * m / panels - row;
@@ -257,20 +258,21 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
         for (ptrdiff_t j = j0; j < j1; j += tile_cols) {
           const ptrdiff_t cols = at_most(tile_cols, j1 - j);
           const bool in_place = direct_b && cols == tile_cols;
-          // A panel's first tile asks for the next panel, the others of the last panels for the next block of B, each for
-          // a vector's width of it.
-          const ptrdiff_t tile_of_b = (panels - 1 - i) * ((columns - 1) / 2) + (j - j0) / tile_cols - 1;
+          // A panel's first tile asks for the next panel; the other tiles of the last panels ask for the next block of an
+          // untransposed B, a vector's width each.
+          const ptrdiff_t strip = (panels - 1 - i) * ((vectors - 1) / 2) + (j - j0) / tile_cols - 1;
           lines_ahead ahead = {panel, 0, 0};
           if (j == j0 && i + 1 < panels)
             ahead = panel_ahead(a, row + rows, p0);
           else if (j == j0 && !is_last)
             ahead = panel_ahead(a, 0, p0 + kb);
-          else if (j > j0 && next_b && tile_of_b < columns)
-            ahead = (lines_ahead){next_b + tile_of_b * lanes, b.ld, run * b.ld};
+          else if (j > j0 && asks_for_b && strip < vectors)
+            ahead = (lines_ahead){
+                (const real *)b.values + (p0 + kb) * b.ld + j0 + strip * lanes, b.ld, run * b.ld};
           const result_tile tile = {c + row * ldc + j, ldc, rows, cols, alpha, p0 == 0 ? beta : 1, ahead};
-          const real *columns_b = in_place ? (const real *)b.values + p0 * b.ld + j
+          const real *columns = in_place ? (const real *)b.values + p0 * b.ld + j
                                            : packed_b + (j - j0) / tile_cols * panel_b;
-          tiles[rows - 1][!direct_a][cols > lanes](kb, panel, a.ld, columns_b, in_place ? b.ld : tile_cols, &tile);
+          tiles[rows - 1][!direct_a][cols > lanes](kb, panel, a.ld, columns, in_place ? b.ld : tile_cols, &tile);
         }
       }
     }

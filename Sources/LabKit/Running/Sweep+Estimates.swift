@@ -8,6 +8,10 @@ extension Sweep {
     private var tokens = 0
     private var count = 0
 
+    init() {}
+
+    init(_ seconds: Double, tokens: Int) { add(seconds, tokens: tokens) }
+
     mutating func add(_ seconds: Double, tokens: Int) {
       self.seconds += seconds
       self.tokens += tokens
@@ -32,13 +36,13 @@ extension Sweep {
 
   /// Seconds expected for every unfinished stage of the plans; nil where nothing tells.
   ///
-  /// What it took here with another seed of the cell; or what the committed record of its cell says of this stage, times how
-  /// much longer this machine took so far than records say; or what stages of its name took that are finished here; or what
-  /// records tell of stages like it.
+  /// The least that it took here with another seed of these plans; or what the committed record of its cell says of this
+  /// stage, times how much longer this machine took so far than records say; or what stages of its name took that are
+  /// finished here; or what records tell of stages like it.
   public func estimates() throws -> [String: Double?] {
     let nodes: [String: Plan.Node] = plans.reduce(into: [:]) { all, plan in all.merge(plan.nodes) { node, _ in node } }
     let recorded = try recorded()
-    let repeats = repeats()
+    let names = namesOverSeeds()
     var (finished, otherSeeds): ([String: Pace], [String: Pace]) = ([:], [:])
     var (here, there) = (0.0, 0.0)
     var todo: [Plan.Node] = []
@@ -48,27 +52,30 @@ extension Sweep {
         continue
       }
       finished[node.stage.name, default: Pace()].add(entry.seconds, tokens: entry.result.tokens)
-      if let name = repeats[node.key] {
-        otherSeeds[name, default: Pace()].add(entry.seconds, tokens: entry.result.tokens)
+      for name in names[node.key] ?? [] {
+        // The least, since load only adds.
+        if let other = otherSeeds[name], other.seconds(of: node) <= entry.seconds { continue }
+        otherSeeds[name] = Pace(entry.seconds, tokens: entry.result.tokens)
       }
       if let seconds = recorded.stages[node.key] { (here, there) = (here + entry.seconds, there + seconds) }
     }
     // A few seconds of work tell nothing of a machine's pace.
     let pace = min(here, there) > 10 ? here / there : 1
     return todo.reduce(into: [:]) { result, node in
+      let others = (names[node.key] ?? []).compactMap { otherSeeds[$0]?.seconds(of: node) }
       result[node.key] = .some(
-        repeats[node.key].flatMap { otherSeeds[$0] }?.seconds(of: node) ?? recorded.stages[node.key].map { $0 * pace }
-          ?? finished[node.stage.name]?.seconds(of: node) ?? recorded.likely[node.key])
+        others.min() ?? recorded.stages[node.key].map { $0 * pace } ?? finished[node.stage.name]?.seconds(of: node)
+          ?? recorded.likely[node.key])
     }
   }
 
-  /// What the stages of a cell's seeds are called alike, by key.
-  private func repeats() -> [String: String] {
+  /// By key: what a stage is called in common with the same one of its cells' other seeds.
+  private func namesOverSeeds() -> [String: Set<String>] {
     plans.reduce(into: [:]) { names, plan in
       for job in plan.jobs {
-        for step in job.steps {
-          let experiment = "\(plan.spec.paper)/\(plan.spec.name)"
-          names[step.key] = "\(experiment) \(job.cell.id) \(step.alias) on \(plan.nodes[step.key]!.threads)"
+        for (alias, key) in job.steps {
+          let name = "\(plan.spec.name) \(job.cell.id) \(alias) on \(plan.nodes[key]!.threads)"
+          names[key, default: []].insert(name)
         }
       }
     }
