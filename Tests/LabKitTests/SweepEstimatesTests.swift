@@ -82,6 +82,17 @@ final class SweepEstimatesTests: XCTestCase {
     }
   }
 
+  /// A record from before processors were named with family and model counts where its machine was about as fast.
+  func testAnOlderRecordsProcessorIsAnyOfItsName() {
+    let here = "AMD EPYC (family 25, model 17)"
+    XCTAssertTrue(Sweep.isAlike(here, here, timesAsFast: 0.6))
+    XCTAssertTrue(Sweep.isAlike("AMD EPYC", here, timesAsFast: 0.9))
+    XCTAssertTrue(Sweep.isAlike("AMD EPYC", here, timesAsFast: nil))
+    XCTAssertFalse(Sweep.isAlike("AMD EPYC", here, timesAsFast: 0.6))
+    XCTAssertFalse(Sweep.isAlike("AMD EPYC (family 25, model 1)", here, timesAsFast: 1))
+    XCTAssertFalse(Sweep.isAlike("AMD", here, timesAsFast: 1))
+  }
+
   /// Of a cell's records the nearest tell: of this processor before those of another whose speed nobody measured, and scaled
   /// to the threads of the plan.
   func testTheNearestRecordsTellTheTime() throws {

@@ -154,10 +154,15 @@ extension Sweep {
     return there / here
   }
 
-  /// Whether a record's machine counts as equally fast: a processor of this name, whose speed in a moment follows the load
-  /// too, but not one of another generation, as a virtual machine's "AMD EPYC" may be.
   private func isAlike(_ record: Record) -> Bool {
-    record.host.cpu == Self.processor && (0.5...2).contains(speed(of: record) ?? 1)
+    Self.isAlike(record.host.cpu, Self.processor, timesAsFast: speed(of: record))
+  }
+
+  /// Whether a record's machine counts as equally fast as this one: a processor of this name, whose speed in a moment follows
+  /// the load too. An older record's name may lack family and model, and be that of several generations.
+  static func isAlike(_ recorded: String, _ here: String, timesAsFast speed: Double?) -> Bool {
+    if recorded == here { return (0.5...2).contains(speed ?? 1) }
+    return here.hasPrefix("\(recorded) (family ") && (0.8...1.25).contains(speed ?? 1)
   }
 
   /// How many times as long as a record says its stages take here on so many threads; work is taken to share out evenly.
