@@ -58,6 +58,30 @@ final class FigureTests: XCTestCase {
     XCTAssertFalse(FigureTooltips(table: "", script: "").added(to: picture).contains("50.5"))
   }
 
+  /// gnuplot may fail where it writes a plot as numbers, which only its tooltips need; a fault of the picture is told.
+  func testAPictureWithoutNumbersIsDrawn() throws {
+    let folder = try memoryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (csv, svg) = (folder.appendingPathComponent("f.csv"), folder.appendingPathComponent("f.svg"))
+    try writeFile("x,y\n1,2\n", to: csv)
+    let script = FigureScript(file: folder.appendingPathComponent("f.gp"))
+    let drawing = """
+      set terminal svg size 300,200 name "figure"
+      set datafile separator "\\t"
+      set output output_file
+      if (exists("table_file")) { exit status 3 }
+      plot csv using 1:2 with points
+
+      """
+    try writeFile(drawing, to: folder.appendingPathComponent("f.gp"))
+    try script.draw(csv: csv, to: svg, ours: 1)
+    XCTAssertTrue(String(decoding: try readFile(svg), as: UTF8.self).contains("<use"))
+    try writeFile(drawing + "exit status 3\n", to: folder.appendingPathComponent("f.gp"))
+    XCTAssertThrowsError(try script.draw(csv: csv, to: svg, ours: 1)) {
+      XCTAssertTrue("\($0)".contains("gnuplot failed"), "\($0)")
+    }
+  }
+
   /// gnuplot takes a quoted "a, b" for a.
   func testNamesWithCommasAreOneName() throws {
     let folder = try memoryFolder()

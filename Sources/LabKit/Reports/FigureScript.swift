@@ -37,12 +37,12 @@ public struct FigureScript: Sendable {
     try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
     let picture = String(decoding: try readFile(temporary), as: UTF8.self)
     let script = String(decoding: try readFile(file), as: UTF8.self)
-    // The same once more, as numbers.
+    // The same once more, as numbers. gnuplot 5.4 may end in a fault there where a plot has no points: no tooltips then.
     let table = temporary.appendingPathExtension("table")
     defer { try? FileManager.default.removeItem(at: table) }
     assignments.append("table_file=\(quote(table.path))")
-    try tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)
-    let numbers = FileManager.default.fileExists(atPath: table.path) ? try readFile(table) : Data()
+    let isWritten = (try? tool("gnuplot", ["-e", assignments.joined(separator: "; "), file.path], at: file)) != nil
+    let numbers = isWritten && FileManager.default.fileExists(atPath: table.path) ? try readFile(table) : Data()
     let tooltips = FigureTooltips(table: String(decoding: numbers, as: UTF8.self), script: script)
     let caption =
       settings["caption"] ?? script.firstMatch(of: /(?m)^caption = "(.*)"$/).map { String($0.output.1) } ?? ""
