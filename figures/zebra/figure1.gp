@@ -1,7 +1,7 @@
 # Zebra-Llama Figure 1: average against KV size of the 8B models; the area of a bubble stands for the decimal
 # logarithm of its training tokens.
 tooltips = "xy"
-caption = "Published: 8B models (* reproduced by Zebra's authors). Ours: nano-8b at micro scale, one seed; bubbles by the paper's tokens. Our Minitron is nano-8b pruned with its cache whole; Zebra's hybrids have not run yet."
+caption = "Published: 8B models (* reproduced by Zebra's authors). Ours: nano-8b at micro scale, one seed; bubbles by the paper's tokens. Our Minitron is nano-8b pruned with its cache whole. A model without a bubble has not run yet."
 width = 860; height = 420
 load "style.gp"
 set xlabel "KV size, % of the base"
@@ -24,7 +24,7 @@ do for [side in "avg_published avg_ours"] {
     plot NaN
   } else {
     set yrange [*:*]
-    # What is not shown lies outside the picture: gnuplot writes no numbers of a plot without points.
+    # What is not shown lies outside the picture: gnuplot 5.4 ends in a fault where it writes a plot without points as numbers.
     at(shown) = shown ? column(kv) : -1000
     wide(i) = !theirs && i > 0 ? i : 0
     plot csv using (at(!zebra(strcol("model")))):(column(side)):(area(strcol("tokens_published"))) with points pt 7 ps variable lc rgb grey, \

@@ -271,7 +271,7 @@ static void tiled_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, real alpha, ope
                 (const real *)b.values + (p0 + kb) * b.ld + j0 + strip * lanes, b.ld, run * b.ld};
           const result_tile tile = {c + row * ldc + j, ldc, rows, cols, alpha, p0 == 0 ? beta : 1, ahead};
           const real *columns = in_place ? (const real *)b.values + p0 * b.ld + j
-                                           : packed_b + (j - j0) / tile_cols * panel_b;
+                                         : packed_b + (j - j0) / tile_cols * panel_b;
           tiles[rows - 1][!direct_a][cols > lanes](kb, panel, a.ld, columns, in_place ? b.ld : tile_cols, &tile);
         }
       }
