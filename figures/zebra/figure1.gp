@@ -1,7 +1,7 @@
 # Zebra-Llama Figure 1: average against KV size of the 8B models; the area of a bubble stands for the decimal
 # logarithm of its training tokens.
 tooltips = "xy"
-caption = "Published: 8B models (* reproduced by Zebra's authors). Ours: nano-8b at micro scale, one seed; bubbles by the paper's tokens. Our Minitron is nano-8b pruned with its cache whole. A model without a bubble has not run yet."
+caption = "Published: 8B models (* reproduced by Zebra's authors). Ours: nano-8b at micro scale, one seed; bubbles by the paper's tokens. Our Minitron is nano-8b pruned with its cache whole."
 width = 860; height = 420
 load "style.gp"
 set xlabel "KV size, % of the base"
@@ -31,7 +31,7 @@ do for [side in "avg_published avg_ours"] {
       csv using (at(zebra(strcol("model")))):(column(side)):(area(strcol("tokens_published"))) with points pt 7 ps variable lc rgb blue, \
       csv using (at(wide(column("avg_interval")) > 0)):(column(side) - wide(column("avg_interval"))):(0):(2 * wide(column("avg_interval"))) with vectors nohead lw 1 lc rgb "#333333", \
       csv using (at(!zebra(strcol("model")))):(column(side)):(strcol("model")) with labels left offset 1.3,0.25 font ",10" textcolor rgb "#333333", \
-      csv using (at(zebra(strcol("model")))):(column(side)):(strcol("model")[16:*]) with labels left offset 0.8,-0.75 font ",10" textcolor rgb blue
+      for [above = 0:1] csv using (at(zebra(strcol("model")) && above == (strcol("model")[16:*] eq "16MLA-16M2"))):(column(side)):(strcol("model")[16:*]) with labels left offset 0.8,(above ? 0.75 : -0.75) font ",10" textcolor rgb blue
   }
 }
 unset multiplot
