@@ -132,6 +132,10 @@ static void attention(void) {
   up_attention_heads(strided(groups * heads, dk, qs), qs, strided(Tk, groups * dk, ks), ks,
                      strided(Tk, groups * dv, vs), vs, wide, os, sums, groups, heads, Tk, dk, dv, 0.1f);
   up_attention_join(wide, os, sums, strided(groups * heads, dv, os), os, floats(groups * heads), groups * heads, dv);
+  heads = 1 << below(5);
+  qs = heads * dk + below(5), os = heads * dv + below(5), ks = dk + below(5), vs = dv + below(5);
+  up_attention_group(strided(Tq, heads * dk, qs), qs, strided(Tk, dk, ks), ks, strided(Tk, dv, vs), vs,
+                     strided(Tq, heads * dv, os), os, heads, Tq, Tk, dk, dv, 0.1f);
 }
 
 static void recurrences(void) {

@@ -20,7 +20,7 @@ func requireKnownWords(_ words: [String], of command: any ParsableCommand.Type) 
   let words = Array(words.prefix { $0 != "--" })
   for (word, next) in zip(words, words.dropFirst()) where word.hasPrefix("--") {
     // The parser would take it for an option and miss the value.
-    if next.wholeMatch(of: /-[0-9.]+[kKMmBG]?/) != nil {
+    if next.wholeMatch(of: /-[0-9.]+[kKMmBG%]?(,.*)?/) != nil {
       throw UpcycleError.usage(
         "is below zero", at: word, expected: "0 or more", found: next,
         hint: word.contains("=") ? nil : "a text is given as \(word)=\(next)")

@@ -34,6 +34,8 @@ public struct OutputFolder: ParsableArguments {
     public var json: JSONValue?
     /// Path -> SHA-256 of what the command wrote beside the folder; nil: nothing.
     var beside: [String: String]?
+    /// Path in the folder -> bytes of what the command wrote there; nil: not noted then.
+    var files: [String: Int]?
 
     /// See the properties.
     public init(_ text: String, json: JSONValue? = nil) {
@@ -72,7 +74,9 @@ public struct OutputFolder: ParsableArguments {
     defer { origin.cancel() }
     if contents != .nothing {
       let isOwn = try FolderOrigin(of: url) == origin.get()
-      if isOwn, let report = finishedReport,
+      let lost = isOwn ? finishedReport?.files.flatMap { Self.lost($0, in: url) } : nil
+      if let lost { printNote("note: \(out): \(lost) is not as it was left; made again") }
+      if isOwn, lost == nil, let report = finishedReport,
         try report.beside == beside.map({ try FolderOrigin.digests(of: [$0]) })
       {
         // A kill may have come before the clean-up.
@@ -81,8 +85,10 @@ public struct OutputFolder: ParsableArguments {
         return try show(report, json: json)
       }
       // Of an own result that lost a part nothing goes that is not made again.
-      let hasLost = isOwn && beside != nil
-      guard force || hasLost, contents.isOurs else { throw inTheWay(contents, at: url, of: inputs) }
+      let hasLost = isOwn && beside != nil || lost != nil
+      guard force || hasLost, contents.isOurs || lost != nil else {
+        throw try inTheWay(contents, at: url, of: inputs, now: origin.get())
+      }
     }
     let second = try beside.map { path -> AtomicFolder in
       let place = URL(fileURLWithPath: path).standardizedFileURL
@@ -91,7 +97,7 @@ public struct OutputFolder: ParsableArguments {
       let mayGo =
         try there == .nothing || force && there.isOurs
         || contents == .nothing && FolderOrigin(of: place) == origin.get()
-      guard mayGo else { throw inTheWay(there, at: place, of: inputs) }
+      guard mayGo else { throw try inTheWay(there, at: place, of: inputs, now: origin.get()) }
       return try AtomicFolder(place)
     }
     let folder = try AtomicFolder(url)
@@ -101,6 +107,7 @@ public struct OutputFolder: ParsableArguments {
       try second.commit()
       report.beside = try FolderOrigin.digests(of: [beside])
     }
+    report.files = Self.sizes(of: folder.work)
     try origin.get().write(to: folder.work)
     try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
     try folder.commit()
@@ -108,11 +115,14 @@ public struct OutputFolder: ParsableArguments {
   }
 
   /// Says why the same command does not know its own work again, where it read what can be read but once.
-  private func inTheWay(_ contents: FolderContents, at place: URL, of inputs: [String]) -> UpcycleError {
-    var error = contents.inTheWay(at: place)
-    if contents.isOurs, let input = FolderOrigin.passing(inputs),
-      (try? FolderOrigin(of: place))?.command == commandLine()
-    {
+  private func inTheWay(
+    _ contents: FolderContents, at place: URL, of inputs: [String], now: FolderOrigin
+  ) -> UpcycleError {
+    let found = try? FolderOrigin(of: place)
+    let maker = found?.command == now.command ? found : nil
+    let changed = inputs.filter { input in maker.map { $0.inputs[input] != now.inputs[input] } ?? false }
+    var error = contents.inTheWay(at: place, changed: changed)
+    if contents.isOurs, let input = FolderOrigin.passing(inputs), maker != nil {
       error.hint =
         "what comes through \(input) cannot be told from what came then; "
         + "replace it with `force`, or name another `out`"
@@ -121,6 +131,28 @@ public struct OutputFolder: ParsableArguments {
   }
 
   private static let reportName = "report.json"
+  /// Whether a file of this name says what a command said that made its folder.
+  static func isReport(_ name: String) -> Bool { name == reportName }
+
+  /// Path -> bytes of every file in a folder.
+  private static func sizes(of folder: URL) -> [String: Int] {
+    var sizes: [String: Int] = [:]
+    for path in (try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? [] {
+      sizes[path] = size(folder.appendingPathComponent(path))
+    }
+    return sizes
+  }
+
+  /// nil for what is no file.
+  private static func size(_ file: URL) -> Int? {
+    var status = stat()
+    return stat(file.path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
+  }
+
+  /// The first of these files that is missing or has another size.
+  private static func lost(_ files: [String: Int], in folder: URL) -> String? {
+    files.sorted { $0.key < $1.key }.first { size(folder.appendingPathComponent($0.key)) != $0.value }?.key
+  }
 
   private var finishedReport: Report? {
     try? decodeJSON(Report.self, contentsOf: url.appendingPathComponent(Self.reportName))
@@ -140,12 +172,24 @@ public struct OutputFolder: ParsableArguments {
     try keepApart(out, from: inputs.compactMap { $0 })
     let contents = try FolderContents(of: url)
     switch contents {
+    case .training(isFinished: true) where !Self.hasWeights(url):
+      guard force else {
+        throw UpcycleError(
+          "holds a finished training that has lost its weights", at: url.path, expected: "model.safetensors",
+          hint: "train it anew with `force`, or name another `out`")
+      }
+      try FileManager.default.removeItem(at: url)
     case .nothing, .training, .model: return
     case .others: throw contents.inTheWay(at: url)
     case .shards, .microworld, .tokenizer:
       guard force else { throw contents.inTheWay(at: url) }
       try FileManager.default.removeItem(at: url)
     }
+  }
+
+  private static func hasWeights(_ folder: URL) -> Bool {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.contains { $0.hasSuffix(".safetensors") }
   }
 
   /// Says so if the model was complete at that time already, and still is that model.

@@ -30,6 +30,7 @@ extension LanguageModel {
 }
 
 /// Copies a model from any source into a model folder, one tensor at a time.
+/// - Throws: where a tensor holds NaN or infinity, naming it
 public func writeModelFolder(
   _ config: ModelConfig, from source: any WeightSource, to folder: URL, type: ElementType = .float32,
   shardBytes: Int = 5_000_000_000
@@ -42,10 +43,12 @@ public func writeModelFolder(
     guard let start = values.baseAddress else { continue }
     // The same bytes as those that are read.
     if !spec.isTransposed, let matrix = try source.stored(spec), matrix.element.storedType == type {
+      try source.requireFinite(spec, matrix.hasNonFinite)
       try writer.write(spec.name, matrix)
       continue
     }
     try source.read(spec, into: start)
+    try source.requireFinite(spec, hasNonFinite(UnsafeBufferPointer(start: start, count: spec.count)))
     try writer.write(spec.name, UnsafeBufferPointer(start: start, count: spec.count))
   }
   try writer.commit()

@@ -14,6 +14,8 @@ public protocol WeightSource {
   func stored(_ tensor: TensorSpec) throws -> WeightMatrix?
   /// Says that these will be read soon, for a source that a disk is behind.
   func prefetch(_ tensors: [TensorSpec])
+  /// Where a tensor lies, for errors: its name, with the file in front where there is one.
+  func location(_ tensor: TensorSpec) -> String
   /// Every name the source holds, to report tensors that nobody asked for; nil when it makes them up.
   var names: Set<String>? { get }
 }
@@ -23,6 +25,15 @@ extension WeightSource {
   public func check(_ tensor: TensorSpec) throws {}
   public func stored(_ tensor: TensorSpec) throws -> WeightMatrix? { nil }
   public func prefetch(_ tensors: [TensorSpec]) {}
+  public func location(_ tensor: TensorSpec) -> String { tensor.name }
+
+  /// Refuses a tensor of numbers that are none.
+  public func requireFinite(_ tensor: TensorSpec, _ hasNonFinite: Bool) throws {
+    if hasNonFinite {
+      throw UpcycleError(
+        "holds NaN or infinity", at: location(tensor), hint: "the checkpoint is damaged, or its training failed")
+    }
+  }
 
   /// The tensor's values, [shape].
   public func read(_ tensor: TensorSpec) throws -> Tensor {
@@ -103,10 +114,7 @@ public final class WeightRequests {
   /// Asks for one tensor. Matrices decay, vectors (norms, biases) do not.
   public func tensor(_ spec: TensorSpec) throws -> Parameter {
     let parameter = try parameter(spec)
-    if parameter.stored?.hasNonFinite ?? parameter.value.hasNonFinite {
-      throw UpcycleError(
-        "holds NaN or infinity", at: spec.name, hint: "the checkpoint is damaged, or its training failed")
-    }
+    try source.requireFinite(spec, parameter.stored?.hasNonFinite ?? parameter.value.hasNonFinite)
     parameters.append(parameter)
     tensors.append(spec)
     return parameter

@@ -128,10 +128,11 @@ private func generated(
 ) throws -> [TaskSample] {
   let stops = task.task.answerSettings.stops ?? [task.task.shotDelimiter]
   let most = task.task.answerSettings.maximumTokens
-  guard (1..<model.config.maxPosition).contains(most) else {
+  let positions = model.config.readablePositions
+  guard (1..<positions).contains(most) else {
     throw UpcycleError.usage(
       "leaves no room for the question", at: "\(task.task.file.path): generation_kwargs",
-      expected: "answers of 1 to \(model.config.maxPosition - 1) tokens, the model's positions", found: "\(most)")
+      expected: "answers of 1 to \(positions - 1) tokens, the model's positions", found: "\(most)")
   }
   var samples: [TaskSample] = []
   while samples.count < task.questions.count {

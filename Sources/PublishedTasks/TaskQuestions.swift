@@ -45,7 +45,12 @@ private struct TaskFields {
 
   func choices(_ index: Int) throws -> [String] {
     if choices.isEmpty { return [] }
-    let list = choices[index].array ?? choices[index].object?.sorted { $0.key < $1.key }.map(\.value) ?? []
+    if choices[index].object != nil {
+      throw UpcycleError(
+        "`doc_to_choice` is a mapping, whose order is not kept", at: name(index), expected: "a list of its values",
+        found: choices[index].text())
+    }
+    let list = choices[index].array ?? []
     let texts = list.compactMap(\.string)
     guard texts.count == list.count, texts.count > 1 else {
       throw UpcycleError("`doc_to_choice` gives no two texts", at: name(index), found: choices[index].text())

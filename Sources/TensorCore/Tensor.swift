@@ -88,5 +88,10 @@ public struct Tensor: @unchecked Sendable {
   public mutating func isUnique() -> Bool { isKnownUniquelyReferenced(&storage) }
 
   /// Whether an element is NaN or infinite.
-  public var hasNonFinite: Bool { up_count_nonfinite(pointer, count) > 0 }
+  public var hasNonFinite: Bool { TensorCore.hasNonFinite(UnsafeBufferPointer(start: pointer, count: count)) }
+}
+
+/// Whether any of these is NaN or infinite.
+public func hasNonFinite(_ values: UnsafeBufferPointer<Float>) -> Bool {
+  values.baseAddress.map { up_count_nonfinite($0, values.count) > 0 } ?? false
 }

@@ -26,10 +26,20 @@ public enum Threads {
     started.withLock { started in
       if started { return }
       started = true
+      if let blas = getenv("UPCYCLE_BLAS").map({ String(cString: $0) }), !["", "openblas"].contains(blas) {
+        refuseVariable("UPCYCLE_BLAS: is unknown; expected openblas, found \(blas)")
+      }
       openblas_set_num_threads(1)
-      let wanted = getenv("UPCYCLE_THREADS").flatMap { Int(String(cString: $0)) }
       up_set_threads(Int32(wanted ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     }
+  }
+
+  /// UPCYCLE_THREADS. What is no number of threads ends the process, as a wrong UPCYCLE_ISA does.
+  private static var wanted: Int? {
+    guard let text = getenv("UPCYCLE_THREADS").map({ String(cString: $0) }) else { return nil }
+    if let number = Int(text), (1...64).contains(number) { return number }
+    refuseVariable(
+      "UPCYCLE_THREADS: is no number of threads; expected 1 to 64, found \(text.isEmpty ? "nothing" : text)")
   }
 
   /// Runs `body(0) ... body(chunks - 1)`, chunks claimed by the workers as they become free. Returns
@@ -60,4 +70,11 @@ public enum Threads {
     }
     parallel(pieces) { piece in body(rows * piece / pieces..<rows * (piece + 1) / pieces) }
   }
+}
+
+/// Ends the process over a variable of the environment: before anything is computed that it would have changed.
+func refuseVariable(_ what: String) -> Never {
+  let line = "error: \(what)\n"
+  _ = write(STDERR_FILENO, line, line.utf8.count)
+  exit(2)
 }

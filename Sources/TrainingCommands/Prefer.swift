@@ -113,7 +113,7 @@ extension Preferring.Outcome {
 
   /// What a user reads at the end.
   var summary: String {
-    guard heldOutPairs > 0 else { return "\(formatCount(tokens)) tokens" }
+    guard heldOutPairs > 0 else { return counted(tokens, "token") }
     return String(
       format: "%d held-out pairs: reward accuracy %.1f %%, margin %+.4f, log-probability of a reply: "
         + "chosen %.2f -> %.2f, rejected %.2f -> %.2f",

@@ -88,6 +88,12 @@ public func requireSeconds(_ saveEvery: Double) throws {
   throw UpcycleError.usage("is out of range", at: "--save-every", expected: "0 or more seconds", found: "\(saveEvery)")
 }
 
+/// Refuses a learning rate that is none, by the name of its own option.
+public func requireRate(_ rate: Double, _ option: String) throws {
+  if rate > 0, rate.isFinite { return }
+  throw UpcycleError.usage("is out of range", at: option, expected: "a positive number", found: "\(rate)")
+}
+
 /// Prints a result once.
 public func printResult(_ text: String, on ranks: any TrainingRanks) throws {
   if ranks.writes { try printResult(text) }

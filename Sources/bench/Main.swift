@@ -53,6 +53,7 @@ struct Bench: ParsableCommand {
       }
       let workloads = Workload.all
       if list {
+        try refuse(["--json": json], "says nothing with --list")
         for workload in workloads { try printResult("\(workload.name): \(workload.summary)") }
         return
       }

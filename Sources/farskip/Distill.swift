@@ -72,7 +72,7 @@ struct Distill: ParsableCommand {
   @Flag(help: "Print the result as JSON.") var json = false
 
   func run() {
-    runOnRanks(onRanks) { ranks in
+    runOnRanks(onRanks, renamed: ["tasks": "validate-task", "items": "validate-items"]) { ranks in
       let (folder, guide) = (URL(fileURLWithPath: student), URL(fileURLWithPath: teacher))
       let plan = try ranks.agreeing {
         try refuseWhatSaysNothing()
@@ -126,6 +126,9 @@ struct Distill: ParsableCommand {
           "--delta": delta != nil, "--validate-every": validateEvery != nil, "--validate-task": validateTask != nil,
           "--validate-items": validateItems != nil,
         ], "says nothing without --patience")
+    }
+    if let validateItems, validateItems < 1 {
+      throw UpcycleError.usage("no items", at: "--validate-items", expected: "1 or more", found: "\(validateItems)")
     }
     if validateTask == nil {
       try refuse(["--validate-items": validateItems != nil], "is of a task", hint: "--validate-task names it")

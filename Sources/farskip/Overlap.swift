@@ -48,8 +48,11 @@ struct Overlap: ParsableCommand {
   func run() {
     runReportingErrors {
       // An impossible link ends the job before it starts; on several processes all must agree.
+      if ranks < 1 {
+        throw UpcycleError.usage("is out of range", at: "--ranks", expected: "1 or more", found: "\(ranks)")
+      }
       let rate = Result { try LinkRate(parsing: link) }
-      try runRanks(threads: max(1, ranks), link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
+      try runRanks(threads: ranks, link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
         let (measurement, file) = try ranks.agreeing {
           (
             try self.measurement(try rate.get(), ranks: ranks.size),

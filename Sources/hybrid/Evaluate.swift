@@ -104,7 +104,7 @@ struct Evaluate: ParsableCommand {
     if let heavyHitters { try model.evict(by: heavyHitters) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
-    progress.finish("\(formatCount(chosen.count)) items")
+    progress.finish(counted(chosen.count, "item"))
     // What cannot be compared is said after the scores, which are not lost.
     let paired: Result<[TaskComparison]?, any Error> = Result {
       try baseline.map { try TaskComparison.all(of: $0, report) }

@@ -56,8 +56,7 @@ struct Generate: ParsableCommand {
   private func write() throws {
     try validateOptions()
     try sampling.validate()
-    let prompt =
-      try promptFile.map { String(decoding: try readFile(URL(fileURLWithPath: $0)), as: UTF8.self) } ?? self.prompt
+    let prompt = try promptFile.map { String(decoding: try textBytes(of: $0), as: UTF8.self) } ?? self.prompt
     let heavyHitters = try cache.map { try HeavyHitters($0) }
     let (model, loaded) = try self.model.loadWithTokenizer()
     if let heavyHitters { try model.evict(by: heavyHitters) }
@@ -186,7 +185,7 @@ struct Generate: ParsableCommand {
   private func memory(_ report: GenerationReport) -> String {
     """
     peak     \(formatCount(report.peakBytes)) bytes of tensors
-    cache    \(formatCount(report.cacheBytes - report.stateBytes)) bytes for \(formatCount(report.cachedTokens)) tokens
+    cache    \(formatCount(report.cacheBytes - report.stateBytes)) bytes for \(counted(report.cachedTokens, "token"))
 
     """ + state(report)
   }
@@ -202,10 +201,10 @@ struct Generate: ParsableCommand {
     let kept = Double(bytes) / Double(max(1, cost.baseBytesPerToken * report.cachedTokens))
     let percent = cache == nil ? cost.percent : 100 * kept
     return """
-      prefill  \(report.promptTokens) tokens, \(rate(report.prefillRate)) tokens/s
-      decode   \(report.newTokens) tokens, \(rate(report.decodeRate)) tokens/s
+      prefill  \(counted(report.promptTokens, "token")), \(rate(report.prefillRate)) tokens/s
+      decode   \(counted(report.newTokens, "token")), \(rate(report.decodeRate)) tokens/s
       KV cache \(formatCount(cost.bytesPerToken)) bytes per token, \(formatCount(bytes)) in all \
-      (\(report.cachedTokens) tokens, float32)
+      (\(counted(report.cachedTokens, "token")), float32)
       base     \(formatCount(cost.baseBytesPerToken)) bytes per token, \
       \(formatCount(cost.baseBytesPerToken * report.cachedTokens)) in all: this model keeps \
       \(String(format: "%.1f", percent)) %

@@ -27,6 +27,7 @@ struct Logits: ParsableCommand {
     let model = try self.model.load()
     let rows = try IdTable(contentsOf: URL(fileURLWithPath: ids), vocabulary: model.config.vocabularySize)
     try model.config.requirePositions(rows.time, field: "ids")
+    if let note = model.config.positionsNote(rows.time) { printNote(note) }
     let logits = model.logits(ids: rows.ids, batch: rows.batch, time: rows.time)
     let writer = try SafetensorsWriter(file, tensors: [TensorSpec("logits", logits.shape)])
     try writer.write("logits", UnsafeBufferPointer(start: logits.pointer, count: logits.count))

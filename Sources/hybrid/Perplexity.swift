@@ -32,6 +32,7 @@ struct Perplexity: ParsableCommand {
     let length = self.length ?? min(256, model.config.maxPosition)
     if length < 2 { throw UpcycleError.usage("a window needs two ids", at: "--length", found: "\(length)") }
     if let windows, windows < 1 { throw UpcycleError.usage("no windows", at: "--windows", found: "\(windows)") }
+    if let note = model.config.positionsNote(length - 1) { printNote(note) }
     let source = try TokenSource(shards: data, text: text, tokenizer: tokenizer)
     let count = min(source.count / length, windows ?? Int.max)
     if count == 0 {
@@ -43,7 +44,7 @@ struct Perplexity: ParsableCommand {
     let report = try perplexity(
       of: model, windows: count, tokenizer: tokenizer, progress: { progress.update($0, "windows") }
     ) { try source.read($0 * length..<($0 + 1) * length) }
-    progress.finish("\(formatCount(report.tokens)) tokens")
+    progress.finish(counted(report.tokens, "token"))
     if json {
       let weights = JSONValue.object(["weights": .string(self.model.weights.rawValue)])
       try printResult(report.json().merging(weights).text(pretty: true))
@@ -68,8 +69,7 @@ private enum TokenSource {
     case (let path?, nil):
       self = .shards(try TokenShards(URL(fileURLWithPath: path, isDirectory: true), tokenizer: tokenizer))
     case (nil, let path?):
-      let bytes = [UInt8](try readFile(URL(fileURLWithPath: path)))
-      self = .ids(tokenizer.documentStart + tokenizer.encode(bytes: bytes))
+      self = .ids(tokenizer.documentStart + tokenizer.encode(bytes: try textBytes(of: path)))
     default: throw UpcycleError.usage("give one of --data and --text")
     }
   }

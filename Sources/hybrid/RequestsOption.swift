@@ -55,10 +55,10 @@ struct RequestsOption: ParsableArguments {
     Interrupt.listen()
     let progress = ProgressLine("requests", total: requests.count, quiet: quiet)
     let report = try Evaluation.serve(requests, on: batch) {
-      try Interrupt.check()
+      if Interrupt.isRaised { throw Interrupted(keepsNothing: true) }
       progress.update($0, "\(batch.active.count) running, \(memory.pagesInUse) pages in use")
     }
-    progress.finish("\(requests.count) requests")
+    progress.finish(counted(requests.count, "request"))
     for request in report.requests {
       if let refusal = request.refusal { printNote("refused: \(refusal)") }
     }
@@ -113,10 +113,10 @@ struct RequestsOption: ParsableArguments {
     lines += [
       "", percentiles("time to first token  ", report.timeToFirstToken),
       percentiles("time per output token", report.timePerOutputToken),
-      "\(formatCount(report.newTokens)) tokens in \(formatDuration(report.seconds)): \(String(format: "%.1f", report.tokensPerSecond)) tokens/s, "
-        + "\(report.steps) steps, at most \(report.mostRunning) requests at once",
-      "pools \(formatCount(report.poolBytes)) bytes: \(report.slots) slots, \(report.pages) pages of \(report.pageTokens) tokens, "
-        + "\(report.mostPages) in use at most; peak \(formatCount(report.peakBytes)) bytes of tensors, \(Threads.count) threads",
+      "\(counted(report.newTokens, "token")) in \(formatDuration(report.seconds)): \(String(format: "%.1f", report.tokensPerSecond)) tokens/s, "
+        + "\(counted(report.steps, "step")), at most \(counted(report.mostRunning, "request")) at once",
+      "pools \(formatCount(report.poolBytes)) bytes: \(counted(report.slots, "slot")), \(counted(report.pages, "page")) of \(counted(report.pageTokens, "token")), "
+        + "\(report.mostPages) in use at most; peak \(formatCount(report.peakBytes)) bytes of tensors, \(counted(Threads.count, "thread"))",
     ]
     return lines.joined(separator: "\n")
   }

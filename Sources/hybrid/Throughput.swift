@@ -85,7 +85,7 @@ struct Throughput: ParsableCommand {
     for batch in batches {
       for context in lengths {
         for (name, model) in models {
-          try Interrupt.check()
+          if Interrupt.isRaised { throw Interrupted(keepsNothing: true) }
           let point = try measureDecoding(
             of: model, named: name, batch: batch, context: context, newTokens: tokens ?? 64, prefill: prefill)
           points.append(point)
@@ -137,7 +137,7 @@ struct Throughput: ParsableCommand {
       prefill  \(formatCount(Int(report.prefillTokensPerSecond))) tokens/s
       decode   \(formatCount(Int(report.decodeTokensPerSecond))) tokens/s
       KV cache \(formatCount(report.cacheBytes)) bytes\(states) (base model: \(formatCount(report.baseCacheBytes)))
-      peak     \(formatCount(report.peakBytes)) bytes of tensors, \(report.threads) threads
+      peak     \(formatCount(report.peakBytes)) bytes of tensors, \(counted(report.threads, "thread"))
       """)
   }
 }

@@ -65,6 +65,7 @@ struct HALOCommand: ParsableCommand {
 
   private func recipe(on ranks: any TrainingRanks) throws -> HALO {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+    try requireRate(layerLr, "--layer-lr")
     let plans = try HALO.Plans(
       tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1), shares: parsedShares(shares, such: "25,75"),
       batch: staged.batch, time: staged.sequence, layerRate: layerLr, rate: lr, warmup: warmup, seed: staged.seed

@@ -72,6 +72,7 @@ struct PostNASCommand: ParsableCommand {
 
   private func recipe(on ranks: any TrainingRanks) throws -> PostNAS {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+    try requireRate(blockLr, "--block-lr")
     let plans = try PostNAS.Plans(
       tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1), shares: parsedShares(shares, such: "20,10,70"),
       searches: layers == nil,

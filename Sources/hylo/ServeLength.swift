@@ -41,6 +41,8 @@ struct ServeLength: ParsableCommand {
     let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     Interrupt.listen()
     let folders = [model] + (vs.map { [$0] } ?? [])
+    // What cannot be opened costs no measurement.
+    for folder in folders { _ = try ModelConfig(contentsOf: URL(fileURLWithPath: folder, isDirectory: true)) }
     let reports = try folders.map { folder in
       let url = URL(fileURLWithPath: folder, isDirectory: true)
       return try measureServeLength(named: url.lastPathComponent, plan, progress: show) {
@@ -67,7 +69,7 @@ struct ServeLength: ParsableCommand {
   }
 
   private func show(_ what: String) throws {
-    try Interrupt.check()
+    if Interrupt.isRaised { throw Interrupted(keepsNothing: true) }
     if !quiet { printNote("serve-length \(what)") }
   }
 }

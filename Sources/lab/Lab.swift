@@ -78,7 +78,9 @@ struct Selection: ParsableArguments {
   var cells: [String] = []
 
   @Option(
-    help: "Threads of a stage, part of a result's identity (default: 2; 1 where --jobs is above 1, but 2 where time is measured).")
+    help: ArgumentHelp(
+      "Threads of a stage, part of a result's identity "
+        + "(default: 2; 1 where --jobs is above 1, but 2 where time is measured)."))
   var threads: Int?
 
   @Option(help: "Cells at a time, each in a process of its own.")

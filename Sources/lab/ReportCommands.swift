@@ -132,7 +132,7 @@ struct CheckCommand: ParsableCommand {
         format: "%6.2f = %6.2f / %5.2f", signal.ratio, signal.signal, signal.noise)
       let limited = signal.limited > 0 ? ", \(signal.limited) at floor or ceiling" : ""
       let shared = signal.bartlett < 0.01 ? ", noise not shared (Bartlett)" : ""
-      try printResult("  \(name)  \(numbers)  (\(signal.cells) cells\(limited)\(shared))")
+      try printResult("  \(name)  \(numbers)  (\(counted(signal.cells, "cell"))\(limited)\(shared))")
     }
   }
 }

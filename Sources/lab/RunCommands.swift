@@ -39,7 +39,7 @@ struct ListCommand: ParsableCommand {
       let width = specs.map(\.name.count).max() ?? 0
       for spec in specs {
         let name = spec.name.padding(toLength: width, withPad: " ", startingAt: 0)
-        let state = spec.pending.map { "not run yet: needs \($0)" } ?? "\(spec.cells.count) cells"
+        let state = spec.pending.map { "not run yet: needs \($0)" } ?? counted(spec.cells.count, "cell")
         try printResult("\(name)  \(spec.place): \(spec.title) (\(state))")
       }
     }
@@ -66,14 +66,15 @@ struct PlanCommand: ParsableCommand {
   func run() {
     runReportingErrors {
       if makefile != nil { try refuse(["--json": json], "says nothing with --makefile") }
+      let file = try makefile.map { try outputFile($0, "--makefile", replacing: "mk") }
       let laboratory = try place.measuredLaboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
-      if let makefile {
+      if let makefile, let file {
         if skipRecorded { throw UpcycleError.usage("a makefile holds every stage", hint: "leave out --skip-recorded") }
         let arguments = try Dictionary(
           uniqueKeysWithValues: plans.map { ($0.spec.name, try selection.arguments(for: $0)) })
         let text = try SweepMakefile(plans, in: laboratory, arguments: arguments).text(program: ownPath())
-        try writeFile(text, to: URL(fileURLWithPath: makefile))
+        try writeFile(text, to: file)
         let stages = Set(plans.flatMap(\.order)).count
         return try printResult("\(makefile): \(stages) stages; make -f \(shellQuoted(makefile)) -j2")
       }

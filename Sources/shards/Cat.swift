@@ -33,10 +33,14 @@ struct Cat: ParsableCommand {
     if let tokenizer { try shards.require(tokenizer) }
     if let from {
       let tokens = self.tokens ?? 256
-      guard document == nil, count == nil, from >= 0, tokens >= 0, from <= shards.count else {
+      guard document == nil, count == nil, from >= 0, tokens >= 1, from < shards.count else {
+        if document != nil || count != nil {
+          throw UpcycleError.usage(
+            "is of documents", at: document != nil ? "--document" : "--count", hint: "leave out --from")
+        }
         throw UpcycleError.usage(
-          "--from takes a token, without --document or --count", expected: "0 to \(shards.count)",
-          found: "\(from)")
+          "no such window", at: tokens < 1 ? "--tokens" : "--from",
+          expected: tokens < 1 ? "1 or more" : "0 to \(shards.count - 1)", found: "\(tokens < 1 ? tokens : from)")
       }
       let ids = try shards.read(from..<from + min(tokens, shards.count - from))
       try write(ids, tokenizer, continuing: true)
@@ -45,7 +49,8 @@ struct Cat: ParsableCommand {
     let total = try shards.documents().count
     let first = document ?? 0
     let count = count ?? (document == nil ? total : 1)
-    guard first >= 0, first < total, count >= 0 else {
+    if count < 1 { throw UpcycleError.usage("no documents", at: "--count", expected: "1 or more", found: "\(count)") }
+    guard first >= 0, first < total else {
       throw UpcycleError.usage(
         "no such document", at: "--document", expected: "0 to \(total - 1)", found: "\(first)")
     }

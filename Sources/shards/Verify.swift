@@ -26,8 +26,8 @@ struct Verify: ParsableCommand {
       progress.finish()
       let documents = try shards.documents().count
       try printResult(
-        "\(folder): \(shards.manifest.shards.count) shards, \(formatCount(shards.count)) tokens, "
-          + "\(formatCount(documents)) documents: all good")
+        "\(folder): \(counted(shards.manifest.shards.count, "shard")), \(counted(shards.count, "token")), "
+          + "\(counted(documents, "document")): all good")
     }
   }
 }

@@ -47,6 +47,7 @@ struct Mohawk: ParsableCommand {
     runOnRanks(staged.onRanks, renamed: ["layers": "base"]) { ranks in
       let recipe = try ranks.agreeing {
         func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+        try requireRate(layerLr, "--layer-lr")
         let plans = try MohawkDistilling.Plans(
           tokens: parsedCount(tokens, "--tokens", such: "4M", atLeast: 1),
           shares: parsedShares(shares, such: "4,34,62"), batch: staged.batch,

@@ -113,6 +113,10 @@ struct Select: ParsableCommand {
     let configs = try folders.map { try ModelConfig(contentsOf: $0) }
     // Refuses models of another base, and ones with other mixers, by composing any hybrid of the two.
     _ = try Composition(latentLayers: [0]).config(base: configs[0], latent: configs[1], linear: configs[2])
+    // An impossible count is refused before anything is measured.
+    _ = try LayerPlacement(
+      chosenStrategy == .greedy ? .maxScore : chosenStrategy, count: count,
+      scores: (0..<configs[0].layerCount).map { Double($0) })
     try shards.require(Tokenizer.load(from: folders[0]))
     let available = min(windows ?? 64, shards.count / 256)
     guard available > 0 else {
@@ -125,7 +129,6 @@ struct Select: ParsableCommand {
       try LayerScores(scores).save(to: table)
       sayWritten(table)
     }
-    // Also refuses an impossible count.
     let placement = try LayerPlacement(chosenStrategy, count: count, scores: scores)
     guard chosenStrategy == .greedy, method != .kl else { return (scores, placement) }
     let models = try folders.map { try LanguageModel(folder: $0) }

@@ -67,6 +67,7 @@ struct Upcycle: ParsableCommand {
 
   private func recipe(on ranks: any TrainingRanks) throws -> BestRecipe {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
+    try requireRate(layerLr, "--layer-lr")
     let shards = try TokenShards(folder(data))
     let tokens = try tokens.map { try parsedCount($0, "--tokens", such: "4M", atLeast: 1) } ?? shards.count
     let plans = try BestRecipe.Plans(

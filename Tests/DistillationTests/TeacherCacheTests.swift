@@ -59,6 +59,40 @@ final class TeacherCacheTests: XCTestCase {
     XCTAssertNotEqual(try train(TinyTraining.model(seed: 6)), beside, "another teacher is another run")
   }
 
+  /// Other kernels make other bits.
+  func testStatesOfOtherKernelsAreRefused() throws {
+    _ = try record("kernels")
+    var others = identity()
+    others.kernels = "another processor's"
+    XCTAssertThrowsError(try TeacherCache.isComplete(states("kernels"), others, steps: 6)) {
+      XCTAssertTrue("\($0)".contains("kernels"), "\($0)")
+    }
+  }
+
+  /// Who comes while another records waits, and finds what it recorded.
+  func testTwoRecordingsWaitForEachOther() throws {
+    try makeDirectory(states("shared"))
+    var lock: FileLock? = try FileLock(states("shared").appendingPathComponent("lock"), of: states("shared"))
+    let (done, started) = (expectation(description: "recorded"), DispatchSemaphore(value: 0))
+    let (folder, identity, plan) = (states("shared"), identity(), plan)
+    DispatchQueue.global().async {
+      started.signal()
+      do {
+        try TeacherCache.record(
+          TinyTraining.model(seed: 5), batches: RandomBatches(plan.batch, plan.time), identity: identity,
+          steps: plan.steps, in: folder)
+      } catch { XCTFail("\(error)") }
+      done.fulfill()
+    }
+    started.wait()
+    usleep(300_000)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: folder.appendingPathComponent("states-00000.zst").path))
+    withExtendedLifetime(lock) {}
+    lock = nil
+    wait(for: [done], timeout: 60)
+    XCTAssertTrue(try TeacherCache.isComplete(folder, identity, steps: plan.steps))
+  }
+
   func testBFloat16IsCloseAndSmaller() throws {
     let cache = try record("bfloat16", .bfloat16)
     let values = try train(cache)

@@ -6,6 +6,31 @@ import XCTest
 
 /// forward == prefill + decode == chunked prefill, for every mixer, at odd lengths and ragged batches.
 final class DecodingTests: XCTestCase {
+  /// A window holds beyond the positions too, where it is as long as they are: in a forward pass, and in decoding, one
+  /// token or several at a time.
+  func testAWindowAsLongAsThePositionsHoldsBeyondThem() throws {
+    func model(_ positions: Int) throws -> LanguageModel {
+      try TinyModels.model(
+        TinyModels.config {
+          $0.attention.windows = .init(layers: Array(0..<$0.layerCount), size: 16)
+          $0.maxPosition = positions
+        })
+    }
+    let (short, long) = (try model(16), try model(64))
+    let ids = TinyModels.ids(40)
+    let expected = long.logits(ids: ids, batch: 1, time: ids.count).toArray()
+    assertClose(short.logits(ids: ids, batch: 1, time: ids.count).toArray(), expected, "at once", tolerance: 1e-5)
+    for piece in [1, 7, 30] {
+      let cache = short.makeCache(positions: .max)
+      var states: [Float] = []
+      for start in stride(from: 0, to: ids.count, by: piece) {
+        states += try short.extend(cache, Array(ids[start..<min(start + piece, ids.count)])).toArray()
+      }
+      let logits = short.logits(Tensor([ids.count, short.config.hiddenSize], values: states)).toArray()
+      assertClose(logits, expected, "\(piece) at a time", tolerance: 1e-4)
+    }
+  }
+
   /// max |a - b| / max |b|.
   private func difference(_ a: Tensor, _ b: Tensor) -> Double { relativeError(a.toArray(), b.toArray()) }
 

@@ -278,6 +278,22 @@ final class ScoringTests: XCTestCase {
     XCTAssertEqual(try texts(200), try texts(20))
   }
 
+  /// An answer that would fill the positions leaves a question none.
+  func testAnswersThatLeaveTheQuestionNoRoomAreRefused() throws {
+    let tokenizer = try Self.tokenizer()
+    let config = try TinyModels.config {
+      $0.vocabularySize = tokenizer.vocabularySize
+      $0.maxPosition = 32
+    }
+    let model = try TinyModels.model(config, seed: 4)
+    for tokens in [32, 100] {
+      XCTAssertThrowsError(try greedyTexts(model, tokenizer, [(text: "The cat", stops: [])], maximumTokens: tokens)) {
+        XCTAssertTrue("\($0)".contains("no room for the question"), "\($0)")
+      }
+    }
+    XCTAssertNoThrow(try greedyTexts(model, tokenizer, [(text: "The cat", stops: [])], maximumTokens: 31))
+  }
+
   /// (1 + 6) of 64 outcomes of six coins are as lopsided on one side as 1 to 5.
   func testSignTestCountsBothTails() {
     for (one, other, p) in [(0, 6, 2.0 / 64), (5, 1, 14.0 / 64), (3, 3, 1), (0, 0, 1)] {

@@ -240,6 +240,18 @@ final class ExportTests: XCTestCase {
     try check("all-mixers", "hybrid_config.json", change: hybrid(.gatedDeltaNet))
   }
 
+  /// Programs that know no `rope_parameters` find the base frequency in both layouts.
+  func testOlderProgramsFindTheRopeOfAnExport() throws {
+    for (name, format, file) in [
+      ("plain", ExportFormat.official, "config.json"), ("latent-norm", .transformers, "config.json"),
+    ] {
+      let folder = try exported(model(name) { $0.rope = RopeConfig(theta: 500_000) }, format)
+      let keys = try JSONValue(contentsOf: folder.appendingPathComponent(file))
+      XCTAssertEqual(keys["rope_theta"]?.double, keys["rope_parameters"]?["rope_theta"]?.double, name)
+      XCTAssertNotNil(keys["rope_theta"], name)
+    }
+  }
+
   func testWhatAFormatCannotHoldIsSaidInOneLine() throws {
     func refused(_ name: String, _ format: ExportFormat, _ words: [String], line: UInt = #line) throws {
       XCTAssertThrowsError(try exported(model(name), format), line: line) { error in
@@ -249,6 +261,23 @@ final class ExportTests: XCTestCase {
     try refused("all-mixers", .official, ["this mix of layers", "attention, MLA, Mamba2, GDN"])
     try refused("free-and-gated", .official, ["gates and layers without positions"])
     try refused("direct-queries", .official, ["no word for"])
+    for (change, words): ((inout ModelConfig) -> Void, String) in [
+      ({ $0.attention.unrotatedLayers = [0] }, "no_rope_layers"),
+      ({ $0.mamba?.inputBias = true }, "mamba_in_proj_bias"), ({ $0.delta?.qkvBias = true }, "linear_qkv_bias"),
+    ] {
+      for kind in [MixerKind.mamba2, .gatedDeltaNet] {
+        let hybrid = try model("all-mixers") {
+          $0.mixers = [kind, .latentAttention, kind, kind]
+          $0.rope = RopeConfig()
+          $0.attention = AttentionConfig()
+          $0.latent?.layerRanks = [:]
+          if kind == .mamba2 { $0.delta = nil } else { ($0.mamba, $0.delta) = (nil, try! DeltaConfig(replacing: $0)) }
+          change(&$0)
+        }
+        if words.hasPrefix("mamba") && kind != .mamba2 || words.hasPrefix("linear") && kind == .mamba2 { continue }
+        XCTAssertThrowsError(try exported(hybrid, .official), words) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+      }
+    }
     try refused("llama", .official, ["without other mixers", "llama"])
     try refused("all-mixers", .mlx, ["this model is not written for mlx-lm", "attention, MLA, Mamba2, GDN"])
     try refused("direct-queries", .mlx, ["neighbouring dimensions"])

@@ -67,6 +67,23 @@ final class GGUFTests: XCTestCase {
     }
   }
 
+  /// Numbers whose factor half precision cannot hold are zeros, not a trap.
+  func testNumbersTooSmallForAFactorAreZeros() throws {
+    struct Tiny: WeightSource {
+      var names: Set<String>? { nil }
+      func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) {
+        destination.update(repeating: 1e-38, count: tensor.count)
+      }
+    }
+    let config = ModelConfig(
+      hiddenSize: 64, layerCount: 1, attentionHeads: 4, keyValueHeads: 2, headDim: 8, intermediateSize: 96,
+      vocabularySize: 40, tieWordEmbeddings: true)
+    let url = folder.appendingPathComponent("tiny.gguf")
+    try GGUFModel(config, type: .q8).file([]).write(Tiny(), to: url)
+    let values = try XCTUnwrap(Self.tensors(of: url)["blk.0.ffn_down.weight"]).values
+    XCTAssertEqual(values, [Float](repeating: 0, count: values.count))
+  }
+
   /// What a reader of the format finds: the tensors by name, their shapes outermost first.
   private static func tensors(of url: URL) throws -> [String: (shape: [Int], values: [Float])] {
     let data = try readFile(url)

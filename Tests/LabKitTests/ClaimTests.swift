@@ -144,6 +144,9 @@ final class ClaimTests: ClaimTestCase {
     XCTAssertEqual(try verdict(timing, repeated).answer, .holds)
     let exact = try spec("{ let: { a: \"base\", b: \"small\" }, quantity: \"a / b\", above: 1, measured: \"exact\" }")
     XCTAssertEqual(try verdict(exact, once).answer, .holds)
+    // A number on its bound is not above it, which no correction excuses.
+    let equal = ["base": 1.0, "small": 1].map { record($0, nil, ["score.avg": Metric($1)]) }
+    XCTAssertEqual(try verdict(exact, equal).answer, .fails)
   }
 
   /// Models that cannot show an effect say nothing of the method: their numbers stand, the claim is out of reach.
@@ -226,6 +229,8 @@ final class ClaimTests: ClaimTestCase {
       ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, seeds: 2 }", "at least 3 seeds"),
       ("{ let: { a: \"a\" }, quantity: \"a\", above: 1, measured: \"once\" }", "seeds, exact, repeats"),
       ("{ slope: [{ cells: [\"a\", \"b\"], x: [1, 1] }], above: 0 }", "is no ladder"),
+      ("{ let: { a: \"a\", b: \"b\" }, quantity: \"abs(a - b)\", below: 1 }", "calls abs, of which no error"),
+      ("{ let: { a: \"a\" }, quantity: \"2 * round(a)\", below: 1 }", "calls round, of which no error"),
     ] { assertError(words) { _ = try spec(test) } }
     assertError("is a headline without \"scale\"") { _ = try spec(difference, extra: "headline: true,") }
   }

@@ -296,6 +296,17 @@ final class ReportTests: XCTestCase {
     XCTAssertEqual(table.rows[0].values[1].agrees, true)
   }
 
+  /// The digits of "8e-5" end at the fifth behind the point.
+  func testDigitsOfANumberWithAnExponentAreCounted() {
+    func agrees(_ published: String, _ ours: Double) -> Bool? {
+      Table.Value(published: published, ours: Sample(values: [ours])).agrees
+    }
+    XCTAssertEqual(agrees("8e-5", 0.3), false)
+    XCTAssertEqual(agrees("8e-5", 8.4e-5), true)
+    XCTAssertEqual(agrees("1.5E3", 1540), true)
+    XCTAssertEqual(agrees("1.5E3", 1560), false)
+  }
+
   func testATableOfExactNumbersThatWasNeverRunIsNamed() throws {
     let lab = try TestLaboratory()
     XCTAssertEqual(try Publication(lab.laboratory).emptyExactTables(), [], "trained numbers may be missing")

@@ -32,6 +32,8 @@ final class StatisticsTests: XCTestCase {
     for row in try rows("chi_square_tail") {
       XCTAssertEqual(chiSquareTail(row[0], freedom: row[1]), row[2], accuracy: 1e-12, "\(row)")
     }
+    // scipy.stats.nct.sf(12.706204736, 1, 3): the law of one degree of freedom begins at its peak.
+    XCTAssertEqual(noncentralStudentTail(12.706204736, freedom: 1, shift: 3), 0.1861080743, accuracy: 1e-4)
     for row in try rows("noncentral_student_tail") {
       XCTAssertEqual(noncentralStudentTail(row[0], freedom: row[1], shift: row[2]), row[3], accuracy: 1e-6, "\(row)")
     }

@@ -34,6 +34,60 @@ final class ConfigTests: XCTestCase {
     XCTAssertFalse(message.contains("\n"), line: line)
   }
 
+  /// Two ropes by length: what lies beyond the first is refused, not turned by the wrong one.
+  func testSequencesBeyondTheFirstOfTwoRopesAreRefused() throws {
+    let factors = JSONValue.array([.double(1), .double(2), .double(3), .double(4)])
+    let config = try small([
+      "max_position_embeddings": .int(64),
+      "rope_scaling": .object([
+        "rope_type": .string("longrope"), "short_factor": factors, "long_factor": factors,
+        "original_max_position_embeddings": .int(16),
+      ]),
+    ])
+    XCTAssertNoThrow(try config.requirePositions(16, field: "length"))
+    XCTAssertThrowsError(try config.requirePositions(17, field: "length")) {
+      XCTAssertTrue("\($0)".contains("the first of the model's two ropes") && "\($0)".contains("at most 16"), "\($0)")
+    }
+    XCTAssertNoThrow(try small([:]).requirePositions(1 << 20, field: "length"))
+  }
+
+  /// Keys that a family's class in transformers takes no notice of are not obeyed.
+  func testKeysThatAClassDoesNotReadAreNotObeyed() throws {
+    func config(_ name: String, _ changes: [String: JSONValue]) throws -> ModelConfig {
+      let file = repositoryRoot().appendingPathComponent("Tests/Goldens/families/\(name)/config.json")
+      return try ModelConfig(json: JSONValue(contentsOf: file).merging(.object(changes)), file: name)
+    }
+    func refused(_ name: String, _ changes: [String: JSONValue], _ key: String, line: UInt = #line) {
+      XCTAssertThrowsError(try config(name, changes), line: line) {
+        XCTAssertTrue("\($0)".contains(key), "\($0)", line: line)
+      }
+    }
+    refused("gemma3", ["attn_logit_softcapping": .double(2)], "attn_logit_softcapping")
+    let gemma = try config(
+      "gemma2", ["hidden_activation": .string("gelu_pytorch_tanh"), "hidden_act": .string("silu")])
+    XCTAssertEqual(gemma.block.activation, try config("gemma2", [:]).block.activation)
+    let phi = try config("phi3", [:])
+    let types = (0..<phi.layerCount).map { JSONValue.string($0 == 0 ? "sliding_attention" : "full_attention") }
+    refused("phi3", ["sliding_window": .int(8), "layer_types": .array(types)], "layer_types")
+    XCTAssertEqual(phi.json["pad_token_id"], .null, "the class would take 32000")
+    XCTAssertEqual(try config("smollm3", [:]).json["pad_token_id"], .null, "the class would take 128004")
+  }
+
+  func testMamba2RefusesWhatItDoesNotCompute() throws {
+    let mamba: JSONValue = .object([
+      "model_type": .string("mamba2"), "hidden_size": .int(32), "num_hidden_layers": .int(1), "num_heads": .int(8),
+      "head_dim": .int(8), "state_size": .int(8), "n_groups": .int(1), "vocab_size": .int(50),
+      "eos_token_id": .array([.int(2), .int(5)]),
+    ])
+    let config = try ModelConfig(json: mamba, file: "mamba")
+    XCTAssertEqual(config.json["eos_token_id"], .array([.int(2), .int(5)]))
+    for change in ["hidden_act": JSONValue.string("relu"), "quantization_config": .object(["bits": .int(4)])] {
+      XCTAssertThrowsError(try ModelConfig(json: mamba.merging(.object([change.key: change.value])), file: "mamba")) {
+        XCTAssertTrue("\($0)".contains(change.key), "\($0)")
+      }
+    }
+  }
+
   func testOldAndNewRopeDialectsAreEqual() throws {
     let old = try small([
       "rope_theta": .double(500_000),

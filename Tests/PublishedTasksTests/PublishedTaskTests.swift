@@ -175,6 +175,9 @@ final class PublishedTaskTests: XCTestCase {
       "{\"q\": \"Q\", \"c\": [\"x\", \"y\"], \"a\": 0}\n{\"q\": \"Q\", \"c\": [\"x\"], \"a\": 0}\n",
       to: folder.appendingPathComponent("test.jsonl"))
     try refused(form + fields, ["test.jsonl:2", "doc_to_choice"])
+    try refused(
+      form + "doc_to_text: q\ndoc_to_choice: {yes: a, no: b}\ndoc_to_target: a\n",
+      ["is a mapping", "a list of its values"])
     try refused(generated + "generation_kwargs:\n  max_tokens: 123456\n", ["leaves no room", "123456"])
     try refused(form + fields + "process_docs: !function utils.other\n", ["utils.other", "process_docs"])
     try refused(

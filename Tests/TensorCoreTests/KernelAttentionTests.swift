@@ -72,6 +72,37 @@ final class KernelAttentionTests: XCTestCase {
     }
   }
 
+  /// Several positions of heads that share keys: each head gets what it gets alone, whether the heads divide a vector
+  /// or not, over several tiles and blocks.
+  func testHeadsOfAGroupGetWhatEachGetsAlone() {
+    for heads in [1, 2, 3, 4, 7, 8, 16] {
+      for (queries, keys, keyWidth, valueWidth) in [
+        (1, 1, 8, 8), (2, 40, 8, 8), (5, 5, 16, 12), (9, 130, 8, 8), (17, 300, 7, 9), (70, 71, 16, 16),
+        (130, 260, 8, 8),
+      ] {
+        let (qStride, kStride, outStride) = (heads * keyWidth + 3, keyWidth + valueWidth, heads * valueWidth + 5)
+        let (q, k) = (randomFloats(queries * qStride, "q", scale: 2), randomFloats(keys * kStride, "k", scale: 2))
+        var out = [Float](repeating: -7, count: queries * outStride)
+        var alone = out
+        k.withUnsafeBufferPointer { k in
+          let (key, value) = (k.baseAddress!, k.baseAddress! + keyWidth)
+          up_attention_group(
+            q, qStride, key, kStride, value, kStride, &out, outStride, heads, queries, keys, keyWidth, valueWidth, 0.3)
+          alone.withUnsafeMutableBufferPointer { rows in
+            for head in 0..<heads {
+              up_attention_forward_reference(
+                Array(q[(head * keyWidth)...]), qStride, key, kStride, value, kStride,
+                rows.baseAddress! + head * valueWidth, outStride, nil, queries, keys, keyWidth, valueWidth, 0.3)
+            }
+          }
+        }
+        assertClose(
+          out, alone, "\(heads) heads, \(queries) of \(keys) positions, \(keyWidth) and \(valueWidth) wide",
+          tolerance: 1e-5)
+      }
+    }
+  }
+
   /// Groups of heads of one position: each head gets what it gets alone.
   func testGroupsOfHeadsGetWhatEachGetsAlone() {
     for (groups, heads, keys, keyWidth, valueWidth) in [

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "InstructionSet/instruction_set.h"
 #include "attention_problem.h"
@@ -58,9 +59,34 @@ void up_attention_forward(
   ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale) {
   const attention_problem problem = {
     .q = {q, q_stride}, .k = {k, k_stride}, .v = {v, v_stride}, .out = {out, out_stride}, .lse = lse,
-    .q_count = Tq, .k_count = Tk, .k_width = dk, .v_width = dv, .scale = scale};
+    .q_count = Tq, .k_count = Tk, .k_width = dk, .v_width = dv, .heads = 1, .scale = scale};
   pthread_once(&once, prepare);
   kernels->forward(&problem, scratch(kernels->forward_scratch(&problem)));
+}
+
+void up_attention_group(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride,
+  ptrdiff_t heads, ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale) {
+  pthread_once(&once, prepare);
+  if (heads == 1 || kernels->lanes % heads != 0) {
+    for (ptrdiff_t h = 0; h < heads; h++)
+      up_attention_forward(q + h * dk, q_stride, k, k_stride, v, v_stride, out + h * dv, out_stride, NULL, Tq, Tk, dk, dv,
+                           scale);
+    return;
+  }
+  attention_problem problem = {
+    .k = {k, k_stride}, .v = {v, v_stride}, .q_count = Tq * heads, .k_count = Tk, .k_width = dk, .v_width = dv,
+    .heads = heads, .scale = scale};
+  const size_t kernel = (kernels->forward_scratch(&problem) + 15) & ~(size_t)15;
+  const ptrdiff_t q_row = heads * dk, out_row = heads * dv;
+  float *space = scratch(kernel + (size_t)(Tq * (q_row + out_row)));
+  float *queries = space + kernel, *results = queries + Tq * q_row;
+  for (ptrdiff_t t = 0; t < Tq; t++) memcpy(queries + t * q_row, q + t * q_stride, (size_t)q_row * sizeof(float));
+  problem.q = (rows_in){queries, dk};
+  problem.out = (rows_out){results, dv};
+  kernels->forward(&problem, space);
+  for (ptrdiff_t t = 0; t < Tq; t++) memcpy(out + t * out_stride, results + t * out_row, (size_t)out_row * sizeof(float));
 }
 
 void up_attention_exponentials(float *x, ptrdiff_t count) {
@@ -89,7 +115,7 @@ void up_attention_heads(
   const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
   ptrdiff_t groups, ptrdiff_t heads, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale) {
   attention_problem problem = {
-    .q_count = heads, .k_width = dk, .v_width = dv, .scale = scale, .side_by_side = 1};
+    .q_count = heads, .k_width = dk, .v_width = dv, .heads = 1, .scale = scale, .side_by_side = 1};
   pthread_once(&once, prepare);
   const size_t kernel = (kernels->forward_scratch(&problem) + 15) & ~(size_t)15;
   float *space = scratch(kernel + (size_t)(heads * dv + heads + groups * heads));
@@ -120,7 +146,7 @@ void up_attention_backward(
     .q = {q, q_stride}, .k = {k, k_stride}, .v = {v, v_stride},
     .out = {(float *)out, out_stride}, .lse = (float *)lse, .dout = {dout, dout_stride},
     .dq = {dq, dq_stride}, .dk = {dk_, dk_stride}, .dv = {dv_, dv_stride},
-    .q_count = Tq, .k_count = Tk, .k_width = dk, .v_width = dv, .scale = scale};
+    .q_count = Tq, .k_count = Tk, .k_width = dk, .v_width = dv, .heads = 1, .scale = scale};
   pthread_once(&once, prepare);
   kernels->backward(&problem, scratch(kernels->backward_scratch(&problem)));
 }

@@ -9,5 +9,5 @@
 #include "attention_kernels.h"
 #pragma clang attribute pop
 const attention_kernels up_attention_avx2 = {
-  forward_scratch, backward_scratch, forward, backward, exponentials};
+  LANES, forward_scratch, backward_scratch, forward, backward, exponentials};
 #endif

@@ -11,5 +11,5 @@
 #include "attention_kernels.h"
 #pragma clang attribute pop
 const attention_kernels up_attention_avx512 = {
-  forward_scratch, backward_scratch, forward, backward, exponentials};
+  LANES, forward_scratch, backward_scratch, forward, backward, exponentials};
 #endif

@@ -7,8 +7,9 @@
 //   p[j][i]      = 2^(scores[j][i] - max[i])
 //   o_t[d][i]    = 2^(old max[i] - max[i]) o_t[d][i] + sum_j v[j][d] * p[j][i]
 //
-// The last `rows` keys of a tile form its diagonal triangle. It is cut into strips of LANES keys: in
-// strip g the vectors c < g see no key, vector g is masked, the vectors c > g see every key.
+// The last keys of a tile, one for each of its positions, form its diagonal triangle. It is cut into strips of as many keys
+// as a vector holds positions (LANES, or LANES / heads where the heads of a position lie side by side): in strip g the
+// vectors c < g see no key, vector g is masked, the vectors c > g see every key.
 #pragma once
 
 #include "attention_vector.h"
@@ -31,11 +32,11 @@ static size_t tiled_forward_scratch(const attention_problem *p) {
     (p->k_width + p->v_width + FORWARD_KEYS) * TILE_WIDTH + FORWARD_KEYS * apart_stride(p->v_width));
 }
 
-/// Scores of `keys` keys for the vectors from `first` on, and their maxima. With masked, key r is
-/// hidden from the lanes l < r of vector `first` (keys <= LANES).
+/// Scores of `keys` keys for the vectors from `first` on, and their maxima. With masked > 0, key r is
+/// hidden from the lanes l < masked r of vector `first` (masked keys <= LANES).
 INLINE void score_keys(
   const query_tile *tile, float *scores, rows_in k, ptrdiff_t keys, ptrdiff_t k_width,
-  ptrdiff_t first, int masked, vec *block_max) {
+  ptrdiff_t first, ptrdiff_t masked, vec *block_max) {
 #define SCORE_TILE(rows, vectors, r, c) \
   do { \
     vec acc[MICRO_ROWS][MICRO_VECTORS] = {}; \
@@ -43,7 +44,7 @@ INLINE void score_keys(
                TILE_WIDTH, k_width); \
     UNROLL for (int y = 0; y < rows; y++) { \
       if (masked && (c) == first) \
-        acc[y][0] = blend(lane_index() >= (int)(r) + y, acc[y][0], splat(MASKED)); \
+        acc[y][0] = blend(lane_index() >= (int)(masked * ((r) + y)), acc[y][0], splat(MASKED)); \
       UNROLL for (int x = 0; x < vectors; x++) { \
         store(scores + ((r) + y) * TILE_WIDTH + ((c) + x) * LANES, acc[y][x]); \
         block_max[(c) + x] = maximum(block_max[(c) + x], acc[y][x]); \
@@ -95,6 +96,7 @@ INLINE void add_values(
 static void join_block(
   const attention_problem *problem, query_tile *tile, ptrdiff_t key, ptrdiff_t full,
   ptrdiff_t diagonal) {
+  const ptrdiff_t strip_keys = LANES / problem->heads;
   const rows_in k = {problem->k.at + key * problem->k.stride, problem->k.stride};
   const rows_in v = apart(
     (rows_in){problem->v.at + key * problem->v.stride, problem->v.stride}, full + diagonal,
@@ -103,10 +105,10 @@ static void join_block(
   for (ptrdiff_t c = 0; c < tile->vectors; c++) block_max[c] = tile->max[c];
 
   if (full) score_keys(tile, tile->scores, k, full, problem->k_width, 0, 0, block_max);
-  for (ptrdiff_t j = full, g = 0; g * LANES < diagonal; j += LANES, g++) {
+  for (ptrdiff_t j = full, g = 0; j < full + diagonal; j += strip_keys, g++) {
     const rows_in strip = {k.at + j * k.stride, k.stride};
-    score_keys(tile, tile->scores + j * TILE_WIDTH, strip, at_most(full + diagonal - j, LANES),
-               problem->k_width, g, 1, block_max);
+    score_keys(tile, tile->scores + j * TILE_WIDTH, strip, at_most(full + diagonal - j, strip_keys),
+               problem->k_width, g, problem->heads, block_max);
   }
 
   for (ptrdiff_t c = 0; c < tile->vectors; c++) {
@@ -119,9 +121,9 @@ static void join_block(
     exponentiate(tile, tile->scores, full, 0);
     add_values(tile, tile->scores, v, full, problem->v_width, 0, 1);
   }
-  for (ptrdiff_t j = full, g = 0; g * LANES < diagonal; j += LANES, g++) {
+  for (ptrdiff_t j = full, g = 0; j < full + diagonal; j += strip_keys, g++) {
     const rows_in strip = {v.at + j * v.stride, v.stride};
-    const ptrdiff_t keys = at_most(full + diagonal - j, LANES);
+    const ptrdiff_t keys = at_most(full + diagonal - j, strip_keys);
     float *p = tile->scores + j * TILE_WIDTH;
     exponentiate(tile, p, keys, g);
     if (j == 0) add_values(tile, p, strip, keys, problem->v_width, g, 1);
@@ -141,9 +143,9 @@ static void attend_tile(
     tile->sum[c] = splat(0);
   }
 
-  const ptrdiff_t diagonal = problem->side_by_side ? 0 : rows;
+  const ptrdiff_t heads = problem->heads, diagonal = problem->side_by_side ? 0 : rows / heads;
   const ptrdiff_t seen_by_all =
-    problem->side_by_side ? problem->k_count : problem->k_count - problem->q_count + first;
+    problem->side_by_side ? problem->k_count : problem->k_count - (problem->q_count - first) / heads;
   for (ptrdiff_t key = 0; key < seen_by_all + diagonal;) {
     const ptrdiff_t full = at_most(seen_by_all - key, FORWARD_KEYS);
     const int last = key + full == seen_by_all && full + diagonal <= FORWARD_KEYS;

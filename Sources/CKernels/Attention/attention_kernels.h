@@ -4,12 +4,16 @@
 #include "attention_backward.h"
 #include "attention_decode.h"
 
+static int is_decoded(const attention_problem *problem) {
+  return problem->q_count <= DECODE_QUERIES && problem->heads == 1;
+}
+
 static size_t forward_scratch(const attention_problem *problem) {
-  return problem->q_count <= DECODE_QUERIES ? decode_scratch(problem) : tiled_forward_scratch(problem);
+  return is_decoded(problem) ? decode_scratch(problem) : tiled_forward_scratch(problem);
 }
 
 static void forward(const attention_problem *problem, float *scratch) {
-  if (problem->q_count <= DECODE_QUERIES) decode(problem, scratch);
+  if (is_decoded(problem)) decode(problem, scratch);
   else tiled_forward(problem, scratch);
 }
 

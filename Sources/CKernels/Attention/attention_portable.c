@@ -4,4 +4,4 @@
 #define TILE_VECTORS 8
 #include "attention_kernels.h"
 const attention_kernels up_attention_portable = {
-  forward_scratch, backward_scratch, forward, backward, exponentials};
+  LANES, forward_scratch, backward_scratch, forward, backward, exponentials};

@@ -14,12 +14,14 @@ typedef struct {
   rows_in dout;
   rows_out dq, dk, dv;
   ptrdiff_t q_count, k_count, k_width, v_width;
+  ptrdiff_t heads;           // queries of one position, which follow each other: 1, or what divides LANES (forward only)
   float scale;
   int side_by_side;          // the queries are heads of one position: each sees every key (forward only)
 } attention_problem;
 
 /// One instruction set's kernels, and the scratch (in floats, 64-byte aligned) each of them needs.
 typedef struct {
+  ptrdiff_t lanes;
   size_t (*forward_scratch)(const attention_problem *);
   size_t (*backward_scratch)(const attention_problem *);
   void (*forward)(const attention_problem *, float *scratch);

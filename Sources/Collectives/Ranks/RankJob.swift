@@ -24,6 +24,9 @@ public func runRanks(
 /// - Parameter command: such as "farskip train"
 public func requireRanks(_ wanted: Int, _ ranks: any Communicator, field: String, command: String) throws {
   if ranks.size == wanted { return }
+  if wanted < 1 {
+    throw UpcycleError.usage("is out of range", field: field, expected: "1 or more ranks", found: "\(wanted)")
+  }
   throw UpcycleError.usage(
     "needs \(wanted) rank\(wanted == 1 ? "" : "s")", field: field, found: "\(ranks.size)",
     hint: "start it with mpirun -np \(wanted) \(command) ...; mpirun comes with openmpi-bin")

@@ -39,6 +39,8 @@ public final class TeacherCache: Teacher {
     public var type: NumberType
     /// That computed them: part of the bits.
     public var threads: Int
+    /// That computed them, ours and the library's: part of the bits. nil: states kept before this was noted.
+    public var kernels: String?
 
     /// - Parameters:
     /// - teacher: hash of its weights and config
@@ -54,6 +56,7 @@ public final class TeacherCache: Teacher {
       self.width = width
       self.type = type
       threads = Threads.count
+      kernels = "\(kernelsDescription()), \(blasDescription())"
     }
 
     var frameNumbers: Int { microBatch * time * width }
@@ -141,6 +144,12 @@ public final class TeacherCache: Teacher {
     _ teacher: LanguageModel, batches: any BatchSource, identity: Identity, steps: Int, in folder: URL,
     report: (Int) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws {
+    try makeDirectory(folder)
+    // Two processes would write, and clear away, each other's files.
+    let lock = try FileLock(waitingFor: folder.appendingPathComponent("lock")) {
+      printNote("note: \(folder.path): another process records these teacher states; waiting for it")
+    }
+    defer { withExtendedLifetime(lock) {} }
     if try !holds(folder, identity) {
       try writeFile(jsonText(identity, pretty: true), to: manifest(folder))
     }
@@ -193,7 +202,7 @@ public final class TeacherCache: Teacher {
     if found != identity {
       throw UpcycleError.usage(
         "holds a teacher's states of something else", at: folder.path,
-        expected: "the same teacher, data, batches, seed and number type",
+        expected: "the same teacher, data, batches, seed, number type, threads and kernels",
         found: found.map { $0.differences(identity) },
         hint: "choose another folder for the states, or delete this one")
     }
@@ -208,6 +217,7 @@ extension TeacherCache.Identity {
     if data != wanted.data { return "data \(data)" }
     if type != wanted.type { return type.rawValue }
     if threads != wanted.threads { return "\(threads) threads" }
+    if kernels != wanted.kernels { return kernels.map { "kernels \($0)" } ?? "unknown kernels" }
     return "steps of \(batch) x \(time) tokens (\(microBatch) at a time), seed \(seed), width \(width)"
   }
 }

@@ -5,7 +5,9 @@ import TensorCore
 import TokenData
 
 /// Greedy continuations of several prompts, decoded side by side, each until one of its stop texts, an end token or
-/// `maximumTokens` or the model's last position. A continuation holds everything generated, the stop text included.
+/// `maximumTokens` or the model's last position. A continuation holds everything generated, the stop text included. Prompts
+/// that leave no room for their answer are cut at their beginning.
+/// - Throws: a usage error where the answers alone would fill the positions
 public func greedyTexts(
   _ model: LanguageModel, _ tokenizer: Tokenizer, _ prompts: [(text: String, stops: [String])], maximumTokens: Int
 ) throws -> [String] {
@@ -17,7 +19,12 @@ public func greedyTexts(
     var text = ""
     var isDone = false
   }
-  let room = max(1, model.config.readablePositions - maximumTokens)
+  let room = model.config.readablePositions - maximumTokens
+  if room < 1 {
+    throw UpcycleError.usage(
+      "has no room for the question beside the answer", at: "the model's context",
+      expected: "more than the answer's \(maximumTokens) tokens", found: "\(model.config.readablePositions) positions")
+  }
   let ends = tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) })
   var writers = prompts.map { prompt in
     let ids = tokenizer.prompt(prompt.text).suffix(room)

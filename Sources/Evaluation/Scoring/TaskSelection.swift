@@ -49,6 +49,9 @@ public struct TaskSelection: Sendable {
     guard (0...Self.mostShots).contains(shots) else {
       throw UpcycleError.usage("is out of range", field: "shots", expected: "0 to \(Self.mostShots)", found: "\(shots)")
     }
+    if set.isEmpty {
+      throw UpcycleError.usage("names no set", field: "set", expected: "a, b, ...", found: "nothing")
+    }
     parts = try text.split(separator: ",").flatMap { name -> [Part] in
       if name == "all" { return (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) } }
       return [try TaskSelection.part(String(name), shots: shots)]
@@ -89,7 +92,7 @@ public struct TaskSelection: Sendable {
   public func items() throws -> [TaskItem] {
     var world: World?
     let solved = try examples.file.map { try TaskItem.read($0) }
-    return try parts.flatMap { part -> [TaskItem] in
+    let found = try parts.map { part -> [TaskItem] in
       switch part {
       case .microworld(let task, let shots):
         if limit > Self.mostItems {
@@ -111,6 +114,18 @@ public struct TaskSelection: Sendable {
         return try solved.map { try items.map(following(examples: $0)) } ?? items
       }
     }
+    // Items of two files, or of a file and the microworld, would count as one task.
+    var taken: Set<String> = []
+    for (part, items) in zip(parts, found) {
+      let tasks = Set(items.map(\.task))
+      if let both = taken.intersection(tasks).sorted().first {
+        throw UpcycleError.usage(
+          "names a task twice", field: "tasks", expected: "each once", found: both,
+          hint: "\(part.name) has items of it too")
+      }
+      taken.formUnion(tasks)
+    }
+    return found.flatMap { $0 }
   }
 
   /// An item behind the first solved ones of its task, blank lines between them.

@@ -38,6 +38,14 @@ public struct ContextBudget: Codable, Equatable, Sendable {
     stateBytes = config.stateNumbers * MemoryLayout<Float>.stride
     cacheBytesPerToken = config.kvNumbersPerToken * MemoryLayout<Float>.stride
     positions = config.positionLimit
+    // The residual stream and one inner width of a chunk, at the very least.
+    let chunkBytes = cappedProduct(chunk, config.hiddenSize + config.intermediateSize, MemoryLayout<Float>.stride)
+    if chunkBytes > budget, weightBytes + stateBytes <= budget {
+      throw UpcycleError.usage(
+        "prompt tokens at once take more than the budget", field: "chunk",
+        expected: "fewer than \(formatCount(budget / (chunkBytes / chunk))), of \(formatBytes(budget))",
+        found: formatCount(chunk))
+    }
     workingBytes = try Self.workingBytes(of: model, chunk: chunk)
     longest = nil
     let least = bytes(config, tokens: 1)

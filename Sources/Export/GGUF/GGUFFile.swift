@@ -94,8 +94,10 @@ struct GGUFFile {
         let block = values[start..<start + 32]
         let factor = block.reduce(0) { max($0, abs($1)) } / 127
         if Half.isTooLarge(factor) { try Half.requireFit(UnsafeBufferPointer(rebasing: block), at: name) }
-        data.append(number: Half.encode(factor))
-        let inverse = factor > 0 ? 1 / factor : 0
+        let stored = Half.encode(factor)
+        data.append(number: stored)
+        // What is too small for the factor's type is zero, and 1 / factor may be infinite.
+        let inverse = stored > 0 ? 1 / factor : 0
         data.append(contentsOf: block.map { UInt8(bitPattern: Int8(($0 * inverse).rounded())) })
       }
       return data

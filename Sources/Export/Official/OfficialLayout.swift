@@ -25,13 +25,20 @@ struct OfficialLayout {
     if others.count > 1 || !others.isEmpty && config.kinds.contains(.attention) {
       throw refuse("this mix of layers", config.kinds.map(\.shortName).joined(separator: ", "))
     }
+    if !config.attention.unrotatedLayers.isEmpty {
+      throw refuse("layers without positions", "no_rope_layers", "`format` transformers has them")
+    }
     if let mamba = config.mamba, linear == .mamba2 {
+      if mamba.inputBias { throw refuse("Mamba2 with biases", "mamba_in_proj_bias", "`format` transformers has them") }
       guard mamba.groupedWidth != nil, mamba.groups == mamba.heads, mamba.normEps == 1e-5 else {
         throw refuse(
           "Mamba2 of this shape", "\(mamba.heads) heads, \(mamba.groups) groups", "it knows the grouped variant")
       }
     }
     if let delta = config.delta, linear == .gatedDeltaNet {
+      if delta.qkvBias {
+        throw refuse("Gated DeltaNet with biases", "linear_qkv_bias", "`format` transformers has them")
+      }
       var published = try DeltaConfig(replacing: config)
       published.chunk = delta.chunk
       guard delta == published else {
@@ -77,7 +84,7 @@ struct OfficialLayout {
 
   var exported: ExportedModel {
     get throws {
-      var files = ["config.json": JSONValue.configuration(config.baseModel.json.object ?? [:])]
+      var files = ["config.json": JSONValue.configuration(config.baseModel.stockKeys)]
       let latentLayers = JSONValue.array(config.layers(of: .latentAttention).map { .int($0) })
       if let linear {
         var object = try latentKeys.merging(modelKeys) { $1 }.merging(attentionKeys) { $1 }

@@ -73,6 +73,13 @@ struct DeepSeekV3Layout {
   /// Rotary parameters without a width of their own: theta^(d_r / D) has the frequencies of D. nil where the scaling
   /// rule does not follow.
   private static func rope(_ rope: RopeConfig, dim: Int) -> RopeConfig? {
+    var rope = rope
+    // The rule has factors for every pair of a base's head, the class for those that turn.
+    if case .longRope(var rule) = rope.scaling {
+      rule.shortFactors = Array(rule.shortFactors.prefix(dim / 2))
+      rule.longFactors = Array(rule.longFactors.prefix(dim / 2))
+      rope.scaling = .longRope(rule)
+    }
     guard let width = rope.frequencyDim, width != dim else { return rope }
     var plain = rope
     plain.frequencyDim = nil
@@ -97,6 +104,7 @@ struct DeepSeekV3Layout {
     object["attention_bias"] = .bool(!latent.latentNorm)
     object["rope_interleave"] = .bool(latent.ropeInterleaved)
     object["rope_parameters"] = rope.json
+    object = ModelConfig.withOlderRopeKeys(object, rope: rope)
     object["rms_norm_eps"] = .double(config.rmsNormEps)
     object["tie_word_embeddings"] = .bool(config.tieWordEmbeddings)
     object["routed_scaling_factor"] = .double(1)

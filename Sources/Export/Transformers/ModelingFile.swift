@@ -164,8 +164,8 @@ extension ModelConfig {
     object["scale"] = attention.scale.map { .double($0) }
     object["score_cap"] = attention.scoreCap.map { .double($0) }
     if let windows = attention.windows {
-      let sizes = windows.layers.compactMap { layer in attentionWindow(layer: layer).map { (String(layer), $0) } }
-      if !sizes.isEmpty { object["windows"] = .object(Dictionary(uniqueKeysWithValues: sizes).mapValues { .int($0) }) }
+      let size = JSONValue.int(windows.size)
+      object["windows"] = .object(Dictionary(windows.layers.map { (String($0), size) }) { $1 })
       if windows.rope != nil { object["own_rope"] = .array(windows.layers.map { .string(String($0)) }) }
     }
     return .object(object)

@@ -78,10 +78,12 @@ public enum FolderContents: Equatable, Sendable {
   }
 
   /// The error of a command that finds this in its way: names it, and what made it.
-  public func inTheWay(at folder: URL) -> UpcycleError {
+  /// - Parameter changed: inputs of the command that lie there with other contents than when the same command made it
+  public func inTheWay(at folder: URL, changed: [String] = []) -> UpcycleError {
     let maker = (try? FolderOrigin(of: folder))?.map { ", made by `\($0.command)`" } ?? ""
     return .usage(
-      "holds \(description) already\(maker)", at: folder.path,
+      "holds \(description) already\(maker)\(changed.isEmpty ? "" : " from another \(changed.joined(separator: ", "))")",
+      at: folder.path,
       hint: isOurs ? "name another `out`, or replace it with `force`" : "name another `out`, or clear it")
   }
 }
@@ -95,6 +97,8 @@ public struct FolderOrigin: Codable, Equatable, Sendable {
   public let inputs: [String: String]
 
   static let fileName = "made-by.json"
+  /// Whether a file of this name says what made its folder.
+  public static func isRecord(_ name: String) -> Bool { name == fileName }
 
   /// - Parameters:
   ///   - command: without what only decides how results are shown

@@ -48,8 +48,11 @@ public enum Interrupt {
   public static func check() throws { if isRaised { throw Interrupted() } }
 }
 
-/// The user asked to stop; everything finished so far is kept.
+/// The user asked to stop; everything finished so far is kept, unless it is said that nothing is.
 public struct Interrupted: Error, CustomStringConvertible {
-  public init() {}
-  public var description: String { "stopped: the same command goes on from here" }
+  private let keepsNothing: Bool
+  public init(keepsNothing: Bool = false) { self.keepsNothing = keepsNothing }
+  public var description: String {
+    keepsNothing ? "stopped: nothing was kept" : "stopped: the same command goes on from here"
+  }
 }

@@ -100,3 +100,9 @@ extension String {
   /// With spaces in front, so that it takes `width` characters at least.
   public func rightAligned(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 }
+
+/// 1 and "token" -> "1 token", 2000 -> "2,000 tokens".
+/// - Parameter noun: whose plural ends in s
+public func counted(_ value: Int, _ noun: String) -> String {
+  "\(formatCount(value)) \(noun)\(value == 1 ? "" : "s")"
+}

@@ -79,6 +79,12 @@ extension Claim.Test {
       error.location = "\(object.file), \(object.path)"
       throw error
     }
+    // Where they bend, an interval would be of no width.
+    for function in ["abs", "round"] where expression.functions.contains(function) {
+      throw UpcycleError(
+        "\(object.path).quantity calls \(function), of which no error can be told", at: object.file,
+        hint: "a bound above and one below say the same")
+    }
     for name in expression.names where terms[name] == nil {
       throw UpcycleError(
         "\(object.path).quantity names \"\(name)\"", at: object.file,

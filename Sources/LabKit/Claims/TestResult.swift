@@ -107,7 +107,8 @@ public struct TestResult: Sendable {
       return
     }
     answer = test.answer(deciding.uncertainty)
-    failing = test.failing(deciding.uncertainty)
+    // Nothing excuses an exact number.
+    failing = deciding.uncertainty.variance == 0 && answer == .fails ? 0 : test.failing(deciding.uncertainty)
     if answer != .undecided { return }
     remarks = ["the interval straddles the bound"]
     if isUnpaired { remarks.append("unpaired items") }

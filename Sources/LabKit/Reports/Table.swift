@@ -42,11 +42,14 @@ struct Table {
       return ours.mean - number
     }
 
-    /// Whether an exact value equals the published one to its printed digits; nil without both.
+    /// Whether an exact value equals the published one to its printed digits ("8e-5" has one, the fifth behind the point);
+    /// nil without both.
     var agrees: Bool? {
       guard isComparable, let difference, let published else { return nil }
-      let decimals = published.split(separator: ".").dropFirst().first?.count ?? 0
-      return difference.magnitude <= 0.5 * pow(10, -Double(decimals)) * (1 + 1e-9)
+      let parts = published.lowercased().split(separator: "e")
+      let decimals = parts.first?.split(separator: ".").dropFirst().first?.count ?? 0
+      let exponent = parts.dropFirst().first.flatMap { Int($0) } ?? 0
+      return difference.magnitude <= 0.5 * pow(10, Double(exponent - decimals)) * (1 + 1e-9)
     }
   }
 

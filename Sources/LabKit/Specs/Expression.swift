@@ -32,6 +32,18 @@ struct Expression: Sendable {
     return walk(root).sorted()
   }
 
+  /// The functions it calls.
+  var functions: Set<String> {
+    func walk(_ node: Node) -> Set<String> {
+      switch node {
+      case .number, .name: []
+      case .binary(_, let left, let right): walk(left).union(walk(right))
+      case .call(let name, let items): items.reduce(into: [name]) { $0.formUnion(walk($1)) }
+      }
+    }
+    return walk(root)
+  }
+
   /// The expression as text with its names replaced.
   func described(_ name: (String) -> String) -> String {
     var result = ""

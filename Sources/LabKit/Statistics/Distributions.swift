@@ -40,7 +40,9 @@ func noncentralStudentTail(_ x: Double, freedom: Double, shift: Double) -> Doubl
   if freedom == .infinity || freedom > 1e6 { return normalProbability(shift - x) }
   // Density of s: 2 (f/2)^(f/2) / Gamma(f/2) s^(f-1) exp(-f s^2 / 2).
   let scale = log(2) + freedom / 2 * log(freedom / 2) - lgamma(freedom / 2)
-  let density = { (s: Double) in s > 0 ? exp(scale + (freedom - 1) * log(s) - freedom * s * s / 2) : 0 }
+  let density = { (s: Double) in
+    s > 0 ? exp(scale + (freedom - 1) * log(s) - freedom * s * s / 2) : freedom == 1 ? exp(scale) : 0
+  }
   let spread = 12 / (2 * freedom).squareRoot()
   let (low, high) = (max(0, 1 - spread), 1 + spread)
   let steps = 400

@@ -27,7 +27,10 @@ public final class LayerCache {
   private var isClosed = false
   /// What H2O keeps instead of a row for every token; nil: all rows.
   let kept: KeptTokens?
-  private let stateValues: Tensor
+  /// nil: none.
+  private let stateValues: Tensor?
+  /// Where the state of layers without one lies.
+  private nonisolated(unsafe) static let noState = UnsafeMutablePointer<Float>.allocate(capacity: 1)
 
   /// Memory of consecutive rows.
   private struct Memory {
@@ -55,7 +58,7 @@ public final class LayerCache {
     self.mostRows = mostRows
     self.kept = kept
     growing = true
-    stateValues = Tensor.zeros([stateNumbers])
+    stateValues = stateNumbers > 0 ? Tensor.zeros([stateNumbers]) : nil
     reserve(capacity)
   }
 
@@ -87,7 +90,7 @@ public final class LayerCache {
   var capacity: Int { isClosed ? 0 : growing || width == 0 ? .max : room }
 
   /// The state, all zeros before the first token.
-  public var state: UnsafeMutablePointer<Float> { stateValues.pointer }
+  public var state: UnsafeMutablePointer<Float> { stateValues?.pointer ?? Self.noState }
 
   /// Memory for `capacity` tokens in all. What is there stays where it is.
   public func reserve(_ capacity: Int) {
@@ -106,7 +109,7 @@ public final class LayerCache {
   /// Bytes that a cache made for `capacity` tokens takes: exactly what `reserve` asks for, and the state.
   static func reservedBytes(width: Int, stateNumbers: Int, mostRows: Int? = nil, capacity: Int) -> Int {
     let capacity = min(capacity, mostRows ?? .max)
-    var (bytes, room) = (StoragePool.reservedBytes(count: stateNumbers), 0)
+    var (bytes, room) = (stateNumbers > 0 ? StoragePool.reservedBytes(count: stateNumbers) : 0, 0)
     while width > 0 && room < capacity {
       let rows = nextRun(width, from: room, to: capacity)
       bytes += StoragePool.reservedBytes(count: rows * width)
@@ -171,7 +174,7 @@ public final class LayerCache {
       "a state, or a cache of the last tokens, cannot be truncated to \(length) tokens")
     precondition(kept == nil, "evicted tokens do not come back")
     self.length = max(0, length)
-    if stateNumbers > 0 { stateValues.fill(0) }
+    stateValues?.fill(0)
   }
 
   /// Appends `count` tokens of random numbers, and fills the state with such: for measuring speed without a prefill.

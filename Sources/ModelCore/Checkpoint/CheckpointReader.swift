@@ -147,6 +147,12 @@ public final class CheckpointReader: WeightSource {
     _ = try place(tensor.storedName, shape: tensor.storedShape)
   }
 
+  /// The file and the name that the tensor has there.
+  public func location(_ tensor: TensorSpec) -> String {
+    guard let place = places[tensor.storedName] else { return tensor.name }
+    return "\(files[place.file].url.path): \(place.name)"
+  }
+
   /// Reads the float tensor of this name, of exactly this shape, as float32.
   public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
     let place = try place(tensor.storedName, shape: tensor.storedShape)

@@ -84,7 +84,8 @@ extension ModelConfig {
   /// Tokens to which texts are cut that a model only reads: its positions, of two ropes by length those of the first.
   public var readablePositions: Int { min(maxPosition, rope.positionLimit ?? .max) }
 
-  /// Refuses sequences beyond the positions that a model has learned; rotary positions go on.
+  /// Refuses sequences beyond the positions that a model has learned, or beyond the first of two ropes by length
+  /// (LongRoPE); other rotary positions go on.
   /// - Parameter field: what asks for such sequences
   public func requirePositions(_ time: Int, field: String) throws {
     if block.learnsPositions && time > maxPosition {
@@ -92,6 +93,19 @@ extension ModelConfig {
         "is longer than the positions that were learned", field: field, expected: "at most \(maxPosition)",
         found: "\(time)")
     }
+    if let limit = rope.positionLimit, kvNumbersPerToken > 0, time > limit {
+      throw UpcycleError.usage(
+        "is longer than the first of the model's two ropes reaches (LongRoPE)", field: field,
+        expected: "at most \(limit)", found: "\(time)")
+    }
+  }
+
+  /// What a reader of numbers on such sequences must know; nil for those that the model was made for.
+  public func positionsNote(_ time: Int) -> String? {
+    guard kvNumbersPerToken > 0, time > maxPosition else { return nil }
+    return
+      "note: sequences of \(formatCount(time)) tokens, beyond the model's \(formatCount(maxPosition)) positions: its rope "
+      + "goes on, for which it was not trained"
   }
 
   // MARK: Work

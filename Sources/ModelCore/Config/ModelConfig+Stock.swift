@@ -8,10 +8,14 @@ extension ModelConfig {
     ![.hybrid, .flashLinear].contains(architecture) && rewiredLayers.isEmpty
   }
 
-  /// The family's keys, and the rope where transformers before 5 and many others look for it; they know no
-  /// `rope_parameters` and would turn by a base frequency of 10,000.
-  public var stockKeys: [String: JSONValue] {
-    var object = json.object ?? [:]
+  /// The family's keys, for other programs of any age (`withOlderRopeKeys`).
+  public var stockKeys: [String: JSONValue] { Self.withOlderRopeKeys(json.object ?? [:], rope: rope) }
+
+  /// Keys with the rope also where transformers before 5 and many others look for it; they know no `rope_parameters` and
+  /// would turn by a base frequency of 10,000.
+  /// - Parameter rope: what `rope_parameters` say
+  public static func withOlderRopeKeys(_ keys: [String: JSONValue], rope: RopeConfig) -> [String: JSONValue] {
+    var object = keys
     guard var parameters = object["rope_parameters"] else { return object }
     if let whole = parameters[MixerKind.attention.rawValue] {
       // Gemma 3: the layers with windows have a rope of their own.

@@ -58,7 +58,7 @@ extension Family {
     for (key, number) in [("vocab_size", vocabulary), ("num_attention_heads", 8), ("num_key_value_heads", 4)] {
       values[key] = values[key] ?? .int(number)
     }
-    values["hidden_act"] = values["hidden_activation"] ?? values["hidden_act"] ?? .string("gelu_pytorch_tanh")
+    values["hidden_act"] = values["hidden_activation"] ?? .string("gelu_pytorch_tanh")
     var config = try readCommonKeys(
       JSONObject(values: values, file: model.file),
       defaults: FamilyDefaults {

@@ -12,7 +12,10 @@ struct Gemma3: Family {
     let every = try model.int("sliding_window_pattern", in: 1...4096) ?? 6
     var config = try readGemma(model, vocabulary: 262_208, context: 131_072) { ($0 + 1) % every != 0 }
     config.attention.qkNorm = true
-    config.attention.scoreCap = try model.positive("attn_logit_softcapping")
+    // The class reads the key and does not compute it.
+    if model["attn_logit_softcapping"] != nil {
+      throw model.unsupported("attn_logit_softcapping", "a soft cap on Gemma 3's scores")
+    }
     config.rope = try RopeConfig(model: ropeKeys(model), maxPosition: config.maxPosition, theta: 1_000_000)
     if config.attention.windows != nil {
       let own = try model.object("rope_parameters")?.object(Self.windowedKey)
@@ -41,7 +44,6 @@ struct Gemma3: Family {
 
   func json(_ config: ModelConfig) -> [String: JSONValue] {
     var object = gemmaJSON(config)
-    object["attn_logit_softcapping"] = config.attention.scoreCap.map { .double($0) }
     let windowed = config.attention.windows?.rope ?? RopeConfig()
     object["rope_parameters"] = .object([
       MixerKind.attention.rawValue: config.rope.json, Self.windowedKey: windowed.json,

@@ -28,11 +28,17 @@ struct Phi3: Family {
         $0.maxPosition = 4096
       }, mixers: Array(repeating: .attention, count: layers))
     config.attention.windows = try windows(model, layerCount: layers) { _ in true }
+    // The class takes no notice of `layer_types`: a window is every layer's.
+    if model["sliding_window"] != nil, config.attention.windows?.layers.count != layers {
+      throw model.unsupported("layer_types", "windows in some layers only")
+    }
     return config
   }
 
   func json(_ config: ModelConfig) -> [String: JSONValue] {
     var object = commonJSON(config).merging(windowsJSON(config)) { $1 }
+    // Where the key is absent the class takes an id that a smaller vocabulary does not have.
+    object["pad_token_id"] = .null
     if let original = config.rope.positionLimit { object[Self.originalKey] = .int(original) }
     return object
   }

@@ -28,6 +28,8 @@ struct SmolLM3: Family {
 
   func json(_ config: ModelConfig) -> [String: JSONValue] {
     var object = commonJSON(config).merging(windowsJSON(config)) { $1 }
+    // Where the key is absent the class takes an id that a smaller vocabulary does not have.
+    object["pad_token_id"] = .null
     object["use_sliding_window"] = .bool(config.attention.windows != nil)
     object["no_rope_layers"] = config.attention.rotationFlags(layerCount: config.layerCount)
     return object

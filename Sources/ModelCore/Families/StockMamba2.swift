@@ -19,6 +19,7 @@ struct StockMamba2: Family {
 
   /// Attention's shape is set to the inner width's, for accounting only.
   func read(_ model: JSONObject) throws -> ModelConfig {
+    try refuseUnsupported(model)
     let mamba = try shape(model)
     let layers = try layerCount(model)
     return ModelConfig(
@@ -60,7 +61,7 @@ struct StockMamba2: Family {
 
   func json(_ config: ModelConfig) -> [String: JSONValue] {
     guard let mamba = config.mamba else { return identityJSON }
-    var object = identityJSON.merging([
+    return identityJSON.merging(tokenJSON(config)) { $1 }.merging([
       "hidden_size": .int(config.hiddenSize), "num_hidden_layers": .int(config.layerCount),
       "vocab_size": .int(config.vocabularySize), "tie_word_embeddings": .bool(config.tieWordEmbeddings),
       "num_heads": .int(mamba.heads), "head_dim": .int(mamba.headDim), "state_size": .int(mamba.stateSize),
@@ -69,9 +70,6 @@ struct StockMamba2: Family {
       "layer_norm_epsilon": .double(mamba.normEps), "use_bias": .bool(false), "use_conv_bias": .bool(true),
       "rms_norm": .bool(true),
     ]) { $1 }
-    object["bos_token_id"] = config.bosTokenId.map { .int($0) }
-    object["eos_token_id"] = config.eosTokenIds.first.map { .int($0) }
-    return object
   }
 }
 

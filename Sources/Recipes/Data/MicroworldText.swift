@@ -119,7 +119,7 @@ public struct MicroworldText: Sendable {
       progress.update(min(writer.tokens, tokens))
     }
     _ = try writer.finish()
-    progress.finish("\(formatCount(writer.tokens)) in \(formatCount(index)) documents")
+    progress.finish("\(formatCount(writer.tokens)) in \(counted(index, "document"))")
     return try TokenShards(url, tokenizer: tokenizer)
   }
 }

@@ -26,10 +26,10 @@ public func rulerReport(
   if beyondPositions { config.maxPosition = max(config.maxPosition, lengths.max() ?? 0, files?.longest ?? 0) }
   let model = try LanguageModel(config, weights: CheckpointReader(folder), file: folder.path)
   var scores = RulerReport(metric: metric)
-  let total = files?.count ?? tasks.count * lengths.count * depths.count * count
+  let total = files?.count ?? tasks.count * Set(lengths).count * depths.count * count
   let line = ProgressLine("ruler", total: total, quiet: quiet)
   var done = 0
-  for length in lengths.sorted() {
+  for length in Set(lengths).sorted() {
     for task in tasks {
       for depth in depths {
         let samples: [RulerSample]
@@ -61,6 +61,11 @@ public func rulerReport(
         done += samples.count
       }
     }
+  }
+  if let length = lengths.max(), scores.scores.isEmpty {
+    throw UpcycleError.usage(
+      "is too short for every one of these tasks", field: "lengths",
+      expected: "\(tasks.map(set.shortestLength).min() ?? 0) tokens or more", found: "\(length)")
   }
   line.finish("\(formatCount(scores.scores.reduce(0) { $0 + $1.samples })) samples")
   return scores

@@ -120,7 +120,9 @@ public struct Distilling {
     try data.require(tokenizer, of: student, teacher)
     try heldOut?.require(tokenizer)
     for model in [student, teacher].compactMap({ $0 }) {
-      try ModelConfig(contentsOf: model).requirePositions(plan.time, field: "sequence")
+      let config = try ModelConfig(contentsOf: model)
+      try config.requirePositions(plan.time, field: "sequence")
+      if ranks.writes, let note = config.positionsNote(plan.time) { printNote("\(note) (\(model.lastPathComponent))") }
     }
     return (
       tokenizer,

@@ -19,8 +19,12 @@ public func rewireCheckpoint(
   }
   let config = try base.connecting(selection.resolve(layerCount: base.layerCount), as: connectivity)
   let output = try outputFolder(destination, keepingApartFrom: source)
-  // Reading every name proves that the weights are whole before they are copied.
+  // Reading all proves that the weights are whole before they are copied.
   let weights = try CheckpointReader(source)
+  for tensor in base.tensors {
+    let matrix = try weights.stored(tensor)
+    try weights.requireFinite(tensor, matrix?.hasNonFinite ?? weights.read(tensor).hasNonFinite)
+  }
   for name in weights.fileNames {
     // In the Hub's cache files are links: what they lead to is copied.
     let file = source.appendingPathComponent(name).resolvingSymlinksInPath()

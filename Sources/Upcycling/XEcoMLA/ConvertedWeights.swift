@@ -54,6 +54,13 @@ final class ConvertedWeights: WeightSource {
     return try source.stored(base.counterpart(of: tensor))
   }
 
+  func location(_ tensor: TensorSpec) -> String {
+    if let layer = tensor.layer, case .mixer = tensor.role, config.mixers[layer] == .latentAttention {
+      return tensor.name
+    }
+    return source.location(base.counterpart(of: tensor))
+  }
+
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
     guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == .latentAttention else {
       return try source.read(base.counterpart(of: tensor), into: destination)
@@ -190,7 +197,7 @@ extension AttentionWeights {
     func tensor(_ role: MixerRole) throws -> Tensor {
       let spec = base.attentionTensor(role, layer: layer)
       let tensor = try source.read(spec)
-      if tensor.hasNonFinite { throw UpcycleError("holds NaN or infinity", at: spec.name) }
+      try source.requireFinite(spec, tensor.hasNonFinite)
       return tensor
     }
     func matrix(_ weight: MixerRole, _ bias: MixerRole) throws -> Matrix {

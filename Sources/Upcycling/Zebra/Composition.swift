@@ -115,7 +115,16 @@ private struct ComposedWeights: WeightSource {
   var names: Set<String>? { nil }
 
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    let source = tensor.layer.map { chosenLayers.contains($0) ? latent : linear } ?? base
+    let source = model(of: tensor)
     try source.reader.read(source.config.counterpart(of: tensor), into: destination)
+  }
+
+  func location(_ tensor: TensorSpec) -> String {
+    let source = model(of: tensor)
+    return source.reader.location(source.config.counterpart(of: tensor))
+  }
+
+  private func model(of tensor: TensorSpec) -> Model {
+    tensor.layer.map { chosenLayers.contains($0) ? latent : linear } ?? base
   }
 }

@@ -43,6 +43,14 @@ void up_attention_forward(
   const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride, float *lse,
   ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
 
+/// The same for `heads` query heads that share keys and values: q [Tq, heads, dk], out [Tq, heads, dv], the heads of a
+/// position one after the other, strides from position to position. Few positions of several heads fill vectors that those
+/// of one head leave half empty. Where the heads do not divide a vector they are taken one by one.
+void up_attention_group(
+  const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
+  const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride,
+  ptrdiff_t heads, ptrdiff_t Tq, ptrdiff_t Tk, ptrdiff_t dk, ptrdiff_t dv, float scale);
+
 /// One new position (decoding) of `groups` groups of `heads` query heads; the heads of a group share keys and values:
 /// q [groups, heads, dk], k [Tk, groups, dk], v [Tk, groups, dv], out [groups, heads, dv], lse [groups, heads] or NULL.
 /// Strides are from head to head of q and out, from key to key of k and v. Every head sees all Tk keys, and memory is

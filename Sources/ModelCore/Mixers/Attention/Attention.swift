@@ -72,7 +72,7 @@ public struct Attention: MatrixMixer {
     rotaryWidth = config.rotaryDim
     isRotated = !traits.unrotatedLayers.contains(layer)
     temperature = isRotated ? nil : traits.temperature
-    window = config.attentionWindow(layer: layer)
+    window = traits.windows.flatMap { $0.layers.contains(layer) ? $0.size : nil }
     scoreCap = Float(traits.scoreCap ?? 0)
     chunk = traits.chunks.flatMap { $0.layers.contains(layer) ? $0.size : nil }
     if traits.normsRotated, isRotated {
@@ -153,7 +153,10 @@ public struct Attention: MatrixMixer {
     let (table, rotated) = positions.rows(positionIds)
     let (q, k, v, gate) = project(tape, x, positionIds, table, rows: rotated)
     let half = groups * headWidth
-    if window != nil || scoreCap > 0 {
+    let exceedsWindow = window.map { window in
+      segments.contains { $0.cache.mostRows != nil || $0.cache.length + $0.rows.count > window }
+    }
+    if exceedsWindow == true || scoreCap > 0 {
       let bounded = BoundedAttention(
         heads: heads, groups: groups, headWidth: headWidth, scale: scale, window: window, cap: scoreCap)
       let mixed = Tensor([x.rowCount, heads * headWidth])
@@ -199,12 +202,12 @@ public struct Attention: MatrixMixer {
           headStride: headWidth,
           out: out + row * mixed.width, stride: mixed.width, headStride: headWidth)
         Threads.parallel(groups) { group in
-          for head in group * single.heads..<(group + 1) * single.heads {
-            for run in runs {
-              let keys = run.rows + group * headWidth
-              let tokens = run.tokens.lowerBound - start..<run.tokens.upperBound - start
-              attention.join(head: head, tokens, keys: keys, stride: 2 * half, values: keys + half, stride: 2 * half)
-            }
+          for run in runs {
+            let keys = run.rows + group * headWidth
+            attention.join(
+              heads: group * single.heads..<(group + 1) * single.heads,
+              run.tokens.lowerBound - start..<run.tokens.upperBound - start, keys: keys, values: keys + half,
+              stride: 2 * half)
           }
         }
         first = last

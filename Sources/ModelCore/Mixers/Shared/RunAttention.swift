@@ -83,4 +83,19 @@ struct RunAttention {
     attend(inside, visible: tokens.count, causal: true)
     attend(max(positions.lowerBound, tokens.upperBound)..<positions.upperBound, visible: tokens.count, causal: false)
   }
+
+  /// The same for heads that share keys and values: together where there is one block only.
+  func join(
+    heads: Range<Int>, _ tokens: Range<Int>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>, stride: Int
+  ) {
+    if logSums == nil, queryHeadStride == keyWidth, outHeadStride == valueWidth {
+      up_attention_group(
+        queries + heads.lowerBound * keyWidth, queryStride, keys, stride, values, stride,
+        out + heads.lowerBound * valueWidth, outStride, heads.count, positions.count, tokens.count, keyWidth,
+        valueWidth,
+        scale)
+      return
+    }
+    for head in heads { join(head: head, tokens, keys: keys, stride: stride, values: values, stride: stride) }
+  }
 }
