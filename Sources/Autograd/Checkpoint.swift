@@ -11,14 +11,14 @@ extension Tape {
   /// it the others' are not passed on.
   public func checkpoint(_ inputs: [Variable], _ body: @escaping (Tape, [Variable]) -> [Variable]) -> [Variable] {
     if !isRecording { return body(self, inputs) }
-    let quiet = Tape(recording: false)
+    let quiet = like(recording: false)
     let results = body(quiet, inputs.map { quiet.constant($0.value) }).map(\.value)
     let seeds = Seeds(count: results.count)
     // Parameters inside the body need gradients even when the inputs do not, so the node is always kept. Nodes of the
     // further results come after it, so that the backward pass has met them, and kept their gradients, when it gets
     // here.
     let first = recordAlways(results[0]) { dy in
-      let inner = Tape(recording: true)
+      let inner = self.like(recording: true)
       let starts = inputs.map { inner.input($0.value) }
       let ends = body(inner, starts)
       seeds.gradients[0] = dy
@@ -33,6 +33,15 @@ extension Tape {
       recordAlways(results[index]) { seeds.gradients[index] = $0 }
     }
     return [first] + others
+  }
+}
+
+extension Tape {
+  /// An empty tape that computes as this one does.
+  private func like(recording: Bool) -> Tape {
+    let tape = Tape(recording: recording)
+    (tape.isRowwise, tape.betweenOperations) = (isRowwise, betweenOperations)
+    return tape
   }
 }
 

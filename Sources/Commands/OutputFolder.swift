@@ -72,10 +72,18 @@ public struct OutputFolder: ParsableArguments {
     }
     // No thread may be at work when the process ends.
     defer { origin.cancel() }
+    var lost: String?
     if contents != .nothing {
       let isOwn = try FolderOrigin(of: url) == origin.get()
-      let lost = isOwn ? finishedReport?.files.flatMap { Self.lost($0, in: url) } : nil
-      if let lost { printNote("note: \(out): \(lost) is not as it was left; made again") }
+      lost = isOwn ? finishedReport?.files.flatMap { Self.lost($0, in: url) } : nil
+      if let lost, let foreign = finishedReport?.files.flatMap({ Self.foreign(to: $0, in: url) }) {
+        guard force, contents.isOurs else {
+          throw UpcycleError.usage(
+            "has lost \(lost), and holds what the command did not make (\(foreign))", at: url.path,
+            hint: contents.isOurs
+              ? "make it again with `force`, without that; or name another `out`" : "name another `out`, or clear it")
+        }
+      }
       if isOwn, lost == nil, let report = finishedReport,
         try report.beside == beside.map({ try FolderOrigin.digests(of: [$0]) })
       {
@@ -96,10 +104,11 @@ public struct OutputFolder: ParsableArguments {
       // The same command may have been killed between the two folders' appearing.
       let mayGo =
         try there == .nothing || force && there.isOurs
-        || contents == .nothing && FolderOrigin(of: place) == origin.get()
+        || (contents == .nothing || lost != nil) && FolderOrigin(of: place) == origin.get()
       guard mayGo else { throw try inTheWay(there, at: place, of: inputs, now: origin.get()) }
       return try AtomicFolder(place)
     }
+    if let lost { printNote("note: \(out): has lost \(lost); it is made again") }
     let folder = try AtomicFolder(url)
     var report = try body(folder.work, second?.work)
     if let second, let beside {
@@ -149,9 +158,17 @@ public struct OutputFolder: ParsableArguments {
     return stat(file.path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
   }
 
-  /// The first of these files that is missing or has another size.
+  /// The first of these files that is missing, or of weights or shards that were cut. What somebody has edited is no loss.
   private static func lost(_ files: [String: Int], in folder: URL) -> String? {
-    files.sorted { $0.key < $1.key }.first { size(folder.appendingPathComponent($0.key)) != $0.value }?.key
+    files.sorted { $0.key < $1.key }.first { path, bytes in
+      guard let found = size(folder.appendingPathComponent(path)) else { return true }
+      return found < bytes && (path.hasSuffix(".safetensors") || path.hasSuffix(".zst"))
+    }?.key
+  }
+
+  /// The first file in the folder that is none of these.
+  private static func foreign(to files: [String: Int], in folder: URL) -> String? {
+    sizes(of: folder).keys.sorted().first { files[$0] == nil && !isReport($0) && !FolderOrigin.isRecord($0) }
   }
 
   private var finishedReport: Report? {
@@ -189,7 +206,7 @@ public struct OutputFolder: ParsableArguments {
 
   private static func hasWeights(_ folder: URL) -> Bool {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    return names.contains { $0.hasSuffix(".safetensors") }
+    return names.contains { $0 == "model.safetensors" || $0 == "model.safetensors.index.json" }
   }
 
   /// Says so if the model was complete at that time already, and still is that model.

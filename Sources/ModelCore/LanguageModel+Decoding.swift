@@ -22,7 +22,7 @@ extension LanguageModel {
         return LayerCache(
           kind, width: needs.perToken, stateNumbers: needs.state, mostRows: needs.mostTokens, capacity: capacity,
           kept: kept)
-      }, positions: positions ?? config.positionLimit)
+      }, positions: positions.map { min($0, config.ropeLimit ?? .max) } ?? config.positionLimit)
   }
 
   /// Feeds new tokens to each sequence (prefill of any length, or one token each) and returns their final

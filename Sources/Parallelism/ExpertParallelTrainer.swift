@@ -92,7 +92,7 @@ public final class ExpertParallelTrainer {
       tape, ids: Array(ids[own]), batch: plan.batch / size, time: plan.time,
       passed: { [ranks] in ranks.sums.passed($0) })
     let (headLoss, measured) = tape.headLoss(
-      hidden, head: model.head, targets: Array(targets[own]), scale: 1 / Float(max(1, counted)))
+      hidden, head: model.head, targets: Array(targets[own]), scale: 1 / Float(max(1, counted)), cap: model.logitCap)
     context.finish("H", layer: model.layers.count, .forward)
     tape.backward(from: headLoss)
 

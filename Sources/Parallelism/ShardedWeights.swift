@@ -46,6 +46,12 @@ extension ModelConfig {
       throw UpcycleError.usage(
         "cannot be divided over ranks", field: "tensor_parallel", expected: "attention", found: other.rawValue)
     }
+    // Where attention's part and the experts' are summed before they are reduced, no factor or norm fits between.
+    if connectivities.contains(where: \.skipsAttentionOutput), block.residualMultiplier != 1 || block.norms != .before {
+      throw UpcycleError.usage(
+        "cannot be divided over ranks", field: "tensor_parallel", expected: "sublayers that are added as they are",
+        found: block.residualMultiplier != 1 ? "residual_multiplier \(block.residualMultiplier)" : "norms on outputs")
+    }
     let groups = latent?.upProjectionHeads ?? keyValueHeads
     try requireDivisor(
       ranks, of: greatestDivisor(attentionHeads, groups), "\(attentionHeads) heads and \(groups) key-value heads",

@@ -34,12 +34,13 @@ public enum Threads {
     }
   }
 
-  /// UPCYCLE_THREADS. What is no number of threads ends the process, as a wrong UPCYCLE_ISA does.
+  /// UPCYCLE_THREADS, at most 64. What is no number of threads ends the process, as a wrong UPCYCLE_ISA does.
   private static var wanted: Int? {
     guard let text = getenv("UPCYCLE_THREADS").map({ String(cString: $0) }) else { return nil }
-    if let number = Int(text), (1...64).contains(number) { return number }
+    if text.isEmpty { return nil }
+    if let number = Int(text), number >= 1 { return min(number, 64) }
     refuseVariable(
-      "UPCYCLE_THREADS: is no number of threads; expected 1 to 64, found \(text.isEmpty ? "nothing" : text)")
+      "UPCYCLE_THREADS: is no number of threads; expected 1 or more, found \(text)")
   }
 
   /// Runs `body(0) ... body(chunks - 1)`, chunks claimed by the workers as they become free. Returns

@@ -108,7 +108,7 @@ extension TrainingRanks {
   public func tellShares(of units: Int, _ unit: String, student: ModelConfig, frozen: ModelConfig?) {
     guard size > 1, writes else { return }
     let memory = RankMemory(student: student, frozen: frozen, ranks: size, shardsOptimizer: shardsOptimizer)
-    let threads = "\(Threads.count) thread\(Threads.count == 1 ? "" : "s")"
+    let threads = counted(Threads.count, "thread")
     printNote("\(size) ranks of \(threads), each with \(units / size) of \(units) \(unit) and \(memory.summary)")
   }
 

@@ -47,10 +47,10 @@ struct Overlap: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      // An impossible link ends the job before it starts; on several processes all must agree.
       if ranks < 1 {
         throw UpcycleError.usage("is out of range", at: "--ranks", expected: "1 or more", found: "\(ranks)")
       }
+      // An impossible link ends the job before it starts; on several processes all must agree.
       let rate = Result { try LinkRate(parsing: link) }
       try runRanks(threads: ranks, link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
         let (measurement, file) = try ranks.agreeing {

@@ -51,11 +51,7 @@ struct ExportCommand: ParsableCommand {
       return type
     }
     if format == .gguf {
-      let file = try outputFile(output.out, "--out", replacing: "gguf")
-      if !output.force, FileManager.default.fileExists(atPath: file.path) {
-        throw UpcycleError.usage(
-          "is there already", at: output.out, hint: "name another file, or replace it with --force")
-      }
+      let file = try outputFile(output.out, "--out", replacing: "gguf", isForced: output.force)
       return try printResult(summary(try export(to: file, as: format, type)))
     }
     try output.write(from: [model]) { folder in .init(summary(try export(to: folder, as: format, type))) }

@@ -53,8 +53,8 @@ struct Perplexity: ParsableCommand {
       let error = count > 1 ? String(format: " +- %.4f", report.standardError) : ""
       try printResult(
         String(
-          format: "loss %.4f%@ nats per token   perplexity %.3f   %.4f bits per byte   %d windows of %d",
-          report.loss, error, report.perplexity, report.bitsPerByte ?? .nan, count, length))
+          format: "loss %.4f%@ nats per token   perplexity %.3f   %.4f bits per byte   %@ of %d",
+          report.loss, error, report.perplexity, report.bitsPerByte ?? .nan, counted(count, "window"), length))
     }
   }
 }

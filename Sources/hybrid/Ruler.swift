@@ -139,9 +139,9 @@ struct Ruler: ParsableCommand {
         progress.update(done, "samples")
       }
     }
-    progress.finish("\(formatCount(done)) samples")
+    progress.finish(counted(done, "sample"))
     try printResult(
-      "\(write!): \(formatCount(done)) samples of \(tasks.count) tasks in \(formatDuration(monotonicSeconds() - start))"
+      "\(write!): \(counted(done, "sample")) of \(counted(tasks.count, "task")) in \(formatDuration(monotonicSeconds() - start))"
     )
   }
 

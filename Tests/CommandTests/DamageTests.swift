@@ -16,6 +16,7 @@ final class DamageTests: XCTestCase {
       _ = try! launch("hybrid", ["create", "--preset", preset, "--dtype", "float32", "--out", model.path])
       try! giveTokenizer(to: model)
     }
+    try! writeFile("[[1, 2, 3]]", to: folder.appendingPathComponent("ids.json"))
     try! packSentences(for: folder.appendingPathComponent("base").path, in: folder)
   }
   override class func tearDown() { try? FileManager.default.removeItem(at: folder) }
@@ -28,7 +29,6 @@ final class DamageTests: XCTestCase {
   // MARK: Files that others consist of
 
   func testNoFileOfAModelIsAnOutput() throws {
-    try writeFile("[[1, 2, 3]]", to: URL(fileURLWithPath: path("ids.json")))
     let (model, weights) = (path("base"), try readFile(URL(fileURLWithPath: path("base/model.safetensors"))))
     let config = try text("base/config.json")
     try assertRefused(
@@ -39,6 +39,13 @@ final class DamageTests: XCTestCase {
       status: 2, saying: ["--out", "belongs to what the folder holds"])
     XCTAssertEqual(try readFile(URL(fileURLWithPath: path("base/model.safetensors"))), weights)
     XCTAssertEqual(try text("base/config.json"), config)
+    for name in ["vocab.json", "added_tokens.json"] {
+      try FileManager.default.copyItem(atPath: model + "/tokenizer.json", toPath: model + "/" + name)
+      try assertRefused(
+        "hybrid", ["evaluate", "--model", model, "--tasks", "recall", "--items", "1", "--out", model + "/" + name],
+        status: 2, saying: ["--out", "belongs to what the folder holds"])
+      try FileManager.default.removeItem(atPath: model + "/" + name)
+    }
     // Scores beside the weights are written and replaced.
     for _ in 0..<2 {
       try assertSucceeds(
@@ -46,6 +53,24 @@ final class DamageTests: XCTestCase {
         ["evaluate", "--model", model, "--tasks", "recall", "--items", "1", "--quiet", "--out", model + "/scores.json"])
     }
     try FileManager.default.removeItem(atPath: path("base/scores.json"))
+  }
+
+  /// The Hub's cache: a model's files are links to others.
+  func testNoLinkedFileOfAModelIsAnOutput() throws {
+    try makeDirectory(URL(fileURLWithPath: path("hub/snapshot")))
+    try makeDirectory(URL(fileURLWithPath: path("hub/blobs")))
+    for name in try FileManager.default.contentsOfDirectory(atPath: path("base")) {
+      try FileManager.default.copyItem(atPath: path("base/\(name)"), toPath: path("hub/blobs/\(name)"))
+      try FileManager.default.createSymbolicLink(
+        atPath: path("hub/snapshot/\(name)"), withDestinationPath: "../blobs/\(name)")
+    }
+    let weights = path("hub/snapshot/model.safetensors")
+    try assertRefused(
+      "hybrid", ["logits", "--model", path("hub/snapshot"), "--ids", path("ids.json"), "--out", weights], status: 2,
+      saying: ["belongs to what the folder holds"])
+    XCTAssertEqual(
+      try readFile(URL(fileURLWithPath: path("hub/blobs/model.safetensors"))),
+      try readFile(URL(fileURLWithPath: path("base/model.safetensors"))))
   }
 
   func testTheCurveOfATrainingIsNotItsOwnTable() throws {
@@ -74,9 +99,13 @@ final class DamageTests: XCTestCase {
     let export = ["export", "--model", path("base"), "--format", "gguf", "--out", path("base.gguf"), "--dtype"]
     try assertSucceeds("hybrid", export + ["float32"])
     let made = try readFile(URL(fileURLWithPath: path("base.gguf")))
-    try assertRefused("hybrid", export + ["q8_0"], status: 2, saying: ["base.gguf: is there already", "--force"])
+    try assertRefused(
+      "hybrid", export + ["q8_0"], status: 2, saying: ["--out", "is there already", "base.gguf", "--force"])
     XCTAssertEqual(try readFile(URL(fileURLWithPath: path("base.gguf"))), made)
     try assertSucceeds("hybrid", export + ["q8_0", "--force"])
+    // A device is written in place.
+    try assertSucceeds(
+      "hybrid", ["export", "--model", path("base"), "--format", "gguf", "--out", "/dev/null", "--dtype", "q8_0"])
     XCTAssertLessThan(try readFile(URL(fileURLWithPath: path("base.gguf"))).count, made.count)
   }
 
@@ -94,10 +123,37 @@ final class DamageTests: XCTestCase {
         try made.prefix(1000).write(to: weights)
       }
       let again = try assertSucceeds("xecomla", convert)
-      XCTAssertTrue(again.error.contains("model.safetensors is not as it was left; made again"), again.error)
+      XCTAssertTrue(again.error.contains("has lost model.safetensors; it is made again"), again.error)
       XCTAssertEqual(try readFile(weights), made, damage)
     }
     XCTAssertTrue(try assertSucceeds("xecomla", convert).error.contains("finished already"))
+    // What somebody edited or added is theirs.
+    let config = URL(fileURLWithPath: path("mla/config.json"))
+    let edited = try text("mla/config.json").replacing(
+      "\"max_position_embeddings\" : 512", with: "\"max_position_embeddings\" : 64")
+    try writeFile(edited, to: config)
+    try writeFile("mine", to: URL(fileURLWithPath: path("mla/NOTES.md")))
+    XCTAssertTrue(try assertSucceeds("xecomla", convert).error.contains("finished already"))
+    XCTAssertEqual(try text("mla/config.json"), edited)
+    for lost in ["model.safetensors", "config.json"] {
+      try FileManager.default.removeItem(atPath: path("mla/\(lost)"))
+      try assertRefused("xecomla", convert, status: 2, saying: ["has lost", "NOTES.md"])
+      XCTAssertEqual(try text("mla/NOTES.md"), "mine", lost)
+    }
+  }
+
+  /// The folder beside it, which is whole, is made again with it.
+  func testHeldOutShardsAreMadeAgainWithTheOthers() throws {
+    let pack = [
+      "pack", "--input", path("text.txt"), "--tokenizer", path("base"), "--hold-out", "20%", "--document-separator",
+      "blank-line",
+      "--quiet", "--out", path("split"),
+    ]
+    try assertSucceeds("shards", pack)
+    let made = try readFile(URL(fileURLWithPath: path("split/shard-00000.zst")))
+    try FileManager.default.removeItem(atPath: path("split/shard-00000.zst"))
+    XCTAssertTrue(try assertSucceeds("shards", pack).error.contains("has lost shard-00000.zst"))
+    XCTAssertEqual(try readFile(URL(fileURLWithPath: path("split/shard-00000.zst"))), made)
   }
 
   func testATrainingThatLostItsWeightsSaysHowToMendIt() throws {
@@ -165,6 +221,9 @@ final class DamageTests: XCTestCase {
     for name in ["wide.txt", "base/model.safetensors"] {
       try assertRefused("hybrid", measure + [path(name)], status: 1, saying: [path(name), "is not text"])
     }
+    // As `head -c` cuts.
+    try Data((plain + "é").utf8.dropLast()).write(to: URL(fileURLWithPath: path("cut.txt")))
+    try assertSucceeds("hybrid", measure + [path("cut.txt")])
     XCTAssertEqual(try launch("/bin/bash", ["-c", "gzip -k '\(path("plain.txt"))'"]).status, 0)
     XCTAssertEqual(
       try assertSucceeds("hybrid", measure + [path("plain.txt.gz")]).output,
@@ -210,7 +269,8 @@ final class DamageTests: XCTestCase {
 
   func testVariablesThatSayNothingAreRefused() throws {
     for (variable, words) in [
-      ("UPCYCLE_THREADS=abc", "1 to 64, found abc"), ("UPCYCLE_THREADS=0", "found 0"), ("UPCYCLE_BLAS=mkl", "openblas"),
+      ("UPCYCLE_THREADS=abc", "1 or more, found abc"), ("UPCYCLE_THREADS=0", "found 0"),
+      ("UPCYCLE_BLAS=mkl", "openblas"),
     ] {
       let result = try launch(
         "/usr/bin/env",

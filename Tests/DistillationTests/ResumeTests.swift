@@ -180,6 +180,11 @@ final class ResumeTests: XCTestCase {
     }
     try FileManager.default.removeItem(at: before)
     XCTAssertThrowsError(try run("flip")) { XCTAssert("\($0)".contains("state-5.safetensors: damaged"), "\($0)") }
+    // A file that was cut says once what to do, and not to download it.
+    try good.prefix(good.count - 100).write(to: newest)
+    XCTAssertThrowsError(try run("flip")) {
+      XCTAssert("\($0)".contains("there is no good state") && !"\($0)".contains("download"), "\($0)")
+    }
   }
 
   /// A state counts under its own name only, and names that are no steps are none.

@@ -29,6 +29,11 @@ final class DecodingTests: XCTestCase {
       let logits = short.logits(Tensor([ids.count, short.config.hiddenSize], values: states)).toArray()
       assertClose(logits, expected, "\(piece) at a time", tolerance: 1e-4)
     }
+    // H2O forgets by itself.
+    try short.evict(by: HeavyHitters(share: 0.5))
+    let cache = short.makeCache(capacity: 40, positions: .max)
+    for id in ids { _ = try short.extend(cache, [id]) }
+    XCTAssertEqual(cache.length, 40)
   }
 
   /// max |a - b| / max |b|.

@@ -26,6 +26,13 @@ final class ProgressTests: XCTestCase {
     return written
   }
 
+  /// A pipe's bytes have no total.
+  func testATotalThatIsNotKnownIsNotShown() {
+    let progress = makeProgress(total: 0)
+    progress.update(17, "bytes")
+    XCTAssertEqual(news(), "\r\u{1b}[Jstep 17  bytes")
+  }
+
   func testThereIsNoTimeLeftUntilSomethingTells() {
     let progress = makeProgress(total: 100, startingAt: 20)
     progress.update(20, "loss 3.2")

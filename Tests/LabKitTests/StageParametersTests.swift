@@ -84,6 +84,9 @@ final class StageParametersTests: XCTestCase {
       ("share: 1, init: \"svdd\"", ["p.json5", "\"make\"", "`init`", "svd, random", "svdd"]),
       ("share: 1, kv_rank: \"eight\"", ["`kv_rank`", "a whole number", "eight"]),
       ("share: 1, layers: [1, \"x\"]", ["`layers`", "[1,\"x\"]"]), ("kv_rank: 1", ["`share`", "is missing"]),
+      ("share: 1, kv_rank: -1", ["`kv_rank`", "0 to 2^48", "-1"]),
+      ("share: 1, batch: 0", ["`batch`", "1 to 2^48", "0"]),
+      ("share: 1, layers: [1, 4611686018427387904]", ["`layers`", "0 to 2^48", "4611686018427387904"]),
     ] {
       XCTAssertThrowsError(try config(with), with) { error in
         for word in words { XCTAssertTrue("\(error)".contains(word), "\(error)") }

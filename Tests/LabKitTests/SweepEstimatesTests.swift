@@ -7,6 +7,18 @@ import XCTest
 
 /// How long a sweep is foretold to take.
 final class SweepEstimatesTests: XCTestCase {
+  /// One short stage that waited does not make hours of minutes; a long one does, and is forgotten.
+  func testCrowdingIsThatOfTheLastMinutes() {
+    var crowding = Crowding()
+    XCTAssertEqual(crowding.factor, 1)
+    crowding.add(3, work: 0.5)
+    XCTAssertLessThan(crowding.factor, 1.1)
+    crowding.add(600, work: 200)
+    XCTAssertEqual(crowding.factor, 2.8, accuracy: 0.2)
+    for _ in 0..<10 { crowding.add(200, work: 200) }
+    XCTAssertLessThan(crowding.factor, 1.1)
+  }
+
   /// On a fresh clone the committed records tell how long a run takes.
   func testCommittedRecordsTellTheTime() throws {
     let lab = try TestLaboratory()

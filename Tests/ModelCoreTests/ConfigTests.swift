@@ -49,6 +49,10 @@ final class ConfigTests: XCTestCase {
       XCTAssertTrue("\($0)".contains("the first of the model's two ropes") && "\($0)".contains("at most 16"), "\($0)")
     }
     XCTAssertNoThrow(try small([:]).requirePositions(1 << 20, field: "length"))
+    // Nor does a wish to go on beyond the positions lead there.
+    let model = try LanguageModel(config, seed: 1)
+    XCTAssertEqual(model.makeCache(positions: .max).positions, 16)
+    XCTAssertThrowsError(try model.extend(model.makeCache(positions: .max), [Int32](repeating: 1, count: 17)))
   }
 
   /// Keys that a family's class in transformers takes no notice of are not obeyed.

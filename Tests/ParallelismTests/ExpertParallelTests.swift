@@ -189,6 +189,15 @@ final class ExpertParallelTests: XCTestCase {
     }
   }
 
+  /// The first step's loss is that of the trainer of one process.
+  func testASoftCapOfTheLogitsCounts() throws {
+    var config = try TinyFamilies.all(.farskip)[0].config
+    config.block.logitCap = 0.5
+    let plan = TrainingPlan(tokens: 4 * Self.batch * Self.time, batch: Self.batch, time: Self.time, learningRate: 0.01)
+    let expected = try Trainer(student: model(config), batches: Batches(), plan: plan).trainStep().loss
+    XCTAssertEqual(try train(config, ranks: 2, overlaps: true).losses[0], expected, accuracy: 1e-5 * expected)
+  }
+
   // MARK: Refusals
 
   func testUnevenExpertsAndBatchesAreRefused() throws {

@@ -67,6 +67,21 @@ final class TensorParallelTests: XCTestCase {
     }
   }
 
+  /// Where attention's part is summed with the experts' before the reduction, neither a factor nor a norm fits between.
+  func testFactorsThatDoNotFitAreRefused() throws {
+    for change: (inout ModelConfig) -> Void in [
+      { $0.block.residualMultiplier = 0.5 }, { $0.block.norms = .around },
+    ] {
+      for connectivity in Connectivity.allCases where connectivity.skipsAttentionOutput {
+        var config = try TinyFamilies.all(connectivity)[0].config
+        change(&config)
+        XCTAssertThrowsError(try config.sharded(over: 2), connectivity.rawValue) {
+          XCTAssertTrue("\($0)".contains("cannot be divided over ranks"), "\($0)")
+        }
+      }
+    }
+  }
+
   func testReductionsFlyInFarSkipsWindows() throws {
     let config = try TinyFamilies.all(.farskip)[2].config
     try ThreadRanks.run(2) { ranks in

@@ -66,10 +66,28 @@ final class ChatTemplateTests: XCTestCase {
       ("{{ ['\u{2028}\u{A0}é'] }}", #"['\u2028\xa0é']"#), ("{{ 7 | round }}{{ 2.5 | round }}", "72.0"),
       ("{{ [1, 2.5] | sum(start=4) }} {{ [{'n': 2}] | sum('n', 4) }} {{ [] | sum }}", "7.5 6 0"),
       ("{{ '' is upper }}{{ 'A1' is upper }}{{ '1' is lower }}", "FalseTrueFalse"),
+      // As Python's methods of texts.
+      (
+        "{{ 'hello llama'.find('l', 4) }} {{ 'hello'.find('l', 0, 2) }} {{ 'été'.rfind('t', -2) }} {{ 'aXa'.find('a', 1) }}",
+        "6 -1 1 2"
+      ),
+      ("{{ 'hello'.rfind('') }} {{ 'a'.find('', 5) }} {{ 'abab'.index('b', 2) }}", "5 -1 3"),
+      (
+        "{{ 'hello'.startswith('l', 2) }}{{ 'hello'.startswith('h', 1) }}{{ 'hello'.endswith('ll', 0, 4) }}",
+        "TrueFalseTrue"
+      ),
+      (
+        "{{ 'aaa'.count('') }} {{ 'aaa'.count('a', 1) }} {{ 'a\\nb\\r\\nc'.splitlines(True) }}",
+        #"4 2 ['a\n', 'b\r\n', 'c']"#
+      ),
+      ("{{ ' a  b c '.rsplit(None, 1) }} {{ 'a  b'.rsplit(None, 3) }}", "[' a  b', 'c'] ['a', 'b']"),
     ]
     for (source, expected) in cases { XCTAssertEqual(try text(source), expected, source) }
     XCTAssertThrowsError(try text("{{ 1 | tojson(separators=',') }}")) {
       XCTAssertTrue("\($0)".contains("takes two texts as separators"), "\($0)")
+    }
+    XCTAssertThrowsError(try text("{{ -(0 - 9223372036854775807 - 1) }}")) {
+      XCTAssertTrue("\($0)".contains("too large"), "\($0)")
     }
     XCTAssertThrowsError(try text("{{ ['a', 1] | sum }}")) {
       XCTAssertTrue("\($0)".contains("sum cannot add"), "\($0)")

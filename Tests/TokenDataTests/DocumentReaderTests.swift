@@ -70,6 +70,19 @@ final class DocumentReaderTests: XCTestCase {
     XCTAssertEqual(try documents(Self.files.appendingPathComponent("lines.jsonl.gz").path), expected)
   }
 
+  /// Whose first line goes on in the second member.
+  func testTheKindOfAFileIsToldBeyondItsFirstMember() throws {
+    let place = try write([], "parts.gz")
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+    shell.arguments = [
+      "-c", "(printf '{\"text\": \"hello' | gzip; printf ' world\"}\\n{\"text\": \"b\"}\\n' | gzip) > '\(place)'",
+    ]
+    try shell.run()
+    shell.waitUntilExit()
+    XCTAssertEqual(try documents(place), ["hello world", "b"])
+  }
+
   /// What `gzip` and `zstd` write and unpack: an empty member, zeros that fill a block, frames without content (pzstd). What
   /// they call damaged is refused.
   func testMembersPaddingAndSkippableFrames() throws {

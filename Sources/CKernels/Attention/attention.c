@@ -64,6 +64,9 @@ void up_attention_forward(
   kernels->forward(&problem, scratch(kernels->forward_scratch(&problem)));
 }
 
+// Queries of all heads that are copied beside each other at a time: a tile of the widest kernels.
+enum { GROUP_QUERIES = 64 };
+
 void up_attention_group(
   const float *q, ptrdiff_t q_stride, const float *k, ptrdiff_t k_stride,
   const float *v, ptrdiff_t v_stride, float *out, ptrdiff_t out_stride,
@@ -76,17 +79,24 @@ void up_attention_group(
     return;
   }
   attention_problem problem = {
-    .k = {k, k_stride}, .v = {v, v_stride}, .q_count = Tq * heads, .k_count = Tk, .k_width = dk, .v_width = dv,
-    .heads = heads, .scale = scale};
+    .k = {k, k_stride}, .v = {v, v_stride}, .q_count = GROUP_QUERIES, .k_width = dk, .v_width = dv, .heads = heads,
+    .scale = scale};
   const size_t kernel = (kernels->forward_scratch(&problem) + 15) & ~(size_t)15;
   const ptrdiff_t q_row = heads * dk, out_row = heads * dv;
-  float *space = scratch(kernel + (size_t)(Tq * (q_row + out_row)));
-  float *queries = space + kernel, *results = queries + Tq * q_row;
-  for (ptrdiff_t t = 0; t < Tq; t++) memcpy(queries + t * q_row, q + t * q_stride, (size_t)q_row * sizeof(float));
+  float *space = scratch(kernel + (size_t)(GROUP_QUERIES * (dk + dv)));
+  float *queries = space + kernel, *results = queries + GROUP_QUERIES * dk;
   problem.q = (rows_in){queries, dk};
   problem.out = (rows_out){results, dv};
-  kernels->forward(&problem, space);
-  for (ptrdiff_t t = 0; t < Tq; t++) memcpy(out + t * out_stride, results + t * out_row, (size_t)out_row * sizeof(float));
+  for (ptrdiff_t first = 0, count; first < Tq; first += count) {
+    count = Tq - first < GROUP_QUERIES / heads ? Tq - first : GROUP_QUERIES / heads;
+    for (ptrdiff_t t = 0; t < count; t++)
+      memcpy(queries + t * q_row, q + (first + t) * q_stride, (size_t)q_row * sizeof(float));
+    problem.q_count = count * heads;
+    problem.k_count = Tk - Tq + first + count;
+    kernels->forward(&problem, space);
+    for (ptrdiff_t t = 0; t < count; t++)
+      memcpy(out + (first + t) * out_stride, results + t * out_row, (size_t)out_row * sizeof(float));
+  }
 }
 
 void up_attention_exponentials(float *x, ptrdiff_t count) {

@@ -28,7 +28,7 @@ public func requireRanks(_ wanted: Int, _ ranks: any Communicator, field: String
     throw UpcycleError.usage("is out of range", field: field, expected: "1 or more ranks", found: "\(wanted)")
   }
   throw UpcycleError.usage(
-    "needs \(wanted) rank\(wanted == 1 ? "" : "s")", field: field, found: "\(ranks.size)",
+    "needs \(counted(wanted, "rank"))", field: field, found: "\(ranks.size)",
     hint: "start it with mpirun -np \(wanted) \(command) ...; mpirun comes with openmpi-bin")
 }
 

@@ -39,7 +39,8 @@ public final class TeacherCache: Teacher {
     public var type: NumberType
     /// That computed them: part of the bits.
     public var threads: Int
-    /// That computed them, ours and the library's: part of the bits. nil: states kept before this was noted.
+    /// That computed them, ours and the library's. Others' states differ in their last bits, which is said and not refused
+    /// (`otherKernels`). nil: kept before this was noted.
     public var kernels: String?
 
     /// - Parameters:
@@ -135,20 +136,26 @@ public final class TeacherCache: Teacher {
     ((try? FrameFile(file))?.frameCount ?? 0) >= frames
   }
 
+  /// What kernels made the states in the folder, where they are others than those of here: float32 does not give the same
+  /// bits then.
+  public static func otherKernels(_ folder: URL, _ identity: Identity) -> String? {
+    let found = try? decodeJSON(Identity.self, contentsOf: manifest(folder)).kernels
+    return found.flatMap { $0 == identity.kernels ? nil : $0 }
+  }
+
   /// Runs the teacher over the first batches of a plan and writes its states, beside the files that are complete.
   /// - Parameters:
   ///   - steps: of the training.
   ///   - report: steps done.
+  ///   - waiting: told once, where another process records into the folder.
   ///   - shouldStop: asked after every step; true throws, and the same call goes on later.
   public static func record(
     _ teacher: LanguageModel, batches: any BatchSource, identity: Identity, steps: Int, in folder: URL,
-    report: (Int) -> Void = { _ in }, shouldStop: () -> Bool = { false }
+    report: (Int) -> Void = { _ in }, waiting: (URL) -> Void = noteWaiting, shouldStop: () -> Bool = { false }
   ) throws {
     try makeDirectory(folder)
     // Two processes would write, and clear away, each other's files.
-    let lock = try FileLock(waitingFor: folder.appendingPathComponent("lock")) {
-      printNote("note: \(folder.path): another process records these teacher states; waiting for it")
-    }
+    let lock = try FileLock(waitingFor: folder.appendingPathComponent("lock")) { waiting(folder) }
     defer { withExtendedLifetime(lock) {} }
     if try !holds(folder, identity) {
       try writeFile(jsonText(identity, pretty: true), to: manifest(folder))
@@ -182,6 +189,11 @@ public final class TeacherCache: Teacher {
     }
   }
 
+  /// Says whom the recording waits for.
+  public static func noteWaiting(_ folder: URL) {
+    printNote("note: \(folder.path): another process records these teacher states; waiting for it")
+  }
+
   /// Removes what a killed process was writing.
   private static func removeLeftovers(_ folder: URL) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
@@ -198,11 +210,12 @@ public final class TeacherCache: Teacher {
   /// Whether states of this identity stand here, complete or not; throws when they are others.
   private static func holds(_ folder: URL, _ identity: Identity) throws -> Bool {
     guard FileManager.default.fileExists(atPath: manifest(folder).path) else { return false }
-    let found = try? decodeJSON(Identity.self, contentsOf: manifest(folder))
+    var found = try? decodeJSON(Identity.self, contentsOf: manifest(folder))
+    found?.kernels = identity.kernels
     if found != identity {
       throw UpcycleError.usage(
         "holds a teacher's states of something else", at: folder.path,
-        expected: "the same teacher, data, batches, seed, number type, threads and kernels",
+        expected: "the same teacher, data, batches, seed, number type and threads",
         found: found.map { $0.differences(identity) },
         hint: "choose another folder for the states, or delete this one")
     }
@@ -217,7 +230,6 @@ extension TeacherCache.Identity {
     if data != wanted.data { return "data \(data)" }
     if type != wanted.type { return type.rawValue }
     if threads != wanted.threads { return "\(threads) threads" }
-    if kernels != wanted.kernels { return kernels.map { "kernels \($0)" } ?? "unknown kernels" }
     return "steps of \(batch) x \(time) tokens (\(microBatch) at a time), seed \(seed), width \(width)"
   }
 }

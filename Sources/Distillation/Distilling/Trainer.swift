@@ -29,6 +29,9 @@ public final class Trainer: StepTrainer {
     ranks: any TrainingRanks = SingleRank()
   ) throws {
     try plan.validate(ranks: ranks.size)
+    for model in [student, teacher as? LanguageModel].compactMap({ $0 }) {
+      try model.config.requirePositions(plan.time, field: "sequence")
+    }
     if let teacher, teacher.vocabularySize != student.config.vocabularySize {
       throw UpcycleError.usage(
         "teacher and student have different vocabularies", at: "vocab_size",

@@ -32,6 +32,7 @@ public final class IntermediateTrainer: StepTrainer {
     ranks: any TrainingRanks = SingleRank()
   ) throws {
     try plan.validate(ranks: ranks.size)
+    for model in [student, base] { try model.config.requirePositions(plan.time, field: "sequence") }
     guard student.layers.count == base.layers.count, student.config.hiddenSize == base.config.hiddenSize else {
       throw UpcycleError.usage(
         "is not a copy of the base with other mixers", field: "student",

@@ -76,7 +76,12 @@ public enum TrainingCheckpoint {
       do {
         try check(try SafetensorsFile(state.url), step: state.step)
         found.good.append(state.step)
-      } catch { found.damaged.append("\(error)") }
+      } catch {
+        var failure = error as? UpcycleError
+        // How to get another state is said where it is known whether one is there.
+        failure?.hint = nil
+        found.damaged.append(failure.map { "\($0)" } ?? "\(error)")
+      }
     }
     return found
   }

@@ -27,6 +27,7 @@ public final class SuperNetworkTrainer: StepTrainer {
     _ network: SuperNetwork, batches: any BatchSource, plan: IntermediatePlan, ranks: any TrainingRanks = SingleRank()
   ) throws {
     try plan.validate(ranks: ranks.size)
+    try network.base.config.requirePositions(plan.time, field: "sequence")
     precondition([.norm, .squared].contains(plan.loss) && plan.trained == .mixers)
     // The base's outputs, and the path's with their gradients.
     try requireMemory(

@@ -52,11 +52,13 @@ public func generate(
   if chunk < 1 {
     throw UpcycleError.usage("must be positive", field: "chunk", expected: "1 or more tokens", found: "\(chunk)")
   }
-  let limit = positions ?? model.config.positionLimit ?? .max
+  let limit = min(positions ?? model.config.positionLimit ?? .max, model.config.ropeLimit ?? .max)
   if prompt.count > limit {
     throw UpcycleError.usage(
       "the prompt is longer than the model's positions", expected: "at most \(limit) tokens", found: "\(prompt.count)",
-      hint: "max_position_embeddings in config.json; `beyond_positions` reads it all the same")
+      hint: limit == model.config.ropeLimit
+        ? "its other rope (LongRoPE) is not computed"
+        : "max_position_embeddings in config.json; `beyond_positions` reads it all the same")
   }
   let sampler = Sampler(sampling)
   StoragePool.resetPeak()

@@ -39,11 +39,11 @@ public struct ContextBudget: Codable, Equatable, Sendable {
     cacheBytesPerToken = config.kvNumbersPerToken * MemoryLayout<Float>.stride
     positions = config.positionLimit
     // The residual stream and one inner width of a chunk, at the very least.
-    let chunkBytes = cappedProduct(chunk, config.hiddenSize + config.intermediateSize, MemoryLayout<Float>.stride)
-    if chunkBytes > budget, weightBytes + stateBytes <= budget {
+    let tokenBytes = (config.hiddenSize + config.intermediateSize) * MemoryLayout<Float>.stride
+    if cappedProduct(chunk, tokenBytes) > budget, weightBytes + stateBytes <= budget {
       throw UpcycleError.usage(
         "prompt tokens at once take more than the budget", field: "chunk",
-        expected: "fewer than \(formatCount(budget / (chunkBytes / chunk))), of \(formatBytes(budget))",
+        expected: "at most \(formatCount(budget / tokenBytes)), of \(formatBytes(budget))",
         found: formatCount(chunk))
     }
     workingBytes = try Self.workingBytes(of: model, chunk: chunk)

@@ -88,6 +88,17 @@ public enum FolderContents: Equatable, Sendable {
   }
 }
 
+/// Whether a file of this name, in a model's folder, makes or accompanies its tokenizer: vocabulary, merges, settings, chat
+/// template and generation settings.
+public func isTokenizerFile(_ name: String) -> Bool {
+  let names = [
+    "added_tokens.json", "encoder.json", "generation_config.json", "merges.txt", "sentencepiece.bpe.model",
+    "special_tokens_map.json", "spiece.model", "tekken.json",
+  ]
+  return names.contains(name)
+    || name.contains(".") && ["chat_template", "tok", "vocab"].contains { name.hasPrefix($0) }
+}
+
 /// What made a folder: the command, word for word, and the contents of what it read. It lies there as made-by.json, so
 /// that the same command knows its own work and any other can say what it would destroy.
 public struct FolderOrigin: Codable, Equatable, Sendable {
@@ -99,6 +110,10 @@ public struct FolderOrigin: Codable, Equatable, Sendable {
   static let fileName = "made-by.json"
   /// Whether a file of this name says what made its folder.
   public static func isRecord(_ name: String) -> Bool { name == fileName }
+  /// Whether it is written down what made a folder.
+  public static func isRecorded(_ folder: URL) -> Bool {
+    FileManager.default.fileExists(atPath: folder.appendingPathComponent(fileName).path)
+  }
 
   /// - Parameters:
   ///   - command: without what only decides how results are shown

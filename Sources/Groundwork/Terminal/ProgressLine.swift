@@ -16,6 +16,7 @@ public final class ProgressLine {
 
   /// - Parameters:
   ///   - label: what is counted, such as "train step"
+  ///   - total: 0: not known
   ///   - startingAt: units finished before this run (a resumed job), left out of the rate
   ///   - quiet: shows nothing
   public convenience init(_ label: String, total: Int, startingAt: Int = 0, quiet: Bool = false) {
@@ -31,8 +32,10 @@ public final class ProgressLine {
     start = clock()
   }
 
-  /// Shows `label done/total  detail  eta …`, as often as `StatusLine` does and at the end.
+  /// Shows `label done/total  detail  eta …`, as often as `StatusLine` does and at the end; of a total that is not known (0),
+  /// as of a pipe's bytes, what is done.
   public func update(_ done: Int, _ detail: @autoclosure () -> String = "") {
+    if total == 0 { return line.show { ("\(label) \(done)", detail(), "") } }
     line.show(isUrgent: done >= total) {
       ("\(label) \(done)/\(total)", detail(), done >= total ? "" : formatETA(remaining(done)))
     }

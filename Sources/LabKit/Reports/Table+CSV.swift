@@ -117,7 +117,7 @@ extension Table {
     if !seeds.isEmpty { parts.append("seeds \(seeds.map(String.init).joined(separator: ", "))") }
     parts.append("commit \(Set(records.map(\.commit)).sorted().joined(separator: ", "))")
     let hosts = records.map {
-      "\($0.host.cpu), \($0.host.cores) cores, \($0.threads) thread\($0.threads == 1 ? "" : "s")"
+      "\($0.host.cpu), \($0.host.cores) cores, \(counted($0.threads, "thread"))"
     }
     parts.append(Set(hosts).sorted().joined(separator: " and "))
     return parts.joined(separator: "; ")

@@ -22,6 +22,7 @@ extension StageParameters {
   /// Reads resolved parameters; keys of other groups are left alone.
   /// - Throws: errors that name the parameter in backquotes
   init(resolved config: JSONValue) throws {
+    for (name, value) in config.object ?? [:] { try requireCounts(value, name) }
     do { self = try JSONDecoder().decode(Self.self, from: Data(config.text().utf8)) } catch let error as DecodingError {
       throw Self.plain(error, config)
     }
@@ -49,6 +50,26 @@ extension StageParameters {
     case is String.Type: "a text"
     default: "a list"
     }
+  }
+}
+
+/// Refuses whole numbers that count nothing: below zero, or beyond what anything has; of what a stage always has at least one
+/// of, nothing and none too.
+private func requireCounts(_ value: JSONValue, _ name: String) throws {
+  let atLeastOne: Set = [
+    "batch", "chunk", "context", "lengths", "ranks", "reads", "repeats", "samples", "sequence", "sequences", "shards",
+  ]
+  let range = (atLeastOne.contains(name) ? 1 : 0)...(1 << 48)
+  switch value {
+  case .int(let number) where !range.contains(number):
+    throw UpcycleError.usage(
+      "is out of range", field: name, expected: "\(range.lowerBound) to 2^48", found: "\(number)")
+  case .array(let items):
+    if items.isEmpty, atLeastOne.contains(name) {
+      throw UpcycleError.usage("is empty", field: name, expected: "at least one number", found: "[]")
+    }
+    for item in items { try requireCounts(item, name) }
+  default: break
   }
 }
 

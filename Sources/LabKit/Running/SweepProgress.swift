@@ -12,8 +12,7 @@ final class SweepProgress: @unchecked Sendable {
   private var current: (key: String, start: Double, workStart: Double)?
   private var progress: StageProgress?
   private var finishedSeconds = 0.0
-  /// How much longer than its work (`workSeconds`) the last stage took on the clock.
-  private var crowding = 1.0
+  private var crowding = Crowding()
   private let line: StatusLine
 
   /// - Parameter todo: expected seconds of work by stage key, nil where unknown.
@@ -47,7 +46,7 @@ final class SweepProgress: @unchecked Sendable {
       if let current {
         let (seconds, work) = (monotonicSeconds() - current.start, workSeconds() - current.workStart)
         finishedSeconds += seconds
-        if work > 1 { crowding = seconds / work }
+        crowding.add(seconds, work: work)
       }
       current = nil
     }
@@ -90,7 +89,8 @@ final class SweepProgress: @unchecked Sendable {
     var rest = 0.0
     // Estimates are of work; on a busy machine the clock goes on for longer.
     for (key, work) in todo where key != current?.key {
-      guard let expected = work.map({ $0 * crowding }) ?? (done > 0 ? finishedSeconds / Double(done) : nil) else {
+      guard let expected = work.map({ $0 * crowding.factor }) ?? (done > 0 ? finishedSeconds / Double(done) : nil)
+      else {
         return nil
       }
       rest += expected
@@ -98,7 +98,7 @@ final class SweepProgress: @unchecked Sendable {
     guard let current else { return rest }
     if let own = progress?.remaining { return rest + own }
     let elapsed = monotonicSeconds() - current.start
-    guard let expected = (todo[current.key] ?? nil).map({ $0 * crowding }) else { return nil }
+    guard let expected = (todo[current.key] ?? nil).map({ $0 * crowding.factor }) else { return nil }
     return expected > elapsed ? rest + expected - elapsed : nil
   }
 
@@ -110,4 +110,19 @@ final class SweepProgress: @unchecked Sendable {
       ("\(place)  \(label)", progress?.text ?? "", formatETA(remaining()))
     }
   }
+}
+
+/// How much longer than their work (`workSeconds`) stages take on the clock, by those of the last minutes: a stage of a few
+/// seconds, which may have waited for a file, tells little.
+struct Crowding {
+  private var clock = 60.0
+  private var work = 60.0
+  private static let memory = 600.0
+
+  mutating func add(_ seconds: Double, work done: Double) {
+    let kept = exp(-seconds / Self.memory)
+    (clock, work) = (clock * kept + seconds, work * kept + min(done, seconds))
+  }
+
+  var factor: Double { clock / max(work, 1) }
 }

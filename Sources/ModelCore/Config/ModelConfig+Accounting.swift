@@ -84,6 +84,9 @@ extension ModelConfig {
   /// Tokens to which texts are cut that a model only reads: its positions, of two ropes by length those of the first.
   public var readablePositions: Int { min(maxPosition, rope.positionLimit ?? .max) }
 
+  /// Positions beyond which its rope would turn wrongly, which no wish to go on changes; nil: none.
+  public var ropeLimit: Int? { kvNumbersPerToken > 0 ? rope.positionLimit : nil }
+
   /// Refuses sequences beyond the positions that a model has learned, or beyond the first of two ropes by length
   /// (LongRoPE); other rotary positions go on.
   /// - Parameter field: what asks for such sequences
@@ -93,7 +96,7 @@ extension ModelConfig {
         "is longer than the positions that were learned", field: field, expected: "at most \(maxPosition)",
         found: "\(time)")
     }
-    if let limit = rope.positionLimit, kvNumbersPerToken > 0, time > limit {
+    if let limit = ropeLimit, time > limit {
       throw UpcycleError.usage(
         "is longer than the first of the model's two ropes reaches (LongRoPE)", field: field,
         expected: "at most \(limit)", found: "\(time)")
@@ -104,8 +107,8 @@ extension ModelConfig {
   public func positionsNote(_ time: Int) -> String? {
     guard kvNumbersPerToken > 0, time > maxPosition else { return nil }
     return
-      "note: sequences of \(formatCount(time)) tokens, beyond the model's \(formatCount(maxPosition)) positions: its rope "
-      + "goes on, for which it was not trained"
+      "note: sequences of \(formatCount(time)) tokens, beyond the model's \(formatCount(maxPosition)) positions, for which "
+      + "it was not trained"
   }
 
   // MARK: Work

@@ -85,7 +85,7 @@ public struct PreferenceData: Sendable {
     func pair(_ item: Item) throws -> TokenizedPair {
       var (chosen, rejected) = (try reply(item, item.pair.chosen), try reply(item, item.pair.rejected))
       // The last token of a reply is predicted and not read.
-      let room = config.maxPosition + 1
+      let room = config.readablePositions + 1
       let longest = max(chosen.prompt.count + chosen.reply.count, rejected.prompt.count + rejected.reply.count)
       if longest > room {
         shortened += 1
@@ -98,7 +98,7 @@ public struct PreferenceData: Sendable {
         if chosen.reply == rejected.reply {
           throw UpcycleError.usage(
             "is too long for the model: shortened, its replies are the same", at: item.place,
-            expected: "at most \(config.maxPosition) tokens", found: "\(longest - 1)", hint: "leave it out")
+            expected: "at most \(config.readablePositions) tokens", found: "\(longest - 1)", hint: "leave it out")
         }
       }
       return TokenizedPair(

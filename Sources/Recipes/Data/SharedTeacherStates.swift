@@ -54,9 +54,8 @@ public struct SharedTeacherStates: Sendable {
     let model = try LanguageModel(folder: teacher)
     if budget == 0 { return model }
     let identity = try TeacherStates(folder).identity(teacher: teacher, data: data, plan: plan)
-    // Machines of several kinds may share the folder.
-    let subject = try jsonText(identity) + kernelsDescription() + blasDescription()
-    let own = folder.appendingPathComponent(String(sha256(subject).prefix(16)))
+    // Machines of several kinds may share the folder: the identity says whose kernels.
+    let own = folder.appendingPathComponent(String(try sha256(jsonText(identity)).prefix(16)))
     func kept() throws -> TeacherCache? {
       guard try TeacherCache.isComplete(own, identity, steps: plan.steps) else { return nil }
       return try TeacherCache(

@@ -31,6 +31,9 @@ public struct TeacherStates: Sendable {
   ) throws -> TeacherCache {
     let config = try ModelConfig(contentsOf: teacher)
     let identity = try identity(teacher: teacher, data: data, plan: plan)
+    if let others = TeacherCache.otherKernels(folder, identity) {
+      printNote("note: \(folder.path): states of other kernels (\(others)): their last bits are not this machine's")
+    }
     if try !TeacherCache.isComplete(folder, identity, steps: plan.steps) {
       try TeacherCache.record(
         LanguageModel(folder: teacher), batches: batches, identity: identity, steps: plan.steps, in: folder,

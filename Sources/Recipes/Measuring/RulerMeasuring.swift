@@ -19,6 +19,8 @@ public func rulerReport(
   metric: RulerScore.Metric = .nvidia, beyondPositions: Bool = false, read: URL? = nil, write: URL? = nil,
   predictions: URL? = nil, quiet: Bool = true, progress report: (Int, Int) -> Void = { _, _ in }
 ) throws -> RulerReport {
+  // A place that cannot be written costs no answers.
+  for case let place? in [write, predictions] { try makeDirectory(place) }
   let files = try read.map {
     try RulerFiles($0, tasks: tasks, lengths: lengths, count: count, tokenizer: set.tokenizer)
   }
@@ -67,7 +69,7 @@ public func rulerReport(
       "is too short for every one of these tasks", field: "lengths",
       expected: "\(tasks.map(set.shortestLength).min() ?? 0) tokens or more", found: "\(length)")
   }
-  line.finish("\(formatCount(scores.scores.reduce(0) { $0 + $1.samples })) samples")
+  line.finish(counted(scores.scores.reduce(0) { $0 + $1.samples }, "sample"))
   return scores
 }
 

@@ -119,10 +119,13 @@ public struct Distilling {
     let tokenizer = try Tokenizer.load(from: student)
     try data.require(tokenizer, of: student, teacher)
     try heldOut?.require(tokenizer)
-    for model in [student, teacher].compactMap({ $0 }) {
-      let config = try ModelConfig(contentsOf: model)
-      try config.requirePositions(plan.time, field: "sequence")
-      if ranks.writes, let note = config.positionsNote(plan.time) { printNote("\(note) (\(model.lastPathComponent))") }
+    let config = try ModelConfig(contentsOf: student)
+    let configs =
+      [positions?.applied(to: config) ?? config] + (try teacher.map { [try ModelConfig(contentsOf: $0)] } ?? [])
+    for config in configs { try config.requirePositions(plan.time, field: "sequence") }
+    // Extending has warnings of its own.
+    if ranks.writes, positions == nil, let note = configs.compactMap({ $0.positionsNote(plan.time) }).first {
+      printNote(note)
     }
     return (
       tokenizer,

@@ -57,7 +57,8 @@ public struct Preferring {
       let config = try ModelConfig(contentsOf: model)
       let pairs = try data.tokenized(tokenizer, config)
       if pairs.shortened > 0 && ranks.writes {
-        printNote("note: pairs longer than \(config.maxPosition) tokens are shortened: \(formatCount(pairs.shortened))")
+        printNote(
+          "note: pairs longer than \(config.readablePositions) tokens are shortened: \(formatCount(pairs.shortened))")
       }
       if plan.unusedPairs > 0 && ranks.writes {
         printNote(

@@ -23,6 +23,7 @@ extension TemplateInterpreter {
     case .not(let value): return .bool(!(try evaluate(value).isTrue))
     case .negative(let value, let line):
       switch try evaluate(value) {
+      case .int(.min): throw TemplateError(what: "a number that is too large", line: line)
       case .int(let number): return .int(-number)
       case .double(let number): return .double(-number)
       case let other: throw TemplateError(what: "a \(other.typeName) has no sign", line: line)

@@ -52,10 +52,24 @@ enum TemplateMethods {
     func optional(_ index: Int, _ label: String) -> String? {
       if case .string(let value)? = arguments.value(index, label) { return value } else { return nil }
     }
+    /// What the arguments `start` and `end` leave of the text, and where it begins; nil: nothing, not even an empty text.
+    func part() -> (text: String, start: Int)? {
+      let scalars = Array(text.unicodeScalars)
+      func place(_ index: Int, _ name: String, _ absent: Int) -> Int {
+        guard let place = arguments.value(index, name)?.integer else { return absent }
+        return max(0, place < 0 ? scalars.count + max(place, -scalars.count) : place)
+      }
+      let (start, end) = (place(1, "start", 0), min(place(2, "end", scalars.count), scalars.count))
+      if start > end { return nil }
+      var view = String.UnicodeScalarView()
+      view.append(contentsOf: scalars[start..<end])
+      return (String(view), start)
+    }
     /// One text or a list of them.
-    func anyOf(_ matches: (String) -> Bool) throws -> Bool {
-      if case .list(let items)? = arguments.positional.first { return items.contains { matches($0.text) } }
-      return matches(try string(0, "prefix"))
+    func anyOf(_ matches: (String, String) -> Bool) throws -> Bool {
+      guard let part = part()?.text else { return false }
+      if case .list(let items)? = arguments.positional.first { return items.contains { matches(part, $0.text) } }
+      return matches(part, try string(0, "prefix"))
     }
     func all(_ isMember: (Unicode.Scalar) -> Bool) -> TemplateValue {
       .bool(!text.isEmpty && text.unicodeScalars.allSatisfy(isMember))
@@ -69,8 +83,8 @@ enum TemplateMethods {
     case "upper": return .string(text.uppercased())
     case "capitalize": return .string(capitalized(text))
     case "title": return .string(titled(text))
-    case "startswith": return .bool(try anyOf { text.utf8.starts(with: $0.utf8) })
-    case "endswith": return .bool(try anyOf { text.utf8.reversed().starts(with: $0.utf8.reversed()) })
+    case "startswith": return .bool(try anyOf { $0.utf8.starts(with: $1.utf8) })
+    case "endswith": return .bool(try anyOf { $0.utf8.reversed().starts(with: $1.utf8.reversed()) })
     case "removeprefix":
       let prefix = try string(0, "prefix")
       return .string(text.utf8.starts(with: prefix.utf8) ? decoded(text.utf8.dropFirst(prefix.utf8.count)) : text)
@@ -84,15 +98,23 @@ enum TemplateMethods {
           text, try string(0, "old"), try string(1, "new"), count: arguments.value(2, "count")?.integer ?? -1, line))
     case "split": return .list(split(text, optional(0, "sep"), limit: limit).map { .string($0) })
     case "rsplit": return .list(splitFromRight(text, optional(0, "sep"), limit: limit).map { .string($0) })
-    case "splitlines": return .list(lines(text).map { .string($0) })
+    case "splitlines":
+      let keeps = arguments.value(0, "keepends")?.isTrue ?? false
+      return .list(lines(text, keepingEnds: keeps).map { .string($0) })
     case "join": return .string(try joined(arguments.value(0, "iterable") ?? .none, by: text, line))
-    case "count": return .int(split(text, try string(0, "sub"), limit: -1).count - 1)
+    case "count":
+      let wanted = try string(0, "sub")
+      guard let part = part()?.text else { return .int(0) }
+      return .int(wanted.isEmpty ? part.unicodeScalars.count + 1 : split(part, wanted, limit: -1).count - 1)
     case "find", "index", "rfind":
       let wanted = Array(try string(0, "sub").utf8)
-      let bytes = Array(text.utf8)
-      let place = name == "rfind" ? findLast(wanted, in: bytes) : find(wanted, in: bytes)
-      if place == nil && name == "index" { throw TemplateError(what: "the text of index() is not there", line: line) }
-      return .int(place.map { decoded(bytes[..<$0]).unicodeScalars.count } ?? -1)
+      let found = part().flatMap { part -> Int? in
+        let bytes = Array(part.text.utf8)
+        let place = name == "rfind" ? findLast(wanted, in: bytes) : find(wanted, in: bytes)
+        return place.map { part.start + decoded(bytes[..<$0]).unicodeScalars.count }
+      }
+      if found == nil && name == "index" { throw TemplateError(what: "the text of index() is not there", line: line) }
+      return .int(found ?? -1)
     case "isdigit": return all { $0.properties.numericType == .decimal || $0.properties.numericType == .digit }
     case "isalpha": return all { $0.properties.generalCategory.isLetter }
     case "isalnum": return all(isAlphanumeric)
@@ -155,6 +177,7 @@ enum TemplateMethods {
   }
 
   private static func findLast(_ wanted: [UInt8], in text: [UInt8]) -> Int? {
+    if wanted.isEmpty { return text.count }
     var place = find(wanted, in: text)
     while let current = place, let next = find(wanted, in: text, from: current + 1), next != current { place = next }
     return place
@@ -206,19 +229,35 @@ enum TemplateMethods {
   private static func splitFromRight(_ text: String, _ separator: String?, limit: Int) -> [String] {
     let parts = split(text, separator, limit: -1)
     guard limit >= 0, parts.count - 1 > limit else { return parts }
-    guard let separator else { return [parts.dropLast(limit).joined(separator: " ")] + parts.suffix(limit) }
+    guard let separator else {
+      // The white space of what stays together stays.
+      var rest = text.unicodeScalars[...]
+      func dropEnd(while isDropped: (Unicode.Scalar) -> Bool) {
+        while let last = rest.last, isDropped(last) { rest.removeLast() }
+      }
+      dropEnd(while: isSpace)
+      for _ in 0..<limit {
+        dropEnd { !isSpace($0) }
+        dropEnd(while: isSpace)
+      }
+      return [String(rest)] + parts.suffix(limit)
+    }
     return [parts.dropLast(limit).joined(separator: separator)] + parts.suffix(limit)
   }
 
   /// `str.splitlines`.
-  static func lines(_ text: String) -> [String] {
+  static func lines(_ text: String, keepingEnds keeps: Bool = false) -> [String] {
     var lines: [String] = []
     var line = String.UnicodeScalarView()
     var scalars = text.unicodeScalars[...]
     while let scalar = scalars.popFirst() {
       switch scalar.value {
       case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029:
-        if scalar == "\r", scalars.first == "\n" { scalars.removeFirst() }
+        if keeps { line.append(scalar) }
+        if scalar == "\r", scalars.first == "\n" {
+          scalars.removeFirst()
+          if keeps { line.append("\n") }
+        }
         lines.append(String(line))
         line = String.UnicodeScalarView()
       default: line.append(scalar)

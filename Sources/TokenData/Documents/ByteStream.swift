@@ -72,7 +72,7 @@ final class ByteStream {
     case .gzip, .zstd:
       if !isUnpacked {
         // What is unpacked here is given again by `next`.
-        unpacked = try unpack() ?? Data()
+        while unpacked.count < 1 << 16, let more = try unpack() { unpacked.append(more) }
         isUnpacked = true
       }
       return unpacked.prefix(1 << 16)

@@ -141,7 +141,8 @@ extension ShardManifest {
       try checkName(shard.file, refuse)
       guard (1...Self.mostTokens).contains(shard.tokens), (1...Self.mostTokens).contains(shard.bytes) else {
         throw refuse(
-          "impossible size of \(shard.file)", expected: "a positive number", found: "\(shard.tokens)")
+          "impossible size of \(shard.file)", expected: "positive numbers",
+          found: "\(shard.tokens) tokens, \(shard.bytes) bytes")
       }
       total += shard.tokens
       guard total <= Self.mostTokens else {

@@ -154,7 +154,11 @@ public struct Attention: MatrixMixer {
     let (q, k, v, gate) = project(tape, x, positionIds, table, rows: rotated)
     let half = groups * headWidth
     let exceedsWindow = window.map { window in
-      segments.contains { $0.cache.mostRows != nil || $0.cache.length + $0.rows.count > window }
+      // H2O forgets by itself.
+      segments.contains { segment in
+        let cache = segment.cache
+        return cache.kept == nil && (cache.mostRows != nil || cache.length + segment.rows.count > window)
+      }
     }
     if exceedsWindow == true || scoreCap > 0 {
       let bounded = BoundedAttention(

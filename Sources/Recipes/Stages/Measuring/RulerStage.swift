@@ -43,6 +43,10 @@ struct NeedlesParameters: StageParameters {
 let needlesStage = Stage(
   name: "needles", version: 1, parents: ["model"], parameters: NeedlesParameters.self, seeded: false,
   run: { context, parameters in
+    if !(0...100).contains(parameters.depth) {
+      throw UpcycleError.usage(
+        "is out of range", field: "depth", expected: "0 to 100 percent", found: "\(parameters.depth)")
+    }
     let report = try measure(
       in: context, tasks: parameters.task, lengths: parameters.lengths, depth: parameters.depth,
       samples: parameters.samples)

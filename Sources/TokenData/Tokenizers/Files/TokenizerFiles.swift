@@ -10,12 +10,6 @@ public struct TokenizerFile: Sendable {
   /// Where it was read from, for errors.
   let path: String
 
-  private static let names: Set<String> = [
-    "added_tokens.json", "encoder.json", "generation_config.json", "merges.txt", "sentencepiece.bpe.model",
-    "special_tokens_map.json", "spiece.model", "tekken.json",
-  ]
-  private static let beginnings = ["chat_template", "tok", "vocab"]
-
   /// The file under another name, mapped into memory so that it stays readable when it is replaced.
   init(_ url: URL, name: String) throws {
     self.name = name
@@ -32,14 +26,11 @@ public struct TokenizerFile: Sendable {
     self.path = path
   }
 
-  /// All files of a model folder that make or accompany its tokenizer: vocabulary, merges, settings, chat template and
-  /// generation settings. A conversion carries them byte for byte.
+  /// All files of a model folder that make or accompany its tokenizer (`isTokenizerFile`). A conversion carries them byte
+  /// for byte.
   public static func all(in folder: URL) throws -> [TokenizerFile] {
     let found = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    let own = found.filter { name in
-      names.contains(name) || (name.contains(".") && beginnings.contains { name.hasPrefix($0) })
-    }
-    return try own.sorted().map {
+    return try found.filter(isTokenizerFile).sorted().map {
       try TokenizerFile(folder.appendingPathComponent($0), name: $0)
     }
   }
