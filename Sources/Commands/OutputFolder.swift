@@ -75,15 +75,7 @@ public struct OutputFolder: ParsableArguments {
     var lost: String?
     if contents != .nothing {
       let isOwn = try FolderOrigin(of: url) == origin.get()
-      lost = isOwn ? finishedReport?.files.flatMap { Self.lost($0, in: url) } : nil
-      if let lost, let foreign = finishedReport?.files.flatMap({ Self.foreign(to: $0, in: url) }) {
-        guard force, contents.isOurs else {
-          throw UpcycleError.usage(
-            "has lost \(lost), and holds what the command did not make (\(foreign))", at: url.path,
-            hint: contents.isOurs
-              ? "make it again with `force`, without that; or name another `out`" : "name another `out`, or clear it")
-        }
-      }
+      lost = isOwn ? try lostPart(contents) : nil
       if isOwn, lost == nil, let report = finishedReport,
         try report.beside == beside.map({ try FolderOrigin.digests(of: [$0]) })
       {
@@ -121,6 +113,19 @@ public struct OutputFolder: ParsableArguments {
     try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
     try folder.commit()
     try show(report, json: json)
+  }
+
+  /// What the command's own finished result has lost since; nil: nothing that is known.
+  /// - Throws: a usage error where what somebody put there would go with it
+  private func lostPart(_ contents: FolderContents) throws -> String? {
+    guard let files = finishedReport?.files, let lost = Self.lost(files, in: url) else { return nil }
+    if let foreign = Self.foreign(to: files, in: url), !force || !contents.isOurs {
+      throw UpcycleError.usage(
+        "has lost \(lost), and holds what the command did not make (\(foreign))", at: url.path,
+        hint: contents.isOurs
+          ? "make it again with `force`, without that; or name another `out`" : "name another `out`, or clear it")
+    }
+    return lost
   }
 
   /// Says why the same command does not know its own work again, where it read what can be read but once.

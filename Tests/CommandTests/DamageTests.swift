@@ -304,9 +304,6 @@ final class DamageTests: XCTestCase {
       "zebra", ["upcycle", "--model", path("base"), "--data", path("shards"), "--kv", "-5%", "--out", path("nothing")],
       status: 2, saying: ["--kv", "is below zero"])
     try assertRefused(
-      "xecomla", ["convert", "--model", path("base"), "--kv-rank", "8", "--layers", "1,3,1", "--out", path("nothing")],
-      status: 2, saying: ["--layers", "names a layer twice", "found 1"])
-    try assertRefused(
       "shards", ["cat", path("shards"), "--from", "3", "--document", "2"], status: 2,
       saying: ["--document", "leave out --from"])
     try assertRefused(

@@ -94,10 +94,7 @@ public enum LayerSelection: Equatable, Sendable {
         throw UpcycleError.usage(
           "layer out of range", at: "`layers`", expected: "0...\(layerCount - 1)", found: "\(layer)")
       }
-      for (index, layer) in layers.enumerated() where layers[..<index].contains(layer) {
-        throw UpcycleError.usage("names a layer twice", at: "`layers`", expected: "each once", found: "\(layer)")
-      }
-      return layers.sorted()
+      return Set(layers).sorted()
     case .first(let extent): return Array(0..<(try extent.count(of: layerCount)))
     case .last(let extent): return Array(layerCount - (try extent.count(of: layerCount))..<layerCount)
     case .percent(let share):
