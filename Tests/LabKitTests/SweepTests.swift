@@ -36,6 +36,34 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try XCTUnwrap(record.stages?["make"]).seconds, 0.5, accuracy: 0.25)
   }
 
+  /// Cells that another process works on come last.
+  func testASweepGoesOnWithWhatNobodyWorksOn() throws {
+    final class Other: @unchecked Sendable {
+      // Written by one thread, read after it has ended.
+      var lock: FileLock?
+      var runsOfTheFirst: Int?
+    }
+    let lab = try TestLaboratory()
+    let plan = try lab.plan()
+    let cache = StageCache(folder: lab.laboratory.cache)
+    let first = try XCTUnwrap(plan.jobs.first { $0.seed == 1 })
+    let busy = try XCTUnwrap(first.steps.first { plan.nodes[$0.key]?.stage.name == "train" })
+    try makeDirectory(cache.folder)
+    let (other, log, done) = (Other(), lab.log, DispatchSemaphore(value: 0))
+    other.lock = try FileLock(cache.lockFile(busy.key), of: cache.folder)
+    DispatchQueue.global().async {
+      while log.count("train 2") == 0 { usleep(20_000) }
+      other.runsOfTheFirst = log.count("train 1")
+      other.lock = nil
+      done.signal()
+    }
+    let summary = try lab.sweep(plan).run()
+    done.wait()
+    XCTAssertEqual(other.runsOfTheFirst, 0)
+    XCTAssertEqual(log.count("train 1"), 1)
+    XCTAssertEqual(summary.added, ["demo/t base", "demo/t small seed 2", "demo/t small seed 1"])
+  }
+
   /// A stage that the first process runs itself, after others have run most, is not one of the first.
   func testTheLineCountsWhatWorkersFinished() {
     let board = SweepProgress(todo: ["a": 1, "b": nil, "c": 2, "d": nil], quiet: true)

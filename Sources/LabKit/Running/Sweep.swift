@@ -71,7 +71,8 @@ public struct Sweep: Sendable {
       let file = RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records))
       let committed = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
       let known = RecordIndex(trustsRecords ? try file.read() : [])
-      for job in plan.jobs {
+      var (queue, postponed) = (plan.jobs[...], 0)
+      while let job = queue.popFirst() {
         let name = Self.name(plan, job)
         if known.record(of: job, in: plan) != nil {
           summary.skipped.append(name)
@@ -86,6 +87,13 @@ public struct Sweep: Sendable {
           job.steps.forEach { board.passed($0.key) }
           continue
         }
+        // What another process works on comes last, and is waited for where nothing else is left.
+        if workers == nil, postponed < queue.count, try isUnderWayElsewhere(job) {
+          queue.append(job)
+          postponed += 1
+          continue
+        }
+        postponed = 0
         do { try run(job, of: plan, workers, board, &summary) } catch let absent as InputAbsent {
           summary.leftOut.append((name, absent.what))
           job.steps.forEach { board.passed($0.key) }
@@ -133,6 +141,12 @@ public struct Sweep: Sendable {
   }
 
   private static func cell(_ job: Plan.Job) -> String { job.cell.id + (job.seed.map { " seed \($0)" } ?? "") }
+
+  /// Whether another process runs the next stage of a cell.
+  private func isUnderWayElsewhere(_ job: Plan.Job) throws -> Bool {
+    guard let next = try job.steps.first(where: { try !isDone($0.key) }) else { return false }
+    return try !cache.withLockIfFree(next.key) {}
+  }
 
   /// The stages of one cell that are not finished.
   private func run(
