@@ -101,6 +101,7 @@ struct Evaluate: ParsableCommand {
     let (model, tokenizer) = try loaded()
     selection.edition = world ?? Edition(of: tokenizer)
     let chosen = try selection.items()
+    try requireRoomForQuestions(chosen, model.config)
     if let heavyHitters { try model.evict(by: heavyHitters) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }

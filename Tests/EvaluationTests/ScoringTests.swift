@@ -285,13 +285,14 @@ final class ScoringTests: XCTestCase {
       $0.vocabularySize = tokenizer.vocabularySize
       $0.maxPosition = 32
     }
-    let model = try TinyModels.model(config, seed: 4)
+    let items = try TaskSelection("problems", items: 1).items()
     for tokens in [32, 100] {
-      XCTAssertThrowsError(try greedyTexts(model, tokenizer, [(text: "The cat", stops: [])], maximumTokens: tokens)) {
-        XCTAssertTrue("\($0)".contains("no room for the question"), "\($0)")
+      XCTAssertThrowsError(try requireRoomForQuestions(items, config, maximumTokens: tokens)) {
+        XCTAssertTrue("\($0)".contains("no room for a question"), "\($0)")
       }
     }
-    XCTAssertNoThrow(try greedyTexts(model, tokenizer, [(text: "The cat", stops: [])], maximumTokens: 31))
+    XCTAssertNoThrow(try requireRoomForQuestions(items, config, maximumTokens: 31))
+    XCTAssertNoThrow(try requireRoomForQuestions(TaskSelection("recall", items: 1).items(), config, maximumTokens: 99))
   }
 
   /// (1 + 6) of 64 outcomes of six coins are as lopsided on one side as 1 to 5.

@@ -3,11 +3,11 @@ import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
+import Worlds
 
 /// Greedy continuations of several prompts, decoded side by side, each until one of its stop texts, an end token or
 /// `maximumTokens` or the model's last position. A continuation holds everything generated, the stop text included. Prompts
-/// that leave no room for their answer are cut at their beginning.
-/// - Throws: a usage error where the answers alone would fill the positions
+/// that leave no room for their answer are cut at their beginning (see `requireRoomForQuestions`).
 public func greedyTexts(
   _ model: LanguageModel, _ tokenizer: Tokenizer, _ prompts: [(text: String, stops: [String])], maximumTokens: Int
 ) throws -> [String] {
@@ -19,12 +19,7 @@ public func greedyTexts(
     var text = ""
     var isDone = false
   }
-  let room = model.config.readablePositions - maximumTokens
-  if room < 1 {
-    throw UpcycleError.usage(
-      "has no room for the question beside the answer", at: "the model's context",
-      expected: "more than the answer's \(maximumTokens) tokens", found: "\(model.config.readablePositions) positions")
-  }
+  let room = max(1, model.config.readablePositions - maximumTokens)
   let ends = tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) })
   var writers = prompts.map { prompt in
     let ids = tokenizer.prompt(prompt.text).suffix(room)
@@ -57,6 +52,17 @@ public func greedyTexts(
     var writer = writer
     return writer.text + writer.stream.finish()
   }
+}
+
+/// Refuses generated answers that alone would fill the positions of a model: its answers would follow from the last word of a
+/// question. Experiments whose windows are so short by design do without.
+public func requireRoomForQuestions(
+  _ items: [TaskItem], _ config: ModelConfig, maximumTokens: Int = EvaluationOptions().maximumAnswerTokens
+) throws {
+  if config.readablePositions > maximumTokens || items.allSatisfy({ !$0.metric.isGenerated }) { return }
+  throw UpcycleError.usage(
+    "have no room for a question beside the answer", at: "the model's positions",
+    expected: "more than the answer's \(maximumTokens) tokens", found: "\(config.readablePositions)")
 }
 
 /// The most probable next token after each of these rows of `hidden`.
