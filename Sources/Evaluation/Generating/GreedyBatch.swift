@@ -3,7 +3,6 @@ import Groundwork
 import ModelCore
 import TensorCore
 import TokenData
-import Worlds
 
 /// Greedy continuations of several prompts, decoded side by side, each until one of its stop texts, an end token or
 /// `maximumTokens` or the model's last position. A continuation holds everything generated, the stop text included. Prompts
@@ -52,17 +51,6 @@ public func greedyTexts(
     var writer = writer
     return writer.text + writer.stream.finish()
   }
-}
-
-/// Refuses generated answers that alone would fill the positions of a model: its answers would follow from the last word of a
-/// question. Experiments whose windows are so short by design do without.
-public func requireRoomForQuestions(
-  _ items: [TaskItem], _ config: ModelConfig, maximumTokens: Int = EvaluationOptions().maximumAnswerTokens
-) throws {
-  if config.readablePositions > maximumTokens || items.allSatisfy({ !$0.metric.isGenerated }) { return }
-  throw UpcycleError.usage(
-    "have no room for a question beside the answer", at: "the model's positions",
-    expected: "more than the answer's \(maximumTokens) tokens", found: "\(config.readablePositions)")
 }
 
 /// The most probable next token after each of these rows of `hidden`.

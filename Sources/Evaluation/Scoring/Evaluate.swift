@@ -126,6 +126,17 @@ private func best(_ values: [Double]) -> Int { values.indices.max { values[$0] <
 
 // MARK: - Generated answers
 
+/// Refuses generated answers that alone would fill the positions of a model: its answers would follow from the last word of a
+/// question. Experiments whose windows are so short by design do without.
+public func requireRoomForQuestions(
+  _ items: [TaskItem], _ config: ModelConfig, maximumTokens: Int = EvaluationOptions().maximumAnswerTokens
+) throws {
+  if config.readablePositions > maximumTokens || items.allSatisfy({ !$0.metric.isGenerated }) { return }
+  throw UpcycleError.usage(
+    "have no room for a question beside the answer", at: "the model's positions",
+    expected: "more than the answer's \(maximumTokens) tokens", found: "\(config.readablePositions)")
+}
+
 private func generateAnswers(
   _ model: LanguageModel, _ tokenizer: Tokenizer, _ items: [TaskItem], _ options: EvaluationOptions,
   progress: (Int) -> Void
