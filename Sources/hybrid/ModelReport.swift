@@ -141,30 +141,31 @@ struct ModelReport {
           if !layers.isEmpty { rows.append(("connectivity", "\(connectivity.rawValue) in " + listed(layers))) }
         }
       }
-      rows.append(("parameters", grouped(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
-      if config.experts != nil { rows.append(("  used by a token", grouped(config.activeParameterCount))) }
-      rows.append(("  embedding", grouped(config.embeddingParameterCount)))
+      rows.append(
+        ("parameters", formatCount(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
+      if config.experts != nil { rows.append(("  used by a token", formatCount(config.activeParameterCount))) }
+      rows.append(("  embedding", formatCount(config.embeddingParameterCount)))
       if let layer = config.attentionLayer {
         let attention = config.mixerParameterCount(layer: layer)
         rows.append(
-          ("  attention per layer", grouped(attention) + against(attention, base.mixerParameterCount(layer: 0))))
+          ("  attention per layer", formatCount(attention) + against(attention, base.mixerParameterCount(layer: 0))))
       }
       for kind in recurrentKinds {
         let layer = config.layers(of: kind)[0]
-        rows.append(("  \(kind.mixer.reportName) per layer", grouped(config.mixerParameterCount(layer: layer))))
+        rows.append(("  \(kind.mixer.reportName) per layer", formatCount(config.mixerParameterCount(layer: layer))))
       }
       if let layer = config.experts?.layers.first {
-        rows.append(("  experts per layer", grouped(config.feedForwardParameterCount(layer: layer))))
+        rows.append(("  experts per layer", formatCount(config.feedForwardParameterCount(layer: layer))))
       }
       if let layer = denseLayer {
-        rows.append(("  feed-forward per layer", grouped(config.feedForwardParameterCount(layer: layer))))
+        rows.append(("  feed-forward per layer", formatCount(config.feedForwardParameterCount(layer: layer))))
       }
       rows.append(
         (
           "KV numbers per token",
-          grouped(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)
+          formatCount(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)
         ))
-      rows.append(("KV bytes per token", "\(grouped(2 * config.kvNumbersPerToken)) in bfloat16"))
+      rows.append(("KV bytes per token", "\(formatCount(2 * config.kvNumbersPerToken)) in bfloat16"))
       rows.append(
         (
           "KV percent",
@@ -177,14 +178,14 @@ struct ModelReport {
         rows.append(
           (
             "kept by H2O",
-            "\(Self.digits(share)) %: \(grouped(budget.recent)) recent tokens and \(grouped(budget.heavy)) heavy hitters of "
-              + "\(grouped(context)), \(grouped(2 * budget.tokens * config.kvNumbersPerToken)) bytes in bfloat16"
+            "\(Self.digits(share)) %: \(formatCount(budget.recent)) recent tokens and \(formatCount(budget.heavy)) heavy hitters of "
+              + "\(formatCount(context)), \(formatCount(2 * budget.tokens * config.kvNumbersPerToken)) bytes in bfloat16"
           ))
       }
       if config.stateNumbers > 0 {
-        rows.append(("state per sequence", "\(grouped(config.stateNumbers)) numbers, whatever its length"))
+        rows.append(("state per sequence", "\(formatCount(config.stateNumbers)) numbers, whatever its length"))
         let shares = Self.contexts.map {
-          String(format: "%.2f %% at %@ tokens", config.cachePercent(context: $0), grouped($0))
+          String(format: "%.2f %% at %@ tokens", config.cachePercent(context: $0), formatCount($0))
         }
         rows.append(("cache with state", shares.joined(separator: ", ") + " (bfloat16, states float32)"))
       }
@@ -213,19 +214,11 @@ struct ModelReport {
       .joined(separator: ",")
   }
 
-  private func against(_ ours: Int, _ theirs: Int) -> String { !isConverted ? "" : "   (base \(grouped(theirs)))" }
+  private func against(_ ours: Int, _ theirs: Int) -> String { !isConverted ? "" : "   (base \(formatCount(theirs)))" }
 
-  private func grouped(_ value: Int) -> String {
-    var text = ""
-    for (index, digit) in String(value).reversed().enumerated() {
-      if index > 0 && index % 3 == 0 { text.append(",") }
-      text.append(digit)
-    }
-    return String(text.reversed())
-  }
-
-  /// Up to six decimals, without trailing zeros.
+  /// Up to six decimals, without trailing zeros; whole numbers in groups of three digits.
   private static func digits(_ value: Double) -> String {
+    if let whole = Int(exactly: value) { return formatCount(whole) }
     var text = String(format: "%.6f", value)
     while text.hasSuffix("0") { text.removeLast() }
     return text.hasSuffix(".") ? String(text.dropLast()) : text
@@ -245,7 +238,7 @@ struct ModelReport {
     }
     text += "\(fact.quantity.rawValue): ours \(digits(try fact.computed()))"
     if let published = fact.published {
-      text += ", published \(published) (\(fact.place))"
+      text += ", published \(Int(published).map(formatCount) ?? published) (\(fact.place))"
     } else {
       text += ", not published (\(fact.place))"
     }

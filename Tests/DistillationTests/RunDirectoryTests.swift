@@ -105,6 +105,11 @@ final class RunDirectoryTests: XCTestCase {
       XCTAssertThrowsError(try complete(name, plan: TinyTraining.plan { $0.seed = 2 })) {
         XCTAssert("\($0)".contains("holds a run with other settings"), "\($0)")
       }
+      // As commands and specs spell them.
+      let other = TinyTraining.plan { ($0.learningRate, $0.klWeight) = (0.125, 0.375) }
+      XCTAssertThrowsError(try complete(name, plan: other)) {
+        XCTAssert("\($0)".contains("`kl_weight` 0.375, `lr` 0.125"), "\($0)")
+      }
     }
   }
 

@@ -218,6 +218,21 @@ final class ServingTests: XCTestCase {
     }
   }
 
+  /// A budget beyond the memory that is free costs no length that fits into it.
+  func testLengthsBeyondFreeMemoryAreNotMeasured() throws {
+    var plan = ServeLengthPlan(budget: 64 << 20)
+    (plan.chunk, plan.newTokens, plan.longestPrefill) = (64, 2, 0)
+    plan.freeBytes = { 4 << 20 }
+    let config = try TinyModels.config()
+    let report = try measureServeLength(named: "attention", plan) { try TinyModels.model(config) }
+    let unmeasured = try XCTUnwrap(report.unmeasured)
+    XCTAssertGreaterThan(unmeasured.neededBytes, 4 << 20)
+    XCTAssertEqual(report.points.map(\.context), [1000, 4000])
+    XCTAssertEqual(unmeasured.context, 16_000)
+    XCTAssertFalse(report.isVerified)
+    XCTAssertTrue(report.text(plan).contains("not verified, 16,000 tokens need"), report.text(plan))
+  }
+
   /// Caches of layers with a window stop growing: with one such layer of two twice as much fits, with all of them anything.
   func testTheLongestContextOfLayersWithAWindow() throws {
     func longest(_ windowed: Range<Int>?) throws -> Int? {

@@ -94,6 +94,13 @@ final class ChatTemplateTests: XCTestCase {
     }
   }
 
+  /// What is set in a `generation` block is unknown behind it, as in transformers.
+  func testGenerationBlocksHaveNamesOfTheirOwn() throws {
+    let source =
+      "{% set x = 1 %}{% generation %}{% set x = 2 %}{% set y = 3 %}{{ x }}{{ y }}{% endgeneration %}{{ x }}{{ y }}"
+    XCTAssertEqual(try text(source), "231")
+  }
+
   /// White space is all that Python takes for such, and raw text may begin with a tag.
   func testTagsTakeNoMoreThanTheWhiteSpaceAroundThem() throws {
     for (source, expected) in [

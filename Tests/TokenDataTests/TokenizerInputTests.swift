@@ -79,6 +79,10 @@ final class TokenizerInputTests: XCTestCase {
     XCTAssertThrowsError(try Tokenizer.load(from: vocabulary)) {
       XCTAssertTrue("\($0)".contains("without merges"))
     }
+    try writeFile("{}", to: vocabulary)
+    XCTAssertThrowsError(try Tokenizer.load(from: vocabulary)) {
+      XCTAssertTrue("\($0)".contains("holds no tokenizer"), "\($0)")
+    }
     for text in ["", "hello", "[]", "{", "{\"pieces\": []}", "{\"pieces\": [1]}", "{\"model\": {}}"] {
       try writeFile(text, to: vocabulary)
       XCTAssertThrowsError(try Tokenizer.load(from: vocabulary), text)

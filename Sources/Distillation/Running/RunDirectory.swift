@@ -146,12 +146,18 @@ public struct RunDirectory {
     let differences = differingPaths(there, asked)
     func shown(_ value: JSONValue) -> String {
       differences.prefix(4).map { path in
-        "\(path.last ?? "plan") \(path.reduce(Optional(value)) { $0?[$1] }?.text() ?? "none")"
+        "`\(Self.field(path.last ?? "plan"))` \(path.reduce(Optional(value)) { $0?[$1] }?.text() ?? "none")"
       }.joined(separator: ", ")
     }
     throw UpcycleError.usage(
       "holds a run with other settings", at: url.path, expected: shown(there), found: shown(asked),
       hint: "name another `out`, or replace it with `force`")
+  }
+
+  /// What errors call a property of a plan: as commands and specs spell it.
+  private static func field(_ property: String) -> String {
+    let ownNames = ["learningRate": "lr", "time": "sequence"]
+    return ownNames[property] ?? property.replacing(/[A-Z]/) { "_" + $0.output.lowercased() }
   }
 
   /// Creates the folder, or checks that what is there is the same run: before anything else is written there. Again is

@@ -23,8 +23,20 @@ public struct ServeLengthReport: Codable, Equatable, Sendable {
   public var budget: ContextBudget
   /// By context, as measured.
   public var points: [Point]
+  /// The first length that was not measured, since more memory than was free would go into it; nil: all were.
+  public var unmeasured: Unmeasured?
   /// What was held at most at the longest context, measured: the accounting is right when it is below the budget.
-  public var isVerified: Bool { points.allSatisfy { $0.peakBytes <= budget.budgetBytes } }
+  public var isVerified: Bool { unmeasured == nil && points.allSatisfy { $0.peakBytes <= budget.budgetBytes } }
+
+  /// A length beyond the memory that was free.
+  public struct Unmeasured: Codable, Equatable, Sendable {
+    /// Cached tokens.
+    public var context: Int
+    /// By accounting, without the weights, which are there.
+    public var neededBytes: Int
+    /// When its turn came.
+    public var freeBytes: Int
+  }
 
   /// The points of several models as a table, one row each.
   public static func csv(_ reports: [ServeLengthReport]) -> CSV {
@@ -53,12 +65,15 @@ public struct ServeLengthPlan: Sendable {
   public var longestPrefill = 16_384
   /// No longer than the model's positions.
   public var withinPositions = false
+  /// Bytes that may still be taken, asked before each length.
+  public var freeBytes: @Sendable () -> Int = { availableMemory() }
 
   public init(budget: Int) { self.budget = budget }
 }
 
 /// Finds the longest context by exact accounting, then decodes there and at 1k, 4k, 16k and so on below it, from caches
-/// of random numbers as in the papers' protocol, and reads prompts of the shorter lengths.
+/// of random numbers as in the papers' protocol, and reads prompts of the shorter lengths. It ends before a length that
+/// needs more memory than is free, whatever the budget.
 /// - Parameter load: makes the model; its bytes are told from those of others by loading it here
 /// - Throws: usage errors for a budget too small for the model, and for numbers below 1; what `load` throws
 public func measureServeLength(
@@ -77,6 +92,13 @@ public func measureServeLength(
   if plan.withinPositions, let positions = budget.positions { longest = min(longest, positions) }
   for context in contexts(upTo: longest - plan.newTokens - 1) {
     try progress("\(name): \(formatCount(context)) tokens")
+    StoragePool.trim()
+    let needed = budget.bytes(model.config, tokens: context + plan.newTokens + 1) - budget.weightBytes
+    let free = plan.freeBytes()
+    if needed > free {
+      report.unmeasured = .init(context: context, neededBytes: needed, freeBytes: free)
+      break
+    }
     let prefill =
       context <= plan.longestPrefill ? try measurePrefill(of: model, tokens: context, chunk: plan.chunk) : nil
     let point = try measureDecoding(of: model, named: name, batch: 1, context: context, newTokens: plan.newTokens)

@@ -12,7 +12,7 @@ extension ServeLengthReport {
       "  working   \(formatCount(budget.workingBytes)) bytes (prefill chunks of \(plan.chunk) tokens)",
       "  cache     \(formatCount(budget.cacheBytesPerToken)) bytes per token",
       "  longest   \(budget.longest.map { formatCount($0) + " tokens" } ?? "without limit") in \(formatCount(budget.budgetBytes)) bytes"
-        + (isVerified ? ", verified" : ": NOT verified, a measured peak is above it"),
+        + verdict,
     ]
     if let positions = budget.positions, (points.last?.context ?? 0) > positions {
       lines.append("  note: this model has \(formatCount(positions)) positions; beyond them only speed means anything")
@@ -28,5 +28,12 @@ extension ServeLengthReport {
         ].joined())
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var verdict: String {
+    if isVerified { return ", verified" }
+    guard let unmeasured else { return ": NOT verified, a measured peak is above it" }
+    return ": not verified, \(formatCount(unmeasured.context)) tokens need \(formatBytes(unmeasured.neededBytes)) and "
+      + "\(formatBytes(unmeasured.freeBytes)) are free"
   }
 }

@@ -34,7 +34,7 @@ public struct TrainingCurve {
     let steps = try directory.readMetrics()
     func curve(_ column: String) -> [[Double]] {
       guard let values = try? steps.column(column), let numbers = try? steps.column("step") else { return [] }
-      return Self.thinned(zip(numbers, values).map { [$0 * Double(batch * time), $1] })
+      return meansOfNeighbours(zip(numbers, values).map { [$0 * Double(batch * time), $1] }, most: 200)
     }
     var points: [Quantity: [[Double]]] = [.loss: curve("ce"), .kl: curve("kl").filter { $0[1] > 0 }]
     let heldOut = directory.run.appendingPathComponent("heldout.csv")
@@ -43,15 +43,6 @@ public struct TrainingCurve {
     }
     self.points = points.filter { !$0.value.isEmpty }
     if self.points.isEmpty { throw UpcycleError("has no step yet", at: path) }
-  }
-
-  /// At most 200 means of neighbours.
-  private static func thinned(_ points: [[Double]]) -> [[Double]] {
-    let size = (points.count + 199) / 200
-    return stride(from: 0, to: points.count, by: max(1, size)).map { start in
-      let group = points[start..<min(start + size, points.count)]
-      return [group.last![0], group.reduce(0) { $0 + $1[1] } / Double(group.count)]
-    }
   }
 
   /// Long form: run, quantity, tokens, value.

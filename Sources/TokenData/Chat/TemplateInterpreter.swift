@@ -130,6 +130,8 @@ struct TemplateInterpreter {
     case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(macro)
     case .generation(let body):
       let start = output.text.count
+      scopes.append(TemplateDictionary())
+      defer { scopes.removeLast() }
       let flow = try run(body)
       if bufferDepth == 0 { output.generations.append(start..<output.text.count) }
       return flow

@@ -98,12 +98,15 @@ extension Tokenizer {
   private static func format(of data: Data, file: String) throws -> Format {
     try JSONReader.parse(data, file: file, dialect: .nonFinite) { reader in
       var format = Format.vocabulary
+      var isEmpty = true
       try reader.object { reader, key in
+        isEmpty = false
         let kind = try reader.kind()
         if kind == .object, key == Array("model".utf8) { format = .huggingFace }
         if kind == .array, key == Array("pieces".utf8) { format = .pieces }
         try reader.skip()
       }
+      if isEmpty { throw UpcycleError("holds no tokenizer", at: file, found: "{}") }
       return format
     }
   }

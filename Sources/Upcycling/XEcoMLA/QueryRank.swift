@@ -51,7 +51,9 @@ public enum QueryRank: Equatable, Sendable {
         throw UpcycleError.usage(
           "no query rank keeps the base model's parameters", at: "`q_rank`",
           expected: "a parity rank of at least \(granule)",
-          found: "\(whole)", hint: "lower `kv_rank` or give `q_rank` a number")
+          found: "\(whole)",
+          hint: granule > 1 ? "lower `granule`, or give `q_rank` a number" : "lower `kv_rank` or give `q_rank` a number"
+        )
       }
       return Resolved(rank: rank, clampedFrom: whole > base.maxQueryRank ? whole : nil)
     }
