@@ -120,6 +120,21 @@ final class CommittedSpecsTests: XCTestCase {
     XCTAssertEqual(claims.count, Set(claims).count, "every claim stands in one spec")
   }
 
+  /// A row of a published table that is named otherwise is a cell that has not run, and its record nobody's.
+  func testEveryCommittedRecordIsOfACell() throws {
+    let laboratory = Laboratory(root: root)
+    var records = 0
+    for spec in try laboratory.specs([]) {
+      let cells = Set(spec.cells.map(\.id))
+      for profile in spec.profiles.keys.sorted() {
+        let found = try laboratory.records(of: spec.name, inProfile: profile)
+        XCTAssertEqual(found.map(\.cell).filter { !cells.contains($0) }, [], "\(spec.name), \(profile)")
+        records += found.count
+      }
+    }
+    XCTAssertGreaterThan(records, 1000)
+  }
+
   /// What a number was fitted on proves nothing of it.
   func testFarSkipsPredictionsAreTestedOnRowsThatNoFitUsed() throws {
     let spec = try Laboratory(root: root).spec("farskip/predictions")
