@@ -18,8 +18,11 @@ public func outputFile(
   }
   let place = url.standardizedFileURL
   let folder = place.deletingLastPathComponent()
-  if stat(folder.path, &status) == 0, access(folder.path, W_OK) != 0, access(path, W_OK) != 0 {
-    throw UpcycleError("cannot write: \(String(cString: strerror(errno)))", at: "\(option) \(path)")
+  if stat(folder.path, &status) == 0, access(folder.path, W_OK) != 0 {
+    let reason = errno
+    if access(path, W_OK) != 0 {
+      throw UpcycleError("cannot write: \(String(cString: strerror(reason)))", at: "\(option) \(path)")
+    }
   }
   // Devices and pipes are written, not replaced.
   guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else { return url }

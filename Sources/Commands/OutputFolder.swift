@@ -89,6 +89,7 @@ public struct OutputFolder: ParsableArguments {
       guard force || hasLost, contents.isOurs || lost != nil else {
         throw try inTheWay(contents, at: url, of: inputs, now: origin.get())
       }
+      if lost == nil { try requireNothingForeign(in: url) }
     }
     let second = try beside.map { path -> AtomicFolder in
       let place = URL(fileURLWithPath: path).standardizedFileURL
@@ -113,6 +114,14 @@ public struct OutputFolder: ParsableArguments {
     try writeFile(jsonText(report, pretty: true) + "\n", to: folder.work.appendingPathComponent(Self.reportName))
     try folder.commit()
     try show(report, json: json)
+  }
+
+  /// Refuses to take with the folder what no command of ours made.
+  private func requireNothingForeign(in folder: URL) throws {
+    let known = Set((finishedReport?.files ?? [:]).keys.map { String($0.prefix { $0 != "/" }) })
+    guard let name = FolderContents.foreignName(in: folder, besides: known) else { return }
+    throw UpcycleError.usage(
+      "holds what no command made", at: folder.path, found: name, hint: "move it away, or name another `out`")
   }
 
   /// What the command's own finished result has lost since; nil: nothing that is known.
@@ -200,11 +209,15 @@ public struct OutputFolder: ParsableArguments {
           "holds a finished training that has lost its weights", at: url.path, expected: "model.safetensors",
           hint: "train it anew with `force`, or name another `out`")
       }
+      try requireNothingForeign(in: url)
       try FileManager.default.removeItem(at: url)
-    case .nothing, .training, .model: return
+    case .nothing: return
+    // A training that goes on removes nothing; neither does one that is told to be another.
+    case .training, .model: if force { try requireNothingForeign(in: url) }
     case .others: throw contents.inTheWay(at: url)
     case .shards, .microworld, .tokenizer:
       guard force else { throw contents.inTheWay(at: url) }
+      try requireNothingForeign(in: url)
       try FileManager.default.removeItem(at: url)
     }
   }

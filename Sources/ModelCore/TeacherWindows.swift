@@ -39,19 +39,24 @@ public struct TeacherWindows {
 
   /// - Parameters:
   ///   - windows: token ids, equally long
+  ///   - answers: which of a window's ids are scored; nil: all
   ///   - batch: windows of a forward pass
   /// - Throws: a failure where there is no window of two tokens
-  public init(_ teacher: LanguageModel, windows: [[Int32]], batch: Int) throws {
+  public init(_ teacher: LanguageModel, windows: [[Int32]], answers: [[Bool]]? = nil, batch: Int) throws {
     guard let time = windows.first?.count, time > 1 else {
       throw UpcycleError("no window of at least two tokens to measure on")
     }
     self.teacher = teacher
-    batches = stride(from: 0, to: windows.count, by: batch).map { start in
-      let part = windows[start..<min(start + batch, windows.count)]
-      return Batch(
-        count: part.count, time: time, ids: part.flatMap { $0 }, targets: part.flatMap { $0.dropFirst() + [-1] })
+    func targets(_ number: Int) -> [Int32] {
+      guard let answers else { return windows[number].dropFirst() + [-1] }
+      return zip(windows[number], answers[number]).dropFirst().map { $1 ? $0 : -1 } + [-1]
     }
-    tokens = windows.count * (time - 1)
+    batches = stride(from: 0, to: windows.count, by: batch).map { start in
+      let part = start..<min(start + batch, windows.count)
+      return Batch(
+        count: part.count, time: time, ids: windows[part].flatMap { $0 }, targets: part.flatMap(targets))
+    }
+    tokens = batches.reduce(0) { $0 + $1.targets.count { $0 >= 0 } }
   }
 
   /// The teacher's final hidden states of a batch with its head: made anew every time, since those of all windows are

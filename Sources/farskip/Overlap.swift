@@ -47,8 +47,8 @@ struct Overlap: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      if ranks < 1 {
-        throw UpcycleError.usage("is out of range", at: "--ranks", expected: "1 or more", found: "\(ranks)")
+      if !(1...1000).contains(ranks) {
+        throw UpcycleError.usage("is out of range", at: "--ranks", expected: "1 to 1000", found: "\(ranks)")
       }
       // An impossible link ends the job before it starts; on several processes all must agree.
       let rate = Result { try LinkRate(parsing: link) }

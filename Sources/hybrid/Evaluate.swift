@@ -23,7 +23,9 @@ struct Evaluate: ParsableCommand {
       LongBench's: studies by words (f1), meetings, news and chats by words in order (rouge_l), completions and \
       repositories by characters in order (edit_sim). The average is over the multiple-choice tasks. --shots puts \
       solved exercises before every item, 5 or those of a file: FILE all of it in its order, 5:FILE five of it; quiz:5 \
-      in the list of tasks gives one task its own number.
+      in the list of tasks gives one task its own number. A file has an item a line, such as {"task": "capitals", \
+      "id": "1", "context": "The capital of France is", "choices": [" Paris", " Rome"], "answer": 0, "metric": "acc"} \
+      (also acc_norm, acc_bytes; exact_match with "answer_text" in place of choices and answer).
 
       --cache h2o:15.6% evicts as H2O does: every head keeps that share of a sequence's tokens, half of it the most \
       recent, half those that most attention was paid to.
@@ -85,6 +87,11 @@ struct Evaluate: ParsableCommand {
     let file = try out.map { try outputFile($0, "--out", replacing: "json") }
     let heavyHitters = try cache.map { try HeavyHitters($0) }
     let names = tasks.split(separator: ",").map(String.init)
+    if let name = names.first(where: { $0.contains(".yaml:") || $0.contains(".yml:") }) {
+      throw UpcycleError.usage(
+        "the examples of .yaml tasks are not said in their names", at: "--tasks", expected: "their files", found: name,
+        hint: "--shots gives all of them a number")
+    }
     let published = names.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }
     if !published.isEmpty {
       if published.count < names.count {
@@ -112,10 +119,13 @@ struct Evaluate: ParsableCommand {
     }
     // Neither a file that cannot be written nor a closed pipe costs the other.
     let written = Result {
-      if let file { try writeFile(report.json(withItems: true).text(pretty: true) + "\n", to: file) }
+      if let file {
+        let whole = try report.json(withItems: true).merging(provenance(selection.edition, tokenizer))
+        try writeFile(whole.text(pretty: true) + "\n", to: file)
+      }
     }
     if json {
-      var object = try report.json(withItems: false).object ?? [:]
+      var object = try report.json(withItems: false).merging(provenance(selection.edition, tokenizer)).object ?? [:]
       if let tasks = try? paired.get() {
         object["paired"] = try jsonValue(Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.paired) }))
       }
@@ -126,6 +136,19 @@ struct Evaluate: ParsableCommand {
     try written.get()
     if let file { sayWritten(file) }
     if let tasks = try paired.get(), !json { try printComparison(tasks) }
+  }
+
+  /// What scores of the microworld's tasks and of task files were made from.
+  private func provenance(_ edition: Edition, _ tokenizer: Tokenizer) throws -> JSONValue {
+    var object: [String: JSONValue] = [
+      "model": .string(model.path), "model_hash": .string(try modelHash(model.folder)),
+      "tokenizer_hash": .string(tokenizer.fingerprint), "tasks_asked": .string(tasks),
+      "world": .int(edition.rawValue), "seed": .int(Int(clamping: seed ?? 1)), "set": .string(set ?? "a"),
+      "weights": .string(model.weights.rawValue), "begins_texts": .bool(!tokenizer.documentStart.isEmpty),
+    ]
+    object["shots"] = shots.map { .string($0) }
+    object["cache"] = cache.map { .string($0) }
+    return .object(object)
   }
 
   private func loaded() throws -> (model: LanguageModel, tokenizer: Tokenizer) {

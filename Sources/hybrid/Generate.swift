@@ -91,6 +91,9 @@ struct Generate: ParsableCommand {
         "cannot be text with --chat, whose template writes special tokens", at: "--special-tokens", expected: "parse",
         found: specialTokens)
     }
+    if stop.contains("") {
+      throw UpcycleError.usage("ends every answer before it begins", at: "--stop", expected: "a text", found: "\"\"")
+    }
     if let bos, bos != "on", bos != "off" {
       throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
     }
@@ -202,7 +205,7 @@ struct Generate: ParsableCommand {
     let percent = cache == nil ? cost.percent : 100 * kept
     return """
       prefill  \(counted(report.promptTokens, "token")), \(rate(report.prefillRate)) tokens/s
-      decode   \(counted(report.newTokens, "token")), \(rate(report.decodeRate)) tokens/s
+      decode   \(counted(report.newTokens, "token")), \(report.newTokens > 1 ? "\(rate(report.decodeRate)) tokens/s" : "from the prefill")
       KV cache \(formatCount(cost.bytesPerToken)) bytes per token, \(formatCount(bytes)) in all \
       (\(counted(report.cachedTokens, "token")), float32)
       base     \(formatCount(cost.baseBytesPerToken)) bytes per token, \

@@ -10,7 +10,8 @@ struct Perplexity: ParsableCommand {
     abstract: "Measures the next-token loss on token shards or a text.",
     discussion: """
       The tokens are cut into windows of --length ids, each a sequence of its own, and every id after a window's \
-      first is predicted. Windows do not overlap.
+      first is predicted; of shards that were packed from chats the answers alone, as in training. Windows do not \
+      overlap.
 
       Example:
         hybrid perplexity --model runs/mla-sft --data shards/tinystories-valid \\
@@ -42,9 +43,16 @@ struct Perplexity: ParsableCommand {
     }
     let progress = ProgressLine("perplexity", total: count, quiet: quiet || json)
     let report = try perplexity(
-      of: model, windows: count, tokenizer: tokenizer, progress: { progress.update($0, "windows") }
+      of: model, windows: count, tokenizer: tokenizer, progress: { progress.update($0, "windows") },
+      answers: { try source.answers($0 * length + 1..<($0 + 1) * length) }
     ) { try source.read($0 * length..<($0 + 1) * length) }
     progress.finish(counted(report.tokens, "token"))
+    if try source.answers(0..<1) != nil { printNote("note: these are chats, of which answers alone are scored") }
+    if let text, source.holdsSeparators {
+      printNote(
+        "note: \(text): lines of \(DocumentSeparator.endOfText) are read as text; shards pack cuts the text into documents there"
+      )
+    }
     if json {
       let weights = JSONValue.object(["weights": .string(self.model.weights.rawValue)])
       try printResult(report.json().merging(weights).text(pretty: true))
@@ -62,14 +70,18 @@ struct Perplexity: ParsableCommand {
 /// Tokens of shards, or of a text in memory.
 private enum TokenSource {
   case shards(TokenShards)
-  case ids([Int32])
+  case ids([Int32], holdsSeparators: Bool)
 
   init(shards: String?, text: String?, tokenizer: Tokenizer) throws {
     switch (shards, text) {
     case (let path?, nil):
       self = .shards(try TokenShards(URL(fileURLWithPath: path, isDirectory: true), tokenizer: tokenizer))
     case (nil, let path?):
-      self = .ids(tokenizer.documentStart + tokenizer.encode(bytes: try textBytes(of: path)))
+      let bytes = try textBytes(of: path)
+      let separator = Array("\n\(DocumentSeparator.endOfText)\n".utf8)
+      self = .ids(
+        tokenizer.documentStart + tokenizer.encode(bytes: bytes),
+        holdsSeparators: bytes.firstRange(of: separator) != nil)
     default: throw UpcycleError.usage("give one of --data and --text")
     }
   }
@@ -77,14 +89,22 @@ private enum TokenSource {
   var count: Int {
     switch self {
     case .shards(let shards): shards.count
-    case .ids(let ids): ids.count
+    case .ids(let ids, _): ids.count
     }
   }
 
   func read(_ range: Range<Int>) throws -> [Int32] {
     switch self {
     case .shards(let shards): try shards.read(range)
-    case .ids(let ids): Array(ids[range])
+    case .ids(let ids, _): Array(ids[range])
     }
   }
+
+  /// Which tokens of chats are answers; nil for other text.
+  func answers(_ range: Range<Int>) throws -> [Bool]? {
+    if case .shards(let shards) = self { try shards.answers(in: range) } else { nil }
+  }
+
+  /// Whether a text has lines that separate documents elsewhere.
+  var holdsSeparators: Bool { if case .ids(_, true) = self { true } else { false } }
 }

@@ -41,9 +41,10 @@ struct Ruler: ParsableCommand {
   @Option(help: "all, or names: \(RulerTask.allCases.map(\.rawValue).joined(separator: ", ")).") var tasks = "all"
   @Option(help: "Lengths in tokens, such as 512,1k,2k.") var lengths = "512,1024,2048"
   @Option(help: "Samples per task and length.") var samples = 40
-  @Option(help: "Seed of the samples.") var seed: UInt64 = 42
-  @Option(help: "Sizes of prompts: small (vocabularies of about 2,048 pieces), paper (RULER's own).") var scale =
-    RulerScale.small
+  @Option(help: "Seed of the samples (default: 42).") var seed: UInt64?
+  @Option(
+    help: "Sizes of prompts: small (vocabularies of about 2,048 pieces), paper (RULER's own; default: small).")
+  var scale: RulerScale?
   @Option(help: "Score: nvidia (question answering: any reference), lm-eval (share of references).") var metric =
     RulerScore.Metric.nvidia
   @Flag(
@@ -95,6 +96,9 @@ struct Ruler: ParsableCommand {
     if self.depths != nil && !grid {
       throw UpcycleError.usage("says where a grid has its needles", at: "--depths", expected: "--grid with it")
     }
+    if read != nil {
+      try refuse(["--seed": seed != nil, "--scale": scale != nil], "says how samples are made, not read")
+    }
     if read != nil && grid {
       throw UpcycleError.usage("says at which depths needles are made", at: "--grid", expected: "it or --read")
     }
@@ -104,8 +108,8 @@ struct Ruler: ParsableCommand {
     }
     let tokenizer = try loadTokenizer()
     let set = RulerSet(
-      world: World(seed: MicroworldText.worldSeed, edition: Edition(of: tokenizer)), tokenizer: tokenizer, scale: scale,
-      seed: seed)
+      world: World(seed: MicroworldText.worldSeed, edition: Edition(of: tokenizer)), tokenizer: tokenizer,
+      scale: scale ?? .small, seed: seed ?? 42)
     let depths: [Double?] = grid ? try percents() : [nil]
     if model == nil { return try writeSamples(set, tasks, lengths) }
     let scored = try rulerReport(
@@ -116,7 +120,9 @@ struct Ruler: ParsableCommand {
     // Neither a file that cannot be written nor a closed pipe costs the other.
     let written = Result { if let csvFile { try writeFile(scored.csv.text, to: csvFile) } }
     if json {
-      try printResult(jsonText(scored, pretty: true, snakeCase: true))
+      let averages = scored.lengths.reduce(into: [:]) { $0[String($1)] = scored.average(length: $1) }
+      let added = JSONValue.object(grid ? [:] : ["averages": try jsonValue(averages)])
+      try printResult(jsonValue(scored, snakeCase: true).merging(added).text(pretty: true))
     } else {
       try printResult(grid ? scored.grid : scored.table)
     }
@@ -134,7 +140,8 @@ struct Ruler: ParsableCommand {
     for length in lengths {
       for task in tasks {
         try RulerFiles.write(
-          set.samples(task, length: length, count: samples), of: task, length, scale, to: URL(fileURLWithPath: write!))
+          set.samples(task, length: length, count: samples), of: task, length, set.scale,
+          to: URL(fileURLWithPath: write!))
         done += samples
         progress.update(done, "samples")
       }

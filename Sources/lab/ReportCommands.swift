@@ -102,8 +102,10 @@ struct CheckCommand: ParsableCommand {
       if power {
         for spec in chosen { try printSignals(try publication.signals(spec, profile: profile), of: spec) }
       }
-      if strict, let failed = page.entries.first(where: { $0.verdict.answer == .fails }) {
-        throw UpcycleError("a claim fails: \(failed.verdict.claim.id)", at: failed.spec.name)
+      let failed = page.entries.filter { $0.verdict.answer == .fails }
+      if strict, !failed.isEmpty {
+        let names = failed.map { "\($0.verdict.claim.id) (\($0.spec.name))" }
+        throw UpcycleError("\(counted(failed.count, "claim")) failed: \(names.joined(separator: ", "))")
       }
     }
   }

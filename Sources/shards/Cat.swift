@@ -8,8 +8,8 @@ struct Cat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints documents, or a window of tokens, of a folder of shards.",
     discussion: """
-      With --tokenizer as text, a line <|endoftext|> between documents, so that `shards pack` can read it again; \
-      else as ids, a document a line. (`zstd -dc FILE.zst` gives a shard's raw little-endian ids.)
+      With --tokenizer as text, a line <|endoftext|> between documents, so that `shards pack` can read it again \
+      (documents of chats with their special tokens: --special-tokens parse); else as ids, a document a line. (`zstd -dc FILE.zst` gives a shard's raw little-endian ids.)
 
       Example:
         shards cat shards/tinystories --tokenizer runs/babyllama --document 3 \\
@@ -31,6 +31,7 @@ struct Cat: ParsableCommand {
     let shards = try TokenShards(URL(fileURLWithPath: folder))
     let tokenizer = try tokenizer.map { try Tokenizer.load(from: $0) }
     if let tokenizer { try shards.require(tokenizer) }
+    let isChat = try shards.answers(in: 0..<1) != nil
     if let from {
       let tokens = self.tokens ?? 256
       guard document == nil, count == nil, from >= 0, tokens >= 1, from < shards.count else {
@@ -43,7 +44,7 @@ struct Cat: ParsableCommand {
           expected: tokens < 1 ? "1 or more" : "0 to \(shards.count - 1)", found: "\(tokens < 1 ? tokens : from)")
       }
       let ids = try shards.read(from..<from + min(tokens, shards.count - from))
-      try write(ids, tokenizer, continuing: true)
+      try write(ids, tokenizer, showingSpecials: isChat, continuing: true)
       return
     }
     let total = try shards.documents().count
@@ -56,12 +57,13 @@ struct Cat: ParsableCommand {
     }
     for number in first..<first + min(count, total - first) {
       if number > first, tokenizer != nil { try printResult(DocumentSeparator.endOfText) }
-      try write(shards.read(shards.document(number)), tokenizer, continuing: false)
+      try write(shards.read(shards.document(number)), tokenizer, showingSpecials: isChat, continuing: false)
     }
   }
 
-  private func write(_ ids: [Int32], _ tokenizer: Tokenizer?, continuing: Bool) throws {
+  private func write(_ ids: [Int32], _ tokenizer: Tokenizer?, showingSpecials: Bool, continuing: Bool) throws {
     guard let tokenizer else { return try printResult(ids.map(String.init).joined(separator: " ")) }
-    try printResult(bytes: tokenizer.decodeBytes(ids, continuing: continuing) + [0x0A])
+    try printResult(
+      bytes: tokenizer.decodeBytes(ids, showingSpecials: showingSpecials, continuing: continuing) + [0x0A])
   }
 }

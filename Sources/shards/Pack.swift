@@ -92,10 +92,12 @@ struct Pack: ParsableCommand {
       try write(documents, to: writer, share, heldOut, tokenizer, template, parsing)
       let summary = ShardSummary(try writer.finish(), folder: output.out)
       let other = try heldOut.map { ShardSummary(try $0.finish(), folder: heldOutFolder) }
-      if let first = badLines.first, !quiet {
-        printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(first)")
+      if let first = badLines.first {
+        let told = Flags(of: Self.self).spelling("\(first)")
+        printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(told)")
       }
       var numbers = summary.json.object ?? [:]
+      if skipBadLines > 0 { numbers["lines_left_out"] = .int(badLines.count) }
       numbers["held_out"] = other?.json
       return .init(
         ([summary] + (other.map { [$0] } ?? [])).map(\.text).joined(separator: "\n\n"), json: .object(numbers))

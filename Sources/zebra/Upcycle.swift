@@ -69,6 +69,7 @@ struct Upcycle: ParsableCommand {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
     try requireRate(layerLr, "--layer-lr")
     let shards = try TokenShards(folder(data))
+    if Tokenizer.isPresent(in: folder(model)) { try shards.require(Tokenizer.load(from: folder(model))) }
     let tokens = try tokens.map { try parsedCount($0, "--tokens", such: "4M", atLeast: 1) } ?? shards.count
     let plans = try BestRecipe.Plans(
       tokens: tokens, batch: staged.batch, time: staged.sequence, layerRate: layerLr, rate: lr, warmup: warmup,

@@ -179,6 +179,14 @@ final class OverlapTests: XCTestCase {
     XCTAssertThrowsError(try measurement.validate(ranks: 2)) { XCTAssertTrue("\($0)".contains("latency"), "\($0)") }
     measurement.rate.alpha = 0
     try measurement.validate(ranks: 2)
+    // Half a collective is shorter than the latency that a whole one has room for.
+    measurement.rate.alpha = 0.0007
+    try measurement.validate(ranks: 2)
+    measurement.methods = [.standard, .twoBatch]
+    XCTAssertThrowsError(try measurement.validate(ranks: 2)) { XCTAssertTrue("\($0)".contains("0.5 ms"), "\($0)") }
+    measurement.rate = LinkRate(alpha: 0, beta: 1e15)
+    XCTAssertThrowsError(try measurement.validate(ranks: 2)) { XCTAssertTrue("\($0)".contains("memory"), "\($0)") }
+    measurement.rate = LinkRate(alpha: 0, beta: 1e6)
     XCTAssertThrowsError(try measurement.validate(ranks: 1)) { XCTAssertTrue("\($0)".contains("one rank"), "\($0)") }
   }
 }

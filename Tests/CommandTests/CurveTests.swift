@@ -36,6 +36,11 @@ final class CurveTests: XCTestCase {
       to: folder.appendingPathComponent("run/metrics.csv"))
     let finished = try assertSucceeds("hybrid", ["curve", folder.path]).output
     XCTAssertTrue(finished.contains("        6,144        6,144 "), finished)
+    // Students that learn layer by layer have no loss of next tokens.
+    try writeFile(
+      "step,loss,gradient_norm,rate,seconds\n" + (1...3).map { "\($0),7.5,0,1e-3,\($0)\n" }.joined(),
+      to: folder.appendingPathComponent("run/metrics.csv"))
+    XCTAssertTrue(try assertSucceeds("hybrid", ["curve", folder.path]).output.contains("7.5"))
     try FileManager.default.removeItem(at: folder.appendingPathComponent("run"))
 
     try assertRefused("hybrid", ["curve", folder.path], status: 1, saying: ["holds no training", "distill"])

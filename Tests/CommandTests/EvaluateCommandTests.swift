@@ -33,6 +33,29 @@ final class EvaluateCommandTests: XCTestCase {
     }
   }
 
+  /// Scores say what they were made from, of own tasks too, whose items need no more than the help says.
+  func testScoresSayWhatTheyAreOf() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (file, tasks) = (folder.appendingPathComponent("scores.json"), folder.appendingPathComponent("mine.jsonl"))
+    try writeFile(
+      #"{"task": "capitals", "id": "1", "context": "The capital of France is", "choices": [" Paris", " Rome"], "#
+        + #""answer": 0, "metric": "acc"}"# + "\n", to: tasks)
+    try assertSucceeds(
+      "hybrid", evaluate("recall,\(tasks.path)", ["--cache", "h2o:50%", "--out", file.path]))
+    let scores = try JSONValue(contentsOf: file)
+    XCTAssertEqual(scores["tasks"]?.array?.compactMap { $0["task"]?.string }, ["recall", "capitals"])
+    XCTAssertEqual(scores["cache"]?.string, "h2o:50%")
+    XCTAssertEqual(scores["model"]?.string, model)
+    XCTAssertEqual(scores["model_hash"]?.string?.count, 64)
+    XCTAssertEqual(scores["set"]?.string, "a")
+    try assertSucceeds("hybrid", evaluate("recall", ["--shots", "2", "--out", file.path]))
+    XCTAssertEqual(try JSONValue(contentsOf: file)["shots"]?.string, "2")
+    try writeFile("{\"id\": \"1\"}\n", to: tasks)
+    try assertRefused("hybrid", evaluate(tasks.path), status: 1, saying: ["mine.jsonl:1", "The capital of France is"])
+    try assertRefused("hybrid", evaluate("goal.yaml:3"), status: 2, saying: ["--tasks", "--shots"])
+  }
+
   func testScoresAreComparedWithThoseOfTheSameQuestions() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

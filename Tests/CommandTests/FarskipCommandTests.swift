@@ -131,6 +131,13 @@ final class FarskipCommandTests: XCTestCase {
   func testDistillRefusesImpossiblePlans() throws {
     try assertSucceeds("farskip", convert("far2", ["--no-measure"]))
     try assertRefused("farskip", distill("bad", student: "nano-1b"), status: 2, saying: ["dense model"])
+    try assertRefused(
+      "farskip",
+      [
+        "distill", "--student", path("far2"), "--teacher", path("far2"), "--data", path("shards"), "--tokens", "4096",
+        "--batch", "2", "--sequence", "64", "--out", path("bad"),
+      ],
+      status: 2, saying: ["is the student itself"])
     try assertRefused("farskip", distill("bad", student: "far2", tokens: "some"), status: 2, saying: ["--tokens"])
     try assertRefused(
       "farskip", distill("bad", ["--patience", "0", "--held-out", path("shards")], student: "far2"), status: 2,

@@ -104,7 +104,14 @@ final class OverwritingTests: XCTestCase {
 
   func testNoCommandDestroysWhatItDidNotMake() throws {
     try makeModels()
+    // A program's settings are called config.json too.
+    let project = URL(fileURLWithPath: path("project"))
+    try makeDirectory(project.appendingPathComponent("src"))
+    try writeFile(#"{"theme": "dark"}"#, to: project.appendingPathComponent("config.json"))
+    try writeFile("thesis", to: project.appendingPathComponent("src/thesis.tex"))
     for (index, writer) in try writers().enumerated() {
+      let onProject = Array(writer.command.dropFirst()) + ["--out", project.path, "--force"]
+      try assertRefused(writer.command[0], onProject, status: 2, saying: ["other files", "config.json"])
       let out = path("out \(index)")
       let (tool, same) = (writer.command[0], Array(writer.command.dropFirst()) + ["--out", out])
       let other = Array(writer.command.dropFirst()) + writer.change + ["--out", out]
@@ -124,6 +131,13 @@ final class OverwritingTests: XCTestCase {
       XCTAssertEqual(try contents(of: out), made, "\(name): its own result")
       try assertRefused(tool, other, status: 2, saying: ["holds \(writer.holds)", "--force"])
       XCTAssertEqual(try contents(of: out), made, "\(name): refused")
+      // What somebody put there does not go with it.
+      let note = URL(fileURLWithPath: out + "/notes/mine.txt")
+      try makeDirectory(note.deletingLastPathComponent())
+      try writeFile("mine", to: note)
+      try assertRefused(tool, other + ["--force"], status: 2, saying: ["what no command made", "notes"])
+      try FileManager.default.removeItem(at: note.deletingLastPathComponent())
+      XCTAssertEqual(try contents(of: out), made, "\(name): refused with somebody's files")
       try assertSucceeds(tool, other + ["--force"])
       XCTAssertNotEqual(try contents(of: out), made, "\(name): replaced")
     }

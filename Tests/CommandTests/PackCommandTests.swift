@@ -148,7 +148,64 @@ final class PackCommandTests: XCTestCase {
       saying: ["chats.jsonl:2", "t.jinja: template line 1", "no tools"])
     let result = try assertSucceeds("shards", pack + ["--out", path("shards"), "--skip-bad-lines", "1"])
     XCTAssertTrue(result.error.contains("1 lines left out, the first: \(path("chats.jsonl")):2"), result.error)
+    let quiet = try assertSucceeds(
+      "shards", pack + ["--out", path("quiet"), "--skip-bad-lines", "1", "--quiet", "--json"])
+    XCTAssertTrue(quiet.error.contains("1 lines left out"), "no progress is not no notes: \(quiet.error)")
+    XCTAssertEqual(
+      try JSONValue(parsing: Data(quiet.output.utf8), file: "pack --json")["lines_left_out"]?.int, 1)
     XCTAssertEqual(try TokenShards(URL(fileURLWithPath: path("shards"))).manifest.documents.count, 2)
+  }
+
+  /// A conversation that the assistant opens, with a template that looks at the first message; loss on it is of its
+  /// answers alone, as in training, and its text packs again.
+  func testConversationsThatTheAssistantOpens() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let turns = (0..<30).map {
+      #"{"role": "\#($0 % 2 == 0 ? "assistant" : "user")", "content": "The sun rose, day \#($0)."}"#
+    }
+    try writeFile(
+      #"{"messages": [\#(turns.joined(separator: ", "))]}"# + "\n", to: folder.appendingPathComponent("chats.jsonl"))
+    try writeFile(
+      "{% if messages[0].role == 'system' %}system{% endif %}{% for m in messages %}"
+        + "<|bos|>{{ m.role }}: {{ m.content }}<|eos|>{% endfor %}"
+        + "{% if add_generation_prompt %}<|bos|>assistant: {% endif %}", to: folder.appendingPathComponent("t.jinja"))
+    let model = repositoryRoot().appendingPathComponent("experiments/teachers/nano-smol-seed1").path
+    let tokenizer = ["--tokenizer", model]
+    try assertSucceeds(
+      "shards",
+      ["pack", "--input", path("chats.jsonl"), "--chat", "--chat-template", path("t.jinja"), "--out", path("chats")]
+        + tokenizer)
+    let shards = try TokenShards(URL(fileURLWithPath: path("chats")))
+    let marks = try XCTUnwrap(shards.answers(in: 0..<shards.count))
+    let read = try shards.read(0..<shards.count)
+    let said = try Tokenizer.load(from: model).decode(zip(read, marks).filter(\.1).map(\.0))
+    XCTAssertTrue(said.hasPrefix("The sun rose, day 0."), said)
+    XCTAssertFalse(said.contains("day 1."), said)
+
+    let measured = try assertSucceeds(
+      "hybrid", ["perplexity", "--model", model, "--data", path("chats"), "--length", "64", "--quiet", "--json"])
+    XCTAssertTrue(measured.error.contains("answers alone"), measured.error)
+    let scored = try JSONValue(parsing: Data(measured.output.utf8), file: "perplexity")["tokens"]?.int
+    let windows = shards.count / 64
+    let expected = (0..<windows).reduce(0) { sum, window in
+      sum + marks[window * 64 + 1..<(window + 1) * 64].count { $0 }
+    }
+    XCTAssertEqual(scored, expected)
+
+    let text = try assertSucceeds("shards", ["cat", path("chats")] + tokenizer).output
+    try writeFile(text, to: folder.appendingPathComponent("again.txt"))
+    try assertSucceeds(
+      "shards",
+      ["pack", "--input", path("again.txt"), "--special-tokens", "parse", "--bos", "off", "--out", path("again")]
+        + tokenizer)
+    let again = try TokenShards(URL(fileURLWithPath: path("again")))
+    // A piece may lie across the beginning of an answer there.
+    func spelled(_ ids: [Int32]) throws -> String {
+      String(decoding: try Tokenizer.load(from: model).decodeBytes(ids, showingSpecials: true), as: UTF8.self)
+    }
+    XCTAssertEqual(try spelled(again.read(0..<again.count)), try spelled(read))
   }
 
   func testPackShufflesAndHoldsOut() throws {

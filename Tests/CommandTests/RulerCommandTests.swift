@@ -81,6 +81,13 @@ final class RulerCommandTests: XCTestCase {
     XCTAssertTrue(String(decoding: try readFile(picture), as: UTF8.self).contains("</svg>"))
     let read = try launch("hybrid", ["ruler", "--model", model, "--read", samples, "--json"] + small)
     XCTAssertEqual(read.output, own.output)
+    let json = try JSONValue(parsing: Data(own.output.utf8), file: "ruler --json")
+    XCTAssertNotNil(json["averages"]?["256"]?["value"]?.double, own.output)
+    for option in [["--seed", "9"], ["--scale", "paper"]] {
+      try assertRefused(
+        "hybrid", ["ruler", "--model", model, "--read", samples] + small + option, status: 2,
+        saying: [option[0], "read"])
+    }
     // The samples that are there are counted, not those that were asked for.
     let few = try launch(
       "hybrid", ["ruler", "--model", model, "--read", samples, "--tasks", "qa_1", "--lengths", "256"])

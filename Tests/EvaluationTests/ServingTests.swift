@@ -218,6 +218,20 @@ final class ServingTests: XCTestCase {
     }
   }
 
+  /// Models that read no further than their positions are measured up to there.
+  func testTheLongestContextOfLearnedPositions() throws {
+    let config = try TinyModels.config { $0.block.learnsPositions = true }
+    var plan = ServeLengthPlan(budget: 64 << 20)
+    (plan.chunk, plan.newTokens, plan.longestPrefill) = (8, 2, 0)
+    let report = try measureServeLength(named: "learned", plan) { try TinyModels.model(config) }
+    XCTAssertEqual(report.budget.longest, config.maxPosition)
+    XCTAssertEqual(report.points.last?.context, config.maxPosition - 3)
+    plan.chunk = config.maxPosition
+    XCTAssertThrowsError(try measureServeLength(named: "learned", plan) { try TinyModels.model(config) }) {
+      XCTAssertTrue("\($0)".contains("more than the model's positions"), "\($0)")
+    }
+  }
+
   /// A budget beyond the memory that is free costs no length that fits into it.
   func testLengthsBeyondFreeMemoryAreNotMeasured() throws {
     var plan = ServeLengthPlan(budget: 64 << 20)

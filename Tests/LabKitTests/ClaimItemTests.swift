@@ -34,6 +34,21 @@ final class ClaimItemTests: ClaimTestCase {
       accuracy: 1e-9, "other items are not paired")
   }
 
+  /// Two stages of one cell answer the same items: the error is that of what changed from one to the other.
+  func testStagesOfOneCellAreTakenItemByItem() throws {
+    let spec = try spec(
+      "{ let: { a: { cell: \"a\", metric: \"after.recall\" }, b: { cell: \"a\", metric: \"before.recall\" } }, quantity: \"a - b\", above: 0 }"
+    )
+    let records = (1...3).map { seed in
+      record("a", seed, ["after.recall": Metric(90 + 0.1 * Double(seed)), "before.recall": Metric(60)])
+    }
+    let (after, before) = (items((0..<100).map { $0 < 90 }, nil), items((0..<100).map { $0 < 60 }, nil))
+    let source = ClaimEvidence(spec, records: records) { _ in ["after": [after], "before": [before]] }
+    let found = try XCTUnwrap(spec.claims[0].tests[0].estimate(from: source))
+    XCTAssertTrue(found.isPaired)
+    XCTAssertEqual(found.uncertainty.items, 100 * 100 * 0.3 * 0.7 / 99, accuracy: 1e-9)
+  }
+
   /// What one seed alone adds to the differences of items is not told from the items: it puts nothing out of reach.
   func testItemsOfOneSeedPutNothingOutOfReach() throws {
     let spec = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 5 }")

@@ -31,10 +31,44 @@ final class ClaimTests: ClaimTestCase {
     XCTAssertTrue(try SignalToNoise.all(ClaimEvidence(spec(difference), records: records(["a": [49, 50]]))).isEmpty)
   }
 
+  /// Seconds or nanoseconds: the unit of a term says nothing of how well a ratio is known.
+  func testIntervalsDoNotDependOnUnits() throws {
+    let spec = try spec(#"{ let: { a: "a", b: "b" }, quantity: "a / b", above: 0 }"#)
+    var widths: [Double] = []
+    for unit in [2e-4, 5e-5, 1e-9] {
+      let found = try verdict(spec, records(["a": [2, 2.1, 1.9], "b": [1 * unit, 1.05 * unit, 0.95 * unit]]))
+      let interval = try XCTUnwrap(found.tests[0].estimate).interval()
+      widths.append((interval.upperBound - interval.lowerBound) * unit)
+    }
+    for width in widths { XCTAssertEqual(width, widths[0], accuracy: 1e-9 * widths[0]) }
+  }
+
+  func testDerivativesAreExact() throws {
+    for (text, expected) in [
+      ("a + b", 1.0), ("b - a", -1), ("a * b", 3), ("a / b", 1.0 / 3), ("b / a", -0.75), ("abs(b - 2 * a)", 2),
+      ("mean(a, b, a)", 2.0 / 3), ("max(a, b)", 0), ("min(a, b)", 1), ("round(a)", 0), ("-(a * a)", -4),
+    ] {
+      let found = try Expression(text).derivative(by: "a") { ["a": 2, "b": 3][$0]! }
+      XCTAssertEqual(found, expected, accuracy: 1e-12, text)
+    }
+  }
+
+  /// Of two tests the one that wants more seeds says what is needed.
+  func testNeedsAreThoseOfTheMoreDemandingTest() throws {
+    let spec = try spec(
+      [3.0, 1.3].map { "{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: \($0) }" }
+        .joined(separator: ", "))
+    let found = try verdict(spec, records(["a": [51], "b": [50], "c": [49, 50, 51], "d": [49, 50, 51]]))
+    let wanted = found.tests.map(\.wantedSeeds)
+    XCTAssertTrue((10...12).contains(wanted[1]), "\(wanted)")
+    XCTAssertLessThan(wanted[0], 10)
+    XCTAssertEqual(found.needs.first, "a: 1 of \(wanted[1]) seeds")
+  }
+
   /// Beside a pole an error has no width.
   func testAQuantityBesideAPoleIsUndecided() throws {
     let spec = try spec(#"{ let: { a: "a" }, quantity: "1 / (a - 0.9999)", above: 0 }"#)
-    XCTAssertEqual(try verdict(spec, records(["a": [1, 1, 1]])).answer, .undecided)
+    XCTAssertEqual(try verdict(spec, records(["a": [1, 1.0002, 0.9998]])).answer, .undecided)
   }
 
   /// Where a seed stands for the same batches in all cells, cells rise and fall together and the difference is steady.

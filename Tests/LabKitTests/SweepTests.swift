@@ -287,6 +287,32 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(lab.log.entries.count, runs)
   }
 
+  /// Two cells of the same settings have one key: the record of one is not the other's, which takes it over.
+  func testARecordOfAnotherCellWithTheSameKeyIsTakenOver() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(
+        of: "{ when: { method: \"later\" }, pending: \"another method\" },",
+        with: "{ when: { method: \"later\" }, set: { rank: 8 }, pipeline: \"train\" },"))
+    let spec = try lab.laboratory.spec("demo/t")
+    func sweep(_ cells: [String]?) throws -> Sweep {
+      var sweep = lab.sweep(
+        try Plan(spec, profile: "micro", seeds: [1], cells: cells, threads: 2, registry: lab.registry()))
+      sweep.trustsRecords = true
+      return sweep
+    }
+    XCTAssertEqual(try sweep(["small"]).run().added, ["demo/t small seed 1"])
+    let whole = try Plan(spec, profile: "micro", seeds: [1], threads: 2, registry: lab.registry())
+    XCTAssertEqual(try RunState(whole, in: lab.laboratory).json["recorded"]?.int, 1)
+    let summary = try sweep(nil).run()
+    XCTAssertEqual(summary.skipped, ["demo/t small seed 1"])
+    XCTAssertEqual(summary.adopted, ["demo/t later seed 1"])
+    XCTAssertEqual(summary.added, ["demo/t base"])
+    XCTAssertEqual(try RunState(whole, in: lab.laboratory).json["recorded"]?.int, 3)
+    XCTAssertEqual(try sweep(nil).run().skipped.count, 3)
+  }
+
   /// Threads are part of a key, but a record made on another number of them is no stale one.
   func testRecordsOfOtherThreadCountsAreCurrent() throws {
     let lab = try TestLaboratory()

@@ -121,10 +121,35 @@ final class HubPieceTests: XCTestCase {
 
   /// What others read already stays as it is, to the byte.
   func testOtherTokenizersAreCarriedAlong() throws {
+    for settings in [#"{"add_bos_token": true}"#, #"{"tokenizer_class": "Qwen2Tokenizer"}"#] {
+      let place = folder.appendingPathComponent("\(settings.count)")
+      try makeDirectory(place)
+      let ladder = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer/tokenizer.json")
+      try FileManager.default.copyItem(at: ladder, to: place.appendingPathComponent("tokenizer.json"))
+      try writeFile(settings, to: place.appendingPathComponent("tokenizer_config.json"))
+      let (files, notes) = try TokenizerFile.forOtherPrograms(in: place)
+      XCTAssertEqual(notes, [])
+      XCTAssertEqual(files.map(\.name), try TokenizerFile.all(in: place).map(\.name))
+      XCTAssertEqual(files.map(\.content), try TokenizerFile.all(in: place).map(\.content))
+    }
+  }
+
+  /// The ladder's tokenizer begins texts although its file does not say so: other programs are told.
+  func testABeginningThatNoFileSaysIsWrittenDown() throws {
     let place = repositoryRoot().appendingPathComponent("experiments/teachers/tokenizer")
-    let (files, notes) = try TokenizerFile.forOtherPrograms(in: place)
-    XCTAssertEqual(notes, [])
-    XCTAssertEqual(files.map(\.name), try TokenizerFile.all(in: place).map(\.name))
-    XCTAssertEqual(files.map(\.content), try TokenizerFile.all(in: place).map(\.content))
+    let (files, _) = try TokenizerFile.forOtherPrograms(in: place)
+    let before = try JSONValue(contentsOf: place.appendingPathComponent("tokenizer.json"))
+    let json = try XCTUnwrap(files.first { $0.name == "tokenizer.json" })
+    let after = try JSONValue(parsing: json.content, file: json.path)
+    XCTAssertEqual(before["post_processor"], .null)
+    XCTAssertEqual(after["post_processor"]?["type"]?.string, "TemplateProcessing")
+    var told = try XCTUnwrap(after.object)
+    told["post_processor"] = .null
+    XCTAssertEqual(.object(told), before, "nothing else differs")
+    for file in files { try writeFile(file.content, to: folder.appendingPathComponent(file.name)) }
+    let (own, other) = (try Tokenizer.load(from: place), try Tokenizer.load(from: folder))
+    XCTAssertEqual(own.documentStart, [0])
+    XCTAssertEqual(other.documentStart, own.documentStart)
+    XCTAssertEqual(other.encode("There was once a writer"), own.encode("There was once a writer"))
   }
 }

@@ -46,7 +46,17 @@ final class ContextExtensionTests: XCTestCase {
 
   func testAFactorOfOneLeavesTheRopeAlone() throws {
     let off = try ContextExtension(of: hybrid(), context: 8192, yarn: 1).applied(to: hybrid())
-    XCTAssertEqual(off.latentRope.scaling, .none)
+    XCTAssertEqual(off.latentRope, try hybrid().latentRope, "Llama's own scaling")
+    guard case .llama3 = off.latentRope.scaling else { return XCTFail("\(off.latentRope.scaling)") }
+    let stretched = try ContextExtension(of: hybrid(), context: 8192).applied(to: hybrid())
+    XCTAssertEqual(
+      try ContextExtension(of: stretched, context: 8192, yarn: 1).applied(to: stretched).latentRope.scaling, .none,
+      "YaRN is switched off")
+    for context in [8192, 4096, 100] {
+      let shorter = try ContextExtension(of: stretched, context: context)
+      XCTAssertEqual(shorter.factor, 4, "a shorter context keeps the stretch that weights learned")
+      XCTAssertEqual(shorter.applied(to: stretched).latentRope, stretched.latentRope)
+    }
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 1024).factor, 1, "shorter than the original")
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 65_536, originalContext: 32_768).factor, 2)
   }

@@ -41,6 +41,20 @@ final class RulerTests: XCTestCase {
     }
   }
 
+  /// Keys of one adjective and a noun run out at 28,000 tokens, listed words at 8,000: longer texts take others, and keep the
+  /// beginning of shorter ones' as it was.
+  func testLongTextsDoNotRunOutOfWords() throws {
+    let set = try set()
+    for (task, length) in [(RulerTask.multikey2, 40_000), (.commonWords, 24_000)] {
+      let sample = try XCTUnwrap(set.samples(task, length: length, count: 1).first)
+      XCTAssertGreaterThan(Double(sample.length), 0.9 * Double(length), task.rawValue)
+    }
+    let keys = try XCTUnwrap(set.samples(.multikey2, length: 40_000, count: 1).first).input
+      .matches(of: /numbers for ([a-z-]+) is/).map { $0.output.1 }
+    XCTAssertEqual(Set(keys).count, keys.count, "keys are different")
+    XCTAssertTrue(keys.contains { $0.filter { $0 == "-" }.count == 2 })
+  }
+
   func testNeedlesHoldTheReferences() throws {
     for scale in RulerScale.allCases {
       let set = try set(scale)

@@ -107,9 +107,13 @@ public struct OverlapMeasurement: Sendable {
       throw UpcycleError.usage(
         "one rank has nothing to communicate", field: "ranks", expected: "2 or more", found: "\(ranks)")
     }
-    for time in [durations.dispatch, durations.combine] {
-      _ = try Traffic.bytes(milliseconds: time.milliseconds, rate, isReduction: isPrefill)
+    let parts = methods.contains(.twoBatch) ? [durations, durations.half] : [durations]
+    let messages = try parts.flatMap { [$0.dispatch, $0.combine] }.map {
+      try Traffic.bytes(milliseconds: $0.milliseconds, rate, isReduction: isPrefill)
     }
+    // Each is sent from one buffer and received into another, and copied on its way.
+    try requireMemory(
+      cappedProduct(3, ranks, messages.reduce(0, +)), for: "the messages of \(ranks) ranks", at: "`durations`")
   }
 
   /// Measures; `ranks` carry the link model.

@@ -36,7 +36,9 @@ public final class Trainer: StepTrainer {
       throw UpcycleError.usage(
         "teacher and student have different vocabularies", at: "vocab_size",
         expected: "\(student.config.vocabularySize)", found: "\(teacher.vocabularySize)",
-        hint: "distillation matches logits token by token; use models with one tokenizer")
+        hint:
+          "distillation matches logits token by token: use models with one tokenizer, and embeddings padded to one size"
+      )
     }
     if plan.klWeight > 0 && teacher == nil {
       throw UpcycleError.usage("a KL weight needs a teacher", field: "kl_weight", found: "\(plan.klWeight)")

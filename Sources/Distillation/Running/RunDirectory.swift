@@ -144,13 +144,20 @@ public struct RunDirectory {
     let there = try JSONValue(contentsOf: plan)
     let asked = try jsonValue(record)
     let differences = differingPaths(there, asked)
-    func shown(_ value: JSONValue) -> String {
+    func shown(_ value: JSONValue, contents: String) -> String {
       differences.prefix(4).map { path in
-        "`\(Self.field(path.last ?? "plan"))` \(path.reduce(Optional(value)) { $0?[$1] }?.text() ?? "none")"
+        let (name, found) = (path.last ?? "plan", path.reduce(Optional(value)) { $0?[$1] })
+        // Hashes tell a reader nothing.
+        if ["student", "teacher", "data", "heldOut"].contains(name) {
+          return "\(found == nil ? "no" : contents) `\(Self.field(name))`"
+        }
+        if name == "ranks" { return "mpirun -np \(found?.int ?? 1)" }
+        return "`\(Self.field(name))` \(found?.text() ?? "none")"
       }.joined(separator: ", ")
     }
     throw UpcycleError.usage(
-      "holds a run with other settings", at: url.path, expected: shown(there), found: shown(asked),
+      "holds a run with other settings", at: url.path, expected: shown(there, contents: "the same"),
+      found: shown(asked, contents: "another"),
       hint: "name another `out`, or replace it with `force`")
   }
 

@@ -57,12 +57,12 @@ public func perplexity(
     }
     try check(batch, length, model.config.vocabularySize)
     try model.config.requirePositions(length - 1, field: "length")
-    if let tokenizer {
-      for ids in batch { bytes += tokenizer.decodeBytes(Array(ids.dropFirst()), continuing: true).count }
-    }
     let targets = try batch.enumerated().map { index, ids -> [Int32] in
       guard let scored = try answers(sums.count + index) else { return Array(ids.dropFirst()) }
       return zip(ids.dropFirst(), scored).map { $1 ? $0 : -1 }
+    }
+    if let tokenizer {
+      for ids in targets { bytes += tokenizer.decodeBytes(ids.filter { $0 >= 0 }, continuing: true).count }
     }
     sums += losses(model, batch, targets, time: length - 1)
     tokens += targets.reduce(0) { $0 + $1.count { $0 >= 0 } }

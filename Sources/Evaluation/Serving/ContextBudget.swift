@@ -17,7 +17,8 @@ public struct ContextBudget: Codable, Equatable, Sendable {
   public var cacheBytesPerToken: Int
   /// A context that fits this far is taken to be without end.
   private static let endless = 1 << 40
-  /// Tokens; nil when nothing grows with the length.
+  /// Tokens; nil when nothing grows with the length. No more than a model reads whatever it is told: learned positions,
+  /// or those of the first of two ropes.
   public var longest: Int?
   /// What the model was trained for; nil when it has no positions.
   public var positions: Int?
@@ -40,6 +41,11 @@ public struct ContextBudget: Codable, Equatable, Sendable {
     positions = config.positionLimit
     // The residual stream and one inner width of a chunk, at the very least.
     let tokenBytes = (config.hiddenSize + config.intermediateSize) * MemoryLayout<Float>.stride
+    if chunk + 2 > config.hardPositionLimit {
+      throw UpcycleError.usage(
+        "prompt tokens at once are more than the model's positions", field: "chunk",
+        expected: "at most \(formatCount(config.hardPositionLimit - 2))", found: formatCount(chunk))
+    }
     if cappedProduct(chunk, tokenBytes) > budget, weightBytes + stateBytes <= budget {
       throw UpcycleError.usage(
         "prompt tokens at once take more than the budget", field: "chunk",
@@ -57,6 +63,11 @@ public struct ContextBudget: Codable, Equatable, Sendable {
         found: formatCount(budget))
     }
     if cacheBytesPerToken == 0 { return }
+    let limit = config.hardPositionLimit
+    if limit < .max, bytes(config, tokens: limit) <= budget {
+      longest = limit
+      return
+    }
     var (fits, fails) = (1, budget / cacheBytesPerToken + 1)
     // Caches of layers with a window stop growing.
     while bytes(config, tokens: fails) <= budget {
@@ -72,7 +83,7 @@ public struct ContextBudget: Codable, Equatable, Sendable {
 
   /// Measured where every block is full and the cache lies in several runs: longer contexts work in the same memory.
   private static func workingBytes(of model: LanguageModel, chunk: Int) throws -> Int {
-    let context = 10_000
+    let context = max(0, min(10_000, model.config.hardPositionLimit - chunk - 1))
     let cache = model.makeCache(capacity: context / 2, positions: .max)
     for layer in cache.layers { layer.fillAtRandom(context, seed: 1) }
     cache.reserve(context + chunk + 1)

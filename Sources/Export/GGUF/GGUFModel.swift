@@ -24,7 +24,7 @@ struct GGUFModel {
       architecture = "deepseek2"
       guard latent.latent.latentNorm else {
         throw refuse(
-          "llama.cpp norms the latents", "latent attention without norms", "convert with latent norms (`latent_norm`)")
+          "llama.cpp norms the latents", "latent attention without norms", "convert with --latent-norm")
       }
       // llama.cpp tells DeepSeek-V2-Lite, which has no latent for queries, by its number of layers.
       let isLite =

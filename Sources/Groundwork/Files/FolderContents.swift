@@ -39,7 +39,7 @@ public enum FolderContents: Equatable, Sendable {
       self = .nothing
     } else if has("run/plan.json") || Self.hasJustBegun(folder, names) {
       self = .training(isFinished: has("config.json"))
-    } else if has("config.json") {
+    } else if has("config.json"), names.contains(where: Self.isWeights) || FolderOrigin.isRecorded(folder) {
       self = .model
     } else if manifest?["shards"] != nil {
       self = .shards
@@ -58,6 +58,21 @@ public enum FolderContents: Equatable, Sendable {
     let run = folder.appendingPathComponent("run")
     let names = (try? FileManager.default.contentsOfDirectory(atPath: run.path)) ?? ["?"]
     return names.allSatisfy { ["lock", "teacher"].contains($0) || $0.hasPrefix(".") && $0.hasSuffix(".tmp") }
+  }
+
+  private static func isWeights(_ name: String) -> Bool {
+    name.hasSuffix(".safetensors") || name.hasSuffix(".safetensors.index.json")
+  }
+
+  /// The first name in a folder of ours that no command writes there: what `--force` must not take with it.
+  /// - Parameter known: paths in the folder that are known to be ours
+  public static func foreignName(in folder: URL, besides known: Set<String> = []) -> String? {
+    let own = ["config.json", "manifest.json", "report.json", "run", FolderOrigin.fileName]
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
+    return names.first { name in
+      if own.contains(name) || known.contains(name) || isWeights(name) || isTokenizerFile(name) { return false }
+      return !name.hasSuffix(".zst") && !(name.hasPrefix(".") && name.hasSuffix(".tmp"))
+    }
   }
 
   /// Whether a command made it that `--force` may undo.

@@ -6,19 +6,15 @@ extension Claim.Quantity {
     }
   }
 
-  /// How the quantity answers to each term, at `terms`: exact for a slope, by central differences for an expression
-  /// (which is linear, or nearly so over an error's width).
+  /// How the quantity answers to each term, at `terms` (an expression is linear, or nearly so over an error's width).
   func gradient(_ terms: [String: Double]) throws -> [String: Double] {
-    if case .slope(_, let weights) = self { return weights }
-    var gradient: [String: Double] = [:]
-    for (name, value) in terms {
-      let step = 1e-4 * max(1, value.magnitude)
-      var (more, less) = (terms, terms)
-      more[name] = value + step
-      less[name] = value - step
-      gradient[name] = try (self.value(more) - self.value(less)) / (2 * step)
+    switch self {
+    case .slope(_, let weights): return weights
+    case .expression(let expression):
+      return try terms.reduce(into: [:]) { gradient, term in
+        gradient[term.key] = try expression.derivative(by: term.key) { terms[$0]! }
+      }
     }
-    return gradient
   }
 
   /// The quantity with `name` of its terms in it.

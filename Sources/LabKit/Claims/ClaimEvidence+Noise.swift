@@ -148,27 +148,28 @@ extension ClaimEvidence {
 
   /// The variance over the items that all models answered, task by task; nil when some record has no items.
   func pairedItemVariance(_ subjects: [WeightedCell]) throws -> Double? {
-    /// Task and items -> what each subject enters with.
-    var models: [String: [(coefficient: Double, scores: [[Double]])]] = [:]
+    /// Task and items -> what each subject's repeats enter with, all stages that answered them together.
+    var models: [String: [[[Double]]]] = [:]
     for subject in subjects {
       let records = Array(subject.repeats.joined())
-      var coefficients: [String: Double] = [:]
-      var scores: [String: [[Double]]] = [:]
+      var rows: [String: [Int: [Double]]] = [:]
       for (metric, weight) in subject.weights.sorted(by: { $0.key < $1.key }) {
         for (index, record) in records.enumerated() {
           guard let parts = ItemScores.parts(of: metric, in: try items(record)) else { return nil }
           for part in parts {
             let key = "\(part.isGraded) \(part.scores.task) \(part.scores.identity)"
-            if index == 0 { coefficients[key, default: 0] += weight * part.weight }
-            if scores[key, default: []].count < records.count { scores[key, default: []].append(part.values) }
+            let scaled = part.values.map { weight * part.weight * $0 }
+            rows[key, default: [:]].merge([index: scaled]) { zip($0, $1).map(+) }
           }
         }
       }
-      for (key, coefficient) in coefficients {
-        if scores[key]!.count != records.count { return nil }
-        models[key, default: []].append((coefficient, scores[key]!))
+      for (key, scores) in rows {
+        if scores.count != records.count { return nil }
+        models[key, default: []].append(records.indices.map { scores[$0]! })
       }
     }
-    return models.sorted { $0.key < $1.key }.reduce(0) { $0 + itemVariance($1.value) }
+    return models.sorted { $0.key < $1.key }.reduce(0) { sum, model in
+      sum + itemVariance(model.value.map { (coefficient: 1, scores: $0) })
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Groundwork
 
 /// What the records say about a claim.
@@ -34,7 +35,10 @@ public struct ClaimVerdict: Sendable {
       tests[index].forgiveFailure(among: tests.count)
     }
     self.tests = tests
-    let missing = tests.reduce(into: [:]) { $0.merge($1.missing) { max($0, $1) } }
+    // Of two tests the one that wants more: "1 of 3 seeds", "1 of 12 seeds".
+    let missing = tests.reduce(into: [:]) { found, test in
+      found.merge(test.missing) { $0.compare($1, options: .numeric) == .orderedAscending ? $1 : $0 }
+    }
     needs = missing.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
     let answers = Set(tests.map(\.answer))
     answer =

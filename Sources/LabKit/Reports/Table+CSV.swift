@@ -66,18 +66,18 @@ extension Table {
     return fields
   }
 
-  /// Curves in long form: cell, x, mean over seeds, half of its 95 % interval, standard deviation, seeds.
+  /// Curves in long form: cell, x, mean over the seeds that have a point there, half of its 95 % interval, standard
+  /// deviation, seeds.
   func curves(_ series: String) -> CSV {
     var csv = CSV(header: ["cell", "x", "value", "interval", "std", "seeds"])
     csv.comments = ["# \(spec.place): \(spec.title)".singleLine, "# ours: \(ours)"]
     for row in rows {
-      let curves = row.records.compactMap { $0.series?[series] }
-      guard let first = curves.first else { continue }
-      for (index, point) in first.enumerated() where point.count == 2 {
-        let values = curves.compactMap { $0.indices.contains(index) && $0[index].count == 2 ? $0[index][1] : nil }
+      let points = row.records.flatMap { $0.series?[series] ?? [] }.filter { $0.count == 2 }
+      let values = Dictionary(grouping: points) { $0[0] }.mapValues { $0.map { $0[1] } }
+      for (x, values) in values.sorted(by: { $0.key < $1.key }) {
         let sample = Sample(values: values)
         csv.rows.append([
-          row.cell.id, plain(point[0], 0), plain(sample.mean, 5), sample.halfWidth.map { plain($0, 5) } ?? "",
+          row.cell.id, plain(x, 0), plain(sample.mean, 5), sample.halfWidth.map { plain($0, 5) } ?? "",
           sample.deviation.map { plain($0, 5) } ?? "", "\(values.count)",
         ])
       }

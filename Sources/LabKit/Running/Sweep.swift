@@ -79,7 +79,7 @@ public struct Sweep: Sendable {
           job.steps.forEach { board.passed($0.key) }
           continue
         }
-        if var record = elsewhere[plan.profile.name]!.record(of: job, in: plan) {
+        if var record = elsewhere[plan.profile.name]!.sharedRecord(of: job, in: plan) {
           (record.spec, record.cell, record.seed) = (plan.spec.name, job.cell.id, job.seed)
           _ = try file.put(record)
           try laboratory.copyItems(of: record.key, to: plan, records)
@@ -124,7 +124,7 @@ public struct Sweep: Sendable {
     return try plans.map { plan in
       let known = RecordIndex(try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, records)).read())
       return plan.jobs.filter {
-        known.record(of: $0, in: plan) == nil && elsewhere[plan.profile.name]!.record(of: $0, in: plan) == nil
+        known.record(of: $0, in: plan) == nil && elsewhere[plan.profile.name]!.sharedRecord(of: $0, in: plan) == nil
       }
     }
   }

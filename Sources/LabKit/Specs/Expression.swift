@@ -60,27 +60,40 @@ struct Expression: Sendable {
     return String(result.dropLast())
   }
 
-  func evaluate(_ value: (String) throws -> Double) throws -> Double {
-    func walk(_ node: Node) throws -> Double {
+  func evaluate(_ value: (String) throws -> Double) throws -> Double { try dual(by: nil, value).value }
+
+  /// The derivative by one of its names, exact.
+  func derivative(by name: String, _ value: (String) throws -> Double) throws -> Double {
+    try dual(by: name, value).slope
+  }
+
+  private func dual(
+    by variable: String?, _ value: (String) throws -> Double
+  ) throws -> (value: Double, slope: Double) {
+    func walk(_ node: Node) throws -> (value: Double, slope: Double) {
       switch node {
-      case .number(let number): return number
-      case .name(let name): return try value(name)
+      case .number(let number): return (number, 0)
+      case .name(let name): return (try value(name), name == variable ? 1 : 0)
       case .binary(let sign, let left, let right):
         let (a, b) = (try walk(left), try walk(right))
         switch sign {
-        case "+": return a + b
-        case "-": return a - b
-        case "*": return a * b
-        default: return a / b
+        case "+": return (a.value + b.value, a.slope + b.slope)
+        case "-": return (a.value - b.value, a.slope - b.slope)
+        case "*": return (a.value * b.value, a.slope * b.value + a.value * b.slope)
+        default:
+          let quotient = a.value / b.value
+          return (quotient, (a.slope - quotient * b.slope) / b.value)
         }
       case .call(let name, let items):
-        let values = try items.map(walk)
+        let found = try items.map(walk)
         switch name {
-        case "abs": return values[0].magnitude
-        case "round": return values[0].rounded()
-        case "min": return values.min()!
-        case "max": return values.max()!
-        default: return values.reduce(0, +) / Double(values.count)
+        case "abs": return found[0].value < 0 ? (-found[0].value, -found[0].slope) : found[0]
+        case "round": return (found[0].value.rounded(), 0)
+        case "min": return found.min { $0.value < $1.value }!
+        case "max": return found.max { $0.value < $1.value }!
+        default:
+          let count = Double(found.count)
+          return (found.reduce(0) { $0 + $1.value } / count, found.reduce(0) { $0 + $1.slope } / count)
         }
       }
     }

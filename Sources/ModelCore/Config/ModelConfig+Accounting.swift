@@ -87,6 +87,10 @@ extension ModelConfig {
   /// Positions beyond which its rope would turn wrongly, which no wish to go on changes; nil: none.
   public var ropeLimit: Int? { kvNumbersPerToken > 0 ? rope.positionLimit : nil }
 
+  /// Positions beyond which nothing can be read, whatever is asked for: those that were learned, or of the first of two
+  /// ropes; `Int.max`: none.
+  public var hardPositionLimit: Int { block.learnsPositions ? maxPosition : ropeLimit ?? .max }
+
   /// Refuses sequences beyond the positions that a model has learned, or beyond the first of two ropes by length
   /// (LongRoPE); other rotary positions go on.
   /// - Parameter field: what asks for such sequences

@@ -54,8 +54,13 @@ extension TokenShards {
   ///   - teacher: that reads the same text; one without a tokenizer of its own is asked for its rows alone
   func require(_ tokenizer: Tokenizer, of student: URL, _ teacher: URL? = nil) throws {
     try require(tokenizer)
-    for model in [student, teacher].compactMap({ $0 }) {
-      try requireMatch(ModelConfig(contentsOf: model), tokenizer, at: model.path)
+    try requireMatch(ModelConfig(contentsOf: student), tokenizer, at: student.path)
+    if let teacher, case let rows = try ModelConfig(contentsOf: teacher).vocabularySize, rows < tokenizer.vocabularySize
+    {
+      throw UpcycleError.usage(
+        "the teacher has another vocabulary than the student", at: teacher.path,
+        expected: "\(tokenizer.vocabularySize) tokens", found: "\(rows)",
+        hint: "distillation compares predictions token by token")
     }
     guard let teacher, Tokenizer.isPresent(in: teacher) else { return }
     if try Tokenizer.load(from: teacher).fingerprint != tokenizer.fingerprint {

@@ -4,7 +4,7 @@ import Groundwork
 import LabKit
 
 /// The curves of a training, finished or under way, by training tokens: next-token loss and KL to the teacher on the
-/// batches (nats per token), and the loss on held-out text.
+/// batches (nats per token), and the loss on held-out text; of students trained layer by layer the loss they are trained by.
 public struct TrainingCurve {
   /// What a curve shows, as `figures/curve.gp` knows it.
   public enum Quantity: String, CaseIterable, Sendable { case loss, kl, heldOut = "held_out" }
@@ -34,15 +34,28 @@ public struct TrainingCurve {
     let steps = try directory.readMetrics()
     func curve(_ column: String) -> [[Double]] {
       guard let values = try? steps.column(column), let numbers = try? steps.column("step") else { return [] }
-      return meansOfNeighbours(zip(numbers, values).map { [$0 * Double(batch * time), $1] }, most: 200)
+      return Self.thinned(zip(numbers, values).map { [$0 * Double(batch * time), $1] })
     }
-    var points: [Quantity: [[Double]]] = [.loss: curve("ce"), .kl: curve("kl").filter { $0[1] > 0 }]
+    // Of trainings with another loss than next tokens' (layer by layer) that one.
+    let tokenLoss = curve("ce")
+    var points: [Quantity: [[Double]]] = [
+      .loss: tokenLoss.isEmpty ? curve("loss") : tokenLoss, .kl: curve("kl").filter { $0[1] > 0 },
+    ]
     let heldOut = directory.run.appendingPathComponent("heldout.csv")
     if FileManager.default.fileExists(atPath: heldOut.path) {
       points[.heldOut] = try CSV(contentsOf: heldOut).numbers().filter { $0.count == 2 }
     }
     self.points = points.filter { !$0.value.isEmpty }
     if self.points.isEmpty { throw UpcycleError("has no step yet", at: path) }
+  }
+
+  /// At most 200 means of neighbours.
+  private static func thinned(_ points: [[Double]]) -> [[Double]] {
+    let size = (points.count + 199) / 200
+    return stride(from: 0, to: points.count, by: max(1, size)).map { start in
+      let group = points[start..<min(start + size, points.count)]
+      return [group.last![0], group.reduce(0) { $0 + $1[1] } / Double(group.count)]
+    }
   }
 
   /// Long form: run, quantity, tokens, value.

@@ -10,8 +10,8 @@ extension ExpertParallelTraining.Outcome {
     let waits = exposed.sorted { $0.key < $1.key }.map { String(format: "%@ %.2f", $0.key, $0.value) }.joined(
       separator: ", ")
     return String(
-      format: "loss %.4f -> %.4f, %.1f ms a step; waiting (ms a step): ", steps.first?.loss ?? 0, steps.last?.loss ?? 0,
-      milliseconds) + waits + "\n"
+      format: "loss %.4f -> %.4f, %.1f ms a step", steps.first?.loss ?? 0, steps.last?.loss ?? 0, milliseconds)
+      + (waits.isEmpty ? "" : "; waiting (ms a step): \(waits)") + "\n"
   }
 
   /// The same for scripts.

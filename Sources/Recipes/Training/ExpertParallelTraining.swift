@@ -59,7 +59,6 @@ public struct ExpertParallelTraining {
     try ranks.requireSame(identity.text, "data", field: "data")
     try ranks.requireSame(try plan.text, "plan", field: "tokens")
     let directory = RunDirectory(folder, force: force)
-    var steps: [ExpertParallelTrainer.StepMetrics] = []
     var stalls: [String: [Double]] = [:]
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, ranks: trainer.trainingRanks) {
       // Of what the ranks measured only the steps are kept.
@@ -70,7 +69,6 @@ public struct ExpertParallelTraining {
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery,
         report: { step in
-          steps.append(step)
           for (name, milliseconds) in context.log.stalls { stalls[name, default: []].append(milliseconds) }
           report(step)
         }, shouldStop: shouldStop)
@@ -81,7 +79,9 @@ public struct ExpertParallelTraining {
       let means = try ranks.mean(names.map { median(stalls[$0]!) })
       try trainer.gatherExperts()
       let exposed = Dictionary(uniqueKeysWithValues: zip(names, means))
-      return (trainer.parallel.model, Outcome(steps: steps, exposed: exposed, timeline: timeline))
+      // Those before an interruption too.
+      let all = try directory.readMetrics().rows.compactMap(ExpertParallelTrainer.StepMetrics.init)
+      return (trainer.parallel.model, Outcome(steps: all, exposed: exposed, timeline: timeline))
     }
   }
 

@@ -72,6 +72,9 @@ public struct Extending {
   public func check() throws -> [String] {
     let config = try ModelConfig(contentsOf: student)
     var warnings: [String] = []
+    if positions.context < config.maxPosition {
+      warnings.append("\(student.path): its \(config.maxPosition) positions become \(positions.context)")
+    }
     guard let plan else { return warnings }
     try plan.validate()
     guard data != nil else { throw UpcycleError.usage("training needs token shards", field: "data") }
@@ -136,7 +139,8 @@ public struct Extending {
       "a training step does not fit the memory budget", field: "budget", expected: "\(formatBytes(budget)) at most",
       found:
         "about \(formatBytes(peak(needed))): \(formatBytes(needed.weights)) of weights and optimizer, "
-        + "\(formatBytes(needed.activations)) of activations, \(formatBytes(max(needed.loss, needed.working))) of working memory",
+        + "\(formatBytes(needed.activations)) of activations, \(formatBytes(max(needed.loss, needed.working))) of working memory, "
+        + "a margin of \(formatBytes(peak(needed) - needed.peak))",
       hint: hint)
   }
 

@@ -175,6 +175,15 @@ public struct SelfDistilling {
         expected: "\(studentConfig.layerCount) layers of width \(studentConfig.hiddenSize)",
         found: "\(teacherConfig.layerCount) of width \(teacherConfig.hiddenSize)")
     }
+    let layers = 0..<studentConfig.layerCount
+    if plan.klWeight > 0,
+      layers.allSatisfy({ studentConfig.connectivity(layer: $0) == teacherConfig.connectivity(layer: $0) }),
+      try modelIdentity(student) == modelIdentity(teacher)
+    {
+      throw UpcycleError.usage(
+        "is the student itself, from which there is nothing to learn", at: teacher.path,
+        expected: "the model before farskip convert")
+    }
     let identity = RunIdentity(
       student: try ranks.fromFirst { try modelIdentity(student) } + (answersOnly ? ", answers" : "")
         + (stopping.map { ", \($0.identity)" } ?? ""),

@@ -89,7 +89,7 @@ public struct ChatTemplate {
       throw UpcycleError.usage(
         "has no chat template", at: folder.path,
         expected: "chat_template.jinja, or \"chat_template\" in tokenizer_config.json",
-        hint: "give one with `chat_template`")
+        hint: "give one with `chat_template`, or put chat_template.jinja there")
     }
     try self.init(
       source, file: file.path, variables: try Self.variables(folder),
@@ -218,27 +218,32 @@ public struct ChatTemplate {
   private func answers(of conversation: Conversation, in whole: [UInt8]) throws -> [Range<Int>] {
     var ranges: [Range<Int>] = []
     for index in conversation.messages.indices where conversation.role(index) == "assistant" {
-      let prompt = try render(conversation.prefix(index), addingPrompt: true).text
+      // Templates that look at the first message cannot write a conversation without one.
+      let prompt =
+        index == 0
+        ? (try? render(conversation.prefix(0), addingPrompt: true).text)
+        : try render(conversation.prefix(index), addingPrompt: true).text
       let upTo = try render(conversation.prefix(index + 1), addingPrompt: false).text
-      if whole.starts(with: upTo), upTo.starts(with: prompt) {
+      if let prompt, whole.starts(with: upTo), upTo.starts(with: prompt) {
         ranges.append(prompt.count..<upTo.count)
         continue
       }
       // The template writes earlier answers otherwise than the last one (without their thoughts, say).
       let content = Array(TemplateMethods.stripped(conversation.content(index), nil, left: true, right: true).utf8)
-      let from = max(ranges.last?.upperBound ?? 0, whole.starts(with: prompt) ? prompt.count : 0)
+      let opening = prompt.flatMap { whole.starts(with: $0) ? $0.count : nil }
+      let from = max(ranges.last?.upperBound ?? 0, opening ?? 0)
       let said = content.isEmpty ? nil : TemplateMethods.find(content, in: whole, from: from)
-      guard let said, whole.starts(with: prompt) || said > 0 else {
+      guard let said, opening != nil || said > 0 else {
         throw UpcycleError.usage(
           "message \(index) cannot be found in what the chat template makes of the conversation", at: file,
           hint: "mark what the assistant says in the template with {% generation %}")
       }
       var end = said + content.count
-      if let place = TemplateMethods.find(content, in: upTo, from: min(prompt.count, upTo.count)) {
+      if let place = TemplateMethods.find(content, in: upTo, from: min(prompt?.count ?? 0, upTo.count)) {
         let closing = upTo[(place + content.count)...]
         if whole[end...].starts(with: closing) { end += closing.count }
       }
-      ranges.append((whole.starts(with: prompt) ? prompt.count : said)..<end)
+      ranges.append((opening ?? said)..<end)
     }
     return ranges
   }

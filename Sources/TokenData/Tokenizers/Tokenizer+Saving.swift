@@ -102,7 +102,7 @@ extension Tokenizer {
   }
 
   /// Puts in front of every text what this tokenizer puts there; null where that is nothing.
-  private var postProcessor: JSONValue {
+  var postProcessor: JSONValue {
     if documentStart.isEmpty && documentEnd.isEmpty { return .null }
     func part(_ id: Int32) -> JSONValue {
       .object(["SpecialToken": .object(["id": .string(spelling(id)), "type_id": .int(0)])])

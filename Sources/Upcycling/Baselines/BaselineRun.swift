@@ -104,7 +104,10 @@ public struct BaselineRun {
     try copyTokenizer(from: model, to: output.work)
     try output.commit()
     var report = BaselineReport(converted.config, base: config, lost: lost)
-    report.fit = try measured.map { try StartingFit(converted, base: base, windows: $0) }
+    if let measured, let data {
+      report.fit = try StartingFit(
+        converted, base: base, windows: measured, answers: windowAnswers(data, of: measured))
+    }
     report.seconds = monotonicSeconds() - began
     return report
   }

@@ -2,17 +2,18 @@ import Groundwork
 import ModelCore
 
 /// What a long-context stage does to a model's positions (HyLo, section 3.4): YaRN of one factor on the rotary slice of
-/// latent attention, no change of base, and no "llama3" scaling any more.
+/// latent attention, no change of base, and then no "llama3" scaling any more. Without a stretch the rotation stays what
+/// it is.
 public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConvertible {
   /// Tokens per sequence: the model's new `max_position_embeddings`.
   public var context: Int
-  /// s; 1 leaves the frequencies as they are.
+  /// s; 1 is no YaRN.
   public var factor: Double
   /// L0, the context that the frequencies were made for.
   public var originalContext: Int
 
   /// Resolves the paper's defaults for a model: L0 is the one that earlier stages stretched, else the model's context;
-  /// s is context / L0, at least 1, and 1 without rotated latent attention.
+  /// s is context / L0, at least what a shorter context than the model's had, and 1 without rotated latent attention.
   /// - Throws: usage errors for values out of range, and for YaRN where no latent attention is rotated.
   public init(of config: ModelConfig, context: Int, yarn: Double? = nil, originalContext: Int? = nil) throws {
     func refuse(_ field: String, _ expected: String, _ found: String) -> UpcycleError {
@@ -21,11 +22,14 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     guard (2...1 << 40).contains(context) else { throw refuse("`context`", "2 tokens or more", "\(context)") }
     let hasLatent = config.mixers.contains(.latentAttention) && config.latent?.isPositionFree == false
     var original = originalContext ?? config.maxPosition
+    var least = 1.0
     if originalContext == nil, case .yarn(let rule) = config.latentRope.scaling {
       original = rule.originalMaxPosition
+      // Weights that learned a stretch keep it where the context becomes shorter.
+      if context <= config.maxPosition { least = rule.factor }
     }
     guard (1...1 << 40).contains(original) else { throw refuse("`original_context`", "1 token or more", "\(original)") }
-    let factor = yarn ?? (hasLatent ? max(1, Double(context) / Double(original)) : 1)
+    let factor = yarn ?? (hasLatent ? max(least, Double(context) / Double(original)) : 1)
     guard factor >= 1, factor.isFinite else { throw refuse("`yarn`", "a number of at least 1", "\(factor)") }
     if factor != 1, !hasLatent {
       throw UpcycleError.usage(
@@ -42,12 +46,15 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     var config = config
     config.maxPosition = context
     guard config.mixers.contains(.latentAttention) else { return config }
-    let scaling: RopeConfig.Scaling =
-      factor == 1 ? .none : .yarn(.init(factor: factor, originalMaxPosition: originalContext))
+    func scaling(_ before: RopeConfig.Scaling) -> RopeConfig.Scaling {
+      if factor != 1 { return .yarn(.init(factor: factor, originalMaxPosition: originalContext)) }
+      if case .yarn = before { return .none }
+      return before
+    }
     let modelRope = config.rope
     if config.latent?.rope == nil, config.mixers.contains(.attention) { config.latent?.rope = modelRope }
-    if config.latent?.rope != nil { config.latent?.rope?.scaling = scaling }
-    if !config.mixers.contains(.attention) { config.rope.scaling = scaling }
+    if let rope = config.latent?.rope { config.latent?.rope?.scaling = scaling(rope.scaling) }
+    if !config.mixers.contains(.attention) { config.rope.scaling = scaling(config.rope.scaling) }
     return config
   }
 

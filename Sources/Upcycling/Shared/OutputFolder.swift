@@ -2,8 +2,8 @@ import Foundation
 import Groundwork
 import TokenData
 
-/// A model folder that appears whole. An existing folder is replaced if it is empty or holds a model (a config.json),
-/// else refused.
+/// A model folder that appears whole. An existing folder is replaced if it is empty or holds what a command made, else
+/// refused.
 /// - Throws: usage errors for a destination that is the source, a file, or a folder of something else
 public func outputFolder(_ url: URL, keepingApartFrom source: URL) throws -> AtomicFolder {
   try requireModelPlace(url, keepingApartFrom: source)
@@ -23,7 +23,7 @@ func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
     throw UpcycleError.usage("is a file", at: url.path, expected: "a folder to write")
   }
   let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-  guard contents.isEmpty || contents.contains("config.json") else {
+  guard try FolderContents(of: url).isOurs else {
     throw UpcycleError.usage(
       "holds files but no model", at: url.path, expected: "no folder, an empty one, or a model to replace",
       found: contents.sorted().first)

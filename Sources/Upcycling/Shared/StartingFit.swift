@@ -12,9 +12,13 @@ public struct StartingFit: Codable, Equatable, Sendable {
   /// Positions measured.
   public var tokens: Int
 
-  /// - Parameter windows: token ids, equally long; every position but the last is scored on the next id.
-  public init(_ model: LanguageModel, base: LanguageModel, windows: [[Int32]], batch: Int = 8) throws {
-    let compared = try TeacherWindows(base, windows: windows, batch: batch)
+  /// - Parameters:
+  ///   - windows: token ids, equally long; every position but the last is scored on the next id
+  ///   - answers: which of a window's ids are scored; nil: all
+  public init(
+    _ model: LanguageModel, base: LanguageModel, windows: [[Int32]], answers: [[Bool]]? = nil, batch: Int = 8
+  ) throws {
+    let compared = try TeacherWindows(base, windows: windows, answers: answers, batch: batch)
     var student = HeadLossSums()
     var teacher = HeadLossSums()
     for part in compared.batches {

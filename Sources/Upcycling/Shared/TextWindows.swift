@@ -28,3 +28,10 @@ func textWindows(_ folder: URL, of model: URL, _ config: ModelConfig, count: Int
   }
   return try (0..<available).map { try shards.read($0 * length..<($0 + 1) * length) }
 }
+
+/// Which ids of the first windows of chats are answers, which alone are learnt; nil for other text.
+func windowAnswers(_ folder: URL, of windows: [[Int32]]) throws -> [[Bool]]? {
+  let (shards, length) = (try TokenShards(folder), windows.first?.count ?? 0)
+  let marks = try windows.indices.compactMap { try shards.answers(in: $0 * length..<($0 + 1) * length) }
+  return marks.isEmpty ? nil : marks
+}

@@ -42,7 +42,7 @@ public struct ConversionReport: Codable, Sendable {
     let config = weights.config
     layers = weights.layers.sorted { $0.layer < $1.layer }
     parameters = config.parameterCount
-    baseParameters = weights.base.parameterCount
+    baseParameters = weights.base.baseModel.parameterCount
     kvNumbersPerToken = config.kvNumbersPerToken
     baseKVNumbersPerToken = config.baseKVNumbersPerToken
     kvPercent = config.kvPercent

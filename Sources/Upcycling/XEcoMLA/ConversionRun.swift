@@ -59,8 +59,9 @@ public struct ConversionRun {
         of: base, layers: layers, windows: try textWindows(calibration, of: model, config, count: count))
     }
     var report = try convertCheckpoint(from: model, to: out, conversion, covariances: covariances, type: type)
-    if let base, let measured {
-      report.fit = try StartingFit(LanguageModel(folder: out), base: base, windows: measured)
+    if let base, let measured, let data {
+      report.fit = try StartingFit(
+        LanguageModel(folder: out), base: base, windows: measured, answers: windowAnswers(data, of: measured))
     }
     return report
   }

@@ -65,14 +65,15 @@ extension Scribe {
       var lines: [String] = []
       var keys: Set = [taken]
       while lines.count < units - 1 {
-        let name = rulerKey(key)
-        if keys.insert(name).inserted { lines.append(Self.needle(name, rulerValue(value), value)) }
+        let name = anotherKey(key, besides: &keys)
+        lines.append(Self.needle(name, rulerValue(value), value))
       }
       let place = depth.map { Int((Double(lines.count) * $0 / 100).rounded()) } ?? random.next(below: lines.count + 1)
       lines.insert(needle, at: place)
       return lines.joined(separator: "\n")
     case .list(let words, let others, let common, let other):
-      return numberedList(words, common, Array(others.prefix(units)), other)
+      let more = units > others.count ? Self.moreListWords.prefix(units - others.count) : []
+      return numberedList(words, common, Array(others.prefix(units) + more), other)
     case .ranks(let words):
       var list: [String] = []
       for (rank, count) in Self.rankCounts(words: words.count, total: units).enumerated() {

@@ -26,7 +26,8 @@ public struct RulerSet: Sendable {
 
   /// `count` samples, by all cores; they do not depend on how many there are.
   /// - Parameter depth: place of the (first) needle in percent, for needle tasks; nil draws it.
-  /// - Throws: a usage error naming the task's shortest length when this one is too short.
+  /// - Throws: a usage error naming the task's shortest length when this one is too short, and its longest when its words do
+  ///   not fill this one.
   public func samples(_ task: RulerTask, length: Int, count: Int, depth: Double? = nil) throws -> [RulerSample] {
     if depth != nil && task.needles == nil {
       throw UpcycleError.usage(
@@ -34,6 +35,10 @@ public struct RulerSet: Sendable {
     }
     let first = prompt(task, length: length, index: 0, depth: depth)
     guard let estimate = largestFit(first, task, length) else { throw tooShort(task, length) }
+    if estimate == first.mostUnits {
+      let longest = tokens(first, task, units: estimate)
+      if longest + longest / estimate < length { throw tooLong(task, length, longest) }
+    }
     let made = Made(count)
     let lanes = max(1, ProcessInfo.processInfo.activeProcessorCount)
     DispatchQueue.concurrentPerform(iterations: min(lanes, max(1, count))) { lane in
@@ -123,6 +128,13 @@ public struct RulerSet: Sendable {
       "is too short for \(task.rawValue)", at: "length \(length)",
       expected: "at least \(shortestLength(task)) tokens with this tokenizer", found: "\(length)",
       hint: "leave the task out of `tasks`, or give longer `lengths`")
+  }
+
+  private func tooLong(_ task: RulerTask, _ length: Int, _ longest: Int) -> UpcycleError {
+    .usage(
+      "is too long for \(task.rawValue)", at: "length \(length)",
+      expected: "at most \(longest) tokens with this tokenizer, which all of its words fill", found: "\(length)",
+      hint: "leave the task out of `tasks`, or give shorter `lengths`")
   }
 
   /// One slot per sample; lanes write different slots, under a lock.

@@ -19,6 +19,19 @@ extension Scribe {
     }
   }
 
+  /// A key that is not among `taken`, which it joins. Where those of one adjective and a noun run out, which a long text
+  /// of needles alone comes to, keys have two adjectives.
+  mutating func anotherKey(_ kind: RulerTask.Needle, besides taken: inout Set<String>) -> String {
+    for _ in 0..<64 {
+      let key = rulerKey(kind)
+      if taken.insert(key).inserted { return key }
+    }
+    while true {
+      let key = "\(pick(Self.keyAdjectives))-\(rulerKey(.word))"
+      if taken.insert(key).inserted { return key }
+    }
+  }
+
   mutating func rulerValue(_ kind: RulerTask.Needle) -> String {
     if kind == .uuid { return identifier() }
     while true {

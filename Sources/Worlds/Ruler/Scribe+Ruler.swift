@@ -76,14 +76,15 @@ extension Scribe {
     return RulerPrompt(
       before: instruction + list + exampleQuestion + exampleAnswer + "\n\n" + instruction,
       filling: .list(words: common, others: others, common: counts.common, other: counts.other), after: question,
-      prefix: prefix, outputs: common, scribe: self, fewestUnits: 10, mostUnits: others.count, step: 5)
+      prefix: prefix, outputs: common, scribe: self, fewestUnits: 10,
+      mostUnits: others.count + Self.moreListWords.count, step: 5)
   }
 
   static func enumerated(_ words: [String]) -> String {
     words.enumerated().map { " \($0.offset + 1). \($0.element)" }.joined()
   }
 
-  /// Short words of the world and words that sound like names: more than a list ever needs.
+  /// Short words of the world and words that sound like names.
   static let listWords: [String] = {
     let made = Lexicon.nameStarts.flatMap { start in
       (Lexicon.femaleEnds + Lexicon.maleEnds).map { (start + $0).lowercased() }
@@ -92,6 +93,16 @@ extension Scribe {
     return (keyNouns + Lexicon.colours + Lexicon.feelings + Lexicon.badFeelings + made).filter {
       seen.insert($0).inserted
     }
+  }()
+
+  /// Words of two beginnings of names and an end, for lists of more than those.
+  static let moreListWords: [String] = {
+    var seen = Set(listWords)
+    return Lexicon.nameStarts.flatMap { first in
+      Lexicon.nameStarts.flatMap { second in
+        (Lexicon.femaleEnds + Lexicon.maleEnds).map { (first + second + $0).lowercased() }
+      }
+    }.filter { seen.insert($0).inserted }
   }()
 
   private mutating func frequentWordsPrompt(length: Int) -> RulerPrompt {

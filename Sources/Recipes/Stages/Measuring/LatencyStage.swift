@@ -35,12 +35,12 @@ let latencyStage = Stage(
   run: { context, shape, parameters in
     let config = try shape.config()
     let length = parameters.context
-    let (cache, state) = (4 * length * config.kvNumbersPerToken, 4 * config.stateNumbers)
+    let (cache, state) = (cappedProduct(4, length, config.kvNumbersPerToken), 4 * config.stateNumbers)
     var metrics = [
       "context": Metric(Double(length)), "cache_gb": Metric(Double(cache) / 1e9),
       "state_gb": Metric(Double(state) / 1e9),
     ]
-    if Double(cache + state) > 1e9 * parameters.memoryGB { return StageResult(metrics: metrics) }
+    if Double(cache) + Double(state) > 1e9 * parameters.memoryGB { return StageResult(metrics: metrics) }
     let model = try LanguageModel(config, seed: 1)
     if length <= parameters.longestPrefill {
       guard parameters.reads >= 1 else {

@@ -29,7 +29,8 @@ let speedStage = Stage(
     let config = try shape.config()
     let (batch, length) = (parameters.batch, parameters.context)
     var metrics = ["batch": Metric(Double(batch)), "context": Metric(Double(length))]
-    let bytes = 4 * batch * (length * config.kvNumbersPerToken + config.stateNumbers)
+    let numbers = cappedSum(cappedProduct(length, config.kvNumbersPerToken), config.stateNumbers)
+    let bytes = cappedProduct(4, batch, numbers)
     if Double(bytes) > 1e9 * parameters.memoryGB { return StageResult(metrics: metrics) }
     let point = try measureDecoding(
       of: LanguageModel(config, seed: 1), named: config.architecture.rawValue, batch: batch, context: length,

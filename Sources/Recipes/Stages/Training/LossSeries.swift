@@ -1,16 +1,12 @@
 import Distillation
 
-/// Training loss by tokens (or pairs) seen, as at most 60 means of neighbouring steps.
+/// Training loss by tokens (or pairs) seen: means of windows of steps, fewer than 120 of them; steps that fill no window at
+/// the end are left out. Records of several seeds meet in its points, so that others would be another version of each stage.
 func thinned(_ curve: StepTable, unitsPerStep: Int) throws -> [[Double]] {
-  let points = zip(try curve.column("step"), try curve.column("loss")).map { [$0 * Double(unitsPerStep), $1] }
-  return meansOfNeighbours(points, most: 60).map { [$0[0], ($0[1] * 1e6).rounded() / 1e6] }
-}
-
-/// At most `most` points of a curve: each stands where the last of its neighbours does, at their mean.
-func meansOfNeighbours(_ points: [[Double]], most: Int) -> [[Double]] {
-  let size = max(1, (points.count + most - 1) / most)
-  return stride(from: 0, to: points.count, by: size).map { start in
-    let group = points[start..<min(start + size, points.count)]
-    return [group.last![0], group.reduce(0) { $0 + $1[1] } / Double(group.count)]
+  let (steps, losses) = (try curve.column("step"), try curve.column("loss"))
+  let window = max(1, steps.count / 60)
+  return stride(from: 0, to: steps.count - window + 1, by: window).map { start in
+    let mean = losses[start..<start + window].reduce(0, +) / Double(window)
+    return [steps[start + window - 1] * Double(unitsPerStep), (mean * 1e6).rounded() / 1e6]
   }
 }

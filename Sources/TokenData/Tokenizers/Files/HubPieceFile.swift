@@ -85,7 +85,8 @@ enum HubPieceFile {
 
 extension TokenizerFile {
   /// The files of a model folder's tokenizer for other programs: as they are, but pieces in our own format or
-  /// llama2.c's, which nobody else reads, become Hugging Face's tokenizer.json.
+  /// llama2.c's, which nobody else reads, become Hugging Face's tokenizer.json, and a beginning token that we put in front
+  /// although no file says so is written down (`BoundaryTokens`): others would leave it out.
   /// - Returns: the files, and what is not the same there
   public static func forOtherPrograms(in folder: URL) throws -> (files: [TokenizerFile], notes: [String]) {
     let files = try all(in: folder)
@@ -93,7 +94,7 @@ extension TokenizerFile {
     let json = file("tokenizer.json")
     guard let own = json ?? (file("tokenizer.model") == nil ? file("tokenizer.bin") : nil),
       json == nil || Tokenizer.isPieceFile(own)
-    else { return (files, []) }
+    else { return (try json.map { try sayingWhatBegins(files, $0, in: folder) } ?? files, []) }
     let tokenizer = try Tokenizer.load(from: folder)
     let text: String
     do { text = try HubPieceFile.text(tokenizer) } catch let problem as HubPieceFile.Inexpressible {
@@ -119,5 +120,24 @@ extension TokenizerFile {
       ],
       ["\(own.name) is written as a tokenizer.json of Hugging Face, which takes U+2581 in a text for a space"]
     )
+  }
+
+  /// The files with a post-processor in tokenizer.json where it has none, nothing else says what begins a text, and the
+  /// tokenizer begins it all the same.
+  private static func sayingWhatBegins(
+    _ files: [TokenizerFile], _ json: TokenizerFile, in folder: URL
+  ) throws -> [TokenizerFile] {
+    let configuration = try TokenizerConfiguration(folder: folder)
+    if configuration.flag("add_bos_token") != nil || configuration.tokenizerClass != nil { return files }
+    let empty = /"post_processor"\s*:\s*null/
+    let text = String(decoding: json.content, as: UTF8.self)
+    guard text.firstMatch(of: empty) != nil else { return files }
+    let tokenizer = try Tokenizer.load(from: folder)
+    if tokenizer.documentStart.isEmpty { return files }
+    let told = text.replacing(empty, maxReplacements: 1) { _ in "\"post_processor\": \(tokenizer.postProcessor.text())"
+    }
+    return files.map { file in
+      file.name == json.name ? TokenizerFile(name: file.name, content: Data(told.utf8), path: file.path) : file
+    }
   }
 }

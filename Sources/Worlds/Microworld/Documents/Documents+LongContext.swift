@@ -104,13 +104,8 @@ extension Scribe {
   }
 
   private mutating func differentKeys(_ count: Int, _ kind: RulerTask.Needle) -> [String] {
-    var keys: [String] = []
     var seen = Set<String>()
-    while keys.count < count {
-      let key = rulerKey(kind)
-      if seen.insert(key).inserted { keys.append(key) }
-    }
-    return keys
+    return (0..<count).map { _ in anotherKey(kind, besides: &seen) }
   }
 
   /// Questions with answers: mostly about one key, at times about two to four; values in the order of the text.

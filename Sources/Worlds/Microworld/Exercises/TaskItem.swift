@@ -125,6 +125,23 @@ public struct TaskItem: Codable, Equatable, Sendable {
 // MARK: - Files
 
 extension TaskItem {
+  /// - Throws: for what is missing; items of other worlds need no facts
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    task = try keys.decode(String.self, forKey: .task)
+    id = try keys.decode(String.self, forKey: .id)
+    context = try keys.decode(String.self, forKey: .context)
+    contexts = try keys.decodeIfPresent([String].self, forKey: .contexts)
+    choices = try keys.decodeIfPresent([String].self, forKey: .choices)
+    answer = try keys.decodeIfPresent(Int.self, forKey: .answer)
+    answerText = try keys.decodeIfPresent(String.self, forKey: .answerText)
+    answerAfter = try keys.decodeIfPresent(String.self, forKey: .answerAfter)
+    stop = try keys.decodeIfPresent(String.self, forKey: .stop)
+    tests = try keys.decodeIfPresent([ProgramTest].self, forKey: .tests)
+    metric = try keys.decode(Metric.self, forKey: .metric)
+    facts = try keys.decodeIfPresent([Int].self, forKey: .facts) ?? []
+  }
+
   /// Items as JSON Lines, keys in a fixed order of the alphabet, so that equal items give equal bytes.
   public static func write(_ items: [TaskItem], to url: URL) throws {
     try writeFile(JSONLines.text(items), to: url)
@@ -132,7 +149,10 @@ extension TaskItem {
 
   /// Reads a task file; errors name the line and what is wrong with it.
   public static func read(_ url: URL) throws -> [TaskItem] {
-    let items = try JSONLines.read(TaskItem.self, from: url, what: "a task item")
+    let items = try JSONLines.read(
+      TaskItem.self, from: url, what: "a task item",
+      expected: #"such as {"task": "capitals", "id": "1", "context": "The capital of France is", "#
+        + #""choices": [" Paris", " Rome"], "answer": 0, "metric": "acc"}"#)
     var lines: [[String]: Int] = [:]
     for (line, item) in items {
       let place = "\(url.path):\(line)"
