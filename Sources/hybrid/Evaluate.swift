@@ -110,6 +110,8 @@ struct Evaluate: ParsableCommand {
     let chosen = try selection.items()
     try requireRoomForQuestions(chosen, model.config)
     if let heavyHitters { try model.evict(by: heavyHitters) }
+    noteCuts(of: chosen, model.config, tokenizer)
+    if let against { try noteOtherSettings(of: against) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish(counted(chosen.count, "item"))
@@ -136,6 +138,30 @@ struct Evaluate: ParsableCommand {
     try written.get()
     if let file { sayWritten(file) }
     if let tasks = try paired.get(), !json { try printComparison(tasks) }
+  }
+
+  /// Says how many questions are longer than the model's positions: they lose their beginnings.
+  private func noteCuts(of items: [TaskItem], _ config: ModelConfig, _ tokenizer: Tokenizer) {
+    let room = config.readablePositions
+    let cut = items.count { item in
+      let longest = item.scoredTexts.max { $0.utf8.count < $1.utf8.count } ?? item.context
+      // A token is a byte at least.
+      return longest.utf8.count > room && tokenizer.encode(longest).count + tokenizer.documentStart.count > room + 1
+    }
+    if cut > 0 {
+      printNote(
+        "note: \(formatCount(cut)) of \(counted(items.count, "question")) exceed \(room) positions and lose their beginnings"
+      )
+    }
+  }
+
+  /// Says what the scores that these are compared with were made with otherwise.
+  private func noteOtherSettings(of path: String) throws {
+    let there = try JSONValue(contentsOf: URL(fileURLWithPath: path))
+    if there["tasks_asked"] == nil { return }
+    for (option, value) in [("shots", shots), ("cache", cache)] where there[option]?.string != value {
+      printNote("note: \(path) was made with \(there[option]?.string.map { "--\(option) \($0)" } ?? "no --\(option)")")
+    }
   }
 
   /// What scores of the microworld's tasks and of task files were made from.

@@ -3,6 +3,7 @@ import ModelCore
 
 /// Whom a student follows: a frozen model that runs beside it, or what such a model said before (`TeacherCache`).
 public protocol Teacher: AnyObject {
+  /// Rows of its head; those beyond the student's, which no token has, are left out.
   var vocabularySize: Int { get }
   /// Final hidden states [batch * time, width] of micro-batch `part` of a step, with the head that makes logits of
   /// them chunk by chunk: the teacher's logits never stand in memory (HyLo Table 9).

@@ -32,13 +32,11 @@ public final class Trainer: StepTrainer {
     for model in [student, teacher as? LanguageModel].compactMap({ $0 }) {
       try model.config.requirePositions(plan.time, field: "sequence")
     }
-    if let teacher, teacher.vocabularySize != student.config.vocabularySize {
+    if let teacher, teacher.vocabularySize < student.config.vocabularySize {
       throw UpcycleError.usage(
         "teacher and student have different vocabularies", at: "vocab_size",
-        expected: "\(student.config.vocabularySize)", found: "\(teacher.vocabularySize)",
-        hint:
-          "distillation matches logits token by token: use models with one tokenizer, and embeddings padded to one size"
-      )
+        expected: "at least \(student.config.vocabularySize)", found: "\(teacher.vocabularySize)",
+        hint: "distillation matches logits token by token: use models with one tokenizer, a teacher padded no less")
     }
     if plan.klWeight > 0 && teacher == nil {
       throw UpcycleError.usage("a KL weight needs a teacher", field: "kl_weight", found: "\(plan.klWeight)")

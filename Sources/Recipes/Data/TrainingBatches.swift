@@ -55,14 +55,18 @@ extension TokenShards {
   func require(_ tokenizer: Tokenizer, of student: URL, _ teacher: URL? = nil) throws {
     try require(tokenizer)
     try requireMatch(ModelConfig(contentsOf: student), tokenizer, at: student.path)
-    if let teacher, case let rows = try ModelConfig(contentsOf: teacher).vocabularySize, rows < tokenizer.vocabularySize
-    {
+    guard let teacher else { return }
+    let rows = try ModelConfig(contentsOf: teacher).vocabularySize
+    let hasTokenizer = Tokenizer.isPresent(in: teacher)
+    // Models of one tokenizer may be padded to different sizes; without it nothing says that these are.
+    let isPadded = try hasTokenizer && rows > ModelConfig(contentsOf: student).vocabularySize
+    if try rows < tokenizer.vocabularySize || !isPadded && rows > ModelConfig(contentsOf: student).vocabularySize {
       throw UpcycleError.usage(
         "the teacher has another vocabulary than the student", at: teacher.path,
         expected: "\(tokenizer.vocabularySize) tokens", found: "\(rows)",
         hint: "distillation compares predictions token by token")
     }
-    guard let teacher, Tokenizer.isPresent(in: teacher) else { return }
+    if !hasTokenizer { return }
     if try Tokenizer.load(from: teacher).fingerprint != tokenizer.fingerprint {
       throw UpcycleError.usage(
         "the teacher has another tokenizer than the student", at: teacher.path,

@@ -81,10 +81,10 @@ public struct Extending {
     guard plan.klWeight > 0 else { return warnings }
     guard let teacher else { throw UpcycleError.usage("a KL weight needs a teacher", field: "teacher") }
     let teacherConfig = try ModelConfig(contentsOf: teacher)
-    if teacherConfig.vocabularySize != config.vocabularySize {
+    if teacherConfig.vocabularySize < config.vocabularySize {
       throw UpcycleError.usage(
         "the teacher has another vocabulary than the student", at: teacher.path,
-        expected: "\(config.vocabularySize) tokens",
+        expected: "at least \(config.vocabularySize) tokens",
         found: "\(teacherConfig.vocabularySize)", hint: "distillation compares predictions token by token")
     }
     if teacherConfig.maxPosition < positions.context {

@@ -33,14 +33,14 @@ func tokensOfStages(
 
 /// Refuses what a last stage could not do, and a work folder that is a model's own.
 /// - Parameters:
-///   - base: whose vocabulary the teacher must have
+///   - base: whose vocabulary the teacher must have, perhaps padded further
 ///   - work: holds what the stages before the last leave
 func checkChain(base: URL, teacher: URL, out: URL, work: URL) throws {
   let size = try ModelConfig(contentsOf: base).vocabularySize
   let followed = try ModelConfig(contentsOf: teacher).vocabularySize
-  guard followed == size else {
+  guard followed >= size else {
     throw UpcycleError.usage(
-      "has another vocabulary than the base", field: "teacher", expected: "\(size) ids", found: "\(followed)")
+      "has another vocabulary than the base", field: "teacher", expected: "at least \(size) ids", found: "\(followed)")
   }
   try requireWorkFolder(work, apartFrom: [out, base, teacher])
 }

@@ -5,12 +5,13 @@ import TensorCore
 public struct TeacherHead {
   /// [tokens, width'], after the teacher's final norm.
   public var hidden: Tensor
-  /// [vocab, width']
+  /// [vocab, width']; rows beyond the student's vocabulary, which is padded to fewer, are left out.
   public var weight: Tensor
   /// Soft cap of the logits; 0: none.
   public var cap: Float
 
-  /// Both have the teacher's width, which may differ from the student's; the vocabulary is the same.
+  /// Both have the teacher's width, which may differ from the student's; the vocabulary is the same but for rows at its end
+  /// that no token has.
   /// - Parameter cap: soft cap of the logits; 0: none
   public init(hidden: Tensor, weight: Tensor, cap: Float = 0) {
     self.hidden = hidden
@@ -59,6 +60,7 @@ extension Tape {
     let width = hidden.width
     let vocabulary = head.shape[0]
     precondition(targets.count == rows && head.shape[1] == width)
+    precondition(teacher.map { $0.weight.shape[0] >= vocabulary } ?? true)
     let wantsGradient = isRecording && (hidden.id >= 0 || head.isTrainable)
     let chunk = headChunk(vocabulary)
     let chunks = (rows + chunk - 1) / chunk
