@@ -1,5 +1,5 @@
 # hybrid curve --plot: what trainings went through, by tokens. Settings: runs (names, divided by tabs) and quantities
-# (words of loss, kl, held_out), a panel each.
+# (words of loss, kl, layers, held_out), a panel each.
 panels = words(quantities)
 # A name may hold blanks: the i-th of the list.
 count = 1
@@ -12,6 +12,7 @@ do for [i = 1:strlen(runs)] {
 width = 140 + 330 * panels; height = 330 + 20 * count
 load "style.gp"
 headline(q) = q eq "loss" ? "training loss, nats per token" : q eq "kl" ? "KL to the teacher, nats per token" : \
+  q eq "layers" ? "distance of the layers' outputs" : \
   "held-out loss, nats per token"
 set multiplot layout 1,panels margins 0.07,0.985,(75.0 + 20 * count) / height,1 - 30.0 / height spacing 0.07
 set xlabel "training tokens, millions"

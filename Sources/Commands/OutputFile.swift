@@ -50,6 +50,8 @@ private func isPart(_ file: URL) -> Bool {
     FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path)
   }
   if folder.lastPathComponent == "run", has("plan.json") { return true }
+  // A model's configuration, with its weights or alone.
+  if name == "config.json", (try? JSONValue(contentsOf: file))?["model_type"] != nil { return true }
   guard let contents = try? FolderContents(of: folder), contents != .nothing, contents.isOurs else { return false }
   return ["config.json", "manifest.json"].contains(name) || name.hasSuffix(".safetensors")
     || name.hasSuffix(".safetensors.index.json") || name.hasSuffix(".zst") || isTokenizerFile(name)

@@ -75,7 +75,7 @@ public struct OutputFolder: ParsableArguments {
     var lost: String?
     if contents != .nothing {
       let isOwn = try FolderOrigin(of: url) == origin.get()
-      lost = isOwn ? try lostPart(contents) : nil
+      lost = isOwn ? try lostPart() : nil
       if isOwn, lost == nil, let report = finishedReport,
         try report.beside == beside.map({ try FolderOrigin.digests(of: [$0]) })
       {
@@ -89,7 +89,7 @@ public struct OutputFolder: ParsableArguments {
       guard force || hasLost, contents.isOurs || lost != nil else {
         throw try inTheWay(contents, at: url, of: inputs, now: origin.get())
       }
-      if lost == nil { try requireNothingForeign(in: url) }
+      try requireNothingForeign(in: url)
     }
     let second = try beside.map { path -> AtomicFolder in
       let place = URL(fileURLWithPath: path).standardizedFileURL
@@ -99,6 +99,7 @@ public struct OutputFolder: ParsableArguments {
         try there == .nothing || force && there.isOurs
         || (contents == .nothing || lost != nil) && FolderOrigin(of: place) == origin.get()
       guard mayGo else { throw try inTheWay(there, at: place, of: inputs, now: origin.get()) }
+      if there != .nothing { try requireNothingForeign(in: place) }
       return try AtomicFolder(place)
     }
     if let lost { printNote("note: \(out): has lost \(lost); it is made again") }
@@ -116,23 +117,22 @@ public struct OutputFolder: ParsableArguments {
     try show(report, json: json)
   }
 
-  /// Refuses to take with the folder what no command of ours made.
+  /// Refuses to take with a folder what no command of ours made.
   private func requireNothingForeign(in folder: URL) throws {
-    let known = Set((finishedReport?.files ?? [:]).keys.map { String($0.prefix { $0 != "/" }) })
-    guard let name = FolderContents.foreignName(in: folder, besides: known) else { return }
-    throw UpcycleError.usage(
-      "holds what no command made", at: folder.path, found: name, hint: "move it away, or name another `out`")
+    let known = Set((Self.report(in: folder)?.files ?? [:]).keys)
+    if let file = FolderContents.foreignFile(in: folder, besides: known) {
+      throw FolderContents.wouldTake(file, with: folder)
+    }
   }
 
   /// What the command's own finished result has lost since; nil: nothing that is known.
   /// - Throws: a usage error where what somebody put there would go with it
-  private func lostPart(_ contents: FolderContents) throws -> String? {
+  private func lostPart() throws -> String? {
     guard let files = finishedReport?.files, let lost = Self.lost(files, in: url) else { return nil }
-    if let foreign = Self.foreign(to: files, in: url), !force || !contents.isOurs {
+    if let foreign = Self.foreign(to: files, in: url) {
       throw UpcycleError.usage(
         "has lost \(lost), and holds what the command did not make (\(foreign))", at: url.path,
-        hint: contents.isOurs
-          ? "make it again with `force`, without that; or name another `out`" : "name another `out`, or clear it")
+        hint: "move that away, or name another `out`")
     }
     return lost
   }
@@ -185,8 +185,10 @@ public struct OutputFolder: ParsableArguments {
     sizes(of: folder).keys.sorted().first { files[$0] == nil && !isReport($0) && !FolderOrigin.isRecord($0) }
   }
 
-  private var finishedReport: Report? {
-    try? decodeJSON(Report.self, contentsOf: url.appendingPathComponent(Self.reportName))
+  private var finishedReport: Report? { Self.report(in: url) }
+
+  private static func report(in folder: URL) -> Report? {
+    try? decodeJSON(Report.self, contentsOf: folder.appendingPathComponent(reportName))
   }
 
   private var finishedNote: String { "\(out): finished already by the same command; nothing was written" }
@@ -211,9 +213,7 @@ public struct OutputFolder: ParsableArguments {
       }
       try requireNothingForeign(in: url)
       try FileManager.default.removeItem(at: url)
-    case .nothing: return
-    // A training that goes on removes nothing; neither does one that is told to be another.
-    case .training, .model: if force { try requireNothingForeign(in: url) }
+    case .nothing, .training, .model: return
     case .others: throw contents.inTheWay(at: url)
     case .shards, .microworld, .tokenizer:
       guard force else { throw contents.inTheWay(at: url) }

@@ -55,7 +55,7 @@ struct Overlap: ParsableCommand {
       try runRanks(threads: ranks, link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
         let (measurement, file) = try ranks.agreeing {
           (
-            try self.measurement(try rate.get(), ranks: ranks.size),
+            try self.measurement(try rate.get(), ranks),
             try timeline.map(timelineFile)
           )
         }
@@ -70,7 +70,7 @@ struct Overlap: ParsableCommand {
     }
   }
 
-  private func measurement(_ rate: LinkRate, ranks: Int) throws -> OverlapMeasurement {
+  private func measurement(_ rate: LinkRate, _ ranks: any Communicator) throws -> OverlapMeasurement {
     for (option, value) in [("--layers", layers), ("--repeats", repeats)] where !(1...1000).contains(value) {
       throw UpcycleError.usage("is out of range", at: option, expected: "1 to 1000", found: "\(value)")
     }
@@ -79,7 +79,8 @@ struct Overlap: ParsableCommand {
     let measurement = OverlapMeasurement(
       durations: try LayerDurations(parsing: durations), layers: layers, isPrefill: isPrefill,
       methods: [.standard, .farskip] + others, computation: compute, progress: progress, rate: rate, repeats: repeats)
-    try measurement.validate(ranks: ranks)
+    // Those of mpirun may be on several machines.
+    try measurement.validate(ranks: ranks.size, here: ranks is ThreadRanks ? ranks.size : 1)
     return measurement
   }
 

@@ -111,7 +111,9 @@ struct Evaluate: ParsableCommand {
     try requireRoomForQuestions(chosen, model.config)
     if let heavyHitters { try model.evict(by: heavyHitters) }
     noteCuts(of: chosen, model.config, tokenizer)
-    if let against { try noteOtherSettings(of: against) }
+    let source =
+      try out != nil || json || against != nil ? provenance(selection.edition, tokenizer, names) : .object([:])
+    if let against { try noteOtherSettings(of: against, source) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish(counted(chosen.count, "item"))
@@ -122,12 +124,12 @@ struct Evaluate: ParsableCommand {
     // Neither a file that cannot be written nor a closed pipe costs the other.
     let written = Result {
       if let file {
-        let whole = try report.json(withItems: true).merging(provenance(selection.edition, tokenizer))
+        let whole = try report.json(withItems: true).merging(source)
         try writeFile(whole.text(pretty: true) + "\n", to: file)
       }
     }
     if json {
-      var object = try report.json(withItems: false).merging(provenance(selection.edition, tokenizer)).object ?? [:]
+      var object = try report.json(withItems: false).merging(source).object ?? [:]
       if let tasks = try? paired.get() {
         object["paired"] = try jsonValue(Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.paired) }))
       }
@@ -140,38 +142,47 @@ struct Evaluate: ParsableCommand {
     if let tasks = try paired.get(), !json { try printComparison(tasks) }
   }
 
-  /// Says how many questions are longer than the model's positions: they lose their beginnings.
+  /// Says how many questions are longer than the model's positions, or than what an answer leaves of them: they lose
+  /// their beginnings.
   private func noteCuts(of items: [TaskItem], _ config: ModelConfig, _ tokenizer: Tokenizer) {
-    let room = config.readablePositions
+    let positions = config.readablePositions
     let cut = items.count { item in
+      // The last token of a choice is only predicted.
+      let room = item.metric.isGenerated ? positions - EvaluationOptions().maximumAnswerTokens : positions + 1
       let longest = item.scoredTexts.max { $0.utf8.count < $1.utf8.count } ?? item.context
       // A token is a byte at least.
-      return longest.utf8.count > room && tokenizer.encode(longest).count + tokenizer.documentStart.count > room + 1
+      return longest.utf8.count > room && tokenizer.encode(longest).count + tokenizer.documentStart.count > room
     }
     if cut > 0 {
       printNote(
-        "note: \(formatCount(cut)) of \(counted(items.count, "question")) exceed \(room) positions and lose their beginnings"
+        "note: \(formatCount(cut)) of \(counted(items.count, "question")) exceed \(positions) positions and lose their beginnings"
       )
     }
   }
 
   /// Says what the scores that these are compared with were made with otherwise.
-  private func noteOtherSettings(of path: String) throws {
+  private func noteOtherSettings(of path: String, _ own: JSONValue) throws {
     let there = try JSONValue(contentsOf: URL(fileURLWithPath: path))
     if there["tasks_asked"] == nil { return }
-    for (option, value) in [("shots", shots), ("cache", cache)] where there[option]?.string != value {
-      printNote("note: \(path) was made with \(there[option]?.string.map { "--\(option) \($0)" } ?? "no --\(option)")")
+    for (key, option) in [("shots", "shots"), ("cache", "cache"), ("weights", "weights"), ("begins_texts", "bos")]
+    where there[key] != own[key] {
+      printNote(
+        "note: \(path) was made with \(there[key].map { "--\(option) \($0.string ?? $0.text())" } ?? "no --\(option)")")
     }
   }
 
   /// What scores of the microworld's tasks and of task files were made from.
-  private func provenance(_ edition: Edition, _ tokenizer: Tokenizer) throws -> JSONValue {
+  private func provenance(_ edition: Edition, _ tokenizer: Tokenizer, _ names: [String]) throws -> JSONValue {
     var object: [String: JSONValue] = [
       "model": .string(model.path), "model_hash": .string(try modelHash(model.folder)),
       "tokenizer_hash": .string(tokenizer.fingerprint), "tasks_asked": .string(tasks),
-      "world": .int(edition.rawValue), "seed": .int(Int(clamping: seed ?? 1)), "set": .string(set ?? "a"),
       "weights": .string(model.weights.rawValue), "begins_texts": .bool(!tokenizer.documentStart.isEmpty),
     ]
+    if names.contains(where: { !$0.hasSuffix(".jsonl") }) {
+      object["world"] = .int(edition.rawValue)
+      object["seed"] = .int(Int(clamping: seed ?? 1))
+      object["set"] = .string(set ?? "a")
+    }
     object["shots"] = shots.map { .string($0) }
     object["cache"] = cache.map { .string($0) }
     return .object(object)

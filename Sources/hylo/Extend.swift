@@ -66,7 +66,7 @@ struct Extend: ParsableCommand {
   @Flag(help: "Print the complete plan and stop.") var printConfig = false
   @Flag(help: "Print the result as JSON.") var json = false
 
-  func run() { runOnRanks(onRanks, extend) }
+  func run() { runOnRanks(onRanks, renamed: ["student": "model", "sequence": "context"], extend) }
 
   private func extend(_ ranks: any TrainingRanks) throws {
     let recipe = try ranks.inTurn {

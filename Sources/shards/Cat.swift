@@ -9,7 +9,7 @@ struct Cat: ParsableCommand {
     abstract: "Prints documents, or a window of tokens, of a folder of shards.",
     discussion: """
       With --tokenizer as text, a line <|endoftext|> between documents, so that `shards pack` can read it again \
-      (documents of chats with their special tokens: --special-tokens parse); else as ids, a document a line. (`zstd -dc FILE.zst` gives a shard's raw little-endian ids.)
+      (chats with their special tokens, for its --special-tokens parse and --bos off; white space at a document's end is lost); else as ids, a document a line. (`zstd -dc FILE.zst` gives a shard's raw little-endian ids.)
 
       Example:
         shards cat shards/tinystories --tokenizer runs/babyllama --document 3 \\

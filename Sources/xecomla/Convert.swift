@@ -69,7 +69,7 @@ struct Convert: ParsableCommand {
           sharesUpProjection: kvHeadsUp, seed: seed ?? 0))
       if outputGate { conversion.outputGate = true }
       if positionFree { conversion.isPositionFree = true }
-      if let asked = latent.kvRank, asked % conversion.granule != 0 {
+      if let asked = latent.kvRank, conversion.granule > 0, asked % conversion.granule != 0 {
         printNote("note: ranks are multiples of \(conversion.granule) (--granule): --kv-rank \(asked) is rounded up")
       }
       let tokens = try parsedCount(calibrationTokens ?? "32K", "--calibration-tokens", such: "32K", atLeast: 1)

@@ -176,17 +176,25 @@ final class OverlapTests: XCTestCase {
       durations: LayerDurations(projections: 1, core: 1, gate: 1, dispatch: 1, experts: 1, combine: 1, shared: 1),
       layers: 1,
       isPrefill: false, computation: .sleep, rate: LinkRate(alpha: 0.002, beta: 1e6), repeats: 1)
-    XCTAssertThrowsError(try measurement.validate(ranks: 2)) { XCTAssertTrue("\($0)".contains("latency"), "\($0)") }
+    XCTAssertThrowsError(try measurement.validate(ranks: 2, here: 2)) {
+      XCTAssertTrue("\($0)".contains("latency"), "\($0)")
+    }
     measurement.rate.alpha = 0
-    try measurement.validate(ranks: 2)
+    try measurement.validate(ranks: 2, here: 2)
     // Half a collective is shorter than the latency that a whole one has room for.
     measurement.rate.alpha = 0.0007
-    try measurement.validate(ranks: 2)
+    try measurement.validate(ranks: 2, here: 2)
     measurement.methods = [.standard, .twoBatch]
-    XCTAssertThrowsError(try measurement.validate(ranks: 2)) { XCTAssertTrue("\($0)".contains("0.5 ms"), "\($0)") }
+    XCTAssertThrowsError(try measurement.validate(ranks: 2, here: 2)) {
+      XCTAssertTrue("\($0)".contains("0.5 ms"), "\($0)")
+    }
     measurement.rate = LinkRate(alpha: 0, beta: 1e15)
-    XCTAssertThrowsError(try measurement.validate(ranks: 2)) { XCTAssertTrue("\($0)".contains("memory"), "\($0)") }
+    XCTAssertThrowsError(try measurement.validate(ranks: 2, here: 2)) {
+      XCTAssertTrue("\($0)".contains("memory"), "\($0)")
+    }
     measurement.rate = LinkRate(alpha: 0, beta: 1e6)
-    XCTAssertThrowsError(try measurement.validate(ranks: 1)) { XCTAssertTrue("\($0)".contains("one rank"), "\($0)") }
+    XCTAssertThrowsError(try measurement.validate(ranks: 1, here: 1)) {
+      XCTAssertTrue("\($0)".contains("one rank"), "\($0)")
+    }
   }
 }

@@ -131,13 +131,17 @@ final class OverwritingTests: XCTestCase {
       XCTAssertEqual(try contents(of: out), made, "\(name): its own result")
       try assertRefused(tool, other, status: 2, saying: ["holds \(writer.holds)", "--force"])
       XCTAssertEqual(try contents(of: out), made, "\(name): refused")
-      // What somebody put there does not go with it.
-      let note = URL(fileURLWithPath: out + "/notes/mine.txt")
-      try makeDirectory(note.deletingLastPathComponent())
-      try writeFile("mine", to: note)
-      try assertRefused(tool, other + ["--force"], status: 2, saying: ["what no command made", "notes"])
-      try FileManager.default.removeItem(at: note.deletingLastPathComponent())
-      XCTAssertEqual(try contents(of: out), made, "\(name): refused with somebody's files")
+      // What somebody put there does not go with it, wherever it lies and whatever it looks like.
+      for mine in ["notes/mine.txt", "run/mine.txt", "token-list.md", "backup.zst"] {
+        let note = URL(fileURLWithPath: "\(out)/\(mine)")
+        let folder = note.deletingLastPathComponent()
+        let isNew = !FileManager.default.fileExists(atPath: folder.path)
+        try makeDirectory(folder)
+        try writeFile("mine", to: note)
+        try assertRefused(tool, other + ["--force"], status: 2, saying: ["what this command did not make", mine])
+        try FileManager.default.removeItem(at: isNew ? folder : note)
+        XCTAssertEqual(try contents(of: out), made, "\(name): refused with \(mine)")
+      }
       try assertSucceeds(tool, other + ["--force"])
       XCTAssertNotEqual(try contents(of: out), made, "\(name): replaced")
     }

@@ -136,7 +136,7 @@ final class StatisticsTests: XCTestCase {
       value: pair[0].mean - pair[1].mean,
       seeds: [
         .init(variance: pool.variance * (1 / Double(pair[0].count) + 1 / Double(pair[1].count)), freedom: pool.freedom)
-      ], items: itemVariance(zip([1, -1], scores.suffix(2)).map { (coefficient: $0, scores: $1) }))
+      ], items: itemVariance(inDifference(scores[scores.count - 2], scores[scores.count - 1])))
   }
 
   func testIntervalsOverSeedsAndItemsCoverAsOftenAsTheySay() {
@@ -179,8 +179,8 @@ final class StatisticsTests: XCTestCase {
     var world = World()
     (world.item, world.taste, world.noise) = (40, 1, 1)
     let scores = world.scores(&random)
-    let alone = itemVariance([(coefficient: 1, scores: scores[0])])
-    let paired = itemVariance(zip([1, -1], scores).map { (coefficient: $0, scores: $1) })
+    let alone = itemVariance([scores[0]])
+    let paired = itemVariance(inDifference(scores[0], scores[1]))
     XCTAssertLessThan(paired, alone / 100)
   }
 
@@ -224,4 +224,9 @@ final class StatisticsTests: XCTestCase {
       power.probability(of: (0.5, 0.5), seeds: both), 2 * power.probability(of: (0.5, .infinity), seeds: both) - 1,
       accuracy: 1e-12)
   }
+}
+
+/// What two models enter with in their difference.
+private func inDifference(_ first: [[Double]], _ second: [[Double]]) -> [[[Double]]] {
+  [first, second.map { $0.map { -$0 } }]
 }

@@ -52,10 +52,15 @@ final class ContextExtensionTests: XCTestCase {
     XCTAssertEqual(
       try ContextExtension(of: stretched, context: 8192, yarn: 1).applied(to: stretched).latentRope.scaling, .none,
       "YaRN is switched off")
-    for context in [8192, 4096, 100] {
-      let shorter = try ContextExtension(of: stretched, context: context)
-      XCTAssertEqual(shorter.factor, 4, "a shorter context keeps the stretch that weights learned")
-      XCTAssertEqual(shorter.applied(to: stretched).latentRope, stretched.latentRope)
+    guard case .yarn(var rule) = stretched.latentRope.scaling else { return XCTFail("no YaRN") }
+    rule.betaFast = 24
+    var tuned = stretched
+    tuned.rope.scaling = .yarn(rule)
+    tuned.maxPosition = 4096
+    for context in [8192, 5000, 4096, 100] {
+      let shorter = try ContextExtension(of: tuned, context: context)
+      XCTAssertEqual(shorter.factor, 4, "a context that asks for less keeps the stretch that weights learned")
+      XCTAssertEqual(shorter.applied(to: tuned).latentRope, tuned.latentRope)
     }
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 1024).factor, 1, "shorter than the original")
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 65_536, originalContext: 32_768).factor, 2)

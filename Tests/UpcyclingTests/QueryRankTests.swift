@@ -19,7 +19,7 @@ final class QueryRankTests: XCTestCase {
       XCTAssertTrue("\($0)".contains("prints no query rank for this model"), "\($0)")
     }
     XCTAssertThrowsError(try rank("auto", 48, granule: 4096)) {
-      XCTAssertTrue("\($0)".contains("lower `granule`"), "\($0)")
+      XCTAssertTrue("\($0)".contains("or `granule`"), "\($0)")
     }
     for bad in ["0", "some"] {
       XCTAssertThrowsError(try QueryRank(bad)) { XCTAssertTrue("\($0)".contains("bad value \"\(bad)\""), "\($0)") }

@@ -41,8 +41,8 @@ final class RulerTests: XCTestCase {
     }
   }
 
-  /// Keys of one adjective and a noun run out at 28,000 tokens, listed words at 8,000: longer texts take others, and keep the
-  /// beginning of shorter ones' as it was.
+  /// Keys of one adjective and a noun run out at 28,000 tokens, listed words at 8,000: longer texts take others. Where those
+  /// run out too, the length is refused.
   func testLongTextsDoNotRunOutOfWords() throws {
     let set = try set()
     for (task, length) in [(RulerTask.multikey2, 40_000), (.commonWords, 24_000)] {
@@ -53,6 +53,9 @@ final class RulerTests: XCTestCase {
       .matches(of: /numbers for ([a-z-]+) is/).map { $0.output.1 }
     XCTAssertEqual(Set(keys).count, keys.count, "keys are different")
     XCTAssertTrue(keys.contains { $0.filter { $0 == "-" }.count == 2 })
+    XCTAssertThrowsError(try set.samples(.commonWords, length: 1 << 20, count: 1)) {
+      XCTAssertTrue("\($0)".contains("too long for cwe") && "\($0)".contains("at most"), "\($0)")
+    }
   }
 
   func testNeedlesHoldTheReferences() throws {

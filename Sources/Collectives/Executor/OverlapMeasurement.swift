@@ -102,7 +102,8 @@ public struct OverlapMeasurement: Sendable {
   }
 
   /// Refuses what cannot be measured.
-  public func validate(ranks: Int) throws {
+  /// - Parameter here: ranks that share this machine's memory
+  public func validate(ranks: Int, here: Int) throws {
     if ranks < 2 {
       throw UpcycleError.usage(
         "one rank has nothing to communicate", field: "ranks", expected: "2 or more", found: "\(ranks)")
@@ -113,7 +114,7 @@ public struct OverlapMeasurement: Sendable {
     }
     // Each is sent from one buffer and received into another, and copied on its way.
     try requireMemory(
-      cappedProduct(3, ranks, messages.reduce(0, +)), for: "the messages of \(ranks) ranks", at: "`durations`")
+      cappedProduct(3, here, messages.reduce(0, +)), for: "the messages of \(counted(here, "rank"))", at: "`durations`")
   }
 
   /// Measures; `ranks` carry the link model.

@@ -101,6 +101,7 @@ public struct RunDirectory {
     default: return
     }
     if (try? holds(plan: plan, identity: identity)) == true, (try? storedType()) ?? type == type { return }
+    if let file = FolderContents.foreignFile(in: url) { throw FolderContents.wouldTake(file, with: url) }
     // A process that trains there keeps its folder.
     let lock = contents == .model ? nil : try FileLock(lockFile, of: url)
     defer { withExtendedLifetime(lock) {} }
@@ -147,8 +148,15 @@ public struct RunDirectory {
     func shown(_ value: JSONValue, contents: String) -> String {
       differences.prefix(4).map { path in
         let (name, found) = (path.last ?? "plan", path.reduce(Optional(value)) { $0?[$1] })
-        // Hashes tell a reader nothing.
+        // Hashes tell a reader nothing; what stands behind one does.
         if ["student", "teacher", "data", "heldOut"].contains(name) {
+          let both = [there, asked].map { path.reduce(Optional($0)) { $0?[$1] }?.string ?? "" }.map {
+            $0.split(separator: ", ")
+          }
+          let setting = found?.string?.split(separator: ", ").dropFirst().joined(separator: ", ") ?? ""
+          if both[0].first == both[1].first {
+            return "`\(Self.field(name))` \(setting.isEmpty ? "as it is" : "with \(setting)")"
+          }
           return "\(found == nil ? "no" : contents) `\(Self.field(name))`"
         }
         if name == "ranks" { return "mpirun -np \(found?.int ?? 1)" }

@@ -41,7 +41,7 @@ public struct ContextBudget: Codable, Equatable, Sendable {
     positions = config.positionLimit
     // The residual stream and one inner width of a chunk, at the very least.
     let tokenBytes = (config.hiddenSize + config.intermediateSize) * MemoryLayout<Float>.stride
-    if chunk + 2 > config.hardPositionLimit {
+    if config.hardPositionLimit < .max, chunk > config.hardPositionLimit - 2 {
       throw UpcycleError.usage(
         "prompt tokens at once are more than the model's positions", field: "chunk",
         expected: "at most \(formatCount(config.hardPositionLimit - 2))", found: formatCount(chunk))

@@ -64,15 +64,46 @@ public enum FolderContents: Equatable, Sendable {
     name.hasSuffix(".safetensors") || name.hasSuffix(".safetensors.index.json")
   }
 
-  /// The first name in a folder of ours that no command writes there: what `--force` must not take with it.
+  /// The first file in a folder of ours that no command writes there: what `--force` must not take with it.
   /// - Parameter known: paths in the folder that are known to be ours
-  public static func foreignName(in folder: URL, besides known: Set<String> = []) -> String? {
-    let own = ["config.json", "manifest.json", "report.json", "run", FolderOrigin.fileName]
-    let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
-    return names.first { name in
-      if own.contains(name) || known.contains(name) || isWeights(name) || isTokenizerFile(name) { return false }
-      return !name.hasSuffix(".zst") && !(name.hasPrefix(".") && name.hasSuffix(".tmp"))
+  public static func foreignFile(in folder: URL, besides known: Set<String> = []) -> String? {
+    let manifest = try? JSONValue(contentsOf: folder.appendingPathComponent("manifest.json"))
+    // Of shards and of a microworld, which say what they hold.
+    let listed = ["shards", "files"].flatMap { manifest?[$0]?.array ?? [] }.compactMap { $0["file"]?.string }
+    let own = known.union(listed).union([
+      "config.json", "manifest.json", "report.json", "documents.zst", "answers.zst", FolderOrigin.fileName,
+    ])
+    let paths = ((try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? []).sorted()
+    return paths.first { path in
+      var isFolder: ObjCBool = false
+      let file = folder.appendingPathComponent(path).path
+      if FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), isFolder.boolValue { return false }
+      let parts = path.split(separator: "/").map(String.init)
+      // Left by a process that was killed.
+      if parts.contains(where: { $0.hasPrefix(".") && $0.hasSuffix(".tmp") }) { return false }
+      if own.contains(path) || parts.count == 1 && (isWeights(path) || isWrittenTokenizerFile(path)) { return false }
+      return !isPartOfTraining(parts)
     }
+  }
+
+  /// `isTokenizerFile` of names that commands of ours write, or take over from models of the Hub.
+  private static func isWrittenTokenizerFile(_ name: String) -> Bool {
+    let loose = /(tok|vocab).*/
+    let known = /tokenizer(_config)?\..*|tok[0-9]+\.(bin|json)|vocab\.(bpe|json|txt)/
+    if name.wholeMatch(of: loose) != nil, name.wholeMatch(of: known) == nil { return false }
+    return isTokenizerFile(name) && !name.hasSuffix(".md")
+  }
+
+  /// Whether a path in a folder is what a training leaves there: plan, tables, measurements, states and models.
+  private static func isPartOfTraining(_ parts: [String]) -> Bool {
+    guard parts.count > 1, parts[0] == "run" else { return false }
+    return parts.count > 2 || parts[1] == "lock" || parts[1].hasSuffix(".json") || parts[1].hasSuffix(".csv")
+  }
+
+  /// The error of a command that would take this file with the folder.
+  public static func wouldTake(_ file: String, with folder: URL) -> UpcycleError {
+    .usage(
+      "holds what this command did not make", at: folder.path, found: file, hint: "move it away, or name another `out`")
   }
 
   /// Whether a command made it that `--force` may undo.

@@ -168,8 +168,6 @@ extension ClaimEvidence {
         models[key, default: []].append(records.indices.map { scores[$0]! })
       }
     }
-    return models.sorted { $0.key < $1.key }.reduce(0) { sum, model in
-      sum + itemVariance(model.value.map { (coefficient: 1, scores: $0) })
-    }
+    return models.sorted { $0.key < $1.key }.reduce(0) { $0 + itemVariance($1.value) }
   }
 }

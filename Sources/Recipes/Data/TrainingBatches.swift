@@ -56,14 +56,16 @@ extension TokenShards {
     try require(tokenizer)
     try requireMatch(ModelConfig(contentsOf: student), tokenizer, at: student.path)
     guard let teacher else { return }
-    let rows = try ModelConfig(contentsOf: teacher).vocabularySize
+    let (own, other) = try (
+      ModelConfig(contentsOf: student).vocabularySize, ModelConfig(contentsOf: teacher).vocabularySize
+    )
     let hasTokenizer = Tokenizer.isPresent(in: teacher)
     // Models of one tokenizer may be padded to different sizes; without it nothing says that these are.
-    let isPadded = try hasTokenizer && rows > ModelConfig(contentsOf: student).vocabularySize
-    if try rows < tokenizer.vocabularySize || !isPadded && rows > ModelConfig(contentsOf: student).vocabularySize {
+    let most = hasTokenizer ? Int.max : own
+    if !(tokenizer.vocabularySize...most).contains(other) {
       throw UpcycleError.usage(
         "the teacher has another vocabulary than the student", at: teacher.path,
-        expected: "\(tokenizer.vocabularySize) tokens", found: "\(rows)",
+        expected: "\(tokenizer.vocabularySize) tokens", found: "\(other)",
         hint: "distillation compares predictions token by token")
     }
     if !hasTokenizer { return }

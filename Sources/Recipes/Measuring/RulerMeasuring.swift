@@ -19,6 +19,12 @@ public func rulerReport(
   metric: RulerScore.Metric = .nvidia, beyondPositions: Bool = false, read: URL? = nil, write: URL? = nil,
   predictions: URL? = nil, quiet: Bool = true, progress report: (Int, Int) -> Void = { _, _ in }
 ) throws -> RulerReport {
+  // Nor does a length that a task cannot fill.
+  if read == nil {
+    for length in Set(lengths) {
+      for task in tasks where set.shortestLength(task) <= length { _ = try set.samples(task, length: length, count: 1) }
+    }
+  }
   // A place that cannot be written costs no answers.
   for case let place? in [write, predictions] { try makeDirectory(place) }
   let files = try read.map {

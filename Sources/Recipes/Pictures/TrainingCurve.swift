@@ -4,10 +4,11 @@ import Groundwork
 import LabKit
 
 /// The curves of a training, finished or under way, by training tokens: next-token loss and KL to the teacher on the
-/// batches (nats per token), and the loss on held-out text; of students trained layer by layer the loss they are trained by.
+/// batches (nats per token), and the loss on held-out text; of students trained layer by layer the
+/// distance of their layers' outputs.
 public struct TrainingCurve {
   /// What a curve shows, as `figures/curve.gp` knows it.
-  public enum Quantity: String, CaseIterable, Sendable { case loss, kl, heldOut = "held_out" }
+  public enum Quantity: String, CaseIterable, Sendable { case loss, kl, layers, heldOut = "held_out" }
 
   /// The run's folder, as given.
   public let name: String
@@ -24,7 +25,7 @@ public struct TrainingCurve {
     let plan = directory.run.appendingPathComponent("plan.json")
     guard FileManager.default.fileExists(atPath: plan.path) else {
       throw UpcycleError(
-        "holds no training", at: path, expected: "a folder that distill, extend or pretrain wrote")
+        "holds no training", at: path, expected: "a folder that distill, extend, pretrain or ild wrote")
     }
     let settings = try JSONValue(contentsOf: plan)["plan"]
     guard let batch = settings?["batch"]?.int, let time = settings?["time"]?.int, let tokens = settings?["tokens"]?.int
@@ -36,11 +37,9 @@ public struct TrainingCurve {
       guard let values = try? steps.column(column), let numbers = try? steps.column("step") else { return [] }
       return Self.thinned(zip(numbers, values).map { [$0 * Double(batch * time), $1] })
     }
-    // Of trainings with another loss than next tokens' (layer by layer) that one.
-    let tokenLoss = curve("ce")
-    var points: [Quantity: [[Double]]] = [
-      .loss: tokenLoss.isEmpty ? curve("loss") : tokenLoss, .kl: curve("kl").filter { $0[1] > 0 },
-    ]
+    var points: [Quantity: [[Double]]] = [.loss: curve("ce"), .kl: curve("kl").filter { $0[1] > 0 }]
+    // Trainings without next tokens' loss compare layers, or have their own curve of it.
+    if points[.loss]!.isEmpty { points[settings?["klWeight"] == nil ? .layers : .loss] = curve("loss") }
     let heldOut = directory.run.appendingPathComponent("heldout.csv")
     if FileManager.default.fileExists(atPath: heldOut.path) {
       points[.heldOut] = try CSV(contentsOf: heldOut).numbers().filter { $0.count == 2 }

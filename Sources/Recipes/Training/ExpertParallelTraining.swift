@@ -36,7 +36,7 @@ public struct ExpertParallelTraining {
 
   /// How the training went.
   public struct Outcome: Sendable {
-    /// Of this process: after a resumption the later ones.
+    /// Of the whole training; on other ranks than the first those since it was resumed.
     public var steps: [ExpertParallelTrainer.StepMetrics]
     /// Milliseconds that computation stood still in a step, by pass and operation ("forward D"), medians over steps of
     /// means over ranks.
@@ -59,6 +59,7 @@ public struct ExpertParallelTraining {
     try ranks.requireSame(identity.text, "data", field: "data")
     try ranks.requireSame(try plan.text, "plan", field: "tokens")
     let directory = RunDirectory(folder, force: force)
+    var steps: [ExpertParallelTrainer.StepMetrics] = []
     var stalls: [String: [Double]] = [:]
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, ranks: trainer.trainingRanks) {
       // Of what the ranks measured only the steps are kept.
@@ -69,6 +70,7 @@ public struct ExpertParallelTraining {
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery,
         report: { step in
+          steps.append(step)
           for (name, milliseconds) in context.log.stalls { stalls[name, default: []].append(milliseconds) }
           report(step)
         }, shouldStop: shouldStop)
@@ -79,9 +81,12 @@ public struct ExpertParallelTraining {
       let means = try ranks.mean(names.map { median(stalls[$0]!) })
       try trainer.gatherExperts()
       let exposed = Dictionary(uniqueKeysWithValues: zip(names, means))
-      // Those before an interruption too.
-      let all = try directory.readMetrics().rows.compactMap(ExpertParallelTrainer.StepMetrics.init)
-      return (trainer.parallel.model, Outcome(steps: all, exposed: exposed, timeline: timeline))
+      // Those before an interruption too, where they can be read.
+      if ranks.rank == 0, let all = try? directory.readMetrics().rows.compactMap(ExpertParallelTrainer.StepMetrics.init)
+      {
+        steps = all
+      }
+      return (trainer.parallel.model, Outcome(steps: steps, exposed: exposed, timeline: timeline))
     }
   }
 

@@ -97,6 +97,7 @@ public struct BaselineRun {
     let count = max(1, calibrationTokens / min(windowLength, config.maxPosition))
     let windows = try calibration.map { try textWindows($0, of: model, config, count: count) } ?? []
     let measured = try data.map { try textWindows($0, of: model, config, count: ConversionRun.fitWindows) }
+    let answers = try data.flatMap { try windowAnswers($0, of: measured ?? []) }
     let base = try LanguageModel(folder: model)
     let (converted, lost) = try baseline.convert(base, calibration: windows)
     try converted.save(to: output.work)
@@ -104,10 +105,7 @@ public struct BaselineRun {
     try copyTokenizer(from: model, to: output.work)
     try output.commit()
     var report = BaselineReport(converted.config, base: config, lost: lost)
-    if let measured, let data {
-      report.fit = try StartingFit(
-        converted, base: base, windows: measured, answers: windowAnswers(data, of: measured))
-    }
+    report.fit = try measured.map { try StartingFit(converted, base: base, windows: $0, answers: answers) }
     report.seconds = monotonicSeconds() - began
     return report
   }

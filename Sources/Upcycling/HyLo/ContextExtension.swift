@@ -13,7 +13,7 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
   public var originalContext: Int
 
   /// Resolves the paper's defaults for a model: L0 is the one that earlier stages stretched, else the model's context;
-  /// s is context / L0, at least what a shorter context than the model's had, and 1 without rotated latent attention.
+  /// s is context / L0, at least the stretch that earlier stages made, and 1 without rotated latent attention.
   /// - Throws: usage errors for values out of range, and for YaRN where no latent attention is rotated.
   public init(of config: ModelConfig, context: Int, yarn: Double? = nil, originalContext: Int? = nil) throws {
     func refuse(_ field: String, _ expected: String, _ found: String) -> UpcycleError {
@@ -25,8 +25,8 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     var least = 1.0
     if originalContext == nil, case .yarn(let rule) = config.latentRope.scaling {
       original = rule.originalMaxPosition
-      // Weights that learned a stretch keep it where the context becomes shorter.
-      if context <= config.maxPosition { least = rule.factor }
+      // Weights that learned a stretch keep it where the context asks for less.
+      least = rule.factor
     }
     guard (1...1 << 40).contains(original) else { throw refuse("`original_context`", "1 token or more", "\(original)") }
     let factor = yarn ?? (hasLatent ? max(least, Double(context) / Double(original)) : 1)
@@ -47,9 +47,12 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     config.maxPosition = context
     guard config.mixers.contains(.latentAttention) else { return config }
     func scaling(_ before: RopeConfig.Scaling) -> RopeConfig.Scaling {
-      if factor != 1 { return .yarn(.init(factor: factor, originalMaxPosition: originalContext)) }
-      if case .yarn = before { return .none }
-      return before
+      if case .yarn(let rule) = before {
+        // As it is, with settings of its own.
+        if rule.factor == factor, rule.originalMaxPosition == originalContext { return before }
+        if factor == 1 { return .none }
+      }
+      return factor == 1 ? before : .yarn(.init(factor: factor, originalMaxPosition: originalContext))
     }
     let modelRope = config.rope
     if config.latent?.rope == nil, config.mixers.contains(.attention) { config.latent?.rope = modelRope }

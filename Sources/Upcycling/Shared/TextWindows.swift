@@ -30,8 +30,15 @@ func textWindows(_ folder: URL, of model: URL, _ config: ModelConfig, count: Int
 }
 
 /// Which ids of the first windows of chats are answers, which alone are learnt; nil for other text.
+/// - Throws: a usage error where none is
 func windowAnswers(_ folder: URL, of windows: [[Int32]]) throws -> [[Bool]]? {
   let (shards, length) = (try TokenShards(folder), windows.first?.count ?? 0)
   let marks = try windows.indices.compactMap { try shards.answers(in: $0 * length..<($0 + 1) * length) }
-  return marks.isEmpty ? nil : marks
+  if marks.isEmpty { return nil }
+  if !marks.contains(where: { $0.dropFirst().contains(true) }) {
+    throw UpcycleError.usage(
+      "holds no answers to measure", at: folder.path,
+      expected: "some in the first \(windows.count) windows of \(length) tokens")
+  }
+  return marks
 }

@@ -51,6 +51,7 @@ public struct ConversionRun {
       throw UpcycleError.usage("needs calibration text", at: "`svd`", hint: "give `calibration` SHARDS")
     }
     let measured = try data.map { try textWindows($0, of: model, config, count: Self.fitWindows) }
+    let answers = try data.flatMap { try windowAnswers($0, of: measured ?? []) }
     let base = covariance || measured != nil ? try LanguageModel(folder: model) : nil
     var covariances: [Int: Matrix] = [:]
     if covariance, let base, let calibration {
@@ -59,9 +60,8 @@ public struct ConversionRun {
         of: base, layers: layers, windows: try textWindows(calibration, of: model, config, count: count))
     }
     var report = try convertCheckpoint(from: model, to: out, conversion, covariances: covariances, type: type)
-    if let base, let measured, let data {
-      report.fit = try StartingFit(
-        LanguageModel(folder: out), base: base, windows: measured, answers: windowAnswers(data, of: measured))
+    if let base, let measured {
+      report.fit = try StartingFit(LanguageModel(folder: out), base: base, windows: measured, answers: answers)
     }
     return report
   }

@@ -52,8 +52,7 @@ public enum QueryRank: Equatable, Sendable {
           "no query rank keeps the base model's parameters", at: "`q_rank`",
           expected: "a parity rank of at least \(granule)",
           found: "\(whole)",
-          hint: granule > 1 ? "lower `granule`, or give `q_rank` a number" : "lower `kv_rank` or give `q_rank` a number"
-        )
+          hint: "lower `kv_rank`\(granule > 1 ? " or `granule`" : ""), or give `q_rank` a number")
       }
       return Resolved(rank: rank, clampedFrom: whole > base.maxQueryRank ? whole : nil)
     }

@@ -85,12 +85,7 @@ private func rulerMetrics(_ report: RulerReport) -> [String: Metric] {
     }
     if let average = report.average(length: length) { metrics["\(length)"] = Metric(percent: average) }
   }
-  let averages = report.lengths.compactMap { report.average(length: $0) }
-  let count = Double(max(1, averages.count))
-  // Samples of every length are drawn for themselves.
-  let squares = averages.reduce(0) { $0 + $1.standardError * $1.standardError }
-  metrics["avg"] = Metric(
-    100 * averages.reduce(0) { $0 + $1.value } / count,
-    stderr: averages.isEmpty ? nil : 100 * squares.squareRoot() / count)
+  let averages = report.lengths.compactMap { report.average(length: $0)?.value }
+  metrics["avg"] = Metric(100 * averages.reduce(0, +) / Double(max(1, averages.count)))
   return metrics
 }

@@ -32,7 +32,7 @@ struct OverlapParameters: StageParameters {
       durations: try LayerDurations(parsing: durations), layers: layers, isPrefill: mode == .prefill,
       methods: method == .standard ? [.standard] : [.standard, method], computation: compute,
       rate: try LinkRate(parsing: link), repeats: repeats)
-    try measurement.validate(ranks: ranks)
+    try measurement.validate(ranks: ranks, here: ranks)
     return measurement
   }
 }
