@@ -95,8 +95,7 @@ named:
 	@$(if $(SWEEP),:,echo "make sweep: which one? Such as SWEEP=xecomla/ablation-rank; experiments/README.md says what a sweep is" >&2; exit 2)
 
 figures: lab
-	$(BIN)/lab table --all
-	$(BIN)/lab figure --all --png
+	$(BIN)/lab regenerate --png
 
 report: lab
 	@$(BIN)/lab report

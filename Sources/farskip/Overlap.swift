@@ -40,13 +40,15 @@ struct Overlap: ParsableCommand {
   @Option(help: "How messages proceed: poll (between slices of computation), thread.") var progress = MessageProgress
     .Mode.poll
   @Option(help: "Repetitions by turns; medians are reported.") var repeats = 5
-  @Option(help: "Ranks, as threads, without mpirun.") var ranks = 2
+  @Option(help: "Ranks, as threads, without mpirun (default: 2).") var ranks: Int?
   @Flag(help: "Also the other methods of hiding communication.") var rivals = false
   @Option(help: "Write the last repetition's events: Chrome trace JSON, and CSV beside it.") var timeline: String?
   @Flag(help: "Print JSON.") var json = false
 
   func run() {
     runReportingErrors {
+      if MPIRanks.isLaunched { try refuse(["--ranks": ranks != nil], "is said by mpirun -np") }
+      let ranks = ranks ?? 2
       if !(1...1000).contains(ranks) {
         throw UpcycleError.usage("is out of range", at: "--ranks", expected: "1 to 1000", found: "\(ranks)")
       }
@@ -80,7 +82,7 @@ struct Overlap: ParsableCommand {
       durations: try LayerDurations(parsing: durations), layers: layers, isPrefill: isPrefill,
       methods: [.standard, .farskip] + others, computation: compute, progress: progress, rate: rate, repeats: repeats)
     // Those of mpirun may be on several machines.
-    try measurement.validate(ranks: ranks.size, here: ranks is ThreadRanks ? ranks.size : 1)
+    try measurement.validate(ranks: ranks.size, here: MPIRanks.isLaunched ? 1 : ranks.size)
     return measurement
   }
 

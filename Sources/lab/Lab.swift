@@ -24,7 +24,8 @@ struct Lab: ParsableCommand {
       """,
     version: upcycleVersion,
     subcommands: [
-      ListCommand.self, PlanCommand.self, RunCommand.self, WatchCommand.self, StatusCommand.self, TableCommand.self,
+      ListCommand.self, PlanCommand.self, RunCommand.self, WatchCommand.self, StatusCommand.self, StagesCommand.self,
+      TableCommand.self,
       FigureCommand.self, CheckCommand.self, ReportCommand.self, RegenerateCommand.self,
     ])
 }
@@ -113,7 +114,14 @@ struct Selection: ParsableArguments {
       throw UpcycleError.usage("\(flag) is out of range", expected: "1 to 256", found: "\(value)")
     }
     let seeds = try seedList()
-    return try laboratory.specs(specs).map { spec in
+    let chosen = try laboratory.specs(specs)
+    let able = chosen.filter { spec in profile.map { spec.profiles[$0] != nil } ?? true }
+    // Of a paper's experiments some have no such profile.
+    let lacking = able.isEmpty ? [] : chosen.filter { spec in !able.contains { $0.name == spec.name } }
+    if !lacking.isEmpty {
+      printNote("note: left out, without a profile \(profile ?? ""): \(lacking.map(\.name).joined(separator: ", "))")
+    }
+    return try (able.isEmpty ? chosen : able).map { spec in
       func plan(threads: Int) throws -> Plan {
         try Plan(
           spec, profile: profile ?? spec.report.profile, seeds: seeds, cells: cells.isEmpty ? nil : cells,

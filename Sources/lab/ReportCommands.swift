@@ -3,6 +3,7 @@ import Commands
 import Foundation
 import Groundwork
 import LabKit
+import Recipes
 
 struct TableCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -22,7 +23,9 @@ struct TableCommand: ParsableCommand {
     runReportingErrors {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) where spec.report.kind == .table || !specs.isEmpty {
-        let written = try Publication(laboratory, records: own ? .own : .committed).writeTable(spec)
+        let publication = Publication(laboratory, records: own ? .own : .committed)
+        let written = try publication.writeTable(spec)
+        try noteMixed(publication, spec, profile: spec.report.profile)
         try printResult(written.map { path($0, spec, own: own) }.joined(separator: "  "))
       }
     }
@@ -114,6 +117,7 @@ struct CheckCommand: ParsableCommand {
     for entry in page.entries {
       let (claim, verdict) = (entry.verdict.claim, entry.verdict)
       try printResult("\(claim.id)  \(verdict.answer.rawValue)  [\(entry.spec.name)] \(claim.statement)")
+      if let gate = claim.gate { try printResult("    gate missed: \(gate)") }
       if !verdict.needs.isEmpty { try printResult("    \(verdict.needsText)") }
       for test in verdict.tests {
         try printResult("    \(test.text)")
@@ -203,4 +207,16 @@ private func path(_ file: URL, _ spec: Spec, own: Bool) -> String {
 private func chosen(_ names: [String], _ all: Bool, in laboratory: Laboratory) throws -> [Spec] {
   try requireOne(names, all)
   return try laboratory.specs(names)
+}
+
+/// Says which records stand beside others of their cell that were made with other settings.
+func noteMixed(_ publication: Publication, _ spec: Spec, profile: String) throws {
+  for (cell, seeds) in try publication.mixedRecords(spec, profile: profile, registry: standardStages()).sorted(by: {
+    $0.key < $1.key
+  }) {
+    let list = seeds.map(String.init).joined(separator: ",")
+    printNote(
+      "note: \(spec.name) \(cell): seeds \(list) were made with other settings, or by another version; to make them anew: "
+        + "lab run \(spec.name) --profile \(profile) --seeds \(list) --cell \(shellQuoted(cell))")
+  }
 }

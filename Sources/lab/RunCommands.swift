@@ -160,18 +160,22 @@ struct RunCommand: ParsableCommand {
       let text = try ClosingCard(plan, of: summary, records: sweep.records, in: laboratory, seconds: seconds)
         .text(isBrief: reported.count > 3)
       if !quiet { try printResult(text) }
+      try noteMixed(
+        Publication(laboratory, records: sweep.records), plan.spec, profile: plan.profile.name)
     }
     if quiet { return }
     if !reported.isEmpty { try printResult("") }
     for (needs, cells) in Dictionary(grouping: summary.leftOut, by: \.needs).sorted(by: { $0.key < $1.key }) {
       try printResult("left out, needs \(needs): \(cells.map(\.cell).joined(separator: ", "))")
     }
-    var parts = ["\(summary.stagesRun) stages run, \(summary.stagesFound) found finished"]
+    var parts = ["\(counted(summary.stagesRun, "stage")) run, \(summary.stagesFound) found finished"]
     for (count, what) in [
-      (summary.added.count, "records added"), (summary.unchanged.count, "confirmed"),
-      (summary.replaced.count, "replaced"), (summary.adopted.count, "taken over from other experiments"),
-      (summary.skipped.count, "cells skipped"),
-    ] where count > 0 { parts.append("\(count) \(what)") }
+      (summary.added.count, "\(counted(summary.added.count, "record")) added"),
+      (summary.unchanged.count, "\(summary.unchanged.count) confirmed"),
+      (summary.replaced.count, "\(summary.replaced.count) replaced"),
+      (summary.adopted.count, "\(summary.adopted.count) taken over from other experiments"),
+      (summary.skipped.count, "\(counted(summary.skipped.count, "cell")) skipped"),
+    ] where count > 0 { parts.append(what) }
     try printResult("\(parts.joined(separator: ", ")) in \(formatDuration(seconds))")
   }
 }
@@ -186,6 +190,7 @@ struct StatusCommand: ParsableCommand {
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
+  @Flag(help: "Your own records, under runs/, instead of the committed ones.") var own = false
   @Flag(help: "Print JSON.") var json = false
 
   func run() {
@@ -194,7 +199,7 @@ struct StatusCommand: ParsableCommand {
       var selection = selection
       if selection.specs.isEmpty { selection.all = true }
       let plans = try selection.plans(in: laboratory, registry: standardStages())
-      let states = try plans.map { try RunState($0, in: laboratory) }
+      let states = try plans.map { try RunState($0, in: laboratory, records: own ? .own : .committed) }
       if json {
         try printJSON(.array(states.map(\.json)))
         return
@@ -213,4 +218,44 @@ private func ownPath() throws -> String {
   let length = readlink("/proc/self/exe", &path, path.count - 1)
   if length <= 0 { throw UpcycleError("cannot be read: \(String(cString: strerror(errno)))", at: "/proc/self/exe") }
   return String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
+struct StagesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "stages", abstract: "Lists the stages that pipelines are made of.",
+    discussion: """
+      Of each what it may build on ("from") and its parameters ("with"); their meaning stands in Sources/Recipes/Stages.
+
+      Example:
+        lab stages
+        lab stages distill
+      """)
+
+  @Argument(help: "Only these stages.") var names: [String] = []
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() {
+    runReportingErrors {
+      let registry = standardStages()
+      let stages = try (names.isEmpty ? registry.names : names).map(registry.stage)
+      if json {
+        return try printJSON(
+          .array(
+            stages.map {
+              .object([
+                "name": .string($0.name), "version": .int($0.version), "from": .array($0.parents.map(JSONValue.string)),
+                "with": .array($0.parameters(Set($0.parents)).sorted().map(JSONValue.string)),
+                "seeded": .bool($0.seeded), "timed": .bool($0.isTimed),
+              ])
+            }))
+      }
+      for stage in stages {
+        let seed = stage.seeded ? "" : "  (the same for all seeds)"
+        try printResult("\(stage.name)\(stage.isTimed ? "  (measures time)" : seed)")
+        if !stage.parents.isEmpty { try printResult("  from  \(stage.parents.joined(separator: ", "))") }
+        let parameters = stage.parameters(Set(stage.parents)).sorted()
+        if !parameters.isEmpty { try printResult("  with  \(parameters.joined(separator: ", "))") }
+      }
+    }
+  }
 }

@@ -10,8 +10,8 @@ struct WatchCommand: ParsableCommand {
     commandName: "watch", abstract: "Shows a running sweep: cells, stages, loss, time left.",
     discussion: """
       ■ done, ▶ running, · to do, in the order of the pipeline. It reads what the run leaves on disk, from any terminal \
-      of this machine, and disturbs nothing; give it the experiments, profile and seeds of the run. It ends with the run, \
-      or with Ctrl-C.
+      of this machine, and disturbs nothing; give it the experiments, profile and seeds of the run (of one that has other \
+      threads than usual its --threads or --jobs too). It ends with the run, or with Ctrl-C.
 
       Example:
         lab watch xecomla/table3 --seeds 1,2,3
@@ -30,7 +30,7 @@ struct WatchCommand: ParsableCommand {
         throw UpcycleError.usage("is out of range", at: "--every", expected: "0.2 to 3600 seconds", found: "\(every)")
       }
       let laboratory = try place.measuredLaboratory()
-      let plans = try selection.plans(in: laboratory, registry: standardStages())
+      let plans = try self.plans(in: laboratory)
       let size = terminalSize()
       if once || size == nil {
         return try printResult(SweepView(plans, in: laboratory).text(columns: size?.columns ?? 120, lines: 1000))
@@ -49,5 +49,17 @@ struct WatchCommand: ParsableCommand {
         if Interrupt.isRaised { return }
       }
     }
+  }
+
+  /// Threads are part of a stage's key: of runs with one thread, as --jobs has them, and with the usual number the one that
+  /// is under way, or else further.
+  private func plans(in laboratory: Laboratory) throws -> [Plan] {
+    let usual = try selection.plans(in: laboratory, registry: standardStages())
+    if selection.threads != nil || selection.jobs > 1 { return usual }
+    var other = selection
+    other.threads = 1
+    let single = try other.plans(in: laboratory, registry: standardStages())
+    let (a, b) = try (SweepView(usual, in: laboratory), SweepView(single, in: laboratory))
+    return (b.runningCount, b.doneCount) > (a.runningCount, a.doneCount) ? single : usual
   }
 }

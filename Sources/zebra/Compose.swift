@@ -19,14 +19,14 @@ struct Compose: ParsableCommand {
 
   @Option(help: "Base model folder.") var base: String
   @Option(help: "ILD model whose layers are latent attention.") var mla: String
-  @Option(help: "ILD model whose layers are Mamba2 or Gated DeltaNet.") var linear: String
+  @Option(help: "ILD model whose layers are Mamba2, Gated DeltaNet or another recurrence.") var linear: String
   @Option(help: "Layers to take from --mla, such as 0,5,10,14 (zebra select chooses them).") var layers: String
   @OptionGroup var output: OutputFolder
   @Flag(help: "Print what was made as JSON.") var json = false
 
   func run() {
     runReportingErrors {
-      guard case .list(let chosen) = try LayerSelection(layers) else {
+      guard case .list(let chosen)? = try? LayerSelection(layers) else {
         throw UpcycleError.usage(
           "is not a list of layers", at: "--layers", expected: "such as 0,5,10,14", found: layers)
       }

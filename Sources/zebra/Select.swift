@@ -84,7 +84,9 @@ struct Select: ParsableCommand {
         try printResult("\n" + placement.summary(layerCount: scores.count))
       }
       if let (plot, script) = picture {
-        try drawPlacement(placement, scores: scores, with: script, to: plot)
+        let kind = try linear.map { try ModelConfig(contentsOf: URL(fileURLWithPath: $0)).kinds.last }
+        let name = kind.flatMap { $0?.mixer.reportName } ?? "other layers"
+        try drawPlacement(placement, scores: scores, linear: name, with: script, to: plot)
         sayWritten(plot)
       }
     }

@@ -28,6 +28,27 @@ final class JobsTests: XCTestCase {
     XCTAssertGreaterThan(metrics[0].count, 3)
   }
 
+  /// What a run with one thread did is seen without saying so, and stages are listed for who writes pipelines.
+  func testARunIsWatchedWithoutSayingItsThreads() throws {
+    let root = try laboratory()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let run = [
+      "run", "xecomla/table12", "--profile", "smoke", "--root", root.path, "--threads", "1", "--cell", cells[1],
+    ]
+    try assertSucceeds("lab", run)
+    let watched = try assertSucceeds(
+      "lab",
+      ["watch", "xecomla/table12", "--profile", "smoke", "--root", root.path, "--once", "--cell", cells[1]])
+    XCTAssertTrue(watched.output.contains("■"), watched.output)
+    XCTAssertFalse(watched.output.contains("· "), watched.output)
+    let stages = try assertSucceeds("lab", ["stages", "distill"]).output
+    XCTAssertTrue(stages.contains("from  student, teacher") && stages.contains("kl_weight"), stages)
+    try assertRefused("lab", ["stages", "distil"], status: 2, saying: ["no stage is called", "distill"])
+    let own = try assertSucceeds(
+      "lab", ["status", "xecomla/table12", "--profile", "smoke", "--root", root.path, "--own"])
+    XCTAssertTrue(own.output.contains("runs recorded"), own.output)
+  }
+
   /// A worker whose master was killed as it started, by its id: it leaves the work to the next run.
   func testAWorkerWithoutItsMasterStops() throws {
     let root = try laboratory()

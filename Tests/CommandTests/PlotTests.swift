@@ -22,6 +22,19 @@ final class PlotTests: XCTestCase {
       XCTAssertTrue(String(decoding: try readFile(svg), as: UTF8.self).contains("</svg>"), tool)
       try FileManager.default.removeItem(at: svg)
     }
+    // Names may hold blanks, and every batch has a line of its own.
+    let named = folder.appendingPathComponent("my model")
+    try FileManager.default.copyItem(at: folder.appendingPathComponent("model"), to: named)
+    try assertSucceeds(
+      "hybrid",
+      [
+        "throughput", "--model", named.path, "--contexts", "8,16", "--batch", "1,2", "--tokens", "1", "--quiet",
+        "--plot",
+        svg.path,
+      ])
+    let picture = String(decoding: try readFile(svg), as: UTF8.self)
+    for line in ["my model, batch 1", "my model, batch 2"] { XCTAssertTrue(picture.contains(line), line) }
+    try FileManager.default.removeItem(at: svg)
     // What cannot be drawn is said before the work: another folder of experiments is no checkout.
     try makeDirectory(folder.appendingPathComponent("experiments"))
     let select = ["select", "--scores", scores.path, "--count", "1", "--plot", svg.path]

@@ -43,6 +43,24 @@ final class ClaimTests: ClaimTestCase {
     for width in widths { XCTAssertEqual(width, widths[0], accuracy: 1e-9 * widths[0]) }
   }
 
+  /// Bytes and arithmetic are one number whatever the seed.
+  func testWhatDiffersFromSeedToSeedIsNotExact() throws {
+    let spec = try spec(#"{ let: { a: "a" }, quantity: "a", above: 0, measured: "exact" }"#)
+    XCTAssertEqual(try verdict(spec, records(["a": [2, 2, 2]])).answer, .holds)
+    let apart = try verdict(spec, records(["a": [2, 2.5, 3]]))
+    XCTAssertEqual(apart.answer, .undecided)
+    XCTAssertTrue(apart.needs[0].contains("differs from seed to seed"), "\(apart.needs)")
+  }
+
+  func testMetricsThatNoRecordHasAreNamedAndCostsAreMetrics() throws {
+    let misspelt = try spec(#"{ let: { a: { cell: "a", metric: "score.avgg" } }, quantity: "a", above: 0 }"#)
+    let found = try verdict(misspelt, records(["a": [2, 2.5, 3]]))
+    XCTAssertEqual(found.needs, ["a: records without score.avgg"])
+    let cost = try spec(
+      #"{ let: { a: { cell: "a", metric: "record.seconds" } }, quantity: "a", above: 1, below: 2, measured: "exact" }"#)
+    XCTAssertEqual(try verdict(cost, records(["a": [2, 2.5, 3]])).answer, .holds, "1.5 seconds each")
+  }
+
   func testDerivativesAreExact() throws {
     for (text, expected) in [
       ("a + b", 1.0), ("b - a", -1), ("a * b", 3), ("a / b", 1.0 / 3), ("b / a", -0.75), ("abs(b - 2 * a)", 2),

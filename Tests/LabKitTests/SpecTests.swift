@@ -53,6 +53,22 @@ final class SpecTests: XCTestCase {
         "{ stage: \"score\", from: { model: \"train\" } }", "{ stage: \"score\", from: { model: \"mdoel\" } }")
     }
     assertError("neither runs nor says why not") { _ = try spec(", pending: \"another method\"", "") }
+    assertError("asks for \"method\" to be \"smal\"", "values: base, later, small") {
+      _ = try spec("when: { method: \"small\" }", "when: { method: \"smal\" }")
+    }
+    assertError("\"scorse.avg\" of a stage that no pipeline has", "make, record, score, train") {
+      _ = try spec("metric: \"score.avg\", kept", "metric: \"scorse.avg\", kept")
+    }
+    assertError("D-C1 shows \"scores.avg\"") { _ = try spec("metric: \"score.avg\",\n", "metric: \"scores.avg\",\n") }
+    assertError("nothing between its bounds") { _ = try spec("above: -2", "above: 2, below: 2") }
+    assertError("has no pretraining", "1 or more") {
+      _ = try spec("id: \"D-C1\",", "id: \"D-C1\", pretrainings: 0,")
+    }
+    assertError("two claims are called D-C1") {
+      let claim =
+        "{ id: \"D-C1\", statement: \"Again.\", metric: \"score.avg\", tests: [ { let: { a: \"small\" }, quantity: \"a\", above: 0 } ] },"
+      _ = try spec("claims: [", "claims: [ \(claim)")
+    }
     assertError("would decide too easily") { _ = try spec("above: -2", "above: -2, seeds: 2") }
     assertError("names \"c\"", "\"let\" defines a, b") { _ = try spec("a - b", "a - c") }
   }

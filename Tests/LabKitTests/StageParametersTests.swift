@@ -85,6 +85,7 @@ final class StageParametersTests: XCTestCase {
       ("share: 1, kv_rank: \"eight\"", ["`kv_rank`", "a whole number", "eight"]),
       ("share: 1, layers: [1, \"x\"]", ["`layers`", "[1,\"x\"]"]), ("kv_rank: 1", ["`share`", "is missing"]),
       ("share: 1, kv_rank: -1", ["`kv_rank`", "0 to 2^48", "-1"]),
+      ("share: 1.5, batch: 4.5", ["`batch`", "a whole number", "4.5"]),
       ("share: 1, batch: 0", ["`batch`", "1 to 2^48", "0"]),
       ("share: 1, layers: [1, 4611686018427387904]", ["`layers`", "0 to 2^48", "4611686018427387904"]),
     ] {

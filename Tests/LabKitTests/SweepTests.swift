@@ -313,6 +313,28 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try sweep(nil).run().skipped.count, 3)
   }
 
+  /// A cell that was renamed has no records, and those of its former name are nobody's; seeds of other settings are named.
+  func testRecordsOfFormerSettingsDoNotPassForPresentOnes() throws {
+    let lab = try TestLaboratory()
+    try lab.sweep(lab.plan()).run()
+    func publication() -> Publication { Publication(lab.laboratory) }
+    let change = TestLaboratory.spec.replacingOccurrences(of: "set: { rank: 8 }", with: "set: { rank: 4 }")
+    try lab.write("t.json5", change)
+    var spec = try lab.laboratory.spec("demo/t")
+    XCTAssertEqual(try publication().mixedRecords(spec, profile: "micro", registry: lab.registry()), [:], "all are old")
+    try lab.sweep(Plan(spec, profile: "micro", seeds: [1], cells: ["small"], threads: 2, registry: lab.registry()))
+      .run()
+    XCTAssertEqual(
+      try publication().mixedRecords(spec, profile: "micro", registry: lab.registry()), ["small": [2]])
+    try lab.write(
+      "t.json5",
+      change.replacingOccurrences(of: "id: \"{method}\"", with: "id: \"a {method}\"")
+        .replacingOccurrences(of: "a: \"small\", b: \"base\"", with: "a: \"a small\", b: \"a base\"")
+        .replacingOccurrences(of: "baseline: \"base\"", with: "baseline: \"a base\""))
+    spec = try lab.laboratory.spec("demo/t")
+    XCTAssertEqual(try publication().records(spec).count, 0)
+  }
+
   /// Threads are part of a key, but a record made on another number of them is no stale one.
   func testRecordsOfOtherThreadCountsAreCurrent() throws {
     let lab = try TestLaboratory()

@@ -1,7 +1,8 @@
 # Zebra-Llama Figure 3: sensitivity per layer of Llama-3.2-1B and the four layers that SMART chooses, and beside it what
-# we measured on nano-1b. `zebra select --plot` draws other scores with it and sets: score and chosen (columns), headline.
+# we measured on nano-1b. `zebra select --plot` draws other scores with it and sets: score and chosen (columns), headline, linear (what other layers are).
 caption = "The paper's scores have no unit, ours are nats per token of a micro model (nano-1b): the scales cannot be shared."
 if (!exists("score")) width = 1000
+if (!exists("linear")) linear = "Mamba2"
 load "style.gp"
 set xlabel "layer"
 set style fill solid 0.9 noborder
@@ -17,7 +18,7 @@ if (exists("score")) {
   set key above right horizontal
   set offsets 0, 0, graph 0.02, 0
   set ylabel "fall of the divergence from the teacher"
-  plot csv using "layer":(keep(column(chosen) == 0, column(score))):(0.7) with boxes lc rgb grey title "Mamba2", \
+  plot csv using "layer":(keep(column(chosen) == 0, column(score))):(0.7) with boxes lc rgb grey title linear, \
     csv using "layer":(keep(column(chosen) == 1, column(score))):(0.7) with boxes lc rgb blue title "latent attention"
 } else {
   set multiplot layout 1,2 margins 0.1,0.98,0.17,0.90 spacing 0.09

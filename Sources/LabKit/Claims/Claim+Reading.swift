@@ -30,6 +30,11 @@ extension Claim {
     if tests.isEmpty && pending == nil {
       throw UpcycleError("\(path) (\(id)) tests nothing", at: file, hint: "give \"tests\", or say why in \"pending\"")
     }
+    if shared.pretrainings < 1 {
+      throw UpcycleError(
+        "\(path) (\(id)) has no pretraining", at: file, expected: "pretrainings of 1 or more",
+        found: "\(shared.pretrainings)")
+    }
     if isHeadline && scale == nil {
       throw UpcycleError(
         "\(path) (\(id)) is a headline without \"scale\"", at: file, expected: "what micro scale can and cannot say")
@@ -50,6 +55,9 @@ extension Claim.Test {
         "let", "quantity", "slope", "above", "below", "equivalent", "not_worse", "published", "measured", "seeds",
       ])
     if object.values["slope"] != nil {
+      if let other = ["let", "quantity"].first(where: { object.values[$0] != nil }) {
+        throw UpcycleError("\(path) has a slope and \"\(other)\"", at: file, expected: "one of the two")
+      }
       (terms, quantity) = try Self.slope(object, metric: metric)
     } else {
       terms = try object.required("let") { try object.object($0)?.values }.reduce(into: [:]) { terms, item in
@@ -131,6 +139,11 @@ extension Claim.Test {
       throw UpcycleError(
         "\(object.path) bounds \(given.contains(true) ? "in two ways" : "nothing")", at: object.file,
         expected: "\"above\" and \"below\" (either or both), or \"equivalent\", or \"not_worse\"")
+    }
+    if let above, let below, above >= below {
+      throw UpcycleError(
+        "\(object.path) leaves nothing between its bounds", at: object.file, expected: "\"above\" less than \"below\"",
+        found: "above \(above), below \(below)")
     }
     if given[0] { return (.bounds, above, below) }
     let key = given[1] ? "equivalent" : "not_worse"

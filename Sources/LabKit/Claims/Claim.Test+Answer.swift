@@ -76,11 +76,18 @@ extension Claim.Test {
     let source = pairsSeeds ? evidence.sharingSeeds(Array(terms.values)) : evidence
     var missing: [String: String] = [:]
     for term in Set(terms.values) {
-      let repeats = source.repeats(term.cells).filter { $0.contains { $0.metrics[term.metric] != nil } }
+      let all = source.repeats(term.cells)
+      let repeats = all.filter { $0.contains { $0.number(term.metric) != nil } }
       let name = term.cells.joined(separator: " + ")
+      if repeats.isEmpty, !all.isEmpty {
+        missing[name] = "records without \(term.metric)"
+        continue
+      }
       switch measurement {
       case .exact:
+        let values = Set(repeats.joined().compactMap { $0.number(term.metric) })
         if repeats.isEmpty { missing[name] = "not run" }
+        if values.count > 1 { missing[name] = "one value; its \(term.metric) differs from seed to seed" }
       case .repeats:
         let isRepeated = repeats.first?.first?.metrics[term.metric]?.stderr != nil
         if !isRepeated { missing[name] = "\(repeats.isEmpty ? 0 : 1) of \(Int(Self.leastRepeats)) timings" }

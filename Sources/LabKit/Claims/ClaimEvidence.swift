@@ -35,7 +35,7 @@ public struct ClaimEvidence {
   func sharingSeeds(_ terms: [Claim.Term]) -> ClaimEvidence {
     if terms.isEmpty || terms.contains(where: { $0.cells.count > 1 }) { return self }
     let seeds = terms.map { term in
-      Set(recorded(term.cells[0]).filter { $0.metrics[term.metric] != nil }.compactMap(\.seed))
+      Set(recorded(term.cells[0]).filter { $0.number(term.metric) != nil }.compactMap(\.seed))
     }
     let shared = seeds.dropFirst().reduce(seeds[0]) { $0.intersection($1) }
     if shared.count < 2 { return self }
@@ -51,7 +51,7 @@ public struct ClaimEvidence {
     repeats.compactMap { records -> Double? in
       var sum = 0.0
       for (metric, weight) in weights.sorted(by: { $0.key < $1.key }) {
-        let values = records.compactMap { $0.metrics[metric]?.value }
+        let values = records.compactMap { $0.number(metric) }
         if values.isEmpty { return nil }
         sum += weight * Sample(values: values).mean
       }

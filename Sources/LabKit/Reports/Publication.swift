@@ -20,10 +20,28 @@ public struct Publication {
     self.folder = folder ?? laboratory.figures(of: records)
   }
 
-  /// The records a spec's report shows.
+  /// The records a spec's report shows: those of its cells. (One of a cell that was renamed is nobody's.)
   public func records(_ spec: Spec, profile: String? = nil) throws -> [Record] {
     guard let settings = spec.profiles[profile ?? spec.report.profile] else { return [] }
-    return try RecordFile(url: laboratory.recordFile(spec, settings, recordSet)).read()
+    let cells = Set(spec.cells.map(\.id))
+    return try RecordFile(url: laboratory.recordFile(spec, settings, recordSet)).read().filter {
+      cells.contains($0.cell)
+    }
+  }
+
+  /// Records that stand beside others of their cell although they were made with other settings than the spec has now.
+  /// - Returns: cell -> seeds, of cells that have records of the present settings too
+  public func mixedRecords(_ spec: Spec, profile: String, registry: StageRegistry) throws -> [String: [Int]] {
+    let records = try records(spec, profile: profile)
+    let seeds = Set(records.compactMap(\.seed)).sorted()
+    if seeds.isEmpty { return [:] }
+    let plan = try Plan(spec, profile: profile, seeds: seeds, threads: Plan.defaultThreads, registry: registry)
+    let index = RecordIndex(records)
+    let jobs = plan.jobs.filter { job in records.contains { $0.cell == job.cell.id && $0.seed == job.seed } }
+    return Dictionary(grouping: jobs, by: \.cell.id).compactMapValues { jobs in
+      let old = jobs.filter { index.record(of: $0, in: plan) == nil }
+      return old.isEmpty || old.count == jobs.count ? nil : old.compactMap(\.seed).sorted()
+    }
   }
 
   /// The answer to each claim of a spec.
@@ -122,13 +140,18 @@ public struct Publication {
 
   private func svg(of spec: Spec) -> URL { folder.appendingPathComponent("\(spec.name).svg") }
 
-  /// The script writes "not run yet" where no row holds numbers of ours.
+  /// The script writes "not run yet" where no row holds numbers of ours; one that cannot is left out until there are.
   @discardableResult
   private func draw(_ shown: Shown, _ script: FigureScript, png: Bool) throws -> URL {
     let svg = svg(of: shown.spec)
-    try script.draw(
-      csv: folder.appendingPathComponent("\(shown.spec.name).csv"), to: svg,
-      ours: shown.table.rowsRun, png: png)
+    do {
+      try script.draw(
+        csv: folder.appendingPathComponent("\(shown.spec.name).csv"), to: svg,
+        ours: shown.table.rowsRun, png: png)
+    } catch  where shown.table.rowsRun == 0 {
+      printNote(
+        "note: \(shown.spec.name) has no picture before it has records (its script draws nothing where ours is 0)")
+    }
     return svg
   }
 

@@ -17,13 +17,13 @@ public struct Outline {
 
   /// - Parameters:
   ///   - jobs: processes that would run stages at once
-  ///   - trustsRecords: leave out what committed records settle, as `Sweep.trustsRecords`
+  ///   - trustsRecords: leave out what records settle, own and committed, as `Sweep.trustsRecords`
   /// - Throws: where the cache or records cannot be read
   public init(_ plans: [Plan], in laboratory: Laboratory, jobs: Int = 1, trustsRecords: Bool = false) throws {
     self.plans = plans
     processes = jobs
     var sweep = Sweep(plans, in: laboratory)
-    (sweep.trustsRecords, sweep.records) = (trustsRecords, .committed)
+    (sweep.trustsRecords, sweep.records) = (trustsRecords, .own)
     let open = try sweep.unrecorded()
     let needed = open.map { Set($0.flatMap { $0.steps.map(\.key) }) }
     let estimates = try sweep.estimates()
@@ -105,11 +105,11 @@ public struct RunState {
   private let waiting: Int
 
   /// - Throws: where the records cannot be read
-  public init(_ plan: Plan, in laboratory: Laboratory) throws {
+  public init(_ plan: Plan, in laboratory: Laboratory, records set: Laboratory.RecordSet = .committed) throws {
     spec = plan.spec
     profile = plan.profile.name
     runs = plan.jobs.count
-    let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
+    let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile, set)).read()
     let index = RecordIndex(records)
     let isCurrent = plan.jobs.map { index.record(of: $0, in: plan) != nil }
     current = isCurrent.filter { $0 }.count

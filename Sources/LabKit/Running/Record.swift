@@ -60,6 +60,9 @@ public struct Record: Codable, Equatable, Sendable {
       && Agreement(self, with: other) == .equal
   }
 
+  /// What it says of a metric, `record.seconds` and the like included; nil: nothing.
+  func number(_ metric: String) -> Double? { metrics[metric]?.value ?? cost(metric) }
+
   /// `record.seconds` or `record.tokens`, of all stages, or of one as `record.seconds.sft`; nil for other names, and for
   /// stages that the record does not know.
   func cost(_ name: String) -> Double? {

@@ -209,6 +209,15 @@ public struct StageRegistry: Sendable {
   /// Names of all stages, sorted.
   public var names: [String] { stages.keys.sorted() }
 
+  /// The stage of a name.
+  /// - Throws: a usage error that lists the known ones
+  public func stage(_ name: String) throws -> Stage {
+    guard let stage = stages[name] else {
+      throw UpcycleError.usage("no stage is called \"\(name)\"", hint: "known: \(names.joined(separator: ", "))")
+    }
+    return stage
+  }
+
   func stage(_ name: String, for spec: Spec) throws -> Stage {
     guard let stage = stages[name] else {
       throw UpcycleError(

@@ -24,6 +24,10 @@ extension StageParameters {
   init(resolved config: JSONValue) throws {
     for (name, value) in config.object ?? [:] { try requireCounts(value, name) }
     do { self = try JSONDecoder().decode(Self.self, from: Data(config.text().utf8)) } catch let error as DecodingError {
+      if let name = Self.brokenCount(config) {
+        throw UpcycleError.usage(
+          "has the wrong type", field: name, expected: "a whole number", found: config[name]?.text() ?? "")
+      }
       throw Self.plain(error, config)
     }
   }
@@ -40,6 +44,17 @@ extension StageParameters {
     case .dataCorrupted(let context): refusal("unknown value", context.codingPath, context.debugDescription)
     @unknown default: UpcycleError("\(error)")
     }
+  }
+
+  /// The parameter whose broken number keeps the others from being read: Foundation does not name it.
+  private static func brokenCount(_ config: JSONValue) -> String? {
+    (config.object ?? [:]).sorted { $0.key < $1.key }.first { name, value in
+      guard let number = value.double, number != number.rounded(), let whole = Int(exactly: number.rounded()) else {
+        return false
+      }
+      let mended = config.merging(.object([name: .int(whole)]))
+      return (try? JSONDecoder().decode(Self.self, from: Data(mended.text().utf8))) != nil
+    }?.key
   }
 
   private static func words(_ type: Any.Type) -> String {

@@ -50,6 +50,11 @@ public struct SweepView {
     let stages: [(key: String, alias: String, state: State)]
   }
 
+  /// Stages that some process works on.
+  public var runningCount: Int { running.count }
+  /// Stages that are finished.
+  public var doneCount: Int { total - estimates.count }
+
   let rows: [Row]
   private let estimates: [String: Double?]
   private let running: [String: Training?]

@@ -51,6 +51,19 @@ struct Matrix {
         "matrix.rules asks for a column that was not published: \"\(column)\"", at: path,
         hint: "published or an axis: \(fields.joined(separator: ", "))")
     }
+    let rows = published?.rows ?? []
+    for rule in rules {
+      for (column, wanted) in rule.when {
+        let place = published?.columns.firstIndex(of: column)
+        let values =
+          (place.map { place in rows.map { $0[place] } } ?? [])
+          + axes.filter { $0.0 == column }.flatMap { $0.1.map(\.plainText) }
+        guard let missing = wanted.first(where: { !values.contains($0) }) else { continue }
+        throw UpcycleError(
+          "matrix.rules asks for \"\(column)\" to be \"\(missing)\", which no row is", at: path,
+          hint: "values: \(Set(values).sorted().prefix(12).joined(separator: ", "))")
+      }
+    }
     var cells: [Cell] = []
 
     /// A cell of a published row or of the axes, as the rules say.

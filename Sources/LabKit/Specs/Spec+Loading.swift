@@ -155,6 +155,26 @@ extension Spec {
           hint: published.map { "published: \($0.columns.joined(separator: ", "))" } ?? "set matrix.published")
       }
     }
+    let stages = Set(pipelines.values.joined().map(\.alias)).union(["record"])
+    func requireStage(of metric: String, _ place: String) throws {
+      let stage = metric.split(separator: ".").first.map(String.init) ?? ""
+      // Of templates each row's is another.
+      if stages.count == 1 || stages.contains(stage) || metric.contains("{") { return }
+      throw UpcycleError(
+        "\(place) shows \"\(metric)\" of a stage that no pipeline has", at: path,
+        hint: "stages: \(stages.sorted().joined(separator: ", "))")
+    }
+    for column in report.columns {
+      for metric in [column.metric, column.reach].compactMap({ $0 }) + column.meanOf {
+        try requireStage(of: metric, "the column \"\(column.header)\"")
+      }
+    }
+    for claim in claims {
+      for metric in claim.tests.flatMap({ $0.terms.values }).map(\.metric) { try requireStage(of: metric, claim.id) }
+    }
+    if let id = claims.map(\.id).first(where: { id in claims.count { $0.id == id } > 1 }) {
+      throw UpcycleError("two claims are called \(id)", at: path)
+    }
     for claim in claims {
       for id in claim.tests.flatMap({ $0.terms.values }).flatMap(\.cells) where cell(id) == nil {
         throw UpcycleError(

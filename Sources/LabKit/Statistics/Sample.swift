@@ -5,8 +5,9 @@ struct Sample: Equatable, Sendable {
   var count: Int { values.count }
   var mean: Double { values.reduce(0, +) / Double(max(count, 1)) }
 
-  /// Sum of squared distances from the mean.
+  /// Sum of squared distances from the mean; of equal values 0, though their mean is rounded.
   var squares: Double {
+    if values.allSatisfy({ $0 == values[0] }) { return 0 }
     let centre = mean
     return values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) }
   }
