@@ -119,10 +119,7 @@ public struct OutputFolder: ParsableArguments {
 
   /// Refuses to take with a folder what no command of ours made.
   private func requireNothingForeign(in folder: URL) throws {
-    let known = Set((Self.report(in: folder)?.files ?? [:]).keys)
-    if let file = FolderContents.foreignFile(in: folder, besides: known) {
-      throw FolderContents.wouldTake(file, with: folder)
-    }
+    if let file = FolderContents.foreignFile(in: folder) { throw FolderContents.wouldTake(file, with: folder) }
   }
 
   /// What the command's own finished result has lost since; nil: nothing that is known.
@@ -185,10 +182,8 @@ public struct OutputFolder: ParsableArguments {
     sizes(of: folder).keys.sorted().first { files[$0] == nil && !isReport($0) && !FolderOrigin.isRecord($0) }
   }
 
-  private var finishedReport: Report? { Self.report(in: url) }
-
-  private static func report(in folder: URL) -> Report? {
-    try? decodeJSON(Report.self, contentsOf: folder.appendingPathComponent(reportName))
+  private var finishedReport: Report? {
+    try? decodeJSON(Report.self, contentsOf: url.appendingPathComponent(Self.reportName))
   }
 
   private var finishedNote: String { "\(out): finished already by the same command; nothing was written" }

@@ -47,7 +47,7 @@ struct Overlap: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      if MPIRanks.isLaunched { try refuse(["--ranks": ranks != nil], "is said by mpirun -np") }
+      let isSaid = ranks != nil
       let ranks = ranks ?? 2
       if !(1...1000).contains(ranks) {
         throw UpcycleError.usage("is out of range", at: "--ranks", expected: "1 to 1000", found: "\(ranks)")
@@ -56,7 +56,8 @@ struct Overlap: ParsableCommand {
       let rate = Result { try LinkRate(parsing: link) }
       try runRanks(threads: ranks, link: try? rate.get(), spelling: Flags(of: Self.self).spelling) { ranks in
         let (measurement, file) = try ranks.agreeing {
-          (
+          if MPIRanks.isLaunched { try refuse(["--ranks": isSaid], "is said by mpirun -np") }
+          return (
             try self.measurement(try rate.get(), ranks),
             try timeline.map(timelineFile)
           )
@@ -82,7 +83,7 @@ struct Overlap: ParsableCommand {
       durations: try LayerDurations(parsing: durations), layers: layers, isPrefill: isPrefill,
       methods: [.standard, .farskip] + others, computation: compute, progress: progress, rate: rate, repeats: repeats)
     // Those of mpirun may be on several machines.
-    try measurement.validate(ranks: ranks.size, here: MPIRanks.isLaunched ? 1 : ranks.size)
+    try measurement.validate(ranks: ranks.size, here: neighbours(ranks))
     return measurement
   }
 

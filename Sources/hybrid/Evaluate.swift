@@ -111,8 +111,7 @@ struct Evaluate: ParsableCommand {
     try requireRoomForQuestions(chosen, model.config)
     if let heavyHitters { try model.evict(by: heavyHitters) }
     noteCuts(of: chosen, model.config, tokenizer)
-    let source =
-      try out != nil || json || against != nil ? provenance(selection.edition, tokenizer, names) : .object([:])
+    let source = try provenance(selection.edition, tokenizer, names, hashing: out != nil || json)
     if let against { try noteOtherSettings(of: against, source) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
@@ -164,20 +163,24 @@ struct Evaluate: ParsableCommand {
   private func noteOtherSettings(of path: String, _ own: JSONValue) throws {
     let there = try JSONValue(contentsOf: URL(fileURLWithPath: path))
     if there["tasks_asked"] == nil { return }
-    for (key, option) in [("shots", "shots"), ("cache", "cache"), ("weights", "weights"), ("begins_texts", "bos")]
-    where there[key] != own[key] {
-      printNote(
-        "note: \(path) was made with \(there[key].map { "--\(option) \($0.string ?? $0.text())" } ?? "no --\(option)")")
+    for option in ["shots", "cache", "weights"] where there[option] != own[option] {
+      printNote("note: \(path) was made with \(there[option]?.string.map { "--\(option) \($0)" } ?? "no --\(option)")")
+    }
+    if let begins = there["begins_texts"]?.bool, begins != own["begins_texts"]?.bool {
+      printNote("note: \(path) was made \(begins ? "with" : "without") a beginning token")
     }
   }
 
   /// What scores of the microworld's tasks and of task files were made from.
-  private func provenance(_ edition: Edition, _ tokenizer: Tokenizer, _ names: [String]) throws -> JSONValue {
+  private func provenance(
+    _ edition: Edition, _ tokenizer: Tokenizer, _ names: [String], hashing: Bool
+  ) throws -> JSONValue {
     var object: [String: JSONValue] = [
-      "model": .string(model.path), "model_hash": .string(try modelHash(model.folder)),
+      "model": .string(model.path),
       "tokenizer_hash": .string(tokenizer.fingerprint), "tasks_asked": .string(tasks),
       "weights": .string(model.weights.rawValue), "begins_texts": .bool(!tokenizer.documentStart.isEmpty),
     ]
+    if hashing { object["model_hash"] = .string(try modelHash(model.folder)) }
     if names.contains(where: { !$0.hasSuffix(".jsonl") }) {
       object["world"] = .int(edition.rawValue)
       object["seed"] = .int(Int(clamping: seed ?? 1))

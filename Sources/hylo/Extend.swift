@@ -40,7 +40,8 @@ struct Extend: ParsableCommand {
   var data: String?
   @Option(help: "Token shards for the held-out loss, measured 20 times on the way.") var heldOut: String?
   @OptionGroup var output: OutputFolder
-  @Option(help: "YaRN factor (default: context / original context; 1: off).") var yarn: Double?
+  @Option(help: "YaRN factor (default: context / original context, at least that of an earlier stretch; 1: off).")
+  var yarn: Double?
   @Option(help: "Context the positions were made for (default: that of an earlier YaRN, else the model's).")
   var originalContext: String?
   @Option(help: "Peak learning rate.") var lr = 1e-3

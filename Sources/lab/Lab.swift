@@ -108,7 +108,8 @@ struct Selection: ParsableArguments {
     }
   }
 
-  func plans(in laboratory: Laboratory, registry: StageRegistry) throws -> [Plan] {
+  /// - Parameter telling: which experiments are left out
+  func plans(in laboratory: Laboratory, registry: StageRegistry, telling: Bool = true) throws -> [Plan] {
     try requireOne(specs, all)
     for (flag, value) in [("--threads", threads ?? 1), ("--jobs", jobs)] where !(1...256).contains(value) {
       throw UpcycleError.usage("\(flag) is out of range", expected: "1 to 256", found: "\(value)")
@@ -118,7 +119,7 @@ struct Selection: ParsableArguments {
     let able = chosen.filter { spec in profile.map { spec.profiles[$0] != nil } ?? true }
     // Of a paper's experiments some have no such profile.
     let lacking = able.isEmpty ? [] : chosen.filter { spec in !able.contains { $0.name == spec.name } }
-    if !lacking.isEmpty {
+    if telling, !lacking.isEmpty {
       printNote("note: left out, without a profile \(profile ?? ""): \(lacking.map(\.name).joined(separator: ", "))")
     }
     return try (able.isEmpty ? chosen : able).map { spec in

@@ -25,7 +25,7 @@ struct TableCommand: ParsableCommand {
       for spec in try chosen(specs, all, in: laboratory) where spec.report.kind == .table || !specs.isEmpty {
         let publication = Publication(laboratory, records: own ? .own : .committed)
         let written = try publication.writeTable(spec)
-        try noteMixed(publication, spec, profile: spec.report.profile)
+        noteMixed(publication, spec, profile: spec.report.profile)
         try printResult(written.map { path($0, spec, own: own) }.joined(separator: "  "))
       }
     }
@@ -209,14 +209,15 @@ private func chosen(_ names: [String], _ all: Bool, in laboratory: Laboratory) t
   return try laboratory.specs(names)
 }
 
-/// Says which records stand beside others of their cell that were made with other settings.
-func noteMixed(_ publication: Publication, _ spec: Spec, profile: String) throws {
-  for (cell, seeds) in try publication.mixedRecords(spec, profile: profile, registry: standardStages()).sorted(by: {
-    $0.key < $1.key
-  }) {
+/// Says which records stand beside others of their cell that were made with other settings; nothing where that cannot be
+/// told (a checkout without models).
+func noteMixed(_ publication: Publication, _ spec: Spec, profile: String) {
+  let mixed = (try? publication.mixedRecords(spec, profile: profile, registry: standardStages())) ?? [:]
+  let update = publication.recordSet == .committed ? " --update-records" : ""
+  for (cell, seeds) in mixed.sorted(by: { $0.key < $1.key }) {
     let list = seeds.map(String.init).joined(separator: ",")
     printNote(
       "note: \(spec.name) \(cell): seeds \(list) were made with other settings, or by another version; to make them anew: "
-        + "lab run \(spec.name) --profile \(profile) --seeds \(list) --cell \(shellQuoted(cell))")
+        + "lab run \(spec.name) --profile \(profile) --seeds \(list) --cell \(shellQuoted(cell))\(update)")
   }
 }

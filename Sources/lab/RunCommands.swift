@@ -160,8 +160,7 @@ struct RunCommand: ParsableCommand {
       let text = try ClosingCard(plan, of: summary, records: sweep.records, in: laboratory, seconds: seconds)
         .text(isBrief: reported.count > 3)
       if !quiet { try printResult(text) }
-      try noteMixed(
-        Publication(laboratory, records: sweep.records), plan.spec, profile: plan.profile.name)
+      if !quiet { noteMixed(Publication(laboratory, records: sweep.records), plan.spec, profile: plan.profile.name) }
     }
     if quiet { return }
     if !reported.isEmpty { try printResult("") }

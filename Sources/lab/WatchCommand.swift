@@ -30,14 +30,19 @@ struct WatchCommand: ParsableCommand {
         throw UpcycleError.usage("is out of range", at: "--every", expected: "0.2 to 3600 seconds", found: "\(every)")
       }
       let laboratory = try place.measuredLaboratory()
-      let plans = try self.plans(in: laboratory)
+      var plans = try self.plans(in: laboratory)
       let size = terminalSize()
       if once || size == nil {
         return try printResult(SweepView(plans, in: laboratory).text(columns: size?.columns ?? 120, lines: 1000))
       }
       Interrupt.listen()
       while true {
-        let view = try SweepView(plans, in: laboratory)
+        var view = try SweepView(plans, in: laboratory)
+        if view.runningCount == 0, !view.isDone {
+          // The run may have begun since, with other threads.
+          plans = try self.plans(in: laboratory, telling: false)
+          view = try SweepView(plans, in: laboratory)
+        }
         let size = terminalSize() ?? (80, 24)
         // Home, the text with every line's rest cleared, and everything below.
         let text = view.text(columns: size.columns - 1, lines: size.lines - 1)
@@ -53,12 +58,12 @@ struct WatchCommand: ParsableCommand {
 
   /// Threads are part of a stage's key: of runs with one thread, as --jobs has them, and with the usual number the one that
   /// is under way, or else further.
-  private func plans(in laboratory: Laboratory) throws -> [Plan] {
-    let usual = try selection.plans(in: laboratory, registry: standardStages())
+  private func plans(in laboratory: Laboratory, telling: Bool = true) throws -> [Plan] {
+    let usual = try selection.plans(in: laboratory, registry: standardStages(), telling: telling)
     if selection.threads != nil || selection.jobs > 1 { return usual }
     var other = selection
-    other.threads = 1
-    let single = try other.plans(in: laboratory, registry: standardStages())
+    other.jobs = 2
+    let single = try other.plans(in: laboratory, registry: standardStages(), telling: false)
     let (a, b) = try (SweepView(usual, in: laboratory), SweepView(single, in: laboratory))
     return (b.runningCount, b.doneCount) > (a.runningCount, a.doneCount) ? single : usual
   }

@@ -132,7 +132,9 @@ final class OverwritingTests: XCTestCase {
       try assertRefused(tool, other, status: 2, saying: ["holds \(writer.holds)", "--force"])
       XCTAssertEqual(try contents(of: out), made, "\(name): refused")
       // What somebody put there does not go with it, wherever it lies and whatever it looks like.
-      for mine in ["notes/mine.txt", "run/mine.txt", "token-list.md", "backup.zst"] {
+      for mine in [
+        "notes/mine.txt", "run/mine.txt", "run/notes/a.json", "token-list.md", "backup.zst", "mine.safetensors",
+      ] {
         let note = URL(fileURLWithPath: "\(out)/\(mine)")
         let folder = note.deletingLastPathComponent()
         let isNew = !FileManager.default.fileExists(atPath: folder.path)
@@ -145,6 +147,45 @@ final class OverwritingTests: XCTestCase {
       try assertSucceeds(tool, other + ["--force"])
       XCTAssertNotEqual(try contents(of: out), made, "\(name): replaced")
     }
+  }
+
+  /// A training may take the place of what another command made, files that no training writes included.
+  func testATrainingReplacesWhatAnotherCommandMade() throws {
+    let (base, out) = ("experiments/teachers/nano-smol-seed1", path("exported"))
+    try assertSucceeds(
+      "xecomla", ["convert", "--model", base, "--kv-rank", "9", "--position-free", "--out", path("latent")])
+    try assertSucceeds("hybrid", ["export", "--model", path("latent"), "--format", "transformers", "--out", out])
+    let pretrain = [
+      "pretrain", "--from", base, "--mixture", "keys", "--tokens", "128", "--batch", "2", "--sequence", "32", "--quiet",
+      "--out", out,
+    ]
+    try assertRefused("hybrid", pretrain, status: 2, saying: ["holds a model", "--force"])
+    try assertSucceeds("hybrid", pretrain + ["--force"])
+    XCTAssertFalse(FileManager.default.fileExists(atPath: out + "/modeling_upcycle.py"))
+  }
+
+  /// Neither the folder beside a result nor a result that lost a part takes somebody's files with it.
+  func testWhatLiesBesideOrInADamagedResultStays() throws {
+    try makeDirectory(URL(fileURLWithPath: path("spm")))
+    try giveTokenizer(to: URL(fileURLWithPath: path("spm")))
+    let text = (0..<40).map { "Day \($0): the sun rose." }.joined(separator: "\n<|endoftext|>\n")
+    try writeFile(text, to: URL(fileURLWithPath: path("days.txt")))
+    func pack(_ share: String) -> [String] {
+      ["pack", "--input", path("days.txt"), "--tokenizer", path("spm"), "--hold-out", share, "--out", path("days")]
+    }
+    try assertSucceeds("shards", pack("20%"))
+    for folder in ["days-held-out", "days"] {
+      let note = URL(fileURLWithPath: path("\(folder)/notes/mine.txt"))
+      try makeDirectory(note.deletingLastPathComponent())
+      try writeFile("mine", to: note)
+      try assertRefused("shards", pack("40%") + ["--force"], status: 2, saying: [folder, "notes/mine.txt"])
+      if folder == "days" {
+        try FileManager.default.removeItem(atPath: path("days/shard-00000.zst"))
+        try assertRefused("shards", pack("20%") + ["--force"], status: 2, saying: [folder, "notes/mine.txt"])
+      }
+      try FileManager.default.removeItem(at: note.deletingLastPathComponent())
+    }
+    try assertSucceeds("shards", pack("20%"))
   }
 
   /// What was made by other contents of the same names is another thing.

@@ -103,6 +103,7 @@ final class SilentOptionsTests: XCTestCase {
       ("lab", ["check", "xecomla/kv", "--power", "--json"], ["--power", "--json"]),
       ("lab", ["check", "xecomla/table3", "--profile", "micor"], ["no profile \"micor\"", "micro"]),
       ("lab", ["regenerate", "--check", "--png"], ["--png", "--check"]),
+      ("lab", ["plan", "xecomla/real-sizes", "--profile", "full"], ["no profile \"full\"", "micro"]),
       ("lab", ["watch", "xecomla/kv", "--once", "--every", "3"], ["--every", "--once"]),
       ("bench", ["--profile", "llama-d256", "--only", "train_llama_d256"], ["--only", "--profile"]),
       ("bench", ["--profile", "llama-d256", "--list"], ["--list", "--profile"]),

@@ -47,6 +47,7 @@ final class ClaimTests: ClaimTestCase {
   func testWhatDiffersFromSeedToSeedIsNotExact() throws {
     let spec = try spec(#"{ let: { a: "a" }, quantity: "a", above: 0, measured: "exact" }"#)
     XCTAssertEqual(try verdict(spec, records(["a": [2, 2, 2]])).answer, .holds)
+    XCTAssertEqual(try verdict(spec, records(["a": [2, 2.000_000_1, 2]])).answer, .holds, "the last bits")
     let apart = try verdict(spec, records(["a": [2, 2.5, 3]]))
     XCTAssertEqual(apart.answer, .undecided)
     XCTAssertTrue(apart.needs[0].contains("differs from seed to seed"), "\(apart.needs)")

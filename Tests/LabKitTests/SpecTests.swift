@@ -53,7 +53,7 @@ final class SpecTests: XCTestCase {
         "{ stage: \"score\", from: { model: \"train\" } }", "{ stage: \"score\", from: { model: \"mdoel\" } }")
     }
     assertError("neither runs nor says why not") { _ = try spec(", pending: \"another method\"", "") }
-    assertError("asks for \"method\" to be \"smal\"", "values: base, later, small") {
+    assertError("matrix.rules[1] is of no row", "method: smal") {
       _ = try spec("when: { method: \"small\" }", "when: { method: \"smal\" }")
     }
     assertError("\"scorse.avg\" of a stage that no pipeline has", "make, record, score, train") {

@@ -62,6 +62,11 @@ final class ContextExtensionTests: XCTestCase {
       XCTAssertEqual(shorter.factor, 4, "a context that asks for less keeps the stretch that weights learned")
       XCTAssertEqual(shorter.applied(to: tuned).latentRope, tuned.latentRope)
     }
+    guard
+      case .yarn(let further) = try ContextExtension(of: tuned, context: 65_536).applied(to: tuned).latentRope.scaling
+    else { return XCTFail("no YaRN") }
+    XCTAssertEqual([further.factor, further.betaFast], [32, 24], "a further stretch keeps the ramp")
+    XCTAssertEqual(try ContextExtension(of: tuned, context: 4096, originalContext: 2048).factor, 4)
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 1024).factor, 1, "shorter than the original")
     XCTAssertEqual(try ContextExtension(of: hybrid(), context: 65_536, originalContext: 32_768).factor, 2)
   }

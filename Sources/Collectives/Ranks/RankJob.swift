@@ -36,6 +36,10 @@ public func requireRanks(_ wanted: Int, _ ranks: any Communicator, field: String
 public func shareCores(_ ranks: any Communicator) {
   let environment = ProcessInfo.processInfo.environment
   if environment["UPCYCLE_THREADS"] != nil { return }
-  let neighbours = environment["OMPI_COMM_WORLD_LOCAL_SIZE"].flatMap(Int.init) ?? ranks.size
-  Threads.set(max(1, Threads.count / max(1, neighbours)))
+  Threads.set(max(1, Threads.count / max(1, neighbours(ranks))))
+}
+
+/// Ranks of this machine.
+public func neighbours(_ ranks: any Communicator) -> Int {
+  ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_LOCAL_SIZE"].flatMap(Int.init) ?? ranks.size
 }

@@ -119,6 +119,7 @@ public struct RunDirectory {
     defer { withExtendedLifetime(lock) {} }
     // It may have saved a state before it let go.
     if !holdsNothingOfWorth { return }
+    if let file = FolderContents.foreignFile(in: url) { throw FolderContents.wouldTake(file, with: url) }
     let names = try FileManager.default.contentsOfDirectory(atPath: run.path)
     for name in names where !["lock", "teacher"].contains(name) {
       try FileManager.default.removeItem(at: run.appendingPathComponent(name))

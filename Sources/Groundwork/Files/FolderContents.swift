@@ -65,39 +65,35 @@ public enum FolderContents: Equatable, Sendable {
   }
 
   /// The first file in a folder of ours that no command writes there: what `--force` must not take with it.
-  /// - Parameter known: paths in the folder that are known to be ours
-  public static func foreignFile(in folder: URL, besides known: Set<String> = []) -> String? {
-    let manifest = try? JSONValue(contentsOf: folder.appendingPathComponent("manifest.json"))
-    // Of shards and of a microworld, which say what they hold.
+  public static func foreignFile(in folder: URL) -> String? {
+    func json(_ name: String) -> JSONValue? { try? JSONValue(contentsOf: folder.appendingPathComponent(name)) }
+    // Shards and a microworld say what they hold, and a command that made a folder what it left there.
+    let manifest = json("manifest.json")
     let listed = ["shards", "files"].flatMap { manifest?[$0]?.array ?? [] }.compactMap { $0["file"]?.string }
-    let own = known.union(listed).union([
+    let reported = (json("report.json")?["files"]?.object ?? [:]).keys
+    let own = Set(listed).union(reported).union([
       "config.json", "manifest.json", "report.json", "documents.zst", "answers.zst", FolderOrigin.fileName,
     ])
+    let weights = /model(-[0-9]+-of-[0-9]+)?\.safetensors(\.index\.json)?/
     let paths = ((try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? []).sorted()
+    let isTraining = paths.contains("run/plan.json") || paths.first == "run"
     return paths.first { path in
       var isFolder: ObjCBool = false
       let file = folder.appendingPathComponent(path).path
       if FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), isFolder.boolValue { return false }
       let parts = path.split(separator: "/").map(String.init)
       // Left by a process that was killed.
-      if parts.contains(where: { $0.hasPrefix(".") && $0.hasSuffix(".tmp") }) { return false }
-      if own.contains(path) || parts.count == 1 && (isWeights(path) || isWrittenTokenizerFile(path)) { return false }
-      return !isPartOfTraining(parts)
+      if parts.contains(where: { $0.hasPrefix(".") && $0.hasSuffix(".tmp") }) || own.contains(path) { return false }
+      if parts.count > 1 { return !(isTraining && isPartOfTraining(parts)) }
+      return path.wholeMatch(of: weights) == nil && (!isTokenizerFile(path) || path.hasSuffix(".md"))
     }
-  }
-
-  /// `isTokenizerFile` of names that commands of ours write, or take over from models of the Hub.
-  private static func isWrittenTokenizerFile(_ name: String) -> Bool {
-    let loose = /(tok|vocab).*/
-    let known = /tokenizer(_config)?\..*|tok[0-9]+\.(bin|json)|vocab\.(bpe|json|txt)/
-    if name.wholeMatch(of: loose) != nil, name.wholeMatch(of: known) == nil { return false }
-    return isTokenizerFile(name) && !name.hasSuffix(".md")
   }
 
   /// Whether a path in a folder is what a training leaves there: plan, tables, measurements, states and models.
   private static func isPartOfTraining(_ parts: [String]) -> Bool {
-    guard parts.count > 1, parts[0] == "run" else { return false }
-    return parts.count > 2 || parts[1] == "lock" || parts[1].hasSuffix(".json") || parts[1].hasSuffix(".csv")
+    guard parts[0] == "run" else { return false }
+    if parts.count > 2 { return ["best", "checkpoint", "teacher"].contains(parts[1]) }
+    return parts[1] == "lock" || parts[1].hasSuffix(".json") || parts[1].hasSuffix(".csv")
   }
 
   /// The error of a command that would take this file with the folder.

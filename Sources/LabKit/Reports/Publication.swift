@@ -35,7 +35,11 @@ public struct Publication {
     let records = try records(spec, profile: profile)
     let seeds = Set(records.compactMap(\.seed)).sorted()
     if seeds.isEmpty { return [:] }
-    let plan = try Plan(spec, profile: profile, seeds: seeds, threads: Plan.defaultThreads, registry: registry)
+    let repeated = Dictionary(grouping: records.filter { $0.seed != nil }, by: \.cell).filter { $0.value.count > 1 }
+    if repeated.isEmpty { return [:] }
+    let plan = try Plan(
+      spec, profile: profile, seeds: seeds, cells: repeated.keys.sorted(), threads: Plan.defaultThreads,
+      registry: registry)
     let index = RecordIndex(records)
     let jobs = plan.jobs.filter { job in records.contains { $0.cell == job.cell.id && $0.seed == job.seed } }
     return Dictionary(grouping: jobs, by: \.cell.id).compactMapValues { jobs in
@@ -142,15 +146,16 @@ public struct Publication {
 
   /// The script writes "not run yet" where no row holds numbers of ours; one that cannot is left out until there are.
   @discardableResult
-  private func draw(_ shown: Shown, _ script: FigureScript, png: Bool) throws -> URL {
+  private func draw(_ shown: Shown, _ script: FigureScript, png: Bool) throws -> URL? {
     let svg = svg(of: shown.spec)
     do {
       try script.draw(
         csv: folder.appendingPathComponent("\(shown.spec.name).csv"), to: svg,
         ours: shown.table.rowsRun, png: png)
-    } catch  where shown.table.rowsRun == 0 {
-      printNote(
-        "note: \(shown.spec.name) has no picture before it has records (its script draws nothing where ours is 0)")
+    } catch let error as UpcycleError where shown.table.rowsRun == 0 {
+      printNote("note: \(shown.spec.name) has no records, and no picture: \(error)")
+      try? FileManager.default.removeItem(at: svg)
+      return nil
     }
     return svg
   }

@@ -74,8 +74,7 @@ extension Table {
         guard let level = reference?.series?[series]?.last?.last else { return nil }
         return crossing(record.series?[series] ?? [], level: level).map { $0 * column.scale }
       }
-      if let cost = column.metric.flatMap(record.cost) { return cost > 0 ? cost * column.scale : nil }
-      let parts = column.metrics.compactMap { record.metrics[$0]?.value }
+      let parts = column.metrics.compactMap(record.number)
       if parts.isEmpty || parts.count < column.metrics.count { return nil }
       return parts.reduce(0, +) / Double(parts.count) * column.scale
     }

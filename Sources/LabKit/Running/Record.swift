@@ -61,7 +61,9 @@ public struct Record: Codable, Equatable, Sendable {
   }
 
   /// What it says of a metric, `record.seconds` and the like included; nil: nothing.
-  func number(_ metric: String) -> Double? { metrics[metric]?.value ?? cost(metric) }
+  func number(_ metric: String) -> Double? {
+    metrics[metric]?.value ?? cost(metric).flatMap { $0 > 0 ? $0 : nil }
+  }
 
   /// `record.seconds` or `record.tokens`, of all stages, or of one as `record.seconds.sft`; nil for other names, and for
   /// stages that the record does not know.

@@ -51,26 +51,17 @@ struct Matrix {
         "matrix.rules asks for a column that was not published: \"\(column)\"", at: path,
         hint: "published or an axis: \(fields.joined(separator: ", "))")
     }
-    let rows = published?.rows ?? []
-    for rule in rules {
-      for (column, wanted) in rule.when {
-        let place = published?.columns.firstIndex(of: column)
-        let values =
-          (place.map { place in rows.map { $0[place] } } ?? [])
-          + axes.filter { $0.0 == column }.flatMap { $0.1.map(\.plainText) }
-        guard let missing = wanted.first(where: { !values.contains($0) }) else { continue }
-        throw UpcycleError(
-          "matrix.rules asks for \"\(column)\" to be \"\(missing)\", which no row is", at: path,
-          hint: "values: \(Set(values).sorted().prefix(12).joined(separator: ", "))")
-      }
-    }
     var cells: [Cell] = []
+    var matched: Set<Int> = []
 
     /// A cell of a published row or of the axes, as the rules say.
     func add(row: Int?, _ fields: [String: JSONValue], values: [String: JSONValue]) throws {
       guard let template else { throw UpcycleError("matrix.id is missing", at: path) }
-      let applying = rules.filter { rule in rule.when.allSatisfy { $0.value.contains(fields[$0.key]?.plainText ?? "") }
+      let places = rules.indices.filter { place in
+        rules[place].when.allSatisfy { $0.value.contains(fields[$0.key]?.plainText ?? "") }
       }
+      matched.formUnion(places)
+      let applying = places.map { rules[$0] }
       cells.append(
         Cell(
           id: try Self.fill(template, fields, in: path), row: row,
@@ -91,6 +82,14 @@ struct Matrix {
         found: size == .max ? "more than can be counted" : formatCount(size))
     }
     for values in Self.product(axes) { try add(row: nil, values, values: values) }
+    if let idle = rules.indices.first(where: { !matched.contains($0) }) {
+      let wanted = rules[idle].when.sorted { $0.key < $1.key }.map {
+        "\($0.key): \($0.value.joined(separator: " or "))"
+      }
+      throw UpcycleError(
+        "matrix.rules[\(idle)] is of no row", at: path, expected: "a row with \(wanted.joined(separator: ", "))",
+        hint: "as published, or as an axis says")
+    }
 
     cells += try object.list("cells") { value, place in
       let inner = try JSONObject(value, at: place, in: path, known: Setting.keys + ["id"])

@@ -157,9 +157,9 @@ extension Spec {
     }
     let stages = Set(pipelines.values.joined().map(\.alias)).union(["record"])
     func requireStage(of metric: String, _ place: String) throws {
-      let stage = metric.split(separator: ".").first.map(String.init) ?? ""
       // Of templates each row's is another.
-      if stages.count == 1 || stages.contains(stage) || metric.contains("{") { return }
+      let isTemplate = metric.prefix { $0 != "." }.contains("{")
+      if stages.count == 1 || isTemplate || stages.contains(where: { metric.hasPrefix("\($0).") }) { return }
       throw UpcycleError(
         "\(place) shows \"\(metric)\" of a stage that no pipeline has", at: path,
         hint: "stages: \(stages.sorted().joined(separator: ", "))")
@@ -169,6 +169,7 @@ extension Spec {
         try requireStage(of: metric, "the column \"\(column.header)\"")
       }
     }
+    if let series = report.series { try requireStage(of: series, "report.series") }
     for claim in claims {
       for metric in claim.tests.flatMap({ $0.terms.values }).map(\.metric) { try requireStage(of: metric, claim.id) }
     }

@@ -23,7 +23,8 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     let hasLatent = config.mixers.contains(.latentAttention) && config.latent?.isPositionFree == false
     var original = originalContext ?? config.maxPosition
     var least = 1.0
-    if originalContext == nil, case .yarn(let rule) = config.latentRope.scaling {
+    if case .yarn(let rule) = config.latentRope.scaling, original == rule.originalMaxPosition || originalContext == nil
+    {
       original = rule.originalMaxPosition
       // Weights that learned a stretch keep it where the context asks for less.
       least = rule.factor
@@ -47,12 +48,14 @@ public struct ContextExtension: Codable, Equatable, Sendable, CustomStringConver
     config.maxPosition = context
     guard config.mixers.contains(.latentAttention) else { return config }
     func scaling(_ before: RopeConfig.Scaling) -> RopeConfig.Scaling {
-      if case .yarn(let rule) = before {
-        // As it is, with settings of its own.
-        if rule.factor == factor, rule.originalMaxPosition == originalContext { return before }
-        if factor == 1 { return .none }
+      guard case .yarn(var rule) = before else {
+        return factor == 1 ? before : .yarn(.init(factor: factor, originalMaxPosition: originalContext))
       }
-      return factor == 1 ? before : .yarn(.init(factor: factor, originalMaxPosition: originalContext))
+      if factor == 1 { return .none }
+      // Its ramp stays; a magnitude of its own was that of its factor.
+      if rule.factor != factor || rule.originalMaxPosition != originalContext { rule.attentionFactor = nil }
+      (rule.factor, rule.originalMaxPosition) = (factor, originalContext)
+      return .yarn(rule)
     }
     let modelRope = config.rope
     if config.latent?.rope == nil, config.mixers.contains(.attention) { config.latent?.rope = modelRope }

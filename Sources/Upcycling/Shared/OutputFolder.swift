@@ -23,6 +23,9 @@ func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
     throw UpcycleError.usage("is a file", at: url.path, expected: "a folder to write")
   }
   let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+  if let file = FolderContents.foreignFile(in: url), try FolderContents(of: url).isOurs {
+    throw FolderContents.wouldTake(file, with: url)
+  }
   guard try FolderContents(of: url).isOurs else {
     throw UpcycleError.usage(
       "holds files but no model", at: url.path, expected: "no folder, an empty one, or a model to replace",
