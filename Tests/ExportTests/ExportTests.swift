@@ -379,7 +379,8 @@ final class ExportTests: XCTestCase {
   }
 
   func testGGUFRefusesWhatLlamaCppDoesNotCompute() throws {
-    for (name, word) in [("all-mixers", "MLA"), ("plain", "latent_norm"), ("normed-heads", "latent attention alone")] {
+    for (name, word) in [("all-mixers", "MLA"), ("plain", "--latent-norm"), ("normed-heads", "latent attention alone")]
+    {
       XCTAssertThrowsError(
         try exportModel(from: model(name), to: folder.appendingPathComponent("x.gguf"), as: .gguf)
       ) { XCTAssertTrue("\($0)".contains(word), "\($0)") }

@@ -37,13 +37,13 @@ final class ClaimItemTests: ClaimTestCase {
   /// Two stages of one cell answer the same items: the error is that of what changed from one to the other.
   func testStagesOfOneCellAreTakenItemByItem() throws {
     let spec = try spec(
-      "{ let: { a: { cell: \"a\", metric: \"after.recall\" }, b: { cell: \"a\", metric: \"before.recall\" } }, quantity: \"a - b\", above: 0 }"
+      "{ let: { a: { cell: \"a\", metric: \"score.recall\" }, b: { cell: \"a\", metric: \"train.recall\" } }, quantity: \"a - b\", above: 0 }"
     )
     let records = (1...3).map { seed in
-      record("a", seed, ["after.recall": Metric(90 + 0.1 * Double(seed)), "before.recall": Metric(60)])
+      record("a", seed, ["score.recall": Metric(90 + 0.1 * Double(seed)), "train.recall": Metric(60)])
     }
     let (after, before) = (items((0..<100).map { $0 < 90 }, nil), items((0..<100).map { $0 < 60 }, nil))
-    let source = ClaimEvidence(spec, records: records) { _ in ["after": [after], "before": [before]] }
+    let source = ClaimEvidence(spec, records: records) { _ in ["score": [after], "train": [before]] }
     let found = try XCTUnwrap(spec.claims[0].tests[0].estimate(from: source))
     XCTAssertTrue(found.isPaired)
     XCTAssertEqual(found.uncertainty.items, 100 * 100 * 0.3 * 0.7 / 99, accuracy: 1e-9)

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import ModelCore
+import TokenData
 
 /// Tokens of the stages of one budget, in the order of their shares.
 /// - Parameters:
@@ -38,7 +39,12 @@ func tokensOfStages(
 func checkChain(base: URL, teacher: URL, out: URL, work: URL) throws {
   let size = try ModelConfig(contentsOf: base).vocabularySize
   let followed = try ModelConfig(contentsOf: teacher).vocabularySize
-  guard followed >= size else {
+  // Models of one tokenizer may be padded to different sizes; without it nothing says that these are.
+  func fingerprint(_ model: URL) throws -> String? {
+    Tokenizer.isPresent(in: model) ? try Tokenizer.load(from: model).fingerprint : nil
+  }
+  let isPadded = try followed > size && fingerprint(teacher).map { try $0 == fingerprint(base) } ?? false
+  guard followed == size || isPadded else {
     throw UpcycleError.usage(
       "has another vocabulary than the base", field: "teacher", expected: "at least \(size) ids", found: "\(followed)")
   }
