@@ -217,4 +217,34 @@ final class SweepEstimatesTests: XCTestCase {
     XCTAssertEqual(try XCTUnwrap(seconds("train")), 60, accuracy: 1e-9, "600 of 640 parts")
     XCTAssertEqual(try XCTUnwrap(seconds("score")), 3, accuracy: 1e-9)
   }
+
+  /// What two experiments call alike may be different stages, and one stage goes by many names.
+  func testAnotherExperimentsNamesAreNotStages() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      for alias in record.stages!.keys {
+        record.stages![alias]!.seconds = ["make": 10, "score": 30, "train": 200][alias]!
+      }
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    let names = """
+      { stage: "make", as: "score", with: { size: "= size + 1" } },
+      { stage: "train", as: "make", from: { model: "score" }, with: { tokens: "= budget * unit", rank: "$rank" } },
+      { stage: "score", as: "train", from: { model: "make" } },
+      """
+    let spec = TestLaboratory.spec
+    let start = try XCTUnwrap(spec.range(of: "train: [")).upperBound
+    let end = try XCTUnwrap(spec.range(of: "],", range: start..<spec.endIndex)).lowerBound
+    try lab.write("u.json5", spec.replacingCharacters(in: start..<end, with: names))
+    let other = try Plan(
+      lab.laboratory.spec("demo/u"), profile: "micro", seeds: [1], threads: 2, registry: lab.registry())
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let estimates = try lab.sweep(other).estimates()
+    let seconds = other.jobs[1].steps.map { estimates[$0.key] ?? nil }
+    XCTAssertEqual(seconds, [10, 200, 30])
+  }
 }

@@ -29,8 +29,8 @@ extension Sweep {
   private struct Recorded {
     /// The stage itself in the record of its cell; the least of the cells that have it, since load only adds to a time.
     var stages: [String: Double] = [:]
-    /// Its part of a cell whose record knows only the whole; or stages of its name in the experiment's other cells, or else in
-    /// the other experiments of its paper.
+    /// Its part of a cell whose record knows only the whole; or stages of its kind and alias in the experiment's other cells, or
+    /// else in the other experiments of its paper; or else the least that its kind took anywhere.
     var likely: [String: Double] = [:]
   }
 
@@ -87,17 +87,28 @@ extension Sweep {
       times[key] = min(seconds, times[key] ?? .infinity)
     }
     var likely: [String: Double] = [:]
-    var paces: [String: [String: Pace]] = [:]
+    var known: [String: [String: [String: Pace]]] = [:]
+    let kinds = stageKinds()
+    func paces(inProfile profile: String, paper: String? = nil) throws -> [String: [String: Pace]] {
+      let source = "\(paper ?? "all") \(profile)"
+      if known[source] == nil {
+        known[source] = self.paces(of: try laboratory.records(inProfile: profile, paper: paper), kinds: kinds)
+      }
+      return known[source]!
+    }
     for plan in plans {
       let records = try RecordFile(url: laboratory.recordFile(plan.spec, plan.profile)).read()
-      let source = "\(plan.spec.paper) \(plan.profile.name)"
-      let alike = try paces[source] ?? self.paces(inPaper: plan.spec.paper, profile: plan.profile.name)
-      paces[source] = alike
-      let own = self.paces(of: records)
+      let alike = try paces(inProfile: plan.profile.name, paper: plan.spec.paper)
+      let own = self.paces(of: records, kinds: kinds)
       for job in plan.jobs {
         let threads = plan.nodes[job.steps[0].key]!.threads
-        let usual = job.steps.map { step in
-          (own[step.alias] ?? alike[step.alias]).map { $0.seconds(of: plan.nodes[step.key]!) / Double(threads) }
+        let usual: [Double?] = try job.steps.map { step in
+          let node = plan.nodes[step.key]!
+          let kind = node.stage.name
+          // Under other names, and in other papers, a kind may do other work: the least of them.
+          let named = (own[kind]?[step.alias] ?? alike[kind]?[step.alias])?.seconds(of: node)
+          let seconds = try named ?? paces(inProfile: plan.profile.name)[kind]?.values.map { $0.seconds(of: node) }.min()
+          return seconds.map { $0 / Double(threads) }
         }
         for (step, seconds) in zip(job.steps, usual) where likely[step.key] == nil { likely[step.key] = seconds }
         let knowsUsual = !usual.contains { $0 == nil }
@@ -130,16 +141,31 @@ extension Sweep {
     return zip(records, worth).filter { $1 == worth.max() }.map(\.0)
   }
 
-  private func paces(inPaper paper: String, profile: String) throws -> [String: Pace] {
-    paces(of: try laboratory.records(inProfile: profile, paper: paper))
+  /// Kind of stage -> alias -> what records that hold the times of stages say of it, on one thread.
+  private func paces(of records: [Record], kinds: (Record) -> [String: String]) -> [String: [String: Pace]] {
+    records.reduce(into: [:]) { paces, record in
+      guard let costs = record.stages else { return }
+      let kinds = kinds(record)
+      for (alias, cost) in costs {
+        guard let kind = kinds[alias] else { continue }
+        paces[kind, default: [:]][alias, default: Pace()]
+          .add(cost.seconds * slowdown(from: record, threads: 1), tokens: cost.tokens)
+      }
+    }
   }
 
-  /// By the stage's name in its pipeline: what records say of stages, where they hold the times of stages; of one thread.
-  private func paces(of records: [Record]) -> [String: Pace] {
-    records.reduce(into: [:]) { paces, record in
-      for (alias, cost) in record.stages ?? [:] {
-        paces[alias, default: Pace()].add(cost.seconds * slowdown(from: record, threads: 1), tokens: cost.tokens)
+  /// Alias -> the kind of stage that it stands for in a record's cell. A record knows aliases alone; of a cell that is no
+  /// more nothing is known.
+  private func stageKinds() -> (Record) -> [String: String] {
+    var specs: [String: Spec?] = [:]
+    for plan in plans { specs[plan.spec.name] = plan.spec }
+    return { record in
+      if specs[record.spec] == nil {
+        // One that is no more, or cannot be read, stops nobody who runs another.
+        specs[record.spec] = .some(try? laboratory.spec(record.spec))
       }
+      guard let spec = specs[record.spec]!, let pipeline = spec.cell(record.cell)?.pipeline else { return [:] }
+      return Dictionary(spec.pipelines[pipeline]!.map { ($0.alias, $0.stage) }) { first, _ in first }
     }
   }
 
