@@ -38,13 +38,13 @@ public final class Parameter {
   /// Whether weight decay applies: matrices yes, norms and biases no.
   public let decays: Bool
 
-  /// - Parameter decays: nil: as matrices do and vectors do not
-  public init(_ name: String, _ value: Tensor, decays: Bool? = nil) {
+  /// A trainable parameter.
+  public init(_ name: String, _ value: Tensor) {
     self.name = name
     shape = value.shape
     stored = nil
     tensor = value
-    self.decays = decays ?? (value.rank > 1)
+    self.decays = value.rank > 1
   }
 
   /// A frozen parameter of `shape` whose numbers stay where they are.

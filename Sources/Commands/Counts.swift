@@ -16,6 +16,18 @@ public func parsedCount(
   return count
 }
 
+/// Counts as people type them, 512,1k,2k.
+/// - Parameter option: the flag that an error names
+public func parsedCounts(_ text: String, _ option: String) throws -> [Int] {
+  try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+    guard let number = parseCount(String(part)), number > 0 else {
+      throw UpcycleError.usage(
+        "is not a number", at: option, expected: "one above 0, or a list such as 1k,4k,16k", found: "\"\(part)\"")
+    }
+    return number
+  }
+}
+
 /// An amount of memory as people type it, such as 2GiB.
 /// - Parameter option: the flag that an error names
 public func parsedBytes(_ text: String, _ option: String) throws -> Int {

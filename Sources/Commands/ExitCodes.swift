@@ -29,7 +29,7 @@ extension ParsableCommand {
         if isSpeaker { _ = tellError(refusal) }
         Foundation.exit(refusal.exitCode)
       }
-      let text = fullMessage(for: error)
+      let text = wrappingUsage(fullMessage(for: error))
       if !text.isEmpty && isSpeaker {
         if code.isSuccess {
           do { try printResult(text) } catch is ClosedPipe { ClosedPipe.end() } catch {

@@ -8,11 +8,16 @@ public struct Flags: Sendable {
 
   /// - Parameter renamed: fields whose flags have other names in this command, such as `["layers": "mla-layers"]`
   public init(of command: any ParsableCommand.Type, renamed: [String: String] = [:]) {
-    spellings = renamed.merging(Self.names(in: command.helpMessage(columns: 1 << 16))) { renamed, _ in renamed }
+    var names = Self.names(in: command.helpMessage(columns: 1 << 16))
+    // The model that a method begins with is one or the other.
+    for (field, flag) in [("model", "base"), ("base", "model")] where names[field] == nil {
+      names[field] = names[flag] == flag ? flag : nil
+    }
+    spellings = renamed.merging(names) { renamed, _ in renamed }
   }
 
   /// The command's long options, without dashes.
-  var names: [String] { spellings.values.sorted() }
+  var names: [String] { Set(spellings.values).sorted() }
 
   /// Long options of a help page by their fields: they stand at the left, before a value in angle brackets or two spaces.
   private static func names(in help: String) -> [String: String] {

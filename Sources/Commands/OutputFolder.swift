@@ -18,11 +18,6 @@ public struct OutputFolder: ParsableArguments {
   /// A command's JSON, naming the model that it wrote.
   public func naming(_ result: JSONValue) -> JSONValue { result.merging(.object(["model": .string(out)])) }
 
-  /// Prints that JSON.
-  public func printJSON(_ result: some Encodable) throws {
-    try printResult(naming(jsonValue(result, snakeCase: true)).text(pretty: true))
-  }
-
   /// Where the folder will be, without `..`: what is looked at is what `AtomicFolder` replaces.
   public var url: URL { URL(fileURLWithPath: out).standardizedFileURL }
 
@@ -64,7 +59,10 @@ public struct OutputFolder: ParsableArguments {
     from inputs: [String?], beside: String?, json: Bool = false, _ body: (URL, _ beside: URL?) throws -> Report
   ) throws {
     let inputs = inputs.compactMap { $0 }
-    for case let folder? in [out, beside] { try keepApart(folder, from: inputs) }
+    for case let folder? in [out, beside] {
+      try keepApart(folder, from: inputs)
+      try refuseDeadLink(URL(fileURLWithPath: folder))
+    }
     let contents = try FolderContents(of: url)
     // A large checkpoint is read for its digest beside the work on it.
     let origin = Pending { isWanted in
@@ -198,6 +196,7 @@ public struct OutputFolder: ParsableArguments {
   /// it is its own.
   public func prepare(for inputs: [String?]) throws {
     try keepApart(out, from: inputs.compactMap { $0 })
+    try refuseDeadLink(url)
     let contents = try FolderContents(of: url)
     switch contents {
     case .training(isFinished: true) where !Self.hasWeights(url):

@@ -1,5 +1,15 @@
 import Groundwork
 
+/// Runs `body`, which chooses among known words; an error that found another one says which may have been meant.
+public func suggesting<Chosen>(_ known: [String], _ body: () throws -> Chosen) throws -> Chosen {
+  do { return try body() } catch var error as UpcycleError {
+    if error.hint == nil, let found = error.found, !known.contains(found), !found.contains(":") {
+      error.hint = nearest(to: found, among: known).map { "did you mean \($0)?" }
+    }
+    throw error
+  }
+}
+
 /// Refuses options that were given although nothing would follow from them.
 /// - Parameters:
 ///   - options: by their flags, whether they were given

@@ -64,12 +64,13 @@ public func exportModel(from source: URL, to destination: URL, as format: Export
 {
   let config = try ModelConfig(contentsOf: source)
   let reader = try CheckpointReader(source)
+  let weights = FiniteWeights(reader: reader)
   for tensor in config.tensors { try reader.check(tensor) }
   let type = type ?? ExportedType(reader.writableType(of: config))
   if format == .gguf {
     let model = try GGUFModel(config, type: type)
     let file = model.file(try GGUFTokenizer.values(folder: source, config, Tokenizer.load(from: source)))
-    try file.write(reader, to: destination)
+    try file.write(weights, to: destination)
     return ExportReport(
       layout: "GGUF", parameters: file.tensors.reduce(0) { $0 + $1.tensor.count }, type: type, notes: model.notes)
   }
@@ -84,7 +85,7 @@ public func exportModel(from source: URL, to destination: URL, as format: Export
     }
   let tokenizer = try TokenizerFile.forOtherPrograms(in: source)
   let output = try outputFolder(destination, keepingApartFrom: source)
-  try exported.write(reader, type: element, to: output.work)
+  try exported.write(weights, type: element, to: output.work)
   for file in tokenizer.files where exported.files[file.name] == nil {
     try writeFile(file.content, to: output.work.appendingPathComponent(file.name))
   }

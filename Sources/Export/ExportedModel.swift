@@ -48,11 +48,12 @@ struct ExportedTensor {
     if name == nil { self.spec = spec }
   }
 
-  /// Refuses what is not finite, which no format is meant to hold.
+  /// Refuses what became infinite on its way into another spelling, which no format is meant to hold.
   func check(_ values: Tensor) throws {
     precondition(values.count == count, "\(name): \(values.shape) for \(shape)")
     if values.hasNonFinite {
-      throw UpcycleError("holds NaN or infinity", at: name, hint: "the checkpoint is damaged, or its training failed")
+      throw UpcycleError(
+        "holds NaN or infinity once it is spelled so", at: name, hint: "the model's numbers are too large for it")
     }
   }
 
@@ -64,6 +65,21 @@ struct ExportedTensor {
       return values
     }
   }
+}
+
+/// A checkpoint whose tensors are refused where they hold numbers that are none: what is wrong lies in its files, which
+/// the error names, whatever the tensor becomes.
+struct FiniteWeights: WeightSource {
+  let reader: CheckpointReader
+
+  var names: Set<String>? { reader.names }
+
+  func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
+    try reader.read(tensor, into: destination)
+    try reader.requireFinite(tensor, hasNonFinite(UnsafeBufferPointer(start: destination, count: tensor.count)))
+  }
+
+  func location(_ tensor: TensorSpec) -> String { reader.location(tensor) }
 }
 
 extension JSONValue {
@@ -96,7 +112,17 @@ extension Tensor {
 extension ModelConfig {
   /// Whether the model consists of what exports know how to spell: a part that is new to `ModelConfig` is refused until
   /// someone writes it down for them.
-  var isKnownToExports: Bool {
+  var isKnownToExports: Bool { knownToExports == self }
+
+  /// The keys of config.json that say what exports do not know; what has no key of its own shows as the family's name.
+  var keysUnknownToExports: [String] {
+    let (own, known) = (json.object ?? [:], knownToExports.json.object ?? [:])
+    let keys = own.keys.filter { own[$0] != known[$0] }.sorted()
+    return keys.isEmpty ? [architecture.rawValue] : keys
+  }
+
+  /// The model without what exports do not know.
+  private var knownToExports: ModelConfig {
     var known = ModelConfig(
       architecture: architecture, hiddenSize: hiddenSize, layerCount: layerCount, attentionHeads: attentionHeads,
       keyValueHeads: keyValueHeads, headDim: headDim, intermediateSize: intermediateSize,
@@ -111,6 +137,6 @@ extension ModelConfig {
       rope: rope, maxPosition: maxPosition, bosTokenId: bosTokenId, eosTokenIds: eosTokenIds, mixers: mixers,
       experts: experts, connectivities: connectivities)
     known.takeShapes(of: self)
-    return known == self
+    return known
   }
 }

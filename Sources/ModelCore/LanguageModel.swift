@@ -67,7 +67,7 @@ public final class LanguageModel {
     probe: ((Int, Variable) -> Void)? = nil
   ) -> Variable {
     precondition(ids.count == batch * time)
-    let positionIds = (0..<batch * time).map { Int32($0 % time) }
+    let positionIds = sequencePositions(batch: batch, time: time)
     var streams = ResidualStreams(embedded(tape, ids, positionIds: positionIds, leading: [batch, time]))
     for (index, layer) in layers.enumerated() {
       func run(_ tape: Tape, _ streams: ResidualStreams) -> ResidualStreams {
@@ -98,12 +98,16 @@ public final class LanguageModel {
     return factor == 1 ? rows : tape.scale(rows, Float(factor))
   }
 
+  /// The final norm.
+  public func finalNormed(_ tape: Tape, _ x: Variable) -> Variable {
+    let eps = Float(config.rmsNormEps)
+    return finalNormBias.map { tape.layerNorm(x, finalNorm, $0, eps: eps) }
+      ?? tape.rmsNorm(x, finalNorm, eps: eps, offset: config.normOffset)
+  }
+
   /// The final norm, and the divisor of the logits where there is one.
   public func normed(_ tape: Tape, _ x: Variable) -> Variable {
-    let eps = Float(config.rmsNormEps)
-    let normed =
-      finalNormBias.map { tape.layerNorm(x, finalNorm, $0, eps: eps) }
-      ?? tape.rmsNorm(x, finalNorm, eps: eps, offset: config.normOffset)
+    let normed = finalNormed(tape, x)
     let divisor = config.block.logitDivisor
     return divisor == 1 ? normed : tape.scale(normed, Float(1 / divisor))
   }
@@ -125,3 +129,6 @@ public final class LanguageModel {
     return logits(states.value).reshaped([batch, time, config.vocabularySize])
   }
 }
+
+/// Positions [batch * time] of whole sequences, each from 0.
+public func sequencePositions(batch: Int, time: Int) -> [Int32] { (0..<batch * time).map { Int32($0 % time) } }

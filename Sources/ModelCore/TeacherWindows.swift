@@ -23,7 +23,7 @@ public struct TeacherWindows {
     public let targets: [Int32]
 
     /// Places in their windows, [count * time].
-    public var positionIds: [Int32] { ids.indices.map { Int32($0 % time) } }
+    public var positionIds: [Int32] { sequencePositions(batch: ids.count / time, time: time) }
 
     /// What `model`'s head makes of final hidden states, against the teacher where it is given. For models as they are:
     /// the weights of the two losses, which only a gradient would ask for, are left out.

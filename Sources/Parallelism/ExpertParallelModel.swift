@@ -70,7 +70,7 @@ public final class ExpertParallelModel {
     _ tape: Tape, ids: [Int32], batch: Int, time: Int, passed: @escaping (Int) -> Void = { _ in },
     probe: (Int, Variable) -> Void = { _, _ in }
   ) -> Variable {
-    let positionIds = (0..<batch * time).map { Int32($0 % time) }
+    let positionIds = sequencePositions(batch: batch, time: time)
     tape.isRowwise = true
     tape.betweenOperations = { [progress = context.progress] in progress.poll() }
     var stream = Stream(value: model.embedded(tape, ids, positionIds: positionIds, leading: [batch, time]))

@@ -14,7 +14,8 @@ extension ModelConfig {
   public static func preset(_ name: String) throws -> ModelConfig {
     guard let preset = presets.first(where: { $0.name == name.lowercased() }) else {
       throw UpcycleError.usage(
-        "unknown preset \"\(name)\"", expected: "one of \(presetNames.joined(separator: ", "))")
+        "unknown preset \"\(name)\"", expected: "one of \(presetNames.joined(separator: ", "))",
+        hint: nearest(to: name.lowercased(), among: presetNames).map { "did you mean \($0)?" })
     }
     return preset.config
   }

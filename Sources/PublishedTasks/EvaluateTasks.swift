@@ -85,26 +85,13 @@ private struct AskedTask {
 private func chosen(
   _ task: AskedTask, _ model: LanguageModel, _ tokenizer: Tokenizer, _ options: TaskOptions, progress: (Int) -> Void
 ) throws -> [TaskSample] {
-  var groups: [ContinuationGroup] = []
-  var places: [[(group: Int, index: Int)]] = []
-  var questionOfGroup: [Int] = []
-  for (index, question) in task.questions.enumerated() {
-    let pairs = zip(question.contexts, question.continuations).map { tokenizer.split(context: $0, continuation: $1) }
-    let split = ContinuationGroup.grouping(pairs)
-    places.append(split.places.map { (groups.count + $0.group, $0.index) })
-    groups += split.groups
-    questionOfGroup += split.groups.map { _ in index }
+  let pairs = task.questions.map { question in
+    zip(question.contexts, question.continuations).map { tokenizer.split(context: $0, continuation: $1) }
   }
-  let scores = try logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) {
-    progress(questionOfGroup[$0 - 1] + 1)
-  }
-  return try zip(task.questions, places).map { question, places in
-    let own = places.map { scores[$0.group][$0.index] }
-    if own.contains(where: \.isNaN) {
-      throw UpcycleError(
-        "a score is not a number", at: "task \(task.task.name), document \(question.document)",
-        hint: "the model's weights hold NaN or infinite numbers")
-    }
+  let scores = try alternativeScores(
+    model, pairs, tokensPerBatch: options.tokensPerBatch,
+    place: { "task \(task.task.name), document \(task.questions[$0].document)" }, progress: progress)
+  return zip(task.questions, scores).map { question, own in
     var sample = TaskSample(question, logLikelihoods: own)
     for metric in task.task.metrics {
       let lengths: [Double] = question.choices.map { choice in

@@ -20,17 +20,23 @@ struct TaskDocuments {
   /// - Parameter file: whatever split it is
   init(_ file: URL, of task: PublishedTask) throws {
     if file.pathExtension == "parquet" { throw Self.parquet(file) }
-    var documents: [JSONValue] = []
+    var documents: [[String: JSONValue]] = []
     var lines: [Int] = []
     try JSONLines.forEach(in: file) { line, number, place in
       let value = try JSONReader.parse(line, file: place, dialect: .nonFinite) { try $0.value() }
-      guard value.object != nil else { throw UpcycleError("is no JSON object", at: place) }
-      documents.append(value)
+      guard let document = value.object else { throw UpcycleError("is no JSON object", at: place) }
+      documents.append(document)
       lines.append(number)
     }
     if documents.isEmpty { throw UpcycleError("holds no documents", at: file.path) }
     self.file = file
-    self.documents = try task.processed(documents) { "\(file.path):\(lines[$0])" }
+    // As datasets reads them, all documents of a file have all of its keys.
+    let keys = documents.reduce(into: Set<String>()) { $0.formUnion($1.keys) }
+    let absent = Dictionary(uniqueKeysWithValues: keys.map { ($0, JSONValue.null) })
+    let whole = documents.map { document in
+      JSONValue.object(document.count == keys.count ? document : document.merging(absent) { own, _ in own })
+    }
+    self.documents = try task.processed(whole) { "\(file.path):\(lines[$0])" }
     self.lines = lines
   }
 

@@ -1,6 +1,5 @@
-import Evaluation
-import Foundation
 import Groundwork
+import TokenData
 
 /// A measure of a task, an entry of `metric_list`.
 struct TaskMetric: Sendable {
@@ -72,29 +71,6 @@ struct TaskMetric: Sendable {
   }
 }
 
-/// A regular expression of a task, in the dialect that Python and Swift share.
-struct TextPattern: @unchecked Sendable {
-  // @unchecked: a compiled expression is only read.
-  private let expression: Regex<AnyRegexOutput>
-
-  init(_ pattern: String, _ file: String) throws {
-    do { expression = try Regex(pattern).matchingSemantics(.unicodeScalar) } catch {
-      throw UpcycleError.usage("cannot be read as a regular expression", at: file, found: pattern)
-    }
-  }
-
-  /// `re.sub(pattern, "", text)`
-  func removed(from text: String) -> String { text.replacing(expression, with: "") }
-
-  /// `re.findall(pattern, text)`: of every match the whole where there is no group, else its groups.
-  func all(in text: String) -> [[String]] {
-    text.matches(of: expression).map { match in
-      let groups = match.output.map { $0.substring.map { String($0) } ?? "" }
-      return groups.count == 1 ? groups : Array(groups.dropFirst())
-    }
-  }
-}
-
 /// What is taken from a generated text before it is compared: an entry of `filter_list`.
 struct AnswerFilter: Sendable {
   let name: String
@@ -134,7 +110,7 @@ struct AnswerFilter: Sendable {
   func apply(_ text: String) -> String {
     steps.reduce(text) { text, step in
       switch step {
-      case .stripped: return Self.stripped(text)
+      case .stripped: return pythonStripped(text)
       case .lowercased: return text.lowercased()
       case .uppercased: return text.uppercased()
       case .pattern(let pattern, let group, let fallback):
@@ -143,14 +119,10 @@ struct AnswerFilter: Sendable {
         guard found.indices.contains(place) else { return fallback }
         // Of several groups the first that holds something.
         guard let match = found[place].count == 1 ? found[place][0] : found[place].first(where: { !$0.isEmpty }) else {
-          return Self.stripped(fallback)
+          return pythonStripped(fallback)
         }
-        return Self.stripped(match)
+        return pythonStripped(match)
       }
     }
-  }
-
-  private static func stripped(_ text: String) -> String {
-    String(text.trimmingCharacters(in: .whitespacesAndNewlines))
   }
 }

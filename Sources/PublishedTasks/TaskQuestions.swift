@@ -45,11 +45,6 @@ private struct TaskFields {
 
   func choices(_ index: Int) throws -> [String] {
     if choices.isEmpty { return [] }
-    if choices[index].object != nil {
-      throw UpcycleError(
-        "`doc_to_choice` is a mapping, whose order is not kept", at: name(index), expected: "a list of its values",
-        found: choices[index].text())
-    }
     let list = choices[index].array ?? []
     let texts = list.compactMap(\.string)
     guard texts.count == list.count, texts.count > 1 else {
@@ -72,22 +67,25 @@ private struct TaskFields {
 
   func target(_ index: Int) -> JSONValue { targets[index] }
 
+  /// The number of a choice; true and false are Python's 1 and 0.
+  private static func number(_ value: JSONValue) -> Int? { value.int ?? value.bool.map { $0 ? 1 : 0 } }
+
   /// As a solved example writes it.
   func answer(_ index: Int) throws -> String {
     let target = targets[index].array?.first ?? targets[index]
-    if let number = target.int {
+    if let number = Self.number(target) {
       let choices = hasSeveralContexts ? [] : try choices(index)
-      return choices.indices.contains(number) ? choices[number] : "\(number)"
+      if choices.indices.contains(number) { return choices[number] }
     }
-    return target.string ?? target.text()
+    return target == .null ? "" : pythonText(target)
   }
 
   /// What a generated answer may be: the target's texts, or the choice whose number it is.
   func answers(_ index: Int) throws -> [String] {
     let target = targets[index]
     let texts = try choices(index)
-    if texts.isEmpty { return (target.array ?? [target]).map { $0.string ?? $0.text() } }
-    guard let number = target.int, texts.indices.contains(number) else {
+    if texts.isEmpty { return (target.array ?? [target]).map(pythonText) }
+    guard let number = Self.number(target), texts.indices.contains(number) else {
       throw UpcycleError(
         "`doc_to_target` is no choice's number", at: name(index), expected: "0 to \(texts.count - 1)",
         found: target.text(), hint: "without `doc_to_choice` the target is the answer itself")
@@ -100,7 +98,7 @@ private struct TaskFields {
     let choices = try choices(index)
     let target = hasSeveralContexts ? texts[index] : targets[index]
     return (target.array ?? [target]).map { value in
-      value.int ?? value.string.flatMap { text in choices.firstIndex { $0.utf8.elementsEqual(text.utf8) } } ?? -1
+      Self.number(value) ?? choices.firstIndex { value.string?.utf8.elementsEqual($0.utf8) == true } ?? -1
     }
   }
 }
@@ -144,7 +142,7 @@ extension PublishedTask {
     let choices = try fields.choices(index)
     let several = fields.hasSeveralContexts
     let contexts = several ? choices.map { before + $0 } : [before + (try fields.text(index))]
-    let ending = target.string ?? target.text()
+    let ending = pythonText(target)
     return TaskQuestion(
       document: index, contexts: several ? contexts : choices.map { _ in contexts[0] },
       continuations: several ? choices.map { _ in targetDelimiter + ending } : choices.map { targetDelimiter + $0 },

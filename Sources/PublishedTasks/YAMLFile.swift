@@ -30,6 +30,11 @@ enum YAMLFile {
       var object: [String: JSONValue] = [:]
       for (key, entry) in mapping {
         guard let name = key.scalar?.string else { throw UpcycleError("has a key that is no text", at: file) }
+        // Choices are a mapping's values in their order, which an object does not keep.
+        if name == "doc_to_choice", case .mapping(let choices) = entry {
+          object[name] = .array(try choices.map { try value($0.value, file, &left) })
+          continue
+        }
         object[name] = try value(entry, file, &left)
       }
       return .object(object)

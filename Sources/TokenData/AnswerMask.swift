@@ -4,15 +4,14 @@
 public struct AnswerMask: Sendable {
   /// What stands before an answer in the microworld's text.
   public static let markers = ["Assistant:", "Answer:", "Program:"]
+  private static let markerBytes = markers.map { Array($0.utf8) }
 
-  private let markers: [[UInt8]]
   /// The bytes of every token.
   private let pieces: [[UInt8]]
   private let end: Int32?
 
   /// Decodes the whole vocabulary once.
-  public init(_ tokenizer: Tokenizer, markers: [String] = Self.markers) {
-    self.markers = markers.map { Array($0.utf8) }
+  public init(_ tokenizer: Tokenizer) {
     pieces = (0..<Int32(tokenizer.vocabularySize)).map { tokenizer.decodeBytes([$0], continuing: true) }
     end = tokenizer.eos
   }
@@ -36,7 +35,9 @@ public struct AnswerMask: Sendable {
           continue
         }
         line.append(byte)
-        if !isOpen && markers.contains(where: { line.count >= $0.count && line.suffix($0.count).elementsEqual($0) }) {
+        if !isOpen
+          && Self.markerBytes.contains(where: { line.count >= $0.count && line.suffix($0.count).elementsEqual($0) })
+        {
           isOpen = true
         }
       }

@@ -107,6 +107,7 @@ extension PreferencePair {
     where text.allSatisfy(\.isWhitespace) {
       return "an empty \"\(name)\""
     }
-    return chosen == rejected ? "the same text for \"chosen\" and \"rejected\"" : nil
+    // Texts of equal characters may be other bytes, and other tokens.
+    return chosen.utf8.elementsEqual(rejected.utf8) ? "the same text for \"chosen\" and \"rejected\"" : nil
   }
 }

@@ -13,6 +13,7 @@ public struct CalibrationOptions: ParsableArguments {
   /// A folder.
   @Option(help: "Token shards to measure loss and KL on before training (default: the calibration's).")
   public var data: String?
+  @OptionGroup var stored: StoredType
   /// Instead of text.
   @Flag(help: "Print the report as JSON.") public var json = false
 
@@ -26,10 +27,11 @@ public struct CalibrationOptions: ParsableArguments {
       hint: "--calibration names it")
     let tokens = try parsedCount(calibrationTokens ?? "32K", "--calibration-tokens", such: "32K", atLeast: 1)
     try output.write(from: [model, calibration, data], json: json) { folder in
+      let base = URL(fileURLWithPath: model)
       let report = try BaselineRun(
-        model: URL(fileURLWithPath: model), out: folder, baseline: baseline,
-        calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
-        data: (data ?? calibration).map { URL(fileURLWithPath: $0) }
+        model: base, out: folder, baseline: baseline, calibration: calibration.map { URL(fileURLWithPath: $0) },
+        calibrationTokens: tokens, data: (data ?? calibration).map { URL(fileURLWithPath: $0) },
+        type: stored.type(of: base)
       ).run()
       return .init(
         report.summary + "\nmodel: \(output.out)", json: output.naming(try jsonValue(report, snakeCase: true)))

@@ -80,7 +80,7 @@ public struct Distill: ParsableCommand {
       }
       if !ranks.writes { return }
       if let line = heldOutLine(curve) { try printResult(line) }
-      try printResult("model: \(output.out)")
+      try output.printTrained()
     }
   }
 }

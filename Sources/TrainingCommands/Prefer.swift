@@ -19,7 +19,7 @@ public struct Prefer: ParsableCommand {
       of mpirun share every batch.
 
       --data is JSON Lines: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", "rejected": " No."} \
-      (replies begin with their own space).
+      (replies begin with their own space), or the three as lists of messages, which the chat template writes.
 
       The defaults are for nano models; the paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B \
       parameters.
@@ -33,6 +33,7 @@ public struct Prefer: ParsableCommand {
   @Option(help: "Preference pairs, a JSON Lines file (default: the microworld's).") var data: String?
   @Option(help: "Pairs to measure on before and after, a JSON Lines file (default: the microworld's, without --data).")
   var heldOut: String?
+  @Option(help: "For pairs of messages: a Jinja file instead of the model's own template.") var chatTemplate: String?
   @Option(help: "Pairs to train on (default: all of --data, or 4000).") var pairs: String?
   @OptionGroup var output: OutputFolder
   @Option(help: "How far the model may leave the reference.") var beta = PreferencePlan(pairs: 0).beta
@@ -75,16 +76,16 @@ public struct Prefer: ParsableCommand {
           report: preferenceReport(plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try printResult(output.naming(outcome.json()).text(pretty: true)) }
+      if json { return try output.printTrained(json: outcome.json()) }
       try printResult(outcome.summary)
-      try printResult("model: \(output.out)")
+      try output.printTrained()
     }
   }
 
   private func preferenceData() throws -> PreferenceData {
     let limit = try pairs.map { try parsedCount($0, "--pairs", of: "pairs", such: "4000", atLeast: 1) }
     guard let data else {
-      if heldOut != nil { throw UpcycleError.usage("needs --data", at: "--held-out") }
+      try refuse(["--held-out": heldOut != nil, "--chat-template": chatTemplate != nil], "needs --data")
       // Later ones are held out.
       let most = PreferenceData.firstHeldOut
       if let limit, limit > most {
@@ -97,7 +98,7 @@ public struct Prefer: ParsableCommand {
     }
     return try PreferenceData(
       file: URL(fileURLWithPath: data), heldOut: heldOut.map { URL(fileURLWithPath: $0) }, limit: limit,
-      model: URL(fileURLWithPath: model))
+      model: URL(fileURLWithPath: model), template: chatTemplate.map { URL(fileURLWithPath: $0) })
   }
 }
 

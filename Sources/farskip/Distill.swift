@@ -37,8 +37,12 @@ struct Distill: ParsableCommand {
   @Option(help: "Model to train: what farskip convert wrote.") var student: String
   @Option(help: "The same model with its ordinary connectivity.") var teacher: String
   @Option(help: "Token shards to train on (default: the microworld's, for its own models).") var data: String?
-  @Option(help: "Token shards for the validation loss (default: the microworld's, without --data).") var heldOut:
-    String?
+  @Option(
+    help: """
+      Token shards for the held-out loss, measured 20 times on the way, or every --validate-every steps (default: the \
+      microworld's for --patience, without --data).
+      """)
+  var heldOut: String?
   @Option(help: "Training tokens, such as 4M.") var tokens: String
   @OptionGroup var output: OutputFolder
   @Option(help: "kl, sft, kl+hidden.") var objective = SelfDistilling.Objective.kl
@@ -94,6 +98,7 @@ struct Distill: ParsableCommand {
         var recipe = SelfDistilling(
           student: folder, teacher: guide, data: text.training, heldOut: text.heldOut, plan: plan)
         recipe.answersOnly = !allTokens
+        recipe.followsHeldOut = heldOut != nil
         recipe.shared = try teacherStates.map { try SharedTeacherStates(URL(fileURLWithPath: $0)) }
         recipe.type = try stored.type(of: folder)
         recipe.stopping = patience.map {
@@ -112,7 +117,9 @@ struct Distill: ParsableCommand {
           shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      try printResult(json ? output.naming(outcome.json).text(pretty: true) : outcome.summary + "model: \(output.out)")
+      if json { return try output.printTrained(json: outcome.json) }
+      try printResult(outcome.summary, terminator: "")
+      try output.printTrained()
     }
   }
   private func refuseWhatSaysNothing() throws {

@@ -9,8 +9,6 @@ import Recipes
 import TensorCore
 import TokenData
 
-enum Switch: String, CaseIterable, ExpressibleByArgument { case on, off }
-
 /// `farskip train`: expert parallelism with real overlap.
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -83,7 +81,8 @@ struct Train: ParsableCommand {
           }, shouldStop: { Interrupt.isRaised })
         if ranks.rank > 0 { return }
         output.noteFinished(since: before)
-        line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens")
+        // Of a training that was finished already there is no step.
+        if !outcome.timeline.runs.isEmpty { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
         if let timeline {
           if outcome.timeline.runs.isEmpty {
             printNote("note: a training that was finished already has no events: --timeline writes nothing")

@@ -4,6 +4,7 @@ import Foundation
 import Groundwork
 import ModelCore
 import Published
+import TrainingCommands
 
 /// `hybrid create`: a model folder of random weights, to test and time on real shapes.
 struct Create: ParsableCommand {
@@ -17,21 +18,10 @@ struct Create: ParsableCommand {
         hybrid create --config runs/hylo/config.json --out runs/random-hylo
       """)
 
-  enum Precision: String, ExpressibleByArgument, CaseIterable {
-    case float32, bfloat16, float16
-    var type: ElementType {
-      switch self {
-      case .float32: .float32
-      case .bfloat16: .bfloat16
-      case .float16: .float16
-      }
-    }
-  }
-
   @Option(help: "Known model, such as llama-3.2-1b or nano-1b.") var preset: String?
   @Option(help: "A config.json whose shape to take instead.") var config: String?
   @Option(help: "Seed of the weights.") var seed: UInt64 = 1
-  @Option(help: "Type of the stored numbers: float32, bfloat16 or float16.") var dtype = Precision.bfloat16
+  @Option(help: "Type of the stored numbers: float32, bfloat16 or float16.") var dtype = WritableType.bfloat16
   @Option(help: "Largest size of one file in bytes, such as 2G.") var shard = "5G"
   @OptionGroup var output: OutputFolder
 

@@ -10,7 +10,8 @@ struct Curve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss, KL and held-out loss of trainings by tokens, finished ones or under way.",
     discussion: """
-      Reads run/metrics.csv and run/heldout.csv of the folders; every curve is thinned to 200 means.
+      Reads run/metrics.csv and run/heldout.csv of the folders, or the losses of early stopping (run/validation.csv); \
+      every curve of a training's own steps is thinned to 200 means.
 
       Example:
         hybrid curve runs/mla-sft runs/zebra-sft --plot curves.svg

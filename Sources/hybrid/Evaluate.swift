@@ -25,7 +25,8 @@ struct Evaluate: ParsableCommand {
       solved exercises before every item, 5 or those of a file: FILE all of it in its order, 5:FILE five of it; quiz:5 \
       in the list of tasks gives one task its own number. A file has an item a line, such as {"task": "capitals", \
       "id": "1", "context": "The capital of France is", "choices": [" Paris", " Rome"], "answer": 0, "metric": "acc"} \
-      (also acc_norm, acc_bytes; exact_match with "answer_text" in place of choices and answer).
+      (also acc_norm, acc_bytes; exact_match with "answer_text" in place of choices and answer). Generated answers are \
+      cut at \(EvaluationOptions().maximumAnswerTokens) tokens.
 
       --cache h2o:15.6% evicts as H2O does: every head keeps that share of a sequence's tokens, half of it the most \
       recent, half those that most attention was paid to.
@@ -68,7 +69,7 @@ struct Evaluate: ParsableCommand {
   @Option(help: "Seed of the choice of examples of .yaml tasks (default: \(TaskOptions().seed)).") var fewshotSeed: Int?
   @Option(help: "Folder with the data of .yaml tasks.") var dataDir: String?
   @Option(help: "The beginning token in front of every text: on or off (default: as the tokenizer says).")
-  var bos: String?
+  var bos: Switch?
   @Flag(help: "Print the scores as JSON.") var json = false
   @Option(help: "File for the scores and every item's result, as JSON.") var out: String?
   @Option(help: "A file written with --out: print the paired difference of each task to it.") var against: String?
@@ -81,9 +82,6 @@ struct Evaluate: ParsableCommand {
       throw UpcycleError.usage("no items", at: "--items", expected: "1 or more", found: "\(items)")
     }
     let examples = try shots.map { try SolvedExamples($0) } ?? SolvedExamples()
-    if let bos, bos != "on", bos != "off" {
-      throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
-    }
     let file = try out.map { try outputFile($0, "--out", replacing: "json") }
     let heavyHitters = try cache.map { try HeavyHitters($0) }
     let names = tasks.split(separator: ",").map(String.init)
@@ -103,8 +101,9 @@ struct Evaluate: ParsableCommand {
     try refuse(
       ["--fewshot-seed": fewshotSeed != nil, "--data-dir": dataDir != nil], "is of .yaml tasks alone")
     let baseline = try against.map { try EvaluationReport(contentsOf: URL(fileURLWithPath: $0)) }
-    var selection = try TaskSelection(
-      tasks, seed: seed ?? 1, set: set ?? "a", items: items ?? 200, shots: examples)
+    var selection = try suggesting(MicroworldTask.allCases.map(\.rawValue)) {
+      try TaskSelection(tasks, seed: seed ?? 1, set: set ?? "a", items: items ?? 200, shots: examples)
+    }
     let (model, tokenizer) = try loaded()
     selection.edition = world ?? Edition(of: tokenizer)
     let chosen = try selection.items()
@@ -193,14 +192,14 @@ struct Evaluate: ParsableCommand {
 
   private func loaded() throws -> (model: LanguageModel, tokenizer: Tokenizer) {
     let (model, tokenizer) = try self.model.loadWithTokenizer()
-    return (model, try bos.map { try tokenizer.addingBeginning($0 == "on") } ?? tokenizer)
+    return (model, try bos.map { try tokenizer.addingBeginning($0.isOn) } ?? tokenizer)
   }
 
   /// Tasks of lm-evaluation-harness.
   private func score(_ files: [String], _ examples: SolvedExamples, _ heavyHitters: HeavyHitters?) throws {
-    for (name, isGiven) in [("--world", world != nil), ("--seed", seed != nil), ("--set", set != nil)] where isGiven {
-      throw UpcycleError.usage("is the microworld's and says nothing of .yaml tasks", at: name)
-    }
+    try refuse(
+      ["--world": world != nil, "--seed": seed != nil, "--set": set != nil],
+      "is the microworld's and says nothing of .yaml tasks")
     if let dataDir {
       var isFolder: ObjCBool = false
       guard FileManager.default.fileExists(atPath: dataDir, isDirectory: &isFolder), isFolder.boolValue else {
@@ -226,7 +225,7 @@ struct Evaluate: ParsableCommand {
       if progress == nil { progress = ProgressLine("evaluate", total: total, quiet: quiet || json) }
       progress?.update(done, "questions")
     }
-    progress?.finish("\(formatCount(results.reduce(0) { $0 + $1.samples.count })) questions")
+    progress?.finish(counted(results.reduce(0) { $0 + $1.samples.count }, "question"))
     if json || out != nil {
       let provenance = TaskProvenance(
         model: self.model.path, modelHash: try modelHash(self.model.folder), tokenizerHash: tokenizer.fingerprint,

@@ -5,6 +5,9 @@ import Foundation
 import Groundwork
 import ModelCore
 
+extension ExportFormat: ExpressibleByArgument {}
+extension ExportedType: ExpressibleByArgument {}
+
 /// `hybrid export`: a model folder as other programs read it.
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -29,37 +32,24 @@ struct ExportCommand: ParsableCommand {
       """)
 
   @Option(help: "Model folder.") var model: String
-  @Option(help: "transformers, official, gguf or mlx.") var format: String
+  @Option(help: "Whose layout: transformers, official (the papers' code), gguf, mlx.") var format: ExportFormat
   @Option(help: "Type of the stored numbers: float32, bfloat16, float16 or, in GGUF, q8_0 (default: the model's).")
-  var dtype: String?
+  var dtype: ExportedType?
   @OptionGroup var output: OutputFolder
 
   func run() { runReportingErrors { try write() } }
 
   private func write() throws {
-    guard let format = ExportFormat(rawValue: format) else {
-      throw UpcycleError.usage(
-        "is unknown", at: "--format", expected: ExportFormat.allCases.map(\.rawValue).joined(separator: ", "),
-        found: format)
-    }
-    let type = try dtype.map { name in
-      guard let type = ExportedType(rawValue: name) else {
-        throw UpcycleError.usage(
-          "is unknown", at: "--dtype", expected: ExportedType.allCases.map(\.rawValue).joined(separator: ", "),
-          found: name)
-      }
-      return type
-    }
     if format == .gguf {
       let file = try outputFile(output.out, "--out", replacing: "gguf", isForced: output.force)
-      return try printResult(summary(try export(to: file, as: format, type)))
+      return try printResult(summary(try export(to: file)))
     }
-    try output.write(from: [model]) { folder in .init(summary(try export(to: folder, as: format, type))) }
+    try output.write(from: [model]) { folder in .init(summary(try export(to: folder))) }
   }
 
-  private func export(to destination: URL, as format: ExportFormat, _ type: ExportedType?) throws -> ExportReport {
+  private func export(to destination: URL) throws -> ExportReport {
     let report = try exportModel(
-      from: URL(fileURLWithPath: model, isDirectory: true), to: destination, as: format, type: type)
+      from: URL(fileURLWithPath: model, isDirectory: true), to: destination, as: format, type: dtype)
     for note in report.notes { printNote("note: \(note)") }
     return report
   }

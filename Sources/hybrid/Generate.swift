@@ -6,6 +6,8 @@ import Groundwork
 import ModelCore
 import TokenData
 
+extension Tokenizer.SpecialTokens: ExpressibleByArgument {}
+
 /// `hybrid generate`: text from a prompt, or a chat, streamed.
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -37,9 +39,9 @@ struct Generate: ParsableCommand {
   @Option(help: "A text that ends the answer and is not part of it; may be given several times.") var stop: [String] =
     []
   @Option(help: "Special tokens spelled in a prompt are these tokens (parse) or ordinary text (text).")
-  var specialTokens = Tokenizer.SpecialTokens.parse.rawValue
+  var specialTokens = Tokenizer.SpecialTokens.parse
   @Option(help: "The beginning token in front of the prompt: on or off (default: as the tokenizer says).")
-  var bos: String?
+  var bos: Switch?
   @Option(help: "Prompt tokens read at once.") var chunk = 512
   @Flag(help: "Go on beyond the positions that the model was trained for.") var beyondPositions = false
   @Flag(help: "Print what memory holds: peak, cache and state bytes.") var reportMemory = false
@@ -60,9 +62,9 @@ struct Generate: ParsableCommand {
     let heavyHitters = try cache.map { try HeavyHitters($0) }
     let (model, loaded) = try self.model.loadWithTokenizer()
     if let heavyHitters { try model.evict(by: heavyHitters) }
-    let tokenizer = try bos.map { try loaded.addingBeginning($0 == "on") } ?? loaded
+    let tokenizer = try bos.map { try loaded.addingBeginning($0.isOn) } ?? loaded
     if chat { return try converse(model, tokenizer, opening: prompt) }
-    let ids = tokenizer.prompt(prompt, parsingSpecials: specialTokens == Tokenizer.SpecialTokens.parse.rawValue)
+    let ids = tokenizer.prompt(prompt, parsingSpecials: specialTokens == .parse)
     // Printed with the first words behind it: a refusal comes before.
     var opening = promptFile == nil ? prompt : ""
     let report = try answer(model, tokenizer, ids, continuing: !prompt.isEmpty) { text in
@@ -83,23 +85,15 @@ struct Generate: ParsableCommand {
     if promptFile != nil && !prompt.isEmpty {
       throw UpcycleError.usage("two prompts", at: "--prompt-file", expected: "it or --prompt")
     }
-    if Tokenizer.SpecialTokens(rawValue: specialTokens) == nil {
-      throw UpcycleError.usage("is unknown", at: "--special-tokens", expected: "parse or text", found: specialTokens)
-    }
-    if chat, specialTokens == Tokenizer.SpecialTokens.text.rawValue {
+    if chat, specialTokens == .text {
       throw UpcycleError.usage(
         "cannot be text with --chat, whose template writes special tokens", at: "--special-tokens", expected: "parse",
-        found: specialTokens)
+        found: specialTokens.rawValue)
     }
     if stop.contains("") {
       throw UpcycleError.usage("ends every answer before it begins", at: "--stop", expected: "a text", found: "\"\"")
     }
-    if let bos, bos != "on", bos != "off" {
-      throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: bos)
-    }
-    if chat, bos != nil {
-      throw UpcycleError.usage("says nothing with --chat, whose template writes the beginning", at: "--bos")
-    }
+    if chat { try refuse(["--bos": bos != nil], "says nothing with --chat, whose template writes the beginning") }
     if chunk < 1 {
       throw UpcycleError.usage("must be positive", at: "--chunk", expected: "1 or more tokens", found: "\(chunk)")
     }

@@ -49,17 +49,49 @@ struct Info: ParsableCommand {
       let (config, clampedFrom) = try converted(base)
       let heavyHitters = try cache.map { try HeavyHitters($0) }
       if heavyHitters != nil { try config.requireEvictable() }
+      // Of a model that is counted as another one nothing is stored.
+      let weights = try kvRank == nil ? model.flatMap(Self.weights) : nil
       let report = ModelReport(
-        config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom, heavyHitters: heavyHitters)
+        config, facts: try PublishedFact.matching(config), clampedFrom: clampedFrom, heavyHitters: heavyHitters,
+        stored: weights?.storedBytes ?? [:])
       try printResult(json ? report.json.text(pretty: true) : report.text)
     }
   }
 
   private func source() throws -> ModelConfig {
     switch (model, preset) {
-    case (let folder?, nil): return try ModelConfig(contentsOf: URL(fileURLWithPath: folder))
+    case (let folder?, nil):
+      try refuseWeights(folder)
+      return try ModelConfig(contentsOf: URL(fileURLWithPath: folder))
     case (nil, let name?): return try ModelConfig.preset(name)
     default: throw UpcycleError.usage("give either --model DIR or --preset NAME")
+    }
+  }
+
+  /// The weights of a model folder; nil where it has none, as for a config.json.
+  private static func weights(_ path: String) throws -> CheckpointReader? {
+    let folder = URL(fileURLWithPath: path)
+    let names = [CheckpointReader.singleName, CheckpointReader.indexName]
+    guard names.contains(where: { fileKind(folder.appendingPathComponent($0).path) != nil }) else { return nil }
+    return try CheckpointReader(folder)
+  }
+
+  /// Refuses a file of weights, which says what it is; a configuration is JSON.
+  private func refuseWeights(_ path: String) throws {
+    guard fileKind(path) == S_IFREG else { return }
+    let handle = try openForReading(URL(fileURLWithPath: path))
+    defer { try? handle.close() }
+    let start = (try? handle.read(upToCount: 4096)) ?? Data()
+    func refusal(_ what: String, hint: String) -> UpcycleError {
+      UpcycleError(what, at: path, expected: "a model folder or its config.json", hint: hint)
+    }
+    if start.starts(with: Data("GGUF".utf8)) {
+      throw refusal("is a GGUF file", hint: "take the safetensors that it was made from")
+    }
+    if path.hasSuffix(".safetensors") { throw refusal("is a file of weights", hint: "name the folder that it is in") }
+    if start.contains(0) {
+      throw refusal(
+        "is a binary file", hint: "hybrid import --llama2c turns a checkpoint of llama2.c into a model folder")
     }
   }
 

@@ -11,13 +11,34 @@ struct ModelReport {
   let clampedFrom: Int?
   /// What evicts keys and values at evaluation; nil: nothing.
   let heavyHitters: HeavyHitters?
+  /// Bytes of the weights on disk by their type; empty where there are none.
+  let stored: [ElementType: Int]
 
-  init(_ config: ModelConfig, facts: [PublishedFact], clampedFrom: Int?, heavyHitters: HeavyHitters? = nil) {
+  init(
+    _ config: ModelConfig, facts: [PublishedFact], clampedFrom: Int?, heavyHitters: HeavyHitters? = nil,
+    stored: [ElementType: Int] = [:]
+  ) {
     self.config = config
     base = config.baseModel
     self.facts = facts
     self.clampedFrom = clampedFrom
     self.heavyHitters = heavyHitters
+    self.stored = stored
+  }
+
+  /// Types of the stored weights, that of most bytes first.
+  private var storedTypes: [String] {
+    stored.sorted { ($1.value, "\($0.key)") < ($0.value, "\($1.key)") }.map { "\($0.key)" }
+  }
+
+  /// What the weights take on disk, and what they would take.
+  private var weightsLine: String {
+    func size(_ type: ElementType) -> String {
+      "\(formatBytes(config.parameterCount * type.size)) as \(type)"
+    }
+    if stored.isEmpty { return "\(size(.bfloat16)), \(size(.float32))" }
+    let whole = "\(formatBytes(stored.values.reduce(0, +))) as \(storedTypes.joined(separator: " and "))"
+    return "\(whole) (\(size(Set(stored.keys) == [.float32] ? .bfloat16 : .float32)))"
   }
 
   private var latentLayers: [Int] { config.layers(of: .latentAttention) }
@@ -59,6 +80,12 @@ struct ModelReport {
         "base_kv_numbers_per_token": .int(config.baseKVNumbersPerToken),
         "published": .array(try facts.map { try Self.json($0) }),
       ]
+      object["bfloat16_bytes"] = .int(config.parameterCount * ElementType.bfloat16.size)
+      object["float32_bytes"] = .int(config.parameterCount * ElementType.float32.size)
+      if !stored.isEmpty {
+        object["stored_bytes"] = .int(stored.values.reduce(0, +))
+        object["stored_type"] = .string(storedTypes.joined(separator: ", "))
+      }
       if let latent = config.latent {
         object["latent_layers"] = .array(latentLayers.map { .int($0) })
         object["kv_rank"] = .int(latent.kvRank)
@@ -160,6 +187,7 @@ struct ModelReport {
       if let layer = denseLayer {
         rows.append(("  feed-forward per layer", formatCount(config.feedForwardParameterCount(layer: layer))))
       }
+      rows.append(("weights", weightsLine))
       rows.append(
         (
           "KV numbers per token",

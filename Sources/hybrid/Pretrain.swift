@@ -80,7 +80,7 @@ struct Pretrain: ParsableCommand {
           in: out, force: force, on: ranks, text: text, tokenizer: tokenizer, quiet: quiet || !ranks.writes,
           shouldStop: { Interrupt.isRaised })
       }
-      try printResult("model: \(output.out)", on: ranks)
+      if ranks.writes { try output.printTrained() }
     }
   }
 

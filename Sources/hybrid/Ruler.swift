@@ -31,15 +31,20 @@ struct Ruler: ParsableCommand {
           --plot needles.svg
         hybrid ruler --tasks niah_single_1,vt --lengths 1k,4k --samples 500 \\
           --write samples
-        hybrid ruler --model runs/hylo-2k --tasks niah_single_1,vt \\
-          --read samples --lengths 1k
+        hybrid ruler --model runs/hylo-2k --read samples
         hybrid ruler --model runs/hylo-2k --read RULER/benchmark/synthetic \\
           --lengths 4096 --samples 500 --predictions runs/predictions
       """)
 
   @Option(help: "Model folder: config.json, safetensors, tokenizer.json.") var model: String?
-  @Option(help: "all, or names: \(RulerTask.allCases.map(\.rawValue).joined(separator: ", ")).") var tasks = "all"
-  @Option(help: "Lengths in tokens, such as 512,1k,2k.") var lengths = "512,1024,2048"
+  @Option(
+    help: """
+      all, or names: \(RulerTask.allCases.map(\.rawValue).joined(separator: ", ")) (default: all, or what --read has).
+      """)
+  var tasks: String?
+  @Option(help: "Lengths in tokens, such as 512,1k,2k (default: \(usualLengths), or what --read has).")
+  var lengths: String?
+  private static let usualLengths = "512,1024,2048"
   @Option(help: "Samples per task and length.") var samples = 40
   @Option(help: "Seed of the samples (default: 42).") var seed: UInt64?
   @Option(
@@ -68,8 +73,7 @@ struct Ruler: ParsableCommand {
   func run() { runReportingErrors { try measure() } }
 
   private func measure() throws {
-    let lengths = try numbers(self.lengths, "--lengths")
-    let tasks = try grid && self.tasks == "all" ? [RulerTask.single2] : RulerTask.list(self.tasks)
+    let (tasks, lengths) = try tasksAndLengths()
     try require((1...100_000).contains(samples), "--samples", "1 to 100,000", "\(samples)")
     try requireMemory(
       // Text, ids and answers.
@@ -80,18 +84,21 @@ struct Ruler: ParsableCommand {
     if model != nil && tokenizer != nil {
       throw UpcycleError.usage("is the model's own", at: "--tokenizer", expected: "it or --model")
     }
-    for (option, isGiven) in [
-      ("--predictions", predictions != nil), ("--read", read != nil), ("--csv", csv != nil), ("--plot", plot != nil),
-      ("--json", json), ("--grid", grid), ("--beyond-positions", beyondPositions), ("--metric", metric != .nvidia),
-    ] where isGiven && model == nil {
-      throw UpcycleError.usage("needs a model", at: option, hint: "--model names it")
+    if model == nil {
+      try refuse(
+        [
+          "--predictions": predictions != nil, "--read": read != nil, "--csv": csv != nil, "--plot": plot != nil,
+          "--json": json, "--grid": grid, "--beyond-positions": beyondPositions, "--metric": metric != .nvidia,
+        ], "needs a model", hint: "--model names it")
     }
-    for (option, isGiven) in [("--predictions", predictions != nil), ("--write", write != nil)] where isGiven && grid {
-      throw UpcycleError.usage("keeps one file a task and length", at: option, expected: "it or --grid")
+    if grid {
+      try refuse(
+        ["--predictions": predictions != nil, "--write": write != nil], "keeps one file a task and length",
+        hint: "leave --grid out")
     }
     if grid && tasks.count != 1 {
       throw UpcycleError.usage(
-        "a grid is of one task", at: "--tasks", expected: "one with --grid", found: self.tasks)
+        "a grid is of one task", at: "--tasks", expected: "one with --grid", found: self.tasks ?? "all")
     }
     if self.depths != nil && !grid {
       throw UpcycleError.usage("says where a grid has its needles", at: "--depths", expected: "--grid with it")
@@ -129,6 +136,21 @@ struct Ruler: ParsableCommand {
     try written.get()
     if let (plot, script) = picture { try drawRuler(scored, with: script, to: plot) }
     [csvFile, picture?.0].compactMap { $0 }.forEach(sayWritten)
+  }
+
+  /// What was asked for; where that is left out, what the folder of samples has, or the usual.
+  private func tasksAndLengths() throws -> ([RulerTask], [Int]) {
+    var lengths = try self.lengths.map { try parsedCounts($0, "--lengths") }
+    var tasks = try self.tasks.map { names in
+      try suggesting(RulerTask.allCases.map(\.rawValue)) { try RulerTask.list(names) }
+    }
+    if grid && self.tasks ?? "all" == "all" { tasks = [.single2] }
+    if let read, model != nil, lengths == nil || tasks == nil {
+      let there = try RulerFiles.contents(of: URL(fileURLWithPath: read), lengths: lengths)
+      lengths = lengths ?? there.lengths
+      tasks = tasks ?? there.tasks
+    }
+    return (tasks ?? RulerTask.allCases, try lengths ?? parsedCounts(Self.usualLengths, "--lengths"))
   }
 
   private func writeSamples(_ set: RulerSet, _ tasks: [RulerTask], _ lengths: [Int]) throws {
@@ -169,16 +191,5 @@ struct Ruler: ParsableCommand {
 
   private func require(_ ok: Bool, _ option: String, _ expected: String, _ found: String) throws {
     if !ok { throw UpcycleError.usage("is out of range", at: option, expected: expected, found: found) }
-  }
-}
-
-/// Counts as the command line spells them: 512,1k,2k.
-func numbers(_ text: String, _ option: String) throws -> [Int] {
-  try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-    guard let number = parseCount(String(part)), number > 0 else {
-      throw UpcycleError.usage(
-        "is not a number", at: option, expected: "one above 0, or a list such as 1k,4k,16k", found: "\"\(part)\"")
-    }
-    return number
   }
 }

@@ -50,25 +50,28 @@ struct Throughput: ParsableCommand {
         "says nothing with --contexts or --requests, which have lengths of their own", at: "--prompt")
     }
     if let file = requests.file {
-      for (option, isGiven) in [("--batch", batch != nil), ("--tokens", tokens != nil), ("--prefill", prefill)]
-      where isGiven { throw UpcycleError.usage("says nothing with --requests, which says it for each", at: option) }
+      try refuse(
+        ["--batch": batch != nil, "--tokens": tokens != nil, "--prefill": prefill],
+        "says nothing with --requests, which says it for each")
       if vs != nil || contexts != nil || plot != nil {
         throw UpcycleError.usage(
           "serves one model and draws nothing", at: "--requests", hint: "leave --vs, --contexts and --plot out")
       }
       return try requests.serve(file, from: model, csv: csv, json: json, quiet: quiet)
     }
-    let batches = try numbers(batch ?? "1", "--batch")
+    let batches = try parsedCounts(batch ?? "1", "--batch")
     let isSweep = contexts != nil || batches.count > 1 || vs != nil
-    for (option, isGiven) in [("--csv", csv != nil), ("--plot", plot != nil)] where isGiven && !isSweep {
-      throw UpcycleError.usage("is of a sweep", at: option, hint: "--contexts or a list of --batch makes one")
+    if !isSweep {
+      try refuse(
+        ["--csv": csv != nil, "--plot": plot != nil], "is of a sweep",
+        hint: "--contexts or a list of --batch makes one")
     }
     let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     let picture = try plot.map {
       (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("throughput.gp"))
     }
     if !isSweep { return try measureOne(batches[0]) }
-    let lengths = try contexts.map { try numbers($0, "--contexts") } ?? [prompt ?? 1]
+    let lengths = try contexts.map { try parsedCounts($0, "--contexts") } ?? [prompt ?? 1]
     var models = [(name: name(of: model.path), model: try model.load())]
     if let vs {
       let other = URL(fileURLWithPath: vs)
@@ -93,7 +96,7 @@ struct Throughput: ParsableCommand {
         }
       }
     }
-    progress.finish("\(total) points")
+    progress.finish(counted(total, "point"))
     // Neither a file that cannot be written nor a closed pipe costs the other.
     let written = Result { if let table { try writeFile(DecodingPoint.csv(points).text, to: table) } }
     try show(points)

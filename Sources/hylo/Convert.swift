@@ -51,6 +51,7 @@ struct Convert: ParsableCommand {
   @Option(help: "Heads of Gated DeltaNet (default: of width 256, or 6 in narrow models).") var gdnHeads: Int?
   @OptionGroup(title: "Latent attention") var latent: LatentOptions
   @OptionGroup(title: "Training") var training: IntermediateOptions
+  @OptionGroup var stored: StoredType
   @Option(help: "Length at which the whole cache, states included, is compared with the base's.") var context = "8192"
   @Flag(help: "No progress line.") var quiet = false
   @Flag(help: "Print what was made as JSON.") var json = false
@@ -73,6 +74,7 @@ struct Convert: ParsableCommand {
         linear: try linearReplacement(), composition: Composition(latentLayers: layers), data: text.training,
         heldOut: text.heldOut, plan: plan, work: URL(fileURLWithPath: work ?? output.out + ".ild"))
       recipe.force = output.force
+      recipe.type = try stored.type(of: folder)
       Interrupt.listen()
       try output.write(from: [base, data, heldOut], json: json) { place in
         let outcome = try recipe.run(

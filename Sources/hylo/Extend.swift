@@ -87,7 +87,7 @@ struct Extend: ParsableCommand {
         try output.write(from: [model], json: json) { folder in
           _ = try recipe.run(in: folder)
           let report = Extending.Report(recipe, model: output.out, heldOut: [])
-          return .init(report.summary, json: try jsonValue(report, snakeCase: true))
+          return .init(report.summary + "\nmodel: \(output.out)", json: try jsonValue(report, snakeCase: true))
         }
       }
     }
@@ -103,7 +103,9 @@ struct Extend: ParsableCommand {
     }
     if !ranks.writes { return }
     let report = Extending.Report(recipe, model: output.out, heldOut: curve)
-    try printResult(json ? report.json : report.summary)
+    if json { return try output.printTrained(json: jsonValue(report, snakeCase: true)) }
+    try printResult(report.summary)
+    try output.printTrained()
   }
 
   private func recipe(on ranks: any TrainingRanks) throws -> Extending {

@@ -79,12 +79,12 @@ struct HALOCommand: ParsableCommand {
   }
 
   private func show(_ outcome: HALO.Outcome) throws {
-    if json { return try staged.output.printJSON(outcome) }
+    if json { return try staged.output.printTrained(json: jsonValue(outcome, snakeCase: true)) }
     for (layer, loss) in outcome.losses.enumerated() {
       let kept = outcome.attentionLayers.contains(layer) ? "  attention" : ""
       try printResult(String(format: "layer %2d  KL without its attention %.4f%@", layer, loss, kept))
     }
     if let line = heldOutLine(outcome.heldOut) { try printResult(line) }
-    try printResult("model: \(staged.output.out)")
+    try staged.output.printTrained()
   }
 }

@@ -13,6 +13,14 @@ struct HyLo: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hylo",
     abstract: "HyLo: long-context hybrids of latent attention with Gated DeltaNet or Mamba2 layers.",
+    discussion: """
+      Example:
+        hylo convert --base experiments/teachers/nano-1b-seed1 --linear gdn \\
+          --mla-layers 1,5,10,14 --out runs/hylo
+        hylo extend --model runs/hylo \\
+          --teacher experiments/teachers/nano-1b-seed1 --context 2048 \\
+          --tokens 1M --out runs/hylo-2k
+      """,
     version: upcycleVersion,
     subcommands: [Convert.self, Extend.self, ServeLength.self, PostNASCommand.self, HALOCommand.self, Prefer.self])
 }

@@ -99,7 +99,7 @@ struct PostNASCommand: ParsableCommand {
   }
 
   private func show(_ outcome: PostNAS.Outcome) throws {
-    if json { return try staged.output.printJSON(outcome) }
+    if json { return try staged.output.printTrained(json: jsonValue(outcome, snakeCase: true)) }
     func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ",") }
     for (index, round) in outcome.rounds.enumerated() {
       let best = round.map { "\(list($0.layers)) (KL \(formatDecimal($0.divergence, 4)))" }.joined(separator: "  ")
@@ -109,6 +109,6 @@ struct PostNASCommand: ParsableCommand {
     for (name, curve) in [("frozen feed-forwards", outcome.frozen), ("whole", outcome.heldOut)] {
       if let line = heldOutLine(curve) { try printResult("\(name): \(line)") }
     }
-    try printResult("model: \(staged.output.out)")
+    try staged.output.printTrained()
   }
 }

@@ -4,6 +4,9 @@ import Foundation
 import Groundwork
 import TokenData
 
+extension DocumentFormat: ExpressibleByArgument {}
+extension Tokenizer.SpecialTokens: ExpressibleByArgument {}
+
 struct Pack: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tokenizes documents into a folder of token shards.",
@@ -40,16 +43,16 @@ struct Pack: ParsableCommand {
       'blank-line', 'line', 'file', or any other text that stands alone on a line (default: auto).
       """)
   var documentSeparator: String?
-  @Option(help: "What the inputs are: auto, text or jsonl.") var format = DocumentFormat.auto.rawValue
+  @Option(help: "What the inputs are: auto, text or jsonl.") var format = DocumentFormat.auto
   @Option(help: "JSON Lines: the key of the text; dots go deeper (default: text).") var field: String?
   @Flag(help: "JSON Lines: each line is a conversation.") var chat = false
   @Option(help: "With --chat: a Jinja file instead of the tokenizer's own template.") var chatTemplate: String?
   @Option(help: "JSON Lines: lines that may be unusable and are left out.") var skipBadLines = 0
   @Option(
     help: "Whether special tokens spelled in a document are these tokens (parse) or ordinary text (text, the default).")
-  var specialTokens: String?
+  var specialTokens: Tokenizer.SpecialTokens?
   @Option(help: "The beginning token in front of every document: on or off (default: as the tokenizer says).")
-  var bos: String?
+  var bos: Switch?
   @Flag(help: "Put the end token behind every document.") var appendEnd = false
   @Option(help: "Seed of an order of the documents (default: as they come).") var shuffle: UInt64?
   @Option(help: "Share of the documents that goes to OUT-held-out instead, such as 1%.") var holdOut: String?
@@ -68,14 +71,12 @@ struct Pack: ParsableCommand {
         [
           "--document-separator": documentSeparator != nil, "--field": field != nil,
           "--special-tokens": specialTokens != nil, "--bos": bos != nil,
-          "--format": format == DocumentFormat.text.rawValue,
+          "--format": format == .text,
         ], "says nothing with --chat, whose lines are conversations in the words of the template")
     } else {
       try refuse(["--chat-template": chatTemplate != nil], "says nothing without --chat")
     }
     let options = try shardOptions()
-    let parsing =
-      try specialTokens.map { try choice($0, Tokenizer.SpecialTokens.self, "--special-tokens") == .parse } ?? false
     let badLines = BadLines(limit: skipBadLines)
     let documents = try documents(badLines)
     let tokenizer = try loadTokenizer()
@@ -89,12 +90,12 @@ struct Pack: ParsableCommand {
     try output.write(from: inputs, beside: beside, json: json) { folder, beside in
       let writer = try ShardWriter(folder: folder, tokenizer: tokenizer, options: options)
       let heldOut = try beside.map { try ShardWriter(folder: $0, tokenizer: tokenizer, options: options) }
-      try write(documents, to: writer, share, heldOut, tokenizer, template, parsing)
+      try write(documents, to: writer, share, heldOut, tokenizer, template)
       let summary = ShardSummary(try writer.finish(), folder: output.out)
       let other = try heldOut.map { ShardSummary(try $0.finish(), folder: heldOutFolder) }
       if let first = badLines.first {
         let told = Flags(of: Self.self).spelling("\(first)")
-        printNote("note: \(formatCount(badLines.count)) lines left out, the first: \(told)")
+        printNote("note: \(counted(badLines.count, "line")) left out, the first: \(told)")
       }
       var numbers = summary.json.object ?? [:]
       if skipBadLines > 0 { numbers["lines_left_out"] = .int(badLines.count) }
@@ -108,7 +109,7 @@ struct Pack: ParsableCommand {
   ///   - share: of the documents, chosen by their numbers, that goes to `heldOut`
   private func write(
     _ inputs: DocumentInputs, to writer: ShardWriter, _ share: Double?, _ heldOut: ShardWriter?,
-    _ tokenizer: Tokenizer, _ template: ChatTemplate?, _ parsing: Bool
+    _ tokenizer: Tokenizer, _ template: ChatTemplate?
   ) throws {
     let order = try shuffle.map { seed in
       try DocumentShuffle(seed: seed, folder: output.url.deletingLastPathComponent())
@@ -142,7 +143,7 @@ struct Pack: ParsableCommand {
         }
       } else {
         try file.forEachDocument { text, position in
-          try add(tokenizer.encodeDocument(text, appendingEnd: appendEnd, parsingSpecials: parsing))
+          try add(tokenizer.encodeDocument(text, appendingEnd: appendEnd, parsingSpecials: specialTokens == .parse))
           report(position)
         }
       }
@@ -154,7 +155,7 @@ struct Pack: ParsableCommand {
       )
     }
     try order?.forEach { try writer.append(document: $0, answers: $1) }
-    progress.finish("\(formatCount(tokens)) tokens of \(formatCount(documents)) documents")
+    progress.finish("\(counted(tokens, "token")) of \(counted(documents, "document"))")
   }
 
   // MARK: Options
@@ -194,18 +195,11 @@ struct Pack: ParsableCommand {
     return options
   }
 
-  private func choice<T: RawRepresentable & CaseIterable>(_ text: String, _ type: T.Type, _ option: String) throws -> T
-  where T.RawValue == String {
-    if let value = T(rawValue: text) { return value }
-    throw UpcycleError.usage(
-      "is unknown", at: option, expected: T.allCases.map(\.rawValue).joined(separator: " or "), found: text)
-  }
-
   private func documents(_ badLines: BadLines) throws -> DocumentInputs {
-    let format = chat ? DocumentFormat.jsonl : try choice(format, DocumentFormat.self, "--format")
     return try DocumentInputs(input) {
       try DocumentReader(
-        $0, separator: .init(documentSeparator ?? "auto"), format: format, field: field ?? "text", badLines: badLines)
+        $0, separator: .init(documentSeparator ?? "auto"), format: chat ? .jsonl : format, field: field ?? "text",
+        badLines: badLines)
     }
   }
 
@@ -215,17 +209,12 @@ struct Pack: ParsableCommand {
       throw UpcycleError.usage(
         "this tokenizer has no end token", at: "--append-end", hint: "\"eos_token\" in tokenizer_config.json names it")
     }
-    switch bos {
-    case nil: return loaded
-    case "on": return try loaded.addingBeginning(true)
-    case "off": return try loaded.addingBeginning(false)
-    case let other?: throw UpcycleError.usage("is unknown", at: "--bos", expected: "on or off", found: other)
-    }
+    return try bos.map { try loaded.addingBeginning($0.isOn) } ?? loaded
   }
 
   private func template() throws -> ChatTemplate {
     var folder = URL(fileURLWithPath: tokenizer)
-    if !folder.hasDirectoryPath { folder = folder.deletingLastPathComponent() }
+    if fileKind(tokenizer) != S_IFDIR { folder = folder.deletingLastPathComponent() }
     if let chatTemplate { return try ChatTemplate(file: URL(fileURLWithPath: chatTemplate), folder: folder) }
     return try ChatTemplate(folder: folder)
   }

@@ -4,6 +4,8 @@ import Foundation
 import Groundwork
 import TokenData
 
+extension SplitPattern: ExpressibleByArgument {}
+
 struct TrainTokenizer: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train-tokenizer",
@@ -17,9 +19,7 @@ struct TrainTokenizer: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Files, folders, patterns or -, as for pack.") var input: [String]
   @Option(help: "Pieces in all: special tokens, 256 bytes, merges.") var vocabularySize: Int
   @OptionGroup var output: OutputFolder
-  @Option(
-    help: "How text is cut into words: \(SplitPattern.allCases.map(\.rawValue).joined(separator: ", ")).")
-  var pattern = SplitPattern.qwen.rawValue
+  @Option(help: "How text is cut into words.") var pattern = SplitPattern.qwen
   @Option(parsing: .upToNextOption, help: "Special tokens; the first begins, the second ends a document.")
   var special: [String] = BPETrainer.defaultSpecialTokens
   @Option(help: "Where documents end, as for pack.") var documentSeparator = "auto"
@@ -29,11 +29,6 @@ struct TrainTokenizer: ParsableCommand {
   func run() throws { runReportingErrors { try train() } }
 
   private func train() throws {
-    guard let pattern = SplitPattern(rawValue: pattern) else {
-      throw UpcycleError.usage(
-        "unknown --pattern", expected: SplitPattern.allCases.map(\.rawValue).joined(separator: ", "),
-        found: pattern)
-    }
     let inputs = try DocumentInputs(input) {
       try DocumentReader($0, separator: .init(documentSeparator), field: field)
     }

@@ -51,18 +51,18 @@ struct Convert: ParsableCommand {
   @Flag(help: "No positions in the latent layers (HyLo Table 5).") var positionFree = false
   @Flag(help: "Up-project n_kv heads shared by groups of queries instead of n_h.") var kvHeadsUp = false
   @Option(help: "Seed of a random start (default: 0).") var seed: UInt64?
-  @Option(help: "Element type of the output: float32, bfloat16, float16 (default: the base's).") var dtype: String?
+  @Option(help: "Element type of the output: float32, bfloat16, float16 (default: the base's).") var dtype:
+    WritableType?
   @Flag(help: "Print the report as JSON.") var json = false
 
   func run() {
     runReportingErrors {
       try refuseWhatSaysNothing()
-      // As in the paper's Table 12: half of a head rotates.
-      let head = try ModelConfig(contentsOf: URL(fileURLWithPath: model)).headDim
-      let half = max(2, head / 4 * 2)
+      // As in the paper's Table 12.
+      let half = try ModelConfig(contentsOf: URL(fileURLWithPath: model)).halfRotated
       var conversion = try latent.applied(
         to: LatentConversion(
-          kvRank: nil, nopeHeadDim: head - half, ropeHeadDim: half, layers: try LayerSelection(layers), start: start,
+          kvRank: nil, nopeHeadDim: half.nope, ropeHeadDim: half.rope, layers: try LayerSelection(layers), start: start,
           rope: ropeInit, weighting: svd, sigma: sigma ?? .down, rankRule: rankRule,
           queryEnergy: deltaQ ?? 0.95, keyValueEnergy: deltaKv ?? 0.95,
           fixedEnds: fixedEnds, granule: granule ?? (rankRule == .code ? 8 : 1), latentNorm: latentNorm,
@@ -73,12 +73,11 @@ struct Convert: ParsableCommand {
         printNote("note: ranks are multiples of \(conversion.granule) (--granule): --kv-rank \(asked) is rounded up")
       }
       let tokens = try parsedCount(calibrationTokens ?? "32K", "--calibration-tokens", such: "32K", atLeast: 1)
-      let type = try dtype.map(Self.elementType)
       try output.write(from: [model, calibration, data], json: json) { folder in
         let report = try ConversionRun(
           model: URL(fileURLWithPath: model), out: folder, conversion: conversion,
           calibration: calibration.map { URL(fileURLWithPath: $0) }, calibrationTokens: tokens,
-          data: (data ?? calibration).map { URL(fileURLWithPath: $0) }, type: type
+          data: (data ?? calibration).map { URL(fileURLWithPath: $0) }, type: dtype?.type
         ).run()
         return .init(
           report.summary + "\nmodel: \(output.out)", json: output.naming(try jsonValue(report, snakeCase: true)))
@@ -103,13 +102,5 @@ struct Convert: ParsableCommand {
       try refuse(["--seed": seed != nil], "is of a random start", hint: "--init random")
     }
     if svd == .plain { try refuse(["--calibration-tokens": calibrationTokens != nil], "goes with --svd covariance") }
-  }
-
-  private static func elementType(_ name: String) throws -> ElementType {
-    guard let type = [ElementType.float32, .bfloat16, .float16].first(where: { $0.torchName == name }) else {
-      throw UpcycleError.usage(
-        "unknown element type", at: "--dtype", expected: "float32, bfloat16 or float16", found: name)
-    }
-    return type
   }
 }

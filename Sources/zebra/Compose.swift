@@ -3,6 +3,7 @@ import Commands
 import Foundation
 import Groundwork
 import ModelCore
+import TrainingCommands
 import Upcycling
 
 /// `zebra compose`: the hybrid from the two ILD models.
@@ -10,7 +11,8 @@ struct Compose: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Put a hybrid together: chosen layers from the latent-attention model, the others from the linear one.",
     discussion: """
-      Whole decoder layers are copied; embedding, final norm and head are the base's.
+      Whole decoder layers are copied; embedding, final norm and head are the base's. --dtype base stores what holds \
+      the numbers of both --mla and --linear.
 
       Example:
         zebra compose --base runs/babyllama --mla runs/all-mla \\
@@ -22,6 +24,7 @@ struct Compose: ParsableCommand {
   @Option(help: "ILD model whose layers are Mamba2, Gated DeltaNet or another recurrence.") var linear: String
   @Option(help: "Layers to take from --mla, such as 0,5,10,14 (zebra select chooses them).") var layers: String
   @OptionGroup var output: OutputFolder
+  @OptionGroup var stored: StoredType
   @Flag(help: "Print what was made as JSON.") var json = false
 
   func run() {
@@ -31,9 +34,10 @@ struct Compose: ParsableCommand {
           "is not a list of layers", at: "--layers", expected: "such as 0,5,10,14", found: layers)
       }
       try output.write(from: [base, mla, linear], json: json) { folder in
+        let students = [URL(fileURLWithPath: mla), URL(fileURLWithPath: linear)]
         let config = try Composition(latentLayers: chosen).write(
-          base: URL(fileURLWithPath: base), latent: URL(fileURLWithPath: mla), linear: URL(fileURLWithPath: linear),
-          to: folder)
+          base: URL(fileURLWithPath: base), latent: students[0], linear: students[1], to: folder,
+          type: stored.type(widestOf: students))
         let object: [String: JSONValue] = [
           "layers": .array(chosen.sorted().map { .int($0) }), "kv_percent": .double(config.kvPercent),
           "kv_numbers_per_token": .int(config.kvNumbersPerToken), "state_numbers": .int(config.stateNumbers),

@@ -75,11 +75,11 @@ struct ILD: ParsableCommand {
           report: intermediateReport(recipe.plan, quiet: quiet || !ranks.writes), shouldStop: { Interrupt.isRaised })
       }
       if !ranks.writes { return }
-      if json { return try output.printJSON(outcome) }
+      if json { return try output.printTrained(json: jsonValue(outcome, snakeCase: true)) }
       for (layer, errors) in zip(outcome.before, outcome.after).enumerated() {
         try printResult(String(format: "layer %2d  relative error %.3f -> %.3f", layer, errors.0, errors.1))
       }
-      try printResult("model: \(output.out)")
+      try output.printTrained()
     }
   }
 
@@ -102,10 +102,10 @@ struct ILD: ParsableCommand {
     case .mamba2: return MambaConversion(layers: layers, start: start ?? .structured, seed: seed)
     case .jet: return JetConversion(layers: layers, start: start == .random ? .random : .structured, seed: seed)
     case .mla:
-      let half = config.headDim / 2
+      let half = config.halfRotated
       return try latent.applied(
         to: LatentConversion(
-          kvRank: max(1, config.maxKVRank / 8), nopeHeadDim: half, ropeHeadDim: half, layers: layers,
+          kvRank: max(1, config.maxKVRank / 8), nopeHeadDim: half.nope, ropeHeadDim: half.rope, layers: layers,
           start: start == .random ? .random : .svd, rope: ropeInit ?? .paper, sharesUpProjection: true, seed: seed))
     }
   }

@@ -71,7 +71,7 @@ struct Mohawk: ParsableCommand {
           shouldStop: { Interrupt.isRaised })
       }
       guard let outcome else { return }
-      if json { return try staged.output.printJSON(outcome) }
+      if json { return try staged.output.printTrained(json: jsonValue(outcome, snakeCase: true)) }
       for (layer, start) in outcome.matrices.before.enumerated() {
         try printResult(
           String(
@@ -79,7 +79,7 @@ struct Mohawk: ParsableCommand {
             outcome.matrices.after[layer], outcome.mixers.after[layer]))
       }
       if let line = heldOutLine(outcome.heldOut) { try printResult(line) }
-      try printResult("model: \(staged.output.out)")
+      try staged.output.printTrained()
     }
   }
 }

@@ -120,12 +120,7 @@ struct Select: ParsableCommand {
       chosenStrategy == .greedy ? .maxScore : chosenStrategy, count: count,
       scores: (0..<configs[0].layerCount).map { Double($0) })
     try shards.require(Tokenizer.load(from: folders[0]))
-    let available = min(windows ?? 64, shards.count / 256)
-    guard available > 0 else {
-      throw UpcycleError(
-        "too little text", at: data!, expected: "at least one window of 256 tokens", found: "\(shards.count)")
-    }
-    let texts = try (0..<available).map { try shards.read($0 * 256..<($0 + 1) * 256) }
+    let texts = try shards.firstWindows(windows ?? 64, for: configs[0])
     let scores = try method == .kl ? guided(folders, shards, texts) : swapped(folders, texts)
     if let table {
       try LayerScores(scores).save(to: table)
@@ -134,7 +129,7 @@ struct Select: ParsableCommand {
     let placement = try LayerPlacement(chosenStrategy, count: count, scores: scores)
     guard chosenStrategy == .greedy, method != .kl else { return (scores, placement) }
     let models = try folders.map { try LanguageModel(folder: $0) }
-    let rounds = ProgressLine("greedy batch", total: count * ((available + 7) / 8), quiet: quiet || json)
+    let rounds = ProgressLine("greedy batch", total: count * ((texts.count + 7) / 8), quiet: quiet || json)
     let choices = try greedyLayers(
       base: models[0], latent: models[1], linear: models[2], windows: texts, count: count
     ) { done, _ in rounds.update(done, "") }

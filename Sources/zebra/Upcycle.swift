@@ -86,13 +86,13 @@ struct Upcycle: ParsableCommand {
   private func show(_ outcome: BestRecipe.Outcome, _ outline: BestRecipe.Outline) throws {
     if json {
       let found = JSONValue.object(["plan": outline.json, "outcome": try jsonValue(outcome, snakeCase: true)])
-      return try printResult(staged.output.naming(found).text(pretty: true))
+      return try staged.output.printTrained(json: found)
     }
     for (layer, score) in outcome.scores.enumerated() {
       let chosen = outcome.latentLayers.contains(layer) ? "  latent" : ""
       try printResult(String(format: "layer %2d  KL that latent attention takes off %.4f%@", layer, score, chosen))
     }
     if let line = heldOutLine(outcome.heldOut) { try printResult(line) }
-    try printResult("model: \(staged.output.out)")
+    try staged.output.printTrained()
   }
 }

@@ -1,4 +1,6 @@
+import Foundation
 import Groundwork
+import ModelCore
 import TestKit
 import XCTest
 
@@ -59,6 +61,45 @@ final class BaselineCommandTests: XCTestCase {
       try assertRefused(tool, words + others, status: 1, saying: ["packed with another tokenizer", path("shards")])
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
+  }
+
+  /// What a command makes of a bfloat16 base is no larger than it need be; a hybrid holds the numbers of both students.
+  func testConvertedModelsAreStoredAsTheBaseUnlessAsked() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let teacher = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1/config.json")
+    let small = try JSONValue(contentsOf: teacher).merging(.object(["num_hidden_layers": .int(3)]))
+    try writeFile(small.text(pretty: true), to: folder.appendingPathComponent("small.json"))
+    try assertSucceeds("hybrid", ["create", "--config", path("small.json"), "--out", path("base")])
+    try giveTokenizer(to: folder.appendingPathComponent("base"))
+    try packSentences(for: path("base"), in: folder)
+    let calibration = ["--model", path("base"), "--calibration", path("shards"), "--calibration-tokens", "512"]
+    let layerwise = [
+      "--base", path("base"), "--data", path("shards"), "--batch", "2", "--sequence", "64", "--tokens", "128",
+      "--quiet",
+    ]
+    let mha2mla = ["mha2mla", "--kv-rank", "16", "--rope-dim", "2"] + calibration
+    let compose = ["compose", "--base", path("base"), "--mla", path("mla"), "--layers", "1", "--linear"]
+    func check(_ tool: String, _ words: [String], _ out: String, _ type: ElementType, parts: [String] = []) throws {
+      try assertSucceeds(tool, words + ["--out", path(out)])
+      for model in [out] + parts {
+        let weights = try SafetensorsFile(URL(fileURLWithPath: path("\(model)/model.safetensors")))
+        XCTAssertEqual(Set(weights.tensors.map(\.type)), [type], model)
+      }
+    }
+    try check("xecomla", ["palu"] + calibration, "palu", .bfloat16)
+    try check("xecomla", mha2mla, "mha2mla", .bfloat16)
+    try check("xecomla", mha2mla + ["--dtype", "float32"], "mha2mla-whole", .float32)
+    try check("zebra", ["prune", "--intermediate-size", "100"] + calibration, "pruned", .bfloat16)
+    try check("zebra", ["ild", "--mixer", "mla"] + layerwise, "mla", .bfloat16)
+    try check("zebra", ["ild", "--mixer", "mamba2"] + layerwise, "mamba2", .bfloat16)
+    try check("zebra", ["ild", "--mixer", "mamba2", "--dtype", "float32"] + layerwise, "mamba2-whole", .float32)
+    try check("zebra", compose + [path("mamba2")], "hybrid", .bfloat16)
+    try check("zebra", compose + [path("mamba2"), "--dtype", "float16"], "hybrid-asked", .float16)
+    try check("zebra", compose + [path("mamba2-whole")], "hybrid-whole", .float32)
+    let convert = ["convert", "--linear", "gdn", "--mla-layers", "1"] + layerwise
+    try check("hylo", convert, "hylo", .bfloat16, parts: ["hylo.ild/mla", "hylo.ild/gdn"])
   }
 
   func testPALUAndMHA2MLAConvertReportAndRefuse() throws {

@@ -41,6 +41,17 @@ final class CurveTests: XCTestCase {
       "step,loss,gradient_norm,rate,seconds\n" + (1...3).map { "\($0),7.5,0,1e-3,\($0)\n" }.joined(),
       to: folder.appendingPathComponent("run/metrics.csv"))
     XCTAssertTrue(try assertSucceeds("hybrid", ["curve", folder.path]).output.contains("7.5"))
+    // Early stopping by the loss measures it on held-out text, by a task it does not.
+    try writeFile("step,value\n0,4.5\n2,3.25\n", to: folder.appendingPathComponent("run/validation.csv"))
+    for (metric, isLoss) in [("loss", true), (#"task("recall", items: 100)"#, false)] {
+      let record: JSONValue = .object([
+        "plan": .object(["batch": .int(8), "time": .int(256), "tokens": .int(8000)]),
+        "identity": .object(["student": .string("0123, answers, \(metric) every 2, patience 5, delta 0.001")]),
+      ])
+      try writeFile(record.text(pretty: true), to: folder.appendingPathComponent("run/plan.json"))
+      let shown = try assertSucceeds("hybrid", ["curve", folder.path]).output
+      XCTAssertEqual(shown.contains("3.2500"), isLoss, shown)
+    }
     try FileManager.default.removeItem(at: folder.appendingPathComponent("run"))
 
     try assertRefused("hybrid", ["curve", folder.path], status: 1, saying: ["holds no training", "distill"])

@@ -170,6 +170,26 @@ final class DamageTests: XCTestCase {
     XCTAssertEqual(try readFile(weights), made)
   }
 
+  func testATrainingWhoseStatesHaveOtherNamesSaysThatItBeginsAnew() throws {
+    let train = [
+      "distill", "--student", path("base"), "--teacher", path("base"), "--kl-weight", "0", "--ce-weight", "1", "--data",
+      path("shards"), "--tokens", "4096", "--batch", "2", "--sequence", "64", "--save-every", "0", "--quiet", "--out",
+      path("renamed"),
+    ]
+    try launchAndKillAtACheckpoint("xecomla", train, out: path("renamed"))
+    let states = path("renamed/run/checkpoint") + "/"
+    for name in try FileManager.default.contentsOfDirectory(atPath: states) where name.hasSuffix(".safetensors") {
+      try FileManager.default.moveItem(atPath: states + name, toPath: states + name + ".bak")
+    }
+    let again = try assertSucceeds("xecomla", train)
+    XCTAssertTrue(again.error.contains("warning: \(states)state-"), again.error)
+    XCTAssertTrue(again.error.contains("begins anew"), again.error)
+    // Finished, it says what the loss did, again and again.
+    let first = try XCTUnwrap(again.output.split(separator: "\n").first)
+    XCTAssertNotNil(first.wholeMatch(of: /loss [0-9.]+ -> [0-9.]+/), again.output)
+    XCTAssertEqual(try assertSucceeds("xecomla", train).output, again.output)
+  }
+
   func testARefusalNamesTheInputThatChanged() throws {
     try FileManager.default.copyItem(atPath: path("base"), toPath: path("moved"))
     let convert = ["convert", "--model", path("moved"), "--kv-rank", "8", "--out", path("from moved")]
@@ -309,6 +329,29 @@ final class DamageTests: XCTestCase {
     try assertRefused(
       "shards", ["cat", path("shards"), "--from", "3", "--tokens", "0"], status: 2, saying: ["--tokens"])
     try assertRefused("bench", ["--list", "--json"], status: 2, saying: ["--json", "--list"])
+  }
+
+  /// Norms over all heads have no place in most methods: each says so by its own flag.
+  func testABaseThatNoMethodTakesIsNamedByItsFlag() throws {
+    try writeFile(
+      """
+      {"model_type": "olmo2", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+       "num_key_value_heads": 4, "intermediate_size": 128, "vocab_size": 2048, "max_position_embeddings": 512,
+       "tie_word_embeddings": false}
+      """, to: URL(fileURLWithPath: path("olmo.json")))
+    try assertSucceeds("hybrid", ["create", "--config", path("olmo.json"), "--out", path("olmo")])
+    try giveTokenizer(to: URL(fileURLWithPath: path("olmo")))
+    let train = ["--data", path("shards"), "--tokens", "512", "--batch", "2", "--sequence", "32", "--quiet"]
+    for (tool, command, flag, more) in [
+      ("hylo", "convert", "--base", ["--mla-layers", "0", "--linear", "gdn"] + train),
+      ("zebra", "ild", "--base", ["--mixer", "mla"] + train), ("hylo", "halo", "--base", ["--count", "1"] + train),
+      ("xecomla", "convert", "--model", ["--kv-rank", "4"]),
+      ("zebra", "prune", "--model", ["--hidden-size", "32", "--calibration", path("shards")]),
+    ] {
+      let arguments = [command, flag, path("olmo"), "--out", path("olmo out")] + more
+      try assertRefused(tool, arguments, status: 2, saying: ["error: \(flag): "])
+      XCTAssertFalse(try launch(tool, arguments).error.contains("`"), "\(tool) \(command)")
+    }
   }
 
   /// Items that would count as one task are not mixed.

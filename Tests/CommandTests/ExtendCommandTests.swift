@@ -1,3 +1,4 @@
+import Distillation
 import Foundation
 import Groundwork
 import ModelCore
@@ -56,6 +57,8 @@ final class ExtendCommandTests: XCTestCase {
     XCTAssertTrue(calm.error.contains("warning:") && calm.error.contains("512 positions"), calm.error)
     let result = try JSONValue(parsing: Data(calm.output.utf8), file: "extend --json")
     XCTAssertEqual(result["tokens"]?.int, 7680)
+    let rows = try RunDirectory(Self.folder.appendingPathComponent("calm")).readMetrics().column("ce")
+    XCTAssertEqual([result["first_loss"]?.double, result["last_loss"]?.double], [rows.first, rows.last])
     let heldOut = try XCTUnwrap(result["held_out"]?.array).compactMap { $0.array?.last?.double }
     XCTAssertLessThan(try XCTUnwrap(heldOut.last), try XCTUnwrap(heldOut.first))
     let config = try ModelConfig(contentsOf: Self.folder.appendingPathComponent("calm"))

@@ -123,6 +123,14 @@ final class FarskipCommandTests: XCTestCase {
     XCTAssertEqual(stopped["stopped_early"]?.bool, true)
     XCTAssertEqual(stopped["model"]?.string, path("stopped"))
     XCTAssertEqual(stopped["validation"]?.array?.compactMap { $0.array?[0].int }, [0, 4, 8])
+    // Without --patience the held-out text is measured on the way, as `xecomla distill` does.
+    let follow = distill("followed", ["--held-out", path("shards"), "--json"])
+    let followed = try assertSucceeds("farskip", follow).output
+    let points = try JSONValue(parsing: Data(followed.utf8), file: "distill --json")["held_out"]?.array ?? []
+    let tokens = points.compactMap { $0.array?[0].double }
+    XCTAssertEqual(tokens, Array(stride(from: 0.0, through: 4096, by: 640)) + [4096])
+    XCTAssertEqual(try assertSucceeds("farskip", follow).output, followed)
+    XCTAssertEqual(try hash("followed"), try hash("calm"), "measuring changes nothing")
     // The finished command says the same again.
     try assertSucceeds("farskip", distill("calm"))
     try assertRefused("farskip", distill("calm", ["--lr", "0.1"]), status: 2, saying: ["other settings"])

@@ -118,6 +118,8 @@ final class FarskipRanksTests: XCTestCase {
     let again = try assertSucceeds("farskip", command)
     XCTAssertFalse(again.error.contains("wrote"), again.error)
     XCTAssertEqual(try readFile(file), trace)
+    let spoken = train("told", []).filter { $0 != "--json" }
+    XCTAssertFalse(try assertSucceeds("farskip", spoken).error.contains("tokens in"), "nothing was trained")
     try writeFile("layer,score\n1,2\n", to: URL(fileURLWithPath: path("scores.csv")))
     for command in [short, train("untold", []), ["infer", "--model", path("far"), "--prompt", "a"]] {
       for name in ["scores.json", "scores.csv"] {

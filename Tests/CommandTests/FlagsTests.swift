@@ -24,6 +24,22 @@ final class FlagsTests: XCTestCase {
     XCTAssertEqual(flags.spelling("set `checkpointing`"), "set --checkpointing")
   }
 
+  private struct FromBase: ParsableCommand {
+    @Option(help: "What it begins with.") var base: String
+  }
+  private struct FromModel: ParsableCommand {
+    @Option(help: "What it begins with.") var model: String
+  }
+
+  /// What a method begins with is `model` in one library's words and `base` in another's.
+  func testTheModelThatAMethodBeginsWithHasOneFlag() {
+    for field in ["model", "base"] {
+      XCTAssertEqual(Flags(of: FromBase.self).spelling("`\(field)`: no"), "--base: no")
+      XCTAssertEqual(Flags(of: FromModel.self).spelling("`\(field)`: no"), "--model: no")
+      XCTAssertEqual(Flags(of: Convert.self).spelling("`\(field)`: no"), "`\(field)`: no")
+    }
+  }
+
   func testOtherFieldsAndOtherTextStayAsTheyAre() {
     let flags = Flags(of: Convert.self)
     for text in ["`q_rank`: is needed", "kv_rank", "`kv rank`", "`other_command`", "kv-rank of `"] {

@@ -27,7 +27,8 @@ final class HelpTests: XCTestCase {
       for command in try subcommands(tool) {
         let text = try help(tool, [command])
         let prose = text.components(separatedBy: "USAGE:")[0]
-        for line in prose.split(separator: "\n") {
+        let usage = text.dropFirst(prose.count).split(separator: "\n\n")[0]
+        for line in (prose + usage).split(separator: "\n") {
           XCTAssertLessThanOrEqual(line.count, 80, "\(tool) \(command): \(line)")
         }
         let paragraphs = prose.split(separator: /Examples?:\n/)[0]
@@ -49,6 +50,17 @@ final class HelpTests: XCTestCase {
       }
     }
     XCTAssertGreaterThan(shown, 20)
+  }
+
+  /// A program's own page shows how its work begins.
+  func testEveryProgramHasAnExample() throws {
+    for tool in Self.tools where tool != "lab" {
+      let text = try help(tool, [])
+      XCTAssertTrue(text.contains("Example:\n  \(tool) "), tool)
+      for line in text.components(separatedBy: "USAGE:")[0].split(separator: "\n") {
+        XCTAssertLessThanOrEqual(line.count, 80, "\(tool): \(line)")
+      }
+    }
   }
 
   func testUnknownWordsAreAnsweredWithWhatWasMeant() throws {

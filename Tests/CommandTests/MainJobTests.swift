@@ -198,8 +198,48 @@ final class MainJobTests: XCTestCase {
     XCTAssertEqual(info["parameters"]?.int, 1_235_814_400)
   }
 
+  /// What the weights take on disk, and what they would take in other types; a file of weights says what it is.
+  func testInfoSaysWhatTheWeightsTake() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    func info(_ arguments: [String]) throws -> (text: String, json: JSONValue) {
+      let printed = try assertSucceeds("hybrid", ["info", "--json"] + arguments).output
+      return (
+        try assertSucceeds("hybrid", ["info"] + arguments).output,
+        try JSONValue(parsing: Data(printed.utf8), file: "info --json")
+      )
+    }
+    let model = repositoryRoot().appendingPathComponent("experiments/teachers/nano-1b-seed1").path
+    let stored = try info(["--model", model])
+    let parameters = try XCTUnwrap(stored.json["parameters"]?.int)
+    XCTAssertEqual(stored.json["stored_bytes"]?.int, 2 * parameters)
+    XCTAssertEqual(stored.json["stored_type"]?.string, "bfloat16")
+    XCTAssertEqual(stored.json["float32_bytes"]?.int, 4 * parameters)
+    XCTAssertTrue(
+      stored.text.contains(
+        "\(formatBytes(2 * parameters)) as bfloat16 (\(formatBytes(4 * parameters)) as float32)"), stored.text)
+    for alone in [["--preset", "nano-1b"], ["--model", model + "/config.json"]] {
+      let counted = try info(alone)
+      XCTAssertNil(counted.json["stored_bytes"])
+      XCTAssertNotNil(counted.json["bfloat16_bytes"]?.int)
+      XCTAssertTrue(counted.text.contains(" as bfloat16, "), counted.text)
+    }
+    try writeFile(Data("GGUF".utf8) + Data(count: 20), to: folder.appendingPathComponent("m.gguf"))
+    try writeFile(Data([64, 0, 0, 0, 172, 0, 0, 0]), to: folder.appendingPathComponent("stories.bin"))
+    try assertRefused("hybrid", ["info", "--model", path("m.gguf")], status: 1, saying: ["m.gguf: is a GGUF file"])
+    try assertRefused(
+      "hybrid", ["info", "--model", path("stories.bin")], status: 1,
+      saying: ["stories.bin: is a binary file", "hybrid import --llama2c"])
+  }
+
   func testUsageErrorsExitWithTwoAndEveryToolHasHelp() throws {
     try assertRefused("hybrid", ["info", "--preset", "llama-9"], status: 2, saying: ["llama-9", "llama-3.2-1b"])
+    try assertRefused(
+      "hybrid", ["info", "--preset", "llama-3.2-1"], status: 2, saying: ["did you mean llama-3.2-1b?"])
+    try assertRefused(
+      "hybrid", ["evaluate", "--model", "experiments/teachers/nano-1b-seed1", "--tasks", "recal"], status: 2,
+      saying: ["--tasks", "did you mean recall?"])
     try assertRefused("xecomla", ["convert", "--no-such-option"], status: 2, saying: ["--help"])
     try assertRefused("shards", ["pack", "--input"], status: 2, saying: ["--input"])
     for tool in ["hybrid", "xecomla", "shards", "lab"] {

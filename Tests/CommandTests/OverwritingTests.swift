@@ -13,6 +13,26 @@ final class OverwritingTests: XCTestCase {
 
   private func path(_ name: String) -> String { Self.folder.appendingPathComponent(name).path }
 
+  /// A link to nothing is refused before the work, not when the folder is to take its place.
+  func testALinkToNothingIsNoOutput() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let link = folder.appendingPathComponent("link").path
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: folder.path + "/gone")
+    let base = repositoryRoot().appendingPathComponent("experiments/teachers/nano-smol-seed1").path
+    for (tool, arguments) in [
+      ("xecomla", ["convert", "--model", base, "--kv-rank", "8", "--out", link]),
+      ("hybrid", ["create", "--preset", "nano-1b", "--out", link + "/"]),
+      (
+        "hybrid",
+        ["pretrain", "--preset", "nano-1b", "--tokens", "512", "--batch", "2", "--sequence", "64", "--out", link]
+      ),
+    ] {
+      try assertRefused(tool, arguments, status: 2, saying: ["link: is a link to ", "gone, where nothing is"])
+    }
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), ["link"])
+  }
+
   private struct Writer {
     /// Tool, subcommand and options but --out.
     let command: [String]

@@ -147,13 +147,41 @@ final class PackCommandTests: XCTestCase {
       "shards", pack + ["--out", path("no")], status: 1,
       saying: ["chats.jsonl:2", "t.jinja: template line 1", "no tools"])
     let result = try assertSucceeds("shards", pack + ["--out", path("shards"), "--skip-bad-lines", "1"])
-    XCTAssertTrue(result.error.contains("1 lines left out, the first: \(path("chats.jsonl")):2"), result.error)
+    XCTAssertTrue(result.error.contains("1 line left out, the first: \(path("chats.jsonl")):2"), result.error)
     let quiet = try assertSucceeds(
       "shards", pack + ["--out", path("quiet"), "--skip-bad-lines", "1", "--quiet", "--json"])
-    XCTAssertTrue(quiet.error.contains("1 lines left out"), "no progress is not no notes: \(quiet.error)")
+    XCTAssertTrue(quiet.error.contains("1 line left out"), "no progress is not no notes: \(quiet.error)")
     XCTAssertEqual(
       try JSONValue(parsing: Data(quiet.output.utf8), file: "pack --json")["lines_left_out"]?.int, 1)
     XCTAssertEqual(try TokenShards(URL(fileURLWithPath: path("shards"))).manifest.documents.count, 2)
+  }
+
+  /// A model folder may be a link to one, as in the Hub's cache: its template and its special tokens are read there.
+  func testALinkToAModelFolderHasItsTemplate() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    try makeDirectory(folder.appendingPathComponent("model"))
+    try giveTokenizer(to: folder.appendingPathComponent("model"))
+    try writeFile(
+      "{% for m in messages %}{{ bos_token }}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}"
+        + "{% if add_generation_prompt %}{{ bos_token }}assistant: {% endif %}",
+      to: folder.appendingPathComponent("model/chat_template.jinja"))
+    try FileManager.default.createSymbolicLink(atPath: path("link"), withDestinationPath: path("model"))
+    try writeFile(
+      #"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}"# + "\n",
+      to: folder.appendingPathComponent("chats.jsonl"))
+    let read = try ["model", "link"].map { name in
+      try assertSucceeds(
+        "shards",
+        [
+          "pack", "--input", path("chats.jsonl"), "--chat", "--tokenizer", path(name), "--out", path("from \(name)"),
+          "--quiet",
+        ])
+      let shards = try TokenShards(URL(fileURLWithPath: path("from \(name)")))
+      return try shards.read(0..<shards.count)
+    }
+    XCTAssertEqual(read[0], read[1])
   }
 
   /// A conversation that the assistant opens, with a template that looks at the first message; loss on it is of its

@@ -120,6 +120,26 @@ final class PreferCommandTests: XCTestCase {
     XCTAssertTrue(try succeed("xecomla", ["prefer", "--help"]).contains("Example:\n  xecomla prefer"))
   }
 
+  /// A model without a chat template takes one for pairs of messages, and for nothing else.
+  func testPairsOfMessagesTakeAChatTemplate() throws {
+    func said(_ role: String, _ text: String) -> String { #"[{"role": "\#(role)", "content": "\#(text)"}]"# }
+    let pair =
+      #"{"prompt": \#(said("user", "Hi")), "chosen": \#(said("assistant", "Hello")), "#
+      + #""rejected": \#(said("assistant", "No"))}"#
+    try writeFile(pair + "\n", to: URL(fileURLWithPath: path("messages.jsonl")))
+    try writeFile(
+      "{% for m in messages %}<|bos|>{{ m.role }}: {{ m.content }}<|eos|>{% endfor %}"
+        + "{% if add_generation_prompt %}<|bos|>assistant: {% endif %}", to: URL(fileURLWithPath: path("t.jinja")))
+    let messages = ["--data", path("messages.jsonl"), "--batch", "1"]
+    try assertRefused(
+      "xecomla", prefer("chats", messages), status: 2,
+      saying: ["has no chat template", "give one with --chat-template"])
+    try assertSucceeds("xecomla", prefer("chats", messages + ["--chat-template", path("t.jinja")]))
+    try assertRefused(
+      "xecomla", prefer("no chats", ["--data", path("pairs.jsonl"), "--chat-template", path("t.jinja")]), status: 2,
+      saying: ["--chat-template", "says nothing about pairs that are texts"])
+  }
+
   func testBadPairsAndPlansAreRefused() throws {
     let file = URL(fileURLWithPath: path("bad.jsonl"))
     let good = #"{"prompt": "a", "chosen": " b", "rejected": " c"}"#

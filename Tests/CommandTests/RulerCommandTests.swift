@@ -81,6 +81,17 @@ final class RulerCommandTests: XCTestCase {
     XCTAssertTrue(String(decoding: try readFile(picture), as: UTF8.self).contains("</svg>"))
     let read = try launch("hybrid", ["ruler", "--model", model, "--read", samples, "--json"] + small)
     XCTAssertEqual(read.output, own.output)
+    // What is not asked for is what the folder has.
+    for named in [[], ["--lengths", "256"], ["--tasks", "niah_single_1,qa_1"]] {
+      let all = try assertSucceeds(
+        "hybrid", ["ruler", "--model", model, "--read", samples, "--samples", "2", "--quiet", "--json"] + named)
+      XCTAssertEqual(all.output, own.output, "\(named)")
+    }
+    let inside = try assertSucceeds(
+      "hybrid", ["ruler", "--model", model, "--read", samples + "/256", "--samples", "2", "--quiet", "--json"])
+    XCTAssertEqual(inside.output, own.output)
+    try assertRefused(
+      "hybrid", ["ruler", "--model", model, "--read", model], status: 1, saying: ["has no samples of RULER"])
     let json = try JSONValue(parsing: Data(own.output.utf8), file: "ruler --json")
     XCTAssertNotNil(json["averages"]?["256"]?["value"]?.double, own.output)
     for option in [["--seed", "9"], ["--scale", "paper"]] {
@@ -115,6 +126,9 @@ final class RulerCommandTests: XCTestCase {
     try assertRefused("hybrid", ["ruler", "--lengths", "256"], status: 2, saying: ["--model", "--write"])
     try assertRefused(
       "hybrid", ["ruler", "--write", samples, "--tasks", "nonsense"], status: 2, saying: ["nonsense", "vt"])
+    try assertRefused(
+      "hybrid", ["ruler", "--write", samples, "--tasks", "niah_singel_1"], status: 2,
+      saying: ["did you mean niah_single_1?"])
     try assertRefused(
       "hybrid", ["ruler", "--model", model, "--read", folder.path + "/nothing", "--tasks", "vt", "--lengths", "512"],
       status: 1,

@@ -117,7 +117,7 @@ final class SilentOptionsTests: XCTestCase {
   func testAGridKeepsAndShowsWhatItMeasures() throws {
     let ruler = ["ruler", "--model", model, "--lengths", "256", "--samples", "1", "--quiet"]
     let refused: [(more: [String], words: [String])] = [
-      (["--grid", "--write", path("samples")], ["--write", "it or --grid"]),
+      (["--grid", "--write", path("samples")], ["--write", "leave --grid out"]),
       (["--grid", "--tasks", "niah_single_1,niah_single_2"], ["--tasks", "one with --grid", "niah_single_1"]),
       (["--grid", "--depths", ""], ["--depths", "is not a place in percent"]),
       (["--grid", "--depths", "0,,100"], ["--depths", "is not a place in percent"]),

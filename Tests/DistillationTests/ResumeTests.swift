@@ -221,9 +221,36 @@ final class ResumeTests: XCTestCase {
       XCTAssertThrowsError(try run("curve")) { XCTAssert("\($0)".contains("is not the loss curve"), "\($0)") }
     }
     try FileManager.default.removeItem(at: file)
-    XCTAssertThrowsError(try run("curve")) { XCTAssert("\($0)".contains("metrics.csv: no such file"), "\($0)") }
+    XCTAssertThrowsError(try run("curve")) {
+      XCTAssert("\($0)".contains("is not the loss curve") && "\($0)".contains("found no such file"), "\($0)")
+      XCTAssert("\($0)".contains("restore it, or delete"), "\($0)")
+    }
     try Data(text.utf8).write(to: file)
     try assertWholeRun("curve", try run("curve"))
+  }
+
+  /// A run whose states are gone, or have other names, begins anew and says so; one that was killed before its first
+  /// state was due has lost nothing.
+  func testStatesThatAreGoneAreMissed() throws {
+    try run("lost", until: 5)
+    let lost = directory("lost")
+    let (state, other) = (
+      lost.checkpoint.appendingPathComponent("state-5.safetensors"), lost.checkpoint.appendingPathComponent("old.bak")
+    )
+    func said(saveEvery: Double = 60) -> String? { lost.lostStates(in: lost.checkpoint, saveEvery: saveEvery) }
+    try FileManager.default.moveItem(at: state, to: other)
+    XCTAssert(said()?.contains("old.bak: is no state by its name") == true, said() ?? "nothing")
+    XCTAssert(said()?.contains("had done 5 steps") == true, said() ?? "nothing")
+    try FileManager.default.removeItem(at: other)
+    XCTAssert(said()?.contains("the states of step 5 are gone") == true, said() ?? "nothing")
+    try FileManager.default.removeItem(at: lost.checkpoint)
+    let header = try String(contentsOf: lost.metrics, encoding: .utf8).split(separator: "\n")[0]
+    for (seconds, isMissed) in [([1, 2, 61], false), ([1, 61, 62], true), ([30, 31, 1], true), ([], false)] {
+      let rows = seconds.enumerated().map { "\($0.offset + 1),3,3,0,1,0.1,\($0.element).00\n" }
+      try Data("\(header)\n\(rows.joined())".utf8).write(to: lost.metrics)
+      XCTAssertEqual(said() != nil, isMissed, "\(seconds)")
+    }
+    try assertWholeRun("lost", try run("lost"))
   }
 
   /// Two processes never write one run; here the other one is a lock that somebody holds.

@@ -189,6 +189,15 @@ final class ScoringTests: XCTestCase {
     let moved = tokenizer.split(context: "The cat sat ", continuation: "on the mat")
     XCTAssertEqual(moved.context, context)
     XCTAssertEqual(moved.continuation, continuation)
+    // Of white space scalar by scalar what Python takes for it.
+    for (context, stem) in [
+      ("The cat \u{301}", "The cat \u{301}"), ("The cat\u{1C}\u{1F}", "The cat"),
+      ("The cat\u{200B}", "The cat\u{200B}"), ("The cat \u{3000}\r\n", "The cat"),
+    ] {
+      let pair = tokenizer.split(context: context, continuation: "on the mat")
+      XCTAssertEqual(pair.context, start + tokenizer.encode(stem), context.debugDescription)
+      XCTAssertEqual(pair.context + pair.continuation, start + tokenizer.encode(context + "on the mat"))
+    }
     let empty = tokenizer.split(context: "", continuation: "The")
     XCTAssertEqual(empty.context, start)
     XCTAssertEqual(empty.continuation, tokenizer.encode("The"))

@@ -111,6 +111,60 @@ final class ExportTests: XCTestCase {
     }
   }
 
+  /// What transformers' own models take and this one does not compute is refused by name; what changes nothing passes.
+  func testTheModellingFileSwallowsNoArgument() throws {
+    let exported = try exported(model("all-mixers"))
+    let text = try String(decoding: readFile(exported.appendingPathComponent("modeling_upcycle.py")), as: UTF8.self)
+    let forward = try XCTUnwrap(text.range(of: "    def forward(\n        self, input_ids=None"))
+    XCTAssertTrue(text[forward.upperBound...].prefix(600).contains("self.refuse(others)"))
+    guard let python = TransformersPeer.python else { return }
+    let script = """
+      import sys, torch
+      from transformers import AutoModelForCausalLM, DynamicCache
+      model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True, dtype="float32").eval()
+      ids = torch.arange(1, 13).view(2, 6)
+      order = torch.arange(6)[None]
+      plain = model(ids).logits
+      for options in (
+          dict(position_ids=order), dict(position_ids=order[0]), dict(return_dict=False),
+          dict(past_key_values=None, inputs_embeds=None, output_hidden_states=False, output_attentions=None)):
+          assert torch.equal(model(ids, **options)[0], plain), options
+      assert type(model(ids, return_dict=False)) is tuple
+      mask = torch.ones_like(ids)
+      mask[0, :2] = 0
+      padded = model(ids, attention_mask=mask).logits
+      said = (mask.cumsum(1) - 1).masked_fill(mask == 0, 1)
+      assert torch.equal(model(ids, attention_mask=mask, position_ids=said).logits, padded)
+      for options in (
+          dict(position_ids=order + 3), dict(position_ids=order[:, :3]), dict(past_key_values=DynamicCache()),
+          dict(inputs_embeds=torch.zeros(2, 6, 32)), dict(output_hidden_states=True), dict(output_attentions=True),
+          dict(cu_seq_lens_q=order)):
+          try:
+              model(ids, **options)
+          except (ValueError, NotImplementedError) as error:
+              assert list(options)[0] in str(error), error
+          else:
+              raise AssertionError(options)
+      loss = model(ids, labels=ids).loss
+      assert torch.allclose(model(ids, labels=ids, num_items_in_batch=5).loss, loss * 2)
+      for options in (dict(), dict(num_beams=2), dict(do_sample=True), dict(position_ids=order.expand(2, -1))):
+          written = model.generate(
+              ids, attention_mask=torch.ones_like(ids), max_new_tokens=3, eos_token_id=-1, pad_token_id=0, **options)
+          assert written.shape == (2, 9), options
+      try:
+          model.generate(
+              ids, attention_mask=torch.ones_like(ids), max_new_tokens=3, position_ids=order.expand(2, -1) + 3)
+      except ValueError as error:
+          assert "position_ids" in str(error), error
+      else:
+          raise AssertionError("positions are swallowed")
+      """
+    let result = try launch(
+      python, ["-c", script, exported.path],
+      environment: ["HF_HOME": folder.appendingPathComponent("cache").path, "HF_HUB_OFFLINE": "1"])
+    XCTAssertEqual(result.status, 0, result.error)
+  }
+
   func testConfigurationsAreRightForTypedReaders() throws {
     for (name, files) in [("plain", ["config.json"]), ("all-mixers", ["config.json", "modeling_upcycle.py"])] {
       let exported = try exported(model(name))
@@ -279,6 +333,23 @@ final class ExportTests: XCTestCase {
       }
     }
     try refused("llama", .official, ["without other mixers", "llama"])
+    let scaled = try model("all-mixers") {
+      $0.mixers = [.mamba2, .latentAttention, .mamba2, .mamba2]
+      ($0.rope, $0.attention, $0.delta) = (RopeConfig(), AttentionConfig(), nil)
+      $0.latent?.layerRanks = [:]
+      ($0.block.embeddingMultiplier, $0.block.residualMultiplier) = (12, 0.25)
+    }
+    XCTAssertThrowsError(try exported(scaled, .official)) { error in
+      for word in ["what the base has beyond Llama", "found embedding_multiplier, residual_multiplier"] {
+        XCTAssertTrue("\(error)".contains(word), "\(error)")
+      }
+    }
+    let family = repositoryRoot().appendingPathComponent("Tests/Goldens/families/qwen3_5")
+    XCTAssertThrowsError(try OfficialLayout(ModelConfig(contentsOf: family))) { error in
+      for word in ["a family with mixers of its own", "qwen3_5_text"] {
+        XCTAssertTrue("\(error)".contains(word), "\(error)")
+      }
+    }
     try refused("all-mixers", .mlx, ["this model is not written for mlx-lm", "attention, MLA, Mamba2, GDN"])
     try refused("direct-queries", .mlx, ["neighbouring dimensions"])
     let llama = try model("llama")
@@ -287,6 +358,32 @@ final class ExportTests: XCTestCase {
     XCTAssertThrowsError(try ExportedModel.transformers(hypeNet, type: .float32, source: llama)) { error in
       for word in ["has layers that the modelling file does not compute", "lightning-attn"] {
         XCTAssertTrue("\(error)".contains(word), "\(error)")
+      }
+    }
+  }
+
+  /// In every format the error leads to the file and its own name of the tensor.
+  func testNumbersThatAreNoneAreNamedWithTheirFile() throws {
+    for (name, role, formats) in [
+      ("plain", MixerRole.keyValueUp, [ExportFormat.transformers, .official]),
+      ("llama", MixerRole.query, [ExportFormat.transformers]),
+      ("all-mixers", MixerRole.output, [ExportFormat.transformers]),
+    ] {
+      let model = try model(name)
+      let config = try ModelConfig(contentsOf: model)
+      let layer = config.layerCount - 1
+      let tensor = try XCTUnwrap(config.tensor(role, layer: layer), name)
+      let file = model.appendingPathComponent("model.safetensors")
+      var data = try readFile(file)
+      let header = Int(data.prefix(8).withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
+      let entry = try JSONValue(parsing: data.dropFirst(8).prefix(header), file: "header")[tensor.name]
+      let end = 8 + header + (try XCTUnwrap(entry?["data_offsets"]?.array?.last?.int))
+      data.replaceSubrange(end - 4..<end, with: withUnsafeBytes(of: Float.nan) { Data($0) })
+      try data.write(to: file)
+      for format in formats {
+        XCTAssertThrowsError(try exported(model, format), "\(name), \(format)") {
+          XCTAssertTrue("\($0)".contains("\(file.path): \(tensor.name): holds NaN"), "\($0)")
+        }
       }
     }
   }

@@ -31,6 +31,14 @@ final class ProgressTests: XCTestCase {
     let progress = makeProgress(total: 0)
     progress.update(17, "bytes")
     XCTAssertEqual(news(), "\r\u{1b}[Jstep 17  bytes")
+    now = 1
+    progress.update(1_234_567, "bytes")
+    XCTAssertEqual(news(), "\r\u{1b}[Jstep 1,234,567  bytes")
+  }
+
+  func testCountsStandInGroupsOfThreeDigits() {
+    makeProgress(total: 64_000_002).update(16_384)
+    XCTAssertEqual(news(), "\r\u{1b}[Jstep 16,384/64,000,002  estimating")
   }
 
   func testThereIsNoTimeLeftUntilSomethingTells() {
@@ -48,6 +56,15 @@ final class ProgressTests: XCTestCase {
     XCTAssert(news().hasSuffix("step 100/100  loss 3.0"))
     progress.finish("80 steps")
     XCTAssertEqual(news(), "\r\u{1b}[Jstep 80 steps in 40s\n")
+  }
+
+  /// What was counted in steps is not when it ends.
+  func testATrainingsLastLineCountsNoSteps() {
+    let progress = ProgressLine("distill step", total: 4, startingAt: 0, line: makeLine()) { [unowned self] in now }
+    progress.update(4)
+    XCTAssertEqual(news(), "\r\u{1b}[Jdistill step 4/4")
+    progress.finish("1,792 tokens")
+    XCTAssertEqual(news(), "\r\u{1b}[Jdistill: 1,792 tokens in 0.0s\n")
   }
 
   func testATerminalIsRewrittenFiveTimesASecondAndALogEveryFiveSeconds() {

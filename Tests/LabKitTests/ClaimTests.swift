@@ -84,6 +84,14 @@ final class ClaimTests: ClaimTestCase {
     XCTAssertEqual(found.needs.first, "a: 1 of \(wanted[1]) seeds")
   }
 
+  /// A quantity without a value says why.
+  func testAQuantityThatIsNoNumberIsNamed() throws {
+    let spec = try spec(#"{ let: { a: "a", b: "b" }, quantity: "a / (b - b)", above: 0 }"#)
+    let found = try verdict(spec, records(["a": [2, 2.1, 1.9], "b": [1, 1.1, 0.9]]))
+    XCTAssertEqual(found.answer, .undecided)
+    XCTAssertTrue(found.tests[0].text.hasSuffix("undecided (the quantity, or its slope, is not a finite number)"))
+  }
+
   /// Beside a pole an error has no width.
   func testAQuantityBesideAPoleIsUndecided() throws {
     let spec = try spec(#"{ let: { a: "a" }, quantity: "1 / (a - 0.9999)", above: 0 }"#)

@@ -24,6 +24,18 @@ final class MarkdownGridTests: XCTestCase {
     }
   }
 
+  /// A remark on one line of three makes no second table of three.
+  func testLinesWithoutFurtherNumbersStandOnce() {
+    var grid = MarkdownGrid()
+    for title in ["model", "what it is"] { grid.add(title, right: false) }
+    for column in 1...6 { grid.add("measurement \(column)", right: true) }
+    grid.add(String(repeating: "remark ", count: 12), right: true)
+    grid.rows = ["a", "b", "c"].map { [$0, "a model"] + (1...6).map { "\($0)" } + [$0 == "b" ? "odd" : ""] }
+    let parts = grid.text.components(separatedBy: "\n\n").map { $0.split(separator: "\n") }
+    XCTAssertEqual(parts.map(\.count), [5, 3])
+    XCTAssertTrue(parts[1][2].hasPrefix("| b"))
+  }
+
   /// Parts are about equally wide: no last part of one column.
   func testPartsOfAWideTableAreBalanced() {
     var grid = MarkdownGrid()

@@ -196,6 +196,61 @@ final class ConfigTests: XCTestCase {
     XCTAssertEqual(config.eosTokenIds, [3])
   }
 
+  /// Transformers asks the whole model's key; several classes of it take over a language model's where theirs is false.
+  func testATiedHeadOfAMultimodalModelIsTiedWhateverItsTextPartSays() throws {
+    for (outer, inner, isTied) in [
+      (true, false, true), (true, true, true), (false, true, true), (false, false, false), (nil, true, true),
+      (nil, false, false),
+    ] as [(Bool?, Bool, Bool)] {
+      var values: [String: JSONValue] = [
+        "model_type": .string("mistral3"),
+        "text_config": small.merging(
+          .object(["model_type": .string("mistral"), "tie_word_embeddings": .bool(inner)])),
+      ]
+      values["tie_word_embeddings"] = outer.map { .bool($0) }
+      let config = try ModelConfig(json: .object(values), file: "config.json")
+      XCTAssertEqual(config.tieWordEmbeddings, isTied, "\(String(describing: outer)), \(inner)")
+    }
+  }
+
+  /// LLaVA-1.5's language model says nothing of its sizes: they are those of the class.
+  func testSizesThatAConfigLeavesOutAreThoseOfTheClass() throws {
+    let llava = try parse(
+      #"""
+      {"model_type": "llava", "text_config": {"model_type": "llama", "vocab_size": 32064, "rms_norm_eps": 1e-05,
+       "max_position_embeddings": 4096}, "tie_word_embeddings": false}
+      """#)
+    XCTAssertEqual(llava.vocabularySize, 32_064)
+    XCTAssertEqual(llava.headDim, 128)
+    XCTAssertEqual(llava.parameterCount, 6_738_415_616 + 2 * 64 * 4096, "Llama-7B's with 64 more pieces")
+    for (type, sizes) in [
+      ("llama", [4096, 32, 32, 32, 128, 11_008, 32_000]), ("mistral", [4096, 32, 32, 8, 128, 14_336, 32_000]),
+      ("qwen2", [4096, 32, 32, 32, 128, 22_016, 151_936]), ("qwen3", [4096, 32, 32, 32, 128, 22_016, 151_936]),
+      ("smollm3", [2048, 36, 16, 4, 128, 11_008, 128_256]), ("olmo2", [4096, 32, 32, 32, 128, 11_008, 50_304]),
+      ("phi3", [3072, 32, 32, 32, 96, 8192, 32_064]), ("granite", [4096, 32, 32, 32, 128, 11_008, 32_000]),
+      ("gemma2", [2304, 26, 8, 4, 256, 9216, 256_000]), ("gemma3_text", [2304, 26, 8, 4, 256, 9216, 262_208]),
+      ("gpt2", [768, 12, 12, 12, 64, 3072, 50_257]),
+    ] {
+      let config = try parse(#"{"model_type": "\#(type)"}"#)
+      let found = [
+        config.hiddenSize, config.layerCount, config.attentionHeads, config.keyValueHeads, config.headDim,
+        config.intermediateSize, config.vocabularySize,
+      ]
+      XCTAssertEqual(found, sizes, type)
+    }
+    // A null is said: as many key heads as queries have, and no other size.
+    let mistral = try parse(#"{"model_type": "mistral", "num_key_value_heads": null}"#)
+    XCTAssertEqual(mistral.keyValueHeads, 32)
+    XCTAssertThrowsError(try parse(#"{"model_type": "mistral", "hidden_size": null}"#)) {
+      XCTAssertTrue("\($0)".contains("\"hidden_size\" is missing"), "\($0)")
+    }
+    for type in ["qwen3_moe", "deepseek_v3", "minicpm3", "upcycle_hybrid"] {
+      XCTAssertThrowsError(try parse(#"{"model_type": "\#(type)"}"#), type) {
+        XCTAssertTrue("\($0)".contains("is missing"), "\($0)")
+      }
+    }
+  }
+
   func testARewiredModelDoesNotPassForItsBase() throws {
     var config = try ModelConfig.preset("nano-qwen-moe")
     config = try config.connecting([0, 1], as: .farskip)

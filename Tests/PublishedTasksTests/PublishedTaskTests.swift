@@ -159,6 +159,12 @@ final class PublishedTaskTests: XCTestCase {
     try refused(form + fields + "process_docs: !function utils.other\n", ["test.jsonl"])
     try refused(form + fields + "metric_list:\n  - metric: f1\n", ["f1", "acc_norm"])
     try refused(form + fields + "include: t.yaml\n", ["circle"])
+    for pattern in [#"\q"#, "(a", "a)", "[z-a]", "a**", "(?<=a*)b", "(?(1)a|b)", #"(a)\2"#, "a(?i)b", "[a"] {
+      try refused(
+        "task: t\ndoc_to_text: q\ndoc_to_target: a\nfilter_list:\n  - name: f\n    filter:\n"
+          + "      - {function: regex, regex_pattern: '\(pattern)'}\n",
+        ["t.yaml: cannot be read as a regular expression", pattern])
+    }
     let generated = "task: t\ntest_split: test\ndoc_to_text: q\ndoc_to_target: a\n"
     try refused(generated + "generation_kwargs: greedy\n", ["generation_kwargs", "greedy"])
     for (setting, words) in [
@@ -175,9 +181,6 @@ final class PublishedTaskTests: XCTestCase {
       "{\"q\": \"Q\", \"c\": [\"x\", \"y\"], \"a\": 0}\n{\"q\": \"Q\", \"c\": [\"x\"], \"a\": 0}\n",
       to: folder.appendingPathComponent("test.jsonl"))
     try refused(form + fields, ["test.jsonl:2", "doc_to_choice"])
-    try refused(
-      form + "doc_to_text: q\ndoc_to_choice: {yes: a, no: b}\ndoc_to_target: a\n",
-      ["is a mapping", "a list of its values"])
     try refused(generated + "generation_kwargs:\n  max_tokens: 123456\n", ["leaves no room", "123456"])
     try refused(form + fields + "process_docs: !function utils.other\n", ["utils.other", "process_docs"])
     try refused(
@@ -190,6 +193,86 @@ final class PublishedTaskTests: XCTestCase {
     XCTAssertEqual(AnswerSettings.part(of: "4\r\nQ: more", before: ["Q:", "\n"]), "4\r")
     XCTAssertEqual(AnswerSettings.part(of: "e\u{301}\n", before: ["", "e"]), "")
     XCTAssertEqual(AnswerSettings.part(of: "4 and so", before: ["and so on", "\n"]), "4 and so")
+  }
+
+  /// What `re.findall` and `re.sub` of CPython 3.11 give.
+  func testPatternsFindWhatPythonsDo() throws {
+    let answer = #"((?<=The answer is )(.*)(?=.)|(?<=answer is )(.*)(?=.)|(?<=The answer: )(.*)(?=.))"#
+    let cases: [(pattern: String, text: String, found: [[String]], left: String)] = [
+      (#"\b(Yes|No|yes|no)\b"#, "Answer:Yes", [["Yes"]], "Answer:"),
+      (#"\b(Yes|No|yes|no)\b"#, "Yes.No, not Yesterday", [["Yes"], ["No"]], "., not Yesterday"),
+      (#"\b\d+\b"#, "3.5 x_1 2", [["3"], ["5"], ["2"]], ". x_1 "), (#"\.$"#, "right.\n", [["."]], "right\n"),
+      ("^a", "ba\na", [], "ba\na"), ("(?m)^.$", "a\r\nb\nc", [["b"], ["c"]], "a\r\n\n"),
+      ("(.*)", "a\rb\n", [["a\rb"], [""], [""]], "\n"), ("[a-z&&b]+", "ab&z", [["ab&z"]], ""),
+      ("[[a]+", "[a]", [["[a"]], "]"), ("[]a]+", "a]b", [["a]"]], "b"), ("[^]a]", "a]b", [["b"]], "a]"),
+      ("[+--]", "a-,+", [["-"], [","], ["+"]], "a"), (#"\s+$"#, "x \u{1c}\u{1f}\n", [[" \u{1c}\u{1f}\n"]], "x"),
+      (#"[^\s]+"#, "a\u{200b}b\u{1f}c\u{85}d", [["a\u{200b}b"], ["c"], ["d"]], "\u{1f}\u{85}"),
+      (#"\w+"#, "é\u{bd}_ e\u{301} a\u{200d}b", [["é\u{bd}_"], ["e"], ["a"], ["b"]], " \u{301} \u{200d}"),
+      (answer, "I think The answer is (B).", [["(B)", "(B)", "", ""]], "I think The answer is ."),
+      (answer, "So answer is 42, yes\nmore", [["42, ye", "", "42, ye", ""]], "So answer is s\nmore"),
+      (#"(((?<=[answer is ])[A-D])|([A-D]\n)|(^[A-D]$))"#, "B", [["B", "", "", "B"]], ""),
+      ("(-?[$0-9.,]{2,})|(-?[0-9]+)", "It is $1,234.50 or 7", [["$1,234.50", ""], ["", "7"]], "It is  or "),
+      (#"#### (\-?[0-9\.\,]+)"#, "#### 1,234\n#### 5", [["1,234"], ["5"]], "\n"),
+      ("(?s).*#### ", "a\nb#### 3", [["a\nb#### "]], "3"),
+      ("(?=(female|woman|man|male))", "a woman", [["woman"], ["man"]], "a woman"),
+      ("(?P<first_one>a)(?P=first_one)", "aa a", [["a"]], " a"), (#"a\Z"#, "a\na", [["a"]], "a\n"),
+      (#"^(.*?)(?=\n|$)"#, "one\r\ntwo\n", [["one\r"]], "\ntwo\n"),
+      ("|a", "aba", [[""], ["a"], [""], [""], ["a"], [""]], "b"), ("x{,2}y", "xxxy y", [["xxy"], ["y"]], "x "),
+      ("{a}", "{a}", [["{a}"]], ""),
+      ("(?i)straße|k", "STRASSE STRAßE \u{212a}", [["STRAßE"], ["\u{212a}"]], "STRASSE  "),
+      ("(?x) ( a ) \\  # blank\n b", "a b", [["a"]], ""), (#"답은 \(?([ABCDEFGHIJ])\)?입니다"#, "답은 (C)입니다", [["C"]], ""),
+      (#"\bx\b"#, "e\u{301}x x\u{301} x", [["x"], ["x"], ["x"]], "e\u{301} \u{301} "),
+      (#"[$€](\d+)|(\d+)%"#, "\u{20ac}5 \u{663}% 7%", [["5", ""], ["", "\u{663}"], ["", "7"]], "  "),
+      (".", "\u{1f600}𐍈", [["\u{1f600}"], ["𐍈"]], ""),
+    ]
+    for (pattern, text, found, left) in cases {
+      let own = try TextPattern(pattern, "t.yaml")
+      XCTAssertEqual(own.all(in: text), found, "\(pattern) in \(text.debugDescription)")
+      XCTAssertEqual(own.removed(from: text), left, "\(pattern) in \(text.debugDescription)")
+    }
+  }
+
+  /// `str.strip` of CPython 3.11.
+  func testAnswersAreStrippedAsPythonStrips() throws {
+    let step = JSONValue.object(["function": .string("remove_whitespace")])
+    let filter = try AnswerFilter.read(.array([.object(["filter": .array([step])])]), "t.yaml")[0]
+    for (text, stripped) in [
+      ("\u{200B}a\u{200B}", "\u{200B}a\u{200B}"), ("\u{1C}\u{1F} a\u{3000}\u{85}\n", "a"),
+      (" \u{301}a\r\n", "\u{301}a"),
+    ] {
+      XCTAssertTrue(filter.apply(text).utf8.elementsEqual(stripped.utf8), text.debugDescription)
+    }
+  }
+
+  /// Targets that are no texts, choices as the values of a mapping in their order, keys that only some documents have.
+  func testFieldsAreReadAsTheHarnessReadsThem() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("t.yaml")
+    func questions(_ yaml: String, _ lines: [String]) throws -> [TaskQuestion] {
+      try writeFile("task: t\ntest_split: test\n" + yaml, to: file)
+      try writeFile(lines.joined(separator: "\n") + "\n", to: folder.appendingPathComponent("test.jsonl"))
+      let task = try PublishedTask(contentsOf: file)
+      return try task.questions(
+        TaskDocuments("test", of: task, in: nil), pool: nil, limit: nil, shots: 0, seed: 1, takesFirst: false)
+    }
+    let targets = ["true", "false", "null", "4.0", "4", "0.00001", #"["x", 1]"#, #""y""#]
+    let generated = try questions(
+      "doc_to_text: q\ndoc_to_target: a\n", targets.map { "{\"q\": \"Q\", \"a\": \($0)}" })
+    XCTAssertEqual(
+      generated.map(\.answers), [["True"], ["False"], ["None"], ["4.0"], ["4"], ["1e-05"], ["x", "1"], ["y"]])
+    let chosen = try questions(
+      "output_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: {z: b, y: a, x: c}\ndoc_to_target: a\n",
+      ["1", "true", "false", #""c""#].map { "{\"q\": \"Q\", \"a\": \($0)}" })
+    XCTAssertEqual(chosen.map(\.choices), [[String]](repeating: ["b", "a", "c"], count: 4))
+    XCTAssertEqual(chosen.map(\.right), [[1], [1], [0], [2]])
+    let partial = try questions(
+      "doc_to_text: '{{ q }} {{ hint }}'\ndoc_to_target: hint\n", [#"{"q": "P"}"#, #"{"q": "Q", "hint": "h"}"#])
+    XCTAssertEqual(partial.map(\.contexts), [["P None"], ["Q h"]])
+    XCTAssertEqual(partial.map(\.answers), [["None"], ["h"]])
+    let spaces = try questions(
+      "doc_to_text: '{{ q.isspace() }}'\ndoc_to_target: q\n", [#"{"q": "\u001c\u001f"}"#, #"{"q": "\u200b"}"#])
+    XCTAssertEqual(spaces.map(\.contexts), [["True"], ["False"]])
   }
 
   /// The names of an answer's length that the harness knows, and settings that change no greedy answer.

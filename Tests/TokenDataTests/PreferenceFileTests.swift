@@ -28,6 +28,13 @@ final class PreferenceFileTests: XCTestCase {
     XCTAssertEqual(found[1].pair, PreferencePair(prompt: "p", chosen: " ä", rejected: "\nb"))
   }
 
+  /// Equal characters of other bytes are two texts.
+  func testRepliesThatDifferInNormalizationAlone() throws {
+    let line = #"{"prompt": "Q:", "chosen": " caf\u00e9", "rejected": " cafe\u0301"}"#
+    let pair = try XCTUnwrap(try PreferencePair.read(write(line)).first?.pair)
+    XCTAssertEqual(Array(pair.chosen.utf8).count + 1, Array(pair.rejected.utf8).count)
+  }
+
   func testBadLinesAreRefusedWithTheirPlace() throws {
     let lines = [
       (#"{"prompt": "Q:", "chosen": " yes"}"#, #"no key "rejected""#),

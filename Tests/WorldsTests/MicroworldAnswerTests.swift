@@ -219,6 +219,27 @@ final class MicroworldAnswerTests: XCTestCase {
     XCTAssertGreaterThan(checked, 200)
   }
 
+  /// Spaces and full stops at the ends count on neither side.
+  func testAnswersAreComparedWithoutTheirEnds() throws {
+    func item(_ answer: String, _ metric: String = "exact_match") throws -> TaskItem {
+      let line = JSONValue.object([
+        "task": .string("own"), "id": .string("1"), "context": .string("Q:"), "answer_text": .string(answer),
+        "metric": .string(metric),
+      ])
+      return try JSONDecoder().decode(TaskItem.self, from: Data(line.text().utf8))
+    }
+    for (answer, reply, isRight) in [
+      ("the U.S.", " the U.S.\n", true), ("the U.S.", " the U.S", true), (" forty two ", " forty two.", true),
+      ("5", " 5.", true), ("5", " 5 .", false), ("5.", " 15", false), ("...", " .", true), (".", "", false),
+    ] {
+      XCTAssertEqual(try item(answer).accepts(generated: reply), isRight, "\(answer) and \(reply)")
+      XCTAssertNil(try item(answer).problem)
+    }
+    XCTAssertEqual(try item(" x y ", "edit_sim").credit(generated: " x y\n"), 1)
+    XCTAssertTrue(try item(" x y ", "edit_sim").accepts(generated: " x y\n"))
+    XCTAssertEqual(try item(" ").problem, "an empty answer_text")
+  }
+
   /// Shots are solved, differ, and come from the training side: none holds an item's text.
   func testShotsAreSolvedTrainingExercises() throws {
     for task in MicroworldTask.allCases {

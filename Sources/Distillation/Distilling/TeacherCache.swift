@@ -44,9 +44,9 @@ public final class TeacherCache: Teacher {
     public var kernels: String?
 
     /// - Parameters:
-    /// - teacher: hash of its weights and config
-    /// - data: as `RunIdentity` says it
-    /// - width: of the hidden states
+    ///   - teacher: hash of its weights and config
+    ///   - data: as `RunIdentity` says it
+    ///   - width: of the hidden states
     public init(teacher: String, data: String, plan: TrainingPlan, width: Int, type: NumberType) {
       self.teacher = teacher
       self.data = data

@@ -20,9 +20,9 @@ public final class Trainer: StepTrainer {
   public let loop: TrainingLoop
 
   /// - Parameters:
-  /// - teacher: frozen; may be left out where the plan's KL weight is 0
-  /// - batches: [plan.batch, plan.time] each step, the same on all ranks
-  /// - ranks: each takes its part of a batch's micro-batches
+  ///   - teacher: frozen; may be left out where the plan's KL weight is 0
+  ///   - batches: [plan.batch, plan.time] each step, the same on all ranks
+  ///   - ranks: each takes its part of a batch's micro-batches
   /// - Throws: usage errors for values out of range, other vocabularies, a teacher that is missing, too little memory
   public init(
     student: LanguageModel, teacher: (any Teacher)? = nil, batches: any BatchSource, plan: TrainingPlan,

@@ -23,9 +23,9 @@ public final class IntermediateTrainer: StepTrainer {
   public let loop: TrainingLoop
 
   /// - Parameters:
-  /// - base: gets no gradient
-  /// - batches: [plan.batch, plan.time] each step, the same on all ranks
-  /// - ranks: each takes its part of a batch's sequences
+  ///   - base: gets no gradient
+  ///   - batches: [plan.batch, plan.time] each step, the same on all ranks
+  ///   - ranks: each takes its part of a batch's sequences
   /// - Throws: usage errors for values out of range, a student of other depth or width, too little memory
   public init(
     student: LanguageModel, base: LanguageModel, batches: any BatchSource, plan: IntermediatePlan,
@@ -33,12 +33,7 @@ public final class IntermediateTrainer: StepTrainer {
   ) throws {
     try plan.validate(ranks: ranks.size)
     for model in [student, base] { try model.config.requirePositions(plan.time, field: "sequence") }
-    guard student.layers.count == base.layers.count, student.config.hiddenSize == base.config.hiddenSize else {
-      throw UpcycleError.usage(
-        "is not a copy of the base with other mixers", field: "student",
-        expected: "\(base.layers.count) layers of width \(base.config.hiddenSize)",
-        found: "\(student.layers.count) of width \(student.config.hiddenSize)")
-    }
+    try requireCopy(student, of: base)
     // Ids, targets and positions; the base's input and output of a layer, the student's output and its gradient.
     try requireMemory(
       cappedSum(
@@ -112,7 +107,7 @@ public final class IntermediateTrainer: StepTrainer {
 
   private func forEachLayer(_ ids: [Int32], batch: Int, _ body: (BaseLayer) -> Void) {
     let time = ids.count / batch
-    let positions = (0..<ids.count).map { Int32($0 % time) }
+    let positions = sequencePositions(batch: batch, time: time)
     let quiet = Tape(recording: false)
     var x = base.embedded(quiet, ids, positionIds: positions, leading: [batch, time])
     for index in base.layers.indices {
@@ -122,15 +117,10 @@ public final class IntermediateTrainer: StepTrainer {
       }
       body(
         BaseLayer(
-          index: index, input: x.value, output: normedIfLast(quiet, output, index, base.finalNorm).value, mixed: mixed!,
+          index: index, input: x.value, output: base.comparable(quiet, output, layer: index).value, mixed: mixed!,
           batch: batch, positionIds: positions))
       x = output
     }
-  }
-
-  private func normedIfLast(_ tape: Tape, _ x: Variable, _ index: Int, _ norm: Parameter) -> Variable {
-    if index < base.layers.count - 1 { return x }
-    return tape.rmsNorm(x, norm, eps: Float(base.config.rmsNormEps), offset: base.config.normOffset)
   }
 
   /// The student's layer, and its mixer's output, on the base's input.
@@ -139,7 +129,7 @@ public final class IntermediateTrainer: StepTrainer {
     let output = student.layers[layer.index].forward(
       tape, tape.constant(layer.input), batch: layer.batch, time: layer.time, positionIds: layer.positionIds
     ) { mixed = $0 }
-    return (normedIfLast(tape, output, layer.index, student.finalNorm), mixed!)
+    return (student.comparable(tape, output, layer: layer.index), mixed!)
   }
 
   /// What a layer adds to the step's loss.

@@ -1,3 +1,4 @@
+import Autograd
 import Groundwork
 import ModelCore
 
@@ -24,5 +25,22 @@ struct LayerwiseStep {
       return Fault("the base's \(fault.place)", hint: "the base is damaged, or its states overflow")
     }
     return student.firstNonFiniteLayer(ids: ids, batch: batch, time: time)
+  }
+}
+
+extension LanguageModel {
+  /// What of a layer's output is compared with another model's: of the last one, what the final norm makes of it.
+  func comparable(_ tape: Tape, _ output: Variable, layer: Int) -> Variable {
+    layer == layers.count - 1 ? finalNormed(tape, output) : output
+  }
+}
+
+/// Refuses a student that is no copy of the base with other mixers.
+func requireCopy(_ student: LanguageModel, of base: LanguageModel) throws {
+  guard student.layers.count == base.layers.count, student.config.hiddenSize == base.config.hiddenSize else {
+    throw UpcycleError.usage(
+      "is not a copy of the base with other mixers", field: "student",
+      expected: "\(base.layers.count) layers of width \(base.config.hiddenSize)",
+      found: "\(student.layers.count) of width \(student.config.hiddenSize)")
   }
 }

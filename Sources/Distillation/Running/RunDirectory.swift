@@ -205,17 +205,44 @@ public struct RunDirectory {
   func openMetrics(keeping steps: Int, header: String, curve: String = "") throws -> MetricsFile {
     var kept = [header]
     if steps > 0 {
-      kept = String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n").prefix(steps + 1)
-        .map(String.init)
+      let isThere = fileKind(metrics.path) != nil
+      kept = String(decoding: try isThere ? readFile(metrics) : Data(), as: UTF8.self).split(separator: "\n")
+        .prefix(steps + 1).map(String.init)
       if kept.first != header || kept.count != steps + 1 || MetricsFile.digest(kept.dropFirst()) != curve {
         throw UpcycleError(
           "is not the loss curve that the state of step \(steps) was saved with", at: metrics.path,
-          expected: "its first \(steps) rows as they were written", found: "\(max(0, kept.count - 1)) rows",
+          expected: "its first \(steps) rows as they were written",
+          found: isThere ? "\(max(0, kept.count - 1)) rows" : "no such file",
           hint: "restore it, or delete \(run.path) and begin anew")
       }
     }
     try writeFile(kept.joined(separator: "\n") + "\n", to: metrics)
     return try MetricsFile(metrics, digest: MetricsFile.digest(kept.dropFirst()))
+  }
+
+  /// What there is to say where a run begins anew although its loss curve has steps; nil of one that was killed before
+  /// its first state was due.
+  /// - Parameters:
+  ///   - states: the folder in which no state was found to go on from
+  ///   - saveEvery: seconds from one state to the next
+  func lostStates(in states: URL, saveEvery: Double) -> String? {
+    let text = (try? readFile(metrics)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    var rows = text.split(separator: "\n").dropFirst()
+    // A row that a kill has cut.
+    if !text.hasSuffix("\n") { rows = rows.dropLast() }
+    if rows.isEmpty { return nil }
+    if let name = TrainingCheckpoint.strangeName(in: states) {
+      return "\(states.appendingPathComponent(name).path): is no state by its name, expected state-STEP.safetensors; "
+        + "the run, which had done \(counted(rows.count, "step")), begins anew"
+    }
+    let seconds = rows.compactMap { $0.split(separator: ",").last.flatMap { Double($0) } }
+    // The folder appears with the first state, of which a kill may leave a part; a run that goes on from one counts its
+    // seconds anew.
+    let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: states.path))?.isEmpty ?? false
+    let wasSaved =
+      isEmpty || seconds.dropLast().contains { $0 > saveEvery }
+      || zip(seconds, seconds.dropFirst()).contains { $0 > $1 }
+    return wasSaved ? "\(states.path): the states of step \(rows.count) are gone; the run begins anew" : nil
   }
 }
 

@@ -146,6 +146,13 @@ public enum TrainingCheckpoint {
   /// The newest state's file.
   static func newest(_ folder: URL) -> URL? { states(folder).max { $0.step < $1.step }?.url }
 
+  /// A file among the states that is none by its name; nil: there is none.
+  static func strangeName(in folder: URL) -> String? {
+    let known = states(folder).map(\.url.lastPathComponent)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().first { !$0.hasPrefix(".") && !known.contains($0) }
+  }
+
   private static func url(_ folder: URL, _ step: Int) -> URL {
     folder.appendingPathComponent("state-\(step).safetensors")
   }

@@ -85,6 +85,9 @@ public final class TrainingLoop {
     let states = ranks.states(in: directory.checkpoint)
     try ranks.agreeing { if ranks.writes { try directory.begin(plan: plan, identity: identity) } }
     let curve = try resume(from: states)
+    if step == 0, ranks.writes, let loss = directory.lostStates(in: states, saveEvery: saveEvery) {
+      printNote("warning: \(loss)")
+    }
     let metrics = try ranks.agreeing {
       ranks.writes ? try directory.openMetrics(keeping: step, header: Metrics.columns + ",seconds", curve: curve) : nil
     }

@@ -87,6 +87,12 @@ extension TrainingRanks {
     if size > 1 { try onFirst { _ = try body() } }
     return try agreeing(body)
   }
+
+  /// What the first rank makes, on all.
+  public func valueFromFirst<Value: Codable>(_ body: () throws -> Value) throws -> Value {
+    let text = try fromFirst { try jsonText(body()) }
+    return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
+  }
 }
 
 /// A training in one process.

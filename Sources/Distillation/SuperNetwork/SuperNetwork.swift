@@ -13,12 +13,7 @@ public struct SuperNetwork {
 
   /// - Throws: a usage error for a copy of other depth or width
   public init(base: LanguageModel, linear: LanguageModel) throws {
-    guard linear.layers.count == base.layers.count, linear.config.hiddenSize == base.config.hiddenSize else {
-      throw UpcycleError.usage(
-        "is not a copy of the base with other mixers", field: "student",
-        expected: "\(base.layers.count) layers of width \(base.config.hiddenSize)",
-        found: "\(linear.layers.count) of width \(linear.config.hiddenSize)")
-    }
+    try requireCopy(linear, of: base)
     self.base = base
     self.linear = linear
     for parameter in base.parameters.parameters { parameter.isTrainable = false }
@@ -34,7 +29,7 @@ public struct SuperNetwork {
   public func output(
     _ tape: Tape, ids: [Int32], batch: Int, time: Int, attention: Set<Int>, probe: (Int, Variable) -> Void = { _, _ in }
   ) -> Variable {
-    let positions = (0..<ids.count).map { Int32($0 % time) }
+    let positions = sequencePositions(batch: batch, time: time)
     var x = base.embedded(tape, ids, positionIds: positions, leading: [batch, time])
     for layer in 0..<layerCount {
       let own = (attention.contains(layer) ? base : linear).layers[layer]

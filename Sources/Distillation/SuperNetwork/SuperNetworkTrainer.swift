@@ -81,15 +81,10 @@ public final class SuperNetworkTrainer: StepTrainer {
   /// Adds the gradients of a part of the batch; returns its part of the loss.
   private func accumulate(_ part: LayerwiseStep, _ path: Set<Int>) -> Double {
     let (base, last, scale) = (network.base, network.layerCount - 1, 1 / Double(part.tokens))
-    /// The last layer's output is compared behind the final norm.
-    func compared(_ tape: Tape, _ layer: Int, _ x: Variable) -> Variable {
-      layer < last
-        ? x : tape.rmsNorm(x, base.finalNorm, eps: Float(base.config.rmsNormEps), offset: base.config.normOffset)
-    }
     var wanted: [Tensor] = []
     let quiet = Tape(recording: false)
     _ = network.output(quiet, ids: part.ids, batch: part.batch, time: part.time, attention: Set(0...last)) {
-      wanted.append(compared(quiet, $0, $1).value)
+      wanted.append(base.comparable(quiet, $1, layer: $0).value)
     }
     let tape = Tape(recording: true)
     loop.ranks.attend(tape)
@@ -101,7 +96,7 @@ public final class SuperNetworkTrainer: StepTrainer {
     _ = network.output(tape, ids: part.ids, batch: part.batch, time: part.time, attention: path) { layer, x in
       if layer < first { return }
       let (term, distance) = tape.distance(
-        compared(tape, layer, x), to: wanted[layer], squared: plan.loss == .squared, scale: Float(scale))
+        base.comparable(tape, x, layer: layer), to: wanted[layer], squared: plan.loss == .squared, scale: Float(scale))
       loss = loss.map { tape.add($0, term) } ?? term
       sum += distance
     }

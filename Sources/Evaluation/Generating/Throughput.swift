@@ -17,8 +17,7 @@ public struct ThroughputReport: Codable, Equatable, Sendable {
   public var prefillTokensPerSecond: Double
   /// Tokens per second over all sequences.
   public var decodeTokensPerSecond: Double
-  /// Bytes of all sequences' caches at the end, and what the model with grouped-query attention in every
-  /// layer would keep.
+  /// Bytes of all sequences' caches at the end.
   public var cacheBytes: Int
   /// What the model with grouped-query attention in every layer would keep.
   public var baseCacheBytes: Int

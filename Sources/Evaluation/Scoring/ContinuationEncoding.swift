@@ -15,8 +15,8 @@ public struct ContinuationGroup: Sendable {
 }
 
 extension Tokenizer {
-  /// Splits `context + continuation` into the ids of both, the way lm-evaluation-harness does: spaces at the
-  /// end of the context go to the continuation, the whole is encoded at once, and the context's own
+  /// Splits `context + continuation` into the ids of both, the way lm-evaluation-harness does: Python's white space
+  /// at the end of the context goes to the continuation, the whole is encoded at once, and the context's own
   /// encoding says where to cut. What the tokenizer puts in front of a text comes first; the beginning or
   /// end token stands in only where nothing else would precede the continuation. Special tokens are parsed.
   ///
@@ -26,8 +26,7 @@ extension Tokenizer {
   public func split(context: String, continuation: String, isComplete: Bool = false) -> (
     context: [Int32], continuation: [Int32]
   ) {
-    let kept = context.reversed().drop { $0.isWhitespace }.count
-    let stem = String(context.prefix(kept))
+    let stem = pythonRightStripped(context)
     let start = isComplete ? [] : documentStart
     let whole = encode(context + continuation, parsingSpecials: true)
     let head = encode(stem, parsingSpecials: true)

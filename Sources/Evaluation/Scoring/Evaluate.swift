@@ -69,27 +69,10 @@ private func scoreChoices(
   _ model: LanguageModel, _ tokenizer: Tokenizer, _ items: [TaskItem], _ options: EvaluationOptions,
   progress: (Int) -> Void
 ) throws -> [ItemResult] {
-  var groups: [ContinuationGroup] = []
-  var places: [[(group: Int, index: Int)]] = []
-  var itemsEnding: [Int] = []  // per group, the number of items whose groups all lie up to it
-  for (index, item) in items.enumerated() {
-    let split = ContinuationGroup.grouping(try alternatives(item, tokenizer))
-    places.append(split.places.map { (groups.count + $0.group, $0.index) })
-    groups += split.groups
-    itemsEnding += [Int](repeating: index, count: split.groups.count - 1) + [index + 1]
-  }
-  let scores = try logLikelihoods(model, groups, tokensPerBatch: options.tokensPerBatch) {
-    progress(itemsEnding[$0 - 1])
-  }
-  return try zip(items, places).map { item, places in
-    let own = places.map { scores[$0.group][$0.index] }
-    if own.contains(where: \.isNaN) {
-      throw UpcycleError(
-        "a score is not a number", at: "task \(item.task), item \(item.id)",
-        hint: "the model's weights hold NaN or infinite numbers")
-    }
-    return result(item, scores: own)
-  }
+  let scores = try alternativeScores(
+    model, items.map { try alternatives($0, tokenizer) }, tokensPerBatch: options.tokensPerBatch,
+    place: { "task \(items[$0].task), item \(items[$0].id)" }, progress: progress)
+  return zip(items, scores).map { result($0, scores: $1) }
 }
 
 /// Context and continuation ids of each alternative of an item.

@@ -13,19 +13,20 @@ import TensorCore
 /// - Parameters:
 ///   - tokensPerBatch: tokens per call; like the groups beside a group and the number of threads, part of a result's
 ///     identity in the last bits only.
-///   - chunkBytes: of caches of one chunk; those of all threads' chunks together take twice that at most.
 ///   - progress: called with the number of groups done, from the first one on, by one thread at a time.
 /// - Throws: usage errors for ids outside the vocabulary.
 /// - Returns: result[group][continuation].
 public func logLikelihoods(
-  _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024, chunkBytes: Int = 1 << 28,
+  _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024,
   progress: (Int) -> Void = { _ in }
 ) throws -> [[Double]] {
   try logLikelihoods(
-    model, groups, tokensPerBatch: tokensPerBatch, chunkBytes: chunkBytes, fewestPerChunk: 16, progress: progress)
+    model, groups, tokensPerBatch: tokensPerBatch, chunkBytes: 1 << 28, fewestPerChunk: 16, progress: progress)
 }
 
-/// - Parameter fewestPerChunk: of sequences, in chunks that threads score side by side.
+/// - Parameters:
+///   - chunkBytes: of caches of one chunk; those of all threads' chunks together take twice that at most.
+///   - fewestPerChunk: of sequences, in chunks that threads score side by side.
 func logLikelihoods(
   _ model: LanguageModel, _ groups: [ContinuationGroup], tokensPerBatch: Int = 1024, chunkBytes: Int,
   fewestPerChunk: Int, progress: (Int) -> Void = { _ in }

@@ -17,8 +17,12 @@ struct OfficialLayout {
     func refuse(_ what: String, _ found: String, _ hint: String? = nil) -> UpcycleError {
       .usage("the papers' layout has no word for \(what)", at: "`format` official", found: found, hint: hint)
     }
-    guard config.architecture == .hybrid, config.kinds != [.attention], config.isKnownToExports else {
-      throw refuse("a model without other mixers", config.architecture.rawValue)
+    if config.kinds == [.attention] { throw refuse("a model without other mixers", config.architecture.rawValue) }
+    if config.architecture != .hybrid {
+      throw refuse("a family with mixers of its own", config.architecture.rawValue)
+    }
+    if !config.isKnownToExports {
+      throw refuse("what the base has beyond Llama", config.keysUnknownToExports.joined(separator: ", "))
     }
     let others = config.kinds.filter { $0 != .attention && $0 != .latentAttention }
     linear = others.first

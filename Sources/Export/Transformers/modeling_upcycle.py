@@ -376,6 +376,10 @@ class Layer(nn.Module):
         return x, free if self.skips_routed else x, state
 
 
+COMPARED = ("position_ids", "cache_position", "token_type_ids")  # They pass where they say no more than the mask.
+HINTS = {"past_key_values": "; its `states` go from one call to the next", "inputs_embeds": "; it takes input_ids"}
+
+
 class UpcycleForCausalLM(PreTrainedModel, GenerationMixin):
     config_class = UpcycleConfig
     base_model_prefix = "model"
@@ -402,14 +406,22 @@ class UpcycleForCausalLM(PreTrainedModel, GenerationMixin):
         return self.lm_head
 
     def forward(
-        self, input_ids, attention_mask=None, labels=None, states=None, use_cache=False, logits_to_keep=0, **ignored):
-        """`attention_mask` [B, S] is 0 where a prompt is padded; `states` go from one call to the next."""
+        self, input_ids=None, attention_mask=None, labels=None, states=None, use_cache=False, logits_to_keep=0,
+        return_dict=None, num_items_in_batch=None, **others):
+        """`attention_mask` [B, S] is 0 where a prompt is padded; `states` go from one call to the next.
+        `num_items_in_batch`: what the sum of the losses is divided by. What is not computed is refused by name."""
+        self.refuse(others)
+        if input_ids is None:
+            raise ValueError("input_ids are needed")
         B, T = input_ids.shape
         if attention_mask is None:
             attention_mask = input_ids.new_ones(B, T if states is None else states[0] + T)
+        if attention_mask.dim() != 2:
+            raise ValueError("attention_mask: this model takes a row of 0 and 1 for every sequence, of two dimensions")
         S = attention_mask.shape[1]
         positions = (attention_mask.long().cumsum(1) - 1).clamp(min=0)[:, S - T :]
         order = torch.arange(S, device=input_ids.device)
+        self.compare(others, positions, order[S - T :], attention_mask[:, S - T :].bool())
         mask = (order <= order[S - T :, None]) & (attention_mask.bool()[:, None] | (order == order[S - T :, None]))
         x = free = self.model.embed_tokens(input_ids) * self.embedding_factor
         keep, kept = attention_mask[:, S - T :, None].to(x.dtype), [S]
@@ -420,18 +432,48 @@ class UpcycleForCausalLM(PreTrainedModel, GenerationMixin):
         logits = capped(self.lm_head(x / self.logit_divisor), self.logit_cap)
         loss = None
         if labels is not None:
-            loss = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
-        return UpcycleOutput(loss=loss, logits=logits, states=kept if use_cache else None)
+            rows, answers = logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
+            if num_items_in_batch is None:
+                loss = F.cross_entropy(rows, answers)
+            else:
+                loss = F.cross_entropy(rows, answers, reduction="sum") / num_items_in_batch
+        output = UpcycleOutput(loss=loss, logits=logits, states=kept if use_cache else None)
+        if return_dict is None:
+            return_dict = getattr(self.config, "return_dict", True)
+        return output if return_dict else output.to_tuple()
+
+    def refuse(self, others):
+        """Refuses what is asked for and not computed."""
+        asked = {name: getattr(self.config, name, None) for name in ("output_attentions", "output_hidden_states")}
+        asked.update((name, value) for name, value in others.items() if value is not None)
+        for name, value in asked.items():
+            if value is not None and value is not False and name not in COMPARED:
+                raise NotImplementedError(f"{name}: this model does not compute it{HINTS.get(name, '')}")
+
+    def compare(self, others, positions, order, real):
+        """Refuses positions that are not those of the mask, where there is no padding."""
+        for name, own in (("position_ids", positions), ("cache_position", order)):
+            given = others.get(name)
+            if given is None:
+                continue
+            if given.dim() > 2 or given.shape[-1] != own.shape[-1] or ((given.to(own) != own) & real).any():
+                raise ValueError(f"{name}: positions follow from attention_mask, and these are others")
+        types = others.get("token_type_ids")
+        if types is not None and types.any():
+            raise NotImplementedError("token_type_ids: this model has one type of token")
 
     @classmethod
     def _supports_default_dynamic_cache(cls):
         return False
 
-    def prepare_inputs_for_generation(self, input_ids, attention_mask=None, states=None, use_cache=True, **ignored):
+    def prepare_inputs_for_generation(
+        self, input_ids, attention_mask=None, states=None, use_cache=True, position_ids=None, **ignored):
         new = input_ids if states is None else input_ids[:, states[0] :]
+        if states is not None or position_ids is not None and position_ids.shape[-1] != new.shape[1]:
+            position_ids = None  # A prompt's are compared with the mask's, which all others follow from.
         return {
             "input_ids": new, "attention_mask": attention_mask, "states": states, "use_cache": use_cache,
-            "logits_to_keep": 1}
+            "position_ids": position_ids, "logits_to_keep": 1}
 
     def _update_model_kwargs_for_generation(self, outputs, model_kwargs, **kwargs):
         model_kwargs = super()._update_model_kwargs_for_generation(outputs, model_kwargs, **kwargs)

@@ -13,6 +13,17 @@ public func fileKind(_ path: String) -> mode_t? {
   return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
 }
 
+/// Refuses a symbolic link to nothing, whose place no folder can take.
+public func refuseDeadLink(_ url: URL) throws {
+  let path = url.standardizedFileURL.path
+  guard fileKind(path) == nil, let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else {
+    return
+  }
+  throw UpcycleError.usage(
+    "is a link to \(target), where nothing is", at: path, expected: "a folder to write",
+    hint: "mend or remove the link, or name another folder")
+}
+
 /// Why the last call could not open a file; a link to nothing is not a name that is not there.
 private func cannotOpen(_ url: URL) -> UpcycleError {
   guard errno == ENOENT else { return UpcycleError("cannot be read: \(systemReason())", at: url.path) }

@@ -28,8 +28,12 @@ public struct ClaimsPage: Sendable {
 
   /// "74 claims: 5 hold, 7 fail, 20 are undecided, 42 are out of reach".
   public var summary: String {
-    "\(entries.count) claims: \(count(.holds)) hold, \(count(.fails)) fail, \(count(.undecided)) are undecided, "
-      + "\(count(.outOfReach)) are out of reach"
+    func words(_ answer: ClaimVerdict.Answer, _ one: String, _ several: String) -> String {
+      "\(count(answer)) \(count(answer) == 1 ? one : several)"
+    }
+    return counted(entries.count, "claim") + ": " + words(.holds, "holds", "hold") + ", "
+      + words(.fails, "fails", "fail") + ", " + words(.undecided, "is undecided", "are undecided") + ", "
+      + words(.outOfReach, "is out of reach", "are out of reach")
   }
 
   // MARK: Markdown

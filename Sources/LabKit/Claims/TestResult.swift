@@ -73,6 +73,7 @@ public struct TestResult: Sendable {
       decide(deciding, source)
       if let graded, let plain { try compare(plain, graded, test.estimate(from: source, .calibrated)) }
     } else {
+      if missing.isEmpty { remarks = ["the quantity, or its slope, is not a finite number"] }
       giveUpIfOutOfReach()
     }
   }

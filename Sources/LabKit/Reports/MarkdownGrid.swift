@@ -1,4 +1,5 @@
-/// A Markdown table whose source is aligned as well; one that is too wide becomes several, which share their labels.
+/// A Markdown table whose source is aligned as well; one that is too wide becomes several, which share their labels. Lines
+/// stand in the first of them, and in others where these have something to say.
 struct MarkdownGrid {
   /// Columns of text that are read without scrolling.
   private static let widest = 160
@@ -23,7 +24,9 @@ struct MarkdownGrid {
   var text: String {
     let safe = ([columns.map(\.title)] + rows).map { $0.map { $0.replacingOccurrences(of: "|", with: "\\|") } }
     let widths = columns.indices.map { column in max(3, safe.map { $0[column].count }.max() ?? 0) }
-    return parts(widths).map { part in
+    let parts = parts(widths)
+    let repeated = Set(parts[0]).intersection(parts.count > 1 ? parts[1] : [])
+    return parts.enumerated().map { number, part in
       func line(_ fields: [String]) -> String {
         "| "
           + part.map { index in
@@ -35,7 +38,10 @@ struct MarkdownGrid {
         let right = columns[index].right
         return String(repeating: "-", count: widths[index] - (right ? 1 : 0)) + (right ? ":" : "")
       }
-      return ([line(safe[0]), line(rule)] + safe.dropFirst().map(line)).joined(separator: "\n")
+      let said = safe.dropFirst().filter { fields in
+        number == 0 || part.contains { !repeated.contains($0) && !fields[$0].isEmpty }
+      }
+      return ([line(safe[0]), line(rule)] + said.map(line)).joined(separator: "\n")
     }.joined(separator: "\n\n")
   }
 

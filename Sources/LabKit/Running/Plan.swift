@@ -117,6 +117,27 @@ public struct Plan: Sendable {
     self.nodes = nodes
     self.order = order
     self.jobs = jobs
+    try requireDistinctCells()
+  }
+
+  /// Refuses cells that differ by what the profile sets for all of them: they would be recorded under different names and
+  /// say the same. A profile whose numbers mean nothing may.
+  private func requireDistinctCells() throws {
+    guard profile.recorded else { return }
+    for (key, jobs) in Dictionary(grouping: jobs, by: \.key).sorted(by: { $0.key < $1.key }) where jobs.count > 1 {
+      let first = jobs[0].cell
+      for other in jobs.dropFirst().map(\.cell) {
+        let hidden = profile.set.keys.sorted().first { name in
+          guard let own = first.values[name], let others = other.values[name] else { return false }
+          return own != others
+        }
+        guard let hidden else { continue }
+        throw UpcycleError(
+          "\"\(first.id)\" and \"\(other.id)\" differ by \"\(hidden)\", which the profile \(profile.name) sets for all cells",
+          at: spec.file.path, found: "one result for both, \(key.prefix(10))",
+          hint: "take \"\(hidden)\" out of the profile's `set`, or vary another variable")
+      }
+    }
   }
 
   /// The key that a job would have on another number of threads.

@@ -85,7 +85,12 @@ struct RecordFile {
 
   func read() throws -> [Record] {
     guard FileManager.default.fileExists(atPath: url.path) else { return [] }
-    return try JSONLines.read(Record.self, from: url, what: "a record").map(\.value)
+    do { return try JSONLines.read(Record.self, from: url, what: "a record").map(\.value) } catch var error
+      as UpcycleError
+    {
+      error.hint = error.hint ?? "take that line out; lab run makes its record anew"
+      throw error
+    }
   }
 
   enum Outcome: Equatable { case added, unchanged, replaced(Record) }

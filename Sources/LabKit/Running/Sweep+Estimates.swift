@@ -107,7 +107,8 @@ extension Sweep {
           let kind = node.stage.name
           // Under other names, and in other papers, a kind may do other work: the least of them.
           let named = (own[kind]?[step.alias] ?? alike[kind]?[step.alias])?.seconds(of: node)
-          let seconds = try named ?? paces(inProfile: plan.profile.name)[kind]?.values.map { $0.seconds(of: node) }.min()
+          let seconds =
+            try named ?? paces(inProfile: plan.profile.name)[kind]?.values.map { $0.seconds(of: node) }.min()
           return seconds.map { $0 / Double(threads) }
         }
         for (step, seconds) in zip(job.steps, usual) where likely[step.key] == nil { likely[step.key] = seconds }

@@ -180,7 +180,8 @@ public struct Sweep: Sendable {
     }
   }
 
-  private func run(_ node: Plan.Node, of name: String, _ board: SweepProgress) throws {
+  /// Runs a stage as soon as no other process does.
+  func run(_ node: Plan.Node, of name: String, _ board: SweepProgress) throws {
     try cache.withLock(
       node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }
     ) {

@@ -112,11 +112,7 @@ extension Sweep {
     let board = SweepProgress(todo: try isDone(node.key) ? [:] : [node.key: nil], quiet: quiet)
     defer { board.finish() }
     do {
-      try cache.withLock(
-        node.key, waiting: { board.say("\(name): another process runs \(node.stage.name), waiting") }
-      ) {
-        try runLocked(node, of: name, board)
-      }
+      try run(node, of: name, board)
     } catch let absent as InputAbsent {
       throw UpcycleError(
         "an input is absent", at: "\(name), \(node.stage.name)", expected: absent.what, found: "nothing",

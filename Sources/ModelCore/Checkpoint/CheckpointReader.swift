@@ -116,6 +116,11 @@ public final class CheckpointReader: WeightSource {
   /// Shape of a tensor; nil for an unknown one.
   public func shape(of name: String) -> [Int]? { places[name]?.shape }
 
+  /// Bytes of everything that the files store, by the numbers' type.
+  public var storedBytes: [ElementType: Int] {
+    files.flatMap(\.tensors).reduce(into: [:]) { $0[$1.type, default: 0] += $1.range.count }
+  }
+
   /// Type of a tensor's numbers; nil for an unknown one.
   public func type(of tensor: TensorSpec) -> ElementType? {
     places[tensor.storedName].flatMap { files[$0.file].info($0.name)?.type }

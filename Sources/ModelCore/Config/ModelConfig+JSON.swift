@@ -32,7 +32,8 @@ extension ModelConfig: Codable {
       throw UpcycleError("is not a model configuration", at: file, expected: "a JSON object")
     }
     let model = try JSONObject(values: values, file: file).textPart().baseOfRewired()
-    self = try Families.family(naming: model).read(model)
+    let family = try Families.family(naming: model)
+    self = try family.read(model.withSizes(of: family.architecture))
     try validate(file: file)
   }
 
@@ -57,8 +58,12 @@ extension JSONObject {
     guard let inner = try object("text_config") ?? object("llm_config") ?? object("language_config") else {
       return self
     }
-    let shared = ["tie_word_embeddings", "bos_token_id", "eos_token_id", "quantization_config"]
+    let tied = "tie_word_embeddings"
+    let shared = [tied, "bos_token_id", "eos_token_id", "quantization_config"]
     let outer = values.filter { shared.contains($0.key) && $0.value != .null }
-    return JSONObject(values: outer.merging(inner.values) { $1 }, file: file)
+    var model = outer.merging(inner.values) { $1 }
+    // A head that the whole model ties is tied; of one that it does not, several classes ask the language model.
+    if outer[tied]?.bool == true { model[tied] = .bool(true) }
+    return JSONObject(values: model, file: file)
   }
 }

@@ -6,16 +6,13 @@ extension RopeConfig {
   /// - Parameters:
   ///   - share: of a head's dimensions that turn, where the file does not say
   ///   - theta: where the file does not say
-  ///   - layerType: whose parameters are read where each type of layer has its own
-  init(
-    model: JSONObject, maxPosition: Int, share: Double = 1, theta: Double = 10_000,
-    layerType: String = MixerKind.attention.rawValue
-  ) throws {
+  init(model: JSONObject, maxPosition: Int, share: Double = 1, theta: Double = 10_000) throws {
     var parameters = try model.object("rope_parameters")
     if let scaling = try model.object("rope_scaling"), !scaling.values.isEmpty {
       parameters = try Self.scaling(scaling, insteadOf: parameters, model)
     }
-    if let nested = try parameters?.object(layerType) { parameters = nested }
+    // Where each type of layer has its own.
+    if let nested = try parameters?.object(MixerKind.attention.rawValue) { parameters = nested }
     let outer = try model.positive("rope_theta") ?? theta
     if let parameters {
       // Phi-3 keeps the original context beside the rope's own keys, where it counts more than among them.

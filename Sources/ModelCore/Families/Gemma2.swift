@@ -9,7 +9,7 @@ struct Gemma2: Family {
   var names: TensorNames { .gemma }
 
   func read(_ model: JSONObject) throws -> ModelConfig {
-    var config = try readGemma(model, vocabulary: 256_000, context: 8192) { $0 % 2 == 0 }
+    var config = try readGemma(model, context: 8192) { $0 % 2 == 0 }
     config.attention.scoreCap = try capping(model, "attn_logit_softcapping", 50)
     config.block.logitCap = try capping(model, "final_logit_softcapping", 30)
     return config
@@ -42,12 +42,9 @@ extension TensorNames {
 
 extension Family {
   /// - Parameters:
-  ///   - vocabulary: where the file does not say, as multimodal models do not
-  ///   - context: likewise
+  ///   - context: where the file does not say
   ///   - isWindowed: of a layer, likewise
-  func readGemma(
-    _ model: JSONObject, vocabulary: Int, context: Int, _ isWindowed: (Int) -> Bool
-  ) throws -> ModelConfig {
+  func readGemma(_ model: JSONObject, context: Int, _ isWindowed: (Int) -> Bool) throws -> ModelConfig {
     try refuseUnsupported(
       model, except: ["hidden_act", "attn_logit_softcapping", "final_logit_softcapping", "sliding_window"])
     if try model.bool("use_bidirectional_attention") ?? false {
@@ -55,9 +52,6 @@ extension Family {
     }
     let layers = try layerCount(model)
     var values = model.values
-    for (key, number) in [("vocab_size", vocabulary), ("num_attention_heads", 8), ("num_key_value_heads", 4)] {
-      values[key] = values[key] ?? .int(number)
-    }
     values["hidden_act"] = values["hidden_activation"] ?? .string("gelu_pytorch_tanh")
     var config = try readCommonKeys(
       JSONObject(values: values, file: model.file),

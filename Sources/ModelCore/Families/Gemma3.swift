@@ -10,7 +10,7 @@ struct Gemma3: Family {
 
   func read(_ model: JSONObject) throws -> ModelConfig {
     let every = try model.int("sliding_window_pattern", in: 1...4096) ?? 6
-    var config = try readGemma(model, vocabulary: 262_208, context: 131_072) { ($0 + 1) % every != 0 }
+    var config = try readGemma(model, context: 131_072) { ($0 + 1) % every != 0 }
     config.attention.qkNorm = true
     // The class reads the key and does not compute it.
     if model["attn_logit_softcapping"] != nil {

@@ -174,12 +174,9 @@ public struct BestRecipe {
     }
     let (latent, linear) = (try student(shape.latent), try student(shape.linear))
     let hybrid = work.appendingPathComponent("hybrid")
-    let text = try ranks.fromFirst {
-      let placement = try place(
-        shape, latent: latent.folder, linear: linear.folder, to: hybrid, reportScores, shouldStop)
-      return try jsonText(placement)
+    let found = try ranks.valueFromFirst {
+      try place(shape, latent: latent.folder, linear: linear.folder, to: hybrid, reportScores, shouldStop)
     }
-    let found = try JSONDecoder().decode(Placement.self, from: Data(text.utf8))
     var last = Distilling(student: hybrid, teacher: teacher, data: data, heldOut: heldOut, plan: plans.distillation)
     last.type = type
     let curve = try last.run(

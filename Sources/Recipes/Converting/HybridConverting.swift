@@ -28,6 +28,8 @@ public struct HybridConverting {
   public var work: URL
   /// Whether students of other settings in the work folder may go.
   public var force = false
+  /// Type of the numbers of both students and the hybrid.
+  public var type = ElementType.float32
 
   public init(
     base: URL, latent: LatentConversion, linear: any MixerReplacement, composition: Composition,
@@ -75,12 +77,15 @@ public struct HybridConverting {
     let students = try replacements.map { replacement in
       let name = replacement.name
       let folder = work.appendingPathComponent(name)
-      let errors = try IntermediateDistilling(
-        base: base, student: .replacing(replacement), data: data, heldOut: heldOut, plan: plan
-      ).run(in: folder, force: force, saveEvery: saveEvery, report: report(name), shouldStop: shouldStop)
+      var training = IntermediateDistilling(
+        base: base, student: .replacing(replacement), data: data, heldOut: heldOut, plan: plan)
+      training.type = type
+      let errors = try training.run(
+        in: folder, force: force, saveEvery: saveEvery, report: report(name), shouldStop: shouldStop)
       return (name: name, folder: folder, errors: errors)
     }
-    let written = try composition.write(base: base, latent: students[0].folder, linear: students[1].folder, to: out)
+    let written = try composition.write(
+      base: base, latent: students[0].folder, linear: students[1].folder, to: out, type: type)
     return Outcome(config: written, base: config, students: students)
   }
 }

@@ -26,9 +26,15 @@ public struct PreferenceData: Sendable {
   /// - Parameters:
   ///   - limit: at most so many lines to train on, the first ones; nil for all.
   ///   - model: the folder whose chat template writes pairs of messages.
-  public init(file: URL, heldOut: URL? = nil, limit: Int? = nil, model: URL? = nil) throws {
+  ///   - template: a Jinja file instead of that template; nil: the folder's own.
+  /// - Throws: usage errors for fewer pairs than `limit`, and for a template where no pair is one of messages
+  public init(file: URL, heldOut: URL? = nil, limit: Int? = nil, model: URL? = nil, template: URL? = nil) throws {
+    func chatTemplate() throws -> ChatTemplate? {
+      guard let model else { return nil }
+      return try template.map { try ChatTemplate(file: $0, folder: model) } ?? ChatTemplate(folder: model)
+    }
     func items(_ url: URL) throws -> [Item] {
-      try PreferencePair.read(url, template: { try model.map { try ChatTemplate(folder: $0) } }).map {
+      try PreferencePair.read(url, template: chatTemplate).map {
         Item(pair: $0.pair, place: "\(url.path):\($0.line)", isChat: $0.isChat)
       }
     }
@@ -41,6 +47,11 @@ public struct PreferenceData: Sendable {
       training.removeLast(training.count - limit)
     }
     self.heldOut = try heldOut.map(items) ?? []
+    if template != nil, !(training + self.heldOut).contains(where: \.isChat) {
+      throw UpcycleError.usage(
+        "says nothing about pairs that are texts", field: "chat_template", expected: "pairs of messages",
+        found: file.path)
+    }
   }
 
   /// The number of the first pair of the microworld that nobody trains on.
@@ -84,6 +95,11 @@ public struct PreferenceData: Sendable {
     }
     func pair(_ item: Item) throws -> TokenizedPair {
       var (chosen, rejected) = (try reply(item, item.pair.chosen), try reply(item, item.pair.rejected))
+      if chosen.reply == rejected.reply {
+        throw UpcycleError.usage(
+          "has the same tokens for \"chosen\" and \"rejected\" in this vocabulary", at: item.place,
+          hint: "leave it out")
+      }
       // The last token of a reply is predicted and not read.
       let room = config.readablePositions + 1
       let longest = max(chosen.prompt.count + chosen.reply.count, rejected.prompt.count + rejected.reply.count)

@@ -75,21 +75,4 @@ extension TokenShards {
         hint: "distillation compares predictions token by token")
     }
   }
-
-  /// The first windows of 256 tokens, or of as many as the model has positions for: fewer where the text is short.
-  /// - Throws: failures for text of a larger vocabulary, and for less than one window
-  func firstWindows(_ count: Int, for config: ModelConfig) throws -> [[Int32]] {
-    guard vocabularySize <= config.vocabularySize else {
-      throw UpcycleError(
-        "the shards' vocabulary is not the model's", at: folder.path, expected: "at most \(config.vocabularySize) ids",
-        found: "\(vocabularySize)")
-    }
-    let length = min(256, config.maxPosition)
-    let available = min(count, self.count / length)
-    guard available > 0 else {
-      throw UpcycleError(
-        "too little text", at: "`data`", expected: "at least a window of \(length) tokens", found: "\(self.count)")
-    }
-    return try (0..<available).map { try read($0 * length..<($0 + 1) * length) }
-  }
 }

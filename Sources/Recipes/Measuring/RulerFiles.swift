@@ -51,6 +51,31 @@ public struct RulerFiles {
     try RulerSample.write(told, to: place.appendingPathComponent("\(task.rawValue).jsonl"))
   }
 
+  /// Tasks and lengths of a folder's samples; where these lie in the folder itself, its name is their length.
+  /// - Parameter asked: lengths to look at; nil: all that there are
+  /// - Throws: one line for a folder without samples
+  public static func contents(of folder: URL, lengths asked: [Int]? = nil) throws -> (
+    tasks: [RulerTask], lengths: [Int]
+  ) {
+    func tasks(in places: [URL]) -> [RulerTask] {
+      RulerTask.allCases.filter { task in
+        places.contains { place in
+          let names = ["\(task.rawValue).jsonl", "\(task.rawValue)/validation.jsonl"]
+          return (names + ["data/\(names[1])"]).contains { fileKind(place.appendingPathComponent($0).path) != nil }
+        }
+      }
+    }
+    func place(_ length: Int) -> URL { folder.appendingPathComponent("\(length)") }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    var lengths = asked ?? names.compactMap { Int($0) }.filter { !tasks(in: [place($0)]).isEmpty }.sorted()
+    if lengths.isEmpty, let own = Int(folder.lastPathComponent) { lengths = [own] }
+    let found = tasks(in: lengths.map(place) + (lengths.count == 1 ? [folder] : []))
+    if !found.isEmpty { return (found, lengths) }
+    throw UpcycleError(
+      "has no samples of RULER", at: folder.path, expected: "LENGTH/TASK.jsonl or LENGTH/data/TASK/validation.jsonl",
+      hint: "of samples in the folder itself `lengths` is the length")
+  }
+
   private static func file(_ folder: URL, _ length: Int, _ task: RulerTask, isOnlyLength: Bool) throws -> URL {
     let (own, theirs) = ("\(task.rawValue).jsonl", "\(task.rawValue)/validation.jsonl")
     var places = ["\(length)/\(own)", "\(length)/data/\(theirs)", "\(length)/\(theirs)"]

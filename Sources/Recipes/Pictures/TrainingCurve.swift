@@ -27,7 +27,8 @@ public struct TrainingCurve {
       throw UpcycleError(
         "holds no training", at: path, expected: "a folder that distill, extend, pretrain or ild wrote")
     }
-    let settings = try JSONValue(contentsOf: plan)["plan"]
+    let record = try JSONValue(contentsOf: plan)
+    let settings = record["plan"]
     guard let batch = settings?["batch"]?.int, let time = settings?["time"]?.int, let tokens = settings?["tokens"]?.int
     else { throw UpcycleError("is no training on tokens", at: path, hint: "prefer counts pairs") }
     // Whole batches are trained on.
@@ -43,6 +44,13 @@ public struct TrainingCurve {
     let heldOut = directory.run.appendingPathComponent("heldout.csv")
     if FileManager.default.fileExists(atPath: heldOut.path) {
       points[.heldOut] = try CSV(contentsOf: heldOut).numbers().filter { $0.count == 2 }
+    } else if EarlyStopping.looksAtLoss(record["identity"]?["student"]?.string ?? "") {
+      // Early stopping measures that loss by steps.
+      let validation = directory.run.appendingPathComponent("validation.csv")
+      if FileManager.default.fileExists(atPath: validation.path) {
+        points[.heldOut] = try CSV(contentsOf: validation).numbers().filter { $0.count == 2 }
+          .map { [$0[0] * Double(batch * time), $0[1]] }
+      }
     }
     self.points = points.filter { !$0.value.isEmpty }
     if self.points.isEmpty { throw UpcycleError("has no step yet", at: path) }

@@ -54,7 +54,7 @@ public struct Distilling {
     let (tokenizer, identity) = try ranks.agreeing { try checked(on: ranks) }
     let directory = RunDirectory(folder, force: force)
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
-    let measured = StepsMeasured(every: max(plan.steps / 20, min(plan.steps, 5)), of: plan.steps)
+    let measured = plan.heldOutSteps
     func require(_ curve: HeldOutCurve, by step: Int) throws {
       if heldOut == nil || !ranks.writes { return }
       try measured.require(curve.steps(of: plan.batch * plan.time), by: step, in: curveFile)
@@ -161,6 +161,9 @@ func heldOutLoss(
 }
 
 extension TrainingPlan {
+  /// Where a training measures its loss on held-out text: some 20 times.
+  var heldOutSteps: StepsMeasured { StepsMeasured(every: max(steps / 20, min(steps, 5)), of: steps) }
+
   /// `heldOutLoss` of a model that is trained so: on no more text than it trains on, so that a trial of a few steps is not
   /// mostly measuring.
   func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards) throws -> Double {

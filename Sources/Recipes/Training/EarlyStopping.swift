@@ -43,6 +43,10 @@ public struct EarlyStopping: Sendable {
   }
 
   var identity: String { "\(metric) every \(every), patience \(patience), delta \(delta)" }
+
+  /// Whether a run stops by its loss on held-out text, by what its identity says of its student.
+  static func looksAtLoss(_ student: String) -> Bool { student.contains(", \(Metric.loss) every ") }
+
   var prefersLower: Bool { metric == .loss }
 
   /// Whether `value` is an improvement that counts.

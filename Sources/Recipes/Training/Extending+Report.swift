@@ -45,11 +45,7 @@ extension Extending {
       if let line = heldOutLine(heldOut) { lines.append(line) }
       lines.append("positions: \(positions)")
       if tokens > 0, let peakBytes { lines.append("peak memory of tensors: \(formatBytes(peakBytes))") }
-      lines.append("model: \(model)")
       return lines.joined(separator: "\n")
     }
-
-    /// The same for scripts.
-    public var json: String { get throws { try jsonText(self, pretty: true, snakeCase: true) } }
   }
 }

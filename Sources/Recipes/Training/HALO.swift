@@ -141,14 +141,13 @@ public struct HALO {
       var losses: [Double]
       var layers: [Int]
     }
-    let text = try ranks.fromFirst {
+    let found = try ranks.valueFromFirst {
       let found = try SwapSearching(
         base: base, linear: aligned, count: count,
         windows: data.firstWindows(windows, for: ModelConfig(contentsOf: base))
       ).run(to: chosen, report: reportSwaps, shouldStop: shouldStop)
-      return try jsonText(Found(losses: found.losses, layers: found.layers))
+      return Found(losses: found.losses, layers: found.layers)
     }
-    let found = try JSONDecoder().decode(Found.self, from: Data(text.utf8))
     var last = Distilling(student: chosen, teacher: teacher, data: data, heldOut: heldOut, plan: plans.distillation)
     last.type = type
     let curve = try last.run(

@@ -174,14 +174,13 @@ public struct PostNAS {
         base: base, replacement: JetConversion(start: start, seed: plan.seed), data: data, plan: plan
       ).run(
         in: blocks, force: force, on: ranks, saveEvery: saveEvery, report: reportBlocks, shouldStop: shouldStop)
-      let found = try ranks.fromFirst {
+      rounds = try ranks.valueFromFirst {
         let config = try ModelConfig(contentsOf: base)
         let search = try PlacementSearching(
           base: base, linear: blocks, beam: PlacementBeam(count: count, width: width, layerCount: config.layerCount),
           windows: data.firstWindows(windows, for: config), measured: work.appendingPathComponent("paths.csv"))
-        return try jsonText(search.run(to: chosen, report: reportSearch, shouldStop: shouldStop))
+        return try search.run(to: chosen, report: reportSearch, shouldStop: shouldStop)
       }
-      rounds = try JSONDecoder().decode([[PlacementBeam.Candidate]].self, from: Data(found.utf8))
       layers = rounds.last?.first?.layers ?? []
     }
     func distil(_ name: String, _ student: URL, _ plan: TrainingPlan, in place: URL) throws -> Distilling.Curve {

@@ -32,6 +32,8 @@ public struct SelfDistilling {
   public var plan: TrainingPlan
   /// Learn on answers alone, or on every token.
   public var answersOnly = true
+  /// Whether the loss on held-out text is measured on the way, as `Distilling` does, unless early stopping looks at it.
+  public var followsHeldOut = false
   /// When to stop early; nil: never, and the last weights are kept.
   public var stopping: EarlyStopping?
   /// Where the teacher's last hidden states are kept for all trainings of a checkout, as far as they fit; nil: nowhere.
@@ -70,9 +72,11 @@ public struct SelfDistilling {
     public var step: Int
     /// Whether validations without improvement ended it.
     public var stoppedEarly: Bool
+    /// Held-out loss by training tokens; empty where it was not followed.
+    public var heldOut: Distilling.Curve = []
   }
 
-  /// Trains in `folder` and leaves the model there, in float32, with its tokenizer.
+  /// Trains in `folder` and leaves the model there, with its tokenizer.
   /// - Parameter ranks: that share every batch
   public func run(
     in folder: URL, force: Bool = false, on ranks: any TrainingRanks = SingleRank(), saveEvery: Double = 60,
@@ -85,11 +89,23 @@ public struct SelfDistilling {
     let directory = RunDirectory(folder, force: force)
     // The first rank validates.
     let stopping = ranks.writes ? self.stopping : nil
+    let followed = followsHeldOut && self.stopping?.metric != .loss ? heldOut : nil
+    let curveFile = directory.run.appendingPathComponent("heldout.csv")
+    func require(_ curve: HeldOutCurve?, by step: Int) throws {
+      guard let curve, ranks.writes else { return }
+      try plan.heldOutSteps.require(curve.steps(of: plan.batch * plan.time), by: step, in: curveFile)
+    }
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
       try ranks.agreeing {
         let history = try ValidationHistory(directory.run, stopping)
         if stopping != nil { try history.require(by: directory.readMetrics().rows.count, of: plan.steps) }
-        return history.outcome(lastStep: plan.steps)
+        var outcome = history.outcome(lastStep: plan.steps)
+        if followed != nil, ranks.writes {
+          let curve = try HeldOutCurve(curveFile)
+          try require(curve, by: directory.readMetrics().rows.count)
+          outcome.heldOut = curve.rows
+        }
+        return outcome
       }
     } train: {
       let history = try ranks.agreeing { try ValidationHistory(directory.run, stopping) }
@@ -111,22 +127,35 @@ public struct SelfDistilling {
         guard let stopping, !history.holds(step) else { return }
         try history.append(step, stopping.measure(model, tokenizer, heldOut: heldOut, time: plan.time), model)
       }
+      let curve = try ranks.agreeing { try followed.map { _ in try HeldOutCurve(curveFile) } }
+      func follow(_ step: Int) throws {
+        guard let followed, let curve else { return }
+        let tokens = Double(step * plan.batch * plan.time)
+        try ranks.onFirst {
+          if curve.lastTokens < tokens { try curve.append(tokens, plan.heldOutLoss(model, followed)) }
+        }
+      }
       try ranks.onFirst { try measure(0) }
+      try follow(0)
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery,
         report: { metrics, rate in
           if let every = self.stopping?.every, metrics.step % every == 0 || metrics.step == plan.steps {
             try ranks.onFirst { try measure(metrics.step) }
           }
+          if plan.heldOutSteps.holds(metrics.step) { try follow(metrics.step) }
           report(metrics, rate)
         }, shouldStop: shouldStop,
         isFinished: { step in
+          if followed != nil { try ranks.agreeing { try require(curve, by: step) } }
           if self.stopping == nil { return false }
           try ranks.onFirst { try history.require(by: step, of: plan.steps) }
           return try ranks.decide(stop: history.isExhausted(at: step), save: false).stop
         })
       try ranks.onFirst { try history.require(by: trainer.step, of: plan.steps) }
-      let outcome = history.outcome(lastStep: trainer.step)
+      try ranks.agreeing { try require(curve, by: trainer.step) }
+      var outcome = history.outcome(lastStep: trainer.step)
+      outcome.heldOut = curve?.rows ?? []
       let keepsLast = stopping == nil || outcome.step == trainer.step
       return (keepsLast ? model : try LanguageModel(folder: history.bestFolder), outcome)
     }

@@ -118,7 +118,7 @@ enum TemplateMethods {
     case "isdigit": return all { $0.properties.numericType == .decimal || $0.properties.numericType == .digit }
     case "isalpha": return all { $0.properties.generalCategory.isLetter }
     case "isalnum": return all(isAlphanumeric)
-    case "isspace": return all { ScalarSet.isSpace($0.value) }
+    case "isspace": return all(isSpace)
     case "islower": return .bool(isLower(text))
     case "isupper": return .bool(isUpper(text))
     case "format": return .string(try braces(text, arguments, line))
@@ -135,10 +135,7 @@ enum TemplateMethods {
 
   private static func decoded(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
-  /// Python's white space: Unicode's and the four separators U+001C to U+001F.
-  static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
-    ScalarSet.isSpace(scalar.value) || 0x1C...0x1F ~= scalar.value
-  }
+  static func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.isPythonSpace }
 
   static func stripped(_ text: String, _ characters: String?, left: Bool, right: Bool) -> String {
     let members = characters.map { Set($0.unicodeScalars) }

@@ -9,9 +9,9 @@ public final class FrameFileWriter {
   private var frames: [SeekTable.Frame] = []
 
   /// - Throws: when the file cannot be written.
-  public init(_ url: URL, level: Int = 1) throws {
+  public init(_ url: URL) throws {
     file = try AtomicFile(url)
-    compressor = FrameCompressor(level: level)
+    compressor = FrameCompressor(level: 1)
   }
 
   /// - Throws: for 4 GiB or more, and when the file cannot be written

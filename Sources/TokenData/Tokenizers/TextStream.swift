@@ -2,21 +2,19 @@
 /// comes out whole once its last byte is there.
 public struct TextStream {
   private let tokenizer: Tokenizer
-  private let showingSpecials: Bool
   private var firstSpace: Tokenizer.FirstSpace
   private var pending: [UInt8] = []
 
   /// - Parameter continuing: the ids continue a text, so that a leading space belongs to them.
-  public init(_ tokenizer: Tokenizer, continuing: Bool = false, showingSpecials: Bool = false) {
+  public init(_ tokenizer: Tokenizer, continuing: Bool = false) {
     self.tokenizer = tokenizer
-    self.showingSpecials = showingSpecials
     firstSpace = Tokenizer.FirstSpace(tokenizer, continuing: continuing)
   }
 
   /// The text that is complete after this id; bytes that can never be UTF-8 become U+FFFD.
   public mutating func append(_ id: Int32) -> String {
     var bytes: [UInt8] = []
-    let isSpecial = tokenizer.appendBytes(of: id, showingSpecials: showingSpecials, to: &bytes)
+    let isSpecial = tokenizer.appendBytes(of: id, showingSpecials: false, to: &bytes)
     firstSpace.drop(from: &bytes, at: 0, isSpecial: isSpecial)
     pending += bytes
     let held = Self.incompleteSuffix(pending)

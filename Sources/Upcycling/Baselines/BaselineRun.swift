@@ -67,13 +67,16 @@ public struct BaselineRun {
   public var calibrationTokens: Int
   /// Token shards that the starting loss is measured on; nil: not measured.
   public var data: URL?
+  /// Type of the numbers that are written.
+  public var type: ElementType
 
   /// - Parameters:
   ///   - calibration: token shards, where the method needs them
   ///   - data: token shards that the starting loss is measured on; nil: not measured
+  ///   - type: of the numbers that are written
   public init(
     model: URL, out: URL, baseline: Baseline, calibration: URL? = nil, calibrationTokens: Int = 1 << 15,
-    data: URL? = nil
+    data: URL? = nil, type: ElementType = .float32
   ) {
     self.model = model
     self.out = out
@@ -81,6 +84,7 @@ public struct BaselineRun {
     self.calibration = calibration
     self.calibrationTokens = calibrationTokens
     self.data = data
+    self.type = type
   }
 
   /// Converts, and measures where there is text; the output appears complete or not at all.
@@ -94,18 +98,22 @@ public struct BaselineRun {
         "is needed", field: "calibration", expected: "token shards", hint: "shards pack makes them")
     }
     let output = try outputFolder(out, keepingApartFrom: model)
-    let count = max(1, calibrationTokens / min(windowLength, config.maxPosition))
+    let count = windowCount(ofTokens: calibrationTokens, for: config)
     let windows = try calibration.map { try textWindows($0, of: model, config, count: count) } ?? []
     let measured = try data.map { try textWindows($0, of: model, config, count: ConversionRun.fitWindows) }
     let answers = try data.flatMap { try windowAnswers($0, of: measured ?? []) }
     let base = try LanguageModel(folder: model)
     let (converted, lost) = try baseline.convert(base, calibration: windows)
-    try converted.save(to: output.work)
+    try converted.save(to: output.work, type: type)
     try converted.config.saveForTransformers(to: output.work)
     try copyTokenizer(from: model, to: output.work)
     try output.commit()
     var report = BaselineReport(converted.config, base: config, lost: lost)
-    report.fit = try measured.map { try StartingFit(converted, base: base, windows: $0, answers: answers) }
+    // Of the numbers as they are stored.
+    report.fit = try measured.map {
+      try StartingFit(
+        type == .float32 ? converted : LanguageModel(folder: out), base: base, windows: $0, answers: answers)
+    }
     report.seconds = monotonicSeconds() - began
     return report
   }

@@ -20,7 +20,7 @@ extension LanguageModel {
       func show(_ x: Variable, layer: Int) {
         if wanted.contains(layer) { body(tape, layer, self.layers[layer].mixerInput(tape, ResidualStreams(x))) }
       }
-      let positions = ids.indices.map { Int32($0 % time) }
+      let positions = sequencePositions(batch: ids.count / time, time: time)
       show(embedded(tape, ids, positionIds: positions, leading: [ids.count]), layer: 0)
       _ = hidden(tape, ids: ids, batch: part.count, time: time) { show($1, layer: $0 + 1) }
       tokens += ids.count

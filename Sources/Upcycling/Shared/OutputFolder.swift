@@ -17,6 +17,7 @@ func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
   else {
     throw UpcycleError.usage("is the base model itself", at: "`out`", expected: "another folder", found: url.path)
   }
+  try refuseDeadLink(url)
   var isFolder: ObjCBool = false
   guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return }
   guard isFolder.boolValue else {

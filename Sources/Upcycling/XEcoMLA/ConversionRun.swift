@@ -55,7 +55,7 @@ public struct ConversionRun {
     let base = covariance || measured != nil ? try LanguageModel(folder: model) : nil
     var covariances: [Int: Matrix] = [:]
     if covariance, let base, let calibration {
-      let count = max(1, calibrationTokens / min(windowLength, config.maxPosition))
+      let count = windowCount(ofTokens: calibrationTokens, for: config)
       covariances = inputCovariances(
         of: base, layers: layers, windows: try textWindows(calibration, of: model, config, count: count))
     }

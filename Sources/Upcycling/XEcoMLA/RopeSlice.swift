@@ -195,3 +195,11 @@ struct CommonDirection {
     coefficients = u.map { ($0.0 * scale, $0.1 * scale) }
   }
 }
+
+extension ModelConfig {
+  /// d_qk and d_r where half of each head rotates, as in X-EcoMLA's Table 12: whole pairs, one at least.
+  public var halfRotated: (nope: Int, rope: Int) {
+    let rope = max(2, headDim / 4 * 2)
+    return (headDim - rope, rope)
+  }
+}

@@ -69,8 +69,12 @@ public struct Composition {
   }
 
   /// Writes the hybrid's folder from the three models' folders; it appears whole or not at all.
-  /// - Parameter latent: where the chosen layers come from: the base's folder for its attention
-  public func write(base: URL, latent: URL, linear: URL, to destination: URL) throws -> ModelConfig {
+  /// - Parameters:
+  ///   - latent: where the chosen layers come from: the base's folder for its attention
+  ///   - type: of the numbers that are written
+  public func write(
+    base: URL, latent: URL, linear: URL, to destination: URL, type: ElementType = .float32
+  ) throws -> ModelConfig {
     let (baseConfig, latentConfig, linearConfig) = (
       try ModelConfig(contentsOf: base), try ModelConfig(contentsOf: latent), try ModelConfig(contentsOf: linear)
     )
@@ -85,7 +89,7 @@ public struct Composition {
     let weights = ComposedWeights(
       base: (baseConfig, readers.base), latent: (latentConfig, readers.latent), linear: (linearConfig, readers.linear),
       chosenLayers: Set(chosenLayers))
-    try writeModelFolder(config, from: weights, to: output.work, type: .float32)
+    try writeModelFolder(config, from: weights, to: output.work, type: type)
     try copyTokenizer(from: base, to: output.work)
     try output.commit()
     return config

@@ -21,7 +21,7 @@ public struct LayerScores: Equatable, Sendable {
     let data: Data
     do { data = try readFile(file) } catch var error as UpcycleError {
       error.expected = "a CSV file with the columns layer, sensitivity"
-      error.hint = "give --scores such a file; zebra select --help shows one"
+      error.hint = "see zebra select `help` for an example"
       throw error
     }
     try self.init(parsing: data, file: file.path)

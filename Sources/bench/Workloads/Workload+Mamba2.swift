@@ -72,7 +72,7 @@ extension Workload {
       let model = try LanguageModel(mixer(base), seed: 1)
       let stream = RandomStream(seed: 3, "bench")
       let x = Tensor([batch, time, 256], values: (0..<batch * time * 256).map { Float(stream.normal(at: UInt64($0))) })
-      let positions = (0..<batch * time).map { Int32($0 % time) }
+      let positions = sequencePositions(batch: batch, time: time)
       return {
         model.parameters.zeroGradients()
         let tape = Tape(recording: true)

@@ -57,30 +57,26 @@ extension Tape {
   }
 
   /// silu(x) = x sigmoid(x).
-  public func silu(_ x: Variable) -> Variable {
-    let y = Tensor(x.shape)
-    parallelElements(y.count) { up_silu(x.value.pointer + $0.lowerBound, y.pointer + $0.lowerBound, $0.count) }
-    return record(y, inputs: [x]) { dy in
-      let dx = Tensor(x.shape)
-      let dyPointer = dy.pointer
-      parallelElements(dx.count) {
-        up_silu_backward(
-          x.value.pointer + $0.lowerBound, dyPointer + $0.lowerBound, dx.pointer + $0.lowerBound, $0.count)
-      }
-      self.accumulate(dx, into: x)
-    }
-  }
+  public func silu(_ x: Variable) -> Variable { elementwise(x, up_silu, up_silu_backward) }
 
   /// GELU by its tanh formula: 1/2 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
-  public func gelu(_ x: Variable) -> Variable {
+  public func gelu(_ x: Variable) -> Variable { elementwise(x, up_gelu, up_gelu_backward) }
+
+  /// A function of every number by itself.
+  /// - Parameters:
+  ///   - forward: x, y, count
+  ///   - backward: x, dy, dx, count
+  private func elementwise(
+    _ x: Variable, _ forward: @escaping (UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void,
+    _ backward: @escaping (UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void
+  ) -> Variable {
     let y = Tensor(x.shape)
-    parallelElements(y.count) { up_gelu(x.value.pointer + $0.lowerBound, y.pointer + $0.lowerBound, $0.count) }
+    parallelElements(y.count) { forward(x.value.pointer + $0.lowerBound, y.pointer + $0.lowerBound, $0.count) }
     return record(y, inputs: [x]) { dy in
       let dx = Tensor(x.shape)
       let dyPointer = dy.pointer
       parallelElements(dx.count) {
-        up_gelu_backward(
-          x.value.pointer + $0.lowerBound, dyPointer + $0.lowerBound, dx.pointer + $0.lowerBound, $0.count)
+        backward(x.value.pointer + $0.lowerBound, dyPointer + $0.lowerBound, dx.pointer + $0.lowerBound, $0.count)
       }
       self.accumulate(dx, into: x)
     }

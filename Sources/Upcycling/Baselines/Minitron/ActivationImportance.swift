@@ -37,7 +37,7 @@ public func activationImportance(
   for start in stride(from: 0, to: windows.count, by: batch) {
     let part = windows[start..<min(start + batch, windows.count)]
     let (ids, time) = (part.flatMap { $0 }, part.first!.count)
-    let positions = ids.indices.map { Int32($0 % time) }
+    let positions = sequencePositions(batch: ids.count / time, time: time)
     let tape = Tape(recording: false)
     var x = model.embedded(tape, ids, positionIds: positions, leading: [part.count, time])
     for (index, layer) in model.layers.enumerated() {

@@ -11,10 +11,13 @@ import Groundwork
 ///   then holds the one common ending and `answer` is an index into `contexts`: the score of filling i is
 ///   the log-probability of the ending after `contexts[i]`. `context` is what the fillings have in common.
 /// - generated: `context`, `answer_text`, `stop` (generation ends before it), `metric` "exact_match";
-///   `answer_after`, when present, is the phrase after whose last occurrence the answer stands;
+///   `answer_after`, when present, is the phrase after whose last occurrence the answer stands; spaces at the ends and
+///   full stops at the end count neither in the answer nor in `answer_text`;
 /// - programs: `context`, `answer_text` (one solution), `stop`, `metric` "pass@1", and `tests`: a generated program is
 ///   right when it gives every test's output;
 /// - texts: as generated, `metric` "f1", "rouge_l" or "edit_sim": how much of `answer_text` the reply has, from 0 to 1.
+///
+/// Generated answers, programs and texts end after 80 tokens where nothing ended them before.
 public struct TaskItem: Codable, Equatable, Sendable {
   /// How an item counts as right.
   public enum Metric: String, Codable, Sendable {
@@ -84,7 +87,7 @@ public struct TaskItem: Codable, Equatable, Sendable {
   public var optionCount: Int { contexts?.count ?? choices?.count ?? 0 }
 
   /// Whether a generated continuation (of `context`) is right: cut at `stop`, taken after `answerAfter`,
-  /// without spaces and full stop at the ends. A program is run.
+  /// without spaces and full stops at the ends, of which the right answer is rid as well. A program is run.
   public func accepts(generated text: String) -> Bool {
     guard let answerText else { return false }
     var reply = self.reply(text)
@@ -92,20 +95,25 @@ public struct TaskItem: Codable, Equatable, Sendable {
       guard let program = TinyProgram(parsing: String(reply)) else { return false }
       return tests.allSatisfy { $0.passes(program) }
     }
-    if metric.overlap != nil { return reply.trimmed == answerText }
+    if metric.overlap != nil { return reply.trimmed == answerText.trimmed }
     if let answerAfter, let mark = reply.range(of: answerAfter, options: .backwards) {
       reply = reply[mark.upperBound...]
     }
-    var trimmed = reply.trimmed
-    while trimmed.hasSuffix(".") { trimmed.removeLast() }
-    return trimmed == answerText
+    return Self.bare(reply) == Self.bare(answerText)
+  }
+
+  /// Without spaces at the ends and full stops at the end; of nothing but full stops one is left.
+  private static func bare(_ text: some StringProtocol) -> String {
+    var bare = text.trimmed
+    while bare.count > 1, bare.hasSuffix(".") { bare.removeLast() }
+    return bare
   }
 
   /// What a generated continuation is worth, from 0 to 1: what it has in common with the right answer, up to `stop`; nil
   /// where it is right or wrong.
   public func credit(generated text: String) -> Double? {
     guard let answerText, let overlap = metric.overlap else { return nil }
-    return overlap.share(reply(text).trimmed, answerText)
+    return overlap.share(reply(text).trimmed, answerText.trimmed)
   }
 
   /// A continuation up to `stop`.
@@ -173,7 +181,7 @@ extension TaskItem {
     case .exactMatch, .passAtOne, .wordOverlap, .rougeL, .editSimilarity:
       if answerText == nil { return "\(metric.rawValue) without answer_text" }
       if metric == .passAtOne && tests?.isEmpty ?? true { return "pass@1 without tests" }
-      return answerText!.isEmpty ? "an empty answer_text" : nil
+      return answerText!.trimmed.isEmpty ? "an empty answer_text" : nil
     case .accuracy, .normalisedAccuracy:
       guard let choices, !choices.isEmpty else { return "no choices" }
       if choices.contains(where: \.isEmpty) { return "an empty choice" }
