@@ -8,7 +8,7 @@ func wrappingUsage(_ page: String) -> String {
 /// Options stay on a line with their values; further lines stand below the command's name.
 private func wrapped(_ usage: String) -> String {
   var lines = [""]
-  for part in usage.matches(of: /[^ ]+(?: (?:<[^ ]*|\.\.\.))*/).map({ String($0.output) }) {
+  for part in usage.matches(of: /[^ ]+(?: (?:<[^ ]*|\.\.\.\]?))*/).map({ String($0.output) }) {
     let last = lines.count - 1
     if lines[last].isEmpty {
       lines[last] = part

@@ -68,12 +68,15 @@ struct Info: ParsableCommand {
     }
   }
 
-  /// The weights of a model folder; nil where it has none, as for a config.json.
+  /// The weights of a model folder; nil where it has none, as for a config.json, and, with a note, before they are there.
   private static func weights(_ path: String) throws -> CheckpointReader? {
     let folder = URL(fileURLWithPath: path)
     let names = [CheckpointReader.singleName, CheckpointReader.indexName]
     guard names.contains(where: { fileKind(folder.appendingPathComponent($0).path) != nil }) else { return nil }
-    return try CheckpointReader(folder)
+    do { return try CheckpointReader(folder) } catch let error as UpcycleError {
+      printNote("note: \(error)")
+      return nil
+    }
   }
 
   /// Refuses a file of weights, which says what it is; a configuration is JSON.

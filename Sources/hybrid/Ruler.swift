@@ -146,7 +146,8 @@ struct Ruler: ParsableCommand {
     }
     if grid && self.tasks ?? "all" == "all" { tasks = [.single2] }
     if let read, model != nil, lengths == nil || tasks == nil {
-      let there = try RulerFiles.contents(of: URL(fileURLWithPath: read), lengths: lengths)
+      let there = try RulerFiles.contents(
+        of: URL(fileURLWithPath: read), tasks: tasks ?? RulerTask.allCases, lengths: lengths)
       lengths = lengths ?? there.lengths
       tasks = tasks ?? there.tasks
     }

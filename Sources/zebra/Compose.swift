@@ -37,7 +37,7 @@ struct Compose: ParsableCommand {
         let students = [URL(fileURLWithPath: mla), URL(fileURLWithPath: linear)]
         let config = try Composition(latentLayers: chosen).write(
           base: URL(fileURLWithPath: base), latent: students[0], linear: students[1], to: folder,
-          type: stored.type(widestOf: students))
+          type: stored.type(widestOf: students + [URL(fileURLWithPath: base)]))
         let object: [String: JSONValue] = [
           "layers": .array(chosen.sorted().map { .int($0) }), "kv_percent": .double(config.kvPercent),
           "kv_numbers_per_token": .int(config.kvNumbersPerToken), "state_numbers": .int(config.stateNumbers),

@@ -100,6 +100,9 @@ final class BaselineCommandTests: XCTestCase {
     try check("zebra", compose + [path("mamba2-whole")], "hybrid-whole", .float32)
     let convert = ["convert", "--linear", "gdn", "--mla-layers", "1"] + layerwise
     try check("hylo", convert, "hylo", .bfloat16, parts: ["hylo.ild/mla", "hylo.ild/gdn"])
+    // Students that hold the base's embedding rounded are its own all the same.
+    let float16 = convert + ["--dtype", "float16"]
+    try check("hylo", float16, "hylo-asked", .float16, parts: ["hylo-asked.ild/mla", "hylo-asked.ild/gdn"])
   }
 
   func testPALUAndMHA2MLAConvertReportAndRefuse() throws {

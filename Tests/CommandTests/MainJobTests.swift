@@ -225,6 +225,14 @@ final class MainJobTests: XCTestCase {
       XCTAssertNotNil(counted.json["bfloat16_bytes"]?.int)
       XCTAssertTrue(counted.text.contains(" as bfloat16, "), counted.text)
     }
+    // Before its weights are there.
+    let waiting = folder.appendingPathComponent("waiting")
+    try makeDirectory(waiting)
+    try writeFile(
+      readFile(URL(fileURLWithPath: model + "/config.json")), to: waiting.appendingPathComponent("config.json"))
+    try writeFile(
+      "version https://git-lfs.github.com/spec/v1\n", to: waiting.appendingPathComponent("model.safetensors"))
+    XCTAssertNil(try info(["--model", waiting.path]).json["stored_bytes"])
     try writeFile(Data("GGUF".utf8) + Data(count: 20), to: folder.appendingPathComponent("m.gguf"))
     try writeFile(Data([64, 0, 0, 0, 172, 0, 0, 0]), to: folder.appendingPathComponent("stories.bin"))
     try assertRefused("hybrid", ["info", "--model", path("m.gguf")], status: 1, saying: ["m.gguf: is a GGUF file"])

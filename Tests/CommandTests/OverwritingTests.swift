@@ -28,7 +28,7 @@ final class OverwritingTests: XCTestCase {
         ["pretrain", "--preset", "nano-1b", "--tokens", "512", "--batch", "2", "--sequence", "64", "--out", link]
       ),
     ] {
-      try assertRefused(tool, arguments, status: 2, saying: ["link: is a link to ", "gone, where nothing is"])
+      try assertRefused(tool, arguments, status: 2, saying: ["link: is a link to ", "gone, which leads nowhere"])
     }
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), ["link"])
   }

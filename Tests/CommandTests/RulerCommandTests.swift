@@ -92,6 +92,15 @@ final class RulerCommandTests: XCTestCase {
     XCTAssertEqual(inside.output, own.output)
     try assertRefused(
       "hybrid", ["ruler", "--model", model, "--read", model], status: 1, saying: ["has no samples of RULER"])
+    let mixed = folder.appendingPathComponent("mixed")
+    for place in ["256/niah_single_1", "512/vt"] {
+      let file = mixed.appendingPathComponent("\(place).jsonl")
+      try makeDirectory(file.deletingLastPathComponent())
+      try writeFile("", to: file)
+    }
+    try assertRefused(
+      "hybrid", ["ruler", "--model", model, "--read", mixed.path], status: 1,
+      saying: ["has no task at all of its lengths", "256 and 512 tokens"])
     let json = try JSONValue(parsing: Data(own.output.utf8), file: "ruler --json")
     XCTAssertNotNil(json["averages"]?["256"]?["value"]?.double, own.output)
     for option in [["--seed", "9"], ["--scale", "paper"]] {

@@ -242,7 +242,7 @@ final class ResumeTests: XCTestCase {
     XCTAssert(said()?.contains("old.bak: is no state by its name") == true, said() ?? "nothing")
     XCTAssert(said()?.contains("had done 5 steps") == true, said() ?? "nothing")
     try FileManager.default.removeItem(at: other)
-    XCTAssert(said()?.contains("the states of step 5 are gone") == true, said() ?? "nothing")
+    XCTAssert(said()?.contains("no state to go on from; the run, which had done 5 steps") == true, said() ?? "nothing")
     try FileManager.default.removeItem(at: lost.checkpoint)
     let header = try String(contentsOf: lost.metrics, encoding: .utf8).split(separator: "\n")[0]
     for (seconds, isMissed) in [([1, 2, 61], false), ([1, 61, 62], true), ([30, 31, 1], true), ([], false)] {

@@ -145,6 +145,14 @@ final class ExportTests: XCTestCase {
               assert list(options)[0] in str(error), error
           else:
               raise AssertionError(options)
+      short = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True, dtype="bfloat16").eval()
+      assert short.generate(ids, max_new_tokens=3, eos_token_id=-1, pad_token_id=0).shape == (2, 9)
+      try:
+          model.generate(ids, max_new_tokens=2, pad_token_id=0, output_hidden_states=True)
+      except NotImplementedError as error:
+          assert "output_hidden_states" in str(error), error
+      else:
+          raise AssertionError("output_hidden_states")
       loss = model(ids, labels=ids).loss
       assert torch.allclose(model(ids, labels=ids, num_items_in_batch=5).loss, loss * 2)
       for options in (dict(), dict(num_beams=2), dict(do_sample=True), dict(position_ids=order.expand(2, -1))):

@@ -91,6 +91,10 @@ final class ClaimItemTests: ClaimTestCase {
     let cooled = try answer(accuracy: 0.05, graded: 2, calibrated: 0.1)
     XCTAssertEqual(cooled.answer, .undecided)
     XCTAssertTrue(cooled.lines[0].contains("only the calibration moves"))
+    // Surer answers of which more are wrong.
+    let surer = try answer(accuracy: -3, graded: 2, calibrated: -1)
+    XCTAssertEqual(surer.answer, .fails)
+    XCTAssertTrue(surer.lines[0].contains("own temperature -1; the accuracy decides"), surer.lines[0])
   }
 
   /// A graded score that one repeat lacks would decide on fewer repeats than the test asks for; and its points are not those

@@ -49,28 +49,20 @@ final class SweepRefusalTests: XCTestCase {
   /// Cells that would be recorded under different names and say the same.
   func testACellMayNotDifferByWhatTheProfileSets() throws {
     let lab = try TestLaboratory()
-    let spec = TestLaboratory.spec
-    let start = try XCTUnwrap(spec.range(of: "matrix: {")).lowerBound
-    let end = try XCTUnwrap(spec.range(of: "report: {")).lowerBound
-    for (variable, isRefused) in [("unit", true), ("size", false)] {
-      let matrix = """
-        matrix: {
-          id: "{\(variable)}", pipeline: "train", axes: [{ variable: "\(variable)", values: [10, 20] }],
-        },
-
-        """
-      var text = spec
-      text.replaceSubrange(start..<end, with: matrix)
-      try lab.write("t.json5", text)
-      if isRefused {
-        assertError("\"10\" and \"20\" differ by \"unit\", which the profile micro sets for all cells", "t.json5") {
-          _ = try lab.plan()
-        }
-        XCTAssertEqual(try lab.plan(profile: "smoke").jobs.count, 1, "whose numbers mean nothing")
-      } else {
-        XCTAssertEqual(try lab.plan(seeds: [1]).jobs.count, 2)
-      }
+    func write(varying variable: String) throws {
+      let cells = [10, 20].map { "{ id: \"of \($0)\", set: { \(variable): \($0) }, pipeline: \"train\" }" }
+      try lab.write(
+        "t.json5",
+        TestLaboratory.spec.replacingOccurrences(
+          of: "\"another method\" },", with: "\"another method\" }], cells: [\(cells.joined(separator: ", ")),"))
     }
+    try write(varying: "unit")
+    assertError("\"of 10\" and \"of 20\" differ by \"unit\", which the profile micro sets for all cells", "t.json5") {
+      _ = try lab.plan()
+    }
+    XCTAssertEqual(try lab.plan(profile: "smoke").jobs.count, 1, "whose numbers mean nothing")
+    try write(varying: "size")
+    XCTAssertEqual(try lab.plan(seeds: [1]).jobs.count, 4)
   }
 
   /// What others write is looked at from outside, whatever it is.

@@ -238,6 +238,10 @@ final class ConfigTests: XCTestCase {
       ]
       XCTAssertEqual(found, sizes, type)
     }
+    // Sixteen heads or thirty-two: of another width nothing says.
+    XCTAssertThrowsError(try parse(#"{"model_type": "llama", "hidden_size": 128}"#)) {
+      XCTAssertTrue("\($0)".contains("\"num_attention_heads\" is missing"), "\($0)")
+    }
     // A null is said: as many key heads as queries have, and no other size.
     let mistral = try parse(#"{"model_type": "mistral", "num_key_value_heads": null}"#)
     XCTAssertEqual(mistral.keyValueHeads, 32)

@@ -242,7 +242,9 @@ public struct RunDirectory {
     let wasSaved =
       isEmpty || seconds.dropLast().contains { $0 > saveEvery }
       || zip(seconds, seconds.dropFirst()).contains { $0 > $1 }
-    return wasSaved ? "\(states.path): the states of step \(rows.count) are gone; the run begins anew" : nil
+    return wasSaved
+      ? "\(states.path): holds no state to go on from; the run, which had done \(counted(rows.count, "step")), begins anew"
+      : nil
   }
 }
 

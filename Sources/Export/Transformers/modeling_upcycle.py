@@ -53,7 +53,7 @@ def rotate(x, positions, rope):
     a, b = (turned[..., ::2], turned[..., 1::2]) if rope["interleaved"] else turned.chunk(2, -1)
     a, b = a * cos - b * sin, b * cos + a * sin
     turned = torch.stack((a, b), -1).flatten(-2) if rope["interleaved"] else torch.cat((a, b), -1)
-    return torch.cat((turned.to(x.dtype), kept), -1)
+    return torch.cat((turned, kept), -1).to(x.dtype)
 
 
 def capped(x, cap):
@@ -468,6 +468,7 @@ class UpcycleForCausalLM(PreTrainedModel, GenerationMixin):
 
     def prepare_inputs_for_generation(
         self, input_ids, attention_mask=None, states=None, use_cache=True, position_ids=None, **ignored):
+        self.refuse({name: ignored.get(name) for name in ("output_attentions", "output_hidden_states")})
         new = input_ids if states is None else input_ids[:, states[0] :]
         if states is not None or position_ids is not None and position_ids.shape[-1] != new.shape[1]:
             position_ids = None  # A prompt's are compared with the mask's, which all others follow from.

@@ -20,7 +20,7 @@ public func refuseDeadLink(_ url: URL) throws {
     return
   }
   throw UpcycleError.usage(
-    "is a link to \(target), where nothing is", at: path, expected: "a folder to write",
+    "is a link to \(target), which leads nowhere", at: path, expected: "a folder to write",
     hint: "mend or remove the link, or name another folder")
 }
 

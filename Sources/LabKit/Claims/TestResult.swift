@@ -131,21 +131,22 @@ public struct TestResult: Sendable {
     }
   }
 
-  /// The graded score decides; the accuracy may not contradict it, and a change that only moves a model's temperature
-  /// may not carry it.
+  /// The graded score decides; the accuracy may not contradict it. A change that only moves a model's temperature is none of
+  /// the graded score: then the accuracy decides alone.
   private mutating func compare(_ plain: TestEstimate, _ graded: TestEstimate, _ calibrated: TestEstimate?) {
     let accuracy = test.answer(plain.uncertainty)
+    if let calibrated, answer == .holds || answer == .fails {
+      let (moved, left) = (test.distance(of: graded.uncertainty.value), test.distance(of: calibrated.uncertainty.value))
+      if left / moved < 0.5 {
+        let value = LabKit.plain(calibrated.uncertainty.value, 3)
+        remarks = ["only the calibration moves: with each model's own temperature \(value)"]
+        if accuracy != .undecided { remarks.append("the accuracy decides") }
+        (answer, failing) = (accuracy, accuracy == .fails ? test.failing(plain.uncertainty) : 1)
+        return
+      }
+    }
     if accuracy != .undecided && answer != .undecided && accuracy != answer {
       remarks = ["accuracy and graded score disagree beyond their errors: accuracy \(accuracy.rawValue)"]
-      (answer, failing) = (.undecided, 1)
-      return
-    }
-    guard let calibrated, answer == .holds || answer == .fails else { return }
-    let (moved, left) = (test.distance(of: graded.uncertainty.value), test.distance(of: calibrated.uncertainty.value))
-    if left / moved < 0.5 {
-      remarks = [
-        "only the calibration moves: with each model's own temperature \(LabKit.plain(calibrated.uncertainty.value, 3))"
-      ]
       (answer, failing) = (.undecided, 1)
     }
   }

@@ -38,7 +38,11 @@ extension JSONObject {
   /// With the sizes that the family takes where the file does not say. An explicit null says something: as many key heads
   /// as queries have, or for any other size nothing that can be read.
   func withSizes(of architecture: Architecture) -> JSONObject {
-    guard let sizes = FamilySizes.known[architecture] else { return self }
+    guard var sizes = FamilySizes.known[architecture] else { return self }
+    // Of a width of its own nobody knows how many heads share it.
+    for (width, heads) in [("hidden_size", "num_attention_heads"), ("n_embd", "n_head")] {
+      if let own = values[width]?.int, own != sizes[width] { sizes[heads] = nil }
+    }
     return JSONObject(values: sizes.mapValues { JSONValue.int($0) }.merging(values) { $1 }, file: file, path: path)
   }
 }

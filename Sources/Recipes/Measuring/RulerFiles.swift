@@ -51,14 +51,17 @@ public struct RulerFiles {
     try RulerSample.write(told, to: place.appendingPathComponent("\(task.rawValue).jsonl"))
   }
 
-  /// Tasks and lengths of a folder's samples; where these lie in the folder itself, its name is their length.
-  /// - Parameter asked: lengths to look at; nil: all that there are
+  /// Lengths of a folder's samples, and the tasks that all of them have; where samples lie in the folder itself, its name
+  /// is their length.
+  /// - Parameters:
+  ///   - known: tasks to look for
+  ///   - asked: lengths to look at; nil: all that there are
   /// - Throws: one line for a folder without samples
-  public static func contents(of folder: URL, lengths asked: [Int]? = nil) throws -> (
-    tasks: [RulerTask], lengths: [Int]
-  ) {
+  public static func contents(
+    of folder: URL, tasks known: [RulerTask] = RulerTask.allCases, lengths asked: [Int]? = nil
+  ) throws -> (tasks: [RulerTask], lengths: [Int]) {
     func tasks(in places: [URL]) -> [RulerTask] {
-      RulerTask.allCases.filter { task in
+      known.filter { task in
         places.contains { place in
           let names = ["\(task.rawValue).jsonl", "\(task.rawValue)/validation.jsonl"]
           return (names + ["data/\(names[1])"]).contains { fileKind(place.appendingPathComponent($0).path) != nil }
@@ -69,8 +72,15 @@ public struct RulerFiles {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     var lengths = asked ?? names.compactMap { Int($0) }.filter { !tasks(in: [place($0)]).isEmpty }.sorted()
     if lengths.isEmpty, let own = Int(folder.lastPathComponent) { lengths = [own] }
-    let found = tasks(in: lengths.map(place) + (lengths.count == 1 ? [folder] : []))
-    if !found.isEmpty { return (found, lengths) }
+    let found = lengths.map { Set(tasks(in: [place($0)] + (lengths.count == 1 ? [folder] : []))) }
+    let shared = known.filter { task in !found.isEmpty && found.allSatisfy { $0.contains(task) } }
+    if !shared.isEmpty { return (shared, lengths) }
+    if found.contains(where: { !$0.isEmpty }) {
+      throw UpcycleError(
+        "has no task at all of its lengths", at: folder.path,
+        found: lengths.map { formatCount($0) }.joined(separator: " and ") + " tokens",
+        hint: "`tasks` and `lengths` name what is there")
+    }
     throw UpcycleError(
       "has no samples of RULER", at: folder.path, expected: "LENGTH/TASK.jsonl or LENGTH/data/TASK/validation.jsonl",
       hint: "of samples in the folder itself `lengths` is the length")

@@ -89,8 +89,11 @@ public struct SelfDistilling {
     let directory = RunDirectory(folder, force: force)
     // The first rank validates.
     let stopping = ranks.writes ? self.stopping : nil
-    let followed = followsHeldOut && self.stopping?.metric != .loss ? heldOut : nil
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
+    // A run that did not follow it from its first step on goes on without.
+    let beganWithout =
+      fileKind(curveFile.path) == nil && fileKind(directory.run.appendingPathComponent("metrics.csv").path) != nil
+    let followed = followsHeldOut && self.stopping?.metric != .loss && !beganWithout ? heldOut : nil
     func require(_ curve: HeldOutCurve?, by step: Int) throws {
       guard let curve, ranks.writes else { return }
       try plan.heldOutSteps.require(curve.steps(of: plan.batch * plan.time), by: step, in: curveFile)
