@@ -218,6 +218,25 @@ final class SweepEstimatesTests: XCTestCase {
     XCTAssertEqual(try XCTUnwrap(seconds("score")), 3, accuracy: 1e-9)
   }
 
+  /// One record of a disturbed machine among several makes no hours of minutes.
+  func testADisturbedRecordTellsNothing() throws {
+    let lab = try TestLaboratory()
+    let plan = try lab.plan(seeds: [1, 2, 3])
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() where record.seed != nil {
+      record.stages!["train"]!.seconds = record.seed == 2 ? 3676 : 150
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    try lab.write("u.json5", TestLaboratory.spec)
+    let other = try Plan(
+      lab.laboratory.spec("demo/u"), profile: "micro", seeds: [1], threads: 2, registry: lab.registry(trainVersion: 2))
+    try FileManager.default.removeItem(at: lab.laboratory.cache)
+    let train = other.jobs[1].steps.first { $0.alias == "train" }!.key
+    XCTAssertEqual(try XCTUnwrap(lab.sweep(other).estimates()[train]), 150)
+  }
+
   /// What two experiments call alike may be different stages, and one stage goes by many names.
   func testAnotherExperimentsNamesAreNotStages() throws {
     let lab = try TestLaboratory()

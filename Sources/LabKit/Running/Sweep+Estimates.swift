@@ -2,26 +2,25 @@ import Foundation
 import Groundwork
 
 extension Sweep {
-  /// What stages of one kind took together.
+  /// What stages of one kind took.
   private struct Pace {
-    private var seconds = 0.0
-    private var tokens = 0
-    private var count = 0
+    private var times: [(seconds: Double, tokens: Int)] = []
 
     init() {}
 
     init(_ seconds: Double, tokens: Int) { add(seconds, tokens: tokens) }
 
-    mutating func add(_ seconds: Double, tokens: Int) {
-      self.seconds += seconds
-      self.tokens += tokens
-      count += 1
-    }
+    mutating func add(_ seconds: Double, tokens: Int) { times.append((seconds, tokens)) }
 
-    /// Of a stage of that kind: in proportion to its tokens, where it trains on a number of them.
+    /// Of a stage of that kind, the median: one that was disturbed tells nothing. In proportion to its tokens, where it trains
+    /// on a number of them.
     func seconds(of node: Plan.Node) -> Double {
-      if tokens > 0, let planned = node.config["tokens"]?.int { return seconds * Double(planned) / Double(tokens) }
-      return seconds / Double(count)
+      let planned = node.config["tokens"]?.int
+      let all = times.map { time in
+        guard time.tokens > 0, let planned else { return time.seconds }
+        return time.seconds * Double(planned) / Double(time.tokens)
+      }.sorted()
+      return (all[(all.count - 1) / 2] + all[all.count / 2]) / 2
     }
   }
 
