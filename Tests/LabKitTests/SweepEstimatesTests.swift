@@ -191,15 +191,7 @@ final class SweepEstimatesTests: XCTestCase {
   func testOtherExperimentsTellTheTime() throws {
     let lab = try TestLaboratory()
     let plan = try lab.plan(seeds: [1])
-    try lab.sweep(plan).run()
-    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
-    for var record in try file.read() {
-      for alias in record.stages!.keys {
-        record.stages![alias]!.seconds = ["make": 10, "score": 30, "train": 200][alias]!
-      }
-      record.tokens += 1
-      _ = try file.put(record)
-    }
+    let file = try runTakingSeconds(["make": 10, "score": 30, "train": 200], plan, in: lab)
     try lab.write("u.json5", TestLaboratory.spec.replacingOccurrences(of: "budget: 1", with: "budget: 3"))
     let other = try Plan(
       lab.laboratory.spec("demo/u"), profile: "micro", seeds: [1], threads: 2, registry: lab.registry(trainVersion: 2))
@@ -241,15 +233,7 @@ final class SweepEstimatesTests: XCTestCase {
   func testAnotherExperimentsNamesAreNotStages() throws {
     let lab = try TestLaboratory()
     let plan = try lab.plan(seeds: [1])
-    try lab.sweep(plan).run()
-    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
-    for var record in try file.read() {
-      for alias in record.stages!.keys {
-        record.stages![alias]!.seconds = ["make": 10, "score": 30, "train": 200][alias]!
-      }
-      record.tokens += 1
-      _ = try file.put(record)
-    }
+    _ = try runTakingSeconds(["make": 10, "score": 30, "train": 200], plan, in: lab)
     let names = """
       { stage: "make", as: "score", with: { size: "= size + 1" } },
       { stage: "train", as: "make", from: { model: "score" }, with: { tokens: "= budget * unit", rank: "$rank" } },
@@ -265,5 +249,18 @@ final class SweepEstimatesTests: XCTestCase {
     let estimates = try lab.sweep(other).estimates()
     let seconds = other.jobs[1].steps.map { estimates[$0.key] ?? nil }
     XCTAssertEqual(seconds, [10, 200, 30])
+  }
+
+  /// Runs a plan whose records then say that its stages took so long, by alias.
+  private func runTakingSeconds(_ seconds: [String: Double], _ plan: Plan, in lab: TestLaboratory) throws -> RecordFile
+  {
+    try lab.sweep(plan).run()
+    let file = RecordFile(url: lab.laboratory.recordFile(plan.spec, plan.profile))
+    for var record in try file.read() {
+      for alias in record.stages!.keys { record.stages![alias]!.seconds = seconds[alias]! }
+      record.tokens += 1
+      _ = try file.put(record)
+    }
+    return file
   }
 }

@@ -85,9 +85,9 @@ struct RecordFile {
 
   func read() throws -> [Record] {
     guard FileManager.default.fileExists(atPath: url.path) else { return [] }
-    do { return try JSONLines.read(Record.self, from: url, what: "a record").map(\.value) } catch var error
-      as UpcycleError
-    {
+    do {
+      return try JSONLines.read(Record.self, from: url, what: "a record").map(\.value)
+    } catch var error as UpcycleError {
       error.hint = error.hint ?? "take that line out; lab run makes its record anew"
       throw error
     }
