@@ -85,7 +85,7 @@ reproduce-table3:
 	@$(MAKE) --no-print-directory reproduce PAPER=xecomla ITEM=table3 PROFILE=micro
 
 reproduce: lab
-	@$(BIN)/lab run $(PAPER)$(if $(ITEM),/$(ITEM)) --profile $(PROFILE) --jobs $(JOBS) $(seeds)
+	@$(BIN)/lab run '$(PAPER)$(if $(ITEM),/$(ITEM))' --profile '$(PROFILE)' --jobs $(JOBS) $(seeds)
 
 sweep: named lab
 	@$(BIN)/lab run $(SWEEP) --profile $(PROFILE) --jobs $(JOBS) $(seeds)

@@ -52,7 +52,11 @@ public func parsedShares(_ text: String, such example: String) throws -> [Double
 /// - Returns: percent, above 0
 public func parsedPercent(_ text: String, _ option: String, such example: String) throws -> Double {
   guard text.hasSuffix("%"), let percent = Double(text.dropLast()), percent > 0, percent.isFinite else {
-    throw UpcycleError.usage("is not a share", at: option, expected: "such as \(example)", found: text)
+    let hint =
+      Double(text).map {
+        $0 <= 0 ? nil : $0 < 1 ? "write \(text)% or \(formatDecimal(100 * $0, 0))%" : "write \(text)%"
+      } ?? nil
+    throw UpcycleError.usage("is not a share", at: option, expected: "such as \(example)", found: text, hint: hint)
   }
   return percent
 }

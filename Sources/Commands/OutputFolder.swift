@@ -233,6 +233,7 @@ public struct OutputFolder: ParsableArguments {
   }
 
   private func keepApart(_ folder: String, from inputs: [String]) throws {
+    if folder.isEmpty { throw UpcycleError.usage("is empty", at: "--out", expected: "a folder") }
     func place(_ path: String) -> String {
       URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
     }

@@ -54,7 +54,9 @@ public struct DecoderLayer {
 
     /// A dense feed-forward, or experts.
     public enum Body {
+      /// Every token goes through all of it.
       case dense(FeedForward)
+      /// Every token goes to some, and to the shared ones where there are any.
       case experts(MixtureOfExperts)
     }
 

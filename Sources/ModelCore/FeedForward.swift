@@ -5,8 +5,10 @@ import Autograd
 public struct FeedForward {
   /// [F, D]; nil without a gate
   public let gate: Parameter?
-  public let up: Parameter  // [F, D]
-  public let down: Parameter  // [D, F]
+  /// [F, D]: what the gate multiplies, or what GELU takes
+  public let up: Parameter
+  /// [D, F]: writes to the residual stream
+  public let down: Parameter
   let biases: (up: Parameter, down: Parameter)?  // [F], [D]
   let activation: GateActivation
 

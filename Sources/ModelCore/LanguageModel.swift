@@ -12,14 +12,17 @@ public final class LanguageModel {
   public let parameters: ParameterSet
   /// What each of `parameters` is, in their order.
   public let tensors: [TensorSpec]
-  public let embedding: Parameter  // [vocab, D]
+  /// [vocab, D], a row for every token id.
+  public let embedding: Parameter
   /// Learned positions, which join the embedding; nil where there are none.
   let positions: Parameter?  // [positions, D]
   /// Bottom to top.
   public let layers: [DecoderLayer]
-  public let finalNorm: Parameter  // [D]
+  /// [D], of the norm behind the last layer.
+  public let finalNorm: Parameter
   let finalNormBias: Parameter?  // [D], of a LayerNorm
-  public let head: Parameter  // [vocab, D]; the embedding itself when tied
+  /// [vocab, D]; the embedding itself when tied.
+  public let head: Parameter
   /// The routers of all layers with experts; without records when there are none.
   public let routing = RoutingControl()
   /// How its caches forget (`evict(by:)`); nil: not at all.

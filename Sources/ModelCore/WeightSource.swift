@@ -23,8 +23,11 @@ public protocol WeightSource {
 extension WeightSource {
   /// Sources that make their tensors up have nothing to compare.
   public func check(_ tensor: TensorSpec) throws {}
+  /// None: every tensor is `read`.
   public func stored(_ tensor: TensorSpec) throws -> WeightMatrix? { nil }
+  /// Nothing: there is no disk to wait for.
   public func prefetch(_ tensors: [TensorSpec]) {}
+  /// The name alone.
   public func location(_ tensor: TensorSpec) -> String { tensor.name }
 
   /// Refuses a tensor of numbers that are none.
@@ -58,8 +61,10 @@ public struct RandomWeights: WeightSource {
     self.layers = layers
   }
 
+  /// nil: it has a tensor for every name.
   public var names: Set<String>? { nil }
 
+  /// Normal numbers of `deviation` for matrices, else the fixed start; the same from any number of threads.
   public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) {
     if tensor.writeFixedStart(seed: seed, to: destination) { return }
     let scale = tensor.start == .residual ? deviation / Double(2 * layers).squareRoot() : deviation

@@ -53,6 +53,7 @@ public final class ExpertParallelTrainer {
     /// This rank's stand-still for messages.
     public var stalled: Double
 
+    /// A step as a row of metrics.csv says it.
     public init(
       step: Int, loss: Double, gradientNorm: Double, rate: Double, milliseconds: Double, stalled: Double
     ) {

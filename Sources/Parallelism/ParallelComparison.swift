@@ -22,6 +22,9 @@ public struct ParallelComparison {
 
   private var time: Int { ids.count / batch }
 
+  /// - Parameters:
+  ///   - ids: [batch * time]
+  ///   - batch: sequences, a multiple of the ranks that share experts
   public init(model: @escaping () throws -> LanguageModel, weights: any WeightSource, ids: [Int32], batch: Int) {
     self.model = model
     self.weights = weights
@@ -34,7 +37,7 @@ public struct ParallelComparison {
   public struct States: Sendable {
     /// Final hidden states, [batch * time * width].
     public var hidden: [Float]
-    /// Of all parameters, in their order.
+    /// Of replicated parameters, then of experts; none in inference.
     public var gradients: [Float]
     /// Fewest tokens that an expert had, over layers; of the plain pass with gradients, which alone counts them.
     public var fewest = 0

@@ -42,6 +42,7 @@ public struct StagedOptions: ParsableArguments {
     _ body: (_ out: URL, _ force: Bool, _ isQuiet: Bool) throws -> Outcome
   ) throws -> Outcome? {
     try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: base, frozen: teacher) }
+    if ranks.writes { try noteLongSequences(sequence, of: base) }
     Interrupt.listen()
     let outcome = try output.train(from: inputs, on: ranks, saveEvery: saveEvery) { out, force in
       try body(out, force, quiet || !ranks.writes)

@@ -61,7 +61,6 @@ struct Info: ParsableCommand {
   private func source() throws -> ModelConfig {
     switch (model, preset) {
     case (let folder?, nil):
-      try refuseWeights(folder)
       return try ModelConfig(contentsOf: URL(fileURLWithPath: folder))
     case (nil, let name?): return try ModelConfig.preset(name)
     default: throw UpcycleError.usage("give either --model DIR or --preset NAME")
@@ -76,25 +75,6 @@ struct Info: ParsableCommand {
     do { return try CheckpointReader(folder) } catch let error as UpcycleError {
       printNote("note: \(error)")
       return nil
-    }
-  }
-
-  /// Refuses a file of weights, which says what it is; a configuration is JSON.
-  private func refuseWeights(_ path: String) throws {
-    guard fileKind(path) == S_IFREG else { return }
-    let handle = try openForReading(URL(fileURLWithPath: path))
-    defer { try? handle.close() }
-    let start = (try? handle.read(upToCount: 4096)) ?? Data()
-    func refusal(_ what: String, hint: String) -> UpcycleError {
-      UpcycleError(what, at: path, expected: "a model folder or its config.json", hint: hint)
-    }
-    if start.starts(with: Data("GGUF".utf8)) {
-      throw refusal("is a GGUF file", hint: "take the safetensors that it was made from")
-    }
-    if path.hasSuffix(".safetensors") { throw refusal("is a file of weights", hint: "name the folder that it is in") }
-    if start.contains(0) {
-      throw refusal(
-        "is a binary file", hint: "hybrid import --llama2c turns a checkpoint of llama2.c into a model folder")
     }
   }
 

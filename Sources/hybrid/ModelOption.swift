@@ -22,7 +22,7 @@ struct ModelOption: ParsableArguments {
   func load() throws -> LanguageModel { try LanguageModel(folder: folder, storage: weights.storage) }
 
   func loadWithTokenizer() throws -> (model: LanguageModel, tokenizer: Tokenizer) {
-    let config = try ModelConfig(contentsOf: folder.appendingPathComponent("config.json"))
+    let config = try ModelConfig(contentsOf: folder)
     let tokenizer = try Tokenizer.load(from: folder)
     try requireMatch(config, tokenizer, at: path)
     return (try load(), tokenizer)

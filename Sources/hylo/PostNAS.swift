@@ -55,7 +55,7 @@ struct PostNASCommand: ParsableCommand {
   @Flag(help: "Print the layers, the search and the held-out loss as JSON.") var json = false
 
   func run() {
-    runOnRanks(staged.onRanks) { ranks in
+    runOnRanks(staged.onRanks, renamed: layers == nil ? ["layers": "base"] : [:]) { ranks in
       let recipe: PostNAS = try ranks.inTurn { try self.recipe(on: ranks) }
       let outcome = try staged.train(
         from: [base, teacher, data, heldOut], base: recipe.base, teacher: recipe.teacher, on: ranks
@@ -83,6 +83,9 @@ struct PostNASCommand: ParsableCommand {
       base: folder(base), teacher: teacher.map(folder), placement: try placement(), start: start, data: text.training,
       heldOut: text.heldOut, plans: plans, work: staged.workFolder)
     recipe.type = try staged.type(from: folder(base))
+    if ranks.writes, try ModelConfig(contentsOf: folder(base)).attention.qkvBias {
+      printNote("note: the linear layers have no place for the base's biases on queries, keys and values")
+    }
     return recipe
   }
 

@@ -50,22 +50,34 @@ struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Shows what a run would do: stages, keys, what is done, time to expect.",
     discussion: """
-      With --makefile the stages are written as targets of a makefile, for `make -j` or a cluster.
+      With --makefile the stages are written as targets of a makefile, for `make -j` or a cluster. With --machine every \
+      stage's work, weights and hours there are counted, on paper; with --profile paper of the published models.
 
       Example:
         lab plan xecomla/table3 --profile micro
         lab plan xecomla/table3 --jobs 2 --makefile sweep.mk
+        lab plan xecomla/table3 --profile paper --machine 8x989T,80GB@40%
       """)
 
   @OptionGroup var place: Place
   @OptionGroup var selection: Selection
   @Flag(help: "Leave out cells recorded with these settings, on any number of threads.") var skipRecorded = false
   @Option(help: ArgumentHelp("Write the stages as a makefile instead.", valueName: "file")) var makefile: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      Count for devices x peak FLOP/s (T or P), memory of each, and what is reached of the peak, such as \
+      8x989T,80GB@40%; memory may be left out (default with --profile paper: \(Devices.papers.description)).
+      """, valueName: "machine"))
+  var machine: String?
   @Flag(help: "Print JSON.") var json = false
 
   func run() {
     runReportingErrors {
-      if makefile != nil { try refuse(["--json": json], "says nothing with --makefile") }
+      if makefile != nil {
+        try refuse(["--json": json, "--machine": machine != nil], "says nothing with --makefile")
+      }
+      let given = try machine.map { try Devices($0) }
       let file = try makefile.map { try outputFile($0, "--makefile", replacing: "mk") }
       let laboratory = try place.measuredLaboratory()
       let plans = try selection.plans(in: laboratory, registry: standardStages())
@@ -78,7 +90,11 @@ struct PlanCommand: ParsableCommand {
         let stages = Set(plans.flatMap(\.order)).count
         return try printResult("\(makefile): \(stages) stages; make -f \(shellQuoted(makefile)) -j2")
       }
-      let outline = try Outline(plans, in: laboratory, jobs: selection.jobs, trustsRecords: skipRecorded)
+      let devices = given ?? (plans.contains(where: \.profile.hasPublishedSizes) ? Devices.papers : nil)
+      var costs: [String: StageCost] = [:]
+      if devices != nil { for plan in plans { costs.merge(try PlanCosts(plan).stages) { own, _ in own } } }
+      let outline = try Outline(
+        plans, in: laboratory, jobs: selection.jobs, trustsRecords: skipRecorded, costs: costs, on: devices)
       if json { try printJSON(outline.json) } else { try printResult(outline.text, terminator: "") }
     }
   }

@@ -16,7 +16,7 @@ struct Pack: ParsableCommand {
       stands for the files in it, - for standard input. With --chat each line is a conversation, {"messages": \
       [{"role": "user", "content": "…"}, …]}, written with the model's chat template, and training learns on what \
       the assistant says alone. Documents keep their order, file by file, unless --shuffle gives them one of its own; \
-      --hold-out puts a share of them, chosen by their numbers, into a folder beside OUT.
+      --hold-out puts a share of them, one by chance of every hundred for 1%, into a folder beside OUT.
 
       Examples:
         shards pack --input tinystories/train.txt --tokenizer runs/babyllama \\
@@ -106,7 +106,7 @@ struct Pack: ParsableCommand {
   }
 
   /// - Parameters:
-  ///   - share: of the documents, chosen by their numbers, that goes to `heldOut`
+  ///   - share: of the documents that goes to `heldOut`
   private func write(
     _ inputs: DocumentInputs, to writer: ShardWriter, _ share: Double?, _ heldOut: ShardWriter?,
     _ tokenizer: Tokenizer, _ template: ChatTemplate?
@@ -114,10 +114,10 @@ struct Pack: ParsableCommand {
     let order = try shuffle.map { seed in
       try DocumentShuffle(seed: seed, folder: output.url.deletingLastPathComponent())
     }
-    let chances = RandomStream(seed: 0, "held-out documents")
+    var draw = share.map { HeldOutShare($0) }
     var (documents, tokens) = (0, 0)
     func add(_ ids: [Int32], _ answers: [Range<Int>] = []) throws {
-      let isHeldOut = share.map { chances.uniform(at: UInt64(documents)) < $0 } ?? false
+      let isHeldOut = draw?.takesNext() ?? false
       documents += 1
       tokens += ids.count
       if isHeldOut { return try heldOut?.append(document: ids, answers: answers) ?? () }

@@ -32,7 +32,7 @@ struct MHA2MLA: ParsableCommand {
   @OptionGroup var calibration: CalibrationOptions
 
   func run() {
-    runReportingErrors {
+    runReportingErrors(renamed: layers == "all" ? ["layers": "model"] : [:]) {
       let conversion = PartialRopeConversion(
         kvRank: kvRank, ropeHeadDim: ropeDim, keep: keep, layers: try LayerSelection(layers))
       try calibration.run(.mha2mla(conversion), model: model, to: output)

@@ -26,7 +26,8 @@ struct PALU: ParsableCommand {
   @OptionGroup var calibration: CalibrationOptions
 
   func run() {
-    runReportingErrors {
+    // Where no layers are named, it is the model that has others.
+    runReportingErrors(renamed: layers == "all" ? ["layers": "model"] : [:]) {
       let conversion = LowRankConversion(
         share: try parsedPercent(kvShare, "--kv-share", such: "50%") / 100, headsPerGroup: groupHeads,
         layers: try LayerSelection(layers))

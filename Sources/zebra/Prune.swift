@@ -1,6 +1,8 @@
 import ArgumentParser
 import Commands
+import Foundation
 import Groundwork
+import ModelCore
 import TrainingCommands
 import Upcycling
 
@@ -35,6 +37,13 @@ struct Prune: ParsableCommand {
       }
       let pruning = WidthPruning(
         hiddenSize: hiddenSize, intermediateSize: intermediateSize, keyValueHeads: numKeyValueHeads)
+      let base = try ModelConfig(contentsOf: URL(fileURLWithPath: model))
+      if pruning.shape(of: base) == base {
+        throw UpcycleError.usage(
+          "nothing is to be removed", at: model,
+          expected: "fewer than its \(base.hiddenSize) embedding channels, "
+            + "\(base.intermediateSize) feed-forward channels or \(base.keyValueHeads) KV groups")
+      }
       try calibration.run(.minitron(pruning), model: model, to: output)
     }
   }

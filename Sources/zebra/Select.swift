@@ -29,7 +29,7 @@ struct Select: ParsableCommand {
 
       Without --scores they are measured: KL of the all-linear model to the base, minus the same with one layer \
       taken from the latent-attention model, on the first windows of --data. There greedy measures anew beside every \
-      layer it has chosen; on a score file it ends where max-score does.
+      layer it has chosen; on a score file, and with --method kl, it ends where max-score does.
 
       --method kl trains before it measures (KL-guided selection): every model with one latent layer follows the base \
       for --tokens, and the layers of the highest scores are taken. One short distillation a layer, kept in --work.

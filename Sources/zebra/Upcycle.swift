@@ -48,7 +48,8 @@ struct Upcycle: ParsableCommand {
       let (recipe, outline) = try ranks.agreeing {
         let recipe = try self.recipe(on: ranks)
         let laboratory = (try? Places()).map { Laboratory(root: $0.root) }
-        return (recipe, try recipe.outline(out: URL(fileURLWithPath: staged.output.out), citing: laboratory))
+        let out = URL(fileURLWithPath: staged.output.out)
+        return (recipe, try recipe.outline(out: out, force: staged.output.force, citing: laboratory))
       }
       if plan { return try printResult(json ? outline.json.text(pretty: true) : outline.summary, on: ranks) }
       if !json { try printResult(outline.summary, on: ranks) }
@@ -68,6 +69,9 @@ struct Upcycle: ParsableCommand {
   private func recipe(on ranks: any TrainingRanks) throws -> BestRecipe {
     func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
     try requireRate(layerLr, "--layer-lr")
+    let percent = try parsedPercent(kv, "--kv", such: "5%")
+    // A model that cannot be taken is told before its text is.
+    _ = try BestRecipe.shape(ofHybridFrom: folder(model), kvPercent: percent, seed: staged.seed)
     let shards = try TokenShards(folder(data))
     if Tokenizer.isPresent(in: folder(model)) { try shards.require(Tokenizer.load(from: folder(model))) }
     let tokens = try tokens.map { try parsedCount($0, "--tokens", such: "4M", atLeast: 1) } ?? shards.count
@@ -76,7 +80,7 @@ struct Upcycle: ParsableCommand {
       seed: staged.seed
     ).dealt(to: ranks.size)
     var recipe = BestRecipe(
-      base: folder(model), teacher: teacher.map(folder), kvPercent: try parsedPercent(kv, "--kv", such: "5%"),
+      base: folder(model), teacher: teacher.map(folder), kvPercent: percent,
       windows: windows, data: shards, heldOut: try heldOut.map { try TokenShards(folder($0)) }, plans: plans,
       work: staged.workFolder)
     recipe.type = try staged.type(from: folder(model))

@@ -161,6 +161,9 @@ final class BaselineCommandTests: XCTestCase {
       saying: ["--model", "qk_norm"])
     try assertRefused(
       "xecomla", ["palu", "--model", path("palu"), "--out", path("x")] + text, status: 2,
+      saying: ["--model: ", "low_rank_attention"])
+    try assertRefused(
+      "xecomla", ["palu", "--model", path("palu"), "--layers", "0", "--out", path("x")] + text, status: 2,
       saying: ["--layers", "low_rank_attention"])
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("x")))
   }

@@ -235,7 +235,16 @@ final class MainJobTests: XCTestCase {
     XCTAssertNil(try info(["--model", waiting.path]).json["stored_bytes"])
     try writeFile(Data("GGUF".utf8) + Data(count: 20), to: folder.appendingPathComponent("m.gguf"))
     try writeFile(Data([64, 0, 0, 0, 172, 0, 0, 0]), to: folder.appendingPathComponent("stories.bin"))
-    try assertRefused("hybrid", ["info", "--model", path("m.gguf")], status: 1, saying: ["m.gguf: is a GGUF file"])
+    let alone = folder.appendingPathComponent("alone")
+    try makeDirectory(alone)
+    try writeFile(Data("GGUF".utf8) + Data(count: 20), to: alone.appendingPathComponent("m.gguf"))
+    for words in [["info"], ["generate", "--prompt", "x"], ["throughput"]] {
+      try assertRefused(
+        "hybrid", [words[0], "--model", path("m.gguf")] + words.dropFirst(), status: 1,
+        saying: ["m.gguf: is a GGUF file", "safetensors"])
+      try assertRefused(
+        "hybrid", [words[0], "--model", alone.path] + words.dropFirst(), status: 1, saying: ["m.gguf", "as GGUF alone"])
+    }
     try assertRefused(
       "hybrid", ["info", "--model", path("stories.bin")], status: 1,
       saying: ["stories.bin: is a binary file", "hybrid import --llama2c"])

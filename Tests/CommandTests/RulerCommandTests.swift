@@ -92,6 +92,9 @@ final class RulerCommandTests: XCTestCase {
     XCTAssertEqual(inside.output, own.output)
     try assertRefused(
       "hybrid", ["ruler", "--model", model, "--read", model], status: 1, saying: ["has no samples of RULER"])
+    try assertRefused(
+      "hybrid", ["ruler", "--model", model, "--read", samples, "--lengths", "300"], status: 1,
+      saying: ["--lengths of 256", "niah_single_1", "found --lengths 300"])
     let mixed = folder.appendingPathComponent("mixed")
     for place in ["256/niah_single_1", "512/vt"] {
       let file = mixed.appendingPathComponent("\(place).jsonl")

@@ -51,9 +51,14 @@ final class PerplexityTests: XCTestCase {
     let model = try ScoringTests.model(tokenizer, seed: 2)
     let text = "The old cat sat down. It looked at the fish, and the fish looked at the cat."
     let ids = tokenizer.documentStart + tokenizer.encode(text)
-    let report = try perplexity(of: model, windows: 1, tokenizer: tokenizer) { _ in ids }
+    var report = try perplexity(of: model, windows: 1, tokenizer: tokenizer) { _ in ids }
     let bits = report.loss * Double(report.tokens) / log(2)
     XCTAssertEqual(try XCTUnwrap(report.bitsPerByte), bits / Double(text.utf8.count), accuracy: 1e-9)
+    // A single window has no error; a perplexity beyond all numbers is no reason to lose the loss.
+    report.perplexity = .infinity
+    XCTAssertEqual(try report.json()["stderr"], .null)
+    XCTAssertEqual(try report.json()["perplexity"], .null)
+    XCTAssertEqual(try report.json()["loss"]?.double, report.loss)
   }
 
   func testBadWindowsAreRefused() throws {

@@ -130,6 +130,15 @@ final class ExportTests: XCTestCase {
           dict(past_key_values=None, inputs_embeds=None, output_hidden_states=False, output_attentions=None)):
           assert torch.equal(model(ids, **options)[0], plain), options
       assert type(model(ids, return_dict=False)) is tuple
+      # Recurrences that forget fast: what lies above the diagonal must not reach the gradients.
+      long = torch.arange(160)[None] % 40
+      for name, parameter in model.named_parameters():
+          if name.endswith("A_log"):
+              parameter.data += 4
+      model(long, labels=long).loss.backward()
+      wrong = [name for name, parameter in model.named_parameters() if not torch.isfinite(parameter.grad).all()]
+      assert not wrong, wrong
+      model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True, dtype="float32").eval()
       mask = torch.ones_like(ids)
       mask[0, :2] = 0
       padded = model(ids, attention_mask=mask).logits
@@ -212,6 +221,22 @@ final class ExportTests: XCTestCase {
     for name in ["latent-norm", "direct-queries"] {
       let model = try model(name)
       XCTAssertLessThan(try difference(logits(exported(model), ids), logits(model, ids)), 1e-5, name)
+    }
+  }
+
+  /// In bfloat16 the constant channel of each latent is one whose norm that type holds well: queries have a width of their own.
+  func testConstantChannelsAreExactEnoughInBFloat16() throws {
+    for rank in [12, 15, 16, 20, 31] {
+      let exported = try exported(model("plain") { $0.latent?.qRank = rank }, type: .bfloat16)
+      let file = try SafetensorsFile(exported.appendingPathComponent("model.safetensors"))
+      for (down, norm, turned) in [("q_a_proj", "q_a_layernorm", 0), ("kv_a_proj_with_mqa", "kv_a_layernorm", nil)] {
+        let name = "model.layers.0.self_attn."
+        let weights = try file.readFloats(name + norm + ".weight")
+        let bias = try file.readFloats(name + down + ".bias")
+        let channel = bias[turned == nil ? weights.count - 1 : bias.count - 1]
+        let unit = weights[0] * Float(weights.count).squareRoot() / channel
+        XCTAssertEqual(unit, 1, accuracy: 2e-4, "\(down) at query rank \(rank)")
+      }
     }
   }
 
@@ -320,6 +345,9 @@ final class ExportTests: XCTestCase {
         for word in words { XCTAssertTrue("\(error)".contains(word), "\(error)", line: line) }
       }
     }
+    var part = try ModelConfig(contentsOf: Self.goldens.appendingPathComponent("plain.config.json"))
+    part.rope.rotatedShare = 0.5
+    XCTAssertThrowsError(try OfficialLayout(part)) { XCTAssertTrue("\($0)".contains("partial_rotary_factor"), "\($0)") }
     try refused("all-mixers", .official, ["this mix of layers", "attention, MLA, Mamba2, GDN"])
     try refused("free-and-gated", .official, ["gates and layers without positions"])
     try refused("direct-queries", .official, ["no word for"])

@@ -11,7 +11,7 @@ final class ClaimTests: ClaimTestCase {
     let spec = try spec(difference)
     XCTAssertEqual(try verdict(spec, records(["a": [52, 53, 52.5], "b": [50, 51, 50.4]])).answer, .holds)
     XCTAssertEqual(try verdict(spec, records(["a": [50, 51, 50.4], "b": [52, 53, 52.5]])).answer, .fails)
-    let close = ["a": [51.2, 52.4, 51.7], "b": [50.4, 51.6, 50.7]]
+    let close = ["a": [51.2, 52.4, 51.7], "b": [51.6, 50.4, 50.7]]
     XCTAssertEqual(try verdict(spec, records(close)).answer, .undecided)
     // Six quiet cells beside them say that seeds vary little: the same two cells now decide.
     let quiet = ["c", "d", "e", "f", "g", "h"].reduce(into: close) { $0[$1] = [49.9, 50, 50.1] }
@@ -101,7 +101,7 @@ final class ClaimTests: ClaimTestCase {
   /// Where a seed stands for the same batches in all cells, cells rise and fall together and the difference is steady.
   func testPairedSeedsAreComparedSeedBySeed() throws {
     let together = records(["a": [51.2, 53.4, 49.0], "b": [50.7, 52.8, 48.6]])
-    XCTAssertEqual(try verdict(spec(difference), together).answer, .undecided)
+    XCTAssertEqual(try verdict(spec(difference), together).answer, .holds, "what both have of a seed is seen")
     let paired = try verdict(spec(difference, extra: "pairs_seeds: true,"), together)
     XCTAssertEqual(paired.answer, .holds)
     // The t interval of the differences 0.5, 0.6, 0.4: 0.5 +- 4.303 x 0.1 / sqrt 3.
@@ -147,7 +147,7 @@ final class ClaimTests: ClaimTestCase {
     }
     let paired = "pairs_seeds: true,"
     XCTAssertEqual(try halfWidth(paired, ["a": 1, "b": -1]), 0.2484, accuracy: 1e-4)
-    XCTAssertGreaterThan(try halfWidth("", ["a": 1, "b": -1]), 4)
+    XCTAssertLessThan(try halfWidth("", ["a": 1, "b": -1]), 0.3, "what both have of a seed is seen there too")
     XCTAssertEqual(try halfWidth(paired, ["a": 1]), try halfWidth("", ["a": 1]))
   }
 
@@ -175,8 +175,11 @@ final class ClaimTests: ClaimTestCase {
 
   func testSmallPublishedEffectsAndMissingStandInsAreOutOfReach() throws {
     let tiny = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: 0.1 }")
-    let found = try verdict(tiny, records(["a": [52], "b": [50]]))
+    let found = try verdict(tiny, records(["a": [50.05], "b": [50]]))
     XCTAssertEqual(found.answer, .outOfReach)
+    let large = try verdict(tiny, records(["a": [50], "b": [53]]))
+    XCTAssertEqual(large.answer, .undecided, "what is measured so far may be told with the seeds that it names")
+    XCTAssertEqual(large.needs, ["a: 1 of 3 seeds", "b: 1 of 3 seeds"])
     XCTAssertTrue(found.tests[0].text.contains("would need"), found.tests[0].text)
     XCTAssertEqual(
       try verdict(tiny, records(["a": [52, 52.2, 52.1], "b": [50, 50.1, 50.2]])).answer, .holds, "data decide")
@@ -185,6 +188,23 @@ final class ClaimTests: ClaimTestCase {
     XCTAssertTrue(try verdict(absent, []).tests[0].text.contains("a thing we lack"))
     let pending = try spec("", extra: "pending: \"a stand-in\",")
     XCTAssertEqual(try verdict(pending, []).lines, ["needs a stand-in"])
+  }
+
+  func testAnUndecidedTestSaysWhereItLeavesThePublishedEffectOut() throws {
+    let close = records(["a": [51.2, 52.4, 51.7], "b": [51.6, 50.4, 50.7]])
+    func test(published: Double) throws -> TestResult {
+      let spec = try spec("{ let: { a: \"a\", b: \"b\" }, quantity: \"a - b\", above: 0, published: \(published) }")
+      return try verdict(spec, close).tests[0]
+    }
+    // 0.867 with an error of sqrt(2 * 0.376 / 3) of four degrees of freedom: up to 2.26.
+    let within = try test(published: 2.1)
+    XCTAssertEqual(within.answer, .undecided)
+    XCTAssertFalse(within.excludesPublished)
+    let beyond = try test(published: 2.5)
+    XCTAssertEqual(beyond.answer, .undecided, "an effect may be there, of another size")
+    XCTAssertTrue(beyond.excludesPublished)
+    XCTAssertTrue(beyond.text.contains("the published 2.5 lies outside"), beyond.text)
+    XCTAssertFalse(try test(published: -2.5).excludesPublished, "the published effect contradicts the claim")
   }
 
   func testAModelTrainedOnceAndASingleTimingDecideNothing() throws {
@@ -326,5 +346,51 @@ final class ClaimTests: ClaimTestCase {
       return try verdict(spec, records(cells)).answer == .fails
     }
     XCTAssertLessThan(failures, 20, "of 400: below 5 %")
+  }
+
+  /// Where a seed's batches move all cells alike, cells of one seed are no independent repeats: a difference knows more than each
+  /// cell's variance says, a mean over cells less. Both intervals cover as often as they say.
+  func testSeedsThatMoveAllCellsCountOnceForThem() throws {
+    let apart = try spec(difference)
+    let names = "abcdefgh".map(String.init)
+    let together = try spec(
+      "{ let: { \(names.map { "\($0): \"\($0)\"" }.joined(separator: ", ")) }, quantity: "
+        + "\"mean(\(names.joined(separator: ", ")))\", above: 0 }")
+    var random = RandomStream(seed: 5, "seeds that move all cells")
+    func normal() -> Double {
+      defer { random.counter += 2 }
+      return random.normal(at: random.counter / 2)
+    }
+    var (apartCovered, togetherCovered, width, independent) = (0, 0, 0.0, 0.0)
+    let runs = 400
+    for _ in 0..<runs {
+      let seeds = (0..<4).map { _ in 2 * normal() }
+      let values = names.enumerated().reduce(into: [:]) { cells, cell in
+        cells[cell.element] = seeds.map { 50 + Double(cell.offset) + $0 + 0.5 * normal() }
+      }
+      let found = ClaimEvidence(apart, records: records(values))
+      let gap = try XCTUnwrap(apart.claims[0].tests[0].estimate(from: found)).uncertainty
+      if gap.interval().contains(-1) { apartCovered += 1 }
+      width += gap.halfWidth() / Double(runs)
+      independent += found.pooled(["score.avg": 1])!.deviation * (2.0 / 4).squareRoot() * 2 / Double(runs)
+      let all = ClaimEvidence(together, records: records(values))
+      let mean = try XCTUnwrap(together.claims[0].tests[0].estimate(from: all)).uncertainty
+      if mean.interval().contains(53.5) { togetherCovered += 1 }
+    }
+    XCTAssert((368...394).contains(apartCovered), "\(apartCovered) of \(runs)")
+    XCTAssert((368...394).contains(togetherCovered), "\(togetherCovered) of \(runs)")
+    XCTAssertLessThan(width, independent / 2, "what all cells share is none of a difference's error")
+    // Without such an effect nothing changes.
+    let calm = try XCTUnwrap(
+      SeedEffect((0..<8).map { _ in [1: normal(), 2: normal(), 3: normal(), 5: normal()] }))
+    XCTAssertFalse(calm.isPresent)
+    // Cells that lack seeds; two groups that share none.
+    let holes = try XCTUnwrap(SeedEffect([[1: 0, 2: 3, 3: 6], [1: 10, 3: 16], [2: 23, 3: 26.1]]))
+    XCTAssertEqual(holes.blockFreedom, 2)
+    XCTAssertEqual(holes.residualFreedom, 2)
+    XCTAssertTrue(holes.isPresent)
+    XCTAssertEqual(
+      try XCTUnwrap(SeedEffect([[1: 0, 2: 1], [1: 5, 2: 6.5], [3: 0, 4: 1], [3: 1, 4: 2.5]])).blockFreedom, 2)
+    XCTAssertNil(SeedEffect([[1: 0, 2: 1], [3: 0, 4: 1]]))
   }
 }

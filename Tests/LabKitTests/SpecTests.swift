@@ -225,6 +225,28 @@ final class SpecTests: XCTestCase {
     XCTAssertEqual(try lab.laboratory.specNames(), ["demo/sweep", "demo/t"])
   }
 
+  /// A profile may set something else where a cell, or a rule before, has set something.
+  func testAProfileHasRulesForSomeCells() throws {
+    let lab = try TestLaboratory()
+    func plan(_ rules: String) throws -> Plan {
+      let set = "set: { unit: 10 }"
+      try lab.write(
+        "t.json5", TestLaboratory.spec.replacingOccurrences(of: "\(set) }", with: "\(set), rules: \(rules) }"))
+      return try lab.plan(seeds: [1])
+    }
+    func train(_ rules: String) throws -> JSONValue {
+      try XCTUnwrap(plan(rules).nodes.values.first { $0.stage.name == "train" }).config
+    }
+    let two = "[{ when: { rank: 8 }, set: { unit: 30, size: 5 } }, { when: { size: 5, unit: 30 }, set: { budget: 2 } }]"
+    XCTAssertEqual(try train(two), .object(["tokens": .int(60), "rank": .int(8)]))
+    XCTAssertEqual(try train("[{ when: { rank: 9 }, set: { unit: 30 } }]")["tokens"], .int(10), "of no cell")
+    let sizes = try plan(two).nodes.values.filter { $0.stage.name == "make" }.compactMap { $0.config["size"]?.int }
+    XCTAssertEqual(sizes.sorted(), [4, 5], "the base has its own")
+    assertError("names an unknown variable \"rnak\"") { _ = try plan("[{ when: { rnak: 8 }, set: { unit: 30 } }]") }
+    assertError("names an unknown variable \"uint\"") { _ = try plan("[{ when: { rank: 8 }, set: { uint: 30 } }]") }
+    assertError("profiles.micro.rules[0]", "is missing") { _ = try plan("[{ set: { unit: 30 } }]") }
+  }
+
   func testExpressionsFollowPrecedence() throws {
     let values = ["a": 3.0, "b_1": 2.0]
     for (text, expected) in [

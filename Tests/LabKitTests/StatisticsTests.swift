@@ -20,6 +20,16 @@ final class StatisticsTests: XCTestCase {
 
   // MARK: Beside scipy
 
+  func testFishersLawIsStudentsSquared() {
+    for (t, freedom) in [(0.3, 2.0), (1.7, 5), (4.1, 11), (9, 40)] {
+      XCTAssertEqual(
+        fisherTail(t * t, numerator: 1, denominator: freedom), 2 * studentProbability(-t, freedom: freedom),
+        accuracy: 1e-12)
+    }
+    // Two and two degrees of freedom: 1 / (1 + x).
+    for x in [0.2, 1, 7] { XCTAssertEqual(fisherTail(x, numerator: 2, denominator: 2), 1 / (1 + x), accuracy: 1e-12) }
+  }
+
   func testLawsAgreeWithScipy() throws {
     for row in try rows("normal_quantile") { XCTAssertEqual(normalQuantile(row[0]), row[1], accuracy: 1e-10) }
     for row in try rows("student_quantile") {

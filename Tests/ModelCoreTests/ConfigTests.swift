@@ -74,6 +74,13 @@ final class ConfigTests: XCTestCase {
     let types = (0..<phi.layerCount).map { JSONValue.string($0 == 0 ? "sliding_attention" : "full_attention") }
     refused("phi3", ["sliding_window": .int(8), "layer_types": .array(types)], "layer_types")
     XCTAssertEqual(phi.json["pad_token_id"], .null, "the class would take 32000")
+    // transformers heeds a list of windowed layers whatever use_sliding_window says, which only makes one where there is none.
+    let count = try config("smollm3", [:]).layerCount
+    let windowed = (0..<count).map { JSONValue.string($0 == 1 ? "sliding_attention" : "full_attention") }
+    let off: [String: JSONValue] = ["use_sliding_window": .bool(false), "sliding_window": .int(6)]
+    let listed = off.merging(["layer_types": .array(windowed)]) { $1 }
+    XCTAssertEqual(try config("smollm3", listed).attention.windows?.layers, [1])
+    XCTAssertNil(try config("smollm3", off.merging(["layer_types": .null]) { $1 }).attention.windows)
     XCTAssertEqual(try config("smollm3", [:]).json["pad_token_id"], .null, "the class would take 128004")
   }
 

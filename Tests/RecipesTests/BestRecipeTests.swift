@@ -90,18 +90,30 @@ final class BestRecipeTests: XCTestCase {
   func testEveryDecisionIsWhatTheCommittedRecordsHoldBest() throws {
     let laboratory = Laboratory(root: repositoryRoot())
     for choice in RecipeChoice.all {
-      let cells = try Set(laboratory.spec(choice.spec).cells.map(\.id))
-      for side in [choice.chosen] + choice.rivals { XCTAssertTrue(cells.contains(side.cell), side.cell) }
-      let evidence = try choice.evidence(in: laboratory)
-      let records = try laboratory.records(of: choice.spec, inProfile: "micro")
-      let own = try XCTUnwrap(choice.chosen.mean(in: records), evidence).value
-      let others = choice.rivals.compactMap { $0.mean(in: records)?.value }
-      XCTAssertFalse(others.isEmpty, evidence)
-      let moreIsBetter = choice.chosen.metric.hasSuffix(".avg")
-      XCTAssertTrue(others.allSatisfy { moreIsBetter ? $0 < own : $0 > own }, evidence)
-      XCTAssertTrue(evidence.contains("against"), choice.question)
       XCTAssertFalse(try choice.evidence(in: nil).contains("against"), choice.question)
+      guard let spec = choice.spec else { continue }
+      let cells = try Set(laboratory.spec(spec).cells.map(\.id))
+      for cell in [choice.chosen] + choice.rivals { XCTAssertTrue(cells.contains(cell), cell) }
+      let records = try laboratory.records(of: spec, inProfile: "micro")
+      let evidence = try choice.evidence(in: laboratory)
+      func mean(_ cell: String, _ metric: String) -> Double? {
+        let values = choice.values(of: cell, metric, in: records).values
+        return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+      }
+      let metric = choice.metrics[0]
+      let own = try XCTUnwrap(mean(choice.chosen, metric), evidence)
+      let others =
+        choice.rivals.compactMap { mean($0, metric) } + choice.rivalMetrics.compactMap { mean(choice.chosen, $0) }
+      XCTAssertEqual(others.count, choice.rivals.count + choice.rivalMetrics.count, evidence)
+      XCTAssertTrue(others.allSatisfy { metric.hasSuffix(".avg") ? $0 < own : $0 > own }, evidence)
+      XCTAssertTrue(evidence.contains("against"), choice.question)
     }
+    let layers = try XCTUnwrap(RecipeChoice.all.first { $0.question == "which layers are latent" })
+    let told = try layers.evidence(in: laboratory)
+    XCTAssertTrue(
+      told.contains("scores.avg") && told.contains("sft.loss"), "what speaks against it is told too: \(told)")
+    let half = try XCTUnwrap(RecipeChoice.all.first { $0.question == "the same where half of them are" })
+    XCTAssertTrue(try half.evidence(in: laboratory).contains("± "), "seeds have an interval")
   }
 
   func testWhatCannotBeDoneIsRefusedBeforeAnythingIsWritten() throws {

@@ -77,6 +77,33 @@ final class RefusalTests: XCTestCase {
     }
   }
 
+  /// What the last stage of several would refuse is refused before the first one trains: another tokenizer of as many ids, and
+  /// a folder that holds another model.
+  func testChainsRefuseBeforeTheirFirstStage() throws {
+    let teacher = try model("swapped")
+    let file = teacher.appendingPathComponent("tokenizer.json")
+    var tokenizer = try XCTUnwrap(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+    var pieces = try XCTUnwrap(tokenizer["model"] as? [String: Any])
+    var vocabulary = try XCTUnwrap(pieces["vocab"] as? [String: Int])
+    (vocabulary["a"], vocabulary["b"]) = (try XCTUnwrap(vocabulary["b"]), try XCTUnwrap(vocabulary["a"]))
+    pieces["vocab"] = vocabulary
+    tokenizer["model"] = pieces
+    try JSONSerialization.data(withJSONObject: tokenizer).write(to: file)
+    func mohawk(teacher: URL? = nil) throws -> MohawkDistilling {
+      MohawkDistilling(
+        base: fixture.base, teacher: teacher, conversion: MambaConversion(), data: fixture.shards,
+        plans: try .init(tokens: 1024, shares: [1, 1, 2], batch: 2, time: 16), work: fixture["work"])
+    }
+    assertRefused("another tokenizer than the base") { try mohawk(teacher: teacher).run(in: fixture["out"]) }
+    let kept = try model("kept")
+    assertRefused("holds a model already") { try mohawk().run(in: kept) }
+    let trained = fixture["trained"]
+    try Distilling(student: fixture.base, teacher: nil, data: fixture.shards, plan: plan).run(in: trained)
+    assertRefused("other settings") { try mohawk().run(in: trained) }
+    assertRefused("is where the base lies") { try mohawk().run(in: fixture.base) }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: fixture["work"].path), "nothing was trained before")
+  }
+
   /// Sizes of one family have one tokenizer, and embeddings padded to different numbers of rows.
   func testATeacherMayBePaddedFurther() throws {
     let padded = try model("padded") { $0.vocabularySize += 8 }

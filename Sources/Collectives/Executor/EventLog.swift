@@ -5,7 +5,10 @@ import Groundwork
 public struct EventLog: Equatable, Sendable {
   /// What a rank does at a time.
   public enum Track: String, CaseIterable, Codable, Sendable {
-    case computation, communication
+    /// A sub-operation runs.
+    case computation
+    /// A collective is in flight.
+    case communication
     /// The computation stands still for a collective.
     case stall
   }
@@ -33,6 +36,7 @@ public struct EventLog: Equatable, Sendable {
   /// Monotonic seconds.
   public var origin: Double
 
+  /// - Parameter origin: monotonic seconds that every time is counted from; logs side by side need the same
   public init(origin: Double = monotonicSeconds()) { self.origin = origin }
 
   /// - Parameters:
@@ -103,6 +107,7 @@ public struct Timeline: Sendable {
     /// [size], by rank.
     public var logs: [EventLog]
 
+    /// - Parameter logs: [size], by rank, with one origin
     public init(name: String, logs: [EventLog]) {
       self.name = name
       self.logs = logs
@@ -111,6 +116,7 @@ public struct Timeline: Sendable {
   /// In the order of the trace's processes.
   public var runs: [Run]
 
+  /// No runs where nothing was logged.
   public init(_ runs: [Run]) { self.runs = runs }
 
   /// Refuses places where `write` would replace what is no timeline.

@@ -27,6 +27,7 @@ public struct OverlapMeasurement: Sendable {
   /// Repetitions that the medians are over.
   public var repeats: Int
 
+  /// FarSkip beside the ordinary block unless said otherwise; what cannot be measured `validate` refuses.
   public init(
     durations: LayerDurations, layers: Int, isPrefill: Bool, methods: [OverlapMethod] = [.standard, .farskip],
     computation: Computation, progress: MessageProgress.Mode = .poll, rate: LinkRate, repeats: Int
@@ -90,8 +91,9 @@ public struct OverlapMeasurement: Sendable {
   public struct Outcome: Sendable {
     /// How many took part.
     public var ranks: Int
-    public var transport: String
-    /// Milliseconds of the dispatch and of the combine alone.
+    /// As `Communicator.transport`.
+    var transport: String
+    /// Milliseconds of the dispatch alone.
     public var isolatedDispatch: Double
     /// Milliseconds of the combine alone.
     public var isolatedCombine: Double

@@ -4,6 +4,7 @@ import Groundwork
 public struct PartialOrder {
   private let schedule: Schedule
 
+  /// - Parameter schedule: of one pass; what a log holds of others is left alone
   public init(_ schedule: Schedule) { self.schedule = schedule }
 
   /// - Throws: names the first operation that is missing, comes twice, or came too early

@@ -9,6 +9,7 @@ public final class AllReducer {
   private let ranks: any Communicator
   private var last: AllReduce?
 
+  /// One for all reductions of a rank, since it keeps their order.
   public init(_ ranks: any Communicator) { self.ranks = ranks }
 
   /// Replaces `values` [count] by their sum over ranks. They must stay in place until the request is done.

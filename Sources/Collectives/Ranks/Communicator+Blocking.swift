@@ -104,6 +104,7 @@ public struct AgreedError: Error {
   /// Of the lowest rank that failed.
   public var error: UpcycleError
 
+  /// - Parameter error: the same on all ranks
   public init(_ error: UpcycleError) { self.error = error }
 }
 

@@ -10,6 +10,7 @@ import Groundwork
 public protocol Communicator: AnyObject {
   /// From 0.
   var rank: Int { get }
+  /// How many there are, at least 1.
   var size: Int { get }
   /// What carries the messages: "threads" or "mpi".
   var transport: String { get }
@@ -44,6 +45,7 @@ public struct AllToAll {
   /// [size]: rows from every rank, as many as that rank sends.
   public var receiveRows: [Int]
 
+  /// Takes the buffers as they are: the caller keeps them alive.
   public init(
     rowBytes: Int, send: UnsafeRawPointer, sendRows: [Int], receive: UnsafeMutableRawPointer, receiveRows: [Int]
   ) {

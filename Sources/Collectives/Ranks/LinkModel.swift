@@ -8,6 +8,9 @@ public struct LinkRate: Equatable, Sendable {
   /// Bytes per second, each way.
   public var beta: Double
 
+  /// - Parameters:
+  ///   - alpha: seconds
+  ///   - beta: bytes per second, each way
   public init(alpha: Double, beta: Double) {
     self.alpha = alpha
     self.beta = beta
@@ -55,11 +58,13 @@ public final class LinkModel: Communicator {
   private var sent = 0.0
   private var received = 0.0
 
+  /// - Parameter ranks: on one machine; they carry the messages
   public init(_ ranks: any Communicator, _ rate: LinkRate) {
     self.ranks = ranks
     self.rate = rate
   }
 
+  /// Starts the exchange at once; its request is done no sooner than the modelled link would have it.
   public func start(_ exchange: AllToAll, on channel: Channel) throws -> any Request {
     if channel == .control { return try ranks.start(exchange, on: channel) }
     let request = ModelledRequest(self, exchange)

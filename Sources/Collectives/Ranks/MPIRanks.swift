@@ -49,6 +49,7 @@ public final class MPIRanks: Communicator {
     }
   }
 
+  /// - Throws: failures for rows of more bytes than Int32 holds, and of Open MPI
   public func start(_ exchange: AllToAll, on channel: Channel) throws -> any Request {
     precondition(exchange.sendRows.count == size && exchange.receiveRows.count == size)
     return try lock.withLock {

@@ -35,6 +35,7 @@ public final class ThreadRanks: Communicator {
     if let failure = post.failure { throw failure }
   }
 
+  /// Sends copies of all messages at once; receiving waits for `test`.
   public func start(_ exchange: AllToAll, on channel: Channel) throws -> any Request {
     precondition(exchange.sendRows.count == size && exchange.receiveRows.count == size)
     let number = started[channel, default: 0]

@@ -6,6 +6,7 @@ public struct ChromeTrace {
   private var events: [JSONValue] = []
   private var processes = 0
 
+  /// Without processes.
   public init() {}
 
   /// Begins a process with its rows.

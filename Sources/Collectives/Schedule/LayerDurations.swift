@@ -8,7 +8,7 @@ public struct CollectiveTime: Equatable, Sendable {
   /// Links between nodes.
   public var inter: Double
 
-  public init(intra: Double, inter: Double = 0) {
+  init(intra: Double, inter: Double = 0) {
     self.intra = intra
     self.inter = inter
   }
@@ -18,7 +18,9 @@ public struct CollectiveTime: Equatable, Sendable {
 }
 
 extension CollectiveTime: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
+  /// Milliseconds on links inside a node.
   public init(floatLiteral value: Double) { self.init(intra: value) }
+  /// The same.
   public init(integerLiteral value: Int) { self.init(intra: Double(value)) }
 }
 
@@ -44,6 +46,7 @@ public struct LayerDurations: Equatable, Sendable {
   /// S: the shared expert; 0 where there is none.
   public var shared: Double
 
+  /// Milliseconds, 0 or more.
   public init(
     projections: Double, core: Double, gate: Double, dispatch: CollectiveTime, experts: Double,
     combine: CollectiveTime, shared: Double

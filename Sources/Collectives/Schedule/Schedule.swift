@@ -2,12 +2,19 @@
 public struct SubOperation: Equatable, Sendable {
   /// The letters of `LayerDurations`.
   public enum Kind: String, CaseIterable, Sendable {
+    /// LN1, and the projections of queries, keys and values.
     case projections = "A"
+    /// Core attention, output projection, residual sum.
     case core = "B"
+    /// LN2, router, permutation by destination.
     case gate = "G"
+    /// The collective before the experts.
     case dispatch = "D"
+    /// The routed experts.
     case experts = "E"
+    /// The collective behind the experts.
     case combine = "C"
+    /// The shared expert.
     case shared = "S"
 
     /// Whether it runs on the communication stream.

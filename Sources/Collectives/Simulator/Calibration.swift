@@ -13,7 +13,7 @@ public struct Calibration: Sendable {
     /// FarSkip's over the ordinary block: a ratio of times per step.
     public var speedup: Double
 
-    public init(_ workload: Workload, speedup: Double) {
+    init(_ workload: Workload, speedup: Double) {
       self.workload = workload
       self.speedup = speedup
     }
@@ -21,7 +21,9 @@ public struct Calibration: Sendable {
 
   /// When kappa applies.
   public enum Form: String, CaseIterable, Sendable {
+    /// To all computation of a schedule that overlaps.
     case throughout
+    /// To what runs while a collective is in flight.
     case whileInFlight = "in-flight"
 
     /// This form with a kappa.

@@ -18,6 +18,7 @@ public struct Scenario: Sendable {
   /// it.
   public var share: Double?
 
+  /// - Parameter share: of both collectives in the ordinary step, 0 to 1; nil: as the links have it
   public init(
     _ shape: ModelShape, mode: Workload.Mode, batch: Int, sequence: Int, accelerator: Accelerator, slowdown: Slowdown,
     share: Double? = nil

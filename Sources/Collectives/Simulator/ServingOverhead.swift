@@ -17,6 +17,7 @@ public struct ServingOverhead: Codable, Equatable, Sendable {
     public var speedup: Double { standard / farskip }
   }
 
+  /// A known overhead, such as 0 for the blocks alone.
   public init(millisecondsPerLayer: Double) { self.millisecondsPerLayer = millisecondsPerLayer }
 
   /// The overhead with which the largest speed-up among `scenarios` is the published one; 0 where it is not larger even

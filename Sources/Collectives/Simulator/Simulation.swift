@@ -1,25 +1,25 @@
 import Groundwork
 
 /// The ranks that execute a schedule together.
-public struct SimulatedRanks: Sendable {
+struct SimulatedRanks: Sendable {
   /// Per rank the tokens that its experts receive, relative to balanced routing. Experts take so many times as long
   /// there; a collective takes as long as the most loaded rank needs.
-  public var load: [Double]
+  var load: [Double]
   /// kappa while a collective is in flight.
-  public var slowdownInFlight: Double
+  var slowdownInFlight: Double
 
-  public init(load: [Double], slowdownInFlight: Double = 1) {
+  init(load: [Double], slowdownInFlight: Double = 1) {
     self.load = load
     self.slowdownInFlight = slowdownInFlight
   }
 
   /// `count` ranks with balanced routing.
-  public init(count: Int, slowdownInFlight: Double = 1) {
+  init(count: Int, slowdownInFlight: Double = 1) {
     self.init(load: Array(repeating: 1, count: count), slowdownInFlight: slowdownInFlight)
   }
 
   /// `count` ranks of which one receives `skew` times the balanced share and the others divide the rest.
-  public init(count: Int, skew: Double, slowdownInFlight: Double = 1) {
+  init(count: Int, skew: Double, slowdownInFlight: Double = 1) {
     var load = Array(repeating: count > 1 ? (Double(count) - skew) / Double(count - 1) : 1, count: count)
     if count > 1 { load[count - 1] = skew }
     self.init(load: load, slowdownInFlight: slowdownInFlight)
@@ -32,8 +32,13 @@ public struct SimulatedRun: Sendable {
   public struct Span: Equatable, Sendable {
     /// Two streams and two kinds of link.
     public enum Track: String, CaseIterable, Sendable {
-      case computation, communication
+      /// The stream of computing sub-operations.
+      case computation
+      /// The stream of collectives.
+      case communication
+      /// Busy for `CollectiveTime.intra`.
       case intraLink = "link inside the node"
+      /// Busy for `CollectiveTime.inter`.
       case interLink = "link between nodes"
     }
     /// Where.

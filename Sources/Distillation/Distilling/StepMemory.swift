@@ -24,14 +24,14 @@ public struct StepMemory: Codable, Equatable, Sendable {
     public var logit: Int
     /// Of a softmax or of a logit's gradient.
     public var softmax: Int
-    /// Of a trained parameter with gradient and moments, and of a frozen one.
+    /// Of a trained parameter with its gradient and both moments.
     public var trained: Int
     /// Of a frozen parameter.
     public var frozen: Int
     /// Devices that share the weights (FSDP).
     public var shards: Int
 
-    public init(activation: Int, logit: Int, softmax: Int, trained: Int, frozen: Int, shards: Int = 1) {
+    init(activation: Int, logit: Int, softmax: Int, trained: Int, frozen: Int, shards: Int = 1) {
       self.activation = activation
       self.logit = logit
       self.softmax = softmax

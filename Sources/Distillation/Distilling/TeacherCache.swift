@@ -15,7 +15,10 @@ import TokenData
 public final class TeacherCache: Teacher {
   /// How numbers of the states are kept.
   public enum NumberType: String, Codable, CaseIterable, Sendable {
-    case float32, bfloat16
+    /// The running teacher's own bits.
+    case float32
+    /// Half the size; states are rounded to 8 bits.
+    case bfloat16
     var size: Int { self == .float32 ? 4 : 2 }
   }
 

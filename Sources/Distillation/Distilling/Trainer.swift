@@ -12,11 +12,12 @@ import TensorCore
 public final class Trainer: StepTrainer {
   /// Whose parameters train.
   public let student: LanguageModel
-  /// Whom it follows; nil where the plan has no KL.
+  /// Whom it follows; nil where the plan has neither KL nor hidden states.
   public let teacher: (any Teacher)?
   /// What decides the numbers.
   public let plan: TrainingPlan
   private let batches: any BatchSource
+  /// Updates `student` and counts its steps.
   public let loop: TrainingLoop
 
   /// - Parameters:
@@ -84,7 +85,9 @@ public final class Trainer: StepTrainer {
     /// balance loss.
     public var balance: Double?
 
+    /// Of metrics.csv, before the seconds; `balance` is not among them.
     public static var columns: String { "step,loss,ce,kl,gradient_norm,rate" }
+    /// One per column.
     public var row: [String] {
       [
         "\(step)", decimal(loss), decimal(crossEntropy), decimal(divergence), decimal(gradientNorm),

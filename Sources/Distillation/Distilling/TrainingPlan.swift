@@ -12,11 +12,15 @@ public struct TrainingPlan: UpdatePlan, MicroBatched {
   public var time: Int
   /// Sequences per forward pass; `batch` is split into micro-batches of this many.
   public var microBatch: Int
+  /// Peak of the cosine.
   public var learningRate: Double
   /// Fraction of the steps that warm up (paper: 0.01).
   public var warmup: Double
+  /// Last learning rate as a fraction of the peak, in 0...1 (paper: 0).
   public var floor: Double
+  /// AdamW's constants.
   public var optimizer: AdamW.Settings
+  /// Gradient norm above which gradients are scaled down; 0: never.
   public var clip: Double
   /// Weight of next-token cross-entropy, mean per token.
   public var ceWeight: Double
@@ -61,6 +65,7 @@ public struct TrainingPlan: UpdatePlan, MicroBatched {
 
   /// Optimizer steps: whole batches of the tokens.
   public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
+  /// Tokens of a step.
   public var unitsPerStep: Int { batch * time }
 
   /// - Parameter ranks: that share every batch
@@ -95,6 +100,7 @@ public struct ExpertBalance: Codable, Equatable, Sendable {
   /// What the bias of an expert moves by after every step (DeepSeek-V3), where the model has such biases.
   public var biasRate: Double
 
+  /// Switch's weight and DeepSeek-V3's rate unless said otherwise.
   public init(lossWeight: Double = 0.01, biasRate: Double = 0.001) {
     self.lossWeight = lossWeight
     self.biasRate = biasRate

@@ -32,10 +32,15 @@ public struct IntermediatePlan: UpdatePlan {
   public var batch: Int
   /// Tokens per sequence.
   public var time: Int
+  /// Peak of the cosine (Zebra-Llama at 1B: 8e-5; HyLo: 2e-4).
   public var learningRate: Double
+  /// Fraction of the steps that warm up (papers: 0.01).
   public var warmup: Double
+  /// Last learning rate as a fraction of the peak, in 0...1 (papers: 0).
   public var floor: Double
+  /// AdamW's constants.
   public var optimizer: AdamW.Settings
+  /// Gradient norm above which gradients are scaled down; 0: never.
   public var clip: Double
   /// What is compared.
   public var loss: Loss
@@ -44,6 +49,7 @@ public struct IntermediatePlan: UpdatePlan {
   /// Of the order of the data.
   public var seed: UInt64
 
+  /// The first official code's loss, over whole layers, unless said otherwise.
   public init(
     tokens: Int, batch: Int = 8, time: Int = 256, learningRate: Double = 2e-3, warmup: Double = 0.01, floor: Double = 0,
     optimizer: AdamW.Settings = .init(), clip: Double = 1, loss: Loss = .norm, trained: Trained = .layers,
@@ -64,6 +70,7 @@ public struct IntermediatePlan: UpdatePlan {
 
   /// Optimizer steps: whole batches of the tokens.
   public var steps: Int { tokens / max(1, cappedProduct(batch, time)) }
+  /// Tokens of a step.
   public var unitsPerStep: Int { batch * time }
 
   /// - Parameter ranks: that share every batch

@@ -20,6 +20,7 @@ public final class IntermediateTrainer: StepTrainer {
   /// What decides the numbers.
   public let plan: IntermediatePlan
   private let batches: any BatchSource
+  /// Updates `student`, all of its layers at once, and counts its steps.
   public let loop: TrainingLoop
 
   /// - Parameters:
@@ -64,7 +65,9 @@ public final class IntermediateTrainer: StepTrainer {
     /// The step's learning rate.
     public var rate: Double
 
+    /// Of metrics.csv, before the seconds.
     public static var columns: String { "step,loss,mixer_loss,gradient_norm,rate" }
+    /// One per column.
     public var row: [String] {
       ["\(step)", decimal(loss), decimal(mixerLoss), decimal(gradientNorm), String(format: "%.4e", rate)]
     }

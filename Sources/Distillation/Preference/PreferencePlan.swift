@@ -15,10 +15,15 @@ public struct PreferencePlan: UpdatePlan, MicroBatched {
   public var batch: Int
   /// Pairs per forward pass; `batch` is split into micro-batches of this many.
   public var microBatch: Int
+  /// Peak of the cosine.
   public var learningRate: Double
+  /// Fraction of the steps that warm up (paper: 0.1).
   public var warmup: Double
+  /// Last learning rate as a fraction of the peak, in 0...1 (paper: 0).
   public var floor: Double
+  /// AdamW's constants.
   public var optimizer: AdamW.Settings
+  /// Gradient norm above which gradients are scaled down; 0: never.
   public var clip: Double
   /// How far the policy may leave the reference: reward = beta (log policy - log reference).
   public var beta: Double
@@ -50,6 +55,7 @@ public struct PreferencePlan: UpdatePlan, MicroBatched {
   public var steps: Int { pairs / max(1, batch) }
   /// Pairs that are too few for one more step, and train nothing.
   public var unusedPairs: Int { pairs - steps * batch }
+  /// Pairs of a step.
   public var unitsPerStep: Int { batch }
 
   /// - Parameter ranks: that share every batch

@@ -19,6 +19,7 @@ public final class PreferenceTrainer: StepTrainer {
   public let plan: PreferencePlan
   private let pairs: [TokenizedPair]
   private let order: Permutation
+  /// Updates `policy` and counts its steps.
   public let loop: TrainingLoop
   /// Tokens that went through the policy in these steps, without padding.
   public var trainedTokens: Int {
@@ -75,7 +76,9 @@ public final class PreferenceTrainer: StepTrainer {
     /// The step's learning rate.
     public var rate: Double
 
+    /// Of metrics.csv, before the seconds; `chosen` and `rejected` are log-probabilities, not rewards.
     public static var columns: String { "step,loss,margin,accuracy,chosen,rejected,gradient_norm,rate" }
+    /// One per column.
     public var row: [String] {
       ["\(step)"] + [loss, margin, accuracy, chosen, rejected, gradientNorm].map { decimal($0) }
         + [String(format: "%.4e", rate)]

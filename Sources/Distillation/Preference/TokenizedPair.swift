@@ -25,6 +25,7 @@ public struct TokenizedPair: Equatable, Sendable {
   /// The worse reply after the same prompt.
   public var rejected: PromptedReply
 
+  /// Two replies to one prompt, which is not checked.
   public init(chosen: PromptedReply, rejected: PromptedReply) {
     self.chosen = chosen
     self.rejected = rejected

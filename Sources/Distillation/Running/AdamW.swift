@@ -18,6 +18,7 @@ public final class AdamW {
     /// Decoupled: each step takes rate * weightDecay of a weight.
     public var weightDecay = 0.0
 
+    /// The betas that X-EcoMLA prints, and no decay, unless said otherwise.
     public init(beta1: Double = 0.9, beta2: Double = 0.98, epsilon: Double = 1e-8, weightDecay: Double = 0) {
       self.beta1 = beta1
       self.beta2 = beta2

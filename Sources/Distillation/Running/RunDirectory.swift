@@ -88,6 +88,18 @@ public struct RunDirectory {
     return outcome
   }
 
+  /// Refuses a folder that holds another model, or the states of another training, than one of this plan leaves: before the
+  /// stages that lead to it. Whether that training is this one it finds out itself.
+  public func requireRoom<Plan: Codable & Equatable>(for plan: Plan) throws {
+    if force || holdsNothingOfWorth { return }
+    let contents = try FolderContents(of: url)
+    if contents == .nothing || contents == .training(isFinished: false) && fileKind(self.plan.path) == nil { return }
+    guard let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: self.plan) else {
+      throw contents.inTheWay(at: url)
+    }
+    _ = try holds(plan: plan, identity: found.identity)
+  }
+
   /// Of the finished model's numbers.
   private func storedType() throws -> ElementType {
     try CheckpointReader(url).writableType(of: ModelConfig(contentsOf: url))

@@ -14,7 +14,7 @@ public struct Schedule: Codable, Equatable, Sendable {
   /// The last rate as a fraction of the peak.
   public var floor: Double
 
-  public init(peak: Double, steps: Int, warmup: Int, floor: Double = 0) {
+  init(peak: Double, steps: Int, warmup: Int, floor: Double = 0) {
     self.peak = peak
     self.steps = steps
     self.warmup = warmup

@@ -95,8 +95,9 @@ extension TrainingRanks {
   }
 }
 
-/// A training in one process.
+/// A training in one process: its wishes are decisions, its sums the whole batch's, its share everything.
 public struct SingleRank: TrainingRanks {
+  /// Needs no MPI.
   public init() {}
 
   public var rank: Int { 0 }
@@ -112,6 +113,8 @@ public struct SingleRank: TrainingRanks {
   public func decide(stop: Bool, save: Bool) -> (stop: Bool, save: Bool) { (stop, save) }
   public func agreeing<Result>(_ body: () throws -> Result) throws -> Result { try body() }
   public func fromFirst(_ body: () throws -> String) throws -> String { try body() }
+  /// Reads the checkpoint itself.
+  /// - Throws: failures that name a file or a tensor which is missing, damaged or of another shape
   public func load(_ config: ModelConfig, from folder: URL) throws -> LanguageModel {
     try LanguageModel(config, weights: CheckpointReader(folder), file: folder.path)
   }

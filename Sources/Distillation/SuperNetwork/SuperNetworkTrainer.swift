@@ -16,6 +16,7 @@ public final class SuperNetworkTrainer: StepTrainer {
   /// What decides the numbers.
   public let plan: IntermediatePlan
   private let batches: any BatchSource
+  /// Updates the network's linear blocks and counts the steps.
   public let loop: TrainingLoop
 
   /// - Parameters:
@@ -57,7 +58,9 @@ public final class SuperNetworkTrainer: StepTrainer {
     /// The step's learning rate.
     public var rate: Double
 
+    /// Of metrics.csv, before the seconds.
     public static var columns: String { "step,loss,attention_layers,gradient_norm,rate" }
+    /// One per column.
     public var row: [String] {
       ["\(step)", decimal(loss), "\(attentionLayers)", decimal(gradientNorm), String(format: "%.4e", rate)]
     }

@@ -12,6 +12,7 @@ public struct SamplingOptions: Sendable {
   /// Of the draws; greedy choice needs none.
   public var seed: UInt64 = 0
 
+  /// Greedy unless said otherwise; `validate` refuses what cannot be.
   public init(temperature: Double = 0, topK: Int? = nil, topP: Double? = nil, seed: UInt64 = 0) {
     self.temperature = temperature
     self.topK = topK

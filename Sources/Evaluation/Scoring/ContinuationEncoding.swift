@@ -8,6 +8,7 @@ public struct ContinuationGroup: Sendable {
   /// At least one token each.
   public var continuations: [[Int32]]
 
+  /// Nothing stands between the context and a continuation.
   public init(context: [Int32], continuations: [[Int32]]) {
     self.context = context
     self.continuations = continuations

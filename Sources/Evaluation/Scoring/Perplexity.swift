@@ -83,8 +83,14 @@ public func perplexity(
 }
 
 extension PerplexityReport {
-  /// With the keys of `CodingKeys`.
-  public func json() throws -> JSONValue { try jsonValue(self) }
+  /// With the keys of `CodingKeys`; null for the error of a single window, and for a perplexity beyond all numbers.
+  public func json() throws -> JSONValue {
+    var told = self
+    var nulls: [String: JSONValue] = [:]
+    if !perplexity.isFinite { (told.perplexity, nulls["perplexity"]) = (0, .null) }
+    if windows < 2 { nulls["stderr"] = .null }
+    return try jsonValue(told).merging(.object(nulls))
+  }
 }
 
 /// Sum of -log p over each window of the batch.

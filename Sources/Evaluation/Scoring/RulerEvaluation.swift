@@ -79,6 +79,7 @@ public struct RulerReport: Codable, Equatable, Sendable {
   /// Tasks that do not fit a length, by length: they are not part of its average.
   public var tooShort: [Int: [String]]
 
+  /// Scores may be added later, as they are measured.
   public init(scores: [RulerScore] = [], metric: RulerScore.Metric, tooShort: [Int: [String]] = [:]) {
     self.scores = scores
     self.metric = metric

@@ -56,6 +56,7 @@ public struct Estimate: Codable, Equatable, Sendable {
   /// In the mean's unit.
   public var standardError: Double
 
+  /// A mean whose error is known, such as 0 where nothing was drawn.
   public init(value: Double, standardError: Double) {
     self.value = value
     self.standardError = standardError

@@ -68,6 +68,7 @@ public struct ServeLengthPlan: Sendable {
   /// Bytes that may still be taken, asked before each length.
   public var freeBytes: @Sendable () -> Int = { availableMemory() }
 
+  /// - Parameter budget: bytes of weights, states, cache and activations together
   public init(budget: Int) { self.budget = budget }
 }
 

@@ -12,6 +12,7 @@ public struct ServingRequest: Equatable, Sendable {
   /// Seconds after the start at which it comes in.
   public var arrival: Double
 
+  /// There from the start unless said otherwise.
   public init(name: String, prompt: [Int32], maximum: Int, arrival: Double = 0) {
     self.name = name
     self.prompt = prompt

@@ -29,6 +29,9 @@ struct OfficialLayout {
     if others.count > 1 || !others.isEmpty && config.kinds.contains(.attention) {
       throw refuse("this mix of layers", config.kinds.map(\.shortName).joined(separator: ", "))
     }
+    if config.rope.rotatedShare != 1 || config.latentRope.rotatedShare != 1 {
+      throw refuse("heads that turn in part", "partial_rotary_factor", "`format` transformers has it")
+    }
     if !config.attention.unrotatedLayers.isEmpty {
       throw refuse("layers without positions", "no_rope_layers", "`format` transformers has them")
     }

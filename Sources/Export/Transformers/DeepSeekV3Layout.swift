@@ -18,7 +18,7 @@ struct DeepSeekV3Layout {
   let latent: LatentConfig
   /// Without a width of its own.
   let rope: RopeConfig
-  private let channel: Float
+  private let (channel, queryChannel): (Float, Float)
   private let type: ExportedType
 
   /// - Returns: nil where the class does not compute the model
@@ -39,6 +39,7 @@ struct DeepSeekV3Layout {
     self.rope = rope
     self.type = type
     channel = Self.channel(width: Self.width(ranks.map(\.kv).max() ?? 0, latent.latentNorm), type: type)
+    queryChannel = Self.channel(width: Self.width(ofQueries: ranks.map(\.q), latent.latentNorm) ?? 0, type: type)
   }
 
   /// The epsilon of the class's latent norms, which no key sets.
@@ -52,15 +53,17 @@ struct DeepSeekV3Layout {
   private static func width(_ rank: Int, _ isNormed: Bool) -> Int { isNormed ? rank : (rank + 2) / 2 * 2 }
   var keyValueWidth: Int { Self.width(ranks.map(\.kv).max() ?? 0, latent.latentNorm) }
   /// nil where some layer has direct queries: then all do.
-  var queryWidth: Int? {
-    let widths = ranks.compactMap(\.q)
-    return widths.count < ranks.count ? nil : widths.max().map { latent.latentNorm ? $0 : $0 + 1 }
+  var queryWidth: Int? { Self.width(ofQueries: ranks.map(\.q), latent.latentNorm) }
+
+  private static func width(ofQueries ranks: [Int?], _ isNormed: Bool) -> Int? {
+    let widths = ranks.compactMap { $0 }
+    return widths.count < ranks.count ? nil : widths.max().map { isNormed ? $0 : $0 + 1 }
   }
 
   /// B: 2^14, or of the 128 next numbers that bfloat16 has the one whose w that type holds best.
   private static func channel(width: Int, type: ExportedType) -> Float {
     let power = Float(1 << 14)
-    guard type == .bfloat16 else { return power }
+    guard type == .bfloat16, width > 0 else { return power }
     func error(_ candidate: Float) -> Float {
       let exact = candidate / Float(width).squareRoot()
       return abs(BFloat16.decode(BFloat16.encode(exact)) / exact - 1)
@@ -169,9 +172,11 @@ struct DeepSeekV3Layout {
       }
     ]
     if !latent.latentNorm {
-      tensors.append(constant(ExportedTensor(name(layer, "q_a_proj.bias"), filled: padded, with: 0), channels: padded))
+      tensors.append(
+        constant(ExportedTensor(name(layer, "q_a_proj.bias"), filled: padded, with: 0), queryChannel, channels: padded))
     }
-    tensors.append(norm(name(layer, "q_a_layernorm.weight"), .queryLatentNorm, layer, rank: rank, channels: padded))
+    tensors.append(
+      norm(name(layer, "q_a_layernorm.weight"), .queryLatentNorm, layer, rank: rank, queryChannel, channels: padded))
     tensors.append(
       ExportedTensor(name(layer, "q_b_proj.weight"), [rows, padded]) {
         let up = try $0.read(spec(.queryUp, layer)).padded(rows: rows, columns: padded, factor: factor)
@@ -200,10 +205,10 @@ struct DeepSeekV3Layout {
         (all.pointer + padded).update(from: down.pointer + rank, count: turned)
         return all.reshaped([padded + turned])
       }
-      tensors.append(constant(bias, channels: padded))
+      tensors.append(constant(bias, channel, channels: padded))
     }
     tensors.append(
-      norm(name(layer, "kv_a_layernorm.weight"), .keyValueLatentNorm, layer, rank: rank, channels: padded))
+      norm(name(layer, "kv_a_layernorm.weight"), .keyValueLatentNorm, layer, rank: rank, channel, channels: padded))
     // Heads that share a base head's keys and values get their own copy.
     let shared = config.attentionHeads / latent.upProjectionHeads
     let order = (0..<config.attentionHeads).flatMap { head in (0..<block).map { head / shared * block + $0 } }
@@ -218,7 +223,7 @@ struct DeepSeekV3Layout {
   }
 
   /// The bias of a down-projection with B in the last channel of its latent.
-  private func constant(_ bias: ExportedTensor, channels: Int) -> ExportedTensor {
+  private func constant(_ bias: ExportedTensor, _ channel: Float, channels: Int) -> ExportedTensor {
     ExportedTensor(bias.name, bias.shape) { source in
       let values = try bias.values(source)
       values.pointer[channels - 1] = channel
@@ -228,7 +233,9 @@ struct DeepSeekV3Layout {
 
   /// The norm of a latent of `rank` numbers in more channels: zeros add nothing to the sum of squares, but to what it
   /// is divided by.
-  private func norm(_ name: String, _ role: MixerRole, _ layer: Int, rank: Int, channels: Int) -> ExportedTensor {
+  private func norm(
+    _ name: String, _ role: MixerRole, _ layer: Int, rank: Int, _ channel: Float, channels: Int
+  ) -> ExportedTensor {
     ExportedTensor(name, [channels]) { source in
       let values = Tensor.zeros([channels])
       if latent.latentNorm {

@@ -79,7 +79,8 @@ def recur(q, k, v, g, beta, state, chunk=64):
         q_, k_, v_, g_, b_ = (
             None if x is None else x[:, start : start + chunk].float().transpose(1, 2) for x in (q, k, v, g, beta))
         total = g_.cumsum(-1)
-        grown, decay = total[..., None].exp(), (total[..., :, None] - total[..., None, :]).exp().tril()
+        # Above the diagonal, where tril hides them, differences are positive: their exp, and its gradient, would be infinite.
+        grown, decay = total[..., None].exp(), (total[..., :, None] - total[..., None, :]).clamp(max=0).exp().tril()
         if b_ is not None:
             known = (b_[..., None] * k_ @ k_.transpose(2, 3) * decay).tril(-1)
             known = known + torch.eye(known.shape[-1], device=known.device)
@@ -139,7 +140,7 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)
         if self.growth:  # Queries of layers without positions grow with theirs.
             steps = ((positions[:, :, None, None] + 1) / self.growth["floor_scale"]).floor()
-            q = q * (torch.log(steps + 1) * self.growth["slope"] + 1)
+            q = q * (torch.log(steps + 1) * self.growth["slope"] + 1).to(q.dtype)
         if self.rotated:
             q, k = rotate(q, positions, self.rope), rotate(k, positions, self.rope)
             if self.unit:

@@ -62,7 +62,8 @@ extension ClaimEvidence {
     return ([Uncertainty.Part(variance: variance / Double(sums.count), freedom: freedom)], variance, freedom)
   }
 
-  /// The variance over seeds: pooled over what is repeated, or a cell's own where Bartlett's test rejects.
+  /// The variance over seeds: pooled over what is repeated, or a cell's own where Bartlett's test rejects. Where seeds are seen to
+  /// move all cells alike (`SeedEffect`), that part counts once for all cells of a seed.
   /// - Returns: its parts; the variance with one seed a cell, nil where nothing tells it (a base that is given has none);
   ///   and degrees of freedom
   func seedNoise(
@@ -73,27 +74,47 @@ extension ClaimEvidence {
       let direction: [String: Double]
       let isPretrained: Bool
     }
-    var pools: [Kind: (pool: PooledVariance, squares: Double)] = [:]
+    struct Pool {
+      let variance: PooledVariance
+      /// nil: none is seen.
+      let effect: SeedEffect?
+      /// Sums of the cells' squared weights over their repeats, of weights, and of weights over repeats by seed.
+      var squares = 0.0
+      var weight = 0.0
+      var bySeed: [Int: Double] = [:]
+    }
+    var pools: [Kind: Pool] = [:]
     var parts: [Uncertainty.Part] = []
     var (perSeed, freedom) = (Double?(0), 0.0)
-    for subject in subjects {
+    for (number, subject) in subjects.enumerated() {
       let scale = subject.weights.max { ($0.value.magnitude, $1.key) < ($1.value.magnitude, $0.key) }!.value
       // What does not move the quantity adds nothing.
       if scale == 0 { continue }
       // Slopes are differences of numbers: rounded, those that are one by meaning are one.
       let direction = subject.weights.mapValues { ($0 / scale * 1e9).rounded() / 1e9 }
       let kind = Kind(direction: direction, isPretrained: subject.cells.count > 1)
-      let pool = pools[kind]?.pool ?? pooled(direction, pretrainings: kind.isPretrained)
+      let pool =
+        pools[kind]
+        ?? pooled(direction, pretrainings: kind.isPretrained).map { variance in
+          let effect = kind.isPretrained || !variance.isShared ? nil : seedEffect(direction)
+          return Pool(variance: variance, effect: effect?.isPresent == true ? effect : nil)
+        }
       let values = self.values(subject.repeats, subject.weights)
       let own = Sample(values: values).variance
       func count(_ variance: Double?) {
         if !subject.isGiven { perSeed = perSeed.flatMap { sum in variance.map { sum + $0 } } }
       }
-      if let pool, pool.isShared || own == nil {
-        let squares = scale * scale / Double(max(values.count, 1))
-        pools[kind] = (pool, (pools[kind]?.squares ?? 0) + squares)
-        count(pool.variance * scale * scale)
-        freedom = max(freedom, pool.freedom)
+      if var pool, pool.variance.isShared || own == nil {
+        let repeats = Double(max(values.count, 1))
+        pool.squares += scale * scale / repeats
+        if !subject.isGiven { pool.weight += scale }
+        for repeated in subject.repeats where !self.values([repeated], subject.weights).isEmpty {
+          // A model without a seed was trained on batches of its own.
+          pool.bySeed[repeated[0].seed ?? -1 - number, default: 0] += scale / repeats
+        }
+        pools[kind] = pool
+        count((pool.effect?.residual ?? pool.variance.variance) * scale * scale)
+        freedom = max(freedom, pool.effect?.residualFreedom ?? pool.variance.freedom)
       } else if let own {
         parts.append(Uncertainty.Part(variance: own / Double(values.count), freedom: Double(values.count - 1)))
         count(own)
@@ -105,8 +126,16 @@ extension ClaimEvidence {
         count(known.contains { $0 == nil } ? nil : known.reduce(0) { $0 + $1! })
       }
     }
-    for (pool, squares) in pools.values {
-      parts.append(Uncertainty.Part(variance: pool.variance * squares, freedom: pool.freedom))
+    for pool in pools.values.sorted(by: { $0.squares < $1.squares }) {
+      guard let effect = pool.effect else {
+        parts.append(
+          Uncertainty.Part(variance: pool.variance.variance * pool.squares, freedom: pool.variance.freedom))
+        continue
+      }
+      parts.append(Uncertainty.Part(variance: effect.residual * pool.squares, freedom: effect.residualFreedom))
+      let shared = pool.bySeed.values.map { $0 * $0 }.sorted().reduce(0, +)
+      parts.append(Uncertainty.Part(variance: effect.block * shared, freedom: effect.blockFreedom))
+      perSeed = perSeed.map { $0 + effect.block * pool.weight * pool.weight }
     }
     return (parts.sorted { $0.variance < $1.variance }, perSeed, freedom)
   }

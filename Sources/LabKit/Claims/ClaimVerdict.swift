@@ -5,7 +5,12 @@ import Groundwork
 public struct ClaimVerdict: Sendable {
   /// Raw values are the words of pages and JSON.
   public enum Answer: String, CaseIterable, Sendable {
-    case holds, fails, undecided
+    /// Every test holds.
+    case holds
+    /// A test fails, of several one that Holm's procedure rejects.
+    case fails
+    /// A test's interval lies on both sides of a bound, or runs are missing.
+    case undecided
     /// No stand-in for what it speaks of, or more seeds than can be run for the published effect.
     case outOfReach = "out of reach"
   }
@@ -47,6 +52,9 @@ public struct ClaimVerdict: Sendable {
       : answers.contains(.fails)
         ? .fails : answers.contains(.outOfReach) ? .outOfReach : answers.contains(.undecided) ? .undecided : .holds
   }
+
+  /// Whether a test leaves the published effect out, which there may be in part or not at all.
+  var excludesPublished: Bool { tests.contains(where: \.excludesPublished) }
 
   /// A line for a gate that is missed, one for the runs that are missing, and one for each test.
   public var lines: [String] {

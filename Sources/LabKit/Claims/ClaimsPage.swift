@@ -47,7 +47,7 @@ public struct ClaimsPage: Sendable {
         + ClaimVerdict.Answer.allCases.map {
           "\($0.rawValue.replacingOccurrences(of: " ", with: "_"))=\(count($0))"
         }).joined(separator: " ") + " -->",
-      summary + ".", "",
+      summary + "." + smallerThanPublished, "",
     ]
     var grid = MarkdownGrid()
     grid.add("paper", right: false)
@@ -70,12 +70,23 @@ public struct ClaimsPage: Sendable {
     return lines.dropLast().joined(separator: "\n") + "\n"
   }
 
+  /// What the undecided ones say for all that.
+  private var smallerThanPublished: String {
+    let some = entries.filter { $0.verdict.answer == .undecided && $0.verdict.excludesPublished }.map(
+      \.verdict.claim.id)
+    guard !some.isEmpty else { return "" }
+    let subject = some.count == 1 ? "one (\(some[0])) has" : "\(some.count) (\(some.joined(separator: ", "))) have"
+    return
+      " Of the undecided \(subject) a test whose interval leaves the published effect out: whether there is an effect "
+      + "is open, that it is as large is refuted here."
+  }
+
   private static let legend = """
     A claim **holds** when every one of its tests does, **fails** when one does (several tests: by Holm's procedure), by \
     the 95 % interval over seeds and items. It is **undecided** while runs are missing or an interval straddles its \
     bound, and **out of reach** when nothing here stands for what it speaks of, when the models of its tests miss the gate \
-    behind which it could show (what they measured stands below), or when the published effect would need \
-    more than \(Power.mostSeeds) seeds a cell. \
+    behind which it could show (what they measured stands below), or when the published effect, and the one measured so \
+    far, would need more than \(Power.mostSeeds) seeds a cell. \
     A model trained once and a single timing decide nothing. *Unpaired items*: what each item came to was not stored, so \
     every cell carries its own item error. *Power*: the seeds (or pretrainings) that find an effect four times in \
     five. \
@@ -167,7 +178,8 @@ extension TestResult {
       "value": number(estimate?.value), "low": number(interval?.lowerBound), "high": number(interval?.upperBound),
       "item_error": number(estimate.map { $0.items.squareRoot() }), "published": number(published),
       "accuracy": number(accuracy?.value), "seeds_for_published": seeds(seedsForPublished),
-      "seeds_for_observed": seeds(seedsForObserved), "remarks": .array(remarks.map { .string($0) }),
+      "seeds_for_observed": seeds(seedsForObserved), "excludes_published": .bool(excludesPublished),
+      "remarks": .array(remarks.map { .string($0) }),
     ])
   }
 }

@@ -13,7 +13,7 @@ public struct TestResult: Sendable {
   private(set) var accuracy: Uncertainty?
   /// The quantity with the published numbers in it.
   public let published: Double?
-  /// Seeds a cell for the published effect, and for the one observed so far.
+  /// Seeds a cell to decide the published effect.
   public private(set) var seedsForPublished = SeedCount.unknown
   /// Seeds a cell to decide the effect that was observed so far.
   public private(set) var seedsForObserved = SeedCount.unknown
@@ -25,9 +25,13 @@ public struct TestResult: Sendable {
   public private(set) var remarks: [String] = []
   /// The probability of data this far beyond a bound if the quantity stood on it; 1 inside the region.
   private(set) var failing = 1.0
+  /// Whether it is undecided by an interval (of the metric as named) that the published effect lies outside of: whether there is
+  /// such an effect stays open, one of the published size is not seen.
+  private(set) var excludesPublished = false
 
   /// What a power calculation asks for.
   public enum SeedCount: Equatable, Sendable {
+    /// 3 to 1000.
     case number(Int)
     /// More than a thousand, or none at all: the items alone are too few, or it lies on the bound or outside.
     case never
@@ -72,6 +76,7 @@ public struct TestResult: Sendable {
     if let deciding, missing.isEmpty {
       decide(deciding, source)
       if let graded, let plain { try compare(plain, graded, test.estimate(from: source, .calibrated)) }
+      if let plain, test.limit(source) == nil { notePublished(outside: plain.uncertainty) }
     } else {
       if missing.isEmpty { remarks = ["the quantity, or its slope, is not a finite number"] }
       giveUpIfOutOfReach()
@@ -89,7 +94,7 @@ public struct TestResult: Sendable {
   /// that are out of reach ask for no more.
   var wantedSeeds: Int {
     if test.isOfPretrainings { return test.seeds }
-    let isUntold = seedsForPublished == .unknown || (accuracy != nil && seedsForPublished.isOutOfReach)
+    let isUntold = seedsForPublished == .unknown || seedsForPublished.isOutOfReach
     guard case .number(let seeds) = isUntold ? seedsForObserved : seedsForPublished, seeds <= Power.mostSeeds else {
       return test.seeds
     }
@@ -116,10 +121,20 @@ public struct TestResult: Sendable {
     giveUpIfOutOfReach()
   }
 
+  /// - Parameter plain: of the metric as named, which the published effect is one of
+  private mutating func notePublished(outside plain: Uncertainty) {
+    guard answer == .undecided, test.answer(plain) == .undecided, let published, test.distance(of: published) > 0,
+      !plain.interval().contains(published)
+    else { return }
+    excludesPublished = true
+    let place = accuracy == nil ? "outside" : "outside the accuracy's interval"
+    remarks.append("the published \(LabKit.plain(published, 3)) lies \(place)")
+  }
+
   private mutating func giveUpIfOutOfReach() {
     guard test.measurement == .seeds, seedsForPublished.isOutOfReach, let published else { return }
-    // Published effects are of the accuracy; the graded score may show as much with fewer seeds.
-    if accuracy != nil && !seedsForObserved.isOutOfReach { return }
+    // What was measured so far may be told from the bound where the published effect could not.
+    if !seedsForObserved.isOutOfReach && seedsForObserved != .unknown { return }
     answer = .outOfReach
     let effect = "the published \(LabKit.plain(published, 3))"
     if case .number(let seeds) = seedsForPublished {
@@ -131,10 +146,21 @@ public struct TestResult: Sendable {
     }
   }
 
-  /// The graded score decides; the accuracy may not contradict it. A change that only moves a model's temperature is none of
-  /// the graded score: then the accuracy decides alone.
+  /// The graded score decides; the accuracy may not contradict it. Temperatures may not decide, nor hide what is there: where more
+  /// than half of the lead goes when every model has its best one, or the lead more than doubles, the accuracy decides alone.
   private mutating func compare(_ plain: TestEstimate, _ graded: TestEstimate, _ calibrated: TestEstimate?) {
     let accuracy = test.answer(plain.uncertainty)
+    if let calibrated, answer == .undecided, accuracy != .undecided {
+      let (hidden, whole) = (
+        test.distance(of: graded.uncertainty.value), test.distance(of: calibrated.uncertainty.value)
+      )
+      if whole.magnitude > 2 * hidden.magnitude, (whole > 0) == (accuracy == .holds) {
+        let value = LabKit.plain(calibrated.uncertainty.value, 3)
+        remarks = ["the calibration hides it: with each model's own temperature \(value)", "the accuracy decides"]
+        (answer, failing) = (accuracy, accuracy == .fails ? test.failing(plain.uncertainty) : 1)
+        return
+      }
+    }
     if let calibrated, answer == .holds || answer == .fails {
       let (moved, left) = (test.distance(of: graded.uncertainty.value), test.distance(of: calibrated.uncertainty.value))
       if left / moved < 0.5 {

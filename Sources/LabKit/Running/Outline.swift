@@ -1,7 +1,7 @@
 import Foundation
 import Groundwork
 
-/// Plans in words: every stage with its key, whether it is finished and how long it may take.
+/// Plans in words: every stage with its key, whether it is finished and how long it may take, here or on some devices.
 public struct Outline {
   private struct Line {
     let node: Plan.Node
@@ -14,13 +14,22 @@ public struct Outline {
   private let walls: [Double]
   private let runs: [Int]
   private let processes: Int
+  private let devices: Devices?
+  /// Of each plan, where devices are given.
+  private let tables: [CostTable?]
 
   /// - Parameters:
   ///   - jobs: processes that would run stages at once
   ///   - trustsRecords: leave out what records settle, own and committed, as `Sweep.trustsRecords`
+  ///   - costs: of the plans' stages, by key; what is not there is not known
+  ///   - devices: that they are counted for; nil: none
   /// - Throws: where the cache or records cannot be read
-  public init(_ plans: [Plan], in laboratory: Laboratory, jobs: Int = 1, trustsRecords: Bool = false) throws {
+  public init(
+    _ plans: [Plan], in laboratory: Laboratory, jobs: Int = 1, trustsRecords: Bool = false,
+    costs: [String: StageCost] = [:], on devices: Devices? = nil
+  ) throws {
     self.plans = plans
+    self.devices = devices
     processes = jobs
     var sweep = Sweep(plans, in: laboratory)
     (sweep.trustsRecords, sweep.records) = (trustsRecords, .own)
@@ -31,11 +40,19 @@ public struct Outline {
     walls = zip(plans, needed).map { plan, needed in
       Forecast(plan, estimates: estimates.filter { needed.contains($0.key) }, jobs: jobs).wall
     }
-    lines = zip(plans, needed).map { plan, needed in
+    let lines: [[Line]] = zip(plans, needed).map { plan, needed in
       plan.order.filter(needed.contains).map { key in
         let node = plan.nodes[key]!
         guard let seconds = estimates[key] else { return Line(node: node, done: true, seconds: nil) }
         return Line(node: node, done: false, seconds: seconds)
+      }
+    }
+    self.lines = lines
+    tables = lines.map { lines in
+      devices.map { devices in
+        // What is finished costs nothing any more.
+        CostTable(
+          lines.map { $0.done ? StageCost(operations: 0) : costs[$0.node.key] ?? StageCost() }, on: devices)
       }
     }
   }
@@ -48,12 +65,19 @@ public struct Outline {
       let todo = lines.filter { !$0.done }
       text += "\(plan.spec.name), profile \(plan.profile.name): \(plan.profile.about)\n"
       if let reason = plan.spec.pending { text += "  not run yet: needs \(reason)\n" }
-      for line in lines {
+      let table = lines.isEmpty ? nil : tables[index]
+      let width = lines.map(\.node.stage.name.count).max() ?? 0
+      if let devices, let table {
+        text += "  \(devices.description): \(devices.summary)\n"
+        text += String(repeating: " ", count: 28 + width) + "\(table.head)\n"
+      }
+      for (place, line) in lines.enumerated() {
         let state = line.done ? "done" : line.seconds.map { "about \(formatDuration($0))" } ?? "to do"
         let cells = line.node.cells.count == 1 ? line.node.cells[0] : "\(line.node.cells.count) cells"
-        let stage = line.node.stage.name.padding(toLength: 9, withPad: " ", startingAt: 0)
+        let stage = line.node.stage.name.padding(toLength: width, withPad: " ", startingAt: 0)
         let seed = line.node.stage.seeded ? "seed \(line.node.seed)" : "any seed"
         text += "  \(line.node.key.prefix(10))  \(stage) \(state.padding(toLength: 12, withPad: " ", startingAt: 0)) "
+        if let table { text += "\(table.line(place))  " }
         text += "\(seed)  \(cells)\n"
       }
       let known = todo.compactMap(\.seconds).reduce(0, +)
@@ -65,9 +89,10 @@ public struct Outline {
         text += "; to do: \(todo.count)"
         if known > 0 { text += ", about \(formatDuration(known))" }
         if known > 0, processes > 1 { text += " of work, \(formatDuration(walls[index])) by \(processes) jobs" }
-        if unknown > 0 { text += " (\(unknown) of unknown length)" }
+        if unknown > 0, table == nil { text += " (\(unknown) of unknown length)" }
       }
       text += "\n"
+      if let table { text += "  \(table.total)\n" }
     }
     return text
   }
@@ -75,20 +100,21 @@ public struct Outline {
   /// For scripts.
   public var json: JSONValue {
     .array(
-      plans.indices.map { index in
-        let (plan, lines) = (plans[index], lines[index])
-        return .object([
+      plans.indices.map { index -> JSONValue in
+        let (plan, lines, table) = (plans[index], lines[index], tables[index])
+        let stages = lines.enumerated().map { place, line -> JSONValue in
+          let own: [String: JSONValue] = [
+            "key": .string(line.node.key), "stage": .string(line.node.stage.name), "done": .bool(line.done),
+            "seconds": line.seconds.map(JSONValue.double) ?? .null, "config": line.node.config,
+            "cells": .array(line.node.cells.map(JSONValue.string)), "seed": .int(line.node.seed),
+          ]
+          return .object(own.merging(table?.json(place) ?? [:]) { own, _ in own })
+        }
+        let whole: [String: JSONValue] = [
           "spec": .string(plan.spec.name), "profile": .string(plan.profile.name), "runs": .int(runs[index]),
-          "jobs": .int(processes), "wall_seconds": .double(walls[index]),
-          "stages": .array(
-            lines.map { line in
-              .object([
-                "key": .string(line.node.key), "stage": .string(line.node.stage.name), "done": .bool(line.done),
-                "seconds": line.seconds.map(JSONValue.double) ?? .null, "config": line.node.config,
-                "cells": .array(line.node.cells.map(JSONValue.string)), "seed": .int(line.node.seed),
-              ])
-            }),
-        ])
+          "jobs": .int(processes), "wall_seconds": .double(walls[index]), "stages": .array(stages),
+        ]
+        return .object(whole.merging(table?.json ?? [:]) { own, _ in own })
       })
   }
 }

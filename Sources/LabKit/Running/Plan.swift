@@ -195,7 +195,7 @@ public struct Plan: Sendable {
   }
 }
 
-/// The variables of one cell: defaults, overlaid by the cell, overlaid by the profile.
+/// The variables of one cell: defaults, overlaid by the cell, overlaid by the profile and its rules.
 struct Scope {
   let spec: Spec
   let cell: Cell
@@ -204,7 +204,11 @@ struct Scope {
   init(spec: Spec, profile: Profile, cell: Cell) {
     self.spec = spec
     self.cell = cell
-    values = spec.defaults.merging(cell.values) { _, new in new }.merging(profile.set) { _, new in new }
+    var values = spec.defaults.merging(cell.values) { _, new in new }.merging(profile.set) { _, new in new }
+    for rule in profile.rules where rule.when.allSatisfy({ values[$0.key] == $0.value }) {
+      values.merge(rule.set) { _, new in new }
+    }
+    self.values = values
   }
 
   /// The parameters that a stage is given: those of its `with`, and every other one that it understands from the variable

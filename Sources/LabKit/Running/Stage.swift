@@ -58,6 +58,7 @@ public struct InputAbsent: Error {
   /// Such as "data/text.txt in the folder that UPCYCLE_SHARED names".
   public let what: String
 
+  /// - Parameter what: the input, and where it was looked for
   public init(_ what: String) { self.what = what }
 }
 

@@ -21,7 +21,7 @@ extension StageParameters where CodingKeys: CaseIterable {
 extension StageParameters {
   /// Reads resolved parameters; keys of other groups are left alone.
   /// - Throws: errors that name the parameter in backquotes
-  init(resolved config: JSONValue) throws {
+  public init(resolved config: JSONValue) throws {
     for (name, value) in config.object ?? [:] { try requireCounts(value, name) }
     do { self = try JSONDecoder().decode(Self.self, from: Data(config.text().utf8)) } catch let error as DecodingError {
       if let name = Self.brokenCount(config) {
@@ -95,6 +95,7 @@ where Value.RawValue == String {
   /// The enumeration's value.
   public var wrappedValue: Value
 
+  /// For parameters that a program makes, not a spec.
   public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
 
   public init(from decoder: any Decoder) throws {

@@ -23,7 +23,7 @@ extension Spec {
     var profiles: [String: Profile] = [:]
     for (name, value) in try object.object("profiles")?.values ?? [:] {
       profiles[name] = try Profile(value, name: name, path: "profiles.\(name)", file: path)
-      if let unknown = profiles[name]!.set.keys.sorted().first(where: { defaults[$0] == nil }) {
+      if let unknown = profiles[name]!.variables.sorted().first(where: { defaults[$0] == nil }) {
         throw UpcycleError(
           "profiles.\(name).set names an unknown variable \"\(unknown)\"", at: path,
           hint: "\"defaults\" declares \(defaults.keys.sorted().joined(separator: ", "))")

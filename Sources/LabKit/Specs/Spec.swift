@@ -78,16 +78,28 @@ public struct Profile: Sendable {
   public let seeds: [Int]
   /// Variables this profile sets; a profile has the last word over cells and defaults.
   public let set: [String: JSONValue]
+  /// What it sets in some cells alone, in this order, over `set`.
+  public let rules: [Rule]
   /// Run only this many cells (smoke: the first with the longest pipeline); nil for all.
   public let limit: Int?
   /// Why this profile needs the user's explicit consent (`--yes`), if it does.
   public let consent: String?
   /// Whether its records are kept in `experiments/` (otherwise under `runs/`).
   public let recorded: Bool
+  /// Whether its sizes are the published ones, for which the models of the ladder stand in.
+  public var hasPublishedSizes: Bool { name == "paper" }
+
+  /// What a profile sets in the cells whose variables have certain values.
+  public struct Rule: Sendable {
+    /// Those variables, and their values.
+    public let when: [String: JSONValue]
+    /// Variables that are set.
+    public let set: [String: JSONValue]
+  }
 
   init(_ value: JSONValue, name: String, path: String, file: String) throws {
     let object = try JSONObject(
-      value, at: path, in: file, known: ["about", "seeds", "set", "limit", "consent", "recorded"])
+      value, at: path, in: file, known: ["about", "seeds", "set", "rules", "limit", "consent", "recorded"])
     self.name = name
     about = try object.string("about") ?? ""
     seeds = try object.required("seeds", object.array).map { item in
@@ -100,10 +112,21 @@ public struct Profile: Sendable {
       throw UpcycleError("\(path).seeds is empty or repeats a seed", at: file)
     }
     set = try object.object("set")?.values ?? [:]
+    rules = try object.list("rules") { value, place in
+      let rule = try JSONObject(value, at: place, in: file, known: ["when", "set"])
+      return Rule(
+        when: try rule.required("when") { try rule.object($0) }.values,
+        set: try rule.required("set") { try rule.object($0) }.values)
+    }
     limit = try object.int("limit")
     if let limit, limit < 1 { throw object.fail("limit", expected: "1 or more cells") }
     consent = try object.string("consent")
     recorded = try object.bool("recorded") ?? true
+  }
+
+  /// Every variable that it names.
+  var variables: Set<String> {
+    rules.reduce(into: Set(set.keys)) { $0.formUnion(Array($1.when.keys) + Array($1.set.keys)) }
   }
 }
 

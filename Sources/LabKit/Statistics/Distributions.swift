@@ -33,6 +33,11 @@ func studentQuantile(_ probability: Double, freedom: Double) -> Double {
 /// P(X > x) of chi-square with `freedom` degrees of freedom.
 func chiSquareTail(_ x: Double, freedom: Double) -> Double { x <= 0 ? 1 : regularisedGammaTail(freedom / 2, x / 2) }
 
+/// P(X > x) of Fisher's F, a ratio of two mean squares with these degrees of freedom.
+func fisherTail(_ x: Double, numerator: Double, denominator: Double) -> Double {
+  x <= 0 ? 1 : regularisedBeta(denominator / (denominator + numerator * x), denominator / 2, numerator / 2)
+}
+
 /// P(T > x) of Student's t with the noncentrality `shift`: what a test of size x finds of an effect of `shift` standard
 /// errors. Integrates the normal law over the law of the estimated standard deviation, s = chi / sqrt(freedom), by
 /// Simpson's rule over the middle of that law.

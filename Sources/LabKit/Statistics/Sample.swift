@@ -1,9 +1,14 @@
 /// What a few seeds say about a quantity.
-struct Sample: Equatable, Sendable {
-  let values: [Double]
+public struct Sample: Equatable, Sendable {
+  /// As measured.
+  public let values: [Double]
+
+  /// In any order.
+  public init(values: [Double]) { self.values = values }
 
   var count: Int { values.count }
-  var mean: Double { values.reduce(0, +) / Double(max(count, 1)) }
+  /// 0 of nothing.
+  public var mean: Double { values.reduce(0, +) / Double(max(count, 1)) }
 
   /// Sum of squared distances from the mean; of equal values 0, though their mean is rounded.
   var squares: Double {
@@ -19,7 +24,7 @@ struct Sample: Equatable, Sendable {
   var deviation: Double? { variance.map { $0.squareRoot() } }
 
   /// Half the width of the mean's 95 % interval by Student's t with its own variance; nil below two values.
-  var halfWidth: Double? {
+  public var halfWidth: Double? {
     deviation.map { studentQuantile(0.975, freedom: Double(count - 1)) * $0 / Double(count).squareRoot() }
   }
 }

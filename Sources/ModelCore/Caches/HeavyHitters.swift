@@ -62,14 +62,25 @@ extension ModelConfig {
         evicts = true
       } else if kvNumbersPerToken(layer: layer) > 0 {
         throw UpcycleError.usage(
-          "H2O evicts keys and values head by head", field: "cache", expected: "full attention in layer \(layer)",
-          found: kind.rawValue, hint: "leave the option out for this model")
+          "H2O evicts keys and values head by head", field: "cache",
+          expected: "attention to all positions in layer \(layer)",
+          found: whatItKeepsInstead(layer: layer), hint: "leave the option out for this model")
       }
     }
     if !evicts {
       throw UpcycleError.usage(
         "the model has no keys and values that H2O could evict", field: "cache", expected: "a layer of full attention")
     }
+  }
+}
+
+extension ModelConfig {
+  /// What stands in the way of evicting keys and values in a layer.
+  private func whatItKeepsInstead(layer: Int) -> String {
+    if mixers[layer] != .attention { return mixers[layer].rawValue }
+    if let window = attentionWindow(layer: layer) { return "a window of \(window)" }
+    if let chunks = attention.chunks, chunks.layers.contains(layer) { return "chunks of \(chunks.size)" }
+    return "capped scores"
   }
 }
 

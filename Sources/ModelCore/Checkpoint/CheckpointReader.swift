@@ -34,6 +34,9 @@ public final class CheckpointReader: WeightSource {
   /// - Throws: failures that name the file and what is wrong with it
   public init(_ folder: URL) throws {
     self.folder = folder
+    if let kind = fileKind(folder.path), kind != S_IFDIR {
+      throw UpcycleError.usage("is a file", at: folder.path, expected: "the model folder that it is in")
+    }
     let single = folder.appendingPathComponent(Self.singleName)
     let index = folder.appendingPathComponent(Self.indexName)
     var stored: [String: Int] = [:]
@@ -86,8 +89,29 @@ public final class CheckpointReader: WeightSource {
     return stored
   }
 
+  /// Refuses a file of weights in a configuration's place; a file of either kind says what it is.
+  static func refuseWeights(_ file: URL) throws {
+    guard fileKind(file.path) == S_IFREG else { return }
+    let handle = try openForReading(file)
+    defer { try? handle.close() }
+    let start = (try? handle.read(upToCount: 4096)) ?? Data()
+    func refusal(_ what: String, hint: String) -> UpcycleError {
+      UpcycleError(what, at: file.path, expected: "a model folder or its config.json", hint: hint)
+    }
+    if start.starts(with: Data("GGUF".utf8)) {
+      throw refusal("is a GGUF file", hint: "take the safetensors that it was made from")
+    }
+    if file.pathExtension == "safetensors" {
+      throw refusal("is a file of weights", hint: "name the folder that it is in")
+    }
+    if start.contains(0) {
+      throw refusal(
+        "is a binary file", hint: "hybrid import --llama2c turns a checkpoint of llama2.c into a model folder")
+    }
+  }
+
   /// Says what a folder without safetensors holds instead.
-  private static func refuseOtherFormats(_ folder: URL) throws {
+  static func refuseOtherFormats(_ folder: URL) throws {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path))?.sorted() ?? []
     if let name = names.first(where: { $0.hasPrefix("pytorch_model") || $0.hasSuffix(".pth") || $0.hasSuffix(".bin") })
     {

@@ -1,9 +1,11 @@
 import Groundwork
 import TensorCore
 
-/// Element types of safetensors files. All are recognised in a header; floats and integers can be read.
+/// Element types of safetensors files, as headers spell them. All are recognised there; F32, BF16, F16 and F64 can be
+/// read as floats, I64 and I32 as integers.
 public enum ElementType: String, CaseIterable, Sendable {
   case float32 = "F32"
+  /// The upper half of a float32.
   case bfloat16 = "BF16"
   case float16 = "F16"
   case float64 = "F64"
@@ -15,8 +17,11 @@ public enum ElementType: String, CaseIterable, Sendable {
   case uint32 = "U32"
   case uint16 = "U16"
   case uint8 = "U8"
+  /// A byte each.
   case bool = "BOOL"
+  /// 4 bits of exponent, 3 of mantissa.
   case float8e4m3 = "F8_E4M3"
+  /// 5 bits of exponent, 2 of mantissa.
   case float8e5m2 = "F8_E5M2"
 
   /// Bytes of one element.

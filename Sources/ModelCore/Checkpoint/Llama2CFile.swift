@@ -89,8 +89,11 @@ public struct Llama2CFile: WeightSource {
     return (starts, next)
   }
 
+  /// Those that the header implies: the file itself names nothing.
   public var names: Set<String>? { Set(config.tensors.map(\.name)) }
 
+  /// Rows of queries and keys come in the order of Hugging Face.
+  /// - Throws: a failure for a tensor that the file's Llama does not have
   public func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
     guard let start = starts[tensor.place], let base = map.bytes.baseAddress else {
       throw UpcycleError(

@@ -17,9 +17,13 @@ import Groundwork
 /// nor does a layer with a dense feed-forward, whose output takes the place of s: N = R behind it. The final norm reads
 /// R_L.
 public enum Connectivity: String, CaseIterable, Codable, Sendable {
+  /// Both halves wait for all that came before them.
   case standard
+  /// Both skip: attention the experts of the layer before, the experts their own layer's attention.
   case farskip
+  /// The attention alone skips.
   case attentionOnly = "attention-only"
+  /// The feed-forward or the experts alone skip.
   case mlpOnly = "mlp-only"
 
   /// The attention of layer k reads N_{k-1}, and a layer with experts hands N_k on.

@@ -17,6 +17,11 @@ extension ModelConfig: Codable {
     var isDirectory: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
     let file = isDirectory.boolValue ? url.appendingPathComponent("config.json") : url
+    if isDirectory.boolValue {
+      if fileKind(file.path) == nil { try CheckpointReader.refuseOtherFormats(url) }
+    } else {
+      try CheckpointReader.refuseWeights(url)
+    }
     try self.init(json: JSONValue(contentsOf: file, dialect: .nonFinite), file: file.path)
     guard isDirectory.boolValue else { return }
     try Released.apply(folder: url, to: &self)

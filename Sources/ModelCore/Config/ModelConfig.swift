@@ -108,8 +108,8 @@ public struct ModelConfig: Equatable, Sendable {
   public func replacingMixers(_ layers: [Int]?, with kind: MixerKind) throws -> ModelConfig {
     if !architecture.family.isConvertible || experts != nil {
       throw UpcycleError.usage(
-        "cannot replace layers of this architecture", at: "model_type",
-        expected: experts == nil ? nil : "a model without experts",
+        "cannot replace layers of this architecture", at: "model_type in config.json",
+        expected: experts == nil ? "a family with rotary attention, such as llama" : "a model without experts",
         found: experts.map { "\($0.count) experts" } ?? architecture.rawValue)
     }
     var config = self

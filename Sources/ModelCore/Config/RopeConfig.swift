@@ -7,11 +7,15 @@ import Foundation
 public struct RopeConfig: Equatable, Sendable {
   /// How frequencies are stretched for contexts longer than those of pretraining.
   public enum Scaling: Equatable, Sendable {
+    /// Frequencies as pretraining had them.
     case none
     /// Positions divided by `factor`.
     case linear(factor: Double)
+    /// Long wavelengths alone are stretched.
     case llama3(Llama3)
+    /// Low frequencies are divided along a ramp, cos and sin scaled.
     case yarn(Yarn)
+    /// Every pair has its own divisor.
     case longRope(LongRope)
   }
 
@@ -44,6 +48,7 @@ public struct RopeConfig: Equatable, Sendable {
     /// Context of pretraining, tokens (`original_max_position_embeddings`).
     public var originalMaxPosition: Int
 
+    /// Llama 3's passage, wavelengths from a quarter of the original context to the whole, unless said otherwise.
     public init(
       factor: Double, lowFrequencyFactor: Double = 1, highFrequencyFactor: Double = 4, originalMaxPosition: Int
     ) {
@@ -73,6 +78,7 @@ public struct RopeConfig: Equatable, Sendable {
     /// Whether the ramp's ends are rounded outwards to whole pairs.
     public var truncate: Bool
 
+    /// The paper's ramp, 32 turns to 1, and its factor of cos and sin, unless said otherwise.
     public init(
       factor: Double, originalMaxPosition: Int, betaFast: Double = 32, betaSlow: Double = 1,
       mscale: Double? = nil, mscaleAllDim: Double? = nil, attentionFactor: Double? = nil, truncate: Bool = true

@@ -25,6 +25,9 @@ public struct ExpertConfig: Equatable, Sendable {
   /// All experts of a layer lie in one tensor, inputs first (Llama-4); else each has three matrices of its own.
   public var isStacked: Bool
 
+  /// Unless said otherwise there are no shared experts and no correction bias, weights multiply outputs, and every
+  /// expert has its own matrices.
+  /// - Parameter layers: ascending
   public init(
     count: Int, perToken: Int, width: Int, sharedWidth: Int = 0, layers: [Int], rule: RoutingRule,
     hasCorrectionBias: Bool = false, weighsInput: Bool = false,

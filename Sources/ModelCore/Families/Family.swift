@@ -10,6 +10,7 @@ public protocol Family: Sendable {
   var architecture: Architecture { get }
   /// The entry of `architectures` in config.json.
   var className: String { get }
+  /// What a checkpoint calls the tensors.
   var names: TensorNames { get }
 
   /// Reads the family's keys. Keys that do not change what is computed are ignored; a feature that we do not

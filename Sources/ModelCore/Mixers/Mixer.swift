@@ -6,7 +6,7 @@ import TensorCore
 /// it computes, what it caches and what it costs. One folder a mixer, one registration (`Mixers`); in this module
 /// nothing but the families' files asks which mixer a layer has.
 public protocol Mixer: SendableMetatype {
-  /// The entry of `layer_types`.
+  /// The entry of `mixer_types` in config.json.
   static var kind: MixerKind { get }
   /// As tables and reports name it.
   static var shortName: String { get }
@@ -44,6 +44,8 @@ public protocol Mixer: SendableMetatype {
 
   // MARK: Computing
 
+  /// Asks for the layer's tensors by role, in the order in which they shall lie in memory.
+  /// - Throws: what `weights` throws; a failure that names the layer where the configuration lacks the mixer's shape
   init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws
 
   /// Training: x [B, T, D], normed -> [B, T, D], every sequence from position 0.
@@ -64,11 +66,17 @@ extension Mixer {
   public static var reportName: String { shortName.lowercased() }
   /// Nothing.
   public static func summary(_ config: ModelConfig) -> String? { nil }
+  /// Reads nothing: the mixer has no keys of its own.
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {}
+  /// No keys.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { [:] }
+  /// Refuses nothing.
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {}
+  /// None.
   public static func evictableHeads(_ config: ModelConfig, layer: Int) -> Int? { nil }
+  /// No.
   public static var dividesByHeads: Bool { false }
+  /// No.
   public static var isLinear: Bool { false }
 
   /// Training without anything between projections and core.
@@ -138,6 +146,7 @@ public struct MixerCosts: Equatable, Sendable {
   /// Numbers per token that the backward pass needs: every operation's output, without the output projection's.
   public var keptNumbersPerToken: Int
 
+  /// Nothing is computed beside the matrices unless said.
   public init(
     productsPerToken: Int = 0, productsPerPosition: Int = 0, productsPerCachedToken: Int = 0, keptNumbersPerToken: Int
   ) {

@@ -1,12 +1,12 @@
 import Groundwork
 
-/// What mixes tokens in one layer. The raw value is the spelling in `layer_types`; kinds are declared in their mixers'
+/// What mixes tokens in one layer. The raw value is the spelling in `mixer_types`; kinds are declared in their mixers'
 /// folders and registered in `Mixers`.
 public struct MixerKind: RawRepresentable, Hashable, Codable, Sendable {
-  /// The entry of `layer_types`.
+  /// The entry of `mixer_types` in config.json.
   public let rawValue: String
 
-  /// - Parameter rawValue: the entry of `layer_types`
+  /// - Parameter rawValue: the entry of `mixer_types`
   public init(rawValue: String) { self.rawValue = rawValue }
 
   /// The type that implements it.
@@ -39,6 +39,6 @@ public enum Mixers {
     return type
   }
 
-  /// The kind of this spelling in `layer_types`; nil for an unknown one.
+  /// The kind of this spelling in `mixer_types`; nil for an unknown one.
   public static func kind(_ name: String) -> MixerKind? { registry[MixerKind(rawValue: name)]?.kind }
 }

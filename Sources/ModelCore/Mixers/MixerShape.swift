@@ -1,6 +1,7 @@
 /// The shape that all layers of one kind of mixer in a model share; `ModelConfig` keeps it. A mixer without numbers of
 /// its own needs none.
 public protocol MixerShape: Equatable, Sendable {
+  /// The mixer that has it; a model keeps one shape for each.
   static var kind: MixerKind { get }
 }
 

@@ -27,14 +27,17 @@ extension BestRecipe {
     public let layers: (latent: Int, all: Int)
     /// Cache of the hybrid in percent of the base's.
     public let kvPercent: Double
+    /// The same with the states of its recurrent layers, after `BestRecipe.Shape.statesContext` tokens.
+    public let percentWithStates: Double
   }
 
   /// Refuses what cannot be done; writes nothing.
   /// - Parameters:
   ///   - out: where the model is to be
+  ///   - force: whether another model there may go
   ///   - laboratory: the checkout whose records are cited; nil: experiments are named without their numbers
-  public func outline(out: URL, citing laboratory: Laboratory?) throws -> Outline {
-    try check(out: out)
+  public func outline(out: URL, force: Bool = false, citing laboratory: Laboratory?) throws -> Outline {
+    try check(out: out, force: force)
     let shape = try shape()
     let (size, followed) = (shape.base.parameterCount, try ModelConfig(contentsOf: teacher).parameterCount)
     let lead =
@@ -63,7 +66,8 @@ extension BestRecipe {
     ]
     return Outline(
       steps: steps, why: try RecipeChoice.all.map { ($0, try $0.evidence(in: laboratory)) },
-      layers: (shape.count, shape.base.layerCount), kvPercent: shape.kvPercent)
+      layers: (shape.count, shape.base.layerCount), kvPercent: shape.kvPercent,
+      percentWithStates: shape.percentWithStates)
   }
 }
 
@@ -73,8 +77,10 @@ extension BestRecipe.Outline {
     let tokens = steps.reduce(0) { $0 + $1.tokens }
     var lines = [
       String(
-        format: "%d of %d layers latent, KV cache %.2f %% of the base's; %@ tokens in all", layers.latent, layers.all,
-        kvPercent, formatCount(tokens))
+        format:
+          "%d of %d layers latent, KV cache %.2f %% of the base's (with the states of the others %.2f %% at %@ tokens); "
+          + "%@ tokens in all", layers.latent, layers.all, kvPercent, percentWithStates,
+        formatCount(BestRecipe.Shape.statesContext), formatCount(tokens))
     ]
     for (number, step) in steps.enumerated() {
       let tokens = step.tokens > 0 ? ", \(formatCount(step.tokens)) tokens" : ""
@@ -95,12 +101,14 @@ extension BestRecipe.Outline {
     }
     let why = why.map { choice, evidence -> JSONValue in
       .object([
-        "question": .string(choice.question), "answer": .string(choice.answer), "experiment": .string(choice.spec),
+        "question": .string(choice.question), "answer": .string(choice.answer),
+        "experiment": choice.spec.map(JSONValue.string) ?? .null,
         "evidence": .string(evidence),
       ])
     }
     return .object([
       "latent_layers": .int(layers.latent), "layers": .int(layers.all), "kv_percent": .double(kvPercent),
+      "cache_percent_8192": .double(percentWithStates),
       "steps": .array(steps), "why": .array(why),
     ])
   }

@@ -100,13 +100,22 @@ public struct BestRecipe {
     public let count: Int
     /// Cache of the hybrid in percent of the base's.
     public let kvPercent: Double
+    /// The same with the states of its recurrent layers, after `statesContext` tokens.
+    public let percentWithStates: Double
+    /// Tokens.
+    static let statesContext = 8192
   }
 
   /// - Throws: usage errors for a base that a stage cannot take, and for a cache that no such hybrid has
   public func shape() throws -> Shape {
+    try Self.shape(ofHybridFrom: base, kvPercent: kvPercent, seed: plans.layers.seed)
+  }
+
+  /// The same before there is any text.
+  public static func shape(ofHybridFrom base: URL, kvPercent: Double, seed: UInt64) throws -> Shape {
     let config = try ModelConfig(contentsOf: base)
-    let latent = LatentConversion.hylo(config, seed: plans.layers.seed)
-    let linear = DeltaConversion(start: .corner, seed: plans.layers.seed)
+    let latent = LatentConversion.hylo(config, seed: seed)
+    let linear = DeltaConversion(start: .corner, seed: seed)
     let (whole, other) = (try latent.config(base: config), try linear.config(base: config))
     _ = try Composition(latentLayers: [0]).config(base: config, latent: whole, linear: other)
     let layer = whole.kvPercent / Double(config.layerCount)
@@ -119,7 +128,10 @@ public struct BestRecipe {
         hint: "xecomla convert makes every layer latent, with any rank")
     }
     let count = min(config.layerCount - 1, Int(kvPercent / layer + 1e-9))
-    return Shape(base: config, latent: latent, linear: linear, count: count, kvPercent: layer * Double(count))
+    let hybrid = try Composition(latentLayers: Array(0..<count)).config(base: config, latent: whole, linear: other)
+    return Shape(
+      base: config, latent: latent, linear: linear, count: count, kvPercent: layer * Double(count),
+      percentWithStates: hybrid.cachePercent(context: Shape.statesContext))
   }
 
   /// What was found and measured on the way.
@@ -137,13 +149,16 @@ public struct BestRecipe {
   }
 
   /// Refuses before the first stage what a later one could not do.
-  /// - Parameter out: where the model is to be
-  public func check(out: URL) throws {
+  /// - Parameters:
+  ///   - out: where the model is to be
+  ///   - force: whether another model there may go
+  public func check(out: URL, force: Bool) throws {
     _ = try shape()
     guard windows > 0 else {
       throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
     }
-    try checkChain(base: base, teacher: teacher, out: out, work: work)
+    try checkChain(
+      base: base, teacher: teacher, out: out, plan: plans.distillation, force: force, work: work)
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.
@@ -160,7 +175,7 @@ public struct BestRecipe {
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
     let shape = try ranks.agreeing {
-      try check(out: folder)
+      try check(out: folder, force: force)
       return try self.shape()
     }
     func student(_ replacement: any MixerReplacement) throws -> (folder: URL, outcome: IntermediateDistilling.Outcome) {

@@ -53,7 +53,12 @@ public struct GuidedScores {
     let teacher = try LanguageModel(folder: base)
     func divergence(_ start: URL, _ name: String) throws -> Double {
       let folder = work.appendingPathComponent(name)
-      try Distilling(student: start, teacher: base, data: data, plan: plan).run(in: folder, shouldStop: shouldStop)
+      do {
+        try Distilling(student: start, teacher: base, data: data, plan: plan).run(in: folder, shouldStop: shouldStop)
+      } catch var error as UpcycleError where error.kind == .usage && error.hint?.contains("`out`") == true {
+        error.hint = "name another `work`"
+        throw error
+      }
       return try StartingFit(LanguageModel(folder: folder), base: teacher, windows: windows).divergence
     }
     // Of other models than those that the work folder was begun with, the starts are made anew.

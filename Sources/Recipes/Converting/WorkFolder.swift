@@ -4,10 +4,12 @@ import Groundwork
 /// Refuses a folder for a recipe's intermediate models that holds a model itself, or is to hold the recipe's own.
 /// - Throws: a usage error of the field `work`
 func requireWorkFolder(_ work: URL, apartFrom models: [URL]) throws {
-  func place(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }
   let holdsModel = FileManager.default.fileExists(atPath: work.appendingPathComponent("config.json").path)
-  if holdsModel || models.contains(where: { place($0) == place(work) }) {
+  if holdsModel || models.contains(where: { resolvedPath($0) == resolvedPath(work) }) {
     throw UpcycleError.usage(
       "is a model's own folder", field: "work", expected: "a folder for the intermediate models", found: work.path)
   }
 }
+
+/// The path of a file or folder, without `..` and links: two that are equal are one.
+func resolvedPath(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }

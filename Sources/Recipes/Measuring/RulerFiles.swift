@@ -60,7 +60,7 @@ public struct RulerFiles {
   public static func contents(
     of folder: URL, tasks known: [RulerTask] = RulerTask.allCases, lengths asked: [Int]? = nil
   ) throws -> (tasks: [RulerTask], lengths: [Int]) {
-    func tasks(in places: [URL]) -> [RulerTask] {
+    func tasks(in places: [URL], of known: [RulerTask] = known) -> [RulerTask] {
       known.filter { task in
         places.contains { place in
           let names = ["\(task.rawValue).jsonl", "\(task.rawValue)/validation.jsonl"]
@@ -80,6 +80,15 @@ public struct RulerFiles {
         "has no task at all of its lengths", at: folder.path,
         found: lengths.map { formatCount($0) }.joined(separator: " and ") + " tokens",
         hint: "`tasks` and `lengths` name what is there")
+    }
+    let there = names.compactMap { Int($0) }.filter { !tasks(in: [place($0)], of: RulerTask.allCases).isEmpty }.sorted()
+    if !there.isEmpty {
+      let own = tasks(in: there.map(place), of: RulerTask.allCases).map(\.rawValue).joined(separator: ",")
+      throw UpcycleError(
+        "has no samples of these tasks and lengths", at: folder.path,
+        expected: "`lengths` of \(there.map(String.init).joined(separator: ",")), `tasks` of \(own)",
+        found: asked.map { "`lengths` \($0.map(String.init).joined(separator: ","))" }
+          ?? "`tasks` \(known.map(\.rawValue).joined(separator: ","))")
     }
     throw UpcycleError(
       "has no samples of RULER", at: folder.path, expected: "LENGTH/TASK.jsonl or LENGTH/data/TASK/validation.jsonl",

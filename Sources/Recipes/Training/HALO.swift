@@ -101,7 +101,7 @@ public struct HALO {
   }
 
   /// Refuses before the first stage what a later one could not do.
-  private func check(out: URL) throws {
+  private func check(out: URL, force: Bool) throws {
     let config = try ModelConfig(contentsOf: base)
     let linear = try LightningConversion().config(base: config)
     guard (1..<config.layerCount).contains(count) else {
@@ -113,7 +113,8 @@ public struct HALO {
       throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
     }
     _ = try PositionFreeHybrid(attentionLayers: [0]).config(base: config, linear: linear)
-    try checkChain(base: base, teacher: teacher, out: out, work: work)
+    try checkChain(
+      base: base, teacher: teacher, out: out, plan: plans.distillation, force: force, work: work)
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.
@@ -129,7 +130,7 @@ public struct HALO {
     reportSwaps: (Int, Int) -> Void = { _, _ in },
     report: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
-    try ranks.agreeing { try check(out: folder) }
+    try ranks.agreeing { try check(out: folder, force: force) }
     let aligned = work.appendingPathComponent("aligned")
     let alignment = try IntermediateDistilling(
       base: base, student: .replacing(LightningConversion(seed: plans.alignment.seed)), data: data, heldOut: heldOut,

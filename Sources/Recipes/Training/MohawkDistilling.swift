@@ -100,9 +100,10 @@ public struct MohawkDistilling {
   }
 
   /// Refuses before the first stage what the last could not do.
-  private func check(out: URL) throws {
+  private func check(out: URL, force: Bool) throws {
     _ = try conversion.config(base: ModelConfig(contentsOf: base))
-    try checkChain(base: base, teacher: teacher, out: out, work: work)
+    try checkChain(
+      base: base, teacher: teacher, out: out, plan: plans.distillation, force: force, work: work)
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.
@@ -116,7 +117,7 @@ public struct MohawkDistilling {
     report: (String, IntermediatePlan) -> (IntermediateTrainer.StepMetrics, Double) -> Void = { _, _ in { _, _ in } },
     reportLast: (Trainer.StepMetrics, Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
-    try ranks.agreeing { try check(out: folder) }
+    try ranks.agreeing { try check(out: folder, force: force) }
     func stage(_ name: String, _ plan: IntermediatePlan, _ student: IntermediateDistilling.Student) throws -> (
       folder: URL, outcome: IntermediateDistilling.Outcome
     ) {

@@ -123,7 +123,7 @@ public struct PostNAS {
   // MARK: Checks
 
   /// Refuses before the first stage what a later one could not do.
-  private func check(out: URL) throws {
+  private func check(out: URL, force: Bool) throws {
     let config = try ModelConfig(contentsOf: base)
     _ = try JetConversion(start: start).config(base: config)
     switch placement {
@@ -140,7 +140,8 @@ public struct PostNAS {
         throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
       }
     }
-    try checkChain(base: base, teacher: teacher, out: out, work: work)
+    try checkChain(
+      base: base, teacher: teacher, out: out, plan: plans.whole, force: force, work: work)
   }
 
   // MARK: The stages
@@ -159,7 +160,7 @@ public struct PostNAS {
     report: (String, TrainingPlan) -> (Trainer.StepMetrics, Double) -> Void = { _, _ in { _, _ in } },
     shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
-    try ranks.agreeing { try check(out: folder) }
+    try ranks.agreeing { try check(out: folder, force: force) }
     let chosen = work.appendingPathComponent("chosen")
     var rounds: [[PlacementBeam.Candidate]] = []
     let layers: [Int]

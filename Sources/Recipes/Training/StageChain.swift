@@ -1,3 +1,4 @@
+import Distillation
 import Foundation
 import Groundwork
 import ModelCore
@@ -32,21 +33,35 @@ func tokensOfStages(
   return [Int](repeating: 0, count: skipped) + counts
 }
 
-/// Refuses what a last stage could not do, and a work folder that is a model's own.
+/// Refuses before the first stage what the last could not do: follow this teacher, or write there.
 /// - Parameters:
-///   - base: whose vocabulary the teacher must have, perhaps padded further
+///   - base: whose tokenizer the teacher must have; its vocabulary may be padded further
+///   - plan: of the last stage, which alone may stand in `out`
+///   - force: clears what else stands there
 ///   - work: holds what the stages before the last leave
-func checkChain(base: URL, teacher: URL, out: URL, work: URL) throws {
+func checkChain(base: URL, teacher: URL, out: URL, plan: TrainingPlan, force: Bool, work: URL) throws {
   let size = try ModelConfig(contentsOf: base).vocabularySize
   let followed = try ModelConfig(contentsOf: teacher).vocabularySize
-  // Models of one tokenizer may be padded to different sizes; without it nothing says that these are.
   func fingerprint(_ model: URL) throws -> String? {
     Tokenizer.isPresent(in: model) ? try Tokenizer.load(from: model).fingerprint : nil
   }
-  let isPadded = try followed > size && fingerprint(teacher).map { try $0 == fingerprint(base) } ?? false
+  let tokenizers = (try fingerprint(base), try fingerprint(teacher))
+  if let own = tokenizers.0, let other = tokenizers.1, own != other {
+    throw UpcycleError.usage(
+      "has another tokenizer than the base", field: "teacher",
+      expected: "the base's, of \(size) ids", found: "one of \(followed)",
+      hint: "distillation compares predictions token by token")
+  }
+  // Models of one tokenizer may be padded to different sizes; without it nothing says that these are.
+  let isPadded = followed > size && tokenizers.0 != nil && tokenizers.1 != nil
   guard followed == size || isPadded else {
     throw UpcycleError.usage(
-      "has another vocabulary than the base", field: "teacher", expected: "at least \(size) ids", found: "\(followed)")
+      "has another vocabulary than the base", field: "teacher", expected: "\(size) ids",
+      found: "\(followed)", hint: "distillation compares predictions token by token")
   }
+  for (name, model) in [("base", base), ("teacher", teacher)] where resolvedPath(out) == resolvedPath(model) {
+    throw UpcycleError.usage("is where the \(name) lies", field: "out", expected: "another folder", found: out.path)
+  }
+  try RunDirectory(out, force: force).requireRoom(for: plan)
   try requireWorkFolder(work, apartFrom: [out, base, teacher])
 }

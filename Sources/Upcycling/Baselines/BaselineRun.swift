@@ -5,8 +5,11 @@ import TensorCore
 
 /// A method that the papers are compared with and that makes a base smaller without training.
 public enum Baseline: Sendable {
+  /// Caches latents of low rank, of keys and of values, by group of heads (arXiv 2407.21118).
   case palu(LowRankConversion)
+  /// Keeps some rotary pairs of every head, and one latent for the rest (arXiv 2502.14837).
   case mha2mla(PartialRopeConversion)
+  /// Removes channels and heads of the smallest activations (arXiv 2407.14679).
   case minitron(WidthPruning)
 
   /// Whether it looks at text before it converts.

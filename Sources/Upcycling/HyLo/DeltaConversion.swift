@@ -65,6 +65,8 @@ public struct DeltaConversion: Codable, Equatable, Sendable {
 extension DeltaConversion: TensorwiseReplacement {
   public static var kind: MixerKind { .gatedDeltaNet }
 
+  /// - Throws: usage errors for layers without attention, attention with gates, heads that do not divide 0.75 d, and an
+  ///   aligned start where a key head is no whole number of teacher heads
   public func config(base: ModelConfig) throws -> ModelConfig {
     let layers = try attentionLayers(self.layers, of: base)
     let delta = try DeltaConfig(replacing: base, heads: heads)

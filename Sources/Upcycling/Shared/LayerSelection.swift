@@ -2,18 +2,23 @@ import Groundwork
 
 /// Which layers of a model are converted.
 public enum LayerSelection: Equatable, Sendable {
+  /// Every layer of the model.
   case all
+  /// These layers, from 0, in any order.
   case list([Int])
   /// This share of all layers, spread evenly and symmetric about the middle: 50 % of 16 layers gives the
   /// paper's 1, 3, 5, 7, 8, 10, 12, 14.
   case percent(Double)
-  /// The first or the last layers, so many or this share of all (FarSkip's partial conversions).
+  /// The first layers, so many or this share of all (FarSkip's partial conversions).
   case first(Extent)
+  /// The same from the end.
   case last(Extent)
 
   /// Of neighbouring layers.
   public enum Extent: Equatable, Sendable {
+    /// Layers, at least 1.
     case count(Int)
+    /// Of all layers, above 0 and at most 100; rounded to a whole number of at least 1.
     case percent(Double)
 
     /// Reads `4` or `90%`.

@@ -39,6 +39,7 @@ protocol TensorwiseReplacement: MixerReplacement {
 }
 
 extension TensorwiseReplacement {
+  /// Makes every tensor when the new model asks for it, so that nothing exists twice; `base` is left as it was.
   public func converted(_ base: LanguageModel) throws -> LanguageModel {
     let config = try config(base: base.config)
     let teacher = TeacherRows(source: ModelWeights(base), base: base.config)

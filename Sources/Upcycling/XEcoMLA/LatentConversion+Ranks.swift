@@ -12,6 +12,7 @@ struct FixedRanks {
 
 extension LatentConversion: MixerReplacement {
   public static var kind: MixerKind { .latentAttention }
+  /// Factorises layer by layer; refuses a weighting by covariances, which calibration text would have to give.
   public func converted(_ base: LanguageModel) throws -> LanguageModel { try convert(base: base, self).model }
 
   /// The converted model's shape, where no rule chooses ranks from the weights; refuses what cannot be done.

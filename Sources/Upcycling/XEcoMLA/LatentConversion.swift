@@ -15,6 +15,7 @@ public struct LatentConversion: Codable, Equatable, Sendable {
 
   /// Where the new projections come from.
   public enum Start: String, Codable, CaseIterable, Sendable {
+    /// Truncated SVDs of the base's projections: the paper's Algorithm 1.
     case svd
     /// The baseline: the new projections start as torch's `Linear` would, everything else is copied.
     case random
@@ -22,13 +23,17 @@ public struct LatentConversion: Codable, Equatable, Sendable {
 
   /// Which dimensions of a head rotate, and what the shared rope key is (see `RopeSlice`).
   public enum Rope: String, Codable, CaseIterable, Sendable {
+    /// The last d_r dimensions, in neighbouring pairs; the mean of the KV heads.
     case paper
+    /// The base's own pairs of the highest frequencies; the heads' best common direction.
     case aligned
   }
 
   /// What the factorisations minimise: the error of the weights, or of their outputs on calibration text.
   public enum Weighting: String, Codable, CaseIterable, Sendable {
+    /// |W - W'|: the paper's.
     case plain
+    /// |W x - W' x| over the layer's normed inputs x.
     case covariance
   }
 
@@ -52,7 +57,7 @@ public struct LatentConversion: Codable, Equatable, Sendable {
   public var sigma: SigmaPlacement
   /// Who chooses the ranks.
   public var rankRule: RankRule
-  /// Shares of the squared singular values that rank rules keep.
+  /// Share of the squared singular values of queries that rank rules keep, above 0 and at most 1.
   public var queryEnergy: Double
   /// The same for keys and values.
   public var keyValueEnergy: Double

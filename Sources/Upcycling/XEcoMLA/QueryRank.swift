@@ -8,6 +8,7 @@ public enum QueryRank: Equatable, Sendable {
   case auto
   /// The rank that the paper or its repository prints for this model and key/value rank.
   case paper
+  /// This R_q; a conversion rounds it up to its granule and cuts it to the rank of the query matrix.
   case fixed(Int)
 
   /// Reads `auto`, `paper` or a number.

@@ -26,6 +26,7 @@ public struct MambaConversion: Codable, Equatable, Sendable {
 extension MambaConversion: TensorwiseReplacement {
   public static var kind: MixerKind { .mamba2 }
 
+  /// - Throws: usage errors for layers without attention, and for attention with gates
   public func config(base: ModelConfig) throws -> ModelConfig {
     try base.withMamba2(layers: attentionLayers(layers, of: base))
   }

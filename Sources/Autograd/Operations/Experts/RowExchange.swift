@@ -9,6 +9,7 @@ public protocol RowExchange: AnyObject {
   func arrived() -> Tensor
   /// The same for gradients, the way back.
   func departBack(_ gradient: Tensor)
+  /// Waits for the gradient of the rows that left, d loss / d x.
   func arrivedBack() -> Tensor
 }
 

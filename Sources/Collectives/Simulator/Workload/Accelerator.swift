@@ -5,11 +5,11 @@ public struct Accelerator: Equatable, Sendable {
   public var peak: Double = 1307.4
   /// Share of the peak that products reach.
   public var efficiency: Double
-  /// GB/s one way per GPU, inside the node and between nodes. MI300X: 310 realised; 400 Gb/s a GPU: 50.
+  /// GB/s one way per GPU inside the node. MI300X: 310 realised.
   public var intraBandwidth: Double = 310
-  /// GB/s one way per GPU between nodes.
+  /// GB/s one way per GPU between nodes. 400 Gb/s a GPU: 50.
   public var interBandwidth: Double = 50
-  /// Milliseconds before the first byte arrives.
+  /// Milliseconds before the first byte arrives inside the node.
   public var intraLatency: Double = 0
   /// Milliseconds before the first byte arrives between nodes.
   public var interLatency: Double = 0
@@ -18,6 +18,8 @@ public struct Accelerator: Equatable, Sendable {
   /// GB/s at which weights and caches are read, where there is more to read than to compute. MI300X: 5,300.
   public var memoryBandwidth: Double = 5300
 
+  /// An MI300X, eight to a node, unless said otherwise.
+  /// - Parameter efficiency: share of the peak that products reach, above 0 and at most 1
   public init(efficiency: Double) { self.efficiency = efficiency }
 
   /// Milliseconds of `work`: of products or of reading their operands, whichever is longer; a collective takes

@@ -23,7 +23,7 @@ public struct Workload: Sendable {
   /// What is executed.
   public var mode: Mode
 
-  public init(_ shape: ModelShape, gpus: Int, tokens: Int, sequence: Int, mode: Mode = .training) {
+  init(_ shape: ModelShape, gpus: Int, tokens: Int, sequence: Int, mode: Mode = .training) {
     self.shape = shape
     self.gpus = gpus
     self.tokens = tokens

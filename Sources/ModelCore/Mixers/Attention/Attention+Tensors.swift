@@ -34,6 +34,7 @@ extension Attention {
   public static var moduleName: String { "self_attn" }
   public static var dividesByHeads: Bool { true }
 
+  /// q, k and v, each before its bias, norms of queries and keys, o behind its bias.
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     let (traits, width) = (config.attention, config.hiddenSize)
     let (queryWidth, keyWidth) = (config.attentionQueryWidth, config.keyValueHeads * config.headDim)
@@ -68,6 +69,8 @@ extension Attention {
     return sees && traits.scoreCap == nil ? config.keyValueHeads : nil
   }
 
+  /// Scores and sums of values, 2 H K products for a position that is seen. Kept are projections, normed heads, and the
+  /// outputs with a log-sum each; with gates these three times.
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     let (traits, heads, width) = (config.attention, config.attentionHeads, config.headDim)
     let projected = config.attentionQueryWidth + 2 * config.keyValueHeads * width

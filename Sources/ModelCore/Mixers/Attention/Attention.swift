@@ -28,14 +28,14 @@ public struct Attention: MatrixMixer {
   let eps: Float
   let normOffset: Float
   let isGated: Bool
-  public let query: Parameter  // [H K, D], or [H 2 K, D] with gates
-  public let key: Parameter  // [G K, D]
-  public let value: Parameter  // [G K, D]
-  public let output: Parameter  // [D, H K]
+  let query: Parameter  // [H K, D], or [H 2 K, D] with gates
+  let key: Parameter  // [G K, D]
+  let value: Parameter  // [G K, D]
+  let output: Parameter  // [D, H K]
   let biases: [Parameter]  // q, k, v or none
   let outputBias: Parameter?  // [D]
-  let queryNorm: Parameter?  // [K]
-  let keyNorm: Parameter?  // [K]
+  let queryNorm: Parameter?  // [K], or [H K] over all heads
+  let keyNorm: Parameter?  // [K], or [G K]
   let scale: Float
   let positions: RotaryPositions
   let rotaryWidth: Int
@@ -50,6 +50,8 @@ public struct Attention: MatrixMixer {
   /// Soft cap of the scores; 0: none.
   let scoreCap: Float
 
+  /// Biases, norms and bounds are those of `config.attention` in this layer.
+  /// - Throws: what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     let traits = config.attention
     heads = config.attentionHeads
@@ -85,6 +87,7 @@ public struct Attention: MatrixMixer {
     }
   }
 
+  /// x [B, T, D] -> [B, T, D]; a position sees itself and those before it, as far as chunk or window go.
   public func forward(
     _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
   ) -> Variable {

@@ -182,6 +182,7 @@ extension AttentionConfig {
 }
 
 extension Attention {
+  /// - Throws: names the key of a width that rotary pairs do not fill, and of a window that cannot be
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     try check.require(
       config.headDim % 2 == 0, "head_dim", "an even number", config.headDim, "rotary pairs need two dimensions each")

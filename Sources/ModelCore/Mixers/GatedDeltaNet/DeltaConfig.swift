@@ -121,12 +121,16 @@ extension ModelConfig {
 }
 
 extension GatedDeltaNet {
+  /// The `linear_*` keys.
+  /// - Throws: failures that name a key which is missing or out of range
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {
     config.delta = try DeltaConfig(model: model)
   }
 
+  /// The `linear_*` keys.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { config.delta?.json ?? [:] }
 
+  /// - Throws: names the key where value heads do not fill groups, one for each key head
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     try check.shape(config.delta, "linear_num_value_heads", of: kind).validate(check)
   }

@@ -56,10 +56,12 @@ extension GatedDeltaNet {
   public static var moduleName: String { "gdn" }
   public static var isLinear: Bool { true }
 
+  /// Such as "6 heads, 6 for keys, state 256 x 512".
   public static func summary(_ config: ModelConfig) -> String? {
     config.delta.map { "\($0.heads) heads, \($0.keyHeads) for keys, state \($0.keyDim) x \($0.valueDim)" }
   }
 
+  /// Matrices of the input, biases of q, k and v, convolutions, the rule's rate and step, the norm, o.
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let delta = config.delta else { return [] }
     let inputs = delta.inputs.map { MixerTensor($0.role, [$0.rows, config.hiddenSize]) }
@@ -78,11 +80,13 @@ extension GatedDeltaNet {
     ]
   }
 
+  /// No rows: S [H, K, V], and the last taps - 1 inputs of the convolution.
   public static func cacheNeeds(_ config: ModelConfig, layer: Int) -> CacheNeeds {
     guard let delta = config.delta else { return CacheNeeds() }
     return CacheNeeds(recurrent: delta.recurrentNumbers, recentInputs: (delta.convTaps - 1) * delta.convWidth)
   }
 
+  /// 3 H K V products a token for the rule, and the convolution's taps. Of S a copy at every chunk's beginning is kept.
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     guard let delta = config.delta else { return MixerCosts(keptNumbersPerToken: 0) }
     let layout = delta.layout

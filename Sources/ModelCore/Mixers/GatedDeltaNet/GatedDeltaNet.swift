@@ -22,13 +22,14 @@ public struct GatedDeltaNet: Mixer {
   let config: DeltaConfig
   let layout: GatedDeltaLayout
   /// W: q, k [G K, D], v, z [H V, D], a, b [H, D]; or fused [2 (G K + H V), D] and [2 H, D].
-  public let inputs: [Parameter]
+  let inputs: [Parameter]
   let biases: [Parameter]  // of q, k and v, or none
   let convolution: ShortConvolution  // [q | k | v]
   let rule: GatedDeltaRule
-  public let norm: Parameter  // [V]
-  public let output: Parameter  // [D, H V]
+  let norm: Parameter  // [V]
+  let output: Parameter  // [D, H V]
 
+  /// - Throws: a failure that names the layer where `config.delta` is nil; what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     guard let delta = config.delta else {
       throw UpcycleError("has a linear_attention layer but no linear_num_value_heads", at: "layer \(layer)")

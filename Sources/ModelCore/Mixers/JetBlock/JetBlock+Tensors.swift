@@ -28,14 +28,15 @@ extension JetConfig {
 extension JetBlock {
   public static var kind: MixerKind { .jetBlock }
   public static var shortName: String { "Jet" }
-  public static var reportName: String { "jet" }
   public static var moduleName: String { "jet" }
   public static var isLinear: Bool { true }
 
+  /// Such as "12 heads, state 96 x 256, 4 taps made of the input".
   public static func summary(_ config: ModelConfig) -> String? {
     config.jet.map { "\($0.heads) heads, state \($0.keyDim) x \($0.valueDim), \($0.convTaps) taps made of the input" }
   }
 
+  /// Matrices of the input, the network that makes the taps, the rule's rate and step, the norm, o.
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let jet = config.jet else { return [] }
     let width = jet.layout.valueWidth
@@ -50,11 +51,13 @@ extension JetBlock {
     ]
   }
 
+  /// No rows: S [H, K, V], and the last taps - 1 values [H V] before the convolution.
   public static func cacheNeeds(_ config: ModelConfig, layer: Int) -> CacheNeeds {
     guard let jet = config.jet else { return CacheNeeds() }
     return CacheNeeds(recurrent: jet.recurrentNumbers, recentInputs: (jet.convTaps - 1) * jet.layout.valueWidth)
   }
 
+  /// 3 H K V products a token for the rule, and the taps over values; making the taps counts with the matrices.
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     guard let jet = config.jet else { return MixerCosts(keptNumbersPerToken: 0) }
     let layout = jet.layout

@@ -22,6 +22,7 @@ public struct JetBlock: Mixer {
   let norm: Parameter  // [V]
   let output: Parameter  // [D, H V]
 
+  /// - Throws: a failure that names the layer where `config.jet` is nil; what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     guard let jet = config.jet else {
       throw UpcycleError("has a jet layer but no efficient_attention_config", at: "layer \(layer)")

@@ -21,6 +21,7 @@ public struct JetConfig: MixerShape {
   /// Tokens of a chunk in training and prefill; what is computed does not depend on it (`chunk_size`, our own key).
   public var chunk: Int
 
+  /// The released models' convolution and its generator unless said otherwise.
   public init(
     heads: Int, keyDim: Int, valueDim: Int, convTaps: Int = 4, generatorReduction: Int = 8, normEps: Double = 1e-5,
     chunk: Int = 64
@@ -131,12 +132,16 @@ extension ModelConfig {
 }
 
 extension JetBlock {
+  /// `efficient_attention_config.jet`.
+  /// - Throws: failures that name a key which is missing or out of range
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {
     config.jet = try JetConfig(model: model)
   }
 
+  /// `efficient_attention_config`, nothing but `jet` in it.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { config.jet?.json ?? [:] }
 
+  /// - Throws: names `dconv_generator_reduction` where it is more than the H V values
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     try check.shape(config.jet, "efficient_attention_config", of: kind).validate(check)
   }

@@ -31,9 +31,11 @@ extension MixerKind {
 extension LatentAttention {
   public static var kind: MixerKind { .latentAttention }
   public static var shortName: String { "MLA" }
+  /// As in the papers' own checkpoints.
   public static var moduleName: String { "mla" }
   public static var reportName: String { "latent" }
 
+  /// Such as "kv rank 128, q rank 1344, rope 32, nope 32".
   public static func summary(_ config: ModelConfig) -> String? {
     config.latent.map {
       "kv rank \($0.kvRank), q rank \($0.qRank.map(String.init) ?? "direct"), rope \($0.ropeHeadDim), "
@@ -43,6 +45,8 @@ extension LatentAttention {
 
   public static var dividesByHeads: Bool { true }
 
+  /// The query's two matrices, or its one, the down-projection [latent | rope key], the up-projection, norms of heads,
+  /// the gate, o; biases and norms of latents behind the matrix that they belong to.
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let latent = config.latent else { return [] }
     let (ranks, width) = (latent.ranks(layer: layer), config.hiddenSize)
@@ -79,6 +83,8 @@ extension LatentAttention {
     return CacheNeeds(perToken: latent.ranks(layer: layer).kv + latent.ropeHeadDim)
   }
 
+  /// Over whole sequences H (nope + rope + V) products for a position that is seen; absorbed decoding has
+  /// H (2 R + rope) for a cached token.
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     guard let latent = config.latent else { return MixerCosts(keptNumbersPerToken: 0) }
     let (ranks, heads) = (latent.ranks(layer: layer), config.attentionHeads)

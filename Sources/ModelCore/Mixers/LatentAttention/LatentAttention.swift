@@ -29,13 +29,13 @@ public struct LatentAttention: Mixer {
   private let cacheWidth: Int
   let eps: Float
   let scale: Float
-  public let queryDown: Parameter?  // [Rq, D]
+  let queryDown: Parameter?  // [Rq, D]
   let queryNorm: Parameter?  // [Rq]
-  public let queryUp: Parameter  // [H (nope + rope), Rq or D]
-  public let keyValueDown: Parameter  // [R + rope, D]
+  let queryUp: Parameter  // [H (nope + rope), Rq or D]
+  let keyValueDown: Parameter  // [R + rope, D]
   let keyValueNorm: Parameter?  // [R]
-  public let keyValueUp: Parameter  // [G (nope + V), R]
-  public let output: Parameter  // [D, H V]
+  let keyValueUp: Parameter  // [G (nope + V), R]
+  let output: Parameter  // [D, H V]
   /// Of up-projections and rotary key; none in most models.
   let queryBias: Parameter?  // [H (nope + rope)]
   let keyValueDownBias: Parameter?  // [R + rope]
@@ -47,6 +47,8 @@ public struct LatentAttention: Mixer {
   /// Everywhere in the model, or in this layer as it was in the base (SmolLM3).
   let isPositionFree: Bool
 
+  /// Ranks are the layer's own (`LatentConfig.ranks`).
+  /// - Throws: a failure that names the layer where `config.latent` is nil; what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     guard let latent = config.latent else {
       throw UpcycleError("has a latent attention layer but no kv_lora_rank", at: "layer \(layer)")
@@ -85,6 +87,7 @@ public struct LatentAttention: Mixer {
 
   // MARK: Training
 
+  /// x [B, T, D] -> [B, T, D]: every position's latent is expanded to keys and values of G heads.
   public func forward(
     _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
   ) -> Variable {

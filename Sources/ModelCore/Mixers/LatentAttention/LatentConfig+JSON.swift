@@ -83,12 +83,16 @@ extension LatentConfig {
 }
 
 extension LatentAttention {
+  /// DeepSeek's keys of MLA, and those of converted models.
+  /// - Throws: failures that name a key which is missing or out of range
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {
     config.latent = try LatentConfig(model: model, config: config)
   }
 
+  /// The same keys; those of converted models are left out for native ones, but for `mla_output_gate`.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { config.latent?.json(config: config) ?? [:] }
 
+  /// - Throws: names the key of a width that does not fit a head, and of a rank above that of the matrix that it is of
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let latent = try check.shape(config.latent, "kv_lora_rank", of: kind)
     let (rope, head) = (latent.ropeHeadDim, config.headDim)

@@ -25,6 +25,7 @@ public struct LightningAttention: Mixer {
   let positions: RotaryPositions
   let rotaryWidth: Int
 
+  /// - Throws: a failure that names the layer where `config.lightning` is nil; what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     guard let lightning = config.lightning else {
       throw UpcycleError("has a lightning-attn layer but no lightning_nh", at: "layer \(layer)")

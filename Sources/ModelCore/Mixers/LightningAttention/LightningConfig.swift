@@ -12,6 +12,7 @@ public struct LightningConfig: MixerShape {
   /// Tokens of a chunk in training and prefill; what is computed does not depend on it (`lightning_chunk_size`, our own key).
   public var chunk: Int
 
+  /// - Parameter chunk: tokens; changes the speed of training and prefill alone
   public init(heads: Int, headDim: Int, chunk: Int = 64) {
     self.heads = heads
     self.headDim = headDim
@@ -55,6 +56,8 @@ extension ModelConfig {
 }
 
 extension LightningAttention {
+  /// The `lightning_*` keys.
+  /// - Throws: failures that name a key which is missing or out of range, and `lightning_nkv` where heads share keys
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {
     let width = 1...(1 << 20)
     let heads = try model.required("lightning_nh", in: width)
@@ -66,6 +69,7 @@ extension LightningAttention {
       chunk: try model.int("lightning_chunk_size", in: 1...65536) ?? 64)
   }
 
+  /// The `lightning_*` keys; `lightning_nkv` is as many heads as `lightning_nh`.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] {
     guard let lightning = config.lightning else { return [:] }
     return [
@@ -74,6 +78,7 @@ extension LightningAttention {
     ]
   }
 
+  /// - Throws: names `lightning_head_dim` where rotary pairs do not fill it
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let lightning = try check.shape(config.lightning, "lightning_nh", of: kind)
     try check.require(

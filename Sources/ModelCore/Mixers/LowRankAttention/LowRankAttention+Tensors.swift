@@ -19,8 +19,10 @@ extension MixerKind {
 extension LowRankAttention {
   public static var kind: MixerKind { .lowRankAttention }
   public static var shortName: String { "low-rank" }
+  /// The base's: q and o stay where they were.
   public static var moduleName: String { "self_attn" }
 
+  /// Such as "2 groups of heads, ranks of keys 3 to 8, of values 5 to 8", over all layers.
   public static func summary(_ config: ModelConfig) -> String? {
     guard let all = config.lowRank?.layerRanks.values, let groups = all.first?.key.count else { return nil }
     func range(_ ranks: [Int]) -> String { "\(ranks.min() ?? 0) to \(ranks.max() ?? 0)" }
@@ -32,6 +34,7 @@ extension LowRankAttention {
     config.lowRank?.layerRanks[layer] ?? LowRankConfig.Ranks(key: [], value: [])
   }
 
+  /// q, both down-projections, the up-projections of keys by group, those of values, o.
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     let (ranks, width) = (ranks(config, layer), config.hiddenSize)
     let queries = config.attentionHeads * config.headDim
@@ -49,6 +52,7 @@ extension LowRankAttention {
     CacheNeeds(perToken: ranks(config, layer).total)
   }
 
+  /// As attention's over whole sequences; decoding makes keys and values of every cached row again.
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     let (ranks, heads, width) = (ranks(config, layer), config.attentionHeads, config.headDim)
     let keyWidth = config.keyValueHeads * width

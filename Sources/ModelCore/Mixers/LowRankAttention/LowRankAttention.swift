@@ -18,15 +18,17 @@ public struct LowRankAttention: Mixer {
   let headWidth: Int
   let keyRank: Int  // of all groups together
   private let rank: Int  // the same of keys and values: numbers of a cache row
-  public let query: Parameter  // [H K, D]
-  public let keyDown: Parameter  // [ranks of all groups, D]
-  public let valueDown: Parameter  // [ranks of all groups, D]
-  public let keyUp: [Parameter]  // by group of heads, [heads K, rank]
-  public let valueUp: [Parameter]  // the same
-  public let output: Parameter  // [D, H K]
+  let query: Parameter  // [H K, D]
+  let keyDown: Parameter  // [ranks of all groups, D]
+  let valueDown: Parameter  // [ranks of all groups, D]
+  let keyUp: [Parameter]  // by group of heads, [heads K, rank]
+  let valueUp: [Parameter]  // the same
+  let output: Parameter  // [D, H K]
   let scale: Float
   let positions: RotaryPositions
 
+  /// Ranks are the layer's in `config.lowRank`.
+  /// - Throws: what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     let ranks = Self.ranks(config, layer)
     heads = config.attentionHeads
@@ -49,6 +51,7 @@ public struct LowRankAttention: Mixer {
   private func layout(_ heads: Int) -> HeadLayout { HeadLayout(stride: headWidth, heads: heads, width: headWidth) }
   private var queryWidth: Int { heads * headWidth }
 
+  /// x [B, T, D] -> [B, T, D]: keys are made from the latents, group by group, then rotated.
   public func forward(
     _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
   ) -> Variable {

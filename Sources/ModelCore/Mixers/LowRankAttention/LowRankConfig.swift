@@ -63,12 +63,16 @@ extension JSONObject {
 }
 
 extension LowRankAttention {
+  /// `low_rank_list`: the ranks of every layer's groups, of keys and of values.
+  /// - Throws: failures that name the layer or key
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {
     config.lowRank = try LowRankConfig(model: model)
   }
 
+  /// `low_rank_list`.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { config.lowRank?.json ?? [:] }
 
+  /// - Throws: names `low_rank_list` where layers, groups or ranks do not fit the heads; for more than plain attention
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let shape = try check.shape(config.lowRank, "low_rank_list", of: kind)
     try config.requirePlainAttention(check, for: kind)

@@ -27,13 +27,16 @@ extension MixerKind {
 extension Mamba2 {
   public static var kind: MixerKind { .mamba2 }
   public static var shortName: String { "Mamba2" }
+  /// As in the papers' own checkpoints.
   public static var moduleName: String { "mamba" }
   public static var isLinear: Bool { true }
 
+  /// Such as "32 heads of 64, state 64".
   public static func summary(_ config: ModelConfig) -> String? {
     config.mamba.map { "\($0.heads) heads of \($0.headDim), state \($0.stateSize)" }
   }
 
+  /// The matrix of the input with its bias, the convolution with its own, step, rate and skip, the norm, the output.
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let mamba = config.mamba else { return [] }
     let bias = MixerTensor(.inputBias, [mamba.inputRows], start: .constant(0))
@@ -48,11 +51,14 @@ extension Mamba2 {
     ]
   }
 
+  /// No rows: S [H, N, P], and the last taps - 1 inputs [X] of the convolution.
   public static func cacheNeeds(_ config: ModelConfig, layer: Int) -> CacheNeeds {
     guard let mamba = config.mamba else { return CacheNeeds() }
     return CacheNeeds(recurrent: mamba.recurrentNumbers, recentInputs: (mamba.convTaps - 1) * mamba.convWidth)
   }
 
+  /// 3 H N P products a token for the recurrence, and the convolution's taps. Of S a copy at every chunk's beginning is
+  /// kept.
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     guard let mamba = config.mamba else { return MixerCosts(keptNumbersPerToken: 0) }
     // States at the chunks' beginnings: one of N x P every chunk.

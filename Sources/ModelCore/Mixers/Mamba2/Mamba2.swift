@@ -18,15 +18,16 @@ import TensorCore
 public struct Mamba2: MatrixMixer {
   let config: MambaConfig
   let layout: StateSpaceLayout
-  public let input: Parameter  // [I + X + H, D]
+  let input: Parameter  // [I + X + H, D]
   let inputBias: [Parameter]  // [I + X + H], or none
   let convolution: ShortConvolution  // [x | B | C]
-  public let stepBias: Parameter  // [H], dt_bias
-  public let logRate: Parameter  // [H], A_log
-  public let skip: Parameter  // [H], D
-  public let norm: Parameter  // [I]
-  public let output: Parameter  // [D, I]
+  let stepBias: Parameter  // [H], dt_bias
+  let logRate: Parameter  // [H], A_log
+  let skip: Parameter  // [H], D
+  let norm: Parameter  // [I]
+  let output: Parameter  // [D, I]
 
+  /// - Throws: a failure that names the layer where `config.mamba` is nil; what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     guard let mamba = config.mamba else {
       throw UpcycleError("has a mamba2 layer but no mamba_n_heads", at: "layer \(layer)")

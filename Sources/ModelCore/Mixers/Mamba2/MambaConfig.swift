@@ -137,12 +137,16 @@ extension ModelConfig {
 }
 
 extension Mamba2 {
+  /// The `mamba_*` keys of a hybrid.
+  /// - Throws: failures that name a key which is missing or out of range
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {
     config.mamba = try MambaConfig(model: model)
   }
 
+  /// The `mamba_*` keys of a hybrid.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { config.mamba?.json ?? [:] }
 
+  /// - Throws: names the key where heads do not fill groups, and where N is not P in the grouped variant
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     try check.shape(config.mamba, "mamba_n_heads", of: kind).validate(check)
   }

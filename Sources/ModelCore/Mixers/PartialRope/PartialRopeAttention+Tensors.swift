@@ -15,12 +15,15 @@ extension MixerKind {
 extension PartialRopeAttention {
   public static var kind: MixerKind { .partialRopeAttention }
   public static var shortName: String { "partial RoPE" }
+  /// The base's: q and o stay where they were.
   public static var moduleName: String { "self_attn" }
 
+  /// Such as "kv rank 16, rope 2 of 8 in every head".
   public static func summary(_ config: ModelConfig) -> String? {
     config.partialRope.map { "kv rank \($0.kvRank), rope \($0.ropeHeadDim) of \(config.headDim) in every head" }
   }
 
+  /// q, the latent's down-projection, the rotated keys', the up-projection, o.
   public static func tensors(_ config: ModelConfig, layer: Int) -> [MixerTensor] {
     guard let shape = config.partialRope else { return [] }
     let (width, head, groups) = (config.hiddenSize, config.headDim, config.keyValueHeads)
@@ -38,6 +41,7 @@ extension PartialRopeAttention {
     CacheNeeds(perToken: config.partialRope.map { $0.kvRank + config.keyValueHeads * $0.ropeHeadDim } ?? 0)
   }
 
+  /// As attention's over whole sequences; decoding makes keys and values of every cached latent again.
   public static func costs(_ config: ModelConfig, layer: Int) -> MixerCosts {
     guard let shape = config.partialRope else { return MixerCosts(keptNumbersPerToken: 0) }
     let (heads, groups, width) = (config.attentionHeads, config.keyValueHeads, config.headDim)

@@ -18,15 +18,17 @@ public struct PartialRopeAttention: Mixer {
   let headWidth: Int
   let kvRank: Int
   let rope: Int
-  public let query: Parameter  // [H K, D]
-  public let latentDown: Parameter  // [R, D]
-  public let ropeKey: Parameter  // [G d_r, D]
-  public let keyValueUp: Parameter  // [G (K - d_r + K), R]
-  public let output: Parameter  // [D, H K]
+  let query: Parameter  // [H K, D]
+  let latentDown: Parameter  // [R, D]
+  let ropeKey: Parameter  // [G d_r, D]
+  let keyValueUp: Parameter  // [G (K - d_r + K), R]
+  let output: Parameter  // [D, H K]
   let scale: Float
   /// Neighbouring KV heads that keep the same pairs, and how these turn.
   private let turning: [(heads: Range<Int>, positions: RotaryPositions)]
 
+  /// Which pairs turn is the layer's choice in `config.partialRope`.
+  /// - Throws: what `weights` throws
   public init(_ config: ModelConfig, layer: Int, weights: LayerWeights) throws {
     let shape = config.partialRope ?? PartialRopeConfig(kvRank: 0, pairs: [:])
     heads = config.attentionHeads
@@ -68,6 +70,7 @@ public struct PartialRopeAttention: Mixer {
     HeadLayout(offset: offset, stride: rope, heads: groups, width: rope)
   }
 
+  /// x [B, T, D] -> [B, T, D]: keys are made from the latent, beside those that were rotated.
   public func forward(
     _ tape: Tape, _ x: Variable, batch: Int, time: Int, positionIds: [Int32], between: () -> Void
   ) -> Variable {

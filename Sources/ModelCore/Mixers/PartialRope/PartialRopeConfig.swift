@@ -53,12 +53,16 @@ extension PartialRopeConfig {
 }
 
 extension PartialRopeAttention {
+  /// `partial_rope_kv_rank` and `partial_rope_pairs`.
+  /// - Throws: failures that name the layer or key
   public static func read(_ model: JSONObject, into config: inout ModelConfig) throws {
     config.partialRope = try PartialRopeConfig(model: model)
   }
 
+  /// The same two keys.
   public static func json(_ config: ModelConfig) -> [String: JSONValue] { config.partialRope?.json ?? [:] }
 
+  /// - Throws: names the key where layers, pairs or the rank do not fit the heads; for more than plain attention
   public static func validate(_ config: ModelConfig, _ check: ConfigCheck) throws {
     let shape = try check.shape(config.partialRope, "partial_rope_pairs", of: kind)
     try config.requirePlainAttention(check, for: kind)

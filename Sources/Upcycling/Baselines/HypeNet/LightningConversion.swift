@@ -20,6 +20,8 @@ public struct LightningConversion: Codable, Equatable, Sendable {
 extension LightningConversion: TensorwiseReplacement {
   public static var kind: MixerKind { .lightningAttention }
 
+  /// - Throws: usage errors for layers without attention, and for attention with gates or with norms over all heads at
+  ///   once
   public func config(base: ModelConfig) throws -> ModelConfig {
     let layers = try attentionLayers(self.layers, of: base)
     if base.attention.qkNormSpansHeads {

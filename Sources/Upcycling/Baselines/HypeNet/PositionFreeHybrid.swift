@@ -11,6 +11,7 @@ public struct PositionFreeHybrid {
   /// Layers that keep attention, as counted from 0, each once.
   public var attentionLayers: [Int]
 
+  /// - Parameter attentionLayers: from 0, each once; `config` refuses others
   public init(attentionLayers: [Int]) { self.attentionLayers = attentionLayers }
 
   /// The hybrid's shape.

@@ -26,6 +26,7 @@ public struct JetConversion: Codable, Equatable, Sendable {
 extension JetConversion: TensorwiseReplacement {
   public static var kind: MixerKind { .jetBlock }
 
+  /// - Throws: usage errors for layers without attention, and for attention with gates
   public func config(base: ModelConfig) throws -> ModelConfig {
     try base.withJetBlock(layers: attentionLayers(layers, of: base))
   }

@@ -32,7 +32,7 @@ public struct PlacementBeam: Equatable, Sendable {
     /// Nats per token.
     public var divergence: Double
 
-    public init(layers: [Int], divergence: Double) {
+    init(layers: [Int], divergence: Double) {
       self.layers = layers
       self.divergence = divergence
     }

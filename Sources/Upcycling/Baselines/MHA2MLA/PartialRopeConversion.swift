@@ -44,7 +44,7 @@ public struct PartialRopeConversion: Codable, Equatable, Sendable {
     let most = min(base.hiddenSize, base.keyValueHeads * (2 * base.headDim - ropeHeadDim))
     if !(1...most).contains(kvRank) {
       throw UpcycleError.usage(
-        "rank above that of position-free keys and values", field: "kv_rank", expected: "1...\(most)",
+        "is out of range", field: "kv_rank", expected: "1...\(most), the rank of keys and values without positions",
         found: "\(kvRank)")
     }
     return try plainAttentionLayers(layers, of: base)

@@ -64,7 +64,7 @@ public struct WidthPruning: Codable, Equatable, Sendable {
   }
 
   /// The pruned model's shape.
-  func shape(of base: ModelConfig) -> ModelConfig {
+  public func shape(of base: ModelConfig) -> ModelConfig {
     var config = base
     config.hiddenSize = hiddenSize ?? base.hiddenSize
     config.intermediateSize = intermediateSize ?? base.intermediateSize
@@ -75,7 +75,8 @@ public struct WidthPruning: Codable, Equatable, Sendable {
 }
 
 /// Prunes a model in memory; `base` is left as it was.
-/// - Returns: the model, and what share of its importance each layer lost, mean of groups and channels
+/// - Returns: the model, and what share of its importance each layer lost: the mean over what was narrowed, of embedding (which
+///   all layers share), groups and channels
 public func convert(
   base: LanguageModel, _ pruning: WidthPruning, importance: ActivationImportance
 ) throws -> (model: LanguageModel, lost: [Int: Double]) {
@@ -107,13 +108,17 @@ public func convert(
   }
   let model = try LanguageModel(
     config, weights: ReplacedWeights(source: ModelWeights(base), base: base.config, made: made), file: "pruned model")
-  func dropped(_ all: [Double], _ kept: [Int]) -> Double {
+  func dropped(_ all: [Double], _ kept: [Int]) -> Double? {
     let sum = all.reduce(0, +)
-    return sum > 0 && kept.count < all.count ? 1 - kept.reduce(0) { $0 + all[$1] } / sum : 0
+    if kept.count == all.count { return nil }
+    return sum > 0 ? 1 - kept.reduce(0) { $0 + all[$1] } / sum : 0
   }
   let lost = layers.map { layer in
     let own = importance.layers[layer]
-    return (layer, (dropped(own.groups, groups[layer]) + dropped(own.channels, channels[layer])) / 2)
+    let parts = [
+      dropped(importance.hidden, hidden), dropped(own.groups, groups[layer]), dropped(own.channels, channels[layer]),
+    ].compactMap { $0 }
+    return (layer, parts.reduce(0, +) / Double(max(1, parts.count)))
   }
   return (model, Dictionary(uniqueKeysWithValues: lost))
 }
