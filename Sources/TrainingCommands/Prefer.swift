@@ -18,8 +18,10 @@ public struct Prefer: ParsableCommand {
       plan, the metrics and, until it is done, a checkpoint from which the same command goes on, bit for bit. Ranks \
       of mpirun share every batch.
 
-      --data is JSON Lines: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", "rejected": " No."} \
-      (replies begin with their own space), or the three as lists of messages, which the chat template writes.
+      --data is JSON Lines, plain, .gz or .zst: {"prompt": "User: Where is it?\\nAssistant:", "chosen": " Here.", \
+      "rejected": " No."} (replies begin with their own space), or the three as lists of messages, which the chat \
+      template writes, with "tools" beside them; the prompt may also be a text that the user says, or stand in front \
+      of both replies.
 
       The defaults are for nano models; the paper has beta 0.01, lr 5e-7 and 64 pairs a step for models of 1 to 8 B \
       parameters.

@@ -135,6 +135,10 @@ final class PreferCommandTests: XCTestCase {
       "xecomla", prefer("chats", messages), status: 2,
       saying: ["has no chat template", "give one with --chat-template"])
     try assertSucceeds("xecomla", prefer("chats", messages + ["--chat-template", path("t.jinja")]))
+    try writeFile("{{ raise_exception('no chats') }}", to: URL(fileURLWithPath: path("no.jinja")))
+    try assertRefused(
+      "xecomla", prefer("no chats", messages + ["--chat-template", path("no.jinja")]), status: 1,
+      saying: ["messages.jsonl:1, ", "no.jinja: template line 1", "no chats"])
     try assertRefused(
       "xecomla", prefer("no chats", ["--data", path("pairs.jsonl"), "--chat-template", path("t.jinja")]), status: 2,
       saying: ["--chat-template", "says nothing about pairs that are texts"])

@@ -226,6 +226,148 @@ final class ChatTemplateTests: XCTestCase {
       ["2<|im_end|>", "<think>\n\n</think>\n\n4<|im_end|>"])
   }
 
+  /// The text of training data with its answers in brackets.
+  private func marked(_ source: String, _ messages: String...) throws -> String {
+    let tokenizer = try tokenizer()
+    let template = try ChatTemplate(source, file: "t.jinja", variables: ["eos_token": .string("<|endoftext|>")])
+    let chat = try conversation(messages)
+    let (ids, answers) = try template.document(chat, tokenizer)
+    func text(_ range: Range<Int>) -> String { tokenizer.decode(Array(ids[range]), showingSpecials: true) }
+    XCTAssertTrue(same(text(0..<ids.count), try template.text(chat, addingPrompt: false)), source)
+    var (marked, done) = ("", 0)
+    for answer in answers {
+      marked += text(done..<answer.lowerBound) + "⟦" + text(answer) + "⟧"
+      done = answer.upperBound
+    }
+    return marked + text(done..<ids.count)
+  }
+
+  private func conversation(_ messages: [String]) throws -> Conversation {
+    try Array("{\"messages\": [\(messages.joined(separator: ", "))]}".utf8).withUnsafeBytes {
+      try Conversation(line: $0, 1, of: "chats.jsonl")
+    }
+  }
+
+  private func said(_ role: String, _ content: String, _ more: String = "") -> String {
+    "{\"role\": \"\(role)\", \"content\": \"\(content)\"\(more)}"
+  }
+
+  private static let turn = "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+  private static let asks = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+  private func loop(_ turn: String = ChatTemplateTests.turn, behind: String = ChatTemplateTests.asks) -> String {
+    "{% for m in messages %}\(turn){% endfor %}\(behind)"
+  }
+
+  /// Whose prompt the conversation does not go on with: what the user said is not looked for in its place.
+  func testAnswersBehindPromptsThatOpenAThought() throws {
+    let asks = "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+    let question = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n"
+    XCTAssertEqual(
+      try marked(
+        loop(behind: asks), said("user", "a"), said("assistant", "a"), said("user", "<|im_end|> s"),
+        said("assistant", "s")),
+      question + "⟦a<|im_end|>⟧\n<|im_start|>user\n<|im_end|> s<|im_end|>\n<|im_start|>assistant\n⟦s<|im_end|>⟧\n")
+    let places = "{% for i in range(1, messages | length) %}{% set m = messages[i] %}\(Self.turn){% endfor %}\(asks)"
+    XCTAssertEqual(
+      try marked(places, said("system", "s"), said("user", "a"), said("assistant", "a")),
+      question + "⟦a<|im_end|>⟧\n")
+    let markers = "{% if m.role == 'user' %}<u>{{ m.content }}{% else %}<a></think>{{ m.content }}<|im_end|>{% endif %}"
+    XCTAssertEqual(
+      try marked(
+        loop(markers, behind: "{% if add_generation_prompt %}<a><think>{% endif %}"), said("user", "q"),
+        said("assistant", "x"), said("user", "q"), said("assistant", "")),
+      "<u>q<a>⟦</think>x<|im_end|>⟧<u>q<a>⟦</think><|im_end|>⟧")
+    XCTAssertEqual(
+      try marked(loop("\n  " + Self.turn), said("user", "a"), said("assistant", "a")),
+      "  <|im_start|>user\na<|im_end|>\n  <|im_start|>assistant\n⟦a<|im_end|>⟧\n")
+  }
+
+  /// An end of the text behind the last turn, an empty answer, and a turn that the next one closes.
+  func testAnswersEndWithTheirEndTokens() throws {
+    let ending = "{% if add_generation_prompt %}<|im_start|>assistant\n{% else %}{{ eos_token }}{% endif %}"
+    XCTAssertEqual(
+      try marked(
+        loop(behind: ending), said("user", "a"), said("assistant", "a"), said("user", "b"), said("assistant", "")),
+      "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦a<|im_end|>⟧\n"
+        + "<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n⟦<|im_end|>\n<|endoftext|>⟧")
+    let closing = "{% if m.role == 'user' %}<|im_end|>{% else %}<|im_start|>{% endif %}{{ m.content }}"
+    XCTAssertEqual(
+      try marked(
+        loop(closing, behind: "{% if add_generation_prompt %}<|im_start|>{% endif %}"), said("user", "q"),
+        said("assistant", "b"), said("user", "c")),
+      "<|im_end|>q<|im_start|>⟦b<|im_end|>⟧c")
+  }
+
+  /// Earlier thoughts are dropped, the last answer gets some, calls stand for words, and results within the turn are
+  /// not said by the assistant.
+  func testAnswersAreWhatTheTemplateWritesOfThem() throws {
+    let question = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n"
+    let dropping = Self.turn.replacing(
+      "{{ m.content }}", with: "{{ m.content if loop.last else m.content.split('</think>')[-1] }}")
+    XCTAssertEqual(
+      try marked(
+        loop(dropping), said("user", "a"), said("assistant", "<think>x</think>b"), said("user", "a"),
+        said("assistant", "<think>y</think>b")),
+      question + "⟦b<|im_end|>⟧\n" + question + "⟦<think>y</think>b<|im_end|>⟧\n")
+    let calling = Self.turn.replacing(
+      "{{ m.content }}",
+      with: "{% if loop.last and m.role == 'assistant' %}<think></think>{% endif %}{{ m.content }}"
+        + "{% for c in m.tool_calls %}<call>{{ c.name }}</call>{% endfor %}")
+    XCTAssertEqual(
+      try marked(
+        loop(calling), said("user", "a"), said("assistant", "", ", \"tool_calls\": [{\"name\": \"f\"}]"),
+        said("tool", "5"), said("assistant", "five")),
+      question + "⟦<call>f</call><|im_end|>⟧\n<|im_start|>tool\n5<|im_end|>\n<|im_start|>assistant\n"
+        + "⟦<think></think>five<|im_end|>⟧\n")
+    let within =
+      "{% if m.role == 'user' %}{{ m.content }}{% elif m.role == 'assistant' %}<|im_start|>{{ m.content }}"
+      + "{% for n in messages if n.role == 'tool' %}<result>{{ n.content }}</result>{% endfor %}<|im_end|>{% endif %}"
+    XCTAssertEqual(
+      try marked(
+        loop(within, behind: "{% if add_generation_prompt %}<|im_start|>{% endif %}"), said("user", "q"),
+        said("assistant", "call"), said("tool", "5")),
+      "q<|im_start|>⟦call⟧<result>5</result>⟦<|im_end|>⟧")
+  }
+
+  /// A template that writes all messages into a variable does not say which is which: the prompt must lie in front.
+  func testAnswersThatCannotBeToldAreRefused() throws {
+    let all = "{% set all %}{% for m in messages %}\(Self.turn){% endfor %}{% endset %}{{ all }}"
+    XCTAssertEqual(
+      try marked(all + Self.asks, said("user", "a"), said("assistant", "a")),
+      "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦a<|im_end|>⟧\n")
+    let asks = "{% if add_generation_prompt %}<|im_start|>assistant\n<think>{% endif %}"
+    XCTAssertThrowsError(try marked(all + asks, said("user", "a"), said("assistant", "a"))) {
+      XCTAssertTrue("\($0)".contains("t.jinja: message 1 cannot be found"), "\($0)")
+    }
+  }
+
+  /// As transformers gives them to a template: no keys without a value, thoughts under every name.
+  func testMessagesAreGivenAsTransformersGivesThem() throws {
+    let chat = try conversation([
+      said("user", "x", ", \"name\": null"),
+      #"{"role": "assistant", "content": null, "tool_calls": null, "reasoning": "r"}"#,
+    ])
+    func written(_ source: String) throws -> String {
+      try ChatTemplate(source, file: "t").text(chat, addingPrompt: false)
+    }
+    XCTAssertEqual(
+      try written("{% for m in messages %}{{ m.role }} {{ m.content }} {{ m.tool_calls is defined }};{% endfor %}"),
+      "user x False;assistant  False;")
+    XCTAssertEqual(
+      try written("{{ messages[1] | tojson }}"),
+      #"{"thinking": "r", "role": "assistant", "reasoning": "r", "reasoning_content": "r"}"#)
+    XCTAssertEqual(try written("{{ messages[0] | tojson }}"), #"{"role": "user", "content": "x"}"#)
+  }
+
+  func testWholeNumbersBeyond64BitsKeepTheirDigits() throws {
+    let chat = try conversation([said("user", "x", ", \"n\": [12345678901234567890, -98765432109876543210, 1.5]")])
+    let source = "{{ messages[0].n | tojson }} {{ messages[0].n }} {{ messages[0].n[0] is integer }}"
+    XCTAssertEqual(
+      try ChatTemplate(source, file: "t").text(chat, addingPrompt: false),
+      "[12345678901234567890, -98765432109876543210, 1.5] [12345678901234567890, -98765432109876543210, 1.5] True")
+  }
+
   func testShardsOfChatsTrainOnAnswersAlone() throws {
     let tokenizer = try tokenizer()
     let folder = try temporaryFolder().appendingPathComponent("chats")

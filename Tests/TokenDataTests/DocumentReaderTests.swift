@@ -128,7 +128,8 @@ final class DocumentReaderTests: XCTestCase {
         var found: [String] = []
         for start in stride(from: 0, to: text.count, by: size) {
           try text[start..<min(start + size, text.count)].withUnsafeBufferPointer {
-            try cutter.take($0, isLast: start + size >= text.count) { part, _ in
+            try cutter.take($0, isLast: start + size >= text.count) { part, _, offset in
+              XCTAssertTrue(text[offset...].starts(with: part), "\(separator), chunks of \(size)")
               found.append(String(decoding: part, as: UTF8.self))
             }
           }
@@ -156,7 +157,65 @@ final class DocumentReaderTests: XCTestCase {
     XCTAssertThrowsError(try documents(write(Array("[{}]".utf8), "x.json"))) {
       XCTAssertTrue("\($0)".contains("is one JSON array"), "\($0)")
     }
+    XCTAssertThrowsError(try DocumentReader(write(Array("\n[\n{}\n]".utf8), "chats.txt"), format: .jsonl)) {
+      XCTAssertTrue("\($0)".contains("is one JSON array") && "\($0)".contains("jq -c '.[]'"), "\($0)")
+    }
     XCTAssertEqual(try documents(write([], "empty.txt")), [])
+  }
+
+  /// Also far behind the first block, at the end, and in a text that streams through.
+  func testTextThatStopsBeingTextIsRefusedAnywhere() throws {
+    // The first block of 64 KiB ends within an é.
+    let lines = Array(String(repeating: "A line of text,é .\n", count: 5000).utf8)
+    let count = lines.count
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let cases: [([UInt8], String)] = [
+      (lines + [0xE9, 0x0A] + lines, "no UTF-8 character at \(count)"),
+      (lines + [0xFF, 0xFE], "no UTF-8 character at \(count)"),
+      (lines + [0x41, 0, 0x42], "a zero byte at \(count + 1), so a binary file"),
+      (lines + [0xC3], "no UTF-8 character at \(count)"),
+      (mark + lines + [0x80], "no UTF-8 character at \(count + 3)"),
+      ([0x63, 0x61, 0x66, 0xE9, 0x0A], "no UTF-8 character at 3"),
+      ([0x63, 0x61, 0x66, 0xC3], "no UTF-8 character at 3"),
+    ]
+    for (bytes, words) in cases {
+      let path = try write(bytes, "x.txt")
+      let shell = Process()
+      shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+      shell.arguments = ["-c", "gzip -k '\(path)'"]
+      try shell.run()
+      shell.waitUntilExit()
+      for place in [path, path + ".gz"] {
+        for separator in [DocumentSeparator.automatic, .everyLine, .file] {
+          XCTAssertThrowsError(try documents(place, separator: separator), "\(words), \(separator)") {
+            for word in ["\(place): is not text", words] { XCTAssertTrue("\($0)".contains(word), "\($0)") }
+          }
+        }
+      }
+    }
+    XCTAssertEqual(try documents(write(lines, "x.txt"), separator: .everyLine).count, 5000)
+  }
+
+  /// Against Foundation, for stretches of every length and alignment.
+  func testFaultsOfText() {
+    let random = RandomStream(seed: 1, "faults of text")
+    let letters: [UInt8] = [0x41, 0x41, 0x41, 0x41, 0x7F, 1, 0, 0x80, 0xC3, 0xA9, 0xE2, 0x82, 0xAC, 0xED, 0xF0, 0x9F]
+    for round in 0..<4000 {
+      let bytes = (0..<round % 40).map { place -> UInt8 in
+        let draw = random.uniform(at: UInt64(round * 40 + place))
+        // Mostly ASCII, so that long stretches are text.
+        return letters[Int(draw * draw * draw * Double(letters.count))]
+      }
+      let fault = bytes.withUnsafeBufferPointer { TextFault(in: $0) }
+      func isText(_ part: some Collection<UInt8>) -> Bool {
+        !part.contains(0) && String(validating: part, as: UTF8.self) != nil
+      }
+      XCTAssertEqual(fault == nil, isText(bytes), "\(bytes)")
+      if let fault {
+        XCTAssertTrue(isText(bytes[..<fault.offset]), "\(bytes)")
+        XCTAssertFalse((fault.offset + 1...bytes.count).contains { isText(bytes[..<$0]) }, "\(bytes)")
+      }
+    }
   }
 
   func testInputsAreFilesFoldersAndPatterns() throws {

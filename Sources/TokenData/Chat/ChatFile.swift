@@ -12,14 +12,21 @@ extension DocumentReader {
       var made: Made?
       try countingBadLines {
         let conversation = try Conversation(line: UnsafeRawBufferPointer(line), number, of: name)
-        do { made = try make(conversation) } catch var error as UpcycleError {
-          let place = "\(name):\(number)"
-          error.location = error.location.map { "\(place), \($0)" } ?? place
-          error.kind = .failure
-          throw error
+        do { made = try make(conversation) } catch let error as UpcycleError {
+          throw error.said(of: "\(name):\(number)")
         }
       }
       if let made { try body(made, position) }
     }
+  }
+}
+
+extension UpcycleError {
+  /// What a template says, against the line whose conversation it was to write.
+  func said(of place: String) -> UpcycleError {
+    var error = self
+    error.location = location.map { "\(place), \($0)" } ?? place
+    error.kind = .failure
+    return error
   }
 }

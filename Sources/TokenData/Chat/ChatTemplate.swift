@@ -1,76 +1,6 @@
 import Foundation
 import Groundwork
 
-/// A conversation: messages with a role and what was said, and the tools that the model may call.
-public struct Conversation {
-  var messages: [TemplateValue]
-  var tools: TemplateValue = .none
-
-  /// No messages and no tools.
-  public init() { messages = [] }
-
-  /// - Parameter role: as the template knows it: "system", "user", "assistant", …
-  public mutating func append(role: String, _ content: String) {
-    messages.append(.dictionary(["role": .string(role), "content": .string(content)]))
-  }
-
-  /// Takes the last message back; there must be one.
-  public mutating func removeLast() { messages.removeLast() }
-
-  /// Reads `{"messages": [{"role": …, "content": …}, …]}`, keeping all keys of a message; "tools" may stand beside.
-  /// - Throws: a usage error against the line.
-  init(line: UnsafeRawBufferPointer, _ number: Int, of file: String) throws {
-    var messages: TemplateValue = .none
-    var tools: TemplateValue = .none
-    do {
-      try JSONReader.parse(line, file: file, firstLine: number) { reader in
-        try reader.object { reader, key in
-          switch String(decoding: key, as: UTF8.self) {
-          case "messages": messages = try TemplateValue(&reader)
-          case "tools": tools = try TemplateValue(&reader)
-          default: try reader.skip()
-          }
-        }
-      }
-    } catch let error as UpcycleError {
-      throw Self.refusal(error.what, at: error.location ?? file)
-    }
-    try self.init(messages, place: "\(file):\(number)")
-    self.tools = tools
-  }
-
-  init(_ value: TemplateValue, place: String) throws {
-    guard case .list(let items) = value, !items.isEmpty else { throw Self.refusal("has no messages", at: place) }
-    for (index, item) in items.enumerated() {
-      guard case .dictionary(let message) = item, case .string? = message["role"] else {
-        throw Self.refusal("message \(index) has no role", at: place)
-      }
-    }
-    messages = items
-  }
-
-  private static func refusal(_ what: String, at place: String) -> UpcycleError {
-    UpcycleError(what, at: place, expected: "{\"messages\": [{\"role\": \"user\", \"content\": text}, …]}")
-  }
-
-  func role(_ index: Int) -> String {
-    if case .dictionary(let message) = messages[index] { return message["role"]?.text ?? "" } else { return "" }
-  }
-
-  func content(_ index: Int) -> String {
-    guard case .dictionary(let message) = messages[index], case .string(let text)? = message["content"] else {
-      return ""
-    }
-    return text
-  }
-
-  func prefix(_ count: Int) -> Conversation {
-    var part = self
-    part.messages = Array(messages.prefix(count))
-    return part
-  }
-}
-
 /// How a model's conversations become text: the Jinja template that comes with its tokenizer. What the template writes
 /// is encoded with its special tokens parsed and nothing put in front.
 public struct ChatTemplate {
@@ -162,9 +92,9 @@ public struct ChatTemplate {
     String(decoding: try render(conversation, addingPrompt: addingPrompt).text, as: UTF8.self)
   }
 
-  private func render(_ conversation: Conversation, addingPrompt: Bool) throws -> TemplateInterpreter.Output {
+  func render(_ conversation: Conversation, addingPrompt: Bool) throws -> TemplateInterpreter.Output {
     var variables = variables
-    variables["messages"] = .list(conversation.messages)
+    variables["messages"] = .list(conversation.messages.enumerated().map { $1.asMessage($0) })
     variables["tools"] = conversation.tools
     variables["documents"] = TemplateValue.none
     variables["add_generation_prompt"] = .bool(addingPrompt)
@@ -177,19 +107,19 @@ public struct ChatTemplate {
 
   // MARK: Training data
 
-  /// A conversation as ids, and which of them are the assistant's answers, each with the token that ends it. Answers are
-  /// encoded apart from what precedes them, as a model produces them.
+  /// A conversation as ids, and which of them are the assistant's answers, each with the token that ends it. Answers
+  /// are encoded apart from what precedes them, as a model produces them.
   ///
-  /// What an answer is, the template's `generation` blocks say; else it is what rendering the conversation up to an
-  /// assistant's message adds to the prompt for it.
+  /// What an answer is, the template's `generation` blocks say; else it is what the template writes for an assistant's
+  /// message behind the prompt for it.
   public func document(_ conversation: Conversation, _ tokenizer: Tokenizer) throws -> (
     ids: [Int32], answers: [Range<Int>]
   ) {
     let whole = try render(conversation, addingPrompt: false)
-    let ranges = whole.generations.isEmpty ? try answers(of: conversation, in: whole.text) : whole.generations
+    let isMarked = !whole.generations.isEmpty
+    let ranges = try isMarked ? whole.outerGenerations : answers(of: conversation, in: whole)
     var ids: [Int32] = []
     var answers: [Range<Int>] = []
-    var done = 0
     func encode(_ range: Range<Int>) {
       whole.text.withUnsafeBufferPointer { text in
         tokenizer.encode(
@@ -197,14 +127,21 @@ public struct ChatTemplate {
           into: &ids)
       }
     }
+    func encodeBetween(_ range: Range<Int>) {
+      let start = ids.count
+      encode(range)
+      guard !isMarked, let answer = answers.last, answer.upperBound == start else { return }
+      answers[answers.count - 1] = Self.closed(answer, ids, tokenizer)
+    }
+    var done = 0
     for range in ranges {
-      encode(done..<range.lowerBound)
+      encodeBetween(done..<range.lowerBound)
       let start = ids.count
       encode(range)
       answers.append(start..<Self.answerEnd(ids, from: start, tokenizer))
       done = range.upperBound
     }
-    encode(done..<whole.text.count)
+    encodeBetween(done..<whole.text.count)
     return (ids, answers.filter { !$0.isEmpty })
   }
 
@@ -215,36 +152,12 @@ public struct ChatTemplate {
     return rest.allSatisfy { [0x20, 0x09, 0x0A, 0x0D].contains($0) } ? last + 1 : ids.count
   }
 
-  private func answers(of conversation: Conversation, in whole: [UInt8]) throws -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    for index in conversation.messages.indices where conversation.role(index) == "assistant" {
-      // Templates that look at the first message cannot write a conversation without one.
-      let prompt =
-        index == 0
-        ? (try? render(conversation.prefix(0), addingPrompt: true).text)
-        : try render(conversation.prefix(index), addingPrompt: true).text
-      let upTo = try render(conversation.prefix(index + 1), addingPrompt: false).text
-      if let prompt, whole.starts(with: upTo), upTo.starts(with: prompt) {
-        ranges.append(prompt.count..<upTo.count)
-        continue
-      }
-      // The template writes earlier answers otherwise than the last one (without their thoughts, say).
-      let content = Array(TemplateMethods.stripped(conversation.content(index), nil, left: true, right: true).utf8)
-      let opening = prompt.flatMap { whole.starts(with: $0) ? $0.count : nil }
-      let from = max(ranges.last?.upperBound ?? 0, opening ?? 0)
-      let said = content.isEmpty ? nil : TemplateMethods.find(content, in: whole, from: from)
-      guard let said, opening != nil || said > 0 else {
-        throw UpcycleError.usage(
-          "message \(index) cannot be found in what the chat template makes of the conversation", at: file,
-          hint: "mark what the assistant says in the template with {% generation %}")
-      }
-      var end = said + content.count
-      if let place = TemplateMethods.find(content, in: upTo, from: min(prompt?.count ?? 0, upTo.count)) {
-        let closing = upTo[(place + content.count)...]
-        if whole[end...].starts(with: closing) { end += closing.count }
-      }
-      ranges.append((opening ?? said)..<end)
-    }
-    return ranges
+  /// With the token that ends it where that is the first of the next message, as GLM's `<|user|>`.
+  private static func closed(_ answer: Range<Int>, _ ids: [Int32], _ tokenizer: Tokenizer) -> Range<Int> {
+    let end = answer.upperBound
+    guard end < ids.count, tokenizer.endTokens.contains(ids[end]) else { return answer }
+    let beginsTexts = ids[end] == tokenizer.bos && tokenizer.bos != tokenizer.eos
+    let isClosed = !answer.isEmpty && tokenizer.isSpecial(ids[end - 1])
+    return beginsTexts || isClosed ? answer : answer.lowerBound..<end + 1
   }
 }

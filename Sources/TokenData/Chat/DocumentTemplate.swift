@@ -57,6 +57,7 @@ extension TemplateValue {
     case .none: return .null
     case .bool(let value): return .bool(value)
     case .int(let value): return .int(value)
+    case .digits(let text): return Double(text).map(JSONValue.double)
     case .double(let value): return .double(value)
     case .string(let text): return .string(text)
     case .list(let items):

@@ -47,6 +47,7 @@ enum TemplateFilters {
       return .string(json)
     // Numbers
     case "int":
+      if case .digits = value { return value }
       if let number = value.number, number.magnitude < 1e18 { return .int(value.integer ?? Int(number)) }
       let text = TemplateMethods.stripped(value.text, nil, left: true, right: true)
       return Int(text).map { .int($0) } ?? Double(text).flatMap { Int(exactly: $0.rounded(.towardZero)) }.map {

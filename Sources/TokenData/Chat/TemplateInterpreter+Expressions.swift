@@ -12,7 +12,13 @@ extension TemplateInterpreter {
       for entry in entries { dictionary[try evaluate(entry.key).text] = try evaluate(entry.value) }
       return .dictionary(dictionary)
     case .attribute(let object, let name, let line): return try attribute(name, of: evaluate(object), line)
-    case .item(let object, let key, let line): return try item(evaluate(key), of: evaluate(object), line)
+    case .item(let object, let key, let line):
+      let (place, whole) = (try evaluate(key), try evaluate(object))
+      let value = try item(place, of: whole, line)
+      if case .int(let place) = place, case .dictionary(let dictionary) = value, let message = dictionary.message {
+        lookedUp[place] = lookedUp[place] ?? message
+      }
+      return value
     case .slice(let object, let from, let to, let step, let line):
       return try slice(evaluate(object), bound(from, line), bound(to, line), bound(step, line), line)
     case .call(let function, let arguments, let line): return try call(evaluate(function), call(arguments), line)

@@ -2,10 +2,11 @@ import Foundation
 
 /// Runs a template: a tree walk with Jinja's scopes, bounded in steps and in the size of what it writes.
 struct TemplateInterpreter {
-  /// What a template wrote, and where in it (in bytes) `generation` blocks stand.
+  /// What a template wrote, and where in it (in bytes) `generation` blocks stand and what loops wrote for a message.
   struct Output {
     var text: [UInt8] = []
     var generations: [Range<Int>] = []
+    var turns: [(message: Int, text: Range<Int>)] = []
   }
 
   /// How a statement ends.
@@ -21,6 +22,8 @@ struct TemplateInterpreter {
   private var steps = 0
   private var depth = 0
   private var bufferDepth = 0
+  /// Messages that this round of a loop looked up in lists, by their places there.
+  var lookedUp: [Int: Int] = [:]
   /// For `strftime_now`.
   let now: Date
   /// An unknown name is an error where its text is asked for (Jinja's `StrictUndefined`).
@@ -160,13 +163,30 @@ struct TemplateInterpreter {
       var scope = TemplateDictionary(Array(zip(loop.targets, values)))
       scope["loop"] = Self.state(index, rounds, loop.targets.count)
       scopes.append(scope)
+      let (start, outer) = (output.text.count, lookedUp)
+      lookedUp = [:]
       let flow = try run(loop.body)
       scopes.removeLast()
+      noteTurn(of: values.first, from: start)
+      lookedUp = outer
       if flow == .leaveLoop { break }
       if flow == .onward { finishesRound = true }
     }
     // As in Jinja, `else` also follows where every round was cut short.
     if !finishesRound { _ = try run(loop.otherwise) }
+  }
+
+  /// Notes what a loop's round wrote where it is about a message: its item is one, or the place of one that it looked
+  /// up.
+  private mutating func noteTurn(of item: TemplateValue?, from start: Int) {
+    guard bufferDepth == 0, output.text.count > start else { return }
+    let message: Int?
+    switch item {
+    case .dictionary(let dictionary)?: message = dictionary.message
+    case .int(let place)?: message = lookedUp[place]
+    default: message = nil
+    }
+    if let message { output.turns.append((message, start..<output.text.count)) }
   }
 
   /// The variable `loop` of a round.

@@ -29,7 +29,7 @@ enum TemplateTests {
     case "false": if case .bool(false) = value { return true }
     case "string": if case .string = value { return true }
     case "number": return value.number != nil
-    case "integer": if case .int = value { return true }
+    case "integer": return same(value.typeName, "int")
     case "float": if case .double = value { return true }
     case "mapping": if case .dictionary = value { return true }
     case "iterable", "sequence":

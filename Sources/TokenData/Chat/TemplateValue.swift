@@ -8,6 +8,8 @@ indirect enum TemplateValue {
   case none
   case bool(Bool)
   case int(Int)
+  /// A whole number of JSON beyond 64 bits, as it is written.
+  case digits(String)
   case double(Double)
   case string(String)
   case list([TemplateValue])
@@ -29,6 +31,8 @@ indirect enum TemplateValue {
 /// Keys and values in the order they came. Keys are equal when their bytes are.
 struct TemplateDictionary {
   private(set) var entries: [(key: String, value: TemplateValue)] = []
+  /// Which message of a conversation this is; copies are the same one.
+  fileprivate(set) var message: Int?
 
   init() {}
   init(_ entries: [(String, TemplateValue)]) { for (key, value) in entries { self[key] = value } }
@@ -56,12 +60,20 @@ extension TemplateValue {
     case .undefined, .none: return false
     case .bool(let value): return value
     case .int(let value): return value != 0
+    case .digits: return true
     case .double(let value): return value != 0
     case .string(let text): return !text.isEmpty
     case .list(let items): return !items.isEmpty
     case .dictionary(let dictionary): return !dictionary.entries.isEmpty
     case .namespace, .macro, .function, .method: return true
     }
+  }
+
+  /// The same value as message `number` of a conversation.
+  func asMessage(_ number: Int) -> TemplateValue {
+    guard case .dictionary(var message) = self else { return self }
+    message.message = number
+    return .dictionary(message)
   }
 
   var isDefined: Bool { if case .undefined = self { return false } else { return true } }
@@ -72,7 +84,7 @@ extension TemplateValue {
     case .undefined: return "undefined"
     case .none: return "none"
     case .bool: return "bool"
-    case .int: return "int"
+    case .int, .digits: return "int"
     case .double: return "float"
     case .string: return "string"
     case .list: return "list"
@@ -86,6 +98,7 @@ extension TemplateValue {
     switch self {
     case .bool(let value): return value ? 1 : 0
     case .int(let value): return Double(value)
+    case .digits(let text): return Double(text)
     case .double(let value): return value
     default: return nil
     }
@@ -103,7 +116,7 @@ extension TemplateValue {
   func equals(_ other: TemplateValue) -> Bool {
     switch (self, other) {
     case (.undefined, .undefined), (.none, .none): return true
-    case (.string(let a), .string(let b)): return same(a, b)
+    case (.string(let a), .string(let b)), (.digits(let a), .digits(let b)): return same(a, b)
     case (.list(let a), .list(let b)): return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
     case (.dictionary(let a), .dictionary(let b)):
       return a.entries.count == b.entries.count
@@ -132,6 +145,7 @@ extension TemplateValue {
     case .none: return "None"
     case .bool(let value): return value ? "True" : "False"
     case .int(let value): return "\(value)"
+    case .digits(let text): return text
     case .double(let value): return Self.text(value)
     case .string(let text): return Self.quoted(text)
     case .list(let items): return "[" + items.map(\.representation).joined(separator: ", ") + "]"
@@ -211,6 +225,7 @@ extension TemplateValue {
     case .none: return "null"
     case .bool(let value): return value ? "true" : "false"
     case .int(let value): return "\(value)"
+    case .digits(let text): return text
     case .double(let value):
       return value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(value)
     case .string(let text): return Self.json(text, isASCII: style.isASCII)
@@ -250,27 +265,35 @@ extension TemplateValue {
   }
 
   /// Reads a value from JSON, keys in their order; of two equal keys the last counts.
-  init(_ reader: inout JSONReader) throws {
+  /// - Parameter source: what the reader reads, where whole numbers beyond 64 bits shall keep their digits
+  init(_ reader: inout JSONReader, source: UnsafeRawBufferPointer? = nil) throws {
     switch try reader.kind() {
     case .object:
       var dictionary = TemplateDictionary()
       try reader.object { reader, key in
-        dictionary[String(decoding: key, as: UTF8.self)] = try TemplateValue(&reader)
+        dictionary[String(decoding: key, as: UTF8.self)] = try TemplateValue(&reader, source: source)
       }
       self = .dictionary(dictionary)
     case .array:
       var items: [TemplateValue] = []
-      try reader.array { items.append(try TemplateValue(&$0)) }
+      try reader.array { items.append(try TemplateValue(&$0, source: source)) }
       self = .list(items)
     case .string: self = .string(try reader.string())
     case .number, .bool, .null:
+      let start = reader.position
       switch try reader.value() {
       case .int(let value): self = .int(value)
-      case .double(let value): self = .double(value)
+      case .double(let value): self = Self.digits(of: source, in: start..<reader.position) ?? .double(value)
       case .bool(let value): self = .bool(value)
       default: self = .none
       }
     }
+  }
+
+  /// nil for a number with a point or an exponent.
+  private static func digits(of source: UnsafeRawBufferPointer?, in range: Range<Int>) -> TemplateValue? {
+    guard let written = source?[range], written.allSatisfy({ $0 == 0x2D || 0x30...0x39 ~= $0 }) else { return nil }
+    return .digits(String(decoding: written, as: UTF8.self))
   }
 
   init(_ value: JSONValue) {

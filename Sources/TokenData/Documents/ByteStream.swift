@@ -162,29 +162,13 @@ final class ByteStream {
     if text.starts(with: [0xFF, 0xFE]) || text.starts(with: [0xFE, 0xFF]) {
       throw refuse("UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT")
     }
-    if text.contains(0) { throw refuse("zero bytes, so a binary file", "convert it to text first") }
-    if let offset = Self.firstInvalid(text) {
-      throw refuse("a byte of no UTF-8 character at \(offset)", "convert it: iconv -f latin1 -t UTF-8 IN > OUT")
-    }
+    let fault = text.withUnsafeBytes { TextFault(in: $0.bindMemory(to: UInt8.self)) }
+    if let fault, !fault.isCut { throw fault.error(in: name) }
   }
 
   /// A zstd frame without content, of which pzstd puts one in front of each frame.
   private var startsWithSkippableFrame: Bool {
     input.count >= 4 && 0x50...0x5F ~= input[input.startIndex] && input.dropFirst().starts(with: [0x2A, 0x4D, 0x18])
-  }
-
-  /// Where the text stops being UTF-8; a character cut off at the end does not count.
-  private static func firstInvalid(_ text: Data) -> Int? {
-    text.withUnsafeBytes { raw in
-      guard let bytes = raw.bindMemory(to: UInt8.self).baseAddress else { return nil }
-      var index = 0
-      while index < text.count {
-        let length = ScalarClassifier.sequenceLength(bytes, at: index, end: text.count)
-        if length == 0 { return index + 4 > text.count ? nil : index }
-        index += length
-      }
-      return nil
-    }
   }
 }
 

@@ -41,6 +41,8 @@ struct DocumentCutter {
   /// A document that has begun, and how much of it was searched for line breaks.
   private var open: [UInt8] = []
   private var searched = 0
+  /// Bytes of the text in front of it.
+  private var passed = 0
   private var isAtStart = true
   /// Lines seen so far, the current one included.
   private var line = 0
@@ -50,15 +52,18 @@ struct DocumentCutter {
     self.name = name
   }
 
-  /// Takes the next chunk and gives the documents that it completes, each with the number of its last line; the last
-  /// chunk completes them all.
+  /// Takes the next chunk and gives the documents that it completes, each with the number of its last line and of the
+  /// bytes in front of it; the last chunk completes them all.
   mutating func take(
-    _ chunk: UnsafeBufferPointer<UInt8>, isLast: Bool, _ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
+    _ chunk: UnsafeBufferPointer<UInt8>, isLast: Bool, _ body: (UnsafeBufferPointer<UInt8>, Int, Int) throws -> Void
   ) throws {
     var chunk = chunk
     if isAtStart, !chunk.isEmpty {
       isAtStart = false
-      if chunk.starts(with: [0xEF, 0xBB, 0xBF]) { chunk = UnsafeBufferPointer(rebasing: chunk.dropFirst(3)) }
+      if chunk.starts(with: [0xEF, 0xBB, 0xBF]) {
+        chunk = UnsafeBufferPointer(rebasing: chunk.dropFirst(3))
+        passed = 3
+      }
     }
     if open.isEmpty, isLast {
       _ = try cut(chunk, from: 0, isLast: true, body)
@@ -69,6 +74,7 @@ struct DocumentCutter {
     text.append(contentsOf: chunk)
     let rest = try text.withUnsafeBufferPointer { try cut($0, from: searched, isLast: isLast, body) }
     text.removeFirst(rest.start)
+    passed += rest.start
     searched = rest.searched - rest.start
     swap(&text, &open)
     if open.count > Self.largestDocument {
@@ -81,10 +87,10 @@ struct DocumentCutter {
   /// - Returns: where the unfinished document starts, and up to where its lines were looked at.
   private mutating func cut(
     _ text: UnsafeBufferPointer<UInt8>, from searched: Int, isLast: Bool,
-    _ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
+    _ body: (UnsafeBufferPointer<UInt8>, Int, Int) throws -> Void
   ) throws -> (start: Int, searched: Int) {
     if separator == .file {
-      if isLast, !text.isEmpty { try body(text, 1) }
+      if isLast, !text.isEmpty { try body(text, 1, passed) }
       return (isLast ? text.count : 0, text.count)
     }
     var documentStart = 0
@@ -122,12 +128,13 @@ struct DocumentCutter {
   }
 
   private func deliver(
-    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
+    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>,
+    _ body: (UnsafeBufferPointer<UInt8>, Int, Int) throws -> Void
   ) throws {
     func isBreak(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
     var (start, end) = (range.lowerBound, range.upperBound)
     while start < end, isBreak(text[start]) { start += 1 }
     while start < end, isBreak(text[end - 1]) { end -= 1 }
-    if start < end { try body(UnsafeBufferPointer(rebasing: text[start..<end]), line) }
+    if start < end { try body(UnsafeBufferPointer(rebasing: text[start..<end]), line, passed + start) }
   }
 }

@@ -5,6 +5,7 @@ import Groundwork
 public enum DocumentFormat: String, Sendable, CaseIterable {
   /// JSON Lines where the name or the first line says so, else text.
   case auto
+  /// Text, cut at a `DocumentSeparator`.
   case text
   /// A JSON object a line.
   case jsonl
@@ -39,6 +40,10 @@ public final class DocumentReader {
     stream = try ByteStream(path)
     size = stream.size
     self.format = format == .auto ? try Self.format(of: stream, path) : format
+    if self.format == .jsonl, try Self.start(of: stream).first == UInt8(ascii: "[") {
+      throw UpcycleError(
+        "is one JSON array", at: stream.name, expected: "JSON Lines, an object a line", hint: "convert it: jq -c '.[]'")
+    }
   }
 
   /// - Throws: as `init(_:separator:format:field:badLines:)`
@@ -50,23 +55,21 @@ public final class DocumentReader {
   private static func format(of stream: ByteStream, _ path: String) throws -> DocumentFormat {
     var name = path.lowercased()
     for ending in [".gz", ".zst", ".zstd"] where name.hasSuffix(ending) { name.removeLast(ending.count) }
-    if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") { return .jsonl }
+    if [".jsonl", ".ndjson", ".json"].contains(where: { name.hasSuffix($0) }) { return .jsonl }
+    let start = try start(of: stream)
+    guard start.first == UInt8(ascii: "{") else { return .text }
+    let line = start.prefix { $0 != 0x0A }
+    // A line that goes on beyond what was looked at is JSON Lines when it begins like an object.
+    let isCut = try line.count == start.count && stream.peek().count == 1 << 16
+    let isObject = (try? JSONReader.parse(Data(line), file: path) { try $0.skip() }) != nil
+    return isObject || isCut && line.dropFirst().first(where: { $0 != 0x20 }) == UInt8(ascii: "\"") ? .jsonl : .text
+  }
+
+  /// The first bytes of a text, behind a byte order mark and white space.
+  private static func start(of stream: ByteStream) throws -> Data {
     let text = try stream.peek()
     let start = text.starts(with: [0xEF, 0xBB, 0xBF]) ? text.dropFirst(3) : text
-    guard let first = start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) else { return .text }
-    if name.hasSuffix(".json") {
-      if first == UInt8(ascii: "[") {
-        throw UpcycleError(
-          "is one JSON array", at: path, expected: "JSON Lines, an object a line", hint: "convert it: jq -c '.[]'")
-      }
-      return .jsonl
-    }
-    guard first == UInt8(ascii: "{") else { return .text }
-    let line = Data(start.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }.prefix { $0 != 0x0A })
-    // A line that goes on beyond what was looked at is JSON Lines when it begins like an object.
-    let isCut = line.count == start.count && text.count == 1 << 16
-    let isObject = (try? JSONReader.parse(line, file: path) { try $0.skip() }) != nil
-    return isObject || isCut && line.dropFirst().first(where: { $0 != 0x20 }) == UInt8(ascii: "\"") ? .jsonl : .text
+    return start.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
   }
 
   /// Calls `body` with each document that is not empty and the position in bytes of the file behind it. Once only.
@@ -107,7 +110,8 @@ public final class DocumentReader {
       let next = try stream.next()
       try current.withUnsafeBytes { raw in
         let bytes = raw.bindMemory(to: UInt8.self)
-        try cutter.take(bytes, isLast: next == nil) { text, line in
+        try cutter.take(bytes, isLast: next == nil) { text, line, start in
+          if format == .text, let fault = TextFault(in: text) { throw fault.error(in: name, from: start) }
           // A mapped file is one chunk: how far it was read is where the document lies in it.
           let offset = text.baseAddress! - bytes.baseAddress! + text.count
           try body(text, line, stream.isMapped ? offset : stream.position)
@@ -127,6 +131,7 @@ public final class BadLines {
   /// The first one, as an error would say it.
   public private(set) var first: String?
 
+  /// The first bad line is an error unless there is a limit.
   public init(limit: Int = 0) { self.limit = limit }
 
   /// - Throws: `error` when there are more than `limit`.

@@ -9,7 +9,10 @@ public struct ShardManifest: Codable, Equatable, Sendable {
 
   /// Little-endian unsigned integers; the smaller where the vocabulary fits it.
   public enum TokenType: String, Codable, Sendable {
-    case u16, u32
+    /// For ids below 2^16.
+    case u16
+    /// For larger vocabularies.
+    case u32
     /// Bytes of an id.
     public var size: Int { self == .u16 ? 2 : 4 }
   }

@@ -14,6 +14,7 @@ public final class ShardWriter {
     public var compressionLevel = 3
     /// Writes down which tokens are answers (chats).
     public var recordsAnswers = false
+    /// Frames of 16 Ki tokens, files of 64 Mi.
     public init() {}
   }
 

@@ -9,7 +9,7 @@ public struct AddedToken: Sendable, Equatable {
   public var text: String
   /// False for tokens of tokenizer.json that are matched in any text, also ordinary text.
   public var isSpecial: Bool
-  /// Also takes the white space on its left, on its right.
+  /// Also takes the white space on its left.
   public var stripsLeft: Bool
   /// Also takes the white space on its right.
   public var stripsRight: Bool
@@ -18,7 +18,7 @@ public struct AddedToken: Sendable, Equatable {
   /// Looked for after the text was normalised, and normalised itself.
   public var isNormalized: Bool
 
-  public init(
+  init(
     id: Int32, text: String, isSpecial: Bool = true, stripsLeft: Bool = false, stripsRight: Bool = false,
     isSingleWord: Bool = false, isNormalized: Bool = false
   ) {

@@ -14,14 +14,17 @@ public final class Tokenizer: Sendable {
 
   /// Whether special tokens spelled in a text, such as `<|eos|>`, are these tokens or ordinary text.
   public enum SpecialTokens: String, Sendable, CaseIterable {
-    case parse, text
+    /// These tokens.
+    case parse
+    /// Ordinary text.
+    case text
   }
 
   let model: Model
   let normalizer: TextNormalizer
   /// Special and other added tokens, by id.
   public let addedTokens: [AddedToken]
-  /// Beginning-of-text and end-of-text ids, where the vocabulary has them.
+  /// The beginning token, where the vocabulary has one.
   public let bos: Int32?
   /// The end token, where the vocabulary has one.
   public let eos: Int32?
