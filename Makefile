@@ -85,10 +85,10 @@ reproduce-table3:
 	@$(MAKE) --no-print-directory reproduce PAPER=xecomla ITEM=table3 PROFILE=micro
 
 reproduce: lab
-	@$(BIN)/lab run '$(PAPER)$(if $(ITEM),/$(ITEM))' --profile '$(PROFILE)' --jobs $(JOBS) $(seeds)
+	@$(BIN)/lab run $(foreach paper,$(PAPER),'$(paper)$(if $(ITEM),/$(ITEM))') --profile '$(PROFILE)' --jobs $(JOBS) $(seeds)
 
 sweep: named lab
-	@$(BIN)/lab run $(SWEEP) --profile $(PROFILE) --jobs $(JOBS) $(seeds)
+	@$(BIN)/lab run $(foreach sweep,$(SWEEP),'$(sweep)') --profile '$(PROFILE)' --jobs $(JOBS) $(seeds)
 
 # Before anything is built.
 named:

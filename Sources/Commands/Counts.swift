@@ -54,7 +54,7 @@ public func parsedPercent(_ text: String, _ option: String, such example: String
   guard text.hasSuffix("%"), let percent = Double(text.dropLast()), percent > 0, percent.isFinite else {
     let hint =
       Double(text).map {
-        $0 <= 0 ? nil : $0 < 1 ? "write \(text)% or \(formatDecimal(100 * $0, 0))%" : "write \(text)%"
+        $0 <= 0 ? nil : $0 < 1 ? "write \(text)% or \(String(format: "%g", 100 * $0))%" : "write \(text)%"
       } ?? nil
     throw UpcycleError.usage("is not a share", at: option, expected: "such as \(example)", found: text, hint: hint)
   }

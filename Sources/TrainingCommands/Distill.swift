@@ -61,7 +61,6 @@ public struct Distill: ParsableCommand {
         try ranks.tellShares(of: batch, "sequences", student: folder(student), frozen: guide)
         return plan
       }
-      if ranks.writes { try noteLongSequences(sequence, of: folder(student)) }
       if printConfig { return try printResult(jsonText(plan, pretty: true, snakeCase: true), on: ranks) }
       let recipe = try ranks.agreeing {
         var recipe = Distilling(

@@ -24,7 +24,9 @@ public struct StagedOptions: ParsableArguments {
   public init() {}
 
   /// Where the stages before the last stand.
-  public var workFolder: URL { URL(fileURLWithPath: work ?? output.out + ".stages") }
+  public var workFolder: URL {
+    URL(fileURLWithPath: work ?? (output.out.hasSuffix("/") ? String(output.out.dropLast()) : output.out) + ".stages")
+  }
 
   /// The type of the finished model's numbers.
   /// - Throws: failures of reading the model that the run begins with
@@ -42,7 +44,6 @@ public struct StagedOptions: ParsableArguments {
     _ body: (_ out: URL, _ force: Bool, _ isQuiet: Bool) throws -> Outcome
   ) throws -> Outcome? {
     try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: base, frozen: teacher) }
-    if ranks.writes { try noteLongSequences(sequence, of: base) }
     Interrupt.listen()
     let outcome = try output.train(from: inputs, on: ranks, saveEvery: saveEvery) { out, force in
       try body(out, force, quiet || !ranks.writes)

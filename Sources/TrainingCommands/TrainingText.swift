@@ -1,7 +1,4 @@
-import Commands
 import Foundation
-import Groundwork
-import ModelCore
 import Recipes
 import TokenData
 import Worlds
@@ -15,14 +12,4 @@ public func trainingText(
   if let data { return (try TokenShards(URL(fileURLWithPath: data)), held) }
   let own = try ladderText(for: model, mixture, quiet: quiet)
   return (own.training, held ?? own.heldOut)
-}
-
-/// Says where text is cut into longer sequences than the model has positions: it trains there, but was not made for it.
-public func noteLongSequences(_ time: Int, of model: URL) throws {
-  let positions = try ModelConfig(contentsOf: model).maxPosition
-  if time > positions {
-    printNote(
-      "note: sequences of \(formatCount(time)) tokens are longer than the \(formatCount(positions)) positions of "
-        + "\(model.relativePath)")
-  }
 }

@@ -65,7 +65,6 @@ struct ILD: ParsableCommand {
           heldOut: try heldOut.map { try TokenShards(URL(fileURLWithPath: $0)) }, plan: plan)
         recipe.type = try stored.type(of: folder)
         try ranks.tellShares(of: plan.batch, "sequences", student: folder, frozen: folder)
-        if ranks.writes { try noteLongSequences(plan.time, of: folder) }
         return recipe
       }
       Interrupt.listen()

@@ -272,6 +272,17 @@ final class PackCommandTests: XCTestCase {
     XCTAssertEqual(told["held_out"]?["folder"]?.string, folder.path + "/told-held-out")
     XCTAssertEqual(told["documents"]?.int, 360, printed.output)
     XCTAssertEqual(told["held_out"]?["documents"]?.int, 40, printed.output)
+    // However few documents: two of twenty for 10 %.
+    let few = folder.appendingPathComponent("few.jsonl")
+    try writeFile((0..<20).map { "{\"text\": \"The cat \($0).\"}\n" }.joined(), to: few)
+    let packed = try assertSucceeds(
+      "shards",
+      [
+        "pack", "--input", few.path, "--tokenizer", tokenizer, "--hold-out", "10%", "--json", "--quiet", "--out",
+        folder.path + "/few",
+      ])
+    let small = try JSONValue(parsing: Data(packed.output.utf8), file: "pack --json")
+    XCTAssertEqual(small["held_out"]?["documents"]?.int, 2, packed.output)
     let base = ["pack", "--input", input.path, "--tokenizer", tokenizer, "--out", folder.path + "/no"]
     try assertRefused("shards", base + ["--hold-out", "120%"], status: 2, saying: ["--hold-out", "such as 1%"])
     for (option, value, expected) in [

@@ -101,6 +101,11 @@ final class RefusalTests: XCTestCase {
     try Distilling(student: fixture.base, teacher: nil, data: fixture.shards, plan: plan).run(in: trained)
     assertRefused("other settings") { try mohawk().run(in: trained) }
     assertRefused("is where the base lies") { try mohawk().run(in: fixture.base) }
+    try Data("mine".utf8).write(to: trained.appendingPathComponent("notes.txt"))
+    assertRefused("holds what this command did not make") { try mohawk().run(in: trained, force: true) }
+    var inside = try mohawk()
+    inside.work = fixture["out/work"]
+    assertRefused("lies in the folder of the model") { try inside.run(in: fixture["out"]) }
     XCTAssertFalse(FileManager.default.fileExists(atPath: fixture["work"].path), "nothing was trained before")
   }
 

@@ -62,9 +62,7 @@ public struct RunDirectory {
       let hasModel = FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path)
       if try !holds(plan: plan, identity: identity), hasModel { throw try FolderContents(of: url).inTheWay(at: url) }
       if hasModel, try storedType() != type {
-        throw UpcycleError.usage(
-          "holds this model in another type", at: url.path, expected: type.rawValue, found: try storedType().rawValue,
-          hint: "name another `out`, or replace it with `force`")
+        throw try ofAnotherType(than: type)
       }
       return hasModel
     }
@@ -88,16 +86,28 @@ public struct RunDirectory {
     return outcome
   }
 
-  /// Refuses a folder that holds another model, or the states of another training, than one of this plan leaves: before the
-  /// stages that lead to it. Whether that training is this one it finds out itself.
-  public func requireRoom<Plan: Codable & Equatable>(for plan: Plan) throws {
-    if force || holdsNothingOfWorth { return }
+  /// Refuses a folder that holds another model, or the states of another training, than one of this plan leaves, and one that
+  /// `force` could not clear: before the stages that lead to it. Whether that training is this one it finds out itself.
+  /// - Parameter type: of the model's numbers
+  public func requireRoom<Plan: Codable & Equatable>(for plan: Plan, _ type: ElementType) throws {
     let contents = try FolderContents(of: url)
-    if contents == .nothing || contents == .training(isFinished: false) && fileKind(self.plan.path) == nil { return }
-    guard let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: self.plan) else {
-      throw contents.inTheWay(at: url)
+    if contents == .nothing || holdsNothingOfWorth { return }
+    let found = try? decodeJSON(RunRecord<Plan>.self, contentsOf: self.plan)
+    let isFinished = contents == .training(isFinished: true)
+    if found?.plan == plan, try !isFinished || storedType() == type { return }
+    if force {
+      if let file = FolderContents.foreignFile(in: url) { throw FolderContents.wouldTake(file, with: url) }
+      return
     }
-    _ = try holds(plan: plan, identity: found.identity)
+    if contents == .training(isFinished: false) && fileKind(self.plan.path) == nil { return }
+    guard let found else { throw contents.inTheWay(at: url) }
+    if try holds(plan: plan, identity: found.identity) { throw try ofAnotherType(than: type) }
+  }
+
+  private func ofAnotherType(than type: ElementType) throws -> UpcycleError {
+    .usage(
+      "holds this model in another type", at: url.path, expected: type.rawValue, found: try storedType().rawValue,
+      hint: "name another `out`, or replace it with `force`")
   }
 
   /// Of the finished model's numbers.

@@ -140,7 +140,7 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)
         if self.growth:  # Queries of layers without positions grow with theirs.
             steps = ((positions[:, :, None, None] + 1) / self.growth["floor_scale"]).floor()
-            q = q * (torch.log(steps + 1) * self.growth["slope"] + 1).to(q.dtype)
+            q = (q * (torch.log(steps + 1) * self.growth["slope"] + 1)).to(q.dtype)
         if self.rotated:
             q, k = rotate(q, positions, self.rope), rotate(k, positions, self.rope)
             if self.unit:

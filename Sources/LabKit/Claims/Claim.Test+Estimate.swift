@@ -37,33 +37,18 @@ extension Claim.Test {
   /// - Returns: nil when a cell has no record with the metric, or one that has it as named and not in this reading: an
   ///   answer rests on all repeats that there are
   func estimate(from evidence: ClaimEvidence, _ reading: Reading = .asNamed) throws -> TestEstimate? {
-    let source = pairsSeeds ? evidence.sharingSeeds(Array(terms.values)) : evidence
-    var means: [String: Double] = [:]
-    for (name, term) in terms {
-      let (repeats, metric) = (source.repeats(term.cells), reading.metric(term.metric))
-      if repeats.joined().contains(where: { $0.metrics[term.metric] != nil && $0.metrics[metric] == nil }) {
-        return nil
-      }
-      let values = source.values(repeats, [metric: 1])
-      if values.isEmpty { return nil }
-      means[name] = Sample(values: values).mean
-    }
-    let value = try quantity.value(means)
-    guard value.isFinite else { return nil }
+    let shared = evidence.sharingSeeds(Array(terms.values))
+    guard var (source, value, subjects) = try taken(from: pairsSeeds ? shared : evidence, reading) else { return nil }
+    var comparesRepeats = pairsSeeds || subjects.contains { $0.cells.count > 1 }
     if measurement == .exact {
       return TestEstimate(uncertainty: Uncertainty(value: value, seeds: [], items: 0), power: nil, isPaired: false)
     }
-    let slopes = try quantity.gradient(means)
-    // Beside a pole, such as that of 1 / (a - b), no linear part tells the error.
-    guard slopes.values.allSatisfy(\.isFinite) else { return nil }
-    // What every cell, or list of cells, enters with: a weight for each of its metrics.
-    var weights: [[String]: [String: Double]] = [:]
-    for (name, slope) in slopes.sorted(by: { $0.key < $1.key }) where slope != 0 {
-      let term = terms[name]!
-      weights[term.cells, default: [:]][reading.metric(term.metric), default: 0] += slope
+    if !comparesRepeats, measurement == .seeds, source.seedsBelongTogether(subjects),
+      let together = try taken(from: shared, reading)
+    {
+      (source, value, subjects) = together
+      comparesRepeats = true
     }
-    let subjects = weights.sorted { $0.key.lexicographicallyPrecedes($1.key) }
-      .map { WeightedCell($0.key, weights: $0.value, from: source) }
     if measurement == .repeats {
       let parts = subjects.map { Uncertainty.Part(variance: $0.recordedVariance, freedom: Self.leastRepeats - 1) }
       return TestEstimate(uncertainty: Uncertainty(value: value, seeds: parts, items: 0), power: nil, isPaired: false)
@@ -72,7 +57,6 @@ extension Claim.Test {
     let items = paired ?? subjects.reduce(0) { $0 + $1.recordedVariance }
     // What one repeat alone adds to the items' variance (Var e of `itemVariance`) is not told from theirs.
     let isItemsPart = subjects.allSatisfy { $0.isGiven || $0.repeats.count > 1 }
-    let comparesRepeats = pairsSeeds || subjects.contains { $0.cells.count > 1 }
     let pairedNoise = comparesRepeats ? source.pairedNoise(subjects) : nil
     let noise = pairedNoise ?? source.seedNoise(subjects)
     // More seeds are no second pretraining, and do not repeat bases that are given.
@@ -85,6 +69,37 @@ extension Claim.Test {
           perSeed: $0, items: isItemsPart ? paired ?? 0 : 0, cells: pairedNoise == nil ? subjects.count : 1,
           freedom: noise.freedom)
       }, isPaired: paired != nil)
+  }
+
+  /// The quantity of the cells' means, and every cell, or list of cells, with what it enters with: a weight for each of its
+  /// metrics; none for exact numbers.
+  private func taken(
+    from source: ClaimEvidence, _ reading: Reading
+  ) throws -> (source: ClaimEvidence, value: Double, subjects: [WeightedCell])? {
+    var means: [String: Double] = [:]
+    for (name, term) in terms {
+      let (repeats, metric) = (source.repeats(term.cells), reading.metric(term.metric))
+      if repeats.joined().contains(where: { $0.metrics[term.metric] != nil && $0.metrics[metric] == nil }) {
+        return nil
+      }
+      let values = source.values(repeats, [metric: 1])
+      if values.isEmpty { return nil }
+      means[name] = Sample(values: values).mean
+    }
+    let value = try quantity.value(means)
+    guard value.isFinite else { return nil }
+    if measurement == .exact { return (source, value, []) }
+    let slopes = try quantity.gradient(means)
+    // Beside a pole, such as that of 1 / (a - b), no linear part tells the error.
+    guard slopes.values.allSatisfy(\.isFinite) else { return nil }
+    var weights: [[String]: [String: Double]] = [:]
+    for (name, slope) in slopes.sorted(by: { $0.key < $1.key }) where slope != 0 {
+      let term = terms[name]!
+      weights[term.cells, default: [:]][reading.metric(term.metric), default: 0] += slope
+    }
+    let subjects = weights.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+      .map { WeightedCell($0.key, weights: $0.value, from: source) }
+    return (source, value, subjects)
   }
 
   /// Whether a term is of several pretrainings.

@@ -12,6 +12,9 @@ struct WeightedCell {
     repeats = source.repeats(cells)
   }
 
+  /// The weight of the metric that counts most.
+  var scale: Double { weights.max { ($0.value.magnitude, $1.key) < ($1.value.magnitude, $0.key) }?.value ?? 0 }
+
   /// Repeats that a seed tells apart.
   var seeds: Int { repeats.count { $0.contains { $0.seed != nil } } }
 
@@ -33,6 +36,24 @@ extension ClaimEvidence {
 
   /// Whether tables compare cells seed by seed: where claims do.
   var pairsSeeds: Bool { spec.claims.contains { $0.tests.contains(where: \.pairsSeeds) } }
+
+  /// Whether cells are to be compared seed by seed: they share three seeds at least, and these are seen to move them alike
+  /// (`SeedEffect`), or their weights do not cancel, so that what moves all of them moves the quantity. No more is assumed: some
+  /// cells may answer to a seed more than others.
+  func seedsBelongTogether(_ subjects: [WeightedCell]) -> Bool {
+    let scales = subjects.map(\.scale)
+    let cells = zip(subjects, scales).map { subject, scale in
+      subject.repeats.reduce(into: [Int: Double]()) { values, repeated in
+        guard let seed = repeated[0].seed, let value = self.values([repeated], subject.weights).first else { return }
+        values[seed] = scale == 0 ? nil : value / scale
+      }
+    }
+    guard subjects.count > 1, subjects.allSatisfy({ $0.cells.count == 1 && !isLimited($0) }),
+      cells.dropFirst().reduce(Set(cells[0].keys), { $0.intersection($1.keys) }).count > 2
+    else { return false }
+    let (sum, size) = (scales.reduce(0, +), scales.reduce(0) { $0 + $1.magnitude })
+    return sum.magnitude > 0.25 * size || SeedEffect(cells)?.isPresent == true
+  }
 
   /// The variance of the quantity's linear part over repeats that all cells have: the seeds that they share (see
   /// `sharingSeeds`), or the pretrainings of the base, which all lists name in one order.
@@ -62,8 +83,7 @@ extension ClaimEvidence {
     return ([Uncertainty.Part(variance: variance / Double(sums.count), freedom: freedom)], variance, freedom)
   }
 
-  /// The variance over seeds: pooled over what is repeated, or a cell's own where Bartlett's test rejects. Where seeds are seen to
-  /// move all cells alike (`SeedEffect`), that part counts once for all cells of a seed.
+  /// The variance over seeds: pooled over what is repeated, or a cell's own where Bartlett's test rejects.
   /// - Returns: its parts; the variance with one seed a cell, nil where nothing tells it (a base that is given has none);
   ///   and degrees of freedom
   func seedNoise(
@@ -74,47 +94,27 @@ extension ClaimEvidence {
       let direction: [String: Double]
       let isPretrained: Bool
     }
-    struct Pool {
-      let variance: PooledVariance
-      /// nil: none is seen.
-      let effect: SeedEffect?
-      /// Sums of the cells' squared weights over their repeats, of weights, and of weights over repeats by seed.
-      var squares = 0.0
-      var weight = 0.0
-      var bySeed: [Int: Double] = [:]
-    }
-    var pools: [Kind: Pool] = [:]
+    var pools: [Kind: (pool: PooledVariance, squares: Double)] = [:]
     var parts: [Uncertainty.Part] = []
     var (perSeed, freedom) = (Double?(0), 0.0)
-    for (number, subject) in subjects.enumerated() {
-      let scale = subject.weights.max { ($0.value.magnitude, $1.key) < ($1.value.magnitude, $0.key) }!.value
+    for subject in subjects {
+      let scale = subject.scale
       // What does not move the quantity adds nothing.
       if scale == 0 { continue }
       // Slopes are differences of numbers: rounded, those that are one by meaning are one.
       let direction = subject.weights.mapValues { ($0 / scale * 1e9).rounded() / 1e9 }
       let kind = Kind(direction: direction, isPretrained: subject.cells.count > 1)
-      let pool =
-        pools[kind]
-        ?? pooled(direction, pretrainings: kind.isPretrained).map { variance in
-          let effect = kind.isPretrained || !variance.isShared ? nil : seedEffect(direction)
-          return Pool(variance: variance, effect: effect?.isPresent == true ? effect : nil)
-        }
+      let pool = pools[kind]?.pool ?? pooled(direction, pretrainings: kind.isPretrained)
       let values = self.values(subject.repeats, subject.weights)
       let own = Sample(values: values).variance
       func count(_ variance: Double?) {
         if !subject.isGiven { perSeed = perSeed.flatMap { sum in variance.map { sum + $0 } } }
       }
-      if var pool, pool.variance.isShared || own == nil {
-        let repeats = Double(max(values.count, 1))
-        pool.squares += scale * scale / repeats
-        if !subject.isGiven { pool.weight += scale }
-        for repeated in subject.repeats where !self.values([repeated], subject.weights).isEmpty {
-          // A model without a seed was trained on batches of its own.
-          pool.bySeed[repeated[0].seed ?? -1 - number, default: 0] += scale / repeats
-        }
-        pools[kind] = pool
-        count((pool.effect?.residual ?? pool.variance.variance) * scale * scale)
-        freedom = max(freedom, pool.effect?.residualFreedom ?? pool.variance.freedom)
+      if let pool, pool.isShared || own == nil {
+        let squares = scale * scale / Double(max(values.count, 1))
+        pools[kind] = (pool, (pools[kind]?.squares ?? 0) + squares)
+        count(pool.variance * scale * scale)
+        freedom = max(freedom, pool.freedom)
       } else if let own {
         parts.append(Uncertainty.Part(variance: own / Double(values.count), freedom: Double(values.count - 1)))
         count(own)
@@ -126,16 +126,8 @@ extension ClaimEvidence {
         count(known.contains { $0 == nil } ? nil : known.reduce(0) { $0 + $1! })
       }
     }
-    for pool in pools.values.sorted(by: { $0.squares < $1.squares }) {
-      guard let effect = pool.effect else {
-        parts.append(
-          Uncertainty.Part(variance: pool.variance.variance * pool.squares, freedom: pool.variance.freedom))
-        continue
-      }
-      parts.append(Uncertainty.Part(variance: effect.residual * pool.squares, freedom: effect.residualFreedom))
-      let shared = pool.bySeed.values.map { $0 * $0 }.sorted().reduce(0, +)
-      parts.append(Uncertainty.Part(variance: effect.block * shared, freedom: effect.blockFreedom))
-      perSeed = perSeed.map { $0 + effect.block * pool.weight * pool.weight }
+    for (pool, squares) in pools.values {
+      parts.append(Uncertainty.Part(variance: pool.variance * squares, freedom: pool.freedom))
     }
     return (parts.sorted { $0.variance < $1.variance }, perSeed, freedom)
   }
@@ -154,7 +146,7 @@ extension ClaimEvidence {
       let half = Uncertainty(value: 0, seeds: parts, items: items).halfWidth()
       return half.isFinite && half > 0 ? half : nil
     }
-    if seeded.count > 1, pairsSeeds, let paired = pairedNoise(seeded) {
+    if seeded.count > 1, pairsSeeds || seedsBelongTogether(seeded), let paired = pairedNoise(seeded) {
       return width(paired.parts)
     }
     var parts = seedNoise(seeded.filter { !isLimited($0) }).parts

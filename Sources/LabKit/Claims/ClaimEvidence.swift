@@ -74,20 +74,8 @@ public struct ClaimEvidence {
 
   // MARK: Variance over seeds
 
-  /// What seeds do to all cells of the experiment alike, by a weighted sum of metrics: of the cells that are pooled; nil where
-  /// nothing tells.
-  func seedEffect(_ weights: [String: Double]) -> SeedEffect? {
-    let cells = Set(records.filter { $0.seed != nil }.map(\.cell)).sorted()
-    return SeedEffect(
-      cells.map { repeats([$0]) }.filter { !isLimited($0, weights) }.map { own in
-        own.reduce(into: [:]) { values, repeats in
-          if let seed = repeats[0].seed, let value = self.values([repeats], weights).first { values[seed] = value }
-        }
-      })
-  }
-
   /// Whether one of the metrics stands at floor or ceiling, or was not measured.
-  private func isLimited(_ repeats: [[Record]], _ weights: [String: Double]) -> Bool {
+  func isLimited(_ repeats: [[Record]], _ weights: [String: Double]) -> Bool {
     weights.keys.contains { metric in
       let values = values(repeats, [metric: 1])
       return values.isEmpty || limit(metric, Sample(values: values).mean) != nil

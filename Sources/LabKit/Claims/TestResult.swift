@@ -25,7 +25,7 @@ public struct TestResult: Sendable {
   public private(set) var remarks: [String] = []
   /// The probability of data this far beyond a bound if the quantity stood on it; 1 inside the region.
   private(set) var failing = 1.0
-  /// Whether it is undecided by an interval (of the metric as named) that the published effect lies outside of: whether there is
+  /// Whether it is undecided, or out of reach, by an interval (of the metric as named) that the published effect lies outside of: whether there is
   /// such an effect stays open, one of the published size is not seen.
   private(set) var excludesPublished = false
 
@@ -123,7 +123,8 @@ public struct TestResult: Sendable {
 
   /// - Parameter plain: of the metric as named, which the published effect is one of
   private mutating func notePublished(outside plain: Uncertainty) {
-    guard answer == .undecided, test.answer(plain) == .undecided, let published, test.distance(of: published) > 0,
+    guard answer == .undecided || answer == .outOfReach, test.answer(plain) == .undecided, let published,
+      test.distance(of: published) > 0,
       !plain.interval().contains(published)
     else { return }
     excludesPublished = true
@@ -146,21 +147,10 @@ public struct TestResult: Sendable {
     }
   }
 
-  /// The graded score decides; the accuracy may not contradict it. Temperatures may not decide, nor hide what is there: where more
-  /// than half of the lead goes when every model has its best one, or the lead more than doubles, the accuracy decides alone.
+  /// The graded score decides; the accuracy may not contradict it. A change that only moves a model's temperature is none of
+  /// the graded score: then the accuracy decides alone.
   private mutating func compare(_ plain: TestEstimate, _ graded: TestEstimate, _ calibrated: TestEstimate?) {
     let accuracy = test.answer(plain.uncertainty)
-    if let calibrated, answer == .undecided, accuracy != .undecided {
-      let (hidden, whole) = (
-        test.distance(of: graded.uncertainty.value), test.distance(of: calibrated.uncertainty.value)
-      )
-      if whole.magnitude > 2 * hidden.magnitude, (whole > 0) == (accuracy == .holds) {
-        let value = LabKit.plain(calibrated.uncertainty.value, 3)
-        remarks = ["the calibration hides it: with each model's own temperature \(value)", "the accuracy decides"]
-        (answer, failing) = (accuracy, accuracy == .fails ? test.failing(plain.uncertainty) : 1)
-        return
-      }
-    }
     if let calibrated, answer == .holds || answer == .fails {
       let (moved, left) = (test.distance(of: graded.uncertainty.value), test.distance(of: calibrated.uncertainty.value))
       if left / moved < 0.5 {

@@ -1,14 +1,9 @@
-/// What a seed does to all cells alike. A seed stands for the same batches in every cell; where some batches teach more than
-/// others, cells of one seed are no independent repeats: differences of cells know less of it, means over many cells more,
-/// than each cell's variance says. Two-way analysis of variance, one value a cell and seed, cells may lack seeds:
-///
-///   y_cs = m_c + b_s + e_cs,   Var b = block,   Var e = residual
+/// Whether seeds move cells alike. A seed stands for the same batches in every cell; where some batches teach more than others,
+/// cells of one seed are no independent repeats: differences of cells know more than each cell's variance says, means over cells
+/// less. Two-way analysis of variance, one value a cell and seed, cells may lack seeds: y_cs = m_c + b_s + e_cs.
 struct SeedEffect: Equatable, Sendable {
-  let residual: Double
-  let residualFreedom: Double
-  /// 0 where the seeds differ less than the residual explains.
-  let block: Double
-  let blockFreedom: Double
+  /// Of the seeds, and of the residual.
+  let freedom: (seeds: Double, residual: Double)
   /// Of seeds this far apart if there were no such effect (Fisher's test).
   let probability: Double
 
@@ -16,6 +11,8 @@ struct SeedEffect: Equatable, Sendable {
   static let level = 0.01
 
   var isPresent: Bool { probability < Self.level }
+
+  static func == (a: SeedEffect, b: SeedEffect) -> Bool { a.freedom == b.freedom && a.probability == b.probability }
 
   /// - Parameter cells: values by seed; cells with fewer than two say nothing and are left out
   /// - Returns: nil where fewer than two cells share two seeds, and where nothing is left that tells the residual
@@ -30,9 +27,9 @@ struct SeedEffect: Equatable, Sendable {
       for index in group.indices where joined.contains(group[index]) { group[index] = joined.min()! }
     }
     let count = Double(cells.reduce(0) { $0 + $1.count })
-    blockFreedom = Double(seeds.count - Set(group).count)
-    residualFreedom = count - Double(cells.count) - blockFreedom
-    guard cells.count > 1, blockFreedom > 0, residualFreedom > 0 else { return nil }
+    let between = Double(seeds.count - Set(group).count)
+    freedom = (between, count - Double(cells.count) - between)
+    guard cells.count > 1, freedom.seeds > 0, freedom.residual > 0 else { return nil }
     let within = cells.reduce(0) { $0 + Sample(values: $1.map(\.value)).squares }
     // Least squares, cells and seeds by turns.
     var effects = [Double](repeating: 0, count: seeds.count)
@@ -58,9 +55,8 @@ struct SeedEffect: Equatable, Sendable {
       if isSettled { break }
     }
     if left <= 1e-12 * within { return nil }
-    residual = left / residualFreedom
-    let between = (within - left) / blockFreedom
-    block = max(0, (between - residual) * blockFreedom / (count - Double(cells.count)))
-    probability = fisherTail(between / residual, numerator: blockFreedom, denominator: residualFreedom)
+    probability = fisherTail(
+      (within - left) / freedom.seeds / (left / freedom.residual), numerator: freedom.seeds,
+      denominator: freedom.residual)
   }
 }

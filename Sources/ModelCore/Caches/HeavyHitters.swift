@@ -63,7 +63,7 @@ extension ModelConfig {
       } else if kvNumbersPerToken(layer: layer) > 0 {
         throw UpcycleError.usage(
           "H2O evicts keys and values head by head", field: "cache",
-          expected: "attention to all positions in layer \(layer)",
+          expected: "plain attention to all positions in layer \(layer)",
           found: whatItKeepsInstead(layer: layer), hint: "leave the option out for this model")
       }
     }

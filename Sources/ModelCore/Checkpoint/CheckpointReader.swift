@@ -110,11 +110,15 @@ public final class CheckpointReader: WeightSource {
     }
   }
 
+  /// Whether a folder has safetensors under the names that are read.
+  static func holdsWeights(_ folder: URL) -> Bool {
+    [singleName, indexName].contains { fileKind(folder.appendingPathComponent($0).path) != nil }
+  }
+
   /// Says what a folder without safetensors holds instead.
   static func refuseOtherFormats(_ folder: URL) throws {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path))?.sorted() ?? []
-    if let name = names.first(where: { $0.hasPrefix("pytorch_model") || $0.hasSuffix(".pth") || $0.hasSuffix(".bin") })
-    {
+    if let name = names.first(where: { $0.hasPrefix("pytorch_model") || $0.hasSuffix(".pth") }) {
       throw UpcycleError(
         "holds its weights as PyTorch's pickle alone", at: folder.appendingPathComponent(name).path,
         expected: singleName,

@@ -18,7 +18,9 @@ extension ModelConfig: Codable {
     _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
     let file = isDirectory.boolValue ? url.appendingPathComponent("config.json") : url
     if isDirectory.boolValue {
-      if fileKind(file.path) == nil { try CheckpointReader.refuseOtherFormats(url) }
+      if fileKind(file.path) == nil, !CheckpointReader.holdsWeights(url) {
+        try CheckpointReader.refuseOtherFormats(url)
+      }
     } else {
       try CheckpointReader.refuseWeights(url)
     }

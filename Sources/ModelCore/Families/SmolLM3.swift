@@ -20,7 +20,8 @@ struct SmolLM3: Family {
       try AttentionConfig.unrotatedLayers(model, layerCount: layers)
       ?? (0..<layers).filter { ($0 + 1) % interval == 0 }
     config.attention.unrotatedLayers = unrotated
-    // As in transformers the list of layers counts by itself; the flag only makes one where there is none.
+    // As in transformers' masks the list of layers counts by itself; the flag makes one where there is none. (Its kernels for
+    // flash attention ask the flag too.)
     if try model.bool("use_sliding_window") ?? false || model.values["layer_types"]?.array != nil {
       config.attention.windows = try windows(model, layerCount: layers, where: unrotated.contains)
     }

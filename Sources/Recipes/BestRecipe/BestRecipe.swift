@@ -158,7 +158,7 @@ public struct BestRecipe {
       throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
     }
     try checkChain(
-      base: base, teacher: teacher, out: out, plan: plans.distillation, force: force, work: work)
+      base: base, teacher: teacher, out: out, plan: plans.distillation, type, force: force, work: work)
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.

@@ -60,7 +60,7 @@ public struct RecipeChoice: Sendable {
       over: ["HyLo, 7.8 %"]),
     RecipeChoice(
       "teacher", "a larger one where there is one", "zebra/table5", "Zebra-Llama-1B 4MLA-12M2 8B",
-      over: ["Zebra-Llama-1B 4MLA-12M2 3B", "Zebra-Llama-1B 4MLA-12M2 1B"], remark: "Z-Z5 is undecided"),
+      over: ["Zebra-Llama-1B 4MLA-12M2 3B", "Zebra-Llama-1B 4MLA-12M2 1B"]),
     RecipeChoice(
       "loss of the distillation", "KL alone", "xecomla/real-losses", "KL", over: ["KL + 0.05 CE", "KL + CE", "CE"],
       by: ["after.loss"]),
@@ -70,7 +70,7 @@ public struct RecipeChoice: Sendable {
   ]
 
   /// The numbers as the records of a checkout have them: the chosen cell's mean, and how far it is from each rival's over the
-  /// seeds that both have, with half of the 95 % interval; the experiment's name alone where there is no checkout.
+  /// seeds that both have, with half of the 95 % interval over these seeds alone; the experiment's name alone where there is no checkout.
   public func evidence(in laboratory: Laboratory?) throws -> String {
     guard let spec else { return "no record compares others" }
     let records = try laboratory?.records(of: spec, inProfile: "micro") ?? []

@@ -33,7 +33,8 @@ extension PlanCosts {
     default: work.operations = 0  // `rewire` copies weights.
     }
     work.leaves = model
-    work.frozen = base.config.parameterCount + model.config.parameterCount
+    // Matrices come and go one by one; what is mapped need not be in memory.
+    work.frozen = max(base.config.parameterCount, model.config.parameterCount)
     return work
   }
 

@@ -114,7 +114,7 @@ public struct HALO {
     }
     _ = try PositionFreeHybrid(attentionLayers: [0]).config(base: config, linear: linear)
     try checkChain(
-      base: base, teacher: teacher, out: out, plan: plans.distillation, force: force, work: work)
+      base: base, teacher: teacher, out: out, plan: plans.distillation, type, force: force, work: work)
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.

@@ -103,7 +103,7 @@ public struct MohawkDistilling {
   private func check(out: URL, force: Bool) throws {
     _ = try conversion.config(base: ModelConfig(contentsOf: base))
     try checkChain(
-      base: base, teacher: teacher, out: out, plan: plans.distillation, force: force, work: work)
+      base: base, teacher: teacher, out: out, plan: plans.distillation, type, force: force, work: work)
   }
 
   /// Trains what is not trained yet and leaves the model in `folder`.

@@ -141,7 +141,7 @@ public struct PostNAS {
       }
     }
     try checkChain(
-      base: base, teacher: teacher, out: out, plan: plans.whole, force: force, work: work)
+      base: base, teacher: teacher, out: out, plan: plans.whole, type, force: force, work: work)
   }
 
   // MARK: The stages

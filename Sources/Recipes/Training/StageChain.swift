@@ -37,9 +37,12 @@ func tokensOfStages(
 /// - Parameters:
 ///   - base: whose tokenizer the teacher must have; its vocabulary may be padded further
 ///   - plan: of the last stage, which alone may stand in `out`
+///   - type: of the finished model's numbers
 ///   - force: clears what else stands there
 ///   - work: holds what the stages before the last leave
-func checkChain(base: URL, teacher: URL, out: URL, plan: TrainingPlan, force: Bool, work: URL) throws {
+func checkChain(
+  base: URL, teacher: URL, out: URL, plan: TrainingPlan, _ type: ElementType, force: Bool, work: URL
+) throws {
   let size = try ModelConfig(contentsOf: base).vocabularySize
   let followed = try ModelConfig(contentsOf: teacher).vocabularySize
   func fingerprint(_ model: URL) throws -> String? {
@@ -62,6 +65,10 @@ func checkChain(base: URL, teacher: URL, out: URL, plan: TrainingPlan, force: Bo
   for (name, model) in [("base", base), ("teacher", teacher)] where resolvedPath(out) == resolvedPath(model) {
     throw UpcycleError.usage("is where the \(name) lies", field: "out", expected: "another folder", found: out.path)
   }
-  try RunDirectory(out, force: force).requireRoom(for: plan)
+  if "\(resolvedPath(work))/".hasPrefix("\(resolvedPath(out))/") {
+    throw UpcycleError.usage(
+      "lies in the folder of the model", field: "work", expected: "a folder beside it", found: work.path)
+  }
+  try RunDirectory(out, force: force).requireRoom(for: plan, type)
   try requireWorkFolder(work, apartFrom: [out, base, teacher])
 }
