@@ -32,6 +32,13 @@ public struct StagedOptions: ParsableArguments {
   /// - Throws: failures of reading the model that the run begins with
   public func type(from base: URL) throws -> ElementType { try stored.type(of: base) }
 
+  /// Says that layers which a method makes linear lose what of the base's attention they have no place for.
+  public func noteBiases(of base: URL) throws {
+    if try ModelConfig(contentsOf: base).attention.qkvBias {
+      printNote("note: the linear layers have no place for the base's biases on queries, keys and values")
+    }
+  }
+
   /// Trains all stages on ranks that share every batch; an interrupt ends them after a step.
   /// - Parameters:
   ///   - inputs: what the command reads, as given

@@ -75,9 +75,7 @@ struct HALOCommand: ParsableCommand {
       base: folder(base), teacher: teacher.map(folder), count: count, windows: windows, data: text.training,
       heldOut: text.heldOut, plans: plans, work: staged.workFolder)
     recipe.type = try staged.type(from: folder(base))
-    if ranks.writes, try ModelConfig(contentsOf: folder(base)).attention.qkvBias {
-      printNote("note: the linear layers have no place for the base's biases on queries, keys and values")
-    }
+    if ranks.writes { try staged.noteBiases(of: recipe.base) }
     return recipe
   }
 

@@ -103,8 +103,9 @@ final class BestRecipeTests: XCTestCase {
       let metric = choice.metrics[0]
       let own = try XCTUnwrap(mean(choice.chosen, metric), evidence)
       let others =
-        choice.rivals.compactMap { mean($0, metric) } + choice.rivalMetrics.compactMap { mean(choice.chosen, $0) }
-      XCTAssertEqual(others.count, choice.rivals.count + choice.rivalMetrics.count, evidence)
+        choice.rivals.compactMap { mean($0, metric) }
+        + [choice.rivalMetric].compactMap { $0.flatMap { mean(choice.chosen, $0) } }
+      XCTAssertEqual(others.count, choice.rivals.count + (choice.rivalMetric == nil ? 0 : 1), evidence)
       XCTAssertTrue(others.allSatisfy { metric.hasSuffix(".avg") ? $0 < own : $0 > own }, evidence)
       XCTAssertTrue(evidence.contains("against"), choice.question)
     }

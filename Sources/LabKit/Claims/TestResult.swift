@@ -25,8 +25,8 @@ public struct TestResult: Sendable {
   public private(set) var remarks: [String] = []
   /// The probability of data this far beyond a bound if the quantity stood on it; 1 inside the region.
   private(set) var failing = 1.0
-  /// Whether it is undecided, or out of reach, by an interval (of the metric as named) that the published effect lies outside of: whether there is
-  /// such an effect stays open, one of the published size is not seen.
+  /// Whether it is undecided, or out of reach, by an interval (of the metric as named) that the published effect lies
+  /// outside of: whether there is such an effect stays open, one of the published size is not seen.
   private(set) var excludesPublished = false
 
   /// What a power calculation asks for.

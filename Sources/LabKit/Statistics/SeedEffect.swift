@@ -1,7 +1,7 @@
 /// Whether seeds move cells alike. A seed stands for the same batches in every cell; where some batches teach more than others,
 /// cells of one seed are no independent repeats: differences of cells know more than each cell's variance says, means over cells
 /// less. Two-way analysis of variance, one value a cell and seed, cells may lack seeds: y_cs = m_c + b_s + e_cs.
-struct SeedEffect: Equatable, Sendable {
+struct SeedEffect: Sendable {
   /// Of the seeds, and of the residual.
   let freedom: (seeds: Double, residual: Double)
   /// Of seeds this far apart if there were no such effect (Fisher's test).
@@ -11,8 +11,6 @@ struct SeedEffect: Equatable, Sendable {
   static let level = 0.01
 
   var isPresent: Bool { probability < Self.level }
-
-  static func == (a: SeedEffect, b: SeedEffect) -> Bool { a.freedom == b.freedom && a.probability == b.probability }
 
   /// - Parameter cells: values by seed; cells with fewer than two say nothing and are left out
   /// - Returns: nil where fewer than two cells share two seeds, and where nothing is left that tells the residual

@@ -108,7 +108,7 @@ extension BestRecipe.Outline {
     }
     return .object([
       "latent_layers": .int(layers.latent), "layers": .int(layers.all), "kv_percent": .double(kvPercent),
-      "cache_percent_8192": .double(percentWithStates),
+      "cache_percent_\(BestRecipe.Shape.statesContext)": .double(percentWithStates),
       "steps": .array(steps), "why": .array(why),
     ])
   }

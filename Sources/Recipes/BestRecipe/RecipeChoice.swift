@@ -16,14 +16,14 @@ public struct RecipeChoice: Sendable {
   public let rivals: [String]
   /// `stage.metric`, of losses less is better and of scores more: the first decided, the other is told beside it.
   public let metrics: [String]
-  /// What the chosen cell is compared with by each metric, instead of other cells; empty: nothing.
-  public let rivalMetrics: [String]
+  /// What the chosen cell's first metric is compared with, instead of other cells.
+  public let rivalMetric: String?
   /// What the comparison leaves open; nil: nothing but its seeds.
   public let remark: String?
 
   private init(
     _ question: String, _ answer: String, _ spec: String? = nil, _ chosen: String = "", over rivals: [String] = [],
-    by metrics: [String] = ["sft.loss", "scores.avg"], rivalMetrics: [String] = [], remark: String? = nil
+    by metrics: [String] = ["sft.loss", "scores.avg"], rivalMetric: String? = nil, remark: String? = nil
   ) {
     self.question = question
     self.answer = answer
@@ -31,7 +31,7 @@ public struct RecipeChoice: Sendable {
     self.chosen = chosen
     self.rivals = rivals
     self.metrics = metrics
-    self.rivalMetrics = rivalMetrics
+    self.rivalMetric = rivalMetric
     self.remark = remark
   }
 
@@ -66,20 +66,20 @@ public struct RecipeChoice: Sendable {
       by: ["after.loss"]),
     RecipeChoice(
       "preference training after it", "none", "zebra/refined-ild", "1B-4MLA12M2 + Enhanced-ILD", by: ["scores.avg"],
-      rivalMetrics: ["preferred.avg"]),
+      rivalMetric: "preferred.avg"),
   ]
 
   /// The numbers as the records of a checkout have them: the chosen cell's mean, and how far it is from each rival's over the
-  /// seeds that both have, with half of the 95 % interval over these seeds alone; the experiment's name alone where there is no checkout.
+  /// seeds that both have, with half of the 95 % interval over these seeds alone; the experiment's name alone where there is
+  /// no checkout.
   public func evidence(in laboratory: Laboratory?) throws -> String {
     guard let spec else { return "no record compares others" }
     let records = try laboratory?.records(of: spec, inProfile: "micro") ?? []
     var parts = [String]()
-    for (index, metric) in metrics.enumerated() {
+    for metric in metrics {
       let own = values(of: chosen, metric, in: records)
       if own.isEmpty { continue }
-      let sides =
-        rivals.map { ($0, metric) } + rivalMetrics.dropFirst(index).prefix(1).map { (chosen, $0) }
+      let sides = rivals.map { ($0, metric) } + (rivalMetric.map { [(chosen, $0)] } ?? [])
       let digits = metric.hasSuffix(".avg") ? 1 : 3
       let mean = Sample(values: Array(own.values)).mean
       let leads = sides.compactMap { cell, other -> String? in
