@@ -234,9 +234,7 @@ public struct OutputFolder: ParsableArguments {
 
   private func keepApart(_ folder: String, from inputs: [String]) throws {
     if folder.isEmpty { throw UpcycleError.usage("is empty", at: "--out", expected: "a folder") }
-    func place(_ path: String) -> String {
-      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
-    }
+    func place(_ path: String) -> String { resolvedPath(URL(fileURLWithPath: path)) }
     if inputs.contains(where: { place($0) == place(folder) }) {
       throw UpcycleError.usage("is what the command reads", at: "--out", expected: "another folder", found: folder)
     }

@@ -9,21 +9,14 @@ import XCTest
 
 /// Models of every kind, exported, are what they were.
 final class ExportTests: XCTestCase {
-  static let goldens = repositoryRoot().appendingPathComponent("Tests/ExportTests/Goldens")
+  static let goldens = exportGoldens
   private var folder = URL(fileURLWithPath: "/")
 
   override func setUpWithError() throws { folder = try temporaryFolder() }
   override func tearDown() { try? FileManager.default.removeItem(at: folder) }
 
-  /// A model folder of random weights that are large enough for attention to look somewhere.
   private func model(_ name: String, change: (inout ModelConfig) -> Void = { _ in }) throws -> URL {
-    let url = folder.appendingPathComponent("model-\(name)", isDirectory: true)
-    var config = try ModelConfig(contentsOf: Self.goldens.appendingPathComponent("\(name).config.json"))
-    change(&config)
-    try makeDirectory(url)
-    try writeModelFolder(
-      config, from: RandomWeights(seed: 1, deviation: 16 * 0.02, layers: config.layerCount), to: url)
-    return url
+    try goldenModel(name, in: folder, change: change)
   }
 
   private func exported(_ model: URL, _ format: ExportFormat = .transformers, type: ExportedType? = nil) throws -> URL {
@@ -489,37 +482,5 @@ final class ExportTests: XCTestCase {
       XCTAssertEqual(text.count, ids.count + 12, name)
     }
     if !hasPeer { throw XCTSkip("skipped from here: UPCYCLE_PEER_PYTHON names no Python with mlx and mlx-lm") }
-  }
-
-  /// Pieces in our own format, which no other program reads, are written as the Hub's.
-  func testPiecesBecomeATokenizerOfTheHub() throws {
-    let model = try model("llama")
-    try writeFile(
-      #"""
-      {"type": "llama2c", "pieces": ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab"],
-       "scores": [0, 0, 0, -2, -3, -4, -1]}
-      """#, to: model.appendingPathComponent("tokenizer.json"))
-    for format in [ExportFormat.transformers, .mlx] {
-      let place = folder.appendingPathComponent("pieces-\(format.rawValue)")
-      let report = try exportModel(from: model, to: place, as: format)
-      XCTAssertEqual(report.notes.count, 1, "\(report.notes)")
-      let json = try JSONValue(contentsOf: place.appendingPathComponent("tokenizer.json"))
-      XCTAssertEqual(json["added_tokens"]?.array?.count, 3)
-      XCTAssertEqual(json["model"]?["merges"]?.array?.compactMap(\.string), ["a b"])
-      let settings = try JSONValue(contentsOf: place.appendingPathComponent("tokenizer_config.json"))
-      XCTAssertEqual(settings["bos_token"]?.string, "<s>")
-    }
-  }
-
-  func testGGUFRefusesWhatLlamaCppDoesNotCompute() throws {
-    for (name, word) in [("all-mixers", "MLA"), ("plain", "--latent-norm"), ("normed-heads", "latent attention alone")]
-    {
-      XCTAssertThrowsError(
-        try exportModel(from: model(name), to: folder.appendingPathComponent("x.gguf"), as: .gguf)
-      ) { XCTAssertTrue("\($0)".contains(word), "\($0)") }
-    }
-    XCTAssertThrowsError(
-      try exportModel(from: model("llama"), to: folder.appendingPathComponent("y"), as: .transformers, type: .q8)
-    ) { XCTAssertTrue("\($0)".contains("q8_0"), "\($0)") }
   }
 }

@@ -240,4 +240,17 @@ final class GGUFTests: XCTestCase {
       }
     }
   }
+
+  func testGGUFRefusesWhatLlamaCppDoesNotCompute() throws {
+    for (name, word) in [("all-mixers", "MLA"), ("plain", "--latent-norm"), ("normed-heads", "latent attention alone")]
+    {
+      XCTAssertThrowsError(
+        try exportModel(from: goldenModel(name, in: folder), to: folder.appendingPathComponent("x.gguf"), as: .gguf)
+      ) { XCTAssertTrue("\($0)".contains(word), "\($0)") }
+    }
+    XCTAssertThrowsError(
+      try exportModel(
+        from: goldenModel("llama", in: folder), to: folder.appendingPathComponent("y"), as: .transformers, type: .q8)
+    ) { XCTAssertTrue("\($0)".contains("q8_0"), "\($0)") }
+  }
 }

@@ -96,3 +96,6 @@ public func writeFile(_ data: Data, to url: URL) throws {
 
 /// Writes a whole text file in UTF-8 atomically, see `AtomicFile`.
 public func writeFile(_ text: String, to url: URL) throws { try writeFile(Data(text.utf8), to: url) }
+
+/// The path of a file or folder, without `..` and links: two that are equal are one.
+public func resolvedPath(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }

@@ -89,8 +89,8 @@ extension Spec {
   static func file(_ name: String, beside spec: URL) throws -> URL {
     let folder = spec.deletingLastPathComponent()
     let file = folder.appendingPathComponent(name)
-    let experiments = folder.deletingLastPathComponent().standardizedFileURL.resolvingSymlinksInPath().path
-    let target = file.standardizedFileURL.resolvingSymlinksInPath().path
+    let experiments = resolvedPath(folder.deletingLastPathComponent())
+    let target = resolvedPath(file)
     guard !name.hasPrefix("/"), target.hasPrefix(experiments + "/") else {
       throw UpcycleError(
         "names a file outside the experiments folder", at: spec.path, expected: "a file under \(experiments)",

@@ -10,6 +10,3 @@ func requireWorkFolder(_ work: URL, apartFrom models: [URL]) throws {
       "is a model's own folder", field: "work", expected: "a folder for the intermediate models", found: work.path)
   }
 }
-
-/// The path of a file or folder, without `..` and links: two that are equal are one.
-func resolvedPath(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }

@@ -13,7 +13,7 @@ public func outputFolder(_ url: URL, keepingApartFrom source: URL) throws -> Ato
 /// The checks of `outputFolder` alone.
 func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
   guard
-    url.standardizedFileURL.resolvingSymlinksInPath().path != source.standardizedFileURL.resolvingSymlinksInPath().path
+    resolvedPath(url) != resolvedPath(source)
   else {
     throw UpcycleError.usage("is the base model itself", at: "`out`", expected: "another folder", found: url.path)
   }

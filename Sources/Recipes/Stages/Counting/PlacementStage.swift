@@ -25,8 +25,8 @@ struct PlacementParameters: StageParameters {
       let experiments = try Places().root.appendingPathComponent("experiments")
       let file = experiments.appendingPathComponent(name)
       guard
-        file.standardizedFileURL.resolvingSymlinksInPath().path.hasPrefix(
-          experiments.standardizedFileURL.resolvingSymlinksInPath().path + "/")
+        resolvedPath(file).hasPrefix(
+          resolvedPath(experiments) + "/")
       else {
         throw UpcycleError.usage("names a file outside the experiments folder", field: "scores", found: "\"\(name)\"")
       }
