@@ -5,7 +5,7 @@ import XCTest
 /// Specs of one claim, and records for it to be decided by.
 class ClaimTestCase: XCTestCase {
   /// A spec of cells `a` ... `h` (run), `base` (without seeds) and `absent` (no stand-in), with one claim.
-  func spec(_ tests: String, extra: String = "", chance: String = "") throws -> Spec {
+  func spec(_ tests: String, extra: String = "", chance: String = "", id: String = "D-C2") throws -> Spec {
     let lab = try TestLaboratory()
     let cells = "abcdefgh".map { "{ id: \"\($0)\", pipeline: \"train\" }" }.joined(separator: ", ")
     try lab.write(
@@ -20,7 +20,7 @@ class ClaimTestCase: XCTestCase {
           ],
           cells: [\(cells), { id: "absent", pending: "a thing we lack" }],
         },
-        claims: [{ id: "D-C2", statement: "A claim.", metric: "score.avg", \(extra) tests: [\(tests)] }],
+        claims: [{ id: "\(id)", statement: "A claim.", metric: "score.avg", \(extra) tests: [\(tests)] }],
       }
       """)
     return try withExtendedLifetime(lab) { try lab.laboratory.spec("demo/claims") }

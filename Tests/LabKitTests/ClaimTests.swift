@@ -403,4 +403,20 @@ final class ClaimTests: ClaimTestCase {
       try XCTUnwrap(SeedEffect([[1: 0, 2: 1], [1: 5, 2: 6.5], [3: 0, 4: 1], [3: 1, 4: 2.5]])).freedom.seeds, 2)
     XCTAssertNil(SeedEffect([[1: 0, 2: 1], [3: 0, 4: 1]]))
   }
+
+  /// A sentence asked of other models stands beside the first answer; one that nobody asked first says so.
+  func testClaimsPageSetsAnswersSideBySide() throws {
+    let records = records(["a": [3, 3.1, 3.2], "b": [1, 1.1, 1.2]])
+    func entry(_ extra: String, id: String) throws -> ClaimsPage.Entry {
+      let spec = try spec(difference, extra: extra, id: id)
+      return ClaimsPage.Entry(spec: spec, verdict: try verdict(spec, records))
+    }
+    let page = ClaimsPage([
+      try entry("", id: "D-C2"), try entry("asks_again: \"D-C2\",", id: "D-W2"),
+      try entry("asks_again: \"D-C9\",", id: "D-W9"),
+    ]).markdown
+    XCTAssert(page.contains("| A claim. | D-C2 holds "), page)
+    XCTAssert(page.contains(" | D-W2 holds "), page)
+    XCTAssert(page.contains("D-C9: there is no such claim"), page)
+  }
 }

@@ -7,7 +7,7 @@ extension Claim {
       value, at: path, in: file,
       known: [
         "id", "statement", "evidence", "metric", "measured", "pretrainings", "pairs_seeds", "tests", "pending",
-        "headline", "scale", "gate",
+        "headline", "scale", "gate", "asks_again",
       ])
     id = try object.required("id", object.string)
     statement = try object.required("statement", object.string)
@@ -15,6 +15,7 @@ extension Claim {
     pending = try object.string("pending")
     isHeadline = try object.bool("headline") ?? false
     scale = try object.string("scale")
+    asksAgain = try object.string("asks_again")
     let name = try object.string("gate")
     gate = name.flatMap { gates[$0]?.string }
     if let name, gate == nil {

@@ -20,6 +20,8 @@ public struct Claim: Sendable {
   public let isHeadline: Bool
   /// What models of micro scale can say of it, and what they cannot.
   public let scale: String?
+  /// The claim whose sentence it asks again, of other models.
+  public let asksAgain: String?
 
   /// One quantity and the region it must lie in.
   public struct Test: Sendable {

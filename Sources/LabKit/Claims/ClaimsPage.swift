@@ -63,11 +63,27 @@ public struct ClaimsPage: Sendable {
     for paper in papers {
       for entry in entries where entry.spec.paper == paper && entry.verdict.claim.isHeadline { lines += block(entry) }
     }
+    lines += askedAgain
     for paper in papers {
       lines += ["## \(name(paper))", ""]
       for entry in entries where entry.spec.paper == paper && !entry.verdict.claim.isHeadline { lines += block(entry) }
     }
     return lines.dropLast().joined(separator: "\n") + "\n"
+  }
+
+  /// The answers to sentences that were asked twice, of different models, side by side.
+  private var askedAgain: [String] {
+    var grid = MarkdownGrid()
+    for header in ["sentence", "asked first", "asked again"] { grid.add(header, right: false) }
+    for second in entries {
+      guard let id = second.verdict.claim.asksAgain else { continue }
+      func answer(_ entry: Entry) -> String { "\(entry.verdict.claim.id) \(entry.verdict.answer.rawValue)" }
+      let first = entries.first { $0.verdict.claim.id == id }
+      grid.rows.append([
+        first?.verdict.claim.statement ?? "", first.map(answer) ?? "\(id): there is no such claim", answer(second),
+      ])
+    }
+    return grid.rows.isEmpty ? [] : ["## Asked twice, of different models", "", grid.text, ""]
   }
 
   /// What the undecided ones say for all that.
