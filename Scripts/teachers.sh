@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pretrains the ladder's committed models anew: the tokenizer, two seeds of nano-1b and nano-8b, nano-3b, nano-smol, the
+# Pretrains the ladder's committed models anew: the tokenizer, three seeds of nano-1b, two of nano-8b, nano-3b, nano-smol, the
 # three with experts, which also learn to write programs (nano-qwen-moe from two seeds), nano-8b and nano-1b continued at
 # 2,048 tokens, nano-qwen, and three smaller relatives of nano-smol and nano-qwen (from nano-1b's second seed on with one
 # thread each: the thread count is part of a result's identity).
@@ -26,6 +26,7 @@ pretrain nano-3b 1 4.3M 2.5e-3
 pretrain nano-smol 1 4M 3e-3
 export UPCYCLE_THREADS=1
 pretrain nano-1b 2 4M 3e-3
+pretrain nano-1b 3 4M 3e-3
 pretrain nano-qwen-moe 1 4M 3e-3 code all,programs,edits
 pretrain nano-qwen-moe 2 4M 3e-3 code all,programs,edits
 pretrain nano-dsv2 1 4M 3e-3 code all,programs,edits

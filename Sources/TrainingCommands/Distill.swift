@@ -36,6 +36,7 @@ public struct Distill: ParsableCommand {
   var teacherStates: String?
   @Option(help: "Weight of KL(teacher || student) per token.") var klWeight = 1.0
   @Option(help: "Weight of next-token cross-entropy per token.") var ceWeight = 0.0
+  @Flag(help: "Feed-forwards stay as they are.") var freezeFeedForwards = false
   @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(help: "Recompute activations in the backward pass: less memory, one more forward.") var checkpointing = false
@@ -52,11 +53,12 @@ public struct Distill: ParsableCommand {
       let guide = klWeight > 0 ? folder(teacher) : nil
       let plan = try ranks.agreeing {
         if guide == nil { try refuse(["--teacher-states": teacherStates != nil], "says nothing with --kl-weight 0") }
-        let plan = TrainingPlan(
+        var plan = TrainingPlan(
           tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
           learningRate: lr, warmup: warmup,
           ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing
         ).dealt(to: ranks.size)
+        if freezeFeedForwards { plan.freezesFeedForwards = true }
         try plan.validate(ranks: ranks.size)
         try ranks.tellShares(of: batch, "sequences", student: folder(student), frozen: guide)
         return plan

@@ -7,7 +7,7 @@ import TrainingCommands
 struct Zebra: ParsableCommand {
   static func main() {
     restartWithFittingKernels()
-    runAsMain(onRanks: ["upcycle", "ild", "mohawk", "distill", "prefer"])
+    runAsMain(onRanks: ["upcycle", "ild", "mambainllama", "mohawk", "distill", "prefer"])
   }
 
   static let configuration = CommandConfiguration(
@@ -21,6 +21,8 @@ struct Zebra: ParsableCommand {
       """,
     version: upcycleVersion,
     subcommands: [
-      Upcycle.self, ILD.self, Select.self, Compose.self, Distill.self, Prefer.self, Mohawk.self, Prune.self,
+      Upcycle.self, ILD.self, Select.self, Compose.self, Distill.self, Prefer.self, MambaInLlamaCommand.self,
+      Mohawk.self,
+      Prune.self,
     ])
 }

@@ -2,7 +2,7 @@ import Groundwork
 import TestKit
 import XCTest
 
-/// Llamba and Minitron as people type them.
+/// MambaInLlama, Llamba and Minitron as people type them.
 final class MohawkCommandTests: XCTestCase {
   private let smol = "experiments/teachers/nano-smol-seed1"
   private var folder = URL(fileURLWithPath: "/")
@@ -56,6 +56,35 @@ final class MohawkCommandTests: XCTestCase {
     for name in ["x", "x.stages", "other", "other.stages"] {
       XCTAssertFalse(FileManager.default.fileExists(atPath: path(name)), name)
     }
+  }
+
+  func testMambaInLlamaHalvesTheAttentionLayers() throws {
+    let mamba = [
+      "mambainllama", "--base", smol, "--data", path("shards"), "--held-out", path("shards"), "--batch", "2",
+      "--sequence",
+      "64", "--quiet", "--out", path("mamba"),
+    ]
+    let made = try assertSucceeds("zebra", mamba + ["--tokens", "1024", "--rounds", "2"])
+    XCTAssertTrue(made.output.contains("attention layers: 3,7,11"), made.output)
+    XCTAssertTrue(made.output.contains("round 2, frozen feed-forwards: held-out loss"), made.output)
+    let info = try assertSucceeds("hybrid", ["info", "--model", path("mamba"), "--json"]).output
+    XCTAssertEqual(try JSONValue(parsing: Data(info.utf8), file: "info")["kv_percent"]?.double, 25, info)
+    let again = try assertSucceeds("zebra", mamba + ["--tokens", "1024", "--rounds", "2"])
+    XCTAssertEqual(again.output, made.output)
+    let json = try assertSucceeds(
+      "zebra", mamba.dropLast() + [path("listed"), "--tokens", "512", "--layers", "3,7", "--json"]
+    ).output
+    let outcome = try JSONValue(parsing: Data(json.utf8), file: "mambainllama --json")
+    XCTAssertEqual(outcome["attention_layers"]?.array?.compactMap(\.int), [3, 7], json)
+    let other = Array(mamba.dropLast() + [path("other"), "--tokens", "1024"])
+    for (options, words) in [
+      (["--rounds", "9"], ["--rounds", "1 to 4 for 12 layers"]),
+      (["--rounds", "2", "--layers", "3"], ["--rounds", "--layers"]),
+      (["--layers", "all"], ["--layers", "3,7,11"]), (["--layers", "12"], ["12"]),
+      (["--shares", "1,2,3"], ["--shares"]),
+      (["--layers", "0,1,2,3,4,5,6,7,8,9,10,11"], ["--layers"]),
+    ] { try assertRefused("zebra", other + options, status: 2, saying: words) }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("other")))
   }
 
   func testPruneWritesAnOrdinarySmallerModel() throws {

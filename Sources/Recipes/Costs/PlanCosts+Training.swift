@@ -16,7 +16,12 @@ extension PlanCosts {
     switch node.stage.name {
     case "distill":
       let own = try DistillParameters(resolved: node.config)
-      return followed(tokens: own.tokens, batch: own.batch, time: own.sequence, klWeight: own.klWeight)
+      var work = followed(tokens: own.tokens, batch: own.batch, time: own.sequence, klWeight: own.klWeight)
+      if own.freezesFeedForwards == true {
+        work?.freeze(
+          student.config.feedForwardParameterCount, of: student.config.feedForwardFLOPsPerToken, tokens: own.tokens)
+      }
+      return work
     case "extend":
       let own = try ExtendParameters(resolved: node.config)
       if own.tokens == 0 { return Work(operations: 0, reads: [student.config], leaves: student) }

@@ -57,7 +57,9 @@ private struct ReplacedMixers<Replacement: TensorwiseReplacement>: WeightSource 
   var names: Set<String>? { nil }
 
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
-    guard case .mixer(let role) = tensor.role, let layer = tensor.layer, config.mixers[layer] == Replacement.kind else {
+    guard case .mixer(let role) = tensor.role, let layer = tensor.layer,
+      config.mixers[layer] != teacher.base.mixers[layer]
+    else {
       return try teacher.source.read(teacher.base.counterpart(of: tensor), into: destination)
     }
     try replacement.write(tensor, role, layer: layer, of: config, from: teacher, to: destination)

@@ -18,6 +18,7 @@ struct DistillParameters: StageParameters {
   var mixture: OneOf<MicroworldCorpus.Mixture>?
   /// nil: text that the base was pretrained on; else another author's, who gives this share of answers wrongly.
   var rho: Double?
+  var freezesFeedForwards: Bool?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case tokens
@@ -25,6 +26,7 @@ struct DistillParameters: StageParameters {
     case ceWeight = "ce_weight"
     case learningRate = "lr"
     case batch, sequence, warmup, mixture, rho
+    case freezesFeedForwards = "freeze_feed_forwards"
   }
 
   static func names(buildingOn roles: Set<String>) -> [String] {
@@ -39,10 +41,11 @@ let distillStage = Stage(
   parameters: DistillParameters.self,
   run: { context, parameters in
     let student = try context.parent("student").folder
-    let plan = TrainingPlan(
+    var plan = TrainingPlan(
       tokens: parameters.tokens, batch: parameters.batch, time: parameters.sequence,
       learningRate: parameters.learningRate, warmup: parameters.warmup, ceWeight: parameters.ceWeight,
       klWeight: parameters.klWeight, seed: UInt64(context.seed))
+    if parameters.freezesFeedForwards == true { plan.freezesFeedForwards = true }
     let tokenizer = try Tokenizer.load(from: student)
     let text: (training: TokenShards, heldOut: TokenShards)
     if let given = context.parents["text"] {
