@@ -162,9 +162,8 @@ extension [TaskResult] {
         lines.append(
           String(
             format: "%@ %5d  %5d  %@ %@ %6.4f  %@",
-            result.task.name.padding(toLength: 20, withPad: " ", startingAt: 0),
-            result.samples.count, result.shots, parts[1].padding(toLength: 17, withPad: " ", startingAt: 0),
-            parts[0].padding(toLength: 11, withPad: " ", startingAt: 0), score.value, error))
+            result.task.name.leftAligned(20), result.samples.count, result.shots, parts[1].leftAligned(17),
+            parts[0].leftAligned(11), score.value, error))
       }
     }
     return lines.joined(separator: "\n")

@@ -77,7 +77,7 @@ struct StepProfile: Encodable {
     }
     let head = String(format: "%@: %.0f ms a step (median), fastest %.0f ms", preset, step, fastest)
     let lines = rows.map { row in
-      let name = row.operation.padding(toLength: 28, withPad: " ", startingAt: 0)
+      let name = row.operation.leftAligned(28)
       return name
         + String(
           format: "%4d calls %8.1f ms forward %8.1f ms backward %5.1f %%", row.calls, row.forward, row.backward,

@@ -257,7 +257,7 @@ struct Evaluate: ParsableCommand {
       try printResult(
         String(
           format: "%@  %+.1f%@ points  (%d won, %d lost of %d, p %.3f)",
-          task.task.padding(toLength: 12, withPad: " ", startingAt: 0), 100 * paired.difference.value, error,
+          task.task.leftAligned(12), 100 * paired.difference.value, error,
           paired.onlySecond, paired.onlyFirst, paired.items, paired.pValue))
     }
   }

@@ -217,7 +217,7 @@ struct ModelReport {
         }
         rows.append(("cache with state", shares.joined(separator: ", ") + " (bfloat16, states float32)"))
       }
-      var lines = rows.map { name, value in name.padding(toLength: 26, withPad: " ", startingAt: 0) + value }
+      var lines = rows.map { name, value in name.leftAligned(26) + value }
       if !facts.isEmpty { lines.append("published about this shape:") }
       for fact in facts { lines.append("  " + (try Self.line(fact, showsShape: false))) }
       return lines.joined(separator: "\n")
@@ -255,14 +255,14 @@ struct ModelReport {
   static func line(_ fact: PublishedFact, showsShape: Bool) throws -> String {
     var text = ""
     if showsShape {
-      text = fact.preset.padding(toLength: max(13, fact.preset.count + 1), withPad: " ", startingAt: 0)
+      text = fact.preset.leftAligned(max(13, fact.preset.count + 1))
       if let latent = fact.latent {
         text += "kv \(latent.kvRank)" + (latent.qRank.map { ", q \($0)" } ?? "") + ", rope \(latent.headDim.rope)"
         if let layers = latent.layers { text += ", \(layers.count) layers" }
       } else if !fact.preset.hasPrefix("hylo-") {
         text += "base"
       }
-      text = text.padding(toLength: max(text.count, 48), withPad: " ", startingAt: 0)
+      text = text.leftAligned(max(text.count, 48))
     }
     text += "\(fact.quantity.rawValue): ours \(digits(try fact.computed()))"
     if let published = fact.published {

@@ -95,12 +95,12 @@ struct RequestsOption: ParsableArguments {
     func milliseconds(_ seconds: Double?) -> String { seconds.map { String(format: "%.2f", 1000 * $0) } ?? "-" }
     let name = max(7, report.requests.map(\.request.count).max() ?? 7)
     var lines = [
-      "\("request".padding(toLength: name, withPad: " ", startingAt: 0))  prompt     new  arrival s  first token ms  per token ms  finish"
+      "\("request".leftAligned(name))  prompt     new  arrival s  first token ms  per token ms  finish"
     ]
     for request in report.requests {
       lines.append(
         [
-          request.request.padding(toLength: name, withPad: " ", startingAt: 0),
+          request.request.leftAligned(name),
           formatCount(request.promptTokens).rightAligned(8), formatCount(request.tokens.count).rightAligned(8),
           String(format: "%.2f", request.arrival).rightAligned(11),
           milliseconds(request.timeToFirstToken).rightAligned(16),

@@ -111,12 +111,12 @@ struct Throughput: ParsableCommand {
     }
     let widest = max(5, points.map(\.model.count).max() ?? 5)
     try printResult(
-      "\("model".padding(toLength: widest, withPad: " ", startingAt: 0))  batch   context    tokens/s   ms/step     cache bytes      peak bytes"
+      "\("model".leftAligned(widest))  batch   context    tokens/s   ms/step     cache bytes      peak bytes"
     )
     for point in points {
       try printResult(
         [
-          point.model.padding(toLength: widest, withPad: " ", startingAt: 0), "\(point.batch)".rightAligned(7),
+          point.model.leftAligned(widest), "\(point.batch)".rightAligned(7),
           formatCount(point.context).rightAligned(10), formatCount(Int(point.tokensPerSecond)).rightAligned(12),
           String(format: "%.3f", point.millisecondsPerStep).rightAligned(10),
           formatCount(point.cacheBytes).rightAligned(16), formatCount(point.peakBytes).rightAligned(16),

@@ -133,7 +133,7 @@ struct CheckCommand: ParsableCommand {
     try printResult("\n\(spec.name): spread between cells over the noise between seeds")
     let width = signals.map(\.metric.count).max()!
     for signal in signals {
-      let name = signal.metric.padding(toLength: width, withPad: " ", startingAt: 0)
+      let name = signal.metric.leftAligned(width)
       let numbers = String(
         format: "%6.2f = %6.2f / %5.2f", signal.ratio, signal.signal, signal.noise)
       let limited = signal.limited > 0 ? ", \(signal.limited) at floor or ceiling" : ""

@@ -38,7 +38,7 @@ struct ListCommand: ParsableCommand {
       }
       let width = specs.map(\.name.count).max() ?? 0
       for spec in specs {
-        let name = spec.name.padding(toLength: width, withPad: " ", startingAt: 0)
+        let name = spec.name.leftAligned(width)
         let state = spec.pending.map { "not run yet: needs \($0)" } ?? counted(spec.cells.count, "cell")
         try printResult("\(name)  \(spec.place): \(spec.title) (\(state))")
       }
@@ -221,7 +221,7 @@ struct StatusCommand: ParsableCommand {
       }
       let width = states.map(\.spec.name.count).max() ?? 0
       for state in states {
-        try printResult("\(state.spec.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(state.text)")
+        try printResult("\(state.spec.name.leftAligned(width))  \(state.text)")
       }
     }
   }

@@ -35,9 +35,12 @@ struct CompareSVD: ParsableCommand {
   }
 
   private static func line(_ row: SVDComparison) -> String {
-    func pad(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
-    return pad("\(row.rows)x\(row.columns)", 12) + " " + pad("\(row.rank)", 5) + " " + pad(row.spectrum, 9) + " "
-      + pad(row.method, 15) + String(format: " %7.3f  %12.1e  %14.1e", row.seconds, row.error, row.excess)
+    let words = [
+      "\(row.rows)x\(row.columns)".leftAligned(12), "\(row.rank)".leftAligned(5), row.spectrum.leftAligned(9),
+      row.method.leftAligned(15),
+    ]
+    return words.joined(separator: " ")
+      + String(format: " %7.3f  %12.1e  %14.1e", row.seconds, row.error, row.excess)
   }
 
   private static func parse(_ text: Substring) throws -> (rows: Int, columns: Int, rank: Int) {

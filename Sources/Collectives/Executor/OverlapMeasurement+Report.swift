@@ -17,8 +17,7 @@ extension OverlapMeasurement.Outcome {
     for result in methods {
       for times in result.passes {
         lines.append(
-          result.method.rawValue.padding(toLength: 19, withPad: " ", startingAt: 0)
-            + times.pass.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
+          result.method.rawValue.leftAligned(19) + times.pass.rawValue.leftAligned(9)
             + String(
               format: "%9.2f%13.3f%11.3f%11.2f", times.milliseconds, times.exposed, times.late, 100 * times.overlap))
       }

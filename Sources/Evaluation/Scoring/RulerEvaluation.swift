@@ -110,7 +110,7 @@ public struct RulerReport: Codable, Equatable, Sendable {
     var lines = ["task            " + lengths.map { cell("\($0)") }.joined()]
     for task in tasks {
       lines.append(
-        task.padding(toLength: 16, withPad: " ", startingAt: 0)
+        task.leftAligned(16)
           + lengths.map { cell(self[task, $0].map { String(format: "%.1f", 100 * $0.score(metric).value) } ?? "-") }
           .joined())
     }

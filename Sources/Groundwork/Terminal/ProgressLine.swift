@@ -103,6 +103,9 @@ public func parseCount(_ text: String) -> Int? {
 extension String {
   /// With spaces in front, so that it takes `width` characters at least.
   public func rightAligned(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+
+  /// With spaces behind, or cut, so that it takes `width` characters.
+  public func leftAligned(_ width: Int) -> String { padding(toLength: width, withPad: " ", startingAt: 0) }
 }
 
 /// 1 and "token" -> "1 token", 2000 -> "2,000 tokens".

@@ -72,7 +72,7 @@ public struct ClosingCard {
   /// The label beside the first line, the others below it.
   private static func labelled(_ label: String, _ lines: [String]) -> [String] {
     lines.enumerated().map { index, line in
-      (index == 0 ? label : "").padding(toLength: 9, withPad: " ", startingAt: 0) + line
+      (index == 0 ? label : "").leftAligned(9) + line
     }
   }
 

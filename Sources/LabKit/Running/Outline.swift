@@ -74,9 +74,9 @@ public struct Outline {
       for (place, line) in lines.enumerated() {
         let state = line.done ? "done" : line.seconds.map { "about \(formatDuration($0))" } ?? "to do"
         let cells = line.node.cells.count == 1 ? line.node.cells[0] : "\(line.node.cells.count) cells"
-        let stage = line.node.stage.name.padding(toLength: width, withPad: " ", startingAt: 0)
+        let stage = line.node.stage.name.leftAligned(width)
         let seed = line.node.stage.seeded ? "seed \(line.node.seed)" : "any seed"
-        text += "  \(line.node.key.prefix(10))  \(stage) \(state.padding(toLength: 12, withPad: " ", startingAt: 0)) "
+        text += "  \(line.node.key.prefix(10))  \(stage) \(state.leftAligned(12)) "
         if let table { text += "\(table.line(place))  " }
         text += "\(seed)  \(cells)\n"
       }

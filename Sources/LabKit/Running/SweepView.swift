@@ -132,8 +132,8 @@ public struct SweepView {
       let marks = row.stages.map { Self.mark($0.state) }.joined()
       let current = row.stages.first { if case .running = $0.state { true } else { false } }
       let detail = current.map { self.detail(key: $0.key, alias: $0.alias) } ?? ""
-      let name = row.name.count > width ? row.name.prefix(width - 1) + "…" : row.name[...]
-      let line = name.padding(toLength: width, withPad: " ", startingAt: 0) + "  \(marks)  \(detail)"
+      let name = row.name.count > width ? String(row.name.prefix(width - 1)) + "…" : row.name
+      let line = name.leftAligned(width) + "  \(marks)  \(detail)"
       text.append(String(line.prefix(columns)))
     }
     if shown.count < rows.count {

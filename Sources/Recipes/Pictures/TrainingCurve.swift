@@ -83,12 +83,12 @@ public struct TrainingCurve {
     let width = max(3, curves.map(\.name.count).max() ?? 3)
     func cell(_ text: String) -> String { " " + text.rightAligned(12) }
     let header =
-      "run".padding(toLength: width, withPad: " ", startingAt: 0)
+      "run".leftAligned(width)
       + ["tokens", "of", "loss", "KL", "held out"].map { cell($0) }.joined()
     let lines = curves.map { curve in
       let last = Quantity.allCases.map { curve.points[$0]?.last.map { String(format: "%.4f", $0[1]) } ?? "-" }
       let tokens = curve.points.values.compactMap(\.last?[0]).max() ?? 0
-      return curve.name.padding(toLength: width, withPad: " ", startingAt: 0)
+      return curve.name.leftAligned(width)
         + ([formatCount(Int(tokens)), formatCount(curve.plannedTokens)] + last).map { cell($0) }.joined()
     }
     return ([header] + lines).joined(separator: "\n")

@@ -1,5 +1,6 @@
 import Collectives
 import Foundation
+import Groundwork
 
 extension ScalingPoint {
   /// What a user reads: every method by GPU count.
@@ -7,7 +8,7 @@ extension ScalingPoint {
     var lines = ["  gpus  method                   ms  overlap %  speed-up"]
     for point in points {
       for times in point.times {
-        let name = times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
+        let name = times.method.rawValue.leftAligned(16)
         // What is 0 but for its last bits is no -0.0.
         let percent = (1000 * times.overlap).rounded() / 10 + 0
         let overlap = times.method == .standard ? "-" : String(format: "%.1f", percent)

@@ -18,7 +18,7 @@ public struct SimulatedStack {
   /// What a user reads.
   public var table: String {
     let rows = ([standard] + others).map { times in
-      times.method.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
+      times.method.rawValue.leftAligned(16)
         + String(
           format: "%13.3f%13.3f%11.2f%10.4f", times.forward.milliseconds, times.backward!.milliseconds,
           (10_000 * times.overlap).rounded() / 100 + 0, standard.milliseconds / times.milliseconds)
