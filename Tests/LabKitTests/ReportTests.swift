@@ -386,7 +386,6 @@ final class ReportTests: XCTestCase {
   }
 
   func testNumbersReadWell() {
-    XCTAssertEqual(formatted(-0.001, 2), "0.00")
     XCTAssertEqual(signed(0.5, 1), "+0.5")
     XCTAssertEqual(signed(-0.04, 1), "0.0")
     XCTAssertEqual(plain(2.5000, 4), "2.5")

@@ -179,16 +179,16 @@ public struct TestResult: Sendable {
   public var text: String {
     guard let estimate else { return "\(label), wanted \(test.wanted): \(answer.rawValue)" + remarkText }
     let name = accuracy == nil ? label : "graded \(label)"
-    var line = "\(name) = \(formatted(estimate.value, 3))"
+    var line = "\(name) = \(formatDecimal(estimate.value, 3))"
     if missing.isEmpty {
       let interval = estimate.interval()
-      line += " [\(formatted(interval.lowerBound, 3)), \(formatted(interval.upperBound, 3))]"
+      line += " [\(formatDecimal(interval.lowerBound, 3)), \(formatDecimal(interval.upperBound, 3))]"
     }
     if let accuracy, missing.isEmpty {
       let interval = accuracy.interval()
       line +=
-        ", accuracy \(formatted(accuracy.value, 3))"
-        + " [\(formatted(interval.lowerBound, 3)), \(formatted(interval.upperBound, 3))]"
+        ", accuracy \(formatDecimal(accuracy.value, 3))"
+        + " [\(formatDecimal(interval.lowerBound, 3)), \(formatDecimal(interval.upperBound, 3))]"
     }
     return (missing.isEmpty ? "" : "so far ") + line + ", wanted \(test.wanted): \(answer.rawValue)" + remarkText
   }

@@ -201,8 +201,8 @@ extension Table.Value {
   /// "15.625 ✓" for an exact number.
   func text(_ column: Column) -> String {
     guard let ours else { return "" }
-    var text = formatted(ours.mean, column.digits)
-    if let interval { text += " ± \(formatted(interval, column.digits))" }
+    var text = formatDecimal(ours.mean, column.digits)
+    if let interval { text += " ± \(formatDecimal(interval, column.digits))" }
     if let seeds { text += " (\(seeds))" }
     if column.exact, let agrees { text += agrees ? " ✓" : " ≠" }
     return text
@@ -210,13 +210,13 @@ extension Table.Value {
 
   /// Shares of the base in percent: the paper's of the paper's, ours of ours.
   var keptText: (paper: String, ours: String) {
-    let spread = keptInterval.map { " ± \(formatted($0, 1))" } ?? ""
-    return (kept?.published.map { formatted($0, 1) } ?? "", kept?.ours.map { formatted($0, 1) + spread } ?? "")
+    let spread = keptInterval.map { " ± \(formatDecimal($0, 1))" } ?? ""
+    return (kept?.published.map { formatDecimal($0, 1) } ?? "", kept?.ours.map { formatDecimal($0, 1) + spread } ?? "")
   }
 
   func againstBaselineText(_ column: Column) -> (paper: String, ours: String) {
     let text = { (number: Double?) in number.map { signed($0, column.digits) } ?? "" }
-    let spread = againstBaselineInterval.map { " ± \(formatted($0, column.digits))" } ?? ""
+    let spread = againstBaselineInterval.map { " ± \(formatDecimal($0, column.digits))" } ?? ""
     return (text(againstBaseline?.published), againstBaseline?.ours == nil ? "" : text(againstBaseline?.ours) + spread)
   }
 }

@@ -122,16 +122,9 @@ struct Table {
   }
 }
 
-/// A number with fixed decimals; a proper minus sign is left to Markdown.
-func formatted(_ value: Double, _ digits: Int) -> String {
-  let text = String(format: "%.\(digits)f", value)
-  // -0.00 says nothing
-  return Double(text) == 0 && text.hasPrefix("-") ? String(text.dropFirst()) : text
-}
-
 /// Rounded to at most `digits` decimals, without trailing zeros.
 func plain(_ value: Double, _ digits: Int = 6) -> String {
-  var text = formatted(value, digits)
+  var text = formatDecimal(value, digits)
   if text.contains(".") {
     while text.hasSuffix("0") { text.removeLast() }
     if text.hasSuffix(".") { text.removeLast() }
@@ -140,6 +133,6 @@ func plain(_ value: Double, _ digits: Int = 6) -> String {
 }
 
 func signed(_ value: Double, _ digits: Int) -> String {
-  let text = formatted(value, digits)
+  let text = formatDecimal(value, digits)
   return text.hasPrefix("-") || Double(text) == 0 ? text : "+" + text
 }
