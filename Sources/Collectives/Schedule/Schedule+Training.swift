@@ -23,9 +23,9 @@ extension Schedule {
     case (.scmoe, .forward):
       builder.besideForward(durations, layers, cut: expertsCut(durations, .forward, slowdown), isShortcut: true)
     case (.scmoe, .backward):
-      builder.besideBackward(durations, layers, cut: expertsCut(durations, .backward, slowdown), isShortcut: true)
+      builder.besideBackward(durations, layers, cut: expertsCut(durations, .backward, slowdown))
     case (.parallelBlock, .forward): builder.besideForward(durations, layers, cut: 2, isShortcut: false)
-    case (.parallelBlock, .backward): builder.besideBackward(durations, layers, cut: 1, isShortcut: false)
+    case (.parallelBlock, .backward): builder.besideBackward(durations, layers, cut: 1)
     case (.ladder, .forward): builder.staleForward(durations, layers, sharedBesideDispatch: true)
     case (.ladder, .backward): builder.staleBackward(durations, layers, sharedBesideDispatch: true)
     case (.attentionOnly, .forward): builder.staleForward(durations, layers, sharedBesideDispatch: false)
@@ -155,7 +155,8 @@ extension ScheduleBuilder {
     return (e, add(.combine, k, of: d, after: [e]))
   }
 
-  mutating func besideBackward(_ d: LayerDurations, _ layers: Int, cut: Int, isShortcut: Bool) {
+  /// The same backwards, where a shortcut changes nothing: S, B and A are computed in this order either way.
+  mutating func besideBackward(_ d: LayerDurations, _ layers: Int, cut: Int) {
     var before: [Int?] = []
     for k in (0..<layers).reversed() {
       let c = add(.combine, k, of: d, after: before)

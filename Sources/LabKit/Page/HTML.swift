@@ -73,14 +73,7 @@ enum HTML {
       text = text.replacingOccurrences(of: "href=\(quote)#", with: "href=\(quote)#\(id)-")
     }
     text = text.replacingOccurrences(of: "url(#", with: "url(#\(id)-")
-    return text.replacingOccurrences(
-      of: "<svg", with: "<svg role=\"img\" aria-label=\"\(escaped(title))\"", first: true)
-  }
-}
-
-extension String {
-  fileprivate func replacingOccurrences(of text: String, with other: String, first: Bool) -> String {
-    guard first, let range = range(of: text) else { return self }
-    return replacingCharacters(in: range, with: other)
+    return text.replacing(
+      "<svg", with: "<svg role=\"img\" aria-label=\"\(escaped(title))\"", maxReplacements: 1)
   }
 }

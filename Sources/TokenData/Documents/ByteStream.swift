@@ -41,7 +41,7 @@ final class ByteStream {
     let handle = path == "-" ? FileHandle.standardInput : try openForReading(URL(fileURLWithPath: path))
     source = .handle(handle)
     while input.count < 1 << 16, try readMore() {}
-    try detect(isFile: isFile, path: path)
+    try detect(path)
   }
 
   private init(mapped data: Data, name: String) {
@@ -139,7 +139,7 @@ final class ByteStream {
 
   // MARK: Telling kinds apart
 
-  private func detect(isFile: Bool, path: String) throws {
+  private func detect(_ path: String) throws {
     func starts(_ bytes: [UInt8]) -> Bool { input.starts(with: bytes) }
     func refuse(_ found: String, _ hint: String) -> UpcycleError {
       UpcycleError(
