@@ -1,5 +1,4 @@
 import Distillation
-import Evaluation
 import Foundation
 import Groundwork
 import ModelCore
@@ -54,10 +53,8 @@ public struct Distilling {
     let (tokenizer, identity) = try ranks.agreeing { try checked(on: ranks) }
     let directory = RunDirectory(folder, force: force)
     let curveFile = directory.run.appendingPathComponent("heldout.csv")
-    let measured = plan.heldOutSteps
     func require(_ curve: HeldOutCurve, by step: Int) throws {
-      if heldOut == nil || !ranks.writes { return }
-      try measured.require(curve.steps(of: plan.batch * plan.time), by: step, in: curveFile)
+      if heldOut != nil, ranks.writes { try curve.require(by: step, of: plan) }
     }
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
       try ranks.agreeing {
@@ -66,8 +63,8 @@ public struct Distilling {
         return curve.rows
       }
     } train: {
-      // Where the teacher's states are kept the first rank makes them.
       let batches = try ranks.agreeing { try ShardBatches(data, batch: plan.batch, time: plan.time, seed: plan.seed) }
+      // Where the teacher's states are kept the first rank makes them.
       let guide = try teacher.map { folder -> any Teacher in
         if cache == nil && (shared == nil || plan.klWeight == 0) {
           return try ranks.load(folder)
@@ -92,17 +89,14 @@ public struct Distilling {
       try ranks.onFirst { try directory.begin(plan: plan, identity: identity) }
       let curve = try ranks.agreeing { try HeldOutCurve(curveFile) }
       func measure(_ step: Int) throws {
-        let tokens = Double(step * plan.batch * plan.time)
         guard let heldOut else { return }
-        try ranks.onFirst {
-          if curve.lastTokens < tokens { try curve.append(tokens, plan.heldOutLoss(model, heldOut)) }
-        }
+        try ranks.onFirst { try curve.measure(after: step, of: plan, model, heldOut) }
       }
       try measure(0)
       try trainer.run(
         in: directory, identity: identity, saveEvery: saveEvery,
         report: { metrics, rate in
-          if measured.holds(metrics.step) { try measure(metrics.step) }
+          if plan.heldOutSteps.holds(metrics.step) { try measure(metrics.step) }
           report(metrics, rate)
         }, shouldStop: shouldStop,
         isFinished: { step in
@@ -139,38 +133,6 @@ public struct Distilling {
   }
 }
 
-/// Tokens that a held-out loss is measured on.
-private let measuredTokens = 16_384
-
-/// Mean next-token loss in nats on the first windows of held-out text: `tokens` of them or what there is; of chats the
-/// answers alone, as in training.
-func heldOutLoss(
-  _ model: LanguageModel, _ shards: TokenShards, time: Int, tokens: Int = measuredTokens
-) throws -> Double {
-  guard shards.count > 1 else {
-    throw UpcycleError(
-      "too little text", at: shards.folder.path, expected: "at least 2 tokens", found: "\(shards.count)")
-  }
-  let length = min(time, shards.count - 1)
-  let windows = max(1, min((shards.count - 1) / length, tokens / length))
-  return try perplexity(
-    of: model, windows: windows,
-    answers: { try shards.answers(in: $0 * length + 1..<$0 * length + length + 1) },
-    window: { try shards.read($0 * length..<$0 * length + length + 1) }
-  ).loss
-}
-
-extension TrainingPlan {
-  /// Where a training measures its loss on held-out text: some 20 times.
-  var heldOutSteps: StepsMeasured { StepsMeasured(every: max(steps / 20, min(steps, 5)), of: steps) }
-
-  /// `heldOutLoss` of a model that is trained so: on no more text than it trains on, so that a trial of a few steps is not
-  /// mostly measuring.
-  func heldOutLoss(_ model: LanguageModel, _ shards: TokenShards) throws -> Double {
-    try Recipes.heldOutLoss(model, shards, time: time, tokens: min(measuredTokens, steps * batch * time))
-  }
-}
-
 /// Identity of a model folder: the hash of its weights, in one file or several, and its config.
 public func modelIdentity(_ folder: URL) throws -> String {
   let weights = try CheckpointReader(folder).fileNames.sorted().map {
@@ -178,28 +140,4 @@ public func modelIdentity(_ folder: URL) throws -> String {
   }
   let config = try sha256(fileAt: folder.appendingPathComponent("config.json"))
   return String(sha256(weights.joined() + config).prefix(16))
-}
-
-/// `tokens,loss` lines, kept when a run resumes.
-final class HeldOutCurve {
-  private static let columns = ["tokens", "loss"]
-  private let url: URL
-  private(set) var rows: [[Double]] = []
-
-  init(_ url: URL) throws {
-    self.url = url
-    rows = try StepsMeasured.table(url, columns: Self.columns)?.numbers() ?? []
-  }
-
-  /// Of the rows, where a step takes so many tokens; -1 for what lies between two steps.
-  func steps(of tokens: Int) -> [Int] { rows.map { Int(exactly: $0[0] / Double(tokens)) ?? -1 } }
-
-  var lastTokens: Double { rows.last?[0] ?? -1 }
-
-  func append(_ tokens: Double, _ loss: Double) throws {
-    rows.append([tokens, loss])
-    // All digits: a run that goes on reads the numbers that it would have had.
-    let fields = rows.map { [String(format: "%.0f", $0[0]), "\($0[1])"] }
-    try writeFile(CSV(header: Self.columns, rows: fields).text, to: url)
-  }
 }

@@ -95,8 +95,7 @@ public struct SelfDistilling {
       fileKind(curveFile.path) == nil && fileKind(directory.run.appendingPathComponent("metrics.csv").path) != nil
     let followed = followsHeldOut && self.stopping?.metric != .loss && !beganWithout ? heldOut : nil
     func require(_ curve: HeldOutCurve?, by step: Int) throws {
-      guard let curve, ranks.writes else { return }
-      try plan.heldOutSteps.require(curve.steps(of: plan.batch * plan.time), by: step, in: curveFile)
+      if let curve, ranks.writes { try curve.require(by: step, of: plan) }
     }
     return try directory.complete(plan: plan, identity: identity, tokenizer: tokenizer, type: type, ranks: ranks) {
       try ranks.agreeing {
@@ -133,10 +132,7 @@ public struct SelfDistilling {
       let curve = try ranks.agreeing { try followed.map { _ in try HeldOutCurve(curveFile) } }
       func follow(_ step: Int) throws {
         guard let followed, let curve else { return }
-        let tokens = Double(step * plan.batch * plan.time)
-        try ranks.onFirst {
-          if curve.lastTokens < tokens { try curve.append(tokens, plan.heldOutLoss(model, followed)) }
-        }
+        try ranks.onFirst { try curve.measure(after: step, of: plan, model, followed) }
       }
       try ranks.onFirst { try measure(0) }
       try follow(0)
