@@ -89,10 +89,5 @@ private func convertToBaseline(_ baseline: Baseline, _ context: StageContext) th
   let (model, _) = try baseline.convert(base, calibration: calibration)
   try tokenizer.save(to: context.folder)
   try model.save(to: context.folder)
-  let heldOut = try text.heldOut(tokenizer: tokenizer)
-  let fit = try StartingFit(model, base: base, windows: (0..<64).map { try heldOut.read($0 * 256..<$0 * 256 + 257) })
-  return StageResult(metrics: [
-    "loss": Metric(fit.loss), "base_loss": Metric(fit.baseLoss), "kl": Metric(fit.divergence),
-    "kv_percent": Metric(model.config.kvPercent),
-  ])
+  return try conversionResult(model, base: base, on: text.heldOut(tokenizer: tokenizer))
 }

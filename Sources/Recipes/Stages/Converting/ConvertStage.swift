@@ -80,17 +80,22 @@ let convertStage = Stage(
       ? try calibrationCovariances(
         base, text("text") { try $0.shards(.instruction, tokens: MicroworldText.heldOutTokens, tokenizer: tokenizer) },
         conversion) : [:]
-    let (model, report) = try convert(base: base, conversion, covariances: covariances)
+    let model = try convert(base: base, conversion, covariances: covariances).model
     try tokenizer.save(to: context.folder)
     try model.save(to: context.folder)
     let heldOut = try text("held_out") { try $0.heldOut(tokenizer: tokenizer) }
-    let windows = try (0..<64).map { try heldOut.read($0 * 256..<$0 * 256 + 257) }
-    let fit = try StartingFit(model, base: base, windows: windows)
-    return StageResult(metrics: [
-      "loss": Metric(fit.loss), "base_loss": Metric(fit.baseLoss), "kl": Metric(fit.divergence),
-      "kv_percent": Metric(report.kvPercent),
-    ])
+    return try conversionResult(model, base: base, on: heldOut)
   })
+
+/// How far a converted model is from its base on held-out text, before any training, and how much it caches.
+func conversionResult(_ model: LanguageModel, base: LanguageModel, on heldOut: TokenShards) throws -> StageResult {
+  let windows = try (0..<64).map { try heldOut.read($0 * 256..<$0 * 256 + 257) }
+  let fit = try StartingFit(model, base: base, windows: windows)
+  return StageResult(metrics: [
+    "loss": Metric(fit.loss), "base_loss": Metric(fit.baseLoss), "kl": Metric(fit.divergence),
+    "kv_percent": Metric(model.config.kvPercent),
+  ])
+}
 
 /// Input covariances of the layers to convert, from training text that evaluation never sees.
 private func calibrationCovariances(
