@@ -154,9 +154,7 @@ public struct BestRecipe {
   ///   - force: whether another model there may go
   public func check(out: URL, force: Bool) throws {
     _ = try shape()
-    guard windows > 0 else {
-      throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
-    }
+    try requireWindows(windows)
     try checkChain(
       base: base, teacher: teacher, out: out, plan: plans.distillation, type, force: force, work: work)
   }

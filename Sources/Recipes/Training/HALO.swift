@@ -109,9 +109,7 @@ public struct HALO {
         "is out of range", field: "count", expected: "1...\(config.layerCount - 1) of \(config.layerCount) layers",
         found: "\(count)")
     }
-    guard windows > 0 else {
-      throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
-    }
+    try requireWindows(windows)
     _ = try PositionFreeHybrid(attentionLayers: [0]).config(base: config, linear: linear)
     try checkChain(
       base: base, teacher: teacher, out: out, plan: plans.distillation, type, force: force, work: work)

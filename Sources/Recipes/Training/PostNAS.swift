@@ -136,9 +136,7 @@ public struct PostNAS {
       _ = try LayerSelection.list(layers).resolve(layerCount: config.layerCount)
     case .searched(let count, let width, let windows):
       _ = try PlacementBeam(count: count, width: width, layerCount: config.layerCount)
-      guard windows > 0 else {
-        throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
-      }
+      try requireWindows(windows)
     }
     try checkChain(
       base: base, teacher: teacher, out: out, plan: plans.whole, type, force: force, work: work)

@@ -33,6 +33,12 @@ func tokensOfStages(
   return [Int](repeating: 0, count: skipped) + counts
 }
 
+/// Refuses a number of windows to look for layers on that is none.
+func requireWindows(_ windows: Int) throws {
+  if windows > 0 { return }
+  throw UpcycleError.usage("is out of range", field: "windows", expected: "1 or more", found: "\(windows)")
+}
+
 /// Refuses before the first stage what the last could not do: follow this teacher, or write there.
 /// - Parameters:
 ///   - base: whose tokenizer the teacher must have; its vocabulary may be padded further
