@@ -62,10 +62,7 @@ struct Convert: ParsableCommand {
       let folder = URL(fileURLWithPath: base)
       let config = try ModelConfig(contentsOf: folder)
       let length = try parsedCount(context, "--context", such: "64k", atLeast: 1)
-      guard case .list(let layers) = try? LayerSelection(mlaLayers) else {
-        throw UpcycleError.usage(
-          "is not a list of layers", at: "--mla-layers", expected: "such as 1,5,10,14", found: mlaLayers)
-      }
+      let layers = try parsedLayers(mlaLayers, "--mla-layers", such: "1,5,10,14")
       let text = try trainingText(for: folder, data: data, heldOut: heldOut, quiet: quiet)
       let tokens = try tokens.map { try parsedCount($0, "--tokens", such: "2M", atLeast: 1) } ?? text.training.count / 5
       let plan = training.plan(tokens: tokens, loss: .refined)

@@ -93,10 +93,7 @@ struct PostNASCommand: ParsableCommand {
       throw UpcycleError.usage("does not go with --layers, which names them", at: "--count", found: "both")
     }
     try refuse(["--beam": beam != nil, "--windows": windows != nil], "is of the search that --layers leaves out")
-    guard case .list(let list) = try? LayerSelection(layers) else {
-      throw UpcycleError.usage("is not a list of layers", at: "--layers", expected: "such as 5,11", found: layers)
-    }
-    return .given(list)
+    return .given(try parsedLayers(layers, "--layers", such: "5,11"))
   }
 
   private func show(_ outcome: PostNAS.Outcome) throws {

@@ -29,10 +29,7 @@ struct Compose: ParsableCommand {
 
   func run() {
     runReportingErrors {
-      guard case .list(let chosen)? = try? LayerSelection(layers) else {
-        throw UpcycleError.usage(
-          "is not a list of layers", at: "--layers", expected: "such as 0,5,10,14", found: layers)
-      }
+      let chosen = try parsedLayers(layers, "--layers", such: "0,5,10,14")
       try output.write(from: [base, mla, linear], json: json) { folder in
         let students = [URL(fileURLWithPath: mla), URL(fileURLWithPath: linear)]
         let config = try Composition(latentLayers: chosen).write(
