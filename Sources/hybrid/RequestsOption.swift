@@ -26,13 +26,11 @@ struct RequestsOption: ParsableArguments {
   /// Refuses options that say nothing without --requests.
   func requireFile() throws {
     if file != nil { return }
-    let given = [
-      ("--slots", slots != nil), ("--page", page != nil), ("--pool", pool != nil), ("--chunk", chunk != nil),
-      ("--beyond-positions", beyondPositions),
-    ]
-    if let (name, _) = given.first(where: { $0.1 }) {
-      throw UpcycleError.usage("says nothing without --requests", at: name)
-    }
+    try refuse(
+      [
+        "--slots": slots != nil, "--page": page != nil, "--pool": pool != nil, "--chunk": chunk != nil,
+        "--beyond-positions": beyondPositions,
+      ], "says nothing without --requests")
   }
 
   func serve(_ file: String, from model: ModelOption, csv: String?, json: Bool, quiet: Bool) throws {
