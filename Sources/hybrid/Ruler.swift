@@ -78,6 +78,32 @@ struct Ruler: ParsableCommand {
     try requireMemory(
       // Text, ids and answers.
       cappedProduct(samples, lengths.max() ?? 0, 16), for: "\(samples) samples", at: "--samples, --lengths")
+    try refuseContradictions(tasks)
+    let csvFile = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
+    let picture = try plot.map {
+      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp"))
+    }
+    let tokenizer = try loadTokenizer()
+    let set = RulerSet(
+      world: World(seed: MicroworldText.worldSeed, edition: Edition(of: tokenizer)), tokenizer: tokenizer,
+      scale: scale ?? .small, seed: seed ?? 42)
+    let depths: [Double?] = grid ? try percents() : [nil]
+    guard let model else { return try writeSamples(set, tasks, lengths) }
+    let scored = try rulerReport(
+      set, model: URL(fileURLWithPath: model), tasks: tasks, lengths: lengths, depths: depths, samples: samples,
+      metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
+      write: write.map { URL(fileURLWithPath: $0) }, predictions: predictions.map { URL(fileURLWithPath: $0) },
+      quiet: quiet || json)
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    let written = Result { if let csvFile { try writeFile(scored.csv.text, to: csvFile) } }
+    try show(scored)
+    try written.get()
+    if let (plot, script) = picture { try drawRuler(scored, with: script, to: plot) }
+    [csvFile, picture?.0].compactMap { $0 }.forEach(sayWritten)
+  }
+
+  /// Refuses options that exclude each other, or say nothing beside the others.
+  private func refuseContradictions(_ tasks: [RulerTask]) throws {
     if model == nil && write == nil {
       throw UpcycleError.usage("give a model to score, or a folder to write samples to", at: "--model, --write")
     }
@@ -100,7 +126,7 @@ struct Ruler: ParsableCommand {
       throw UpcycleError.usage(
         "a grid is of one task", at: "--tasks", expected: "one with --grid", found: self.tasks ?? "all")
     }
-    if self.depths != nil && !grid {
+    if depths != nil && !grid {
       throw UpcycleError.usage("says where a grid has its needles", at: "--depths", expected: "--grid with it")
     }
     if read != nil {
@@ -109,33 +135,13 @@ struct Ruler: ParsableCommand {
     if read != nil && grid {
       throw UpcycleError.usage("says at which depths needles are made", at: "--grid", expected: "it or --read")
     }
-    let csvFile = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
-    let picture = try plot.map {
-      (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp"))
-    }
-    let tokenizer = try loadTokenizer()
-    let set = RulerSet(
-      world: World(seed: MicroworldText.worldSeed, edition: Edition(of: tokenizer)), tokenizer: tokenizer,
-      scale: scale ?? .small, seed: seed ?? 42)
-    let depths: [Double?] = grid ? try percents() : [nil]
-    if model == nil { return try writeSamples(set, tasks, lengths) }
-    let scored = try rulerReport(
-      set, model: URL(fileURLWithPath: model!), tasks: tasks, lengths: lengths, depths: depths, samples: samples,
-      metric: metric, beyondPositions: beyondPositions, read: read.map { URL(fileURLWithPath: $0) },
-      write: write.map { URL(fileURLWithPath: $0) }, predictions: predictions.map { URL(fileURLWithPath: $0) },
-      quiet: quiet || json)
-    // Neither a file that cannot be written nor a closed pipe costs the other.
-    let written = Result { if let csvFile { try writeFile(scored.csv.text, to: csvFile) } }
-    if json {
-      let averages = scored.lengths.reduce(into: [:]) { $0[String($1)] = scored.average(length: $1) }
-      let added = JSONValue.object(grid ? [:] : ["averages": try jsonValue(averages)])
-      try printResult(jsonValue(scored, snakeCase: true).merging(added).text(pretty: true))
-    } else {
-      try printResult(grid ? scored.grid : scored.table)
-    }
-    try written.get()
-    if let (plot, script) = picture { try drawRuler(scored, with: script, to: plot) }
-    [csvFile, picture?.0].compactMap { $0 }.forEach(sayWritten)
+  }
+
+  private func show(_ scored: RulerReport) throws {
+    if !json { return try printResult(grid ? scored.grid : scored.table) }
+    let averages = scored.lengths.reduce(into: [:]) { $0[String($1)] = scored.average(length: $1) }
+    let added = JSONValue.object(grid ? [:] : ["averages": try jsonValue(averages)])
+    try printResult(jsonValue(scored, snakeCase: true).merging(added).text(pretty: true))
   }
 
   /// What was asked for; where that is left out, what the folder of samples has, or the usual.
