@@ -60,17 +60,17 @@ struct Throughput: ParsableCommand {
       return try requests.serve(file, from: model, csv: csv, json: json, quiet: quiet)
     }
     let batches = try parsedCounts(batch ?? "1", "--batch")
-    let isSweep = contexts != nil || batches.count > 1 || vs != nil
-    if !isSweep {
-      try refuse(
-        ["--csv": csv != nil, "--plot": plot != nil], "is of a sweep",
-        hint: "--contexts or a list of --batch makes one")
-    }
+    if contexts != nil || batches.count > 1 || vs != nil { return try sweep(batches) }
+    try refuse(
+      ["--csv": csv != nil, "--plot": plot != nil], "is of a sweep", hint: "--contexts or a list of --batch makes one")
+    try measureOne(batches[0])
+  }
+
+  private func sweep(_ batches: [Int]) throws {
     let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     let picture = try plot.map {
       (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout("throughput.gp"))
     }
-    if !isSweep { return try measureOne(batches[0]) }
     let lengths = try contexts.map { try parsedCounts($0, "--contexts") } ?? [prompt ?? 1]
     var models = [(name: name(of: model.path), model: try model.load())]
     if let vs {
