@@ -138,90 +138,102 @@ struct ModelReport {
 
   var text: String {
     get throws {
-      var rows = [
-        (
-          "model",
-          "\(config.architecture.rawValue), \(config.layerCount) layers, width \(config.hiddenSize), "
-            + "\(config.attentionHeads) query / \(config.keyValueHeads) KV heads of \(config.headDim)"
-        )
-      ]
-      for kind in config.kinds where kind != .attention {
-        let summary = kind.mixer.summary(config).map { $0 + ", " } ?? ""
-        rows.append((kind.mixer.reportName, summary + listed(config.layers(of: kind))))
-        guard kind == .latentAttention else { continue }
-        if let clampedFrom {
-          rows.append(("", "q rank cut from \(clampedFrom), the parity rank, to the rank of the query matrix"))
-        }
-        if let ranks = config.latent?.layerRanks, !ranks.isEmpty {
-          rows.append(("", "\(ranks.count) layers have ranks of their own"))
-        }
-      }
-      if let experts = config.experts {
-        let shared = experts.sharedWidth > 0 ? ", shared width \(experts.sharedWidth)" : ""
-        rows.append(
-          (
-            "experts",
-            "\(experts.perToken) of \(experts.count), width \(experts.width)\(shared), " + listed(experts.layers)
-          ))
-        for connectivity in Connectivity.allCases where connectivity != .standard {
-          let layers = (0..<config.layerCount).filter { config.connectivity(layer: $0) == connectivity }
-          if !layers.isEmpty { rows.append(("connectivity", "\(connectivity.rawValue) in " + listed(layers))) }
-        }
-      }
-      rows.append(
-        ("parameters", formatCount(config.parameterCount) + against(config.parameterCount, base.parameterCount)))
-      if config.experts != nil { rows.append(("  used by a token", formatCount(config.activeParameterCount))) }
-      rows.append(("  embedding", formatCount(config.embeddingParameterCount)))
-      if let layer = config.attentionLayer {
-        let attention = config.mixerParameterCount(layer: layer)
-        rows.append(
-          ("  attention per layer", formatCount(attention) + against(attention, base.mixerParameterCount(layer: 0))))
-      }
-      for kind in recurrentKinds {
-        let layer = config.layers(of: kind)[0]
-        rows.append(("  \(kind.mixer.reportName) per layer", formatCount(config.mixerParameterCount(layer: layer))))
-      }
-      if let layer = config.experts?.layers.first {
-        rows.append(("  experts per layer", formatCount(config.feedForwardParameterCount(layer: layer))))
-      }
-      if let layer = denseLayer {
-        rows.append(("  feed-forward per layer", formatCount(config.feedForwardParameterCount(layer: layer))))
-      }
-      rows.append(("weights", weightsLine))
-      rows.append(
-        (
-          "KV numbers per token",
-          formatCount(config.kvNumbersPerToken) + against(config.kvNumbersPerToken, config.baseKVNumbersPerToken)
-        ))
-      rows.append(("KV bytes per token", "\(formatCount(2 * config.kvNumbersPerToken)) in bfloat16"))
-      rows.append(
-        (
-          "KV percent",
-          "\(Self.digits(config.kvPercent)) %"
-            + (!isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent))
-        ))
-      if let heavyHitters {
-        let (context, share) = (Self.contexts[0], config.kvPercent(keeping: heavyHitters))
-        let budget = heavyHitters.budget(context: context)
-        rows.append(
-          (
-            "kept by H2O",
-            "\(Self.digits(share)) %: \(formatCount(budget.recent)) recent tokens and \(formatCount(budget.heavy)) heavy hitters of "
-              + "\(formatCount(context)), \(formatCount(2 * budget.tokens * config.kvNumbersPerToken)) bytes in bfloat16"
-          ))
-      }
-      if config.stateNumbers > 0 {
-        rows.append(("state per sequence", "\(formatCount(config.stateNumbers)) numbers, whatever its length"))
-        let shares = Self.contexts.map {
-          String(format: "%.2f %% at %@ tokens", config.cachePercent(context: $0), formatCount($0))
-        }
-        rows.append(("cache with state", shares.joined(separator: ", ") + " (bfloat16, states float32)"))
-      }
-      var lines = rows.map { name, value in name.leftAligned(26) + value }
+      var lines = layerLines + parameterLines + cacheLines
       if !facts.isEmpty { lines.append("published about this shape:") }
       for fact in facts { lines.append("  " + (try Self.line(fact, showsShape: false))) }
       return lines.joined(separator: "\n")
     }
+  }
+
+  private static func line(_ name: String, _ value: String) -> String { name.leftAligned(26) + value }
+
+  /// Size, mixers, experts and connectivity.
+  private var layerLines: [String] {
+    var lines = [
+      Self.line(
+        "model",
+        "\(config.architecture.rawValue), \(config.layerCount) layers, width \(config.hiddenSize), "
+          + "\(config.attentionHeads) query / \(config.keyValueHeads) KV heads of \(config.headDim)")
+    ]
+    for kind in config.kinds where kind != .attention {
+      let summary = kind.mixer.summary(config).map { $0 + ", " } ?? ""
+      lines.append(Self.line(kind.mixer.reportName, summary + listed(config.layers(of: kind))))
+      guard kind == .latentAttention else { continue }
+      if let clampedFrom {
+        lines.append(
+          Self.line("", "q rank cut from \(clampedFrom), the parity rank, to the rank of the query matrix"))
+      }
+      if let ranks = config.latent?.layerRanks, !ranks.isEmpty {
+        lines.append(Self.line("", "\(ranks.count) layers have ranks of their own"))
+      }
+    }
+    guard let experts = config.experts else { return lines }
+    let shared = experts.sharedWidth > 0 ? ", shared width \(experts.sharedWidth)" : ""
+    lines.append(
+      Self.line(
+        "experts",
+        "\(experts.perToken) of \(experts.count), width \(experts.width)\(shared), " + listed(experts.layers)))
+    for connectivity in Connectivity.allCases where connectivity != .standard {
+      let layers = (0..<config.layerCount).filter { config.connectivity(layer: $0) == connectivity }
+      if !layers.isEmpty { lines.append(Self.line("connectivity", "\(connectivity.rawValue) in " + listed(layers))) }
+    }
+    return lines
+  }
+
+  private var parameterLines: [String] {
+    func line(_ name: String, _ count: Int, base: Int? = nil) -> String {
+      Self.line(name, formatCount(count) + (base.map { against($0) } ?? ""))
+    }
+    var lines = [line("parameters", config.parameterCount, base: base.parameterCount)]
+    if config.experts != nil { lines.append(line("  used by a token", config.activeParameterCount)) }
+    lines.append(line("  embedding", config.embeddingParameterCount))
+    if let layer = config.attentionLayer {
+      lines.append(
+        line(
+          "  attention per layer", config.mixerParameterCount(layer: layer), base: base.mixerParameterCount(layer: 0)))
+    }
+    for kind in recurrentKinds {
+      let layer = config.layers(of: kind)[0]
+      lines.append(line("  \(kind.mixer.reportName) per layer", config.mixerParameterCount(layer: layer)))
+    }
+    if let layer = config.experts?.layers.first {
+      lines.append(line("  experts per layer", config.feedForwardParameterCount(layer: layer)))
+    }
+    if let layer = denseLayer {
+      lines.append(line("  feed-forward per layer", config.feedForwardParameterCount(layer: layer)))
+    }
+    return lines + [Self.line("weights", weightsLine)]
+  }
+
+  private var cacheLines: [String] {
+    let smaller =
+      !isConverted || config.kvPercent == 0 ? "" : String(format: " (%.2fx smaller)", 100 / config.kvPercent)
+    var lines = [
+      Self.line(
+        "KV numbers per token", formatCount(config.kvNumbersPerToken) + against(config.baseKVNumbersPerToken)),
+      Self.line("KV bytes per token", "\(formatCount(2 * config.kvNumbersPerToken)) in bfloat16"),
+      Self.line("KV percent", "\(Self.digits(config.kvPercent)) %" + smaller),
+    ]
+    if let heavyHitters {
+      let (context, share) = (Self.contexts[0], config.kvPercent(keeping: heavyHitters))
+      let budget = heavyHitters.budget(context: context)
+      lines.append(
+        Self.line(
+          "kept by H2O",
+          "\(Self.digits(share)) %: \(formatCount(budget.recent)) recent tokens and \(formatCount(budget.heavy)) "
+            + "heavy hitters of \(formatCount(context)), "
+            + "\(formatCount(2 * budget.tokens * config.kvNumbersPerToken)) bytes in bfloat16"))
+    }
+    if config.stateNumbers > 0 {
+      let shares = Self.contexts.map {
+        String(format: "%.2f %% at %@ tokens", config.cachePercent(context: $0), formatCount($0))
+      }
+      lines += [
+        Self.line("state per sequence", "\(formatCount(config.stateNumbers)) numbers, whatever its length"),
+        Self.line("cache with state", shares.joined(separator: ", ") + " (bfloat16, states float32)"),
+      ]
+    }
+    return lines
   }
 
   private func listed(_ layers: [Int]) -> String {
@@ -242,7 +254,8 @@ struct ModelReport {
       .joined(separator: ",")
   }
 
-  private func against(_ ours: Int, _ theirs: Int) -> String { !isConverted ? "" : "   (base \(formatCount(theirs)))" }
+  /// The base's number, where the model is another than its base.
+  private func against(_ base: Int) -> String { isConverted ? "   (base \(formatCount(base)))" : "" }
 
   /// Up to six decimals, without trailing zeros; whole numbers in groups of three digits.
   private static func digits(_ value: Double) -> String {
