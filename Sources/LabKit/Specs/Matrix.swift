@@ -100,6 +100,12 @@ struct Matrix {
         baseline: setting.baseline ?? shared.baseline, isInexact: setting.inexact ?? false)
     }
 
+    try Self.check(cells, defaults, in: path)
+    self.cells = cells
+  }
+
+  /// Refuses cells with variables or baselines that there are not, and two of one name.
+  private static func check(_ cells: [Cell], _ defaults: [String: JSONValue], in path: String) throws {
     for cell in cells {
       if let unknown = cell.values.keys.sorted().first(where: { defaults[$0] == nil }) {
         throw UpcycleError(
@@ -114,7 +120,6 @@ struct Matrix {
     if let cell = cells.first(where: { $0.baseline != nil && !ids.contains($0.baseline!) }) {
       throw UpcycleError("cell \"\(cell.id)\" has an unknown baseline \"\(cell.baseline!)\"", at: path)
     }
-    self.cells = cells
   }
 
   private static func axis(_ value: JSONValue, place: String, file: String) throws -> (String, [JSONValue]) {
