@@ -46,14 +46,7 @@ enum TemplateFilters {
       }
       return .string(json)
     // Numbers
-    case "int":
-      if case .digits = value { return value }
-      if let number = value.number, number.magnitude < 1e18 { return .int(value.integer ?? Int(number)) }
-      let text = TemplateMethods.stripped(value.text, nil, left: true, right: true)
-      return Int(text).map { .int($0) } ?? Double(text).flatMap { Int(exactly: $0.rounded(.towardZero)) }.map {
-        .int($0)
-      }
-        ?? arguments.value(0, "default") ?? .int(0)
+    case "int": return whole(value, or: arguments.value(0, "default") ?? .int(0))
     case "float":
       if let number = value.number { return .double(number) }
       return Double(value.text).map { .double($0) } ?? arguments.value(0, "default") ?? .double(0)
@@ -61,19 +54,7 @@ enum TemplateFilters {
       if let number = value.integer { return .int(number < 0 ? 0 &- number : number) }
       guard let number = value.number else { throw failure("abs takes a number") }
       return .double(number.magnitude)
-    case "round":
-      guard let number = value.number else { throw failure("round takes a number") }
-      let precision = arguments.value(0, "precision")?.integer ?? 0
-      let scale = pow(10, Double(precision))
-      let rule: FloatingPointRoundingRule
-      let method = arguments.value(1, "method")?.text ?? "common"
-      if same(method, "common"), precision >= 0, let whole = value.integer { return .int(whole) }
-      switch method {
-      case "ceil": rule = .up
-      case "floor": rule = .down
-      default: rule = .toNearestOrEven
-      }
-      return .double((number * scale).rounded(rule) / scale)
+    case "round": return try rounded(value, arguments, line)
     // Defaults
     case "default", "d":
       let replaces = !value.isDefined || (arguments.value(1, "boolean")?.isTrue ?? false) && !value.isTrue
@@ -117,19 +98,7 @@ enum TemplateFilters {
     case "sort":
       let all = try keyed(items(), arguments, case: 1, attribute: 2, interpreter, line)
       return .list(try sorted(all, arguments.value(0, "reverse")?.isTrue ?? false, line))
-    case "items", "dictsort":
-      guard case .dictionary(let dictionary) = value else {
-        if !value.isDefined, name == "items" { return .list([]) }
-        throw failure("\(name) takes a dict, not a \(value.typeName)")
-      }
-      let pairs = dictionary.entries.map { TemplateValue.list([.string($0.key), $0.value]) }
-      if name == "items" { return .list(pairs) }
-      let isSensitive = arguments.value(0, "case_sensitive")?.isTrue ?? false
-      let byValue = same(arguments.value(1, "by")?.text ?? "key", "value")
-      let all = zip(dictionary.entries, pairs).map { entry, pair in
-        (key: folded(byValue ? entry.value : .string(entry.key), unless: isSensitive), item: pair)
-      }
-      return .list(try sorted(all, arguments.value(2, "reverse")?.isTrue ?? false, line))
+    case "items", "dictsort": return .list(try pairs(of: value, name, arguments, line))
     case "map": return .list(try mapped(items(), arguments, &interpreter, line))
     case "select", "reject":
       return .list(try chosen(items(), keeping: name == "select", arguments.positional[...], line) { $0 })
@@ -142,6 +111,52 @@ enum TemplateFilters {
         })
     default: throw failure("the filter '\(name)' is not known")
     }
+  }
+
+  /// Numbers lose their fractions, texts are read as Python reads them.
+  private static func whole(_ value: TemplateValue, or fallback: TemplateValue) -> TemplateValue {
+    if case .digits = value { return value }
+    if let number = value.number, number.magnitude < 1e18 { return .int(value.integer ?? Int(number)) }
+    let text = TemplateMethods.stripped(value.text, nil, left: true, right: true)
+    guard let read = Int(text) ?? Double(text).flatMap({ Int(exactly: $0.rounded(.towardZero)) }) else {
+      return fallback
+    }
+    return .int(read)
+  }
+
+  private static func rounded(
+    _ value: TemplateValue, _ arguments: TemplateCall, _ line: Int
+  ) throws -> TemplateValue {
+    guard let number = value.number else { throw TemplateError(what: "round takes a number", line: line) }
+    let precision = arguments.value(0, "precision")?.integer ?? 0
+    let method = arguments.value(1, "method")?.text ?? "common"
+    if same(method, "common"), precision >= 0, let whole = value.integer { return .int(whole) }
+    let scale = pow(10, Double(precision))
+    let rule: FloatingPointRoundingRule =
+      switch method {
+      case "ceil": .up
+      case "floor": .down
+      default: .toNearestOrEven
+      }
+    return .double((number * scale).rounded(rule) / scale)
+  }
+
+  /// A dictionary's keys with their values, sorted for `dictsort`.
+  private static func pairs(
+    of value: TemplateValue, _ name: String, _ arguments: TemplateCall, _ line: Int
+  ) throws -> [TemplateValue] {
+    guard case .dictionary(let dictionary) = value else {
+      if !value.isDefined, name == "items" { return [] }
+      throw TemplateError(what: "\(name) takes a dict, not a \(value.typeName)", line: line)
+    }
+    let pairs = dictionary.entries.map { TemplateValue.list([.string($0.key), $0.value]) }
+    if name == "items" { return pairs }
+    let isSensitive = arguments.value(0, "case_sensitive")?.isTrue ?? false
+    let byValue = same(arguments.value(1, "by")?.text ?? "key", "value")
+    let all = zip(dictionary.entries, pairs).map { entry, pair in
+      (key: folded(byValue ? entry.value : .string(entry.key), unless: isSensitive), item: pair)
+    }
+    return try sorted(all, arguments.value(2, "reverse")?.isTrue ?? false, line)
   }
 
   /// What `tojson` is told, in transformers' order.
