@@ -72,7 +72,7 @@ public struct HybridConverting {
         "leaves no layer to the linear mixer", field: "layers", expected: "fewer than \(config.layerCount) layers",
         found: "all", hint: "zebra ild --mixer mla trains such a model")
     }
-    try Composition.requireFree(out, base: base)
+    try requireModelPlace(out, keepingApartFrom: base)
     try requireWorkFolder(work, apartFrom: [out, base])
     let students = try replacements.map { replacement in
       let name = replacement.name

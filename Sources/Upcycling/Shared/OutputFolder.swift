@@ -10,11 +10,9 @@ public func outputFolder(_ url: URL, keepingApartFrom source: URL) throws -> Ato
   return try AtomicFolder(url)
 }
 
-/// The checks of `outputFolder` alone.
-func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
-  guard
-    resolvedPath(url) != resolvedPath(source)
-  else {
+/// The checks of `outputFolder` alone, before long work whose result goes there.
+public func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
+  guard resolvedPath(url) != resolvedPath(source) else {
     throw UpcycleError.usage("is the base model itself", at: "`out`", expected: "another folder", found: url.path)
   }
   try refuseDeadLink(url)
@@ -23,15 +21,13 @@ func requireModelPlace(_ url: URL, keepingApartFrom source: URL) throws {
   guard isFolder.boolValue else {
     throw UpcycleError.usage("is a file", at: url.path, expected: "a folder to write")
   }
-  let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-  if let file = FolderContents.foreignFile(in: url), try FolderContents(of: url).isOurs {
-    throw FolderContents.wouldTake(file, with: url)
-  }
   guard try FolderContents(of: url).isOurs else {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     throw UpcycleError.usage(
       "holds files but no model", at: url.path, expected: "no folder, an empty one, or a model to replace",
-      found: contents.sorted().first)
+      found: names.min())
   }
+  if let file = FolderContents.foreignFile(in: url) { throw FolderContents.wouldTake(file, with: url) }
 }
 
 /// Copies the tokenizer's files and those that belong to it, which a conversion does not touch, byte for byte.

@@ -59,11 +59,6 @@ public struct Composition {
     return config
   }
 
-  /// Refuses an output folder that holds something else, before long work whose result goes there.
-  public static func requireFree(_ destination: URL, base: URL) throws {
-    try requireModelPlace(destination, keepingApartFrom: base)
-  }
-
   private static func shape(_ config: ModelConfig) -> String {
     "\(config.layerCount) layers of width \(config.hiddenSize), \(config.attentionHeads) heads of \(config.headDim)"
   }
