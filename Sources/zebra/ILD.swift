@@ -100,7 +100,7 @@ struct ILD: ParsableCommand {
     switch mixer {
     case .gdn: return DeltaConversion(layers: layers, start: gdnInit ?? .corner, heads: gdnHeads, seed: seed)
     case .mamba2: return MambaConversion(layers: layers, start: start ?? .structured, seed: seed)
-    case .jet: return JetConversion(layers: layers, start: start == .random ? .random : .structured, seed: seed)
+    case .jet: return JetConversion(layers: layers, start: start ?? .structured, seed: seed)
     case .mla:
       let half = config.halfRotated
       return try latent.applied(

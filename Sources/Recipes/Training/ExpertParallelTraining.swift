@@ -57,7 +57,7 @@ public struct ExpertParallelTraining {
     defer { context.progress.stop() }
     let (trainer, tokenizer, identity) = try ranks.agreeing { try prepare(context) }
     try ranks.requireSame(identity.text, "data", field: "data")
-    try ranks.requireSame(try plan.text, "plan", field: "tokens")
+    try ranks.requireSame(jsonText(plan), "plan", field: "tokens")
     let directory = RunDirectory(folder, force: force)
     var steps: [ExpertParallelTrainer.StepMetrics] = []
     var stalls: [String: [Double]] = [:]
@@ -106,14 +106,6 @@ public struct ExpertParallelTraining {
 
 extension RunIdentity {
   fileprivate var text: String { "\(student), \(data), \(threads) threads" }
-}
-
-extension TrainingPlan {
-  fileprivate var text: String {
-    get throws {
-      try jsonText(self)
-    }
-  }
 }
 
 extension EventLog {

@@ -49,16 +49,18 @@ final class ConvertedWeights: WeightSource {
 
   var names: Set<String>? { nil }
 
+  /// Whether a tensor is of a latent layer's mixer; the others are the base's.
+  private func isMade(_ tensor: TensorSpec) -> Bool {
+    guard let layer = tensor.layer, case .mixer = tensor.role else { return false }
+    return config.mixers[layer] == .latentAttention
+  }
+
   func stored(_ tensor: TensorSpec) throws -> WeightMatrix? {
-    if let layer = tensor.layer, case .mixer = tensor.role, config.mixers[layer] == .latentAttention { return nil }
-    return try source.stored(base.counterpart(of: tensor))
+    try isMade(tensor) ? nil : source.stored(base.counterpart(of: tensor))
   }
 
   func location(_ tensor: TensorSpec) -> String {
-    if let layer = tensor.layer, case .mixer = tensor.role, config.mixers[layer] == .latentAttention {
-      return tensor.name
-    }
-    return source.location(base.counterpart(of: tensor))
+    isMade(tensor) ? tensor.name : source.location(base.counterpart(of: tensor))
   }
 
   func read(_ tensor: TensorSpec, into destination: UnsafeMutablePointer<Float>) throws {
