@@ -63,13 +63,10 @@ let distillStage = Stage(
       data: text.training, heldOut: text.heldOut, plan: plan)
     recipe.shared = try context.sharedTeacherStates()
     let heldOut = try recipe.run(
-      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states", later: plan.steps) },
-      report: { metrics, rate in
-        context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate))
-      }, shouldStop: { context.isInterrupted })
-    let training = try RunDirectory(context.folder).readMetrics()
+      in: context.folder, reportTeacher: context.reportTeacher(plan), report: context.report(plan),
+      shouldStop: { context.isInterrupted })
     return StageResult(
       metrics: ["loss": Metric(heldOut.last?.last ?? .nan)],
-      series: ["loss": try thinned(training, unitsPerStep: plan.batch * plan.time), "heldout": heldOut],
+      series: ["loss": try context.lossSeries(plan), "heldout": heldOut],
       tokens: plan.steps * plan.batch * plan.time)
   })

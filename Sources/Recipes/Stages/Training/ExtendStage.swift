@@ -77,12 +77,10 @@ let extendStage = Stage(
     recipe.shared = try context.sharedTeacherStates()
     for warning in try recipe.check() { printNote("warning: \(warning)") }
     let curve = try recipe.run(
-      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states", later: plan.steps) },
-      report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
+      in: context.folder, reportTeacher: context.reportTeacher(plan), report: context.report(plan),
       shouldStop: { context.isInterrupted })
-    let training = try RunDirectory(context.folder).readMetrics()
     return StageResult(
       metrics: ["loss": Metric(curve.last?.last ?? .nan), "yarn": yarn],
-      series: ["loss": try thinned(training, unitsPerStep: plan.batch * plan.time), "heldout": curve],
+      series: ["loss": try context.lossSeries(plan), "heldout": curve],
       tokens: plan.steps * plan.batch * plan.time)
   })

@@ -136,12 +136,11 @@ private func learn(
     in: context.folder,
     report: { metrics, rate in context.progress(metrics.step, of: plan.steps, intermediateDetail(metrics, rate)) },
     shouldStop: { context.isInterrupted })
-  let metrics = try RunDirectory(context.folder).readMetrics()
   return StageResult(
     metrics: ["error_before": mean(outcome.before), "error": mean(outcome.after)],
     series: [
       "error_before": byLayer(outcome.before), "error": byLayer(outcome.after),
-      "loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time),
+      "loss": try context.lossSeries(plan),
     ], tokens: plan.steps * plan.batch * plan.time)
 }
 

@@ -41,10 +41,9 @@ let preferStage = Stage(
       report: { metrics, rate in
         context.progress(metrics.step, of: plan.steps, preferenceDetail(metrics, rate))
       }, shouldStop: { context.isInterrupted })
-    let training = try RunDirectory(context.folder).readMetrics()
     return StageResult(
       metrics: [
         "loss": Metric(outcome.loss), "margin": Metric(outcome.margin), "accuracy": Metric(100 * outcome.accuracy),
         "chosen": Metric(outcome.chosen.last ?? .nan), "rejected": Metric(outcome.rejected.last ?? .nan),
-      ], series: ["loss": try thinned(training, unitsPerStep: plan.batch)], tokens: outcome.tokens)
+      ], series: ["loss": try context.lossSeries(plan)], tokens: outcome.tokens)
   })

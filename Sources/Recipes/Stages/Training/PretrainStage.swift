@@ -72,13 +72,11 @@ private func pretrained(_ recipe: Pretraining, in context: StageContext, world: 
   let plan = recipe.plan
   try recipe.run(
     in: context.folder, text: text, tokenizer: tokenizer, quiet: true,
-    report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
-    shouldStop: { context.isInterrupted })
+    report: context.report(plan), shouldStop: { context.isInterrupted })
   let loss = try plan.heldOutLoss(LanguageModel(folder: context.folder), text.heldOut(tokenizer: tokenizer))
-  let metrics = try RunDirectory(context.folder).readMetrics()
-  let last = try metrics.column("ce").suffix(50)
+  let last = try RunDirectory(context.folder).readMetrics().column("ce").suffix(50)
   return StageResult(
     metrics: ["training_loss": Metric(last.reduce(0, +) / Double(last.count)), "loss": Metric(loss)],
-    series: ["loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time)],
+    series: ["loss": try context.lossSeries(plan)],
     tokens: plan.steps * plan.batch * plan.time)
 }

@@ -76,8 +76,7 @@ let selfDistillStage = Stage(
     recipe.stopping = parameters.stopping(steps: plan.steps)
     recipe.shared = try context.sharedTeacherStates()
     let outcome = try recipe.run(
-      in: context.folder, reportTeacher: { context.progress($0, of: plan.steps, "teacher states", later: plan.steps) },
-      report: { metrics, rate in context.progress(metrics.step, of: plan.steps, stepDetail(metrics, plan, rate)) },
+      in: context.folder, reportTeacher: context.reportTeacher(plan), report: context.report(plan),
       shouldStop: { context.isInterrupted })
     func loss(_ folder: URL) throws -> Double {
       try plan.heldOutLoss(LanguageModel(folder: folder), heldOut)
@@ -92,7 +91,7 @@ let selfDistillStage = Stage(
         "training_loss": Metric(last.reduce(0, +) / Double(last.count)),
       ],
       series: [
-        "loss": try thinned(metrics, unitsPerStep: plan.batch * plan.time),
+        "loss": try context.lossSeries(plan),
         "validation": outcome.validation.map { [Double($0.step), $0.value] },
       ], tokens: metrics.rows.count * plan.batch * plan.time)
   })

@@ -45,8 +45,7 @@ let superNetworkStage = Stage(
       report: { context.progress($0.step, of: plan.steps, superNetworkDetail($0, $1)) },
       shouldStop: { context.isInterrupted })
     return StageResult(
-      series: ["loss": try thinned(RunDirectory(context.folder).readMetrics(), unitsPerStep: plan.unitsPerStep)],
-      tokens: plan.steps * plan.unitsPerStep)
+      series: ["loss": try context.lossSeries(plan)], tokens: plan.steps * plan.unitsPerStep)
   })
 
 /// How a super-network is searched.
