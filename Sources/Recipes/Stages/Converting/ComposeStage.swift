@@ -42,7 +42,7 @@ let composeStage = Stage(
       let placement = try chosenLayers(strategy, count: count, windows: windows, context)
       layers = placement.layers
       metrics["total"] = Metric(placement.total)
-      for (place, layer) in placement.layers.enumerated() { metrics["layer\(place + 1)"] = Metric(Double(layer)) }
+      metrics.merge(layerMetrics(layers)) { $1 }
     }
     let folder = context.folder
     let made = folder.appendingPathComponent("model")
@@ -50,8 +50,16 @@ let composeStage = Stage(
       base: context.parent("base").folder, latent: context.parent("latent").folder,
       linear: context.parent("linear").folder, to: made)
     try moveContents(of: made, to: folder)
-    return StageResult(metrics: metrics, series: ["latent": layers.enumerated().map { [Double($0), Double($1)] }])
+    return StageResult(metrics: metrics, series: ["latent": layerSeries(layers)])
   })
+
+/// Chosen layers as metrics `layer1`, `layer2`, ….
+func layerMetrics(_ layers: [Int]) -> [String: Metric] {
+  Dictionary(uniqueKeysWithValues: layers.enumerated().map { ("layer\($0 + 1)", Metric(Double($1))) })
+}
+
+/// The same as points.
+func layerSeries(_ layers: [Int]) -> [[Double]] { layers.enumerated().map { [Double($0), Double($1)] } }
 
 /// Moves a folder's files into another one, over those of the same names, and removes it.
 func moveContents(of made: URL, to folder: URL) throws {

@@ -27,6 +27,6 @@ let swapSearchStage = Stage(
     ).run(to: made, report: { context.progress($0, of: $1, "layers") }, shouldStop: { context.isInterrupted })
     try moveContents(of: made, to: context.folder)
     var metrics = Dictionary(uniqueKeysWithValues: losses.enumerated().map { ("s\($0)", Metric($1)) })
-    for (place, layer) in layers.enumerated() { metrics["layer\(place + 1)"] = Metric(Double(layer)) }
-    return StageResult(metrics: metrics, series: ["attention": layers.enumerated().map { [Double($0), Double($1)] }])
+    metrics.merge(layerMetrics(layers)) { $1 }
+    return StageResult(metrics: metrics, series: ["attention": layerSeries(layers)])
   })

@@ -78,8 +78,7 @@ let placementSearchStage = Stage(
       to: made, report: { context.progress($0, of: $1, "paths") }, shouldStop: { context.isInterrupted })
     try moveContents(of: made, to: context.folder)
     guard let best = rounds.last?.first else { return StageResult() }
-    var metrics = ["kl": Metric(best.divergence)]
-    for (place, layer) in best.layers.enumerated() { metrics["layer\(place + 1)"] = Metric(Double(layer)) }
-    return StageResult(
-      metrics: metrics, series: ["attention": best.layers.enumerated().map { [Double($0), Double($1)] }])
+    var metrics = layerMetrics(best.layers)
+    metrics["kl"] = Metric(best.divergence)
+    return StageResult(metrics: metrics, series: ["attention": layerSeries(best.layers)])
   })
