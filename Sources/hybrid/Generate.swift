@@ -121,10 +121,8 @@ struct Generate: ParsableCommand {
     var stream = TextStream(tokenizer, continuing: continuing)
     var stops = StopTexts(stop)
     let report = try generate(
-      model, prompt: ids, maximum: tokens,
-      sampling: sampling,
-      ends: tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) }), chunk: chunk,
-      positions: beyondPositions ? .max : nil
+      model, prompt: ids, maximum: tokens, sampling: sampling, ends: model.config.endTokens(with: tokenizer),
+      chunk: chunk, positions: beyondPositions ? .max : nil
     ) { token in
       try show(stops.append(stream.append(token)))
       return !stops.isDone

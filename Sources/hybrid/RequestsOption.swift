@@ -43,7 +43,7 @@ struct RequestsOption: ParsableArguments {
     let requests = try ServingRequest.read(
       URL(fileURLWithPath: file), vocabulary: language.config.vocabularySize,
       encode: tokenizer.map { tokenizer in { tokenizer.prompt($0) } })
-    let ends = (tokenizer?.endTokens ?? []).union(language.config.eosTokenIds.map { Int32($0) })
+    let ends = language.config.endTokens(with: tokenizer)
     let memory = try CachePool(
       language, pageTokens: page, pages: try pages(of: page, for: requests, slots: slots, language.config),
       slots: slots)

@@ -1,6 +1,14 @@
 import Groundwork
 import ModelCore
 import TensorCore
+import TokenData
+
+extension ModelConfig {
+  /// Tokens that end an answer: the configuration's own, and those that the tokenizer's files name.
+  public func endTokens(with tokenizer: Tokenizer?) -> Set<Int32> {
+    Set(eosTokenIds.map { Int32($0) }).union(tokenizer?.endTokens ?? [])
+  }
+}
 
 /// What a generation cost.
 public struct GenerationReport: Sendable {

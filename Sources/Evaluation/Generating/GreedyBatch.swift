@@ -19,7 +19,7 @@ public func greedyTexts(
     var isDone = false
   }
   let room = max(1, model.config.readablePositions - maximumTokens)
-  let ends = tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) })
+  let ends = model.config.endTokens(with: tokenizer)
   var writers = prompts.map { prompt in
     let ids = tokenizer.prompt(prompt.text).suffix(room)
     let capacity = min(model.config.positionLimit ?? .max, cappedSum(ids.count, maximumTokens))

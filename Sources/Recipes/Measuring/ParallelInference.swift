@@ -57,7 +57,7 @@ public struct ParallelInference {
       try requireServingMemory(
         parallel.model, sequences: 1, context: length, rows: ids.count, at: "`prompt`, `tokens`")
     }
-    let ends = tokenizer.endTokens.union(parallel.model.config.eosTokenIds.map { Int32($0) })
+    let ends = parallel.model.config.endTokens(with: tokenizer)
     var stream = TextStream(tokenizer, continuing: !prompt.isEmpty)
     var text = ""
     func put(_ piece: String) {

@@ -37,7 +37,7 @@ let sampleStage = Stage(
       model, prompt: tokenizer.prompt(parameters.prompt), maximum: parameters.newTokens,
       sampling: SamplingOptions(
         temperature: parameters.temperature, topP: parameters.topP, seed: UInt64(context.seed)),
-      ends: tokenizer.endTokens.union(model.config.eosTokenIds.map { Int32($0) })
+      ends: model.config.endTokens(with: tokenizer)
     ) { token in
       text += stream.append(token)
       return !context.isInterrupted
