@@ -10,26 +10,8 @@ extension Table {
     csv.comments = [
       "# \(spec.place): \(spec.title)".singleLine, "# published: \(source)".singleLine, "# ours: \(ours)",
     ]
-    for column in spec.report.columns {
-      let name = column.name
-      if !column.isMeasured {
-        if column.published != nil { csv.header.append(name) }
-        if column.ours != nil { csv.header.append("\(name)_ours") }
-        continue
-      }
-      if column.published != nil { csv.header.append("\(name)_published") }
-      csv.header += ["ours", "interval", "seeds", "std", "stderr"].map { "\(name)_\($0)" }
-      if column.isCompared { csv.header.append("\(name)_delta") }
-      if hasBaselines {
-        if column.published != nil { csv.header.append("\(name)_vs_base_published") }
-        csv.header += ["\(name)_vs_base_ours", "\(name)_vs_base_interval"]
-      }
-      if column.kept {
-        if column.published != nil { csv.header.append("\(name)_kept_published") }
-        csv.header += ["\(name)_kept_ours", "\(name)_kept_interval"]
-      }
-    }
-    csv.header += ["seeds", "tokens", "status"]
+    let names = spec.report.columns.flatMap { fields(of: $0, Value()).map(\.name) }
+    csv.header += names + ["seeds", "tokens", "status"]
     csv.rows = rows.map(line)
     return csv
   }
@@ -37,32 +19,42 @@ extension Table {
   private var hasBaselines: Bool { spec.cells.contains { $0.baseline != nil } }
 
   private func line(_ row: Row) -> [String] {
-    var fields = [row.cell.id]
-    for (column, value) in zip(spec.report.columns, row.values) {
-      if !column.isMeasured {
-        if column.published != nil { fields.append(value.published ?? "") }
-        if column.ours != nil { fields.append(value.setting ?? "") }
-        continue
-      }
-      let number = { (value: Double?) in value.map { plain($0, column.digits + 2) } ?? "" }
-      if column.published != nil { fields.append(value.published ?? "") }
-      fields += [number(value.ours?.mean), number(value.interval), value.seeds.map { "\($0)" } ?? ""]
-      fields += [number(value.ours?.deviation), number(value.stderr)]
-      if column.isCompared { fields.append(number(value.difference)) }
-      if hasBaselines {
-        if column.published != nil { fields.append(number(value.againstBaseline?.published)) }
-        fields += [number(value.againstBaseline?.ours), number(value.againstBaselineInterval)]
-      }
-      if column.kept {
-        if column.published != nil { fields.append(number(value.kept?.published)) }
-        fields += [number(value.kept?.ours), number(value.keptInterval)]
-      }
-    }
+    let values = zip(spec.report.columns, row.values).flatMap { fields(of: $0, $1).map(\.text) }
     let tokens = row.records.map(\.tokens).max() ?? 0
-    fields += [
+    let ends = [
       row.seeds.replacingOccurrences(of: ", ", with: " "), tokens > 0 ? "\(tokens)" : "",
       row.pending.map { Footnotes.text($0) } ?? "run",
     ]
+    return [row.cell.id] + values + ends
+  }
+
+  /// What a column says of a cell; the names are the same for all cells.
+  private func fields(of column: Column, _ value: Value) -> [(name: String, text: String)] {
+    var fields: [(name: String, text: String)] = []
+    func add(_ suffix: String, _ text: String) { fields.append((column.name + suffix, text)) }
+    func number(_ value: Double?) -> String { value.map { plain($0, column.digits + 2) } ?? "" }
+    if !column.isMeasured {
+      if column.published != nil { add("", value.published ?? "") }
+      if column.ours != nil { add("_ours", value.setting ?? "") }
+      return fields
+    }
+    if column.published != nil { add("_published", value.published ?? "") }
+    add("_ours", number(value.ours?.mean))
+    add("_interval", number(value.interval))
+    add("_seeds", value.seeds.map { "\($0)" } ?? "")
+    add("_std", number(value.ours?.deviation))
+    add("_stderr", number(value.stderr))
+    if column.isCompared { add("_delta", number(value.difference)) }
+    if hasBaselines {
+      if column.published != nil { add("_vs_base_published", number(value.againstBaseline?.published)) }
+      add("_vs_base_ours", number(value.againstBaseline?.ours))
+      add("_vs_base_interval", number(value.againstBaselineInterval))
+    }
+    if column.kept {
+      if column.published != nil { add("_kept_published", number(value.kept?.published)) }
+      add("_kept_ours", number(value.kept?.ours))
+      add("_kept_interval", number(value.keptInterval))
+    }
     return fields
   }
 
