@@ -20,7 +20,7 @@ public struct GenerationReport: Sendable {
   public var prefillSeconds: Double
   /// Wall-clock of the other new tokens.
   public var decodeSeconds: Double
-  /// Bytes of the cache at the end, those of recurrent states in it, and its tokens.
+  /// Bytes of the cache at the end, recurrent states included.
   public var cacheBytes: Int
   /// Of `cacheBytes`, the recurrent states.
   public var stateBytes: Int

@@ -7,7 +7,7 @@ import TokenData
 
 /// What a model's next-token predictions cost on a text.
 public struct PerplexityReport: Codable, Equatable, Sendable {
-  /// Mean over predicted tokens of -log p, nats, and its standard error over windows.
+  /// Mean over predicted tokens of -log p, nats.
   public var loss: Double
   /// Of `loss`, nats, over windows.
   public var standardError: Double

@@ -1,7 +1,7 @@
 import Foundation
 import Groundwork
 
-/// Writes what readers see - csv, md and svg under `figures/` - from specs and committed records only.
+/// Writes what readers see - csv, md and svg under `figures/` - from specs and records only.
 /// The same records give the same bytes.
 public struct Publication {
   /// Whose records are published.

@@ -40,7 +40,7 @@ public struct Record: Codable, Equatable, Sendable {
   public var threads: Int
   /// UTC, ISO 8601.
   public var started: String
-  /// The same of all stages.
+  /// Work time of all stages (`workSeconds`); in older records, of the wall clock.
   public var seconds: Double
   /// Training tokens of all stages.
   public var tokens: Int

@@ -19,13 +19,13 @@ public func rulerReport(
   metric: RulerScore.Metric = .nvidia, beyondPositions: Bool = false, read: URL? = nil, write: URL? = nil,
   predictions: URL? = nil, quiet: Bool = true, progress report: (Int, Int) -> Void = { _, _ in }
 ) throws -> RulerReport {
-  // Nor does a length that a task cannot fill.
+  // A length that a task cannot fill costs no answers.
   if read == nil {
     for length in Set(lengths) {
       for task in tasks where set.shortestLength(task) <= length { _ = try set.samples(task, length: length, count: 1) }
     }
   }
-  // A place that cannot be written costs no answers.
+  // Nor does a place that cannot be written.
   for case let place? in [write, predictions] { try makeDirectory(place) }
   let files = try read.map {
     try RulerFiles($0, tasks: tasks, lengths: lengths, count: count, tokenizer: set.tokenizer)

@@ -9,7 +9,7 @@ extension ScalingPoint {
     for point in points {
       for times in point.times {
         let name = times.method.rawValue.leftAligned(16)
-        // What is 0 but for its last bits is no -0.0.
+        // + 0: a negative zero, from the last bits of a difference, would be printed as -0.0.
         let percent = (1000 * times.overlap).rounded() / 10 + 0
         let overlap = times.method == .standard ? "-" : String(format: "%.1f", percent)
         lines.append(

@@ -26,7 +26,7 @@ public struct SelfDistilling {
   public var teacher: URL
   /// Text to train on.
   public var data: TokenShards
-  /// Text for the validation loss, and its name in the run's identity.
+  /// Text for the held-out loss, followed on the way or looked at to stop early; nil: none.
   public var heldOut: TokenShards?
   /// What decides the numbers; the function `plan` makes one.
   public var plan: TrainingPlan

@@ -3,7 +3,7 @@ import ModelCore
 
 /// How far a converted model is from its base before any training, in nats per token.
 public struct StartingFit: Codable, Equatable, Sendable {
-  /// Mean next-token loss of the converted model and of its base.
+  /// The converted model's mean next-token loss, nats.
   public var loss: Double
   /// The base's mean next-token loss, nats.
   public var baseLoss: Double
