@@ -48,9 +48,7 @@ extension Metric {
 
   /// The mean of repeated measurements and its standard error, which a single one has not.
   init(repeated values: [Double]) {
-    let count = Double(values.count)
-    let mean = values.reduce(0, +) / count
-    let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    self.init(mean, stderr: values.count > 1 ? (squares / (count - 1) / count).squareRoot() : nil)
+    let estimate = Estimate(values)
+    self.init(estimate.value, stderr: values.count > 1 ? estimate.standardError : nil)
   }
 }
