@@ -226,21 +226,23 @@ struct Evaluate: ParsableCommand {
       progress?.update(done, "questions")
     }
     progress?.finish(counted(results.reduce(0) { $0 + $1.samples.count }, "question"))
+    // Neither a file that cannot be written nor a closed pipe costs the other.
+    var written: Result<Void, any Error> = .success(())
+    var text = results.table
     if json || out != nil {
       let provenance = TaskProvenance(
         model: self.model.path, modelHash: try modelHash(self.model.folder), tokenizerHash: tokenizer.fingerprint,
         addsBeginning: !tokenizer.documentStart.isEmpty,
         weights: self.model.weights == .int8 ? "int8" : "float32", cache: cache, options: options)
       if let out {
-        let text = results.json(provenance, withSamples: true).text(pretty: true, keepingFloats: true)
-        try writeFile(text + "\n", to: URL(fileURLWithPath: out))
-        sayWritten(URL(fileURLWithPath: out))
+        let whole = results.json(provenance, withSamples: true).text(pretty: true, keepingFloats: true)
+        written = Result { try writeFile(whole + "\n", to: URL(fileURLWithPath: out)) }
       }
-      if json {
-        return try printResult(results.json(provenance, withSamples: false).text(pretty: true, keepingFloats: true))
-      }
+      if json { text = results.json(provenance, withSamples: false).text(pretty: true, keepingFloats: true) }
     }
-    try printResult(results.table)
+    try printResult(text)
+    try written.get()
+    if let out { sayWritten(URL(fileURLWithPath: out)) }
   }
 
   /// SHA-256 over the digests of config.json and the weight files, in order of name.

@@ -155,6 +155,7 @@ struct Select: ParsableCommand {
     }
     let count = try parsedCount(tokens, "--tokens", such: "50k", atLeast: 1)
     let candidates = try ModelConfig(contentsOf: folders[0]).layerCount + 1
+    Interrupt.listen()
     let progress = ProgressLine("select model", total: candidates, quiet: quiet || json)
     let (divergence, scores) = try GuidedScores(
       base: folders[0], latent: folders[1], linear: folders[2], data: shards,

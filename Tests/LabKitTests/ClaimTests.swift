@@ -409,7 +409,7 @@ final class ClaimTests: ClaimTestCase {
     let records = records(["a": [3, 3.1, 3.2], "b": [1, 1.1, 1.2]])
     func entry(_ extra: String, id: String) throws -> ClaimsPage.Entry {
       let spec = try spec(difference, extra: extra, id: id)
-      return ClaimsPage.Entry(spec: spec, verdict: try verdict(spec, records))
+      return ClaimsPage.Entry(spec: spec, verdict: try verdict(spec, records), records: records)
     }
     let page = ClaimsPage([
       try entry("", id: "D-C2"), try entry("asks_again: \"D-C2\",", id: "D-W2"),

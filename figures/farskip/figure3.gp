@@ -21,7 +21,7 @@ do for [k=1:4] {
     if (k == 1) { set key bottom right } else { unset key }
     # Guessing among four choices.
     level = k == 3 ? 25 : NaN
-    if (k == 3) { set arrow 1 from graph 0, first level to graph 1, first level nohead lt 6; set label 2 "guessing" at graph 0.99, first 27.5 right textcolor rgb grey font ",11" } else { unset label 2 }
+    if (k == 3) { set arrow 1 from graph 0, first level to graph 1, first level nohead lw 1.5 dt 3 lc rgb grey; set label 2 "guessing" at graph 0.99, first 27.5 right textcolor rgb grey font ",11" } else { unset label 2 }
     plot csv using (column("layers_ours")):(keep(on(1, "first"), column(value."_ours"))) smooth unique with linespoints lt 2 title "first N layers", \
       csv using (column("layers_ours")):(keep(on(1, "last"), column(value."_ours"))) smooth unique with linespoints lt 1 title "last N layers", \
       csv using (column("layers_ours")):(keep(on(2, "first"), column(value."_ours"))) smooth unique with lines lt 2 dt 2 notitle, \

@@ -1,5 +1,5 @@
 # FarSkip Figure 8: training loss from random weights by connectivity. The paper prints no points; all curves are ours.
-caption = "Micro scale: nano-dsv2 on the microworld. attention-only: attention does not see the routed experts of the layer before; mlp-only: experts do not see the attention of their layer; FarSkip: both. Bands: 95 % intervals, where there are several seeds."
+caption = "Micro scale: nano-dsv2 on the microworld. attention-only: attention does not see the routed experts of the layer before; mlp-only: experts do not see the attention of their layer; FarSkip: both. One seed: no intervals."
 load "style.gp"
 set title "nano-dsv2 from random weights on the microworld"
 set xlabel "tokens, thousands"

@@ -1,5 +1,5 @@
 # FarSkip and its rivals against the share of communication, simulated.
-caption = "Simulated, nothing was run on GPUs: a block whose communication grows while its computation stays. shared-expert: beside the combine; attention-only, parallel-block: FarSkip's two halves; farskip-free: its windows moved; two-batch: half batches by turns. kappa: how much longer the computation of every block but the ordinary one lasts."
+caption = "Simulated, nothing was run on GPUs: a block whose communication grows while its computation stays. shared-expert: beside the combine; attention-only, parallel-block (mlp-only in Figure 8): FarSkip's two halves; scmoe: experts read the layer before (ScMoE); ladder: each block reads one block back (Ladder); farskip-free: its windows moved; two-batch: half batches by turns. kappa: how much longer the computation of every block but the ordinary one lasts."
 width = 1040; height = 470
 load "style.gp"
 set linetype 7 lc rgb "#b8860b" lw 2

@@ -1,6 +1,6 @@
 # FarSkip Table 2 as a picture: what of the original's average is lost or won, in percent
 # (the share kept, less 100): the paper's of the paper's, ours of ours.
-caption = "Ours at micro scale (nano-qwen-moe); the paper: Qwen3-30B-A3B. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Ours at micro scale (nano-qwen-moe); the paper: Qwen3-30B-A3B. Without a grey bar: ours alone. One seed: no intervals."
 width = 1240; height = 440
 load "style.gp"
 cells = "'KL FAR 50%' 'KL FAR 75%' 'KL FAR 90%' 'KL' 'KL frozen embedding and LM head' 'KL 4x batch' 'KL 0.25x batch' 'KL + intermediate L2' 'SFT' 'not trained' 'KL on all tokens' 'KL on code' 'SFT on code'"

@@ -1,6 +1,6 @@
 # X-EcoMLA Figure 1: average against compression by teacher; above the paper (after preference training),
 # below ours, of the same stage. The paper's lines are labelled at their right end.
-caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. All panels have one scale; a teacher has one colour in all. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. All panels have one scale; a teacher has one colour in all. One seed; three stand in Table 11."
 height = 640
 load "style.gp"
 place(c) = c < 3 ? 1 : c < 5 ? 2 : c < 8 ? 3 : c < 12 ? 4 : 5

@@ -1,5 +1,5 @@
 # X-EcoMLA Figure 3: training loss by initialisation. The paper prints no points; all curves are ours.
-caption = "Micro scale: nano-1b on the microworld."
+caption = "Micro scale: nano-1b on the microworld. SVD at fixed rank: mean and 95 % band of three seeds; the others one seed."
 load "style.gp"
 set title "distillation loss of nano-1b at 53 % of the KV cache"
 set xlabel "tokens, thousands"

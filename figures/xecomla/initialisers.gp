@@ -1,5 +1,5 @@
 # Held-out loss before and after distillation by initialiser, at two KV sizes.
-caption = "Micro scale: nano-1b on the microworld; cov.: factors weighted by the inputs' covariance on calibration text. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Micro scale: nano-1b on the microworld; cov.: factors weighted by the inputs' covariance on calibration text; aligned: rotary pairs stay whole. Thin lines: 95 % intervals, where there are several seeds."
 height = 420
 load "style.gp"
 set style fill solid 0.9 noborder

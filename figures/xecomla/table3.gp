@@ -1,5 +1,5 @@
 # X-EcoMLA Table 3 as a picture: points lost or won against the base model, per task.
-caption = "Our tasks, in brackets the benchmarks that they stand for. Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Our tasks, in brackets the benchmarks that they stand for. Ours at micro scale: nano models of 2 to 7 M parameters and the microworld's stand-ins of the tasks; the paper: models of 1 to 8 B parameters. One seed: no intervals."
 width = 860; height = 560
 load "style.gp"
 array names[10] = ["average", "combine\n[ARC-C]", "recall\n[ARC-E]", "endings\n[HS]", "quiz\n[MMLU]", "rules\n[OBQA]", "goals\n[PIQA]", "claims\n[PubMedQA]", "passages\n[RACE]", "pronouns\n[WG]"]

@@ -1,7 +1,7 @@
 # Zebra-Llama Figure 1: average against KV size of the 8B models; the area of a bubble stands for the decimal
 # logarithm of its training tokens.
 tooltips = "xy"
-caption = "Published: 8B models (* reproduced by Zebra's authors). Ours: nano-8b at micro scale, one seed; bubbles by the paper's tokens. Our Minitron is nano-8b pruned with its cache whole."
+caption = "Published: 8B models (* reproduced by Zebra's authors). Ours: nano-8b at micro scale, three seeds where a line shows the 95 % interval, else one; bubbles by the paper's tokens. Our Minitron is nano-8b pruned with its cache whole."
 width = 860; height = 420
 load "style.gp"
 set xlabel "KV size, % of the base"

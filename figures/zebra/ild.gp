@@ -1,5 +1,5 @@
 # Relative error of every layer's output before and after ILD, both fed with the base's input.
-caption = "Micro scale: nano-1b on the microworld; as converted: structured start, before any training; ILD: layer-wise distillation. Thin lines: 95 % intervals, where there are several seeds."
+caption = "Micro scale: nano-1b on the microworld; as converted: structured start, before any training; ILD: layer-wise distillation. One seed: no intervals."
 load "style.gp"
 set title "nano-1b: error of each layer against the base's layer"
 set xlabel "layer"

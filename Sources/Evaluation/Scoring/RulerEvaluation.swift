@@ -56,9 +56,10 @@ public func evaluateRuler(
   let batch = max(1, 16_384 / max(1, longest))
   var scores: [(all: Double, part: Double)] = []
   while scores.count < samples.count {
-    let part = samples[scores.count..<min(scores.count + batch, samples.count)]
-    let texts = try greedyTexts(
-      model, tokenizer, part.map { ($0.prompt, []) }, maximumTokens: part.first?.answerTokens ?? answerTokens)
+    // Those of one file may have more room for their answers than those of another.
+    let budget = samples[scores.count].answerTokens ?? answerTokens
+    let part = samples[scores.count...].prefix(batch).prefix { ($0.answerTokens ?? answerTokens) == budget }
+    let texts = try greedyTexts(model, tokenizer, part.map { ($0.prompt, []) }, maximumTokens: budget)
     for (sample, text) in zip(part, texts) {
       scores.append(sample.score(text))
       answered(sample, text)

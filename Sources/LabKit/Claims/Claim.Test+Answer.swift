@@ -116,7 +116,8 @@ extension Claim.Test {
 
 extension Claim.Term {
   func label(withMetric: Bool) -> String {
-    let name = cells.joined(separator: " + ")
+    // Tables print dashes where a base has no setting.
+    let name = cells.map { $0.allSatisfy("- ".contains) ? "base" : $0 }.joined(separator: " + ")
     return withMetric ? "[\(name), \(metric)]" : "[\(name)]"
   }
 }

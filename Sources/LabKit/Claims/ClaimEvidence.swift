@@ -31,14 +31,15 @@ public struct ClaimEvidence {
   /// What is taken seed by seed: of the terms' cells, the records of those seeds alone with which all terms are measured. A
   /// quantity and its error are then of the same repeats: one that a single cell has would shift the quantity by what its batches
   /// do, of which the error, that of the differences within a seed, knows nothing.
-  /// - Returns: all records where fewer than two seeds are shared (such repeats are taken as independent), and for lists of cells
-  func sharingSeeds(_ terms: [Claim.Term]) -> ClaimEvidence {
+  /// - Parameter least: seeds that must be shared
+  /// - Returns: all records where fewer are (such repeats are taken as independent), and for lists of cells
+  func sharingSeeds(_ terms: [Claim.Term], atLeast least: Int = 2) -> ClaimEvidence {
     if terms.isEmpty || terms.contains(where: { $0.cells.count > 1 }) { return self }
     let seeds = terms.map { term in
       Set(recorded(term.cells[0]).filter { $0.number(term.metric) != nil }.compactMap(\.seed))
     }
     let shared = seeds.dropFirst().reduce(seeds[0]) { $0.intersection($1) }
-    if shared.count < 2 { return self }
+    if shared.count < least { return self }
     let cells = Set(terms.map { $0.cells[0] })
     let kept = records.filter { record in
       !cells.contains(record.cell) || record.seed.map { shared.contains($0) } ?? false

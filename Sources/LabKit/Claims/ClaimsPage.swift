@@ -10,6 +10,8 @@ public struct ClaimsPage: Sendable {
     public let spec: Spec
     /// From the committed records.
     public let verdict: ClaimVerdict
+    /// What its tests rest on.
+    let records: [Record]
   }
 
   /// Sorted by claim.
@@ -142,9 +144,10 @@ public struct ClaimsPage: Sendable {
     }
     if let scale = claim.scale { lines.append("- Micro scale: \(scale)") }
     let page = entry.spec.report.kind == .table ? "md" : "svg"
-    let seeds = (1...max(3, verdict.seedsToRun)).map(String.init).joined(separator: ",")
     let run = entry.spec.pending == nil && !claim.tests.isEmpty
-    let command = "`lab run \(entry.spec.name) --profile \(entry.spec.report.profile) --seeds \(seeds)`, "
+    let again = entry.spec.command(
+      repeating: entry.records, profile: entry.spec.report.profile, seeds: max(3, verdict.seedsToRun))
+    let command = "`\(again)`, "
     lines.append(
       "- [\(entry.spec.place)](\(entry.spec.name).\(page)); \(run ? "repeat: \(command)" : "")"
         + "`lab check \(entry.spec.name) --power`")

@@ -64,7 +64,8 @@ extension ReportPage {
 
   private static func state(_ row: Table.Row) -> String {
     guard let pending = row.pending else { return "run" }
-    return pending == "run it"
-      ? "not run yet" : "<details><summary>not run yet</summary>needs \(HTML.escaped(pending))</details>"
+    if row.cell.quoted != nil { return "<details><summary>quoted</summary>\(HTML.escaped(pending))</details>" }
+    return row.cell.pending == nil
+      ? "not run yet" : "<details><summary>not run yet</summary>\(HTML.escaped(pending))</details>"
   }
 }

@@ -80,7 +80,7 @@ struct ReportPage {
       <details class="item" id="\(anchor)">
       <summary><h3>\(HTML.escaped(title))</h3>
       <span class="chip \(Self.chip(table.coverage))">\(table.coverage.rawValue)</span>
-      <span class="muted">\(table.rowsRun) of \(table.rows.count) rows\(Self.seeds(table))</span></summary>
+      <span class="muted">\(table.rowsRun) of \(table.rowsToRun) rows\(Self.seeds(table))</span></summary>
 
       """
     if let svg = item.svg, table.rowsRun > 0 {

@@ -40,7 +40,7 @@ struct FigureList {
     let minutes = Int(exactly: (seconds / 60).rounded(.down)).map(formatCount) ?? "?"
     let fields = [
       picture ?? "", "[\(spec.place)](\(page)): \(spec.title)", table.coverage.rawValue,
-      "\(table.rowsRun) of \(table.rows.count)", seeds(table),
+      "\(table.rowsRun) of \(table.rowsToRun)", seeds(table),
       table.records.isEmpty ? "" : seconds < 60 ? "< 1" : minutes,
       spec.pending == nil ? "`make reproduce PAPER=\(spec.paper) ITEM=\(spec.item)\(named(table))`" : "",
     ]
@@ -67,7 +67,7 @@ struct FigureList {
     if let reason = item.spec.pending { return ["\(item.spec.place): \(reason)"] }
     let pending = item.table.rows.filter { $0.records.isEmpty && $0.cell.pending != nil }
     let byReason = Dictionary(grouping: pending) { $0.cell.pending! }
-    let open = item.table.rows.count { $0.records.isEmpty && $0.cell.pending == nil }
+    let open = item.table.rows.count { $0.records.isEmpty && $0.cell.pending == nil && $0.cell.quoted == nil }
     return byReason.sorted { $0.key < $1.key }.map { reason, rows in
       "\(item.spec.place), \(counted(rows.count, "row")): \(reason)"
     } + (open == 0 ? [] : ["\(item.spec.place), \(counted(open, "row")): nothing but the time to run them"])

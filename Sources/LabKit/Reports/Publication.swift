@@ -69,7 +69,8 @@ public struct Publication {
   public func claims(_ specs: [Spec], profile: String? = nil) throws -> ClaimsPage {
     ClaimsPage(
       try specs.flatMap { spec in
-        try verdicts(spec, profile: profile).map { ClaimsPage.Entry(spec: spec, verdict: $0) }
+        let records = try records(spec, profile: profile)
+        return try verdicts(spec, profile: profile).map { ClaimsPage.Entry(spec: spec, verdict: $0, records: records) }
       })
   }
 
@@ -184,7 +185,7 @@ public struct Publication {
 
   private func claims(of everything: [Shown]) -> ClaimsPage {
     ClaimsPage(
-      everything.flatMap { shown in shown.verdicts.map { ClaimsPage.Entry(spec: shown.spec, verdict: $0) } })
+      everything.flatMap { shown in shown.verdicts.map { ClaimsPage.Entry(spec: shown.spec, verdict: $0, records: shown.table.records) } })
   }
 
   // MARK: Everything

@@ -23,7 +23,7 @@ extension Table {
     let tokens = row.records.map(\.tokens).max() ?? 0
     let ends = [
       row.seeds.replacingOccurrences(of: ", ", with: " "), tokens > 0 ? "\(tokens)" : "",
-      row.pending.map { Footnotes.text($0) } ?? "run",
+      row.pending ?? "run",
     ]
     return [row.cell.id] + values + ends
   }
@@ -98,7 +98,7 @@ extension Table {
 
   /// What our numbers are, in one line: profile, tokens, seeds, commit, machine.
   var ours: String {
-    guard !records.isEmpty else { return commonReason.map { Footnotes.text($0) } ?? "not run yet" }
+    guard !records.isEmpty else { return commonReason ?? "not run yet" }
     let about = spec.report.isExact ? "" : spec.profiles[profile].map { $0.about.isEmpty ? "" : " (\($0.about))" } ?? ""
     var parts = ["profile \(profile)\(about)"]
     let tokens = records.map(\.tokens).filter { $0 > 0 }

@@ -33,7 +33,7 @@ extension Table {
     let done = rowsRun
     var lines = [
       "- Paper: \(source)",
-      "- Ours: \(ours)\(records.isEmpty ? "" : "; \(done) of \(rows.count) rows run")",
+      "- Ours: \(ours)\(records.isEmpty ? "" : "; \(done) of \(rowsToRun) rows run")",
     ]
     if spec.pending == nil {
       lines.append("- Repeat: `\(command)`")
@@ -57,7 +57,7 @@ extension Table {
       lines.append("(n) the number of seeds, one alone has no interval")
     }
     if some({ $0.kept != nil }) {
-      lines.append("kept: the paper's number in percent of the paper's \(spec.report.baseline), ours of our own")
+      lines.append("kept: the paper's number in percent of the paper's \(spec.report.baseline), ours of our own over the seeds of both")
     }
     if spec.report.columns.contains(where: \.sameScale) && some({ $0.difference != nil }) {
       lines.append("Δ ours minus paper")
@@ -65,14 +65,8 @@ extension Table {
     return lines
   }
 
-  /// What gives these records again: the seeds and threads where they are not the usual ones.
-  var command: String {
-    let counts = Set(records.map(\.threads))
-    let threads = counts.count == 1 && counts != [Plan.defaultThreads] ? " --threads \(counts.first!)" : ""
-    let usual = seeds.isEmpty || seeds == spec.profiles[profile]?.seeds
-    let list = usual ? "" : " --seeds \(seeds.map(String.init).joined(separator: ","))"
-    return "lab run \(spec.name) --profile \(profile)\(list)\(threads)"
-  }
+  /// What gives these records again.
+  var command: String { spec.command(repeating: records, profile: profile) }
 
   // MARK: Layouts
 
@@ -176,7 +170,7 @@ extension Table {
 
   /// Why a column has nothing of ours in any row.
   private func absence(of column: Column, at index: Int) -> String? {
-    rows.contains { $0.values[index].ours != nil } || records.isEmpty ? nil : column.pending
+    rows.contains { $0.values[index].ours != nil } || records.isEmpty ? nil : column.pending.map(Footnotes.text)
   }
 
   // MARK: Fields
@@ -192,7 +186,7 @@ extension Table {
   private func field(_ value: Value, _ column: Column, at index: Int, _ footnotes: inout Footnotes) -> String {
     if value.ours != nil { return value.text(column) }
     guard absence(of: column, at: index) == nil else { return "" }
-    return value.pending.map { footnotes.mark($0) } ?? ""
+    return value.pending.map { footnotes.mark(Footnotes.text($0)) } ?? ""
   }
 }
 
@@ -225,20 +219,35 @@ extension Table.Value {
 struct Footnotes {
   private var reasons: [String] = []
 
-  /// The letter of a reason in brackets.
+  /// The letters of a reason in brackets.
   mutating func mark(_ reason: String) -> String {
     let index = reasons.firstIndex(of: reason) ?? reasons.count
     if index == reasons.count { reasons.append(reason) }
     return "[\(Self.letter(index))]"
   }
 
-  /// "[a] not run yet: needs …"; what merely waits for `lab run` needs nothing.
-  var lines: [String] {
-    reasons.enumerated().map { index, reason in "[\(Self.letter(index))] \(Self.text(reason))" }
-  }
+  /// "[a] not run yet: needs …".
+  var lines: [String] { reasons.enumerated().map { index, reason in "[\(Self.letter(index))] \(reason)" } }
 
-  /// Why a field is empty, in words.
+  /// Why a field is empty, in words; what merely waits for `lab run` needs nothing.
   static func text(_ reason: String) -> String { "not run yet" + (reason == "run it" ? "" : ": needs \(reason)") }
 
-  private static func letter(_ index: Int) -> String { String(UnicodeScalar(UInt8(97 + index % 26))) }
+  /// a, b, ... z, aa, ab ...
+  private static func letter(_ index: Int) -> String {
+    (index < 26 ? "" : letter(index / 26 - 1)) + String(UnicodeScalar(UInt8(97 + index % 26)))
+  }
+}
+
+extension Spec {
+  /// What gives records again: the seeds and threads where they are not the usual ones.
+  /// - Parameter seeds: to run as well, 1 to this; where there are records, none of which has a seed, seeds are of no use
+  func command(repeating records: [Record], profile: String, seeds most: Int = 0) -> String {
+    let counts = Set(records.map(\.threads))
+    let threads = counts.count == 1 && counts != [Plan.defaultThreads] ? " --threads \(counts.first!)" : ""
+    let own = Set(records.compactMap(\.seed))
+    let seeds = own.isEmpty && !records.isEmpty ? [] : own.union((0..<most).map { $0 + 1 }).sorted()
+    let usual = seeds.isEmpty || seeds == profiles[profile]?.seeds
+    let list = usual ? "" : " --seeds \(seeds.map(String.init).joined(separator: ","))"
+    return "lab run \(name) --profile \(profile)\(list)\(threads)"
+  }
 }

@@ -57,7 +57,7 @@ struct Table {
     let cell: Cell
     let values: [Value]
     let records: [Record]
-    /// Why there is nothing of ours.
+    /// Why there is nothing of ours, in words.
     let pending: String?
 
     /// Seeds measured, such as "1, 2, 3"; "any" when none matters; empty when nothing ran.
@@ -92,9 +92,11 @@ struct Table {
   let records: [Record]
   /// Rows with records.
   var rowsRun: Int { rows.count { !$0.records.isEmpty } }
+  /// All but those that only quote the paper.
+  var rowsToRun: Int { rows.count { $0.cell.quoted == nil } }
   /// How much of a table is run.
   enum Coverage: String { case complete, partial, none = "not run" }
-  var coverage: Coverage { rowsRun == 0 ? .none : rowsRun == rows.count ? .complete : .partial }
+  var coverage: Coverage { rowsRun == 0 ? .none : rowsRun == rowsToRun ? .complete : .partial }
   /// Seeds of any row.
   var seeds: [Int] { Set(records.compactMap(\.seed)).sorted() }
 
@@ -117,7 +119,8 @@ struct Table {
         values: try spec.report.columns.map {
           try Self.value($0.filled(by: scope, in: spec.file.path), cell, evidence, byCell, scope: scope)
         },
-        records: own, pending: own.isEmpty ? (cell.pending ?? spec.pending ?? "run it") : nil)
+        records: own,
+        pending: own.isEmpty ? cell.quoted ?? Footnotes.text(cell.pending ?? spec.pending ?? "run it") : nil)
     }
   }
 }

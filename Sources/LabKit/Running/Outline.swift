@@ -143,7 +143,9 @@ public struct RunState {
       zip(plan.jobs, isCurrent).filter { job, isCurrent in
         !isCurrent && records.contains { $0.cell == job.cell.id && $0.seed == job.seed }
       }.count
-    waiting = plan.spec.cells.filter { $0.pipeline == nil || $0.pending != nil || plan.spec.pending != nil }.count
+    waiting = plan.spec.cells.count { cell in
+      cell.quoted == nil && (cell.pipeline == nil || cell.pending != nil || plan.spec.pending != nil)
+    }
   }
 
   /// Why rows have no run here.

@@ -62,7 +62,7 @@ public struct Plan: Sendable {
   ) throws {
     self.spec = spec
     profile = try spec.profile(name)
-    var cells = spec.pending == nil ? spec.cells.filter { $0.pipeline != nil && $0.pending == nil } : []
+    var cells = spec.pending == nil ? spec.cells.filter { $0.pipeline != nil && $0.pending == nil && $0.quoted == nil } : []
     if let wanted {
       for id in wanted where spec.cell(id) == nil {
         throw UpcycleError.usage(

@@ -10,15 +10,17 @@ struct Matrix {
     var set: [String: JSONValue] = [:]
     var pipeline: String?
     var pending: String?
+    var quoted: String?
     var baseline: String?
     var inexact: Bool?
 
-    static let keys = ["set", "pipeline", "pending", "baseline", "inexact"]
+    static let keys = ["set", "pipeline", "pending", "quoted", "baseline", "inexact"]
 
     init(_ object: JSONObject) throws {
       set = try object.object("set")?.values ?? [:]
       pipeline = try object.string("pipeline")
       pending = try object.string("pending")
+      quoted = try object.string("quoted")
       baseline = try object.string("baseline")
       inexact = try object.bool("inexact")
       for (column, value) in try object.object("when")?.values ?? [:] {
@@ -68,6 +70,7 @@ struct Matrix {
           values: applying.reduce(into: values) { $0.merge($1.set) { _, new in new } },
           pipeline: applying.compactMap(\.pipeline).last ?? shared.pipeline,
           pending: applying.compactMap(\.pending).last ?? shared.pending,
+          quoted: applying.compactMap(\.quoted).last,
           baseline: applying.compactMap(\.baseline).last ?? shared.baseline,
           isInexact: applying.compactMap(\.inexact).last ?? false))
     }
@@ -97,7 +100,7 @@ struct Matrix {
       return Cell(
         id: try inner.required("id", inner.string), row: nil, values: setting.set,
         pipeline: setting.pipeline ?? shared.pipeline, pending: setting.pending ?? shared.pending,
-        baseline: setting.baseline ?? shared.baseline, isInexact: setting.inexact ?? false)
+        quoted: setting.quoted, baseline: setting.baseline ?? shared.baseline, isInexact: setting.inexact ?? false)
     }
 
     try Self.check(cells, defaults, in: path)

@@ -141,9 +141,9 @@ extension Spec {
         "cell \"\(cell.id)\" runs an unknown pipeline \"\(cell.pipeline!)\"", at: path,
         hint: "known: \(pipelines.keys.sorted().joined(separator: ", "))")
     }
-    for cell in cells where cell.pipeline == nil && cell.pending == nil && pending == nil {
+    for cell in cells where [cell.pipeline, cell.pending, cell.quoted, pending].allSatisfy({ $0 == nil }) {
       throw UpcycleError(
-        "cell \"\(cell.id)\" neither runs nor says why not", at: path, hint: "set \"pipeline\" or \"pending\"")
+        "cell \"\(cell.id)\" neither runs nor says why not", at: path, hint: "set \"pipeline\", \"pending\" or \"quoted\"")
     }
     if pending == nil && profiles[report.profile] == nil {
       throw UpcycleError("report.profile is unknown: \"\(report.profile)\"", at: path)

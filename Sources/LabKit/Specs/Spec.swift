@@ -168,6 +168,8 @@ public struct Cell: Sendable {
   public let pipeline: String?
   /// What must exist before it can run.
   public let pending: String?
+  /// Why there is nothing to run: its published row is shown and no more.
+  public let quoted: String?
   /// The cell that differences "against the base" refer to.
   public let baseline: String?
   /// Its exact columns depend on the data (dynamic ranks), so they are shown but not compared.
