@@ -25,7 +25,8 @@ struct TableCommand: ParsableCommand {
       for spec in try chosen(specs, all, in: laboratory) where spec.report.kind == .table || !specs.isEmpty {
         let publication = Publication(laboratory, records: own ? .own : .committed)
         let written = try publication.writeTable(spec)
-        noteMixed(publication, spec, profile: spec.report.profile)
+        noteStale(publication, spec, profile: spec.report.profile)
+        noteEmptyColumns(publication, spec)
         try printResult(written.map { path($0, spec, own: own) }.joined(separator: "  "))
       }
     }
@@ -51,9 +52,13 @@ struct FigureCommand: ParsableCommand {
     runReportingErrors {
       let laboratory = try place.laboratory()
       for spec in try chosen(specs, all, in: laboratory) {
-        if let figure = try Publication(laboratory, records: own ? .own : .committed).writeFigure(spec, png: png) {
+        let publication = Publication(laboratory, records: own ? .own : .committed)
+        noteStale(publication, spec, profile: spec.report.profile)
+        if let figure = try publication.writeFigure(spec, png: png) {
           let written = [figure] + (png ? [figure.deletingPathExtension().appendingPathExtension("png")] : [])
           try printResult(written.map { path($0, spec, own: own) }.joined(separator: "  "))
+        } else if !specs.isEmpty {
+          printNote("note: \(spec.name) has no picture: there is no figures/\(spec.name).gp")
         }
       }
     }
@@ -102,6 +107,9 @@ struct CheckCommand: ParsableCommand {
       }
       let page = try all ? publication.writeClaims() : publication.claims(chosen, profile: profile)
       if json { try printJSON(page.json) } else { try printText(page) }
+      for spec in chosen where !spec.claims.isEmpty {
+        noteStale(publication, spec, profile: profile ?? spec.report.profile)
+      }
       if power {
         for spec in chosen { try printSignals(try publication.signals(spec, profile: profile), of: spec) }
       }
@@ -209,15 +217,24 @@ private func chosen(_ names: [String], _ all: Bool, in laboratory: Laboratory) t
   return try laboratory.specs(names)
 }
 
-/// Says which records stand beside others of their cell that were made with other settings; nothing where that cannot be
-/// told (a checkout without models).
-func noteMixed(_ publication: Publication, _ spec: Spec, profile: String) {
-  let mixed = (try? publication.mixedRecords(spec, profile: profile, registry: standardStages())) ?? [:]
-  let update = publication.recordSet == .committed ? " --update-records" : ""
-  for (cell, seeds) in mixed.sorted(by: { $0.key < $1.key }) {
-    let list = seeds.map(String.init).joined(separator: ",")
-    printNote(
-      "note: \(spec.name) \(cell): seeds \(list) were made with other settings, or by another version; to make them anew: "
-        + "lab run \(spec.name) --profile \(profile) --seeds \(list) --cell \(shellQuoted(cell))\(update)")
+/// Says which records were made with other settings than the experiment has now; nothing where that cannot be told (a checkout
+/// without models).
+func noteStale(_ publication: Publication, _ spec: Spec, profile: String) {
+  let stale = (try? publication.staleRuns(spec, profile: profile, registry: standardStages())) ?? []
+  if stale.isEmpty { return }
+  let names = stale.map(\.cell).reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
+  let seeds = Set(stale.compactMap(\.seed)).sorted().map(String.init).joined(separator: ",")
+  let cells = names.count > 8 ? "" : names.map { " --cell \(shellQuoted($0))" }.joined()
+  let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", ..." : "")
+  printNote(
+    "note: \(spec.name): \(counted(stale.count, "record")) made with other settings, or by another version (\(shown)); "
+      + "to make them anew: lab run \(spec.name) --profile \(profile)\(seeds.isEmpty ? "" : " --seeds \(seeds)")\(cells)"
+      + (publication.recordSet == .committed ? " --update-records" : ""))
+}
+
+/// Says which columns of a report no record has anything for, though others have: a misspelt metric shows nothing.
+func noteEmptyColumns(_ publication: Publication, _ spec: Spec) {
+  for name in (try? publication.emptyColumns(spec)) ?? [] {
+    printNote("note: \(spec.name): no record has \(name), which its report shows")
   }
 }

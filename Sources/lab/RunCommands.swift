@@ -176,7 +176,11 @@ struct RunCommand: ParsableCommand {
       let text = try ClosingCard(plan, of: summary, records: sweep.records, in: laboratory, seconds: seconds)
         .text(isBrief: reported.count > 3)
       if !quiet { try printResult(text) }
-      if !quiet { noteMixed(Publication(laboratory, records: sweep.records), plan.spec, profile: plan.profile.name) }
+      if !quiet {
+        let publication = Publication(laboratory, records: sweep.records)
+        noteStale(publication, plan.spec, profile: plan.profile.name)
+        noteEmptyColumns(publication, plan.spec)
+      }
     }
     if quiet { return }
     if !reported.isEmpty { try printResult("") }
@@ -267,7 +271,8 @@ struct StagesCommand: ParsableCommand {
       for stage in stages {
         let seed = stage.seeded ? "" : "  (the same for all seeds)"
         try printResult("\(stage.name)\(stage.isTimed ? "  (measures time)" : seed)")
-        if !stage.parents.isEmpty { try printResult("  from  \(stage.parents.joined(separator: ", "))") }
+        let roles = stage.parents.map { stage.required.contains($0) ? $0 : "\($0)?" }
+        if !roles.isEmpty { try printResult("  from  \(roles.joined(separator: ", "))") }
         let parameters = stage.parameters(Set(stage.parents)).sorted()
         if !parameters.isEmpty { try printResult("  with  \(parameters.joined(separator: ", "))") }
       }

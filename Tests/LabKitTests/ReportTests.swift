@@ -80,7 +80,7 @@ final class ReportTests: XCTestCase {
       - Paper: a paper
       - Ours: profile micro (tiny); 1,000 tokens a trained cell; seeds 1, 2; commit abc1234567; Test CPU, 2 cores, 2 threads; 2 of 3 rows run
       - Repeat: `lab run demo/t --profile micro`
-      - Read: quiz [MMLU]: our task and, in brackets, the paper's benchmark that it stands for; ✓ an exact number equals the published one to its printed digits, ≠ it does not; ± half of the 95 % interval over seeds and items; (n) the number of seeds, one alone has no interval; kept: the paper's number in percent of the paper's base, ours of our own
+      - Read: quiz [MMLU]: our task and, in brackets, the paper's benchmark that it stands for; ✓ an exact number equals the published one to its printed digits, ≠ it does not; ± half of the 95 % interval over seeds and items; (n) the number of seeds, one alone has no interval; kept: the paper's number in percent of the paper's base, ours of our own with the same seeds
 
       | method         | KV %, paper | KV %, ours | quiz [MMLU], paper | quiz [MMLU], ours | kept, % of base, paper | kept, % of base, ours |
       | -------------- | ----------: | ---------: | -----------------: | ----------------: | ---------------------: | --------------------: |
@@ -150,6 +150,14 @@ final class ReportTests: XCTestCase {
     let value = try table(spec(), records).rows[1].values[2]
     XCTAssertEqual(value.kept?.ours, 0)
     XCTAssertEqual(try XCTUnwrap(value.keptInterval), 100 / 40 * 0.5 * 1.96, accuracy: 1e-3)
+  }
+
+  /// One seed stands against the same seed of its base, not against the mean of several.
+  func testADifferenceOfFewerSeedsIsOfThose() throws {
+    let records = [record("base", 1, avg: 40), record("base", 2, avg: 44), record("small", 1, avg: 39)]
+    let value = try table(spec(), records).rows[1].values[2]
+    XCTAssertEqual(value.againstBaseline?.ours, -1)
+    XCTAssertEqual(try XCTUnwrap(value.kept?.ours), 97.5, accuracy: 1e-9)
   }
 
   /// A difference and its interval are of the seeds that both cells have, where claims take cells seed by seed.

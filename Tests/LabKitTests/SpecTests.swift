@@ -26,7 +26,7 @@ final class SpecTests: XCTestCase {
     assertError("t.json5", "unknown key \"titel\"", "known here: chance, claims, column_sets") {
       _ = try spec("title:", "titel:")
     }
-    assertError("unknown key \"matrix.rules[1].then\"", "baseline, inexact, pending, pipeline, set, when") {
+    assertError("unknown key \"matrix.rules[1].then\"", "baseline, inexact, pending, pipeline, quoted, set, when") {
       _ = try spec("{ when: { method: \"small\" }, set:", "{ when: { method: \"small\" }, then:")
     }
     assertError("unknown key \"report.columns[2].digit\"") {

@@ -47,7 +47,7 @@ final class StageParametersTests: XCTestCase {
       """)
     var registry = StageRegistry()
     registry.register(
-      Stage(name: "make", version: 1, parents: ["model"], parameters: (Shape.self, Size.self)) { _, _, _ in
+      Stage(name: "make", version: 1, parents: ["model?"], parameters: (Shape.self, Size.self)) { _, _, _ in
         StageResult()
       })
     let plan = try Plan(lab.laboratory.spec("demo/p"), profile: "micro", threads: 1, registry: registry)
@@ -96,7 +96,7 @@ final class StageParametersTests: XCTestCase {
   }
 
   func testWhatAStageBuildsOnDecidesItsParameters() {
-    let stage = Stage(name: "s", version: 1, parents: ["model"], parameters: (Shape.self, Size.self)) { _, _, _ in
+    let stage = Stage(name: "s", version: 1, parents: ["model?"], parameters: (Shape.self, Size.self)) { _, _, _ in
       StageResult()
     }
     XCTAssertEqual(stage.parameters([]), ["kv_rank", "layers", "init", "batch", "share"])

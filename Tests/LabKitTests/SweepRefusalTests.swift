@@ -65,6 +65,43 @@ final class SweepRefusalTests: XCTestCase {
     XCTAssertEqual(try lab.plan(seeds: [1]).jobs.count, 4)
   }
 
+  /// An axis that reaches no stage would give one number under several names.
+  func testAnAxisThatNoStageTakesIsRefused() throws {
+    let lab = try TestLaboratory()
+    func plan(_ axis: String, values: String = "[1, 2]") throws -> Plan {
+      let matrix =
+        "matrix: { id: \"x {\(axis)}\", pipeline: \"train\", axes: [{ variable: \"\(axis)\", values: \(values) }] },"
+      let text = TestLaboratory.spec
+      let (start, end) = (text.range(of: "  matrix: {")!, text.range(of: "  report: {")!)
+      let spec = text.replacingCharacters(in: start.lowerBound..<end.lowerBound, with: matrix + "\n")
+        .replacingOccurrences(of: "budget: 1, rank: null", with: "budget: 1, rank: null, warmth: 0")
+        .replacingOccurrences(of: "published: \"method\", ", with: "").replacingOccurrences(
+          of: "published: \"kv\", ", with: ""
+        )
+        .replacingOccurrences(of: "published: \"avg\", ", with: "").replacingOccurrences(
+          of: "kept: true", with: "digits: 1"
+        )
+        .replacingOccurrences(of: "a: \"small\", b: \"base\"", with: "a: \"x 1\", b: \"x 2\"")
+      try lab.write("t.json5", spec)
+      return try lab.plan()
+    }
+    assertError("\"x 1\" and \"x 2\" differ by \"warmth\", which no stage of theirs takes", "t.json5") {
+      _ = try plan("warmth")
+    }
+    XCTAssertEqual(try plan("rank").jobs.count, 4)
+    assertError("values", "one value or more") { _ = try plan("rank", values: "[]") }
+  }
+
+  /// What a stage cannot do without is missed before anything runs.
+  func testAMissingRoleIsRefusedBeforeAnythingRuns() throws {
+    let lab = try TestLaboratory()
+    try lab.write(
+      "t.json5",
+      TestLaboratory.spec.replacingOccurrences(
+        of: "{ stage: \"score\", from: { model: \"train\" } }", with: "{ stage: \"score\" }"))
+    assertError("the stage \"score\" (score) needs a \"model\" to build on", "t.json5") { _ = try lab.plan() }
+  }
+
   /// What others write is looked at from outside, whatever it is.
   func testATrainingWhoseTableIsDamagedIsNotShown() throws {
     let folder = try temporaryFolder()

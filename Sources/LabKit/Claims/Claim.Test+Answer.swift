@@ -86,6 +86,9 @@ extension Claim.Test {
       switch measurement {
       case .exact:
         if repeats.isEmpty { missing[name] = "not run" }
+        if repeats.joined().contains(where: { $0.metrics[term.metric]?.stderr != nil }) {
+          missing[name] = "an exact number; its \(term.metric) has a standard error"
+        }
         let cells = Dictionary(grouping: repeats.joined(), by: \.cell).mapValues {
           $0.compactMap { $0.number(term.metric) }
         }
@@ -94,8 +97,12 @@ extension Claim.Test {
           missing[name] = "one value; its \(term.metric) differs from seed to seed"
         }
       case .repeats:
-        let isRepeated = repeats.first?.first?.metrics[term.metric]?.stderr != nil
-        if !isRepeated { missing[name] = "\(repeats.isEmpty ? 0 : 1) of \(Int(Self.leastRepeats)) timings" }
+        let first = repeats.first?.first
+        if first?.seed != nil {
+          missing[name] = "timings, which have no seed"
+        } else if first?.metrics[term.metric]?.stderr == nil {
+          missing[name] = "\(repeats.isEmpty ? 0 : 1) of \(Int(Self.leastRepeats)) timings"
+        }
       case .seeds where term.cells.count > 1:
         if repeats.count < max(2, pretrainings) {
           missing[name] = "\(repeats.count) of \(max(2, pretrainings)) pretrainings"

@@ -200,7 +200,8 @@ public struct TestResult: Sendable {
     func words(_ count: SeedCount, _ effect: String) -> String? {
       switch count {
       case .number(let seeds): "\(seeds) \(repeats) for \(effect)"
-      case .never: "no number of \(repeats) up to a thousand for \(effect): it lies on the bound or outside, or the items are too few"
+      case .never:
+        "no number of \(repeats) up to a thousand for \(effect): it lies on the bound or outside, or the items are too few"
       case .unknown: nil
       }
     }

@@ -29,23 +29,31 @@ public struct Publication {
     }
   }
 
-  /// Records that stand beside others of their cell although they were made with other settings than the spec has now.
-  /// - Returns: cell -> seeds, of cells that have records of the present settings too
-  public func mixedRecords(_ spec: Spec, profile: String, registry: StageRegistry) throws -> [String: [Int]] {
+  /// Recorded runs that were made with other settings than the spec has now, or by another version of a stage.
+  /// - Returns: in the order of the cells; the seed is nil where none matters
+  public func staleRuns(_ spec: Spec, profile: String, registry: StageRegistry) throws -> [(cell: String, seed: Int?)] {
     let records = try records(spec, profile: profile)
+    if records.isEmpty { return [] }
     let seeds = Set(records.compactMap(\.seed)).sorted()
-    if seeds.isEmpty { return [:] }
-    let repeated = Dictionary(grouping: records.filter { $0.seed != nil }, by: \.cell).filter { $0.value.count > 1 }
-    if repeated.isEmpty { return [:] }
+    let recorded = Set(records.map(\.cell))
     let plan = try Plan(
-      spec, profile: profile, seeds: seeds, cells: repeated.keys.sorted(), threads: Plan.defaultThreads,
+      spec, profile: profile, seeds: seeds.isEmpty ? nil : seeds, cells: recorded.sorted(),
+      threads: Plan.defaultThreads,
       registry: registry)
     let index = RecordIndex(records)
-    let jobs = plan.jobs.filter { job in records.contains { $0.cell == job.cell.id && $0.seed == job.seed } }
-    return Dictionary(grouping: jobs, by: \.cell.id).compactMapValues { jobs in
-      let old = jobs.filter { index.record(of: $0, in: plan) == nil }
-      return old.isEmpty || old.count == jobs.count ? nil : old.compactMap(\.seed).sorted()
-    }
+    return plan.jobs.filter { job in
+      records.contains { $0.cell == job.cell.id && $0.seed == job.seed } && index.record(of: job, in: plan) == nil
+    }.map { ($0.cell.id, $0.seed) }
+  }
+
+  /// Metrics that columns of the report show and no record has; none where there are no records.
+  public func emptyColumns(_ spec: Spec) throws -> [String] {
+    let table = try Table(evidence(spec))
+    return spec.report.columns.indices.filter { index in
+      let column = spec.report.columns[index]
+      return !table.records.isEmpty && column.metric != nil && column.pending == nil
+        && table.rows.allSatisfy { $0.values[index].ours == nil && $0.values[index].pending == nil }
+    }.compactMap { spec.report.columns[$0].metric }
   }
 
   /// The answer to each claim of a spec.
@@ -185,7 +193,9 @@ public struct Publication {
 
   private func claims(of everything: [Shown]) -> ClaimsPage {
     ClaimsPage(
-      everything.flatMap { shown in shown.verdicts.map { ClaimsPage.Entry(spec: shown.spec, verdict: $0, records: shown.table.records) } })
+      everything.flatMap { shown in
+        shown.verdicts.map { ClaimsPage.Entry(spec: shown.spec, verdict: $0, records: shown.table.records) }
+      })
   }
 
   // MARK: Everything

@@ -57,7 +57,9 @@ extension Table {
       lines.append("(n) the number of seeds, one alone has no interval")
     }
     if some({ $0.kept != nil }) {
-      lines.append("kept: the paper's number in percent of the paper's \(spec.report.baseline), ours of our own over the seeds of both")
+      lines.append(
+        "kept: the paper's number in percent of the paper's \(spec.report.baseline), ours of our own with the same seeds"
+      )
     }
     if spec.report.columns.contains(where: \.sameScale) && some({ $0.difference != nil }) {
       lines.append("Δ ours minus paper")

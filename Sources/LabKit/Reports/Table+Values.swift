@@ -35,8 +35,9 @@ extension Table {
     let terms = column.metrics.flatMap { metric in
       [cell, base].map { Claim.Term(cells: [$0.id], metric: metric) }
     }
-    // One seed of a row against the mean of several of its base would say what the seeds do.
-    let source = evidence.sharingSeeds(terms, atLeast: 1)
+    // Fewer seeds than the base's against the mean of all of its would say what the seeds do.
+    let source = evidence.sharingSeeds(
+      terms, atLeast: evidence.pairsSeeds ? 2 : max(1, Set(own.compactMap(\.seed)).count))
     let ours = sample(column, source.recorded(cell.id), baseline: source.recorded(base.id))?.mean
     let reference = sample(column, source.recorded(base.id), baseline: [])?.mean
     value.againstBaseline = Pair(

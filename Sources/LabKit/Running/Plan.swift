@@ -62,7 +62,8 @@ public struct Plan: Sendable {
   ) throws {
     self.spec = spec
     profile = try spec.profile(name)
-    var cells = spec.pending == nil ? spec.cells.filter { $0.pipeline != nil && $0.pending == nil && $0.quoted == nil } : []
+    var cells =
+      spec.pending == nil ? spec.cells.filter { $0.pipeline != nil && $0.pending == nil && $0.quoted == nil } : []
     if let wanted {
       for id in wanted where spec.cell(id) == nil {
         throw UpcycleError.usage(
@@ -120,18 +121,25 @@ public struct Plan: Sendable {
     try requireDistinctCells()
   }
 
-  /// Refuses cells that differ by what the profile sets for all of them: they would be recorded under different names and
-  /// say the same. A profile whose numbers mean nothing may.
+  /// Refuses cells that differ by what the profile sets for all of them, or by an axis that no stage of theirs takes: they would
+  /// be recorded under different names and say the same. A profile whose numbers mean nothing may.
   private func requireDistinctCells() throws {
     guard profile.recorded else { return }
     for (key, jobs) in Dictionary(grouping: jobs, by: \.key).sorted(by: { $0.key < $1.key }) where jobs.count > 1 {
       let first = jobs[0].cell
       for other in jobs.dropFirst().map(\.cell) {
-        let hidden = profile.set.keys.sorted().first { name in
+        func differ(by name: String) -> Bool {
           guard let own = first.values[name], let others = other.values[name] else { return false }
           return own != others
         }
-        guard let hidden else { continue }
+        if let idle = spec.axes.first(where: { differ(by: $0) && profile.set[$0] == nil }) {
+          throw UpcycleError(
+            "\"\(first.id)\" and \"\(other.id)\" differ by \"\(idle)\", which no stage of theirs takes",
+            at: spec.file.path,
+            found: "one result for both, \(key.prefix(10))",
+            hint: "lab stages names what each takes; a rule may set it from the axis")
+        }
+        guard let hidden = profile.set.keys.sorted().first(where: differ) else { continue }
         throw UpcycleError(
           "\"\(first.id)\" and \"\(other.id)\" differ by \"\(hidden)\", which the profile \(profile.name) sets for all cells",
           at: spec.file.path, found: "one result for both, \(key.prefix(10))",
@@ -165,6 +173,11 @@ public struct Plan: Sendable {
       throw UpcycleError(
         "the stage \"\(use.alias)\" (\(stage.name)) builds on no \"\(role)\"", at: spec.file.path,
         hint: "roles: \(stage.parents.joined(separator: ", "))")
+    }
+    if let role = stage.required.first(where: { use.from[$0] == nil }) {
+      throw UpcycleError(
+        "the stage \"\(use.alias)\" (\(stage.name)) needs a \"\(role)\" to build on", at: spec.file.path,
+        hint: "name it in \"from\"")
     }
   }
 
@@ -205,7 +218,11 @@ struct Scope {
     self.spec = spec
     self.cell = cell
     var values = spec.defaults.merging(cell.values) { _, new in new }.merging(profile.set) { _, new in new }
-    for rule in profile.rules where rule.when.allSatisfy({ values[$0.key] == $0.value }) {
+    func holds(_ name: String, _ wanted: JSONValue) -> Bool {
+      guard let value = values[name] else { return false }
+      return value == wanted || (wanted.array ?? [wanted]).contains { $0.plainText == value.plainText }
+    }
+    for rule in profile.rules where rule.when.allSatisfy({ holds($0.key, $0.value) }) {
       values.merge(rule.set) { _, new in new }
     }
     self.values = values

@@ -9,6 +9,8 @@ public struct Stage: Sendable {
   public let version: Int
   /// Roles of the outputs it may build on, such as `student` and `teacher`.
   public let parents: [String]
+  /// Those that it cannot do without.
+  public let required: [String]
   /// Parameters it understands when it builds on these roles; others are errors before anything runs. A parameter that
   /// a spec does not give takes the variable of its name.
   public let parameters: @Sendable (Set<String>) -> [String]
@@ -23,6 +25,7 @@ public struct Stage: Sendable {
   /// Does the work; what it leaves in its folder is what stages behind it find.
   public let run: @Sendable (StageContext) throws -> StageResult
 
+  /// - Parameter parents: roles; of one that may be left out with a question mark behind it
   init(
     name: String, version: Int, parents: [String], names: @escaping @Sendable (Set<String>) -> [String],
     check: @escaping @Sendable (JSONValue) throws -> Void, seeded: Bool, isTimed: Bool = false,
@@ -31,7 +34,8 @@ public struct Stage: Sendable {
   ) {
     self.name = name
     self.version = version
-    self.parents = parents
+    self.parents = parents.map { $0.replacingOccurrences(of: "?", with: "") }
+    required = parents.filter { !$0.hasSuffix("?") }
     parameters = names
     self.check = check
     self.seeded = seeded

@@ -31,6 +31,8 @@ struct Matrix {
 
   let cells: [Cell]
   let published: PublishedTable?
+  /// The variables of its axes.
+  let axes: [String]
   private static let mostCells = 10_000
 
   init(_ value: JSONValue, file: URL, defaults: [String: JSONValue]) throws {
@@ -105,6 +107,7 @@ struct Matrix {
 
     try Self.check(cells, defaults, in: path)
     self.cells = cells
+    self.axes = axes.map(\.0)
   }
 
   /// Refuses cells with variables or baselines that there are not, and two of one name.
@@ -127,7 +130,9 @@ struct Matrix {
 
   private static func axis(_ value: JSONValue, place: String, file: String) throws -> (String, [JSONValue]) {
     let object = try JSONObject(value, at: place, in: file, known: ["variable", "values"])
-    return (try object.required("variable", object.string), try object.required("values", object.array))
+    let values = try object.required("values", object.array)
+    if values.isEmpty { throw object.fail("values", expected: "one value or more") }
+    return (try object.required("variable", object.string), values)
   }
 
   /// Every combination, the last axis fastest; none without axes.

@@ -47,6 +47,7 @@ extension Spec {
     let matrix = try Matrix(object.required("matrix") { object.values[$0] }, file: file, defaults: defaults)
     cells = matrix.cells
     published = matrix.published
+    axes = matrix.axes
     report = try Report(
       object.required("report") { object.values[$0] }, columnSets: object.object("column_sets")?.values ?? [:],
       noteSets: object.object("note_sets")?.values ?? [:], path: "report", file: path)
@@ -143,7 +144,8 @@ extension Spec {
     }
     for cell in cells where [cell.pipeline, cell.pending, cell.quoted, pending].allSatisfy({ $0 == nil }) {
       throw UpcycleError(
-        "cell \"\(cell.id)\" neither runs nor says why not", at: path, hint: "set \"pipeline\", \"pending\" or \"quoted\"")
+        "cell \"\(cell.id)\" neither runs nor says why not", at: path,
+        hint: "set \"pipeline\", \"pending\" or \"quoted\"")
     }
     if pending == nil && profiles[report.profile] == nil {
       throw UpcycleError("report.profile is unknown: \"\(report.profile)\"", at: path)

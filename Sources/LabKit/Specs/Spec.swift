@@ -24,6 +24,8 @@ public struct Spec: Sendable {
   public let cells: [Cell]
   /// The paper's numbers, where it has any.
   public let published: PublishedTable?
+  /// Variables that cells are multiplied by.
+  let axes: [String]
   /// What is shown of the records.
   public let report: Report
   /// What the paper asserts.

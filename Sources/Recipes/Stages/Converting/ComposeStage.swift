@@ -31,7 +31,7 @@ enum ComposeParameters: StageParameters {
 /// or `guided` parent, by `greedy` measured anew. Series `latent`: the layers; metrics of a choice `total`: their summed scores, and
 /// `layer1`, `layer2`, …: the layers.
 let composeStage = Stage(
-  name: "compose", version: 1, parents: ["base", "latent", "linear", "scores"], parameters: ComposeParameters.self,
+  name: "compose", version: 1, parents: ["base", "latent", "linear", "scores?"], parameters: ComposeParameters.self,
   seeded: false,
   run: { context, parameters in
     var metrics: [String: Metric] = [:]

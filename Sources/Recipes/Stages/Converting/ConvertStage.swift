@@ -65,7 +65,7 @@ struct ConvertParameters: StageParameters {
 /// the parent on held-out text, before any training: the microworld's, or the packed texts `text` (for calibration) and
 /// `held_out`.
 let convertStage = Stage(
-  name: "convert", version: 1, parents: ["model", "text", "held_out"],
+  name: "convert", version: 1, parents: ["model", "text?", "held_out?"],
   parameters: (LatentShape.self, ConvertParameters.self),
   run: { context, shape, parameters in
     let source = try context.parent("model").folder

@@ -23,7 +23,7 @@ struct InfoParameters: StageParameters {
 
 /// `info`: exact numbers of a model folder, or of a published preset with or without other mixers.
 let infoStage = Stage(
-  name: "info", version: 1, parents: ["model"], parameters: InfoParameters.self, seeded: false,
+  name: "info", version: 1, parents: ["model?"], parameters: InfoParameters.self, seeded: false,
   run: { context, parameters in
     let config = try parameters.shape?.config() ?? ModelConfig(contentsOf: context.parent("model").folder)
     var metrics = sizes(of: config)

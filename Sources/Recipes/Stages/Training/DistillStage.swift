@@ -37,7 +37,7 @@ struct DistillParameters: StageParameters {
 /// `distill`: KL from a teacher (and cross-entropy) on a microworld mixture, or on the packed `text` with the loss on
 /// `held_out`. Metric `loss` (held-out, after), series `loss` (training) and `heldout`, both by tokens.
 let distillStage = Stage(
-  name: "distill", version: 1, parents: ["student", "teacher", "text", "held_out"],
+  name: "distill", version: 1, parents: ["student", "teacher", "text?", "held_out?"],
   parameters: DistillParameters.self,
   run: { context, parameters in
     let student = try context.parent("student").folder

@@ -47,7 +47,7 @@ struct ExtendParameters: StageParameters {
 /// `ce_weight` 1 is training without a teacher. Metric `loss` (held-out text of the same mixture at this context,
 /// after), `yarn`; series `loss` and `heldout` by tokens.
 let extendStage = Stage(
-  name: "extend", version: 1, parents: ["student", "teacher"], parameters: ExtendParameters.self,
+  name: "extend", version: 1, parents: ["student", "teacher?"], parameters: ExtendParameters.self,
   run: { context, parameters in
     let student = try context.parent("student").folder
     let length = parameters.context
