@@ -20,6 +20,8 @@ struct RequestsOption: ParsableArguments {
   @Option(help: "With --requests: memory for pages, such as 64MiB (default: as much as the slots can need).") var pool:
     String?
   @Option(help: "With --requests: prompt tokens read in one step (default: 256).") var chunk: Int?
+  @Option(help: "With --requests: beginnings of prompts that are kept for others that begin alike (default: 16).")
+  var prefixes: Int?
   @Flag(help: "With --requests: serve texts longer than the positions that the model was trained for.")
   var beyondPositions = false
 
@@ -29,6 +31,7 @@ struct RequestsOption: ParsableArguments {
     try refuse(
       [
         "--slots": slots != nil, "--page": page != nil, "--pool": pool != nil, "--chunk": chunk != nil,
+        "--prefixes": prefixes != nil,
         "--beyond-positions": beyondPositions,
       ], "says nothing without --requests")
   }
@@ -38,6 +41,10 @@ struct RequestsOption: ParsableArguments {
     for (name, value) in [("--slots", slots), ("--page", page), ("--chunk", chunk)] where value < 1 {
       throw UpcycleError.usage("must be positive", at: name, expected: "1 or more", found: "\(value)")
     }
+    let prefixes = self.prefixes ?? 16
+    if prefixes < 0 {
+      throw UpcycleError.usage("must not be negative", at: "--prefixes", expected: "0 or more", found: "\(prefixes)")
+    }
     let (language, tokenizer) =
       Tokenizer.isPresent(in: model.folder) ? try model.loadWithTokenizer() : (try model.load(), nil as Tokenizer?)
     let requests = try ServingRequest.read(
@@ -46,7 +53,7 @@ struct RequestsOption: ParsableArguments {
     let ends = language.config.endTokens(with: tokenizer)
     let memory = try CachePool(
       language, pageTokens: page, pages: try pages(of: page, for: requests, slots: slots, language.config),
-      slots: slots)
+      slots: slots, prefixes: prefixes)
     let positions = beyondPositions ? Int.max : nil
     let batch = try ContinuousBatch(language, memory, promptTokens: chunk, ends: ends, positions: positions)
     let table = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
@@ -112,7 +119,8 @@ struct RequestsOption: ParsableArguments {
       "", percentiles("time to first token  ", report.timeToFirstToken),
       percentiles("time per output token", report.timePerOutputToken),
       "\(counted(report.newTokens, "token")) in \(formatDuration(report.seconds)): \(String(format: "%.1f", report.tokensPerSecond)) tokens/s, "
-        + "\(counted(report.steps, "step")), at most \(counted(report.mostRunning, "request")) at once",
+        + "\(counted(report.steps, "step")), at most \(counted(report.mostRunning, "request")) at once"
+        + (report.reusedTokens > 0 ? ", \(counted(report.reusedTokens, "prompt token")) not read again" : ""),
       "pools \(formatCount(report.poolBytes)) bytes: \(counted(report.slots, "slot")), \(counted(report.pages, "page")) of \(counted(report.pageTokens, "token")), "
         + "\(report.mostPages) in use at most; peak \(formatCount(report.peakBytes)) bytes of tensors, \(counted(Threads.count, "thread"))",
     ]

@@ -52,6 +52,65 @@ final class ServingTests: XCTestCase {
     }
   }
 
+  /// What prompts share at their beginning is read once, and changes no text: in pages of attention, and by copies of states.
+  func testABeginningThatOthersHadIsNotReadAgain() throws {
+    for (name, config) in try TinyModels.all() {
+      let model = try TinyModels.model(config)
+      let system = TinyModels.ids(21, seed: 3)
+      // One after the other; the last asks for the beginning itself.
+      let requests = (0..<5).map { number in
+        ServingRequest(
+          name: "r\(number)",
+          prompt: system + (number == 4 ? [] : TinyModels.ids(1 + 7 * number, seed: UInt64(90 + number))),
+          maximum: 4)
+      }
+      for (pages, prefixes) in [(64, 8), (7, 8), (64, 1)] {
+        let pool = try CachePool(model, pageTokens: 8, pages: pages, slots: 2, prefixes: prefixes)
+        let batch = try ContinuousBatch(model, pool, promptTokens: 8)
+        for request in requests {
+          let tokens = try serve([request], on: batch).requests[0].tokens
+          XCTAssertEqual(
+            tokens, try alone(model, request), "\(name), \(request.name), \(pages) pages, \(prefixes) kept")
+        }
+        // 16 of 21 tokens fill two pages. With one place, the rest of a prompt takes it from the beginning that all share.
+        if prefixes == 8 && pages == 64 { XCTAssertEqual(batch.reusedTokens, 4 * 16, name) }
+        XCTAssertLessThanOrEqual(batch.reusedTokens, 4 * 16, name)
+        XCTAssertEqual(pool.pagesInUse, 0, name)
+        // All that was kept gives way to one that needs every page.
+        let whole = try XCTUnwrap(pool.makeCache(tokens: 8 * pages), name)
+        pool.release(whole)
+        XCTAssertNotNil(pool.makeCache(tokens: 8 * pages), name)
+      }
+    }
+    let model = try TinyModels.model(TinyModels.latent())
+    XCTAssertThrowsError(try CachePool(model, pageTokens: 8, pages: 4, slots: 1, prefixes: -1))
+  }
+
+  /// A page that two sequences and a kept beginning have is free when all have let go of it, and not before.
+  func testSharedPagesComeBackOnce() throws {
+    let model = try TinyModels.model(TinyModels.latent())
+    let pool = try CachePool(model, pageTokens: 4, pages: 6, slots: 3, prefixes: 2)
+    let prompt = TinyModels.ids(9, seed: 1)
+    let first = try XCTUnwrap(pool.makeCache(tokens: 9, prompt: prompt))
+    XCTAssertEqual(first.length, 0)
+    _ = try model.extend([(first, Array(prompt[..<8]))])
+    pool.keep(prompt[..<8], of: first)
+    pool.keep(prompt[..<8], of: first)
+    let second = try XCTUnwrap(pool.makeCache(tokens: 9, prompt: prompt))
+    XCTAssertEqual(second.length, 8)
+    XCTAssertEqual(pool.pagesInUse, 4, "two of three are shared")
+    XCTAssertNil(pool.makeCache(tokens: 12), "three more are not free")
+    pool.release(first)
+    XCTAssertEqual(pool.pagesInUse, 3)
+    pool.release(second)
+    XCTAssertEqual(pool.pagesInUse, 0)
+    let third = try XCTUnwrap(pool.makeCache(tokens: 20, prompt: TinyModels.ids(9, seed: 2)), "five, one of them kept")
+    XCTAssertEqual(third.length, 0)
+    pool.release(third)
+    XCTAssertEqual(try XCTUnwrap(pool.makeCache(tokens: 9, prompt: prompt)).length, 0, "which is forgotten")
+    XCTAssertEqual(pool.mostPages, 5)
+  }
+
   func testARequestJoinsAndLeavesBetweenSteps() throws {
     let model = try TinyModels.model(
       TinyModels.latent(layers: [0, 2]).withGatedDeltaNet(DeltaConfig(heads: 3, keyDim: 7, valueDim: 9), layers: [1]))

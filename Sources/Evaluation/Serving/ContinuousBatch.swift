@@ -6,7 +6,8 @@ import ModelCore
 /// read, and reads some more of the prompts that are not, in the order in which they came.
 ///
 /// A request gets pages for its longest possible text when it joins, so that none ever has to be put out again; those
-/// that find too few free wait, first come, first served.
+/// that find too few free wait, first come, first served. What the pool keeps of its prompt's beginning is not read again:
+/// where it keeps beginnings, prompts are read in whole pages as far as these go.
 public final class ContinuousBatch {
   /// One new token.
   public struct Token: Equatable, Sendable {
@@ -41,6 +42,8 @@ public final class ContinuousBatch {
   public private(set) var mostRunning = 0
   /// Steps so far.
   public private(set) var steps = 0
+  /// Prompt tokens that were there when their request joined.
+  public private(set) var reusedTokens = 0
 
   private struct Running {
     var number: Int
@@ -121,7 +124,7 @@ public final class ContinuousBatch {
       let text = running[index]
       var tokens = [text.last]
       if text.made == 0 {
-        let end = min(text.read + left, text.request.prompt.count)
+        let end = chunkEnd(of: text, left)
         if end == text.read { continue }
         tokens = Array(text.request.prompt[text.read..<end])
         left -= tokens.count
@@ -133,16 +136,30 @@ public final class ContinuousBatch {
     }
     let hidden = try model.extend(sequences)
     steps += 1
+    for text in running where text.made == 0 && text.read == text.cache.length {
+      pool.keep(text.request.prompt[..<text.read], of: text.cache)
+    }
     if writers.isEmpty { return [] }
     return finish(zip(writers.map(\.index), try finiteGreedyTokens(model, hidden, rows: writers.map(\.row))))
   }
 
+  /// Where a prompt is read to in a step that has room for so many tokens: of a pool that keeps beginnings the end of a page, as
+  /// long as there is one before the last token, which is read in any case.
+  private func chunkEnd(of text: Running, _ room: Int) -> Int {
+    let prompt = text.request.prompt.count
+    let end = min(text.read + room, prompt)
+    if pool.prefixCount == 0 { return end }
+    let page = min(end, prompt - 1) / pool.pageTokens * pool.pageTokens
+    return page > text.read ? page : end
+  }
+
   private func join() {
     while let (number, request) = waiting.first,
-      let cache = pool.makeCache(tokens: Self.tokens(of: request), positions: positions)
+      let cache = pool.makeCache(tokens: Self.tokens(of: request), prompt: request.prompt, positions: positions)
     {
       waiting.removeFirst()
-      running.append(Running(number: number, request: request, cache: cache))
+      reusedTokens += cache.length
+      running.append(Running(number: number, request: request, cache: cache, read: cache.length))
     }
     mostRunning = max(mostRunning, running.count)
   }

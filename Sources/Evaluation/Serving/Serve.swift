@@ -59,7 +59,8 @@ public func serve(
     requests: outcomes, seconds: now, newTokens: made, tokensPerSecond: now > 0 ? Double(made) / now : 0,
     timeToFirstToken: .init(outcomes.compactMap(\.timeToFirstToken)),
     timePerOutputToken: .init(outcomes.compactMap(\.timePerOutputToken)), steps: batch.steps,
-    mostRunning: batch.mostRunning, poolBytes: batch.pool.bytes, pageTokens: batch.pool.pageTokens,
+    mostRunning: batch.mostRunning, reusedTokens: batch.reusedTokens, poolBytes: batch.pool.bytes,
+    pageTokens: batch.pool.pageTokens,
     pages: batch.pool.pageCount, mostPages: batch.pool.mostPages, slots: batch.pool.slotCount,
     peakBytes: StoragePool.peakBytes + batch.model.parameters.storedBytes)
 }

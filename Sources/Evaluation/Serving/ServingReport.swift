@@ -59,6 +59,8 @@ public struct ServingReport: Codable, Equatable, Sendable {
   public var steps: Int
   /// Most requests that ran together.
   public var mostRunning: Int
+  /// Prompt tokens that were not read again: others had begun with them.
+  public var reusedTokens: Int
   /// The pools: both in bytes, tokens of a page, pages, most pages in use, slots.
   public var poolBytes: Int
   /// Tokens that a page holds.

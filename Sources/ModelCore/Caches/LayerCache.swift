@@ -63,7 +63,8 @@ public final class LayerCache {
   }
 
   /// A cache in pages, each memory for `pageTokens` rows, and in a state [stateNumbers], which becomes zeros.
-  init(_ kind: MixerKind, width: Int, pages: [Tensor], pageTokens: Int, state: Tensor) {
+  /// - Parameter length: tokens whose rows stand in the first pages already
+  init(_ kind: MixerKind, width: Int, pages: [Tensor], pageTokens: Int, state: Tensor, length: Int = 0) {
     self.kind = kind
     self.width = width
     stateNumbers = state.count
@@ -72,6 +73,7 @@ public final class LayerCache {
     growing = false
     stateValues = state
     state.fill(0)
+    self.length = length
     if width > 0 { for page in pages { add(page, rows: pageTokens) } }
   }
 
