@@ -110,8 +110,8 @@ struct Evaluate: ParsableCommand {
     try requireRoomForQuestions(chosen, model.config)
     if let heavyHitters { try model.evict(by: heavyHitters) }
     noteCuts(of: chosen, model.config, tokenizer)
-    let source = try provenance(selection.edition, tokenizer, names, hashing: out != nil || json)
-    if let against { try noteOtherSettings(of: against, source) }
+    let source = try provenance(selection, tokenizer, hashing: out != nil || json)
+    if let against { try compareSettings(of: against, selection.microworldTasks, source) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
     let report = try evaluate(model: model, tokenizer: tokenizer, items: chosen) { progress.update($0, "items") }
     progress.finish(counted(chosen.count, "item"))
@@ -158,10 +158,29 @@ struct Evaluate: ParsableCommand {
     }
   }
 
-  /// Says what the scores that these are compared with were made with otherwise.
-  private func noteOtherSettings(of path: String, _ own: JSONValue) throws {
+  /// Says what the scores that these are compared with were made with otherwise; refuses those of other questions.
+  /// - Parameter made: tasks whose items are made up here
+  private func compareSettings(of path: String, _ made: [MicroworldTask], _ own: JSONValue) throws {
     let there = try JSONValue(contentsOf: URL(fileURLWithPath: path))
-    if there["tasks_asked"] == nil { return }
+    guard let asked = there["tasks_asked"]?.string else { return }
+    let theirs = (try? TaskSelection(asked, items: 1))?.microworldTasks ?? []
+    let shared = made.filter { theirs.contains($0) }
+    // Items of another world, seed or set have the same ids.
+    for option in ["world", "seed", "set"] where !shared.isEmpty {
+      guard let other = there[option], let ours = own[option], other != ours else { continue }
+      throw UpcycleError.usage(
+        "\(path) asked different questions", at: "--against",
+        expected: "--\(option) \(other.string ?? other.text()), as there",
+        found: "--\(option) \(ours.string ?? ours.text())")
+    }
+    // quiz:5 asks what quiz asks, behind other examples.
+    func named(_ task: MicroworldTask, in tasks: String) -> String {
+      let names = tasks.split(separator: ",").map(String.init)
+      return names.first { $0.hasPrefix("\(task.rawValue):") } ?? task.rawValue
+    }
+    for task in shared where named(task, in: asked) != named(task, in: tasks) {
+      printNote("note: \(path) was made with --tasks \(named(task, in: asked))")
+    }
     for option in ["shots", "cache", "weights"] where there[option] != own[option] {
       printNote("note: \(path) was made with \(there[option]?.string.map { "--\(option) \($0)" } ?? "no --\(option)")")
     }
@@ -171,17 +190,15 @@ struct Evaluate: ParsableCommand {
   }
 
   /// What scores of the microworld's tasks and of task files were made from.
-  private func provenance(
-    _ edition: Edition, _ tokenizer: Tokenizer, _ names: [String], hashing: Bool
-  ) throws -> JSONValue {
+  private func provenance(_ selection: TaskSelection, _ tokenizer: Tokenizer, hashing: Bool) throws -> JSONValue {
     var object: [String: JSONValue] = [
       "model": .string(model.path),
       "tokenizer_hash": .string(tokenizer.fingerprint), "tasks_asked": .string(tasks),
       "weights": .string(model.weights.rawValue), "begins_texts": .bool(!tokenizer.documentStart.isEmpty),
     ]
     if hashing { object["model_hash"] = .string(try modelHash(model.folder)) }
-    if names.contains(where: { !$0.hasSuffix(".jsonl") }) {
-      object["world"] = .int(edition.rawValue)
+    if !selection.microworldTasks.isEmpty {
+      object["world"] = .int(selection.edition.rawValue)
       object["seed"] = .int(Int(clamping: seed ?? 1))
       object["set"] = .string(set ?? "a")
     }

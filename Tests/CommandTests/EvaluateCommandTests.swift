@@ -73,9 +73,40 @@ final class EvaluateCommandTests: XCTestCase {
       XCTAssertEqual(paired?[task]?["difference"]?["value"]?.double, 0, printed)
     }
     try assertRefused(
-      "hybrid", evaluate("recall,goals", ["--against", file, "--seed", "7"]), status: 1,
-      saying: ["asked different questions", "--seed"])
+      "hybrid", evaluate("recall,goals", ["--against", file, "--seed", "7"]), status: 2,
+      saying: ["--against", "asked different questions", "--seed 1", "--seed 7"])
     try assertRefused("hybrid", evaluate("rules", ["--against", file]), status: 1, saying: ["share no task", "rules"])
     try assertRefused("hybrid", evaluate("recall:0,recall:5"), status: 2, saying: ["--tasks", "twice", "recall"])
+  }
+
+  /// Of generated answers no choices tell that questions of one id are others; examples before them may differ.
+  func testOtherQuestionsAreNotComparedWhateverTheirForm() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (file, mine) = (folder.appendingPathComponent("scores.json").path, folder.appendingPathComponent("mine.jsonl"))
+    func against(_ tasks: String, _ options: [String] = []) -> [String] {
+      ["evaluate", "--model", model, "--tasks", tasks, "--items", "2", "--quiet", "--against", file] + options
+    }
+    try assertSucceeds("hybrid", evaluate("problems", ["--out", file]))
+    try assertSucceeds("hybrid", against("problems"))
+    for (option, value) in [("--seed", "7"), ("--set", "b"), ("--world", "2")] {
+      try assertRefused(
+        "hybrid", against("problems", [option, value]), status: 2,
+        saying: ["asked different questions", "\(option) \(value)"])
+    }
+    try assertSucceeds("hybrid", evaluate("recall:1", ["--out", file]))
+    let behindOthers = try assertSucceeds("hybrid", against("recall"))
+    XCTAssertTrue(behindOthers.error.contains("was made with --tasks recall:1"), behindOthers.error)
+    func write(_ country: String) throws {
+      try writeFile(
+        "{\"task\": \"capitals\", \"id\": \"1\", \"context\": \"The capital of \(country) is\", "
+          + "\"choices\": [\" Paris\", \" Rome\"], \"answer\": 0, \"metric\": \"acc\"}\n", to: mine)
+    }
+    try write("France")
+    try assertSucceeds("hybrid", evaluate(mine.path, ["--out", file]))
+    try assertSucceeds("hybrid", against(mine.path))
+    try write("Norway")
+    try assertRefused(
+      "hybrid", against(mine.path), status: 1, saying: ["asked different questions", "task capitals, item 1"])
   }
 }

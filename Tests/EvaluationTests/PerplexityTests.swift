@@ -117,8 +117,15 @@ final class PerplexityTests: XCTestCase {
     for index in older.indices {
       older[index].answer = nil
       older[index].endingBytes = nil
+      older[index].questionHash = nil
     }
     XCTAssertEqual(try PairedComparison(older, reports[0].items).items, 12)
+    XCTAssertEqual(try PairedComparison(older, reports[1].items).items, 12)
+    // Of a generated answer the text alone tells.
+    older[0].questionHash = reports[1].items[0].questionHash
+    XCTAssertThrowsError(try PairedComparison(older, reports[0].items)) {
+      XCTAssertTrue("\($0)".contains("text of hash"), "\($0)")
+    }
     var other = reports[0].items
     for index in other.indices { other[index].task = "rules" }
     XCTAssertThrowsError(try TaskComparison.all(of: reports[0], EvaluationReport(other))) {

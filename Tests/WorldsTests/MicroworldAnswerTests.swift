@@ -251,6 +251,7 @@ final class MicroworldAnswerTests: XCTestCase {
       }
       let after = items[0].following("before\n\n")
       XCTAssertTrue(after.scoredTexts.allSatisfy { $0.hasPrefix("before\n\n") }, "\(task)")
+      XCTAssertEqual(after.bytesBefore, 8)
     }
   }
 }

@@ -101,7 +101,16 @@ private func result(_ item: TaskItem, scores: [Double]) -> ItemResult {
     answer: item.answer, isCorrect: best(scores) == item.answer,
     isCorrectNormalised: right(dividingBy: characters),
     isCorrectByBytes: right(dividingBy: bytes), generated: nil, metric: item.metric,
-    chance: 1 / Double(scores.count))
+    chance: 1 / Double(scores.count), questionHash: item.questionHash)
+}
+
+extension TaskItem {
+  /// Of the question without the solved examples before it, and of its answers: 64 bits of SHA-256.
+  fileprivate var questionHash: String {
+    let texts = (contexts ?? [context]).map { String(decoding: $0.utf8.dropFirst(bytesBefore), as: UTF8.self) }
+    let parts = texts + (choices ?? []) + [answerText ?? ""]
+    return String(sha256(parts.joined(separator: "\u{0}")).prefix(16))
+  }
 }
 
 /// Index of the largest value, the first of equals.
@@ -139,7 +148,8 @@ private func generateAnswers(
       results.append(
         ItemResult(
           task: item.task, id: item.id, logLikelihoods: [], isCorrect: right, isCorrectNormalised: right,
-          generated: text, metric: item.metric, chance: 0, credit: item.credit(generated: text)))
+          generated: text, metric: item.metric, chance: 0, credit: item.credit(generated: text),
+          questionHash: item.questionHash))
     }
     progress(results.count)
   }

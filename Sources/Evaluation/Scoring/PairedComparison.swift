@@ -33,7 +33,8 @@ public struct PairedComparison: Codable, Equatable, Sendable {
       guard item.canBeTheQuestion(of: other) else {
         throw UpcycleError(
           "the two evaluations asked different questions", at: "task \(item.task), item \(item.id)",
-          expected: item.question, found: other.question, hint: "score both with the same `seed`, `set` and `world`")
+          expected: item.question, found: other.question,
+          hint: "score both with the same `seed`, `set` and `world`, or the same file of items")
       }
       return (item.points, other.points)
     }
@@ -57,14 +58,16 @@ public struct PairedComparison: Codable, Equatable, Sendable {
 }
 
 extension ItemResult {
-  /// Whether what is kept of the two questions is the same; reports of before keep less, and generated answers nothing.
+  /// Whether what is kept of the two questions is the same; reports of before keep less, of generated answers nothing.
   fileprivate func canBeTheQuestion(of other: ItemResult) -> Bool {
     func agree<T: Equatable>(_ a: T?, _ b: T?) -> Bool { a == nil || b == nil || a == b }
     return agree(answer, other.answer) && agree(endingBytes, other.endingBytes)
+      && agree(questionHash, other.questionHash)
   }
 
   /// What is kept of the question, for errors.
   fileprivate var question: String {
-    "answer \(answer.map { "\($0)" } ?? "unknown") of choices of \(endingBytes.map { "\($0)" } ?? "unknown") bytes"
+    let choices = answer.map { "answer \($0) of choices of \(endingBytes.map { "\($0)" } ?? "unknown") bytes, " }
+    return (choices ?? "") + "text of hash \(questionHash ?? "unknown")"
   }
 }

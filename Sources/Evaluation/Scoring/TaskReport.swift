@@ -30,6 +30,8 @@ public struct ItemResult: Codable, Equatable, Sendable {
   public var chance: Double
   /// How much of the right answer a generated text has, 0 to 1; nil where it is right or wrong.
   public var credit: Double?
+  /// Tells questions of one id apart, whatever stands before them; nil in reports of before.
+  public var questionHash: String?
 
   /// Whether the item counts as right under its own metric.
   public var counts: Bool { metric == .normalisedAccuracy ? isCorrectNormalised : isCorrect }
@@ -46,6 +48,7 @@ public struct ItemResult: Codable, Equatable, Sendable {
     case isCorrectNormalised = "correct_norm"
     case isCorrectByBytes = "correct_bytes"
     case generated, metric, chance, credit
+    case questionHash = "question_hash"
   }
 }
 

@@ -88,6 +88,14 @@ public struct TaskSelection: Sendable {
     )
   }
 
+  /// The tasks whose items are made up; those of files are read.
+  public var microworldTasks: [MicroworldTask] {
+    parts.compactMap { part -> MicroworldTask? in
+      guard case .microworld(let task, _) = part else { return nil }
+      return task
+    }
+  }
+
   /// The items, task by task.
   public func items() throws -> [TaskItem] {
     var world: World?

@@ -67,6 +67,8 @@ public struct TaskItem: Codable, Equatable, Sendable {
   public var metric: Metric
   /// Ids of the world's facts that the item needs.
   public var facts: [Int]
+  /// UTF-8 bytes of what `following` put in front of the question; no key of files.
+  public var bytesBefore = 0
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case task, id, context, contexts, choices, answer
@@ -80,6 +82,7 @@ public struct TaskItem: Codable, Equatable, Sendable {
     var item = self
     item.context = text + context
     item.contexts = contexts.map { $0.map { text + $0 } }
+    item.bytesBefore += text.utf8.count
     return item
   }
 
