@@ -2,6 +2,7 @@ import Foundation
 import Groundwork
 import ModelCore
 import TestKit
+import Worlds
 import XCTest
 
 @testable import Evaluation
@@ -55,6 +56,19 @@ final class SolvedExamplesTests: XCTestCase {
       XCTAssertThrowsError(try contexts(shots)) {
         XCTAssertTrue("\($0)".contains(word) && !"\($0)".contains("\n"), "\($0)")
       }
+    }
+  }
+
+  /// What a task's name says counts, none too.
+  func testATasksOwnNumberIsOfTheFileToo() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("solved.jsonl")
+    let solved = try MicroworldTask.quiz.items(world: World(seed: 1, edition: .first), set: "b", count: 4)
+    try TaskItem.write(solved, to: file)
+    for (task, count) in [("quiz:0", 0), ("quiz:2", 2), ("quiz", 3)] {
+      let item = try TaskSelection(task, items: 1, shots: SolvedExamples("3:" + file.path)).items()[0]
+      XCTAssertEqual(solved.filter { item.context.contains($0.solved) }.count, count, task)
     }
   }
 }

@@ -5,7 +5,8 @@ import Worlds
 /// Which items to score, as a user names them.
 public struct TaskSelection: Sendable {
   private enum Part: Sendable {
-    case microworld(MicroworldTask, shots: Int)
+    /// Shots that its name says; nil: those of all tasks.
+    case microworld(MicroworldTask, shots: Int?)
     case file(URL)
 
     var name: String {
@@ -32,8 +33,8 @@ public struct TaskSelection: Sendable {
   ///   - edition: which microworld.
   ///   - set: its set of items.
   ///   - items: items per task; at most so many of each task of a file.
-  ///   - shots: solved exercises before every item of the other tasks, as far as the model's context reaches:
-  ///     their number (microworld tasks only), or the first of a file's items of the same task.
+  ///   - shots: solved exercises before every item, as far as the model's context reaches: their number (microworld
+  ///     tasks only), or the first of a file's items of the same task. A task's own number counts instead.
   /// - Throws: a usage error that lists the known names for an unknown one, and for a task that is named twice,
   ///   whose items would count as one task.
   public init(
@@ -53,7 +54,7 @@ public struct TaskSelection: Sendable {
       throw UpcycleError.usage("names no set", field: "set", expected: "a, b, ...", found: "nothing")
     }
     parts = try text.split(separator: ",").flatMap { name -> [Part] in
-      if name == "all" { return (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: shots) } }
+      if name == "all" { return (MicroworldTask.multipleChoice + [.problems]).map { .microworld($0, shots: nil) } }
       return [try TaskSelection.part(String(name), shots: shots)]
     }
     var named: Set<String> = []
@@ -64,10 +65,11 @@ public struct TaskSelection: Sendable {
   }
 
   /// A task, a task with its own number of shots, or a file.
+  /// - Parameter shots: of all tasks, which files cannot have
   private static func part(_ text: String, shots: Int) throws -> Part {
     let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     if let task = MicroworldTask(rawValue: halves[0]) {
-      guard halves.count == 2 else { return .microworld(task, shots: shots) }
+      guard halves.count == 2 else { return .microworld(task, shots: nil) }
       guard let own = Int(halves[1]), (0...mostShots).contains(own) else {
         throw UpcycleError.usage(
           "not a number of shots", field: "tasks", expected: "\(halves[0]):5, say", found: text)
@@ -102,7 +104,7 @@ public struct TaskSelection: Sendable {
     let solved = try examples.file.map { try TaskItem.read($0) }
     let found = try parts.map { part -> [TaskItem] in
       switch part {
-      case .microworld(let task, let shots):
+      case .microworld(let task, let own):
         if limit > Self.mostItems {
           throw UpcycleError.usage(
             "too many items to make up", field: "items", expected: "at most \(formatCount(Self.mostItems))",
@@ -110,8 +112,9 @@ public struct TaskSelection: Sendable {
         }
         world = world ?? World(seed: seed, edition: edition)
         let items = try task.items(world: world!, set: set, count: limit)
-        if shots == 0 { return try solved.map { try items.map(following(examples: $0)) } ?? items }
-        let before = task.shots(world: world!, count: shots).map { $0 + "\n\n" }.joined()
+        let count = own ?? examples.count
+        if let solved { return try items.map(following(solved, count: count)) }
+        let before = task.shots(world: world!, count: count ?? 0).map { $0 + "\n\n" }.joined()
         return items.map { $0.following(before) }
       case .file(let url):
         var counts: [String: Int] = [:]
@@ -119,7 +122,7 @@ public struct TaskSelection: Sendable {
           counts[$0.task, default: 0] += 1
           return counts[$0.task]! <= limit
         }
-        return try solved.map { try items.map(following(examples: $0)) } ?? items
+        return try solved.map { try items.map(following($0, count: examples.count)) } ?? items
       }
     }
     // Items of two files, or of a file and the microworld, would count as one task.
@@ -137,10 +140,11 @@ public struct TaskSelection: Sendable {
   }
 
   /// An item behind the first solved ones of its task, blank lines between them.
-  private func following(examples solved: [TaskItem]) -> (TaskItem) throws -> TaskItem {
+  /// - Parameter count: nil: all of them
+  private func following(_ solved: [TaskItem], count: Int?) -> (TaskItem) throws -> TaskItem {
     { item in
       let own = solved.filter { $0.task == item.task && $0.id != item.id }
-      let count = examples.count ?? own.count
+      let count = count ?? own.count
       guard own.count >= max(1, count) || count == 0 else {
         throw UpcycleError.usage(
           "has too few solved items of the task \(item.task)", at: examples.file?.path,
