@@ -104,6 +104,11 @@ struct Evaluate: ParsableCommand {
     var selection = try suggesting(MicroworldTask.allCases.map(\.rawValue)) {
       try TaskSelection(tasks, seed: seed ?? 1, set: set ?? "a", items: items ?? 200, shots: examples)
     }
+    if selection.microworldTasks.isEmpty {
+      try refuse(
+        ["--world": world != nil, "--seed": seed != nil, "--set": set != nil],
+        "is the microworld's and says nothing of task files")
+    }
     let (model, tokenizer) = try loaded()
     selection.edition = world ?? Edition(of: tokenizer)
     let chosen = try selection.items()
