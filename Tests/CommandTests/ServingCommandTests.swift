@@ -45,6 +45,10 @@ final class ServingCommandTests: XCTestCase {
     }
     try writeFile("{\"prompt\": \"a\"}\n", to: file)
     try assertRefused("hybrid", serve, status: 1, saying: ["requests.jsonl:1", "no max_tokens"])
+    for tokens in ["\"3\"", "2.5"] {
+      try writeFile("{\"prompt\": \"a\", \"max_tokens\": \(tokens)}\n", to: file)
+      try assertRefused("hybrid", serve, status: 1, saying: ["requests.jsonl:1", "found max_tokens \(tokens)"])
+    }
     try assertRefused(
       "hybrid", ["throughput", "--model", model, "--requests", "nowhere.jsonl"], status: 1, saying: ["nowhere.jsonl"])
   }

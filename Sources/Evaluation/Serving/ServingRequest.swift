@@ -67,7 +67,9 @@ public struct ServingRequest: Equatable, Sendable {
       case (_?, _?): throw refuse("both a prompt and prompt_tokens")
       default: throw refuse("a prompt of the wrong type")
       }
-      guard let maximum = value["max_tokens"]?.int else { throw refuse("no max_tokens") }
+      guard let maximum = value["max_tokens"]?.int else {
+        throw refuse(value["max_tokens"].map { "max_tokens \($0.text())" } ?? "no max_tokens")
+      }
       if maximum > mostTokens { throw refuse("max_tokens \(maximum)") }
       let arrival = value["arrival"].map { $0.double } ?? 0
       guard let arrival, arrival >= 0 else { throw refuse("an arrival that is not 0 or more seconds") }
