@@ -33,6 +33,9 @@ public func evaluate(
   try requireDistinctNames(tasks)
   try requireMatch(model.config, tokenizer)
   let asked = try tasks.map { try AskedTask($0, options) }
+  for task in asked { try task.requireRoom(model.config.readablePositions) }
+  for task in asked { try task.checkAnswers() }
+  noteCutQuestions(asked.flatMap(\.reading), model.config, tokenizer)
   let total = asked.reduce(0) { $0 + $1.questions.count }
   var done = 0
   return try asked.map { task in
@@ -80,6 +83,42 @@ private struct AskedTask {
       data, pool: pool, limit: options.limit, shots: shots, seed: options.seed,
       takesFirst: task.takesFirstExamples || (given != nil && options.shots.count == nil))
   }
+
+  /// Refuses answers that leave the question none of a model's positions.
+  func requireRoom(_ positions: Int) throws {
+    let most = task.answerSettings.maximumTokens
+    if task.form == .choice || (1..<positions).contains(most) { return }
+    throw UpcycleError.usage(
+      "leaves no room for the question", at: "\(task.file.path): generation_kwargs",
+      expected: "answers of 1 to \(positions - 1) tokens, the model's positions", found: "\(most)")
+  }
+
+  /// Says how many documents have a right answer that is none of their choices: whatever is chosen is wrong. Refuses a
+  /// task without any other.
+  func checkAnswers() throws {
+    if task.form == .generated { return }
+    let strays = questions.filter { question in
+      !question.right.contains { question.choices.indices.contains($0) }
+    }
+    guard let first = strays.first else { return }
+    if strays.count == questions.count {
+      throw UpcycleError(
+        "no document has its right answer among its choices", at: task.file.path,
+        expected: "a `doc_to_target` that is a choice or its number, from 0",
+        found: "\(first.target.text()) at \(data.name(first.document))")
+    }
+    let share = "\(formatCount(strays.count)) of \(counted(questions.count, "document"))"
+    printNote("note: \(task.name): \(share) have a right answer that is none of their choices")
+  }
+
+  /// The longest text that is read for each question, and how many tokens its answer may add.
+  var reading: [(text: String, answerTokens: Int?)] {
+    questions.map { question -> (text: String, answerTokens: Int?) in
+      let texts = zip(question.contexts, question.continuations).map { $0 + $1 }
+      let longest = texts.max { $0.utf8.count < $1.utf8.count } ?? question.contexts[0]
+      return (longest, task.form == .generated ? task.answerSettings.maximumTokens : nil)
+    }
+  }
 }
 
 private func chosen(
@@ -115,12 +154,6 @@ private func generated(
 ) throws -> [TaskSample] {
   let stops = task.task.answerSettings.stops ?? [task.task.shotDelimiter]
   let most = task.task.answerSettings.maximumTokens
-  let positions = model.config.readablePositions
-  guard (1..<positions).contains(most) else {
-    throw UpcycleError.usage(
-      "leaves no room for the question", at: "\(task.task.file.path): generation_kwargs",
-      expected: "answers of 1 to \(positions - 1) tokens, the model's positions", found: "\(most)")
-  }
   var samples: [TaskSample] = []
   while samples.count < task.questions.count {
     let batch = task.questions[samples.count..<min(samples.count + options.answersPerBatch, task.questions.count)]

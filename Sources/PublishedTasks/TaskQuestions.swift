@@ -140,6 +140,13 @@ extension PublishedTask {
         answers: try fields.answers(index), target: target)
     }
     let choices = try fields.choices(index)
+    if choices.contains(where: \.isEmpty), metrics.contains(where: { $0.kind != .accuracy }) {
+      throw UpcycleError(
+        "an empty choice has no length to divide its score by",
+        at: "\(fields.name(index)): task \(name), document \(index)",
+        found: JSONValue.array(choices.map { .string($0) }).text(),
+        hint: "a `metric_list` of acc alone divides nothing")
+    }
     let several = fields.hasSeveralContexts
     let contexts = several ? choices.map { before + $0 } : [before + (try fields.text(index))]
     let ending = pythonText(target)

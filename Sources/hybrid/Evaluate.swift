@@ -114,7 +114,7 @@ struct Evaluate: ParsableCommand {
     let chosen = try selection.items()
     try requireRoomForQuestions(chosen, model.config)
     if let heavyHitters { try model.evict(by: heavyHitters) }
-    noteCuts(of: chosen, model.config, tokenizer)
+    noteCutQuestions(chosen.map(Self.reading), model.config, tokenizer)
     let source = try provenance(selection, tokenizer, hashing: out != nil || json)
     if let against { try compareSettings(of: against, selection.microworldTasks, source) }
     let progress = ProgressLine("evaluate", total: chosen.count, quiet: quiet || json)
@@ -145,22 +145,10 @@ struct Evaluate: ParsableCommand {
     if let tasks = try paired.get(), !json { try printComparison(tasks) }
   }
 
-  /// Says how many questions are longer than the model's positions, or than what an answer leaves of them: they lose
-  /// their beginnings.
-  private func noteCuts(of items: [TaskItem], _ config: ModelConfig, _ tokenizer: Tokenizer) {
-    let positions = config.readablePositions
-    let cut = items.count { item in
-      // The last token of a choice is only predicted.
-      let room = item.metric.isGenerated ? positions - EvaluationOptions().maximumAnswerTokens : positions + 1
-      let longest = item.scoredTexts.max { $0.utf8.count < $1.utf8.count } ?? item.context
-      // A token is a byte at least.
-      return longest.utf8.count > room && tokenizer.encode(longest).count + tokenizer.documentStart.count > room
-    }
-    if cut > 0 {
-      printNote(
-        "note: \(formatCount(cut)) of \(counted(items.count, "question")) exceed \(positions) positions and lose their beginnings"
-      )
-    }
+  /// The longest text that is read for an item, and how many tokens its answer may add.
+  private static func reading(_ item: TaskItem) -> (text: String, answerTokens: Int?) {
+    let longest = item.scoredTexts.max { $0.utf8.count < $1.utf8.count } ?? item.context
+    return (longest, item.metric.isGenerated ? EvaluationOptions().maximumAnswerTokens : nil)
   }
 
   /// Says what the scores that these are compared with were made with otherwise; refuses those of other questions.

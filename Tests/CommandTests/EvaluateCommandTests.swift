@@ -33,6 +33,30 @@ final class EvaluateCommandTests: XCTestCase {
     }
   }
 
+  /// What is wrong in any case, and what is not read, is said of published tasks too.
+  func testPublishedTasksSayWhatTheyLose() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let fields = "test_split: test\ndoc_to_text: q\ndoc_to_target: a\n"
+    try writeFile(
+      "task: chosen\noutput_type: multiple_choice\ndoc_to_choice: c\n" + fields,
+      to: folder.appendingPathComponent("chosen.yaml"))
+    try writeFile(
+      "task: written\ngeneration_kwargs:\n  max_gen_toks: 2\n" + fields,
+      to: folder.appendingPathComponent("written.yaml"))
+    let long = String(repeating: "The old cat sat down. ", count: 200)
+    let documents = [("A question", "0"), (long, "1"), ("Another one", "2")].map { question, answer in
+      "{\"q\": \"\(question)\", \"c\": [\"x\", \"y\"], \"a\": \(answer)}\n"
+    }
+    try writeFile(documents.joined(), to: folder.appendingPathComponent("test.jsonl"))
+    let result = try assertSucceeds("hybrid", evaluate("\(path("chosen.yaml")),\(path("written.yaml"))"))
+    for note in [
+      "note: chosen: 1 of 3 documents have a right answer that is none of their choices",
+      "note: 2 of 6 questions exceed 512 positions and lose their beginnings",
+    ] { XCTAssertTrue(result.error.contains(note), result.error) }
+  }
+
   /// Scores say what they were made from, of own tasks too, whose items need no more than the help says.
   func testScoresSayWhatTheyAreOf() throws {
     let folder = try temporaryFolder()

@@ -189,6 +189,41 @@ final class PublishedTaskTests: XCTestCase {
       form + fields.replacing("doc_to_text: q", with: "doc_to_text: '{{ r'"), ["doc_to_text", "cannot be read"])
   }
 
+  /// As the harness scores them: wrong. Refused are tasks where all are so, and lengths of 0 to divide by.
+  func testRightAnswersOutsideTheChoices() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("t.yaml")
+    func scored(_ documents: [(choices: String, target: String)], _ more: String = "") throws -> TaskResult {
+      try writeFile(
+        "task: t\noutput_type: multiple_choice\ntest_split: test\ndoc_to_text: q\ndoc_to_choice: c\n"
+          + "doc_to_target: a\n" + more, to: file)
+      let lines = documents.map { "{\"q\": \"Q\", \"c\": \($0.choices), \"a\": \($0.target)}\n" }
+      try writeFile(lines.joined(), to: folder.appendingPathComponent("test.jsonl"))
+      return try evaluate(
+        [PublishedTask(contentsOf: file)], model: LanguageModel(folder: teacher),
+        tokenizer: Tokenizer.load(from: teacher))[0]
+    }
+    let (letters, half) = (#"["x", "y"]"#, #"["x", ""]"#)
+    let strays = [(choices: letters, target: #""z""#), (choices: letters, target: "2")]
+    let rest = [(choices: letters, target: "0"), (choices: letters, target: "1")]
+    let result = try scored(strays + rest)
+    // The last two ask the same: one of them is right.
+    XCTAssertEqual(result.samples.map { $0.values["acc,none"] }.prefix(2), [0, 0])
+    XCTAssertEqual(result.score("acc,none").value, 0.25)
+    XCTAssertThrowsError(try scored(strays)) {
+      for word in ["t.yaml", "no document has its right answer", "test.jsonl:1"] {
+        XCTAssertTrue("\($0)".contains(word), "\($0)")
+      }
+    }
+    XCTAssertThrowsError(try scored(rest + [(choices: half, target: "1")])) {
+      for word in ["test.jsonl:3: task t, document 2", "an empty choice"] {
+        XCTAssertTrue("\($0)".contains(word), "\($0)")
+      }
+    }
+    XCTAssertNoThrow(try scored([(choices: half, target: "1")], "metric_list:\n  - metric: acc\n"))
+  }
+
   func testAnswersEndBeforeTheirStops() {
     XCTAssertEqual(AnswerSettings.part(of: "4\r\nQ: more", before: ["Q:", "\n"]), "4\r")
     XCTAssertEqual(AnswerSettings.part(of: "e\u{301}\n", before: ["", "e"]), "")
