@@ -79,6 +79,7 @@ struct Ruler: ParsableCommand {
       // Text, ids and answers.
       cappedProduct(samples, lengths.max() ?? 0, 16), for: "\(samples) samples", at: "--samples, --lengths")
     try refuseContradictions(tasks)
+    try keepApart(lengths)
     let csvFile = try csv.map { try outputFile($0, "--csv", replacing: "csv") }
     let picture = try plot.map {
       (try outputFile($0, "--plot", replacing: "svg"), try FigureScript.ofCheckout(grid ? "needles.gp" : "ruler.gp"))
@@ -137,6 +138,23 @@ struct Ruler: ParsableCommand {
     }
   }
 
+  /// Refuses to write where samples are read, and answers over samples: their files have the same names.
+  private func keepApart(_ lengths: [Int]) throws {
+    func places(_ path: String) -> [String] {
+      let folder = URL(fileURLWithPath: path)
+      // --read may name the folder of one length.
+      return ([folder] + lengths.map { folder.appendingPathComponent("\($0)") }).map(resolvedPath)
+    }
+    for (option, path) in [("--write", write), ("--predictions", predictions)] {
+      guard let path, let read, places(path).contains(resolvedPath(URL(fileURLWithPath: read))) else { continue }
+      throw UpcycleError.usage("is what the command reads", at: option, expected: "another folder", found: path)
+    }
+    if let write, let predictions, places(write)[0] == places(predictions)[0] {
+      throw UpcycleError.usage(
+        "is where the samples are written", at: "--predictions", expected: "another folder", found: predictions)
+    }
+  }
+
   private func show(_ scored: RulerReport) throws {
     if !json { return try printResult(grid ? scored.grid : scored.table) }
     let averages = scored.lengths.reduce(into: [:]) { $0[String($1)] = scored.average(length: $1) }
@@ -164,13 +182,20 @@ struct Ruler: ParsableCommand {
     let start = monotonicSeconds()
     // Every length is checked before any file is written.
     for length in lengths { for task in tasks { _ = try set.samples(task, length: length, count: 1) } }
+    let folder = URL(fileURLWithPath: write!)
+    for length in lengths {
+      for task in tasks {
+        try RulerFiles.requireNoOther(in: folder, of: task, length, set.scale) {
+          try set.samples(task, length: length, count: samples)
+        }
+      }
+    }
     let progress = ProgressLine("ruler", total: tasks.count * lengths.count * samples, quiet: quiet)
     var done = 0
     for length in lengths {
       for task in tasks {
         try RulerFiles.write(
-          set.samples(task, length: length, count: samples), of: task, length, set.scale,
-          to: URL(fileURLWithPath: write!))
+          set.samples(task, length: length, count: samples), of: task, length, set.scale, to: folder)
         done += samples
         progress.update(done, "samples")
       }

@@ -60,6 +60,43 @@ final class RulerCommandTests: XCTestCase {
       saying: ["no samples of vt", "256/data/vt/validation.jsonl", "--tasks"])
   }
 
+  /// Neither what is read nor samples of another seed or number.
+  func testSamplesAreNotWrittenOver() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let file = folder.appendingPathComponent("samples/256/niah_single_1.jsonl")
+    let write = ["ruler", "--write", path("samples"), "--tasks", "niah_single_1", "--lengths", "256", "--quiet"]
+    try assertSucceeds("hybrid", write + ["--samples", "1"])
+    let samples = try readFile(file)
+    try assertSucceeds("hybrid", write + ["--samples", "1"])
+    for other in [["--samples", "2"], ["--samples", "1", "--seed", "3"]] {
+      try assertRefused(
+        "hybrid", write + other, status: 2, saying: ["256/niah_single_1.jsonl", "holds other samples", "--write"])
+    }
+    try assertSucceeds("hybrid", ["create", "--preset", "nano-1b", "--out", path("model")])
+    try giveTokenizer(to: folder.appendingPathComponent("model"))
+    try FileManager.default.createSymbolicLink(atPath: path("link"), withDestinationPath: path("samples"))
+    let read = ["ruler", "--model", path("model"), "--samples", "1", "--quiet", "--read"]
+    for (from, options, words) in [
+      ("samples", ["--write", path("samples")], ["--write", "is what the command reads"]),
+      ("samples", ["--predictions", path("link")], ["--predictions", "is what the command reads"]),
+      ("samples/256", ["--write", path("samples")], ["--write", "is what the command reads"]),
+      (
+        "samples", ["--write", path("new"), "--predictions", path("new")],
+        ["--predictions", "is where the samples are written"]
+      ),
+    ] { try assertRefused("hybrid", read + [path(from)] + options, status: 2, saying: words) }
+    try assertRefused(
+      "hybrid", ["ruler", "--model", path("model"), "--seed", "3", "--samples", "1"] + write.dropFirst(), status: 2,
+      saying: ["holds other samples"])
+    XCTAssertEqual(try readFile(file), samples)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: path("new")))
+    // Elsewhere they are copied.
+    try assertSucceeds("hybrid", read + [path("samples"), "--write", path("new"), "--predictions", path("answers")])
+    XCTAssertEqual(try readFile(folder.appendingPathComponent("new/256/niah_single_1.jsonl")), samples)
+  }
+
   func testSamplesAreWrittenReadAndScored() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -41,14 +41,38 @@ public struct RulerFiles {
   public static func write(
     _ samples: [RulerSample], of task: RulerTask, _ length: Int, _ scale: RulerScale, to folder: URL
   ) throws {
-    let place = folder.appendingPathComponent("\(length)")
-    try makeDirectory(place)
-    let told = samples.map { sample in
+    let file = ownFile(of: task, length, in: folder)
+    try makeDirectory(file.deletingLastPathComponent())
+    try RulerSample.write(told(samples, of: task, scale), to: file)
+  }
+
+  /// Refuses a folder that holds other samples of this task and length, such as those of another seed; the same may be
+  /// written again.
+  /// - Parameter samples: made only where there is something to compare them with
+  /// - Throws: a usage error that names the file
+  public static func requireNoOther(
+    in folder: URL, of task: RulerTask, _ length: Int, _ scale: RulerScale, than samples: () throws -> [RulerSample]
+  ) throws {
+    let file = ownFile(of: task, length, in: folder)
+    guard fileKind(file.path) != nil else { return }
+    let text = try JSONLines.text(told(try samples(), of: task, scale))
+    if try readFile(file) == Data(text.utf8) { return }
+    throw UpcycleError.usage(
+      "holds other samples already", at: file.path, expected: "no file, or these very samples",
+      hint: "name another folder with `write`, or remove this one")
+  }
+
+  private static func ownFile(of task: RulerTask, _ length: Int, in folder: URL) -> URL {
+    folder.appendingPathComponent("\(length)").appendingPathComponent("\(task.rawValue).jsonl")
+  }
+
+  /// Samples that say their answers' budgets.
+  private static func told(_ samples: [RulerSample], of task: RulerTask, _ scale: RulerScale) -> [RulerSample] {
+    samples.map { sample in
       var sample = sample
       sample.answerTokens = sample.answerTokens ?? scale.answerTokens(task)
       return sample
     }
-    try RulerSample.write(told, to: place.appendingPathComponent("\(task.rawValue).jsonl"))
   }
 
   /// Lengths of a folder's samples, and the tasks that all of them have; where samples lie in the folder itself, its name

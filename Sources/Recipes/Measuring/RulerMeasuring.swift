@@ -12,7 +12,7 @@ import Worlds
 ///   - depths: places of the (first) needle in percent, nil for drawn ones.
 ///   - beyondPositions: take lengths beyond the model's `max_position_embeddings`.
 ///   - read: score the files of this folder instead of making samples (`RulerFiles`).
-///   - write: keep the samples here.
+///   - write: keep the samples here, where no others are.
 ///   - predictions: keep the answers here, LENGTH/TASK.jsonl (`RulerPrediction`).
 public func rulerReport(
   _ set: RulerSet, model folder: URL, tasks: [RulerTask], lengths: [Int], depths: [Double?] = [nil], samples count: Int,
@@ -29,6 +29,16 @@ public func rulerReport(
   for case let place? in [write, predictions] { try makeDirectory(place) }
   let files = try read.map {
     try RulerFiles($0, tasks: tasks, lengths: lengths, count: count, tokenizer: set.tokenizer)
+  }
+  if let write {
+    for length in Set(lengths) {
+      for task in tasks where files != nil || set.shortestLength(task) <= length {
+        try RulerFiles.requireNoOther(in: write, of: task, length, set.scale) {
+          if let files { return files[task, length] }
+          return try set.samples(task, length: length, count: count, depth: depths.first ?? nil)
+        }
+      }
+    }
   }
   var config = try ModelConfig(contentsOf: folder)
   if beyondPositions { config.maxPosition = max(config.maxPosition, lengths.max() ?? 0, files?.longest ?? 0) }
