@@ -94,6 +94,26 @@ final class ChatTemplateTests: XCTestCase {
     }
   }
 
+  /// As Python writes them.
+  func testFormatsAndExponents() throws {
+    let cases: [(String, String)] = [
+      ("{{ '%02d:%02d' % (7, 12) }} {{ '%5d|%-5d|%05d' % (42, 42, -42) }}", "07:12    42|42   |-0042"),
+      ("{{ '%.2f %8.3f %.0f %f' % (3.14159, 2.5, 1, 2) }}", "3.14    2.500 1 2.000000"),
+      ("{{ '%i%% of %6s and %-3s.' % (3.9, 'all', 'x') }}", "3% of    all and x  ."),
+      ("{{ '%d' % 9007199254740993 }} {{ '%d' % true }}", "9007199254740993 1"),
+      ("{{ 1e20 }} {{ 1.5E-3 }} {{ 2e+0_1 }} {{ 1e3 | int }} {{ [1e2, 3] }}", "1e+20 0.0015 20.0 1000 [100.0, 3]"),
+      ("{{ 1if 1else 2 }}{{ [1, 2][1]if 1e0 == 1 else 3 }}", "12"),
+    ]
+    for (source, expected) in cases { XCTAssertEqual(try text(source), expected, source) }
+    for (source, words) in [
+      ("{{ '%x' % 10 }}", "%x is not known"), ("{{ '%.2d' % 10 }}", "%d is not known"),
+      ("{{ '%d' % 'a' }}", "%d is not known for a string"), ("{{ '%9999d' % 1 }}", "wider than 1000"),
+      ("{{ '%05' % 1 }}", "ends in %"), ("{{ '%d' % 1e300 }}", "too large"),
+    ] {
+      XCTAssertThrowsError(try text(source), source) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+    }
+  }
+
   /// What is set in a `generation` block is unknown behind it, as in transformers.
   func testGenerationBlocksHaveNamesOfTheirOwn() throws {
     let source =

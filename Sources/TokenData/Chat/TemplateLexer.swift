@@ -273,6 +273,15 @@ struct TemplateLexer {
       }
       index += 1
     }
+    // Without a digit an `e` begins a name.
+    if starts("e") || starts("E") {
+      let digits = index + (starts("+", at: 1) || starts("-", at: 1) ? 2 : 1)
+      if digits < source.count, 0x30...0x39 ~= source[digits] {
+        isDouble = true
+        index = digits
+        while index < source.count, 0x30...0x39 ~= source[index] || source[index] == UInt8(ascii: "_") { index += 1 }
+      }
+    }
     let text = String(decoding: source[start..<index].filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
     if isDouble, let value = Double(text) { return .double(value) }
     guard let value = Int(text) else { throw TemplateError(what: "a number that is too large: \(text)", line: line) }

@@ -268,15 +268,36 @@ enum TemplateMethods {
     return try joined(items.map(\.text), separator, line)
   }
 
-  /// `"%s is %d" % value`.
+  /// `"%s is %03d, %.2f" % values`: %s, %d, %i and %f with a width, which `-` fills on the right and `0` with zeros, and
+  /// the decimals of %f.
   static func formatted(_ format: String, _ value: TemplateValue, _ line: Int) throws -> String {
     var values: [TemplateValue]
     if case .list(let items) = value { values = items } else { values = [value] }
     var out = ""
     var rest = Substring(format)
+    func run(of isMember: (Character) -> Bool) -> String {
+      let run = rest.prefix(while: isMember)
+      rest = rest[run.endIndex...]
+      return String(run)
+    }
+    func number() throws -> Int? {
+      let digits = run { $0.isASCII && $0.isNumber }
+      if digits.isEmpty { return nil }
+      guard let number = Int(digits), number <= 1000 else {
+        throw TemplateError(what: "a format wider than 1000", line: line)
+      }
+      return number
+    }
     while let place = rest.firstIndex(of: "%") {
       out += rest[..<place]
       rest = rest[rest.index(after: place)...]
+      let flags = run { $0 == "-" || $0 == "0" }
+      let width = try number() ?? 0
+      var decimals: Int?
+      if rest.first == "." {
+        rest.removeFirst()
+        decimals = try number() ?? 0
+      }
       guard let kind = rest.popFirst() else { throw TemplateError(what: "a format that ends in %", line: line) }
       if kind == "%" {
         out += "%"
@@ -284,18 +305,29 @@ enum TemplateMethods {
       }
       guard !values.isEmpty else { throw TemplateError(what: "too few values for a format", line: line) }
       let value = values.removeFirst()
-      switch (kind, value) {
-      case ("s", _): out += value.text
-      case ("d", _) where value.number != nil:
-        guard let whole = Int(exactly: value.number!.rounded(.towardZero)) else {
-          throw TemplateError(what: "%d of a number that is too large", line: line)
+      let text: String
+      switch (kind, value.number) {
+      case ("s", _) where decimals == nil: text = value.text
+      case ("d", let number?) where decimals == nil, ("i", let number?) where decimals == nil:
+        guard let whole = value.integer ?? Int(exactly: number.rounded(.towardZero)) else {
+          throw TemplateError(what: "%\(kind) of a number that is too large", line: line)
         }
-        out += "\(whole)"
-      case ("f", _) where value.number != nil: out += String(format: "%f", value.number!)
+        text = "\(whole)"
+      case ("f", let number?): text = String(format: "%.\(decimals ?? 6)f", number)
       default: throw TemplateError(what: "the format %\(kind) is not known for a \(value.typeName)", line: line)
       }
+      out += padded(text, to: width, flags, isNumber: kind != "s")
     }
     return out + rest
+  }
+
+  /// A value of a format in its width.
+  private static func padded(_ text: String, to width: Int, _ flags: String, isNumber: Bool) -> String {
+    let gap = max(0, width - text.unicodeScalars.count)
+    if flags.contains("-") { return text + String(repeating: " ", count: gap) }
+    if !isNumber || !flags.contains("0") { return String(repeating: " ", count: gap) + text }
+    let sign = text.hasPrefix("-") ? "-" : ""
+    return sign + String(repeating: "0", count: gap) + String(text.dropFirst(sign.count))
   }
 
   /// `"{} and {name}".format(…)`, without format specifications.
