@@ -267,6 +267,32 @@ final class PublishedTaskTests: XCTestCase {
     }
   }
 
+  /// What `re.sub` of CPython 3.11 gives, and the harness's filter that calls it.
+  func testPatternsReplaceWhatPythonsDo() throws {
+    let cases: [(pattern: String, replacement: String, count: Int, text: String, written: String)] = [
+      ("x*", "-", 0, "abxd", "-a-b--d-"), ("a", "b", 1, "aaa", "baa"), ("a", "b", -1, "aaa", "aaa"),
+      (#"(\w)(\d+)"#, #"\2\g<1>\n"#, 0, "a12 b3", "12a\n 3b\n"), ("(a)|(b)", #"[\1\2]"#, 0, "abc", "[a][b]c"),
+      ("é", #"\.\\"#, 0, "été", #"\.\t\.\"#), (#"\s+"#, " ", 0, "a\u{1F600}\u{3000}\nb", "a\u{1F600} b"),
+    ]
+    for (pattern, replacement, count, text, written) in cases {
+      let own = try TextPattern(pattern, "t.yaml").replaced(in: text, with: replacement, count: count)
+      XCTAssertEqual(own, written, "\(pattern) by \(replacement) in \(text.debugDescription)")
+    }
+    for replacement in [#"\2"#, #"\q"#, "\\", #"\g<name>"#, #"\g<1"#] {
+      XCTAssertNil(try TextPattern("(a)", "t.yaml").replaced(in: "a", with: replacement, count: 0), replacement)
+    }
+    func text(_ expression: String) throws -> String {
+      let template = try DocumentTemplate("{{ \(expression) }}", at: "t.yaml")
+      return try template.texts([.object(["q": .string("a12 b3")])]) { "document \($0)" }[0]
+    }
+    XCTAssertEqual(try text(#"q | regex_replace("(\\w)\\d+", "<\\1>", 1)"#), "<a> b3")
+    XCTAssertEqual(try text("q | regex_replace(pattern='[0-9]', repl='') | upper"), "A B")
+    for (expression, words) in [
+      ("q | regex_replace('(a', '')", "'(a' cannot be read as a regular expression"),
+      ("q | regex_replace('a', '\\\\1')", "is no replacement of 'a'"), ("1 | regex_replace('a', '')", "takes a text"),
+    ] { XCTAssertThrowsError(try text(expression)) { XCTAssertTrue("\($0)".contains(words), "\($0)") } }
+  }
+
   /// `str.strip` of CPython 3.11.
   func testAnswersAreStrippedAsPythonStrips() throws {
     let step = JSONValue.object(["function": .string("remove_whitespace")])

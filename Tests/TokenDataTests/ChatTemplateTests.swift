@@ -168,6 +168,7 @@ final class ChatTemplateTests: XCTestCase {
     for (source, words) in [
       ("a\n{% include 'x' %}", ["template line 2", "include", "known are"]),
       ("{{ 'x' | nosuch }}", ["nosuch", "trim"]),
+      ("{{ 'x' | regex_replace('x', '') }}", ["regex_replace", "not known"]),
       ("{{ 1 is nosuch }}", ["nosuch", "defined"]), ("\n\n{% if true %}", ["template line 3", "endif"]),
       ("{{ 'x }}", ["quote"]),
       ("{{ (1 }}", ["without }}"]), ("{% for x in y recursive %}{% endfor %}", ["recursive"]),

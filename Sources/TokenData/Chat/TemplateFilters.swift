@@ -5,8 +5,8 @@ enum TemplateFilters {
   static let names: Set<String> = [
     "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "indent", "int", "items", "join",
     "last",
-    "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe",
-    "select",
+    "length", "list", "lower", "map", "max", "min", "regex_replace", "reject", "rejectattr", "replace", "reverse",
+    "round", "safe", "select",
     "selectattr", "sort", "string", "sum", "title", "tojson", "trim", "unique", "upper", "wordcount",
   ]
 
@@ -34,6 +34,19 @@ enum TemplateFilters {
       }
       let count = arguments.value(2, "count")?.integer ?? -1
       return .string(try TemplateMethods.replaced(value.text, old, new, count: count, line))
+    // lm-evaluation-harness's own, which chat templates do not have.
+    case "regex_replace" where interpreter.isStrict:
+      guard case .string(let text) = value, let pattern = arguments.value(0, "pattern")?.text,
+        let replacement = arguments.value(1, "repl")?.text
+      else { throw failure("regex_replace takes a text, a pattern and a replacement") }
+      guard let found = try? TextPattern(pattern, name) else {
+        throw failure("'\(pattern)' cannot be read as a regular expression")
+      }
+      let count = arguments.value(2, "count")?.integer ?? 0
+      guard let written = found.replaced(in: text, with: replacement, count: count) else {
+        throw failure("'\(replacement)' is no replacement of '\(pattern)'")
+      }
+      return .string(written)
     case "indent": return .string(indented(value.text, arguments))
     case "join":
       let attribute = arguments.value(1, "attribute")

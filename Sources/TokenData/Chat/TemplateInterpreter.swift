@@ -26,8 +26,8 @@ struct TemplateInterpreter {
   var lookedUp: [Int: Int] = [:]
   /// For `strftime_now`.
   let now: Date
-  /// An unknown name is an error where its text is asked for (Jinja's `StrictUndefined`).
-  private let isStrict: Bool
+  /// An unknown name is an error where its text is asked for (Jinja's `StrictUndefined`): a template over documents.
+  let isStrict: Bool
 
   init(variables: TemplateDictionary, now: Date, isStrict: Bool = false) {
     scopes = [variables]

@@ -268,8 +268,8 @@ enum TemplateMethods {
     return try joined(items.map(\.text), separator, line)
   }
 
-  /// `"%s is %03d, %.2f" % values`: %s, %d, %i and %f with a width, which `-` fills on the right and `0` with zeros, and
-  /// the decimals of %f.
+  /// `"%s is %03d, %.2f" % values`: %s, %d, %i and %f with a width, which `-` fills on the right and `0` with zeros,
+  /// and the decimals of %f.
   static func formatted(_ format: String, _ value: TemplateValue, _ line: Int) throws -> String {
     var values: [TemplateValue]
     if case .list(let items) = value { values = items } else { values = [value] }
