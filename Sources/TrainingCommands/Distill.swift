@@ -52,7 +52,11 @@ public struct Distill: ParsableCommand {
       func folder(_ path: String) -> URL { URL(fileURLWithPath: path) }
       let guide = klWeight > 0 ? folder(teacher) : nil
       let plan = try ranks.agreeing {
-        if guide == nil { try refuse(["--teacher-states": teacherStates != nil], "says nothing with --kl-weight 0") }
+        if guide == nil {
+          try refuse(["--teacher-states": teacherStates != nil], "says nothing with --kl-weight 0")
+          // Nobody follows it; one that is not there is a mistake all the same.
+          _ = try ModelConfig(contentsOf: folder(teacher))
+        }
         var plan = TrainingPlan(
           tokens: try parsedCount(tokens, "--tokens"), batch: batch, time: sequence, microBatch: microBatch,
           learningRate: lr, warmup: warmup,

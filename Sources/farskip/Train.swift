@@ -82,7 +82,9 @@ struct Train: ParsableCommand {
         if ranks.rank > 0 { return }
         output.noteFinished(since: before)
         // Of a training that was finished already there is no step.
-        if !outcome.timeline.runs.isEmpty { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
+        let isFinished = outcome.timeline.runs.isEmpty
+        if isFinished { printNote("note: the times are those of the run that made it, whatever its --overlap and --link were") }
+        if !isFinished { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
         if let timeline {
           if outcome.timeline.runs.isEmpty {
             printNote("note: a training that was finished already has no events: --timeline writes nothing")
@@ -93,7 +95,7 @@ struct Train: ParsableCommand {
         }
         try printResult(
           json
-            ? output.naming(outcome.json(ranks, overlaps: overlap == .on)).text(pretty: true)
+            ? output.naming(outcome.json(ranks, overlaps: isFinished ? nil : overlap == .on)).text(pretty: true)
             : outcome.summary + "model: \(output.out)")
       }
     }

@@ -39,8 +39,8 @@ struct Pretrain: ParsableCommand {
   var preset: String?
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "With --from: text to go on with (default: long).") var mixture: MicroworldCorpus.Mixture?
-  @Option(help: "Instructions beside the other text: instruction, or code (with little programs).")
-  var instructions = MicroworldCorpus.Mixture.instruction
+  @Option(help: "Instructions beside the other text: instruction, or code (with little programs) (default: instruction).")
+  var instructions: MicroworldCorpus.Mixture?
   @Option(help: "Rows of every batch that are instructions (default: half from random weights, none with --from).")
   var instructionRows: Int?
   @Flag(help: "Of --mixture, score only tokens that can be copied from earlier in their window.") var onlyRepeats =
@@ -92,6 +92,9 @@ struct Pretrain: ParsableCommand {
       throw UpcycleError.usage("give either a model to build or one to go on from", at: "--preset, --from")
     }
     try refuse(["--mixture": mixture != nil && from == nil], "is the text to go on with", hint: "give --from too")
+    try refuse(
+      ["--instructions": instructions != nil && from != nil && (instructionRows ?? 0) == 0],
+      "names rows that there are none of", hint: "give --instruction-rows too, or --mixture, the text to go on with")
     if connectivity != .standard, let preset, try ModelConfig.preset(preset).experts == nil {
       throw UpcycleError.usage("is of a model with experts", at: "--connectivity", found: preset)
     }
@@ -115,7 +118,7 @@ struct Pretrain: ParsableCommand {
     pretraining.onlyRepeats = onlyRepeats
     pretraining.ropeTheta = ropeTheta
     pretraining.connectivity = connectivity
-    pretraining.instructions = instructions
+    if let instructions { pretraining.instructions = instructions }
     if let instructionRows, !(0...batch).contains(instructionRows) {
       throw UpcycleError.usage(
         "does not fit the batch", at: "--instruction-rows", expected: "0 to --batch \(batch)",

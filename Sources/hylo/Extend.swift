@@ -44,14 +44,14 @@ struct Extend: ParsableCommand {
   var yarn: Double?
   @Option(help: "Context the positions were made for (default: that of an earlier YaRN, else the model's).")
   var originalContext: String?
-  @Option(help: "Peak learning rate.") var lr = 1e-3
+  @Option(help: "Peak learning rate (default: 0.001).") var lr: Double?
   @Option(help: "Sequences per step (default: \(formatCount(Extending.tokensPerStep)) tokens).") var batch: Int?
   @Option(help: "Sequences per forward pass (default: \(formatCount(Extending.tokensTogether)) tokens, at least one).")
   var microBatch: Int?
-  @Option(help: "Fraction of the steps that warm up.") var warmup = 0.01
-  @Option(help: "Weight of KL(teacher || student) per token.") var klWeight = 1.0
-  @Option(help: "Weight of next-token cross-entropy per token.") var ceWeight = 0.0
-  @Option(help: "Seed of the order of the data.") var seed: UInt64 = 1
+  @Option(help: "Fraction of the steps that warm up (default: 0.01).") var warmup: Double?
+  @Option(help: "Weight of KL(teacher || student) per token (default: 1).") var klWeight: Double?
+  @Option(help: "Weight of next-token cross-entropy per token (default: 0).") var ceWeight: Double?
+  @Option(help: "Seed of the order of the data (default: 1).") var seed: UInt64?
   @Option(help: "Seconds between checkpoints.") var saveEvery = 60.0
   @Flag(inversion: .prefixedNo, help: "Recompute activations (default: above 2,048 tokens of a forward pass).")
   var checkpointing: Bool?
@@ -119,12 +119,15 @@ struct Extend: ParsableCommand {
         [
           "--teacher": teacher != nil, "--data": data != nil, "--held-out": heldOut != nil, "--batch": batch != nil,
           "--micro-batch": microBatch != nil, "--checkpointing": checkpointing != nil, "--cache-teacher": cacheTeacher,
-          "--teacher-states": teacherStates != nil, "--budget": budget != nil,
+          "--teacher-states": teacherStates != nil, "--budget": budget != nil, "--lr": lr != nil, "--warmup": warmup != nil,
+          "--kl-weight": klWeight != nil, "--ce-weight": ceWeight != nil, "--seed": seed != nil,
         ], "says nothing with --tokens 0, which trains nothing")
     }
+    let klWeight = self.klWeight ?? 1
     if klWeight == 0 {
       try refuse(
-        ["--cache-teacher": cacheTeacher, "--teacher-states": teacherStates != nil], "says nothing with --kl-weight 0")
+        ["--teacher": teacher != nil, "--cache-teacher": cacheTeacher, "--teacher-states": teacherStates != nil],
+        "says nothing with --kl-weight 0")
     }
     let context = try parsedCount(context, "--context", such: "2048")
     let positions = try ContextExtension(
@@ -136,8 +139,8 @@ struct Extend: ParsableCommand {
     let text = try trainingText(for: folder(model), data: data, heldOut: heldOut, mixture: .long, quiet: quiet)
     let budget = try budget.map { try parsedBytes($0, "--budget") }
     let plan = Extending.plan(
-      context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr, warmup: warmup,
-      ceWeight: ceWeight, klWeight: klWeight, seed: seed, checkpointing: checkpointing
+      context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr ?? 1e-3, warmup: warmup ?? 0.01,
+      ceWeight: ceWeight ?? 0, klWeight: klWeight, seed: seed ?? 1, checkpointing: checkpointing
     ).dealt(to: ranks.size)
     try plan.validate(ranks: ranks.size)
     let states = folder(teacherStates ?? "\(output.out)/run/teacher")

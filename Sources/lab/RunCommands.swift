@@ -166,7 +166,10 @@ struct RunCommand: ParsableCommand {
     sweep.useThreads = { Threads.set($0) }  // what the key says, whatever the machine has
     sweep.jobs = selection.jobs
     if master != nil { return try sweep.work() }
-    if let stage { return try sweep.run(stage: stage) }
+    if let stage {
+      try refuse(["--update-records": updateRecords], "says nothing with --stage, which records no cell")
+      return try sweep.run(stage: stage)
+    }
     sweep.startWorker = Self.startWorker
     let start = monotonicSeconds()
     let summary = try sweep.run()

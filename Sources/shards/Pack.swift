@@ -196,6 +196,14 @@ struct Pack: ParsableCommand {
   }
 
   private func documents(_ badLines: BadLines) throws -> DocumentInputs {
+    if format == .text {
+      try refuse(["--field": field != nil, "--skip-bad-lines": skipBadLines > 0], "is of JSON Lines, not of --format text")
+    }
+    if documentSeparator == "" {
+      throw UpcycleError.usage(
+        "is empty", at: "--document-separator", expected: "auto, endoftext, blank-line, line, file, or a line's text",
+        hint: "blank-line is the empty line between documents")
+    }
     return try DocumentInputs(input) {
       try DocumentReader(
         $0, separator: .init(documentSeparator ?? "auto"), format: chat ? .jsonl : format, field: field ?? "text",

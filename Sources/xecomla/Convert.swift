@@ -101,6 +101,10 @@ struct Convert: ParsableCommand {
     } else {
       try refuse(["--seed": seed != nil], "is of a random start", hint: "--init random")
     }
-    if svd == .plain { try refuse(["--calibration-tokens": calibrationTokens != nil], "goes with --svd covariance") }
+    if svd == .plain {
+      try refuse(
+        ["--calibration-tokens": calibrationTokens != nil, "--calibration": calibration != nil && data != nil],
+        "goes with --svd covariance")
+    }
   }
 }

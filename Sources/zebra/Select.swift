@@ -109,6 +109,9 @@ struct Select: ParsableCommand {
       }
       return URL(fileURLWithPath: path)
     }
+    if let windows, windows < 1 {
+      throw UpcycleError.usage("is out of range", at: "--windows", expected: "1 or more", found: "\(windows)")
+    }
     let folders = try [folder(base, "--base"), folder(mla, "--mla"), folder(linear, "--linear")]
     let table = try writeScores.map { try outputFile($0, "--write-scores", replacing: "csv") }
     let shards = try TokenShards(folder(data, "--data"))
