@@ -83,7 +83,9 @@ struct Train: ParsableCommand {
         output.noteFinished(since: before)
         // Of a training that was finished already there is no step.
         let isFinished = outcome.timeline.runs.isEmpty
-        if isFinished { printNote("note: the times are those of the run that made it, whatever its --overlap and --link were") }
+        if isFinished {
+          printNote("note: the times are those of the run that made it, whatever its --overlap and --link were")
+        }
         if !isFinished { line.finish("\(formatCount(plan.steps * plan.batch * plan.time)) tokens") }
         if let timeline {
           if outcome.timeline.runs.isEmpty {

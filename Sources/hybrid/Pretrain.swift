@@ -39,7 +39,8 @@ struct Pretrain: ParsableCommand {
   var preset: String?
   @Option(help: "Pretrained model to go on from, on long documents.") var from: String?
   @Option(help: "With --from: text to go on with (default: long).") var mixture: MicroworldCorpus.Mixture?
-  @Option(help: "Instructions beside the other text: instruction, or code (with little programs) (default: instruction).")
+  @Option(
+    help: "Instructions beside the other text: instruction, or code (with little programs) (default: instruction).")
   var instructions: MicroworldCorpus.Mixture?
   @Option(help: "Rows of every batch that are instructions (default: half from random weights, none with --from).")
   var instructionRows: Int?

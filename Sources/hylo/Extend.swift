@@ -119,7 +119,8 @@ struct Extend: ParsableCommand {
         [
           "--teacher": teacher != nil, "--data": data != nil, "--held-out": heldOut != nil, "--batch": batch != nil,
           "--micro-batch": microBatch != nil, "--checkpointing": checkpointing != nil, "--cache-teacher": cacheTeacher,
-          "--teacher-states": teacherStates != nil, "--budget": budget != nil, "--lr": lr != nil, "--warmup": warmup != nil,
+          "--teacher-states": teacherStates != nil, "--budget": budget != nil, "--lr": lr != nil,
+          "--warmup": warmup != nil,
           "--kl-weight": klWeight != nil, "--ce-weight": ceWeight != nil, "--seed": seed != nil,
         ], "says nothing with --tokens 0, which trains nothing")
     }
@@ -139,7 +140,8 @@ struct Extend: ParsableCommand {
     let text = try trainingText(for: folder(model), data: data, heldOut: heldOut, mixture: .long, quiet: quiet)
     let budget = try budget.map { try parsedBytes($0, "--budget") }
     let plan = Extending.plan(
-      context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr ?? 1e-3, warmup: warmup ?? 0.01,
+      context: context, tokens: tokens, batch: batch, microBatch: microBatch, learningRate: lr ?? 1e-3,
+      warmup: warmup ?? 0.01,
       ceWeight: ceWeight ?? 0, klWeight: klWeight, seed: seed ?? 1, checkpointing: checkpointing
     ).dealt(to: ranks.size)
     try plan.validate(ranks: ranks.size)

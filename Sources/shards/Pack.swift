@@ -197,7 +197,8 @@ struct Pack: ParsableCommand {
 
   private func documents(_ badLines: BadLines) throws -> DocumentInputs {
     if format == .text {
-      try refuse(["--field": field != nil, "--skip-bad-lines": skipBadLines > 0], "is of JSON Lines, not of --format text")
+      try refuse(
+        ["--field": field != nil, "--skip-bad-lines": skipBadLines > 0], "is of JSON Lines, not of --format text")
     }
     if documentSeparator == "" {
       throw UpcycleError.usage(

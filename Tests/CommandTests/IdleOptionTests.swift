@@ -19,13 +19,18 @@ final class IdleOptionTests: XCTestCase {
       ),
       ("hylo", extend + ["--tokens", "0", "--lr", "5"], ["--lr", "--tokens 0"]),
       ("hylo", extend + ["--tokens", "0", "--seed", "9"], ["--seed", "--tokens 0"]),
-      ("hylo", extend + ["--tokens", "1k", "--kl-weight", "0", "--ce-weight", "1", "--teacher", "nosuch"], ["--teacher"]),
+      (
+        "hylo", extend + ["--tokens", "1k", "--kl-weight", "0", "--ce-weight", "1", "--teacher", "nosuch"],
+        ["--teacher"]
+      ),
       ("shards", pack + ["--format", "text", "--field", "text"], ["--field", "--format text"]),
       ("shards", pack + ["--format", "text", "--skip-bad-lines", "2"], ["--skip-bad-lines"]),
       ("shards", pack + ["--document-separator", ""], ["--document-separator", "blank-line"]),
       (
         "zebra",
-        ["select", "--base", model, "--mla", model, "--linear", model, "--data", "x", "--count", "4", "--windows", "0"],
+        [
+          "select", "--base", model, "--mla", model, "--linear", model, "--data", "x", "--count", "4", "--windows", "0",
+        ],
         ["--windows", "1 or more"]
       ),
       (
@@ -42,7 +47,8 @@ final class IdleOptionTests: XCTestCase {
     let result = try launch(
       "xecomla",
       [
-        "distill", "--student", model, "--teacher", "nosuch", "--kl-weight", "0", "--ce-weight", "1", "--data", "x", "--tokens",
+        "distill", "--student", model, "--teacher", "nosuch", "--kl-weight", "0", "--ce-weight", "1", "--data", "x",
+        "--tokens",
         "1k", "--out", "y",
       ])
     XCTAssertNotEqual(result.status, 0)

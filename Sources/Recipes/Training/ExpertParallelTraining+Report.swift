@@ -18,7 +18,8 @@ extension ExpertParallelTraining.Outcome {
   /// - Parameter overlaps: nil of a training that was finished already, whose times are those of whatever it was run with
   public func json(_ ranks: any Communicator, overlaps: Bool?) -> JSONValue {
     .object([
-      "ranks": .int(ranks.size), "transport": .string(ranks.transport), "overlap": overlaps.map { .string($0 ? "on" : "off") } ?? .null,
+      "ranks": .int(ranks.size), "transport": .string(ranks.transport),
+      "overlap": overlaps.map { .string($0 ? "on" : "off") } ?? .null,
       "losses": .array(steps.map { .double($0.loss) }),
       "gradient_norms": .array(steps.map { .double($0.gradientNorm) }),
       "step_ms": .double(milliseconds), "exposed_ms": .object(exposed.mapValues { .double($0) }),
