@@ -53,7 +53,14 @@ public struct StagedOptions: ParsableArguments {
     try ranks.agreeing { try ranks.tellShares(of: batch, "sequences", student: base, frozen: teacher) }
     Interrupt.listen()
     let outcome = try output.train(from: inputs, on: ranks, saveEvery: saveEvery) { out, force in
-      try body(out, force, quiet || !ranks.writes)
+      do { return try body(out, force, quiet || !ranks.writes) } catch var error as UpcycleError
+        where error.what == RunDirectory.otherSettings
+      {
+        // A stage's own settings are other numbers than this command's options.
+        (error.expected, error.found) = (nil, nil)
+        error.hint = "give the options that its stages were begun with, name another `out`, or replace it with `force`"
+        throw error
+      }
     }
     return ranks.writes ? outcome : nil
   }

@@ -37,6 +37,9 @@ final class MohawkCommandTests: XCTestCase {
     XCTAssertEqual(outcome["model"]?.string, path("llamba"))
     XCTAssertEqual(json, outcome.text(pretty: true) + "\n", "one style for all commands")
     try assertRefused("zebra", mohawk + ["--tokens", "2k"], status: 2, saying: ["--out", "other settings"])
+    let slower = try launch("zebra", mohawk + ["--tokens", "1024", "--layer-lr", "1e-3"])
+    XCTAssertEqual(slower.status, 2)
+    XCTAssertFalse(slower.error.contains("--lr"), "which is another option: \(slower.error)")
     let other = mohawk.dropLast() + [path("other")]
     try assertRefused("zebra", other + ["--tokens", "200"], status: 2, saying: ["--tokens", "without a step"])
     try assertRefused("zebra", other + ["--tokens", "0"], status: 2, saying: ["--tokens"])

@@ -187,10 +187,13 @@ public struct RunDirectory {
       }.joined(separator: ", ")
     }
     throw UpcycleError.usage(
-      "holds a run with other settings", at: url.path, expected: shown(there, contents: "the same"),
+      Self.otherSettings, at: url.path, expected: shown(there, contents: "the same"),
       found: shown(asked, contents: "another"),
       hint: "name another `out`, or replace it with `force`")
   }
+
+  /// What is wrong with a folder of another run.
+  public static let otherSettings = "holds a run with other settings"
 
   /// What errors call a property of a plan: as commands and specs spell it.
   private static func field(_ property: String) -> String {
