@@ -121,7 +121,7 @@ struct RequestsOption: ParsableArguments {
       "\(counted(report.newTokens, "token")) in \(formatDuration(report.seconds)): \(String(format: "%.1f", report.tokensPerSecond)) tokens/s, "
         + "\(counted(report.steps, "step")), at most \(counted(report.mostRunning, "request")) at once"
         + (report.reusedTokens > 0 ? ", \(counted(report.reusedTokens, "prompt token")) not read again" : ""),
-      "pools \(formatCount(report.poolBytes)) bytes: \(counted(report.slots, "slot")), \(counted(report.pages, "page")) of \(counted(report.pageTokens, "token")), "
+      "pools \(formatCount(report.poolBytes)) bytes: \(counted(report.slots, "slot")), \(counted(report.prefixes, "kept beginning")), \(counted(report.pages, "page")) of \(counted(report.pageTokens, "token")), "
         + "\(report.mostPages) in use at most; peak \(formatCount(report.peakBytes)) bytes of tensors, \(counted(Threads.count, "thread"))",
     ]
     return lines.joined(separator: "\n")

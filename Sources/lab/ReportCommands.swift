@@ -222,14 +222,16 @@ private func chosen(_ names: [String], _ all: Bool, in laboratory: Laboratory) t
 func noteStale(_ publication: Publication, _ spec: Spec, profile: String) {
   let stale = (try? publication.staleRuns(spec, profile: profile, registry: standardStages())) ?? []
   if stale.isEmpty { return }
-  let names = stale.map(\.cell).reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
-  let seeds = Set(stale.compactMap(\.seed)).sorted().map(String.init).joined(separator: ",")
-  let cells = names.count > 8 ? "" : names.map { " --cell \(shellQuoted($0))" }.joined()
-  let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", ..." : "")
-  printNote(
-    "note: \(spec.name): \(counted(stale.count, "record")) made with other settings, or by another version (\(shown)); "
-      + "to make them anew: lab run \(spec.name) --profile \(profile)\(seeds.isEmpty ? "" : " --seeds \(seeds)")\(cells)"
-      + (publication.recordSet == .committed ? " --update-records" : ""))
+  let byCell = Dictionary(grouping: stale, by: \.cell).mapValues { Set($0.compactMap(\.seed)).sorted() }
+  let bySeeds = Dictionary(grouping: byCell.keys.sorted()) { byCell[$0]! }
+  let update = publication.recordSet == .committed ? " --update-records" : ""
+  for (seeds, cells) in bySeeds.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+    let list = seeds.isEmpty ? "" : " --seeds \(seeds.map(String.init).joined(separator: ","))"
+    let names = cells.map { " --cell \(shellQuoted($0))" }.joined()
+    printNote(
+      "note: \(spec.name): records of \(counted(cells.count, "cell")) were made with other settings, or by another version; to make "
+        + "them anew: lab run \(spec.name) --profile \(profile)\(list)\(names)\(update)")
+  }
 }
 
 /// Says which columns of a report no record has anything for, though others have: a misspelt metric shows nothing.

@@ -9,7 +9,7 @@ import TokenData
 import TrainingCommands
 import Upcycling
 
-/// `zebra mambainllama`: attention beside Mamba2, as MambaInLlama was made.
+/// `zebra mambainllama`: attention beside Mamba2, after MambaInLlama.
 struct MambaInLlamaCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mambainllama",

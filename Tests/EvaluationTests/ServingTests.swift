@@ -86,6 +86,22 @@ final class ServingTests: XCTestCase {
     XCTAssertThrowsError(try CachePool(model, pageTokens: 8, pages: 4, slots: 1, prefixes: -1))
   }
 
+  /// A beginning shorter than a chunk is found where prompts part, from the third of them on.
+  func testWhatPromptsShareIsKeptWhereTheyPart() throws {
+    let model = try TinyModels.model(TinyModels.latent())
+    let system = TinyModels.ids(20, seed: 5)
+    let requests = (0..<6).map {
+      ServingRequest(name: "r\($0)", prompt: system + TinyModels.ids(19, seed: UInt64(40 + $0)), maximum: 3)
+    }
+    let pool = try CachePool(model, pageTokens: 4, pages: 60, slots: 2, prefixes: 8)
+    let batch = try ContinuousBatch(model, pool, promptTokens: 256)
+    let report = try serve(requests, on: batch)
+    for (request, outcome) in zip(requests, report.requests) {
+      XCTAssertEqual(outcome.tokens, try alone(model, request), request.name)
+    }
+    XCTAssertGreaterThanOrEqual(report.reusedTokens, 4 * 20)
+  }
+
   /// A page that two sequences and a kept beginning have is free when all have let go of it, and not before.
   func testSharedPagesComeBackOnce() throws {
     let model = try TinyModels.model(TinyModels.latent())

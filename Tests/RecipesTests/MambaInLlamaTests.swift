@@ -78,7 +78,7 @@ final class MambaInLlamaTests: XCTestCase {
       XCTAssertFalse(FileManager.default.fileExists(atPath: recipe.work.path))
     }
     XCTAssertEqual(try MambaInLlama.halving(3, layerCount: 4).last, [3])
-    for count in [0, 4, -1] {
+    for count in [0, 4, -1, .max, .min] {
       XCTAssertThrowsError(try MambaInLlama.halving(count, layerCount: 4)) {
         XCTAssertTrue("\($0)".contains("1 to 3 for 4 layers"), "\($0)")
       }

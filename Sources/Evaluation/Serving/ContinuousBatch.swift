@@ -7,7 +7,8 @@ import ModelCore
 ///
 /// A request gets pages for its longest possible text when it joins, so that none ever has to be put out again; those
 /// that find too few free wait, first come, first served. What the pool keeps of its prompt's beginning is not read again:
-/// where it keeps beginnings, prompts are read in whole pages as far as these go.
+/// where it keeps beginnings, prompts are read in whole pages as far as these go, and first to where they
+/// part from other prompts.
 public final class ContinuousBatch {
   /// One new token.
   public struct Token: Equatable, Sendable {
@@ -51,6 +52,8 @@ public final class ContinuousBatch {
     var cache: SequenceCache
     /// Prompt tokens that the cache holds.
     var read = 0
+    /// Where full pages end that other prompts begin with too; ascending.
+    var partings: [Int] = []
     var made = 0
     var last: Int32 = 0
   }
@@ -119,6 +122,7 @@ public final class ContinuousBatch {
     if running.isEmpty { return [] }
     var sequences: [(cache: SequenceCache, tokens: [Int32])] = []
     var writers: [(index: Int, row: Int)] = []
+    var readers: [Int] = []
     var (rows, left) = (0, promptTokens)
     for index in running.indices {
       let text = running[index]
@@ -129,6 +133,7 @@ public final class ContinuousBatch {
         tokens = Array(text.request.prompt[text.read..<end])
         left -= tokens.count
         running[index].read = end
+        readers.append(index)
       }
       sequences.append((text.cache, tokens))
       rows += tokens.count
@@ -136,9 +141,7 @@ public final class ContinuousBatch {
     }
     let hidden = try model.extend(sequences)
     steps += 1
-    for text in running where text.made == 0 && text.read == text.cache.length {
-      pool.keep(text.request.prompt[..<text.read], of: text.cache)
-    }
+    for index in readers { pool.keep(running[index].request.prompt[..<running[index].read], of: running[index].cache) }
     if writers.isEmpty { return [] }
     return finish(zip(writers.map(\.index), try finiteGreedyTokens(model, hidden, rows: writers.map(\.row))))
   }
@@ -150,7 +153,15 @@ public final class ContinuousBatch {
     let end = min(text.read + room, prompt)
     if pool.prefixCount == 0 { return end }
     let page = min(end, prompt - 1) / pool.pageTokens * pool.pageTokens
-    return page > text.read ? page : end
+    return text.partings.first { $0 > text.read && $0 <= page } ?? (page > text.read ? page : end)
+  }
+
+  /// Where a prompt parts from the others, in whole pages.
+  private func partings(of prompt: [Int32]) -> [Int] {
+    if pool.prefixCount == 0 { return [] }
+    let others = waiting.map(\.request.prompt) + running.map(\.request.prompt) + pool.keptPrompts
+    let ends = others.map { other in zip(prompt, other).prefix { $0 == $1 }.count / pool.pageTokens * pool.pageTokens }
+    return Set(ends).sorted()
   }
 
   private func join() {
@@ -159,7 +170,9 @@ public final class ContinuousBatch {
     {
       waiting.removeFirst()
       reusedTokens += cache.length
-      running.append(Running(number: number, request: request, cache: cache, read: cache.length))
+      running.append(
+        Running(
+          number: number, request: request, cache: cache, read: cache.length, partings: partings(of: request.prompt)))
     }
     mostRunning = max(mostRunning, running.count)
   }

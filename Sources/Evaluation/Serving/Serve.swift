@@ -62,5 +62,6 @@ public func serve(
     mostRunning: batch.mostRunning, reusedTokens: batch.reusedTokens, poolBytes: batch.pool.bytes,
     pageTokens: batch.pool.pageTokens,
     pages: batch.pool.pageCount, mostPages: batch.pool.mostPages, slots: batch.pool.slotCount,
+    prefixes: batch.pool.prefixCount,
     peakBytes: StoragePool.peakBytes + batch.model.parameters.storedBytes)
 }

@@ -71,6 +71,8 @@ public struct ServingReport: Codable, Equatable, Sendable {
   public var mostPages: Int
   /// Sequences that the pool has room for.
   public var slots: Int
+  /// Beginnings of prompts that it keeps at most.
+  public var prefixes: Int
   /// Highest sum of tensor bytes held at once: weights, pools, activations.
   public var peakBytes: Int
 

@@ -42,7 +42,9 @@ public struct Publication {
       registry: registry)
     let index = RecordIndex(records)
     return plan.jobs.filter { job in
-      records.contains { $0.cell == job.cell.id && $0.seed == job.seed } && index.record(of: job, in: plan) == nil
+      // Of a cell that takes seeds since then, or takes none, all records are old.
+      records.contains { $0.cell == job.cell.id && ($0.seed == job.seed || $0.seed == nil || job.seed == nil) }
+        && index.record(of: job, in: plan) == nil
     }.map { ($0.cell.id, $0.seed) }
   }
 

@@ -91,7 +91,7 @@ struct Table {
   let rows: [Row]
   let records: [Record]
   /// Rows with records.
-  var rowsRun: Int { rows.count { !$0.records.isEmpty } }
+  var rowsRun: Int { rows.count { $0.cell.quoted == nil && !$0.records.isEmpty } }
   /// All but those that only quote the paper.
   var rowsToRun: Int { rows.count { $0.cell.quoted == nil } }
   /// How much of a table is run.

@@ -63,7 +63,8 @@ public final class CachePool {
       cappedSum(cappedProduct(6, pages), cappedProduct(2, cappedSum(slots, prefixes))))
     try requireMemory(
       cappedProduct(numbers, MemoryLayout<Float>.stride),
-      for: "\(formatCount(pages)) pages of \(formatCount(pageTokens)) tokens and \(formatCount(slots)) slots",
+      for: "\(formatCount(pages)) pages of \(formatCount(pageTokens)) tokens, \(formatCount(slots)) slots"
+        + (prefixes > 0 ? " and \(counted(prefixes, "kept beginning"))" : ""),
       at: "pool")
     if model.heavyHitters != nil {
       throw UpcycleError.usage("pages keep every token", field: "cache", expected: "no eviction", found: "H2O")
@@ -161,13 +162,18 @@ public final class CachePool {
 
   // MARK: Beginnings
 
+  /// Those that are kept.
+  public var keptPrompts: [[Int32]] { prefixes.map(\.tokens) }
+
   /// Keeps what a cache holds for other prompts that begin with its tokens, where these fill whole pages and are not kept yet.
   /// - Parameter tokens: all that the cache has read
   public func keep(_ tokens: some Collection<Int32>, of cache: SequenceCache) {
     guard let lease = cache.lease else { preconditionFailure("a cache of no pool") }
     precondition(tokens.count == cache.length, "\(tokens.count) tokens of \(cache.length)")
     if prefixCount == 0 || tokens.isEmpty || tokens.count % pageTokens > 0 { return }
-    if prefixes.contains(where: { $0.tokens.elementsEqual(tokens) }) { return }
+    if let index = prefixes.firstIndex(where: { $0.tokens.elementsEqual(tokens) }) {
+      return prefixes.append(prefixes.remove(at: index))
+    }
     if freeStates.isEmpty { forget(0) }
     let prefix = Prefix(
       tokens: Array(tokens), pages: Array(lease.pages.prefix(pagesNeeded(tokens.count))), state: freeStates.removeLast()

@@ -5,9 +5,9 @@ import ModelCore
 import TokenData
 import Upcycling
 
-/// MambaInLlama as published (Wang et al. 2024, arXiv 2408.15237): attention layers become Mamba2 round by round, and in each
-/// round the model follows a teacher (KL), at first with frozen feed-forwards, then whole. A base folder in, a model folder
-/// out, resumable. Its preference training is `Preferring`.
+/// MambaInLlama (Wang et al. 2024, arXiv 2408.15237): attention layers become Mamba2 round by round, and in each round the model
+/// follows a teacher (KL alone; the authors' staged recipe adds cross-entropy on the teacher's texts), at first with frozen
+/// feed-forwards, then whole. A base folder in, a model folder out, resumable. Its preference training is `Preferring`.
 public struct MambaInLlama {
   /// Folder of an attention-only model.
   public var base: URL
@@ -46,22 +46,21 @@ public struct MambaInLlama {
     self.work = work
   }
 
-  /// The published rounds: each makes Mamba2 of the first, the third ... of the attention layers that are left.
+  /// Rounds that halve the attention layers: each makes Mamba2 of the first, the third ... of those that are left.
   /// - Throws: a usage error of the field `rounds` where they leave a round without a layer
   public static func halving(_ count: Int, layerCount: Int) throws -> [[Int]] {
+    let most = layerCount.bitWidth - layerCount.leadingZeroBitCount
+    guard (1...max(1, most)).contains(count) else {
+      throw UpcycleError.usage(
+        "leave a round without an attention layer", field: "rounds", expected: "1 to \(most) for \(layerCount) layers",
+        found: "\(count)")
+    }
     var left = Array(0..<layerCount)
-    let rounds = (0..<max(0, count)).map { _ in
+    return (0..<count).map { _ in
       let taken = left.indices.filter { $0 % 2 == 0 }.map { left[$0] }
       left.removeAll(where: taken.contains)
       return taken
     }
-    guard !rounds.isEmpty, rounds.allSatisfy({ !$0.isEmpty }) else {
-      throw UpcycleError.usage(
-        "leave a round without an attention layer", field: "rounds",
-        expected: "1 to \(layerCount.bitWidth - layerCount.leadingZeroBitCount) for \(layerCount) layers",
-        found: "\(count)")
-    }
-    return rounds
   }
 
   /// Everything that decides the numbers, round by round.
