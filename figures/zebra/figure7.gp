@@ -22,7 +22,7 @@ do for [side in "r_kv_ours avg_ours"] {
     unset label 1; set ytics
   } else {
     if (width_panel) { set yrange [0:*] } else { set yrange [*:*] }
-    set key top right
+    if (width_panel) { set key top right } else { set key bottom left }
     plot for [i=1:2] csv using (column("count_ours")):(keep(is_shown(strcol("cell"), column("compression_ours"), i), column(side))) with linespoints lt i title word(sizes, i)."×", \
       for [i=1:2] csv using (column("count_ours")):(keep(side eq "avg_ours" && is_shown(strcol("cell"), column("compression_ours"), i), column(side))):(column("avg_interval")) with yerrorbars lt i notitle
   }
