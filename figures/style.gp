@@ -28,5 +28,8 @@ set linetype 4 lc rgb purple lw 2 pt 11 ps 0.9
 set linetype 5 lc rgb sky    lw 2 pt 13 ps 0.9
 set linetype 6 lc rgb grey   lw 1.5 dt 2 pt 6 ps 0.8
 
+# Half of the 95 % interval of five timings, from their standard error: Student's t of four degrees of freedom.
+of_five(stderr) = 2.776 * stderr
+
 # The value where the row matches, else missing.
 keep(matches, value) = matches ? value : NaN

@@ -19,11 +19,11 @@ if (ours == 0) {
   set title "time to first token, micro stand-ins on two cores"
   set ylabel "seconds"
   set xrange [7000:76000]
-  plot for [i=1:3] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("first_ours"))):(2.78 * column("first_stderr")) with yerrorlines lt i title word(systems, i)
+  plot for [i=1:3] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("first_ours"))):(of_five(column("first_stderr"))) with yerrorlines lt i title word(systems, i)
   set title "time per output token, micro stand-ins"
   set xtics ("8k" 8192, "32k" 32768, "128k" 131072, "512k" 524288, "2M" 2097152)
   set xrange [7000:2400000]
   set ylabel "milliseconds"
-  plot for [i=1:3] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("token_ours"))):(2.78 * column("token_stderr")) with yerrorlines lt i title word(systems, i)
+  plot for [i=1:3] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("token_ours"))):(of_five(column("token_stderr"))) with yerrorlines lt i title word(systems, i)
   unset multiplot
 }

@@ -19,7 +19,7 @@ do for [panel in "throughput peak"] {
     set yrange [*:*]
     if (panel eq "peak") { set key bottom right }
     # Five timings; memory is the same each time.
-    half(panel) = panel eq "peak" ? 0 : 2.78 * column(panel."_stderr")
+    half(panel) = panel eq "peak" ? 0 : of_five(column(panel."_stderr"))
     plot csv using "batch_ours":(keep(strcol("system_ours") eq "base", column(panel."_ours"))):(half(panel)) with yerrorlines lt 6 title "base", \
       csv using "batch_ours":(keep(strcol("system_ours") ne "base", column(panel."_ours"))):(half(panel)) with yerrorlines lt 1 title "X-EcoMLA"
   }

@@ -15,5 +15,5 @@ if (ours == 0) {
   set xrange [3600:300000]
   set xtics ("4k" 4096, "8k" 8192, "16k" 16384, "32k" 32768, "64k" 65536, "128k" 131072, "256k" 262144)
   set key outside right center
-  plot for [i=1:5] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("throughput_ours"))):(2.78 * column("throughput_stderr")) with yerrorlines lt i title word(systems, i)
+  plot for [i=1:5] csv using (column("length_ours")):(keep(strcol("system_ours") eq word(systems, i), column("throughput_ours"))):(of_five(column("throughput_stderr"))) with yerrorlines lt i title word(systems, i)
 }

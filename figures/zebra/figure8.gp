@@ -16,5 +16,5 @@ if (ours == 0) {
   set logscale xy 2
   set xrange [7:1200]
   set key outside right center
-  plot for [i=1:5] csv using (column("size_ours")):(keep(strcol("system_ours") eq word(systems, i), column("throughput_ours"))):(2.78 * column("throughput_stderr")) with yerrorlines lt (i == 3 ? 7 : i) title (i == 3 ? "X-EcoMLA-8B (another hour)" : word(systems, i))
+  plot for [i=1:5] csv using (column("size_ours")):(keep(strcol("system_ours") eq word(systems, i), column("throughput_ours"))):(of_five(column("throughput_stderr"))) with yerrorlines lt (i == 3 ? 7 : i) title (i == 3 ? "X-EcoMLA-8B (another hour)" : word(systems, i))
 }

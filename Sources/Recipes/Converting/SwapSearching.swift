@@ -32,11 +32,8 @@ struct SwapSearching {
       return divergence((0..<network.layerCount).filter { $0 != layer })
     }
     let layers = try LayerPlacement(.maxScore, count: count, scores: losses).layers.sorted()
-    let place = try outputFolder(out, keepingApartFrom: base)
-    try Tokenizer.load(from: base).save(to: place.work)
-    try PositionFreeHybrid(attentionLayers: layers).model(base: network.base, linear: network.linear).save(
-      to: place.work)
-    try place.commit()
+    let hybrid = try PositionFreeHybrid(attentionLayers: layers).model(base: network.base, linear: network.linear)
+    try writeModel(hybrid, madeOf: base, to: out)
     return (losses, layers)
   }
 }

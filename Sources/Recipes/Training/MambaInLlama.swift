@@ -163,7 +163,10 @@ public struct MambaInLlama {
     for (index, layers) in rounds.enumerated() {
       func place(_ name: String) -> URL { work.appendingPathComponent("\(index + 1)-\(name)") }
       let title = rounds.count == 1 ? "" : "round \(index + 1), "
-      try ranks.onFirst { try write(layers, of: model, to: place("start")) }
+      try ranks.onFirst {
+        let converted = try conversion(layers).converted(LanguageModel(folder: model))
+        try writeModel(converted, madeOf: model, to: place("start"))
+      }
       let frozen = try distil("\(title)frozen", place("start"), plans.frozen[index], in: place("frozen"))
       model = index == rounds.count - 1 ? folder : place("whole")
       let whole = try distil("\(title)whole", place("frozen"), plans.whole[index], in: model)
@@ -171,14 +174,5 @@ public struct MambaInLlama {
     }
     let mixers = try ModelConfig(contentsOf: folder).mixers
     return Outcome(attentionLayers: mixers.indices.filter { mixers[$0] == .attention }, rounds: outcome)
-  }
-
-  /// The model with Mamba2, as it starts, in these layers.
-  private func write(_ layers: [Int], of model: URL, to out: URL) throws {
-    let converted = try conversion(layers).converted(LanguageModel(folder: model))
-    let place = try outputFolder(out, keepingApartFrom: model)
-    try Tokenizer.load(from: model).save(to: place.work)
-    try converted.save(to: place.work)
-    try place.commit()
   }
 }

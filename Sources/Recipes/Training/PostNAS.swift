@@ -199,9 +199,6 @@ public struct PostNAS {
     let model = try LanguageModel(folder: base)
     let others = (0..<model.layers.count).filter { !layers.contains($0) }
     let converted = try JetConversion(layers: .list(others), start: start, seed: plans.frozen.seed).converted(model)
-    let place = try outputFolder(out, keepingApartFrom: base)
-    try Tokenizer.load(from: base).save(to: place.work)
-    try converted.save(to: place.work)
-    try place.commit()
+    try writeModel(converted, madeOf: base, to: out)
   }
 }

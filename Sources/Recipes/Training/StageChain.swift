@@ -3,6 +3,7 @@ import Foundation
 import Groundwork
 import ModelCore
 import TokenData
+import Upcycling
 
 /// Tokens of the stages of one budget, in the order of their shares.
 /// - Parameters:
@@ -77,4 +78,12 @@ func checkChain(
   }
   try RunDirectory(out, force: force).requireRoom(for: plan, type)
   try requireWorkFolder(work, apartFrom: [out, base, teacher])
+}
+
+/// Writes what a stage begins with: a model in memory beside the tokenizer of the one that it was made of.
+func writeModel(_ model: LanguageModel, madeOf base: URL, to out: URL) throws {
+  let place = try outputFolder(out, keepingApartFrom: base)
+  try Tokenizer.load(from: base).save(to: place.work)
+  try model.save(to: place.work)
+  try place.commit()
 }
